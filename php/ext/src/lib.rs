@@ -1,0 +1,1 @@
+pub use cr0sync as _;
