@@ -1,10 +1,27 @@
 //! The configuration: one JSON file, parsed once into a [`Config`] that can only hold valid combinations.
 //!
 //! Apart from the engines because shells, engines and tests share it. It reads one file and never looks at
-//! databases: whether a policy names an existing column is for the engine to say.
+//! databases: whether a policy names an existing column is for the engine to say. It never looks at the environment.
+//!
+//! Here are the types and the questions that engines ask of them; `parse` reads the file, `shipped` holds what we
+//! ship, `write` says what is in force, `json` and `pattern` are their tools.
+
+mod json;
+mod parse;
+mod pattern;
+mod shipped;
+mod write;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) use pattern::glob;
+
+/// A configuration larger than this is a mistake, not a configuration (bytes).
+const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// Everything a run needs to know. Paths are absolute.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +42,115 @@ pub struct Config {
     pub source: Option<PathBuf>,
 }
 
+impl Config {
+    /// The configuration in force: `path` if given, else `cr0sync.json` below the root if it is there, else the
+    /// shipped one.
+    ///
+    /// A given `root` beats the one that the file names. Without either it is `/data/cr0_system`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when the file cannot be read or makes no sense; the message names the JSON path.
+    pub fn load(path: Option<&Path>, root: Option<&Path>) -> Result<Config> {
+        let root = root.map(absolute).transpose()?;
+        let default_root = root.clone().unwrap_or_else(|| PathBuf::from(shipped::ROOT));
+        let (file, json) = match path {
+            Some(path) => {
+                let file = absolute(path)?;
+                let json = read(&file)?;
+                (file, json)
+            }
+            None => {
+                let file = default_root.join(shipped::FILE_NAME);
+                match read(&file) {
+                    Ok(json) => (file, json),
+                    Err(Unread::Missing(_)) => return Ok(Config::shipped(&default_root)),
+                    Err(unread) => return Err(unread.into()),
+                }
+            }
+        };
+        parse::config(&json, &default_root, root.as_deref(), Some(&file))
+    }
+
+    /// Reads a configuration that was already loaded; `default_root` counts where the document names no root,
+    /// `source` is the file it came from.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]; the message names the JSON path.
+    pub fn parse(json: &[u8], default_root: &Path, source: Option<&Path>) -> Result<Config> {
+        let source = source.map(absolute).transpose()?;
+        parse::config(json, &absolute(default_root)?, None, source.as_deref())
+    }
+
+    /// What is in force, in the form of the configuration file; reading it again gives an equal configuration.
+    ///
+    /// The policies that we ship for known tables are not repeated in it: written down by a user they would have
+    /// to fit the schema exactly.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        write::config(self)
+    }
+
+    fn shipped(root: &Path) -> Config {
+        Config {
+            root: root.to_path_buf(),
+            hub: shipped::HUB.to_owned(),
+            databases: shipped::databases(root),
+            guards: shipped::guards(),
+            ownership: shipped::ownership(),
+            secrets: Vec::new(),
+            source: None,
+        }
+    }
+}
+
+/// Why a configuration file was not read.
+enum Unread {
+    Missing(Error),
+    Other(Error),
+}
+
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Missing(error) | Unread::Other(error) => error,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Unread> {
+    let failed = |cause: std::io::Error| {
+        let missing = cause.kind() == std::io::ErrorKind::NotFound;
+        let error = Error::new(ErrorKind::Config, "cannot read the configuration")
+            .at(path)
+            .because(cause);
+        if missing {
+            Unread::Missing(error)
+        } else {
+            Unread::Other(error)
+        }
+    };
+    let mut json = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut json)
+        .map_err(failed)?;
+    if u64::try_from(json.len()).is_ok_and(|length| length <= MAX_FILE_BYTES) {
+        return Ok(json);
+    }
+    Err(Unread::Other(
+        Error::new(ErrorKind::Config, "refused a configuration of more than 4 MiB:").at(path),
+    ))
+}
+
+/// The path from `/` on; a relative one counts from the working directory.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|cause| {
+        Error::new(ErrorKind::Config, "cannot make absolute the path")
+            .at(path)
+            .because(cause)
+    })
+}
+
 /// One database and its replicas.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DatabaseConfig {
@@ -36,6 +162,34 @@ pub struct DatabaseConfig {
     pub schema: SchemaPolicy,
     /// Table policies by name pattern (`*` and `?`), most specific first.
     pub tables: Vec<(String, TablePolicy)>,
+}
+
+impl DatabaseConfig {
+    /// The policy of a table: the user's for exactly this name, else the user's for the most specific pattern that
+    /// fits, else the shipped one, else the default. A user's policy replaces the shipped one as a whole.
+    #[must_use]
+    pub fn table_policy(&self, database: &str, table: &str) -> TablePolicy {
+        self.tables
+            .iter()
+            .filter(|(pattern, _)| glob(pattern, table))
+            .min_by(|(a, _), (b, _)| pattern::specificity(a).cmp(&pattern::specificity(b)))
+            .map(|(_, policy)| policy.clone())
+            .or_else(|| shipped::table(database, table))
+            .unwrap_or_default()
+    }
+
+    /// Every side once, from most to least preferred: as `prefer` says, then the hub, then by name.
+    #[must_use]
+    pub fn ranked_sides(&self, hub: &str) -> Vec<String> {
+        let mut ranked: Vec<String> = Vec::with_capacity(self.replicas.len());
+        let named = self.prefer.iter().map(String::as_str).chain([hub]);
+        for side in named.chain(self.replicas.keys().map(String::as_str)) {
+            if self.replicas.contains_key(side) && !ranked.iter().any(|known| known == side) {
+                ranked.push(side.to_owned());
+            }
+        }
+        ranked
+    }
 }
 
 /// Which schema changes travel between sides.
@@ -55,7 +209,7 @@ pub enum SchemaPolicy {
 pub struct TablePolicy {
     /// Columns that identify a row; `None` lets the schema decide.
     pub identity: Option<Vec<String>>,
-    /// Merge policy by column; the rest is [`ColumnPolicy::Prefer`].
+    /// Merge policy by column name or pattern; ask [`TablePolicy::column`]. The rest is [`ColumnPolicy::Prefer`].
     pub columns: BTreeMap<String, ColumnPolicy>,
     /// The column that says which row is newer, for clashing cells without a policy of their own.
     pub newest_by: Option<String>,
@@ -71,6 +225,18 @@ pub struct TablePolicy {
     pub rekey: Rekey,
     /// Who wrote this policy: a user's must fit the schema, a shipped one applies as far as it fits.
     pub origin: PolicyOrigin,
+}
+
+impl TablePolicy {
+    /// The policy of a column: its own, else that of the most specific pattern that fits, else none.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<ColumnPolicy> {
+        self.columns
+            .iter()
+            .filter(|(pattern, _)| glob(pattern, name))
+            .min_by(|(a, _), (b, _)| pattern::specificity(a).cmp(&pattern::specificity(b)))
+            .map(|(_, policy)| *policy)
+    }
 }
 
 /// Who wrote a policy.
@@ -149,4 +315,71 @@ pub struct Ownership {
     pub dir_mode: u32,
     /// Mode of files.
     pub file_mode: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_below_the_root_is_found_and_need_not_exist()
+    -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let root = tempfile::tempdir()?;
+        let shipped = Config::load(None, Some(root.path()))?;
+        assert_eq!(shipped, Config::shipped(root.path()));
+
+        let file = root.path().join("cr0sync.json");
+        std::fs::write(&file, r#"{"hub": "website", "root": "/named"}"#)?;
+        let found = Config::load(None, Some(root.path()))?;
+        assert_eq!(
+            (found.hub.as_str(), found.root.as_path()),
+            ("website", root.path())
+        );
+        assert_eq!(found.source.as_deref(), Some(file.as_path()));
+        assert_eq!(Config::load(Some(&file), None)?.root, Path::new("/named"));
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let root = tempfile::tempdir()?;
+        let file = root.path().join("other.json");
+        let text =
+            |path: &Path| Config::load(Some(path), None).map_err(|error| (error.kind(), error.to_string()));
+        let shown = file.display().to_string();
+
+        let missing =
+            format!("cannot read the configuration {shown}: No such file or directory (os error 2)");
+        assert_eq!(text(&file), Err((ErrorKind::Config, missing)));
+        std::fs::write(&file, r#"{"guards": {"max_lock": 1}}"#)?;
+        let wrong =
+            format!("cannot use the configuration {shown}: guards.max_lock: unknown key \"max_lock\"");
+        assert_eq!(text(&file), Err((ErrorKind::Config, wrong)));
+        std::fs::write(&file, vec![b' '; 5 << 20])?;
+        let large = format!("refused a configuration of more than 4 MiB: {shown}");
+        assert_eq!(text(&file), Err((ErrorKind::Config, large)));
+        Ok(())
+    }
+
+    #[test]
+    fn sides_are_ranked_and_each_stands_once() {
+        for (sides, prefer, hub, ranked) in [
+            ("c b a", "", "c", "c a b"),
+            ("a b c", "b", "c", "b c a"),
+            ("a b c", "c b a", "a", "c b a"),
+            ("a b", "c b", "a", "b a"),
+        ] {
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            let database = DatabaseConfig {
+                replicas: words(sides)
+                    .into_iter()
+                    .map(|side| (side.clone(), PathBuf::from(side)))
+                    .collect(),
+                prefer: words(prefer),
+                schema: SchemaPolicy::default(),
+                tables: Vec::new(),
+            };
+            assert_eq!(database.ranked_sides(hub).join(" "), ranked);
+        }
+    }
 }

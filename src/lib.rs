@@ -1,1 +1,37 @@
-//! x
+//! cr0sync keeps the databases of an IRC-bot and website infrastructure equal on all sides, and loses nothing.
+//!
+//! Every side goes on reading and writing its own SQLite file. A run finds out what each side did since the last
+//! merge, merges row by row and cell by cell, and brings every side to the result. What two people did to one
+//! cell is decided by rule and put on record, with everything it takes to decide otherwise.
+//!
+//! # Code map
+//!
+//! - [`Config`]: one JSON file, parsed into a value that can only be valid.
+//! - [`database`]: open, observe, decide, apply, record. `database/decide` is pure.
+//! - [`report`]: what operations return.
+//! - `durable`: locks, and files that appear whole or not at all; the only module that renames.
+//! - `clock`: the only door to time.
+//!
+//! # Architecture invariants
+//!
+//! - Decision modules import no file system, no SQL, no clock and no chance.
+//! - Only `durable` renames files; only `database/native` and the PHP shell contain `unsafe`.
+//! - A conflict or a broken file is a value in the report. `Err` means that the run could not be decided.
+//! - The library never prints, reads the environment or exits.
+//! - One copy of SQLite a process: the system's. A database, its journal and its WAL are opened through SQLite
+//!   only, since closing any other descriptor on them would drop this process's locks.
+//! - No checkpoint, pragma or schema object of ours in a database that is not ours.
+//! - Nothing on disk lacks a version.
+
+mod clock;
+mod config;
+pub mod database;
+mod durable;
+mod error;
+pub mod report;
+
+pub use config::{
+    ColumnPolicy, Config, DatabaseConfig, Guards, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, SchemaPolicy,
+    TablePolicy,
+};
+pub use error::{Error, ErrorKind, Result};

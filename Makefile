@@ -1,0 +1,39 @@
+# Everything a person types. `make demo` and `make test` need nothing but this checkout and Rust: what else is
+# missing is installed first (apt), or named. No rule here knows what the software does.
+
+# Where `install` puts things below; for packagers.
+DESTDIR =
+
+.PHONY: help build demo test install clean packages
+
+help:
+	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
+	@echo 'make test      build, then run every test'
+	@echo 'make build     build the PHP extension: build/cr0sync.so'
+	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
+	@echo 'make clean     remove what was built, and the playground of the demo'
+
+build: packages
+	cargo build --release --locked -p cr0sync-php
+	@mkdir -p build
+	@# Under a new name first: a PHP that runs right now keeps the file that it has open.
+	@cp "$${CARGO_TARGET_DIR:-target}/release/libcr0sync_php.so" build/cr0sync.so.new
+	@mv -f build/cr0sync.so.new build/cr0sync.so
+
+demo: build
+	@python3 -B tests/demo/demo.py
+
+test: build
+	@sh tests/run.sh
+
+# Builds only where nothing is built yet, so that `make && sudo make install` never compiles as root.
+install:
+	@test -f build/cr0sync.so || $(MAKE) build
+	@sh .ci/install "$(DESTDIR)"
+
+clean:
+	rm -rf build demo
+	cargo clean
+
+packages:
+	@sh .ci/packages

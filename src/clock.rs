@@ -1,0 +1,36 @@
+//! The only door to time and chance, so that everything behind it can be tested without them.
+
+use std::time::Instant;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// Now.
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// A point to measure a duration from.
+pub(crate) fn start() -> Stopwatch {
+    Stopwatch(Instant::now())
+}
+
+/// A running measurement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Whole milliseconds since the start.
+    pub(crate) fn millis(self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Waits.
+pub(crate) fn pause(milliseconds: u64) {
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+}
+
+/// A time in the form every document of ours uses: RFC 3339, UTC, milliseconds.
+pub(crate) fn stamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,805 @@
+//! From the bytes of a configuration file to a [`Config`], or to one clear problem and where it is.
+//!
+//! Parses, does not validate: what comes out can only hold valid combinations, so nobody has to check again. It
+//! touches no file: `super` reads, this understands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::json::{Node, Place, Problem, unknown};
+use super::pattern::{is_pattern, specificity};
+use super::write::{COLUMN_POLICIES, ON_DELETE_UPDATE, SCHEMA_POLICIES};
+use super::{
+    ColumnPolicy, Config, DatabaseConfig, Guards, Ownership, PolicyOrigin, Rekey, TablePolicy, shipped,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The newest version of the file that we understand.
+pub(super) const VERSION: u64 = 1;
+/// A wait of more than this under one lock is a mistake in the configuration (milliseconds; ten minutes).
+const MAX_WAIT_MS: u64 = 600_000;
+/// Names become parts of file names, which end at 255 bytes on every file system we know.
+const MAX_NAME_BYTES: usize = 100;
+/// Words that stand beside side names in reports and in `resolve --take`.
+const RESERVED_SIDES: [&str; 4] = ["base", "both", "merged", "none"];
+
+type Read<T> = std::result::Result<T, Problem>;
+
+/// Reads a document. `root` beats what the document says, `default_root` fills in where it says nothing.
+pub(super) fn config(
+    json: &[u8],
+    default_root: &Path,
+    root: Option<&Path>,
+    source: Option<&Path>,
+) -> Result<Config> {
+    document(json, default_root, root, source).map_err(|problem| {
+        let hint = problem.hint.clone();
+        let error = match source {
+            Some(source) => Error::new(ErrorKind::Config, "cannot use the configuration")
+                .at(source)
+                .because(problem),
+            None => Error::new(ErrorKind::Config, "cannot use the configuration").because(problem),
+        };
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    })
+}
+
+fn document(
+    json: &[u8],
+    default_root: &Path,
+    forced_root: Option<&Path>,
+    source: Option<&Path>,
+) -> Read<Config> {
+    let node = Node::read(json)?;
+    let [
+        version,
+        root,
+        hub,
+        databases,
+        logs,
+        backups,
+        guards,
+        secrets,
+        ownership,
+        integrity,
+    ] = Place::top(&node).fields([
+        "version",
+        "root",
+        "hub",
+        "databases",
+        "logs",
+        "backups",
+        "guards",
+        "secrets",
+        "ownership",
+        "integrity",
+    ])?;
+    if let Some(version) = version {
+        match version.whole(u64::MAX)? {
+            VERSION => {}
+            newer if newer > VERSION => {
+                return Err(version
+                    .wrong(format!(
+                        "version {newer} is newer than this program, which reads version {VERSION}"
+                    ))
+                    .hint("install a newer cr0sync, or write the file for version 1"));
+            }
+            _ => return Err(version.wrong("there is no such version").hint("write 1")),
+        }
+    }
+    // Nothing reads these sections yet. They must be objects, so that a file written for more keeps its shape.
+    for section in [logs, backups, integrity].into_iter().flatten() {
+        section.entries()?;
+    }
+
+    let named_root = root.map(|place| root_path(&place, source)).transpose()?;
+    let root = forced_root
+        .map(Path::to_path_buf)
+        .or(named_root)
+        .unwrap_or_else(|| default_root.to_path_buf());
+    let named_hub = hub.as_ref().map(side_name).transpose()?;
+    let hub = named_hub.unwrap_or_else(|| shipped::HUB.to_owned());
+    let databases = match databases {
+        Some(place) => self::databases(&place, &root, &hub)?,
+        None => shipped_databases(&root, &hub)?,
+    };
+    Ok(Config {
+        hub,
+        databases,
+        guards: guards.map_or_else(|| Ok(shipped::guards()), |place| self::guards(&place))?,
+        ownership: ownership.map_or_else(|| Ok(shipped::ownership()), |place| self::ownership(&place))?,
+        secrets: secrets.map_or_else(|| Ok(Vec::new()), |place| texts(&place))?,
+        source: source.map(Path::to_path_buf),
+        root,
+    })
+}
+
+/// The root; a relative one counts from the directory of the file.
+fn root_path(place: &Place<'_>, source: Option<&Path>) -> Read<PathBuf> {
+    let text = path_text(place)?;
+    let path = Path::new(text);
+    match source.and_then(Path::parent) {
+        _ if path.is_absolute() => Ok(plain(path)),
+        Some(directory) => Ok(plain(&directory.join(path))),
+        None => Err(place.wrong("must be an absolute path")),
+    }
+}
+
+fn shipped_databases(root: &Path, hub: &str) -> Read<BTreeMap<String, DatabaseConfig>> {
+    let databases = shipped::databases(root);
+    match databases
+        .iter()
+        .find(|(_, database)| !database.replicas.contains_key(hub))
+    {
+        None => Ok(databases),
+        Some((name, _)) => Err(Problem::new(
+            "hub",
+            format!("the shipped database {name:?} has no side {hub:?}"),
+        )
+        .hint("choose central or website, or write your own databases")),
+    }
+}
+
+fn databases(place: &Place<'_>, root: &Path, hub: &str) -> Read<BTreeMap<String, DatabaseConfig>> {
+    let mut databases = BTreeMap::new();
+    let mut taken: BTreeMap<PathBuf, String> = BTreeMap::new();
+    for (name, place) in place.entries()? {
+        check_name(&place.path, "database", name)?;
+        databases.insert(name.to_owned(), database(&place, root, hub, &mut taken)?);
+    }
+    Ok(databases)
+}
+
+fn database(
+    place: &Place<'_>,
+    root: &Path,
+    hub: &str,
+    taken: &mut BTreeMap<PathBuf, String>,
+) -> Read<DatabaseConfig> {
+    let [replicas, prefer, schema, tables] = place.fields(["replicas", "prefer", "schema", "tables"])?;
+    let Some(replicas_place) = replicas else {
+        return Err(place
+            .wrong("has no replicas")
+            .hint("write \"replicas\": {\"central\": \"PATH\", \"website\": \"PATH\"}"));
+    };
+    let replicas = self::replicas(&replicas_place, root, hub, taken)?;
+    Ok(DatabaseConfig {
+        prefer: prefer.map_or_else(|| Ok(Vec::new()), |place| self::prefer(&place, &replicas))?,
+        schema: schema
+            .map(|place| place.choice(&SCHEMA_POLICIES))
+            .transpose()?
+            .unwrap_or_default(),
+        tables: tables.map_or_else(|| Ok(Vec::new()), |place| self::tables(&place))?,
+        replicas,
+    })
+}
+
+fn replicas(
+    place: &Place<'_>,
+    root: &Path,
+    hub: &str,
+    taken: &mut BTreeMap<PathBuf, String>,
+) -> Read<BTreeMap<String, PathBuf>> {
+    let mut replicas = BTreeMap::new();
+    for (side, place) in place.entries()? {
+        check_side(&place.path, side)?;
+        let path = plain(&root.join(path_text(&place)?));
+        if path.file_name().is_none() {
+            return Err(place.wrong("does not name a file"));
+        }
+        if let Some(other) = taken.insert(path.clone(), place.path.clone()) {
+            return Err(place
+                .wrong(format!("is the same file as {other}"))
+                .hint("every replica is a file of its own"));
+        }
+        replicas.insert(side.to_owned(), path);
+    }
+    if replicas.len() < 2 {
+        return Err(place.wrong("needs at least two sides"));
+    }
+    if !replicas.contains_key(hub) {
+        let sides: Vec<&str> = replicas.keys().map(String::as_str).collect();
+        return Err(place
+            .wrong(format!(
+                "the hub {hub:?} is not among the sides {}",
+                sides.join(", ")
+            ))
+            .hint("name the hub here, or set \"hub\" to one of these sides"));
+    }
+    Ok(replicas)
+}
+
+fn prefer(place: &Place<'_>, replicas: &BTreeMap<String, PathBuf>) -> Read<Vec<String>> {
+    let sides: Vec<&str> = replicas.keys().map(String::as_str).collect();
+    let mut prefer: Vec<String> = Vec::new();
+    for item in place.items()? {
+        let side = item.text()?;
+        if !sides.contains(&side) {
+            return Err(unknown(&item.path, "unknown side", side, &sides));
+        }
+        if prefer.iter().any(|known| known == side) {
+            return Err(item.wrong(format!("{side:?} is named twice")));
+        }
+        prefer.push(side.to_owned());
+    }
+    Ok(prefer)
+}
+
+fn tables(place: &Place<'_>) -> Read<Vec<(String, TablePolicy)>> {
+    let mut tables = Vec::new();
+    for (pattern, place) in named(place)? {
+        tables.push((pattern.to_owned(), table(&place)?));
+    }
+    tables.sort_by(|(a, _), (b, _)| specificity(a).cmp(&specificity(b)));
+    Ok(tables)
+}
+
+fn table(place: &Place<'_>) -> Read<TablePolicy> {
+    let [
+        identity,
+        columns,
+        newest_by,
+        references,
+        on_delete_update,
+        append_only,
+        exclude,
+        rekey,
+    ] = place.fields([
+        "identity",
+        "columns",
+        "newest_by",
+        "references",
+        "on_delete_update",
+        "append_only",
+        "exclude",
+        "rekey",
+    ])?;
+    let newest_by = newest_by
+        .map(|place| place.text().map(str::to_owned))
+        .transpose()?;
+    let yes = |place: Option<Place<'_>>, default: bool| place.map_or(Ok(default), |place| place.boolean());
+    Ok(TablePolicy {
+        identity: identity.map(|place| self::identity(&place)).transpose()?,
+        columns: match columns {
+            Some(place) => self::columns(&place, newest_by.as_deref())?,
+            None => BTreeMap::new(),
+        },
+        newest_by,
+        references: references.map_or_else(|| Ok(BTreeMap::new()), |place| self::references(&place))?,
+        on_delete_update: on_delete_update
+            .map(|place| place.choice(&ON_DELETE_UPDATE))
+            .transpose()?
+            .unwrap_or_default(),
+        append_only: yes(append_only, false)?,
+        exclude: yes(exclude, false)?,
+        rekey: if yes(rekey, true)? {
+            Rekey::Allow
+        } else {
+            Rekey::Forbid
+        },
+        origin: PolicyOrigin::User,
+    })
+}
+
+fn identity(place: &Place<'_>) -> Read<Vec<String>> {
+    let mut identity: Vec<String> = Vec::new();
+    for item in place.items()? {
+        let column = item.text()?;
+        if is_pattern(column) {
+            return Err(item.wrong("must be one column, not a pattern"));
+        }
+        if identity.iter().any(|known| known.eq_ignore_ascii_case(column)) {
+            return Err(item.wrong(format!("{column:?} is named twice")));
+        }
+        identity.push(column.to_owned());
+    }
+    if identity.is_empty() {
+        return Err(place
+            .wrong("must name at least one column")
+            .hint("leave it out to let the schema decide"));
+    }
+    Ok(identity)
+}
+
+fn columns(place: &Place<'_>, newest_by: Option<&str>) -> Read<BTreeMap<String, ColumnPolicy>> {
+    let mut columns = BTreeMap::new();
+    for (column, place) in named(place)? {
+        let policy = place.choice(&COLUMN_POLICIES)?;
+        if policy == ColumnPolicy::Newest && newest_by.is_none() {
+            return Err(place
+                .wrong("\"newest\" needs to know which column says when a row was changed")
+                .hint("add \"newest_by\": \"COLUMN\" to the table"));
+        }
+        columns.insert(column.to_owned(), policy);
+    }
+    Ok(columns)
+}
+
+fn references(place: &Place<'_>) -> Read<BTreeMap<String, (String, String)>> {
+    let mut references = BTreeMap::new();
+    for (column, place) in named(place)? {
+        if is_pattern(column) {
+            return Err(place.wrong("must be one column, not a pattern"));
+        }
+        let target = match place.text()?.split_once('.') {
+            Some((table, key)) if !table.is_empty() && !key.is_empty() && !key.contains('.') => {
+                (table.to_owned(), key.to_owned())
+            }
+            _ => return Err(place.wrong("must be written as \"table.column\"")),
+        };
+        references.insert(column.to_owned(), target);
+    }
+    Ok(references)
+}
+
+/// The entries of an object whose keys are SQL names: those do not differ by case alone.
+fn named<'a>(place: &Place<'a>) -> Read<Vec<(&'a str, Place<'a>)>> {
+    let entries = place.entries()?;
+    let mut seen = BTreeSet::new();
+    for (name, place) in &entries {
+        if name.is_empty() || name.contains('\0') {
+            return Err(place.wrong("is not a name"));
+        }
+        if !seen.insert(name.to_ascii_lowercase()) {
+            return Err(
+                place.wrong("is given twice; SQLite does not tell upper and lower case apart in names")
+            );
+        }
+    }
+    Ok(entries)
+}
+
+fn guards(place: &Place<'_>) -> Read<Guards> {
+    let [delete, lock, busy, free] = place.fields([
+        "max_delete_percent",
+        "max_lock_ms",
+        "busy_timeout_ms",
+        "min_free_percent",
+    ])?;
+    let default = shipped::guards();
+    let percent = |place: Option<Place<'_>>, default: u32| {
+        place.map_or(Ok(default), |place| {
+            place
+                .whole(100)
+                .map(|value| u32::try_from(value).unwrap_or(default))
+        })
+    };
+    let wait =
+        |place: Option<Place<'_>>, default| place.map_or(Ok(default), |place| place.whole(MAX_WAIT_MS));
+    Ok(Guards {
+        max_delete_percent: percent(delete, default.max_delete_percent)?,
+        max_lock_ms: wait(lock, default.max_lock_ms)?,
+        busy_timeout_ms: wait(busy, default.busy_timeout_ms)?,
+        min_free_percent: percent(free, default.min_free_percent)?,
+    })
+}
+
+fn ownership(place: &Place<'_>) -> Read<Ownership> {
+    let [user, group, dir_mode, file_mode] = place.fields(["user", "group", "dir_mode", "file_mode"])?;
+    let default = shipped::ownership();
+    let text = |place: Option<Place<'_>>, default| {
+        place.map_or(Ok(default), |place| place.text().map(str::to_owned))
+    };
+    let mode = |place: Option<Place<'_>>, default| place.map_or(Ok(default), |place| self::mode(&place));
+    Ok(Ownership {
+        user: text(user, default.user)?,
+        group: text(group, default.group)?,
+        dir_mode: mode(dir_mode, default.dir_mode)?,
+        file_mode: mode(file_mode, default.file_mode)?,
+    })
+}
+
+/// Permission bits. A JSON number would be read as decimal by anyone but the author, so only text will do.
+fn mode(place: &Place<'_>) -> Read<u32> {
+    let wrong = || {
+        place
+            .wrong("must be an octal mode in quotes")
+            .hint("for example \"0664\"")
+    };
+    let Node::Text(text) = place.node else {
+        return Err(wrong());
+    };
+    let octal = text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+    if !(3..=4).contains(&text.len()) || !octal {
+        return Err(wrong());
+    }
+    u32::from_str_radix(text, 8).map_err(|_| wrong())
+}
+
+fn texts(place: &Place<'_>) -> Read<Vec<String>> {
+    place
+        .items()?
+        .iter()
+        .map(|item| item.text().map(str::to_owned))
+        .collect()
+}
+
+fn path_text<'a>(place: &Place<'a>) -> Read<&'a str> {
+    let text = place.text()?;
+    if text.starts_with("~/") {
+        return Err(place.wrong("\"~\" is not expanded").hint("write the whole path"));
+    }
+    Ok(text)
+}
+
+/// The path without doubled slashes and `.`; `..` stays, as a symlink may stand before it.
+fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
+fn side_name(place: &Place<'_>) -> Read<String> {
+    let name = place.text()?;
+    check_side(&place.path, name)?;
+    Ok(name.to_owned())
+}
+
+fn check_side(path: &str, name: &str) -> Read<()> {
+    if RESERVED_SIDES.contains(&name) {
+        return Err(Problem::new(
+            path,
+            format!("{name:?} cannot be the name of a side: it means something else in reports"),
+        ));
+    }
+    check_name(path, "side", name)
+}
+
+/// Names become file names in the state directory and words on a command line.
+fn check_name(path: &str, what: &str, name: &str) -> Read<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    if name.is_empty()
+        || name.len() > MAX_NAME_BYTES
+        || name.starts_with(['.', '-'])
+        || !name.chars().all(fits)
+    {
+        return Err(
+            Problem::new(path, format!("{name:?} cannot be the name of a {what}"))
+                .hint("use letters, digits, _ - and . and do not begin with . or -"),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Config> {
+        config(json.as_bytes(), Path::new("/srv"), None, None)
+    }
+
+    /// A document with one database `d`: `more` goes beside its replicas.
+    fn with(more: &str) -> String {
+        format!(
+            r#"{{"databases": {{"d": {{"replicas": {{"central": "c.db", "website": "/w/d.db", "bot": "b.db"}}{more}}}}}}}"#
+        )
+    }
+
+    fn problem(json: &str) -> String {
+        match read(json) {
+            Ok(config) => format!("accepted: {config:?}"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Config);
+                let text = error.to_string();
+                let text = text
+                    .strip_prefix("cannot use the configuration: ")
+                    .unwrap_or(&text)
+                    .to_owned();
+                match error.hint_text() {
+                    Some(hint) => format!("{text} ({hint})"),
+                    None => text,
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_named_with_its_path() {
+        let table: &[(&str, &str)] = &[
+            ("[]", "expected an object, found a list"),
+            ("{", "EOF while parsing an object at line 1 column 1"),
+            (r#"{"hub": 1}"#, "hub: expected a text, found the number 1"),
+            (
+                r#"{"hubb": "central"}"#,
+                r#"hubb: unknown key "hubb" (did you mean "hub"?)"#,
+            ),
+            (
+                r#"{"hub": "central", "hub": "bot"}"#,
+                "hub: is given twice (keep one of the two)",
+            ),
+            (
+                r#"{"logs": {"a": [{"x": 1, "x": 2}]}}"#,
+                "logs.a[0].x: is given twice (keep one of the two)",
+            ),
+            (r#"{"backups": []}"#, "backups: expected an object, found a list"),
+            (r#"{"version": 0}"#, "version: there is no such version (write 1)"),
+            (
+                r#"{"version": "1"}"#,
+                "version: expected a whole number from 0 to 18446744073709551615, found the text \"1\"",
+            ),
+            (
+                r#"{"version": 2}"#,
+                "version: version 2 is newer than this program, which reads version 1 (install a newer cr0sync, or write the file for version 1)",
+            ),
+            (r#"{"root": "srv"}"#, "root: must be an absolute path"),
+            (r#"{"root": ""}"#, "root: must not be empty"),
+            (
+                r#"{"root": "~/x"}"#,
+                "root: \"~\" is not expanded (write the whole path)",
+            ),
+            (
+                r#"{"hub": "bot"}"#,
+                r#"hub: the shipped database "breakout_completionists" has no side "bot" (choose central or website, or write your own databases)"#,
+            ),
+            (
+                r#"{"hub": "base"}"#,
+                r#"hub: "base" cannot be the name of a side: it means something else in reports"#,
+            ),
+            (
+                r#"{"databases": {"../etc": {}}}"#,
+                r#"databases["../etc"]: "../etc" cannot be the name of a database (use letters, digits, _ - and . and do not begin with . or -)"#,
+            ),
+            (
+                r#"{"databases": {"d": {}}}"#,
+                r#"databases.d: has no replicas (write "replicas": {"central": "PATH", "website": "PATH"})"#,
+            ),
+            (
+                r#"{"databases": {"d": {"replicas": {"central": "a"}}}}"#,
+                "databases.d.replicas: needs at least two sides",
+            ),
+            (
+                r#"{"databases": {"d": {"replicas": {"a": "a", "b": "b"}}}}"#,
+                r#"databases.d.replicas: the hub "central" is not among the sides a, b (name the hub here, or set "hub" to one of these sides)"#,
+            ),
+            (
+                r#"{"databases": {"d": {"replicas": {"central": "a", "b": "/srv/./a"}}}}"#,
+                "databases.d.replicas.b: is the same file as databases.d.replicas.central (every replica is a file of its own)",
+            ),
+            (
+                r#"{"databases": {"d": {"replicas": {"central": "a", "b": "b"}}, "e": {"replicas": {"central": "c", "b": "b"}}}}"#,
+                "databases.e.replicas.b: is the same file as databases.d.replicas.b (every replica is a file of its own)",
+            ),
+            (
+                r#"{"databases": {"d": {"replicas": {"central": "a", ".b": "b"}}}}"#,
+                r#"databases.d.replicas[".b"]: ".b" cannot be the name of a side (use letters, digits, _ - and . and do not begin with . or -)"#,
+            ),
+            (
+                r#"{"databases": {"d": {"replicas": {"central": "a", "b": ".."}}}}"#,
+                "databases.d.replicas.b: does not name a file",
+            ),
+            (
+                &with(r#", "prefer": ["website", "bott"]"#),
+                r#"databases.d.prefer[1]: unknown side "bott" (did you mean "bot"?)"#,
+            ),
+            (
+                &with(r#", "prefer": ["bot", "bot"]"#),
+                r#"databases.d.prefer[1]: "bot" is named twice"#,
+            ),
+            (
+                &with(r#", "schema": "everything""#),
+                r#"databases.d.schema: unknown value "everything" (known are: none, additive, all)"#,
+            ),
+            (
+                &with(r#", "tables": {"t": {"exclude": 1}}"#),
+                "databases.d.tables.t.exclude: expected true or false, found the number 1",
+            ),
+            (
+                &with(r#", "tables": {"T": {}, "t": {}}"#),
+                "databases.d.tables.t: is given twice; SQLite does not tell upper and lower case apart in names",
+            ),
+            (
+                &with(r#", "tables": {"t": {"columns": {"score": "add"}}}"#),
+                r#"databases.d.tables.t.columns.score: unknown value "add" (known are: prefer, sum, max, min, min_nonzero, newest, hold)"#,
+            ),
+            (
+                &with(r#", "tables": {"t": {"columns": {"score": "newest"}}}"#),
+                r#"databases.d.tables.t.columns.score: "newest" needs to know which column says when a row was changed (add "newest_by": "COLUMN" to the table)"#,
+            ),
+            (
+                &with(r#", "tables": {"t": {"identity": []}}"#),
+                "databases.d.tables.t.identity: must name at least one column (leave it out to let the schema decide)",
+            ),
+            (
+                &with(r#", "tables": {"t": {"identity": ["a", "A"]}}"#),
+                r#"databases.d.tables.t.identity[1]: "A" is named twice"#,
+            ),
+            (
+                &with(r#", "tables": {"t": {"identity": ["a*"]}}"#),
+                "databases.d.tables.t.identity[0]: must be one column, not a pattern",
+            ),
+            (
+                &with(r#", "tables": {"t": {"references": {"uid": "users"}}}"#),
+                r#"databases.d.tables.t.references.uid: must be written as "table.column""#,
+            ),
+            (
+                &with(r#", "tables": {"t": {"refrences": {}}}"#),
+                r#"databases.d.tables.t.refrences: unknown key "refrences" (did you mean "references"?)"#,
+            ),
+            (
+                r#"{"guards": {"max_delete_percent": 101}}"#,
+                "guards.max_delete_percent: expected a whole number from 0 to 100, found the number 101",
+            ),
+            (
+                r#"{"guards": {"max_lock_ms": -1}}"#,
+                "guards.max_lock_ms: expected a whole number from 0 to 600000, found the number -1",
+            ),
+            (
+                r#"{"ownership": {"file_mode": 664}}"#,
+                "ownership.file_mode: must be an octal mode in quotes (for example \"0664\")",
+            ),
+            (
+                r#"{"ownership": {"dir_mode": "0788"}}"#,
+                "ownership.dir_mode: must be an octal mode in quotes (for example \"0664\")",
+            ),
+            (
+                r#"{"secrets": ["a", 1]}"#,
+                "secrets[1]: expected a text, found the number 1",
+            ),
+            (
+                "{\"ownership\": {\"user\": \"a\\u0000b\"}}",
+                "ownership.user: must not hold a NUL character",
+            ),
+        ];
+        for (json, expected) in table {
+            assert_eq!(&problem(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn nothing_given_is_the_shipped_configuration() -> Result<()> {
+        let config = read("{}")?;
+        assert_eq!(config, Config::shipped(Path::new("/srv")));
+        let places = |name: &str| -> Vec<String> {
+            let replicas = config
+                .databases
+                .get(name)
+                .map(|database| database.replicas.clone())
+                .unwrap_or_default();
+            replicas
+                .iter()
+                .map(|(side, path)| format!("{side} {}", path.display()))
+                .collect()
+        };
+        assert_eq!(
+            places("rizon_bot"),
+            [
+                "bot /home/cr0/cr0bot/rizon_bot.db",
+                "central /srv/databases/rizon_bot.db",
+                "website /var/www/html/data/rizon_bot.db"
+            ]
+        );
+        assert_eq!(
+            places("users"),
+            [
+                "central /srv/databases/users.db",
+                "website /var/www/html/data/users.db"
+            ]
+        );
+        assert_eq!(config.databases.len(), 9);
+        for (name, database) in &config.databases {
+            let ranked = database.ranked_sides(&config.hub);
+            assert_eq!(ranked.first().map(String::as_str), Some("website"), "{name}");
+            assert_eq!(ranked.len(), database.replicas.len(), "{name}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_full_file_is_read_and_written_alike() -> Result<()> {
+        let json = r#"{
+            "version": 1, "root": "/data//x/.", "hub": "central",
+            "databases": {"d": {
+                "replicas": {"central": "databases/d.db", "website": "/w/d.db", "bot": "/b/d.db"},
+                "prefer": ["website"], "schema": "all",
+                "tables": {
+                    "cache_*": {"exclude": true},
+                    "*": {"rekey": false},
+                    "t": {"identity": ["a", "b"], "columns": {"n": "sum", "t": "newest", "*_at": "max"}, "newest_by": "t",
+                          "references": {"r": "other.id"}, "on_delete_update": "delete", "append_only": true}}}},
+            "logs": {"x": {"copies": {}}}, "backups": {"directory": null}, "integrity": {},
+            "guards": {"max_delete_percent": 0, "busy_timeout_ms": 10},
+            "secrets": ["*api_secret*"],
+            "ownership": {"user": "u", "file_mode": "600"}}"#;
+        let config = read(json)?;
+        let again = Config::parse(
+            config.to_json().to_string().as_bytes(),
+            Path::new("/elsewhere"),
+            None,
+        )?;
+        assert_eq!(config, again);
+        assert_eq!(config.root, Path::new("/data/x"));
+        assert_eq!(config.ownership.file_mode, 0o600);
+        let database = config
+            .databases
+            .get("d")
+            .cloned()
+            .unwrap_or_else(|| unreachable!("d was read"));
+        assert_eq!(
+            database.replicas.get("central").map(PathBuf::as_path),
+            Some(Path::new("/data/x/databases/d.db"))
+        );
+        assert_eq!(database.ranked_sides("central"), ["website", "central", "bot"]);
+        let order: Vec<&str> = database
+            .tables
+            .iter()
+            .map(|(pattern, _)| pattern.as_str())
+            .collect();
+        assert_eq!(order, ["t", "cache_*", "*"]);
+        assert!(database.table_policy("d", "CACHE_x").exclude);
+        assert_eq!(database.table_policy("d", "other").rekey, Rekey::Forbid);
+        let t = database.table_policy("d", "T");
+        assert_eq!(t.column("N"), Some(ColumnPolicy::Sum));
+        assert_eq!(t.column("created_at"), Some(ColumnPolicy::Max));
+        assert_eq!(t.column("unheard"), None);
+        assert_eq!(t.origin, PolicyOrigin::User);
+        Ok(())
+    }
+
+    #[test]
+    fn the_shipped_configuration_is_read_and_written_alike() -> Result<()> {
+        let config = read("{}")?;
+        let again = read(&config.to_json().to_string())?;
+        assert_eq!(config, again);
+        Ok(())
+    }
+
+    #[test]
+    fn a_users_policy_replaces_the_shipped_one_of_that_table_only() -> Result<()> {
+        let json = r#"{"databases": {"rizon_bot": {"replicas": {"central": "c", "bot": "b"}, "tables": {"links": {"append_only": true}}}}}"#;
+        let config = read(json)?;
+        let database = config
+            .databases
+            .get("rizon_bot")
+            .cloned()
+            .unwrap_or_else(|| unreachable!("it was read"));
+        assert_eq!(database.table_policy("rizon_bot", "links").identity, None);
+        assert_eq!(
+            database.table_policy("rizon_bot", "user_scores").column("score"),
+            Some(ColumnPolicy::Sum)
+        );
+        assert_eq!(
+            database.table_policy("rizon_bot", "unheard"),
+            TablePolicy::default()
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn the_command_line_root_beats_the_files_and_the_file_beats_the_default() -> Result<()> {
+        let json = br#"{"root": "below"}"#;
+        let source = Some(Path::new("/etc/cr0/cr0sync.json"));
+        let named = config(json, Path::new("/srv"), None, source)?;
+        assert_eq!(named.root, Path::new("/etc/cr0/below"));
+        let forced = config(json, Path::new("/srv"), Some(Path::new("/forced")), source)?;
+        assert_eq!(forced.root, Path::new("/forced"));
+        assert_eq!(read("{}")?.root, Path::new("/srv"));
+        Ok(())
+    }
+
+    #[test]
+    fn the_example_of_the_readme_is_a_configuration() -> Result<()> {
+        let readme = include_str!("../../README.md");
+        let example = readme
+            .split("```json\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next())
+            .unwrap_or_default();
+        let config = read(example)?;
+        let database = config
+            .databases
+            .get("rizon_bot")
+            .cloned()
+            .unwrap_or_else(|| unreachable!("the example has it"));
+        assert_eq!(
+            database
+                .table_policy("rizon_bot", "user_scores")
+                .column("last_played"),
+            Some(ColumnPolicy::Max)
+        );
+        assert_eq!(config.guards, shipped::guards());
+        assert_eq!(config.ownership, shipped::ownership());
+        Ok(())
+    }
+}

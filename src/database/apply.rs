@@ -1,0 +1,326 @@
+//! Carrying out a plan: lock, verify, declare, write, commit, record.
+//!
+//! Fault model: this process may be killed between any two instructions, the disk may fill up, other processes
+//! read and write all replicas all the time. Kept at every point: **a row is written only while it still is what
+//! it was planned from, and what was written can be told afterwards** (see `record` for the second half).
+//!
+//! Locks are taken in one order, the hub first, each attempt at most [`ATTEMPT_MS`]; whoever waits longer gives
+//! all of them back first, so owners wait for milliseconds only. Apart from `plan`, which never holds a lock.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+use crate::clock::{self, Stopwatch};
+use crate::report::State;
+
+use super::model::{SideIndex, Write};
+use super::observe::Source;
+use super::plan::{Plan, Side};
+use super::record::{self, Intent, Role, Written};
+use super::schema;
+use super::store::Store;
+use super::write::{self, Updates};
+use super::{Fault, native, sql_error};
+
+/// How long one attempt at a lock may wait, in milliseconds: longer, and a second owner would queue behind us.
+const ATTEMPT_MS: u64 = 20;
+/// How often a COMMIT is tried while readers hold it up; new readers are kept out meanwhile.
+const COMMIT_ATTEMPTS: u32 = 10;
+
+/// How carrying out went.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Done.
+    Done(Done),
+    /// A planned row changed meanwhile: look again.
+    Changed,
+    /// A side's schema does not take a row.
+    Refused(Refusal),
+}
+
+/// A row that a side's schema does not take.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
+    /// Table name.
+    pub(crate) table: String,
+    /// The write; `None` when it was not one row.
+    pub(crate) write: Option<Write>,
+    /// SQLite's words.
+    pub(crate) message: String,
+    /// Whether a UNIQUE key refused it.
+    pub(crate) unique: bool,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Conflicts that were not on record yet.
+    pub(crate) new_conflicts: usize,
+    /// How long each side was locked, in milliseconds; `None` when it was not written.
+    pub(crate) lock_ms: Vec<Option<u64>>,
+    /// Sides that could not be written, with the reason.
+    pub(crate) unwritten: Vec<(SideIndex, String)>,
+}
+
+/// A side under lock.
+struct Locked {
+    side: SideIndex,
+    since: Stopwatch,
+}
+
+/// Carries out a plan. `versions` are the data versions the plan was made from.
+pub(crate) fn apply(
+    store: &Store,
+    run: i64,
+    plan: &mut Plan,
+    sides: &[Side],
+    hub: SideIndex,
+    versions: &[i64],
+    busy_ms: u64,
+) -> Result<Outcome, Fault> {
+    let database = plan.intents.first().map(|intent| intent.database.clone()).unwrap_or_default();
+    let mut done = Done { lock_ms: vec![None; sides.len()], ..Done::default() };
+    let writing: BTreeSet<SideIndex> =
+        plan.intents.iter().enumerate().filter(|(_, i)| i.writes_anything()).map(|(side, _)| side).collect();
+    let mut order: Vec<SideIndex> = writing.iter().copied().collect();
+    order.sort_by_key(|side| (*side != hub, sides.get(*side).map(|side| side.name.clone())));
+    let locked = match lock_all(sides, hub, order, busy_ms, &mut done)? {
+        Some(locked) => locked,
+        None => return Err(busy(sides, hub, "stayed busy")),
+    };
+    let guard = Rollback { sides, locked: locked.iter().map(|locked| locked.side).collect() };
+
+    for locked in &locked {
+        let Some(side) = sides.get(locked.side) else { continue };
+        if native::has_moved(&side.live) || !verified(plan, sides, locked.side, versions)? {
+            return Ok(Outcome::Changed);
+        }
+    }
+    for locked in &locked {
+        let (Some(side), Some(intent)) = (sides.get(locked.side), plan.intents.get_mut(locked.side)) else { continue };
+        intent.counter = native::change_counter(&side.live);
+        if let Some(refusal) = write_side(&side.live, intent, &plan.sequences).map_err(|e| sql_error(e, &side.name))? {
+            return Ok(Outcome::Refused(refusal));
+        }
+    }
+    if !writing.is_empty() {
+        let intents: Vec<&Intent> = plan.intents.iter().collect();
+        record::declare(store, run, &intents)?;
+    }
+
+    let mut guard = guard;
+    if let Some(first) = locked.iter().find(|locked| locked.side == hub) {
+        if let Err(cause) = commit(sides, first.side) {
+            drop(guard);
+            record::withdraw(store, &database)?;
+            return Err(cause);
+        }
+        guard.released(hub);
+        set_lock_time(&mut done, first);
+    }
+    if let Some(intent) = plan.intents.get(hub) {
+        done.new_conflicts = record::record(store, intent, Written::Yes, Role::Hub)?;
+    }
+    let unlocked: BTreeSet<SideIndex> = done.unwritten.iter().map(|(side, _)| *side).collect();
+    for (index, intent) in plan.intents.iter().enumerate().filter(|(index, _)| *index != hub) {
+        let mut written = if unlocked.contains(&index) { Written::No } else { Written::Yes };
+        if let Some(own) = locked.iter().find(|locked| locked.side == index) {
+            match commit(sides, index) {
+                Ok(()) => set_lock_time(&mut done, own),
+                Err(cause) => {
+                    written = Written::No;
+                    done.unwritten.push((index, cause.to_string()));
+                    roll_back(sides, index);
+                }
+            }
+            guard.released(index);
+        }
+        record::record(store, intent, written, Role::Spoke)?;
+    }
+    Ok(Outcome::Done(done))
+}
+
+fn busy(sides: &[Side], side: SideIndex, what: &str) -> Fault {
+    let name = sides.get(side).map(|side| side.name.clone()).unwrap_or_default();
+    let reason = format!("{name} {what}");
+    Fault::Side { name, state: State::Skipped, reason }
+}
+
+fn set_lock_time(done: &mut Done, locked: &Locked) {
+    if let Some(slot) = done.lock_ms.get_mut(locked.side) {
+        *slot = Some(locked.since.millis());
+    }
+}
+
+/// Rolls back whatever is still locked when a step fails.
+struct Rollback<'a> {
+    sides: &'a [Side],
+    locked: BTreeSet<SideIndex>,
+}
+
+impl Rollback<'_> {
+    fn released(&mut self, side: SideIndex) {
+        self.locked.remove(&side);
+    }
+}
+
+impl Drop for Rollback<'_> {
+    fn drop(&mut self) {
+        for side in &self.locked {
+            roll_back(self.sides, *side);
+        }
+    }
+}
+
+fn roll_back(sides: &[Side], side: SideIndex) {
+    if let Some(side) = sides.get(side)
+        && !side.live.is_autocommit()
+    {
+        // A failed ROLLBACK leaves nothing to do: closing the connection does the same.
+        let _ = side.live.execute_batch("ROLLBACK");
+    }
+}
+
+/// Locks all sides that are written, or gives the reason for each that cannot be. `None`: the hub cannot be.
+fn lock_all(
+    sides: &[Side],
+    hub: SideIndex,
+    mut order: Vec<SideIndex>,
+    busy_ms: u64,
+    done: &mut Done,
+) -> Result<Option<Vec<Locked>>, Fault> {
+    let start = clock::start();
+    let mut pause = 1;
+    loop {
+        let mut locked: Vec<Locked> = Vec::new();
+        let mut busy = None;
+        for index in &order {
+            let Some(side) = sides.get(*index) else { continue };
+            let _ = side.live.busy_timeout(Duration::from_millis(ATTEMPT_MS));
+            let since = clock::start();
+            match side.live.execute_batch("BEGIN IMMEDIATE") {
+                Ok(()) => locked.push(Locked { side: *index, since }),
+                Err(cause) if is_busy(&cause) => {
+                    busy = Some((*index, format!("{} stayed busy", side.name)));
+                    break;
+                }
+                Err(cause) => {
+                    if *index == hub {
+                        drop(Rollback { sides, locked: locked.iter().map(|locked| locked.side).collect() });
+                        return Err(sql_error(cause, &side.name));
+                    }
+                    busy = Some((*index, format!("{} cannot be written: {cause}", side.name)));
+                    break;
+                }
+            }
+        }
+        let Some((index, reason)) = busy else { return Ok(Some(locked)) };
+        drop(Rollback { sides, locked: locked.iter().map(|locked| locked.side).collect() });
+        if start.millis() < busy_ms {
+            clock::pause(pause);
+            pause = (pause * 2).min(50);
+            continue;
+        }
+        if index == hub {
+            return Ok(None);
+        }
+        done.unwritten.push((index, reason));
+        order.retain(|side| *side != index);
+    }
+}
+
+fn is_busy(cause: &rusqlite::Error) -> bool {
+    matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// Whether a locked side still is what was planned from.
+fn verified(plan: &Plan, sides: &[Side], index: SideIndex, versions: &[i64]) -> Result<bool, Fault> {
+    let (Some(side), Some(intent)) = (sides.get(index), plan.intents.get(index)) else { return Ok(false) };
+    let check = || -> rusqlite::Result<bool> {
+        if versions.get(index) == Some(&data_version(&side.live)?) {
+            return Ok(true);
+        }
+        let schema = schema::read(&side.live, "main")?;
+        for table in &plan.shape.tables {
+            let now = schema.table(&table.rules.name);
+            if now != side.schema.table(&table.rules.name) {
+                return Ok(false);
+            }
+            let source = Source { connection: &side.live, table: now };
+            let writes = intent.writes.iter().find(|writes| writes.table == table.rules.name);
+            if let Some(writes) = writes
+                && !write::verify(table, source, &writes.writes)?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    check().map_err(|e| sql_error(e, &side.name))
+}
+
+/// A number that changes when another connection commits.
+pub(crate) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "data_version", |row| row.get(0))
+}
+
+/// Writes one side inside its transaction. Gives the row that the schema refuses, if it does.
+fn write_side(
+    live: &Connection,
+    intent: &Intent,
+    sequences: &[(String, i64)],
+) -> rusqlite::Result<Option<Refusal>> {
+    for statement in &intent.statements {
+        if let Err(cause) = live.execute_batch(statement) {
+            return refusal(cause, statement, None);
+        }
+    }
+    let schema = schema::read(live, "main")?;
+    for table in &intent.writes {
+        let Some(have) = schema.table(&table.table) else { continue };
+        match write::apply(live, "main", have, &table.columns, &table.writes, Updates::InPlace) {
+            Ok(()) => {}
+            Err(refused) => return refusal(refused.cause, &table.table, refused.write),
+        }
+    }
+    for (table, last) in sequences {
+        if schema.table(table).is_some_and(|have| have.autoincrement) {
+            write::raise_sequence(live, table, *last)?;
+        }
+    }
+    Ok(None)
+}
+
+fn refusal(cause: rusqlite::Error, table: &str, write: Option<Write>) -> rusqlite::Result<Option<Refusal>> {
+    let unique = cause.sqlite_error().is_some_and(|error| {
+        matches!(
+            error.extended_code,
+            rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE
+                | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+                | rusqlite::ffi::SQLITE_CONSTRAINT_ROWID
+        )
+    });
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::Unknown) => {
+            Ok(Some(Refusal { table: table.to_owned(), write, message: cause.to_string(), unique }))
+        }
+        _ => Err(cause),
+    }
+}
+
+/// Commits one side, waiting for readers no longer than bearable.
+fn commit(sides: &[Side], index: SideIndex) -> Result<(), Fault> {
+    let Some(side) = sides.get(index) else { return Ok(()) };
+    for _ in 1..COMMIT_ATTEMPTS {
+        match side.live.execute_batch("COMMIT") {
+            Err(cause) if is_busy(&cause) && !side.live.is_autocommit() => {}
+            result => return result.map_err(|e| sql_error(e, &side.name)),
+        }
+    }
+    side.live.execute_batch("COMMIT").map_err(|e| match is_busy(&e) {
+        true => busy(sides, index, "has a reader that does not end"),
+        false => sql_error(e, &side.name),
+    })
+}

@@ -1,0 +1,386 @@
+//! Two-way sync of live, unmodified SQLite databases.
+//!
+//! **open -> observe -> decide -> apply -> record.** `open` finds what lies at a path; `observe` reads what
+//! changed since each side's base; `decide` (pure) works out the merged state; `apply` brings every side to it
+//! under guards; `record` remembers exactly what was merged, and settles what a killed run left behind. `plan`
+//! and `run` drive them; `schema` and `shape` say what tables look like on one side and on all; `store` is our
+//! own state.
+//!
+//! Promise: no acknowledged row is lost, no edit is merged twice, every real conflict is on record, all sides end
+//! equal, and no object, pragma or checkpoint of ours touches a database that is not ours.
+
+mod apply;
+mod codec;
+mod create;
+mod decide;
+mod json;
+mod key;
+mod model;
+mod native;
+mod observe;
+mod open;
+mod plan;
+mod record;
+mod resolution;
+mod run;
+mod schema;
+mod shape;
+mod sql;
+mod status;
+mod store;
+mod value;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+
+use crate::clock;
+use crate::config::{Config, DatabaseConfig, glob};
+use crate::durable::{self, RunLock};
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{
+    AcknowledgeReport, ConflictsReport, DatabaseReport, HistoryReport, Run, SCHEMA, SideReport, State, StatusReport,
+    SyncReport,
+};
+
+pub use resolution::Take;
+pub use status::Detail;
+
+use resolution::Resolution;
+use run::Job;
+use store::Store;
+
+/// Which databases, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Name patterns (`*`, `?`); empty means all.
+    pub databases: Vec<String>,
+    /// Whether anything is written.
+    pub mode: Mode,
+    /// Whether guards that wait for a person are overridden.
+    pub force: Force,
+    /// Whether values of secret columns are shown.
+    pub secrets: Secrets,
+}
+
+/// Whether anything is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Carry the plan out.
+    #[default]
+    Apply,
+    /// Only plan; the report says what would be done.
+    DryRun,
+}
+
+/// Whether guards that wait for a person are overridden.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Force {
+    /// No.
+    #[default]
+    No,
+    /// Yes, for the chosen databases.
+    Yes,
+}
+
+/// Whether values of secret columns are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Secrets {
+    /// They appear as `{"redacted": true}`.
+    #[default]
+    Redact,
+    /// They are shown.
+    Show,
+}
+
+/// Why a database, or one side of it, cannot be synced now.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The run cannot go on.
+    Error(Error),
+    /// The database cannot be synced.
+    Failed(String),
+    /// One side cannot be used.
+    Side {
+        /// Which.
+        name: String,
+        /// `Skipped` or `Quarantined`.
+        state: State,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault::Error(error)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Error(error) => error.fmt(f),
+            Fault::Failed(reason) | Fault::Side { reason, .. } => f.write_str(reason),
+        }
+    }
+}
+
+/// What an error of SQLite on a side's file means.
+pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
+    let aside = |state, reason| Fault::Side { name: side.to_owned(), state, reason };
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => aside(State::Skipped, format!("{side} stayed busy")),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            aside(State::Quarantined, format!("{side} is damaged ({cause}): it is neither read nor written"))
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen | ErrorCode::DiskFull) => {
+            aside(State::Skipped, format!("{side} cannot be used: {cause}"))
+        }
+        _ => Fault::Failed(format!("{side}: {cause}")),
+    }
+}
+
+/// An error on our own state.
+pub(crate) fn state_error(cause: rusqlite::Error) -> Fault {
+    Fault::Error(state_failure(cause))
+}
+
+fn state_failure(cause: rusqlite::Error) -> Error {
+    Error::new(ErrorKind::Io, "cannot use the state database").because(cause)
+}
+
+/// Merges all sides of the chosen databases.
+///
+/// Errors: `Usage` for a pattern that matches nothing, `Locked` when another run is at work, `Io` when our own
+/// state cannot be written. Whatever is wrong with one database is in the report, and the others go on. Write
+/// locks are held for the writing only; killed at any point, the next run finishes or forgets what was begun.
+pub fn sync(config: &Config, options: &Options) -> Result<SyncReport> {
+    let chosen = choose(config, options)?;
+    over(config, options, "bidirectional", &chosen, |job, name, database| run::sync(job, name, database))
+}
+
+/// Makes the hub equal to one side, deletions included, after an emergency copy of the hub. The other sides keep
+/// their edits, which lose the next clash.
+///
+/// Errors: as [`sync`]; `Usage` for a side that no chosen database has, or for the hub itself.
+pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncReport> {
+    if side == config.hub {
+        return Err(Error::new(ErrorKind::Usage, format!("{side} is the hub; name the side it should be made equal to")));
+    }
+    let mut chosen = choose(config, options)?;
+    chosen.retain(|(_, database)| database.replicas.contains_key(side));
+    if chosen.is_empty() {
+        let mut sides: Vec<&String> = config.databases.values().flat_map(|d| d.replicas.keys()).collect();
+        sides.sort();
+        sides.dedup();
+        let names: Vec<&str> = sides.into_iter().map(String::as_str).filter(|name| *name != config.hub).collect();
+        return Err(Error::new(ErrorKind::Usage, format!("no database has a side {side}"))
+            .hint(format!("sides are: {}", names.join(", "))));
+    }
+    let kind = format!("sync-from {side}");
+    over(config, options, &kind, &chosen, |job, name, database| run::sync_from(job, name, database, side))
+}
+
+/// Decides one conflict, as part of a merge of its database.
+///
+/// Errors: as [`sync`]; `Usage` for an unknown id or a choice that makes no sense, `Stale` when the row is no
+/// longer what the conflict shows.
+pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Result<SyncReport> {
+    let store = Store::open_existing(&state_directory(config))?;
+    let found = store.and_then(|store| find_conflict(&store, id).transpose()).transpose()?;
+    let conflict = found.ok_or_else(|| unknown_conflict(id))?;
+    let (number, name) = (conflict.number, conflict.database.clone());
+    let resolution = Resolution::new(conflict, take)?;
+    let Some((name, database)) = config.databases.get_key_value(&name) else {
+        return Err(Error::new(ErrorKind::Usage, format!("database {name} is no longer configured")));
+    };
+    let chosen = vec![(name.as_str(), database)];
+    over(config, options, "resolve", &chosen, |job, name, database| {
+        let job = Job { resolution: Some(&resolution), ..*job };
+        let report = run::sync(&job, name, database)?;
+        if job.mode == Mode::Apply && matches!(report.state, State::Synced | State::Quarantined) {
+            job.store.set_status(number, "resolved").map_err(state_failure)?;
+        }
+        Ok(report)
+    })
+}
+
+/// The conflicts on record, oldest first.
+///
+/// Errors: `Io` when the state cannot be read.
+pub fn conflicts(config: &Config, options: &Options) -> Result<ConflictsReport> {
+    let chosen = choose(config, options)?;
+    let mut conflicts = Vec::new();
+    if let Some(store) = Store::open_existing(&state_directory(config))? {
+        let secrets = json::Secrecy::new(config, options.secrets);
+        for conflict in store.conflicts().map_err(state_failure)? {
+            if chosen.iter().any(|(name, _)| *name == conflict.database) {
+                conflicts.push(json::conflict(conflict, &secrets));
+            }
+        }
+    }
+    Ok(ConflictsReport { schema: SCHEMA, conflicts })
+}
+
+/// Marks conflicts as seen; they stay on record.
+///
+/// Errors: `Usage` for an unknown id (nothing is marked then), `Locked` when a run is at work.
+pub fn acknowledge(config: &Config, ids: &[String]) -> Result<AcknowledgeReport> {
+    let directory = state_directory(config);
+    let Some(store) = Store::open_existing(&directory)? else {
+        return Err(unknown_conflict(ids.first().map_or("", String::as_str)));
+    };
+    let _lock = RunLock::take(&directory)?;
+    let mut found = Vec::new();
+    for id in ids {
+        found.push(find_conflict(&store, id)?.ok_or_else(|| unknown_conflict(id))?);
+    }
+    for conflict in found.iter().filter(|conflict| conflict.status != "resolved") {
+        store.set_status(conflict.number, "acknowledged").map_err(state_failure)?;
+    }
+    Ok(AcknowledgeReport { schema: SCHEMA, acknowledged: ids.to_vec() })
+}
+
+/// The runs that did something, newest first, at most `limit`.
+///
+/// Errors: `Io` when the state cannot be read.
+pub fn history(config: &Config, options: &Options, limit: usize) -> Result<HistoryReport> {
+    let chosen = choose(config, options)?;
+    let mut runs = Vec::new();
+    if let Some(store) = Store::open_existing(&state_directory(config))? {
+        for (number, at, kind, duration_ms, report) in store.runs(usize::MAX).map_err(state_failure)? {
+            if runs.len() >= limit {
+                break;
+            }
+            let mut databases: serde_json::Value = serde_json::from_str(&report).unwrap_or_default();
+            if let Some(map) = databases.as_object_mut() {
+                map.retain(|name, _| chosen.iter().any(|(chosen, _)| chosen == name));
+                if map.is_empty() && !options.databases.is_empty() {
+                    continue;
+                }
+            }
+            runs.push(Run { run: number.to_string(), at, kind, duration_ms, databases });
+        }
+    }
+    Ok(HistoryReport { schema: SCHEMA, runs })
+}
+
+/// What is known of every side, without changing anything.
+///
+/// Errors: `Io` when the state cannot be read; `Config` when a policy names what is not there.
+pub fn status(config: &Config, options: &Options, detail: Detail) -> Result<StatusReport> {
+    let chosen = choose(config, options)?;
+    let store = Store::open_existing(&state_directory(config))?;
+    let mut databases = BTreeMap::new();
+    for (name, database) in chosen {
+        databases.insert(name.to_owned(), status::of(config, store.as_ref(), name, database, detail)?);
+    }
+    Ok(StatusReport { schema: SCHEMA, databases })
+}
+
+fn state_directory(config: &Config) -> PathBuf {
+    config.root.join("sync_state")
+}
+
+/// The chosen databases by name.
+fn choose<'a>(config: &'a Config, options: &Options) -> Result<Vec<(&'a str, &'a DatabaseConfig)>> {
+    for pattern in &options.databases {
+        if !config.databases.keys().any(|name| glob(pattern, name)) {
+            let names: Vec<&str> = config.databases.keys().map(String::as_str).collect();
+            return Err(Error::new(ErrorKind::Usage, format!("no database is called {pattern}"))
+                .hint(format!("databases are: {}", names.join(", "))));
+        }
+    }
+    let wanted = |name: &str| options.databases.is_empty() || options.databases.iter().any(|p| glob(p, name));
+    Ok(config.databases.iter().filter(|(name, _)| wanted(name)).map(|(name, d)| (name.as_str(), d)).collect())
+}
+
+fn find_conflict(store: &Store, id: &str) -> Result<Option<store::StoredConflict>> {
+    let conflicts = store.conflicts().map_err(state_failure)?;
+    Ok(conflicts.into_iter().find(|conflict| conflict.number.to_string() == id))
+}
+
+fn unknown_conflict(id: &str) -> Error {
+    Error::new(ErrorKind::Usage, format!("there is no conflict {id}")).hint("`conflicts` lists them with their ids")
+}
+
+/// Files we make are for the group; the process's own mask comes back when this is dropped.
+struct Mask(rustix::fs::Mode);
+
+impl Mask {
+    fn set() -> Mask {
+        Mask(rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o007)))
+    }
+}
+
+impl Drop for Mask {
+    fn drop(&mut self) {
+        rustix::process::umask(self.0);
+    }
+}
+
+/// Does something to every chosen database under the run lock and puts it on record.
+fn over(
+    config: &Config,
+    options: &Options,
+    kind: &str,
+    chosen: &[(&str, &DatabaseConfig)],
+    each: impl Fn(&Job<'_>, &str, &DatabaseConfig) -> Result<DatabaseReport>,
+) -> Result<SyncReport> {
+    let watch = clock::start();
+    let at = clock::now();
+    let directory = state_directory(config);
+    if !config.root.is_dir() {
+        return Err(Error::new(ErrorKind::Config, "the root directory does not exist")
+            .at(&config.root)
+            .hint("create it, or name another with --root or \"root\" in the configuration"));
+    }
+    let _mask = Mask::set();
+    durable::private_directory(&directory)?;
+    let _lock = RunLock::take(&directory)?;
+    let store = Store::open(&directory)?;
+    let run = store.begin_run(&clock::stamp(at), kind).map_err(state_failure)?;
+    let job = Job { config, store: &store, run, at, mode: options.mode, resolution: None };
+    let mut databases = BTreeMap::new();
+    let mut fault = None;
+    for (name, database) in chosen {
+        match each(&job, name, database) {
+            Ok(report) => {
+                databases.insert((*name).to_owned(), report);
+            }
+            Err(error) => {
+                fault = Some(error);
+                break;
+            }
+        }
+    }
+    if options.mode == Mode::Apply {
+        store.sweep_bases().map_err(state_failure)?;
+    }
+    let conflicts = databases.values().map(|report| report.conflicts).sum();
+    let ok = !databases.values().any(|report| matches!(report.state, State::Failed | State::Quarantined));
+    let did_something = databases.values().any(|report| {
+        report.conflicts > 0
+            || !matches!(report.state, State::Unchanged | State::Synced)
+            || report.sides.values().any(|side| *side != SideReport::default())
+            || report.warnings.iter().any(|warning| warning.contains("created"))
+    });
+    let mut number = run.to_string();
+    if fault.is_none() && did_something && options.mode == Mode::Apply {
+        let text = serde_json::to_string(&databases).unwrap_or_default();
+        store.end_run(run, watch.millis(), &text).map_err(state_failure)?;
+    } else {
+        store.drop_run(run).map_err(state_failure)?;
+        number.clear();
+    }
+    match fault {
+        Some(error) => Err(error),
+        None => {
+            Ok(SyncReport { schema: SCHEMA, ok, run: number, duration_ms: watch.millis(), conflicts, databases })
+        }
+    }
+}

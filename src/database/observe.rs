@@ -1,0 +1,370 @@
+//! Reading rows: differences between two states of a table, and single rows by key, id or content.
+//!
+//! Apart from `decide`, which makes sense of what is read. Only SELECTs, on whatever connection it is given; the
+//! caller holds the read transaction. Source of the algorithm: a merge-join of two cursors in slot order.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Statement, params_from_iter};
+
+use super::key::{Collation, Key, KeyPart, compare_cells, key_of};
+use super::model::{Change, Identity, Slot};
+use super::schema::{Direction, Storage, Table};
+use super::shape::TableShape;
+use super::sql::quote;
+use super::value::{Row, Value};
+
+/// One state of a table: a connection, and what the table looks like there.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// The connection; its `main` database is read.
+    pub(crate) connection: &'a Connection,
+    /// The table as it is there; `None` when it is not.
+    pub(crate) table: Option<&'a Table>,
+}
+
+/// Beyond so many keys a table without an index over them is read once instead of searched for each.
+const SCAN_FROM_KEYS: usize = 8;
+
+/// The columns of the shape as this state can give them, and the parameters for those it lacks, numbered after
+/// the `first` ones.
+fn select_list(shape: &TableShape, have: &Table, first: usize) -> (String, Vec<Value>) {
+    let mut parameters = Vec::new();
+    let mut list: Vec<String> = Vec::new();
+    for (column, default) in shape.table.columns.iter().zip(&shape.defaults) {
+        match have.column(&column.name).and_then(|at| have.columns.get(at)) {
+            Some(own) => list.push(quote(&own.name)),
+            None => {
+                parameters.push(default.clone());
+                list.push(format!("?{}", first + parameters.len()));
+            }
+        }
+    }
+    if let Storage::Hidden { .. } = shape.table.storage {
+        list.push(rowid_name(have).to_owned());
+    }
+    (list.join(", "), parameters)
+}
+
+/// The name under which a state's row id is reached.
+pub(crate) fn rowid_name(table: &Table) -> &'static str {
+    match table.storage {
+        Storage::Hidden { name } => name,
+        _ => "rowid",
+    }
+}
+
+/// A row of the shape out of a cursor.
+fn read_row(shape: &TableShape, row: &rusqlite::Row<'_>) -> rusqlite::Result<(Slot, Row)> {
+    let cells = (0..shape.table.columns.len())
+        .map(|column| row.get_ref(column).map(Value::from_ref))
+        .collect::<rusqlite::Result<Row>>()?;
+    let slot = match shape.rules.slot(&cells) {
+        Some(slot) => slot,
+        None => Slot::Rowid(row.get(shape.table.columns.len())?),
+    };
+    Ok((slot, cells))
+}
+
+/// Everything that differs between two states of one table, slot by slot.
+pub(crate) fn diff(shape: &TableShape, before: Source<'_>, after: Source<'_>) -> rusqlite::Result<Vec<Change>> {
+    let mut before = Cursor::new(shape, before)?;
+    let mut after = Cursor::new(shape, after)?;
+    let mut old = before.open()?;
+    let mut new = after.open()?;
+    let mut changes = Vec::new();
+    let (mut a, mut b) = (old.next()?, new.next()?);
+    loop {
+        let order = match (&a, &b) {
+            (None, None) => return Ok(changes),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => compare_slots(shape, a, b)?,
+        };
+        match (order, &a, &b) {
+            (Ordering::Less, Some(row), _) => {
+                let (slot, row) = read_row(shape, row)?;
+                changes.push(Change { slot, before: Some(row), after: None });
+            }
+            (Ordering::Greater, _, Some(row)) => {
+                let (slot, row) = read_row(shape, row)?;
+                changes.push(Change { slot, before: None, after: Some(row) });
+            }
+            (Ordering::Equal, Some(x), Some(y)) => {
+                if !same_cells(shape, x, y)? {
+                    let (_, before) = read_row(shape, x)?;
+                    let (slot, after) = read_row(shape, y)?;
+                    changes.push(Change { slot, before: Some(before), after: Some(after) });
+                }
+            }
+            _ => return Ok(changes),
+        }
+        if order != Ordering::Greater {
+            a = old.next()?;
+        }
+        if order != Ordering::Less {
+            b = new.next()?;
+        }
+    }
+}
+
+/// A statement over a whole table in slot order; none where the table is not.
+struct Cursor<'a> {
+    statement: Option<(Statement<'a>, Vec<Value>)>,
+}
+
+impl<'a> Cursor<'a> {
+    fn new(shape: &TableShape, source: Source<'a>) -> rusqlite::Result<Cursor<'a>> {
+        let Some(have) = source.table else { return Ok(Cursor { statement: None }) };
+        let (list, parameters) = select_list(shape, have, 0);
+        let order = match &shape.table.storage {
+            Storage::Alias { .. } | Storage::Hidden { .. } => rowid_name(have).to_owned(),
+            Storage::Key { order } => {
+                let part = |(column, collation, direction): &(usize, Collation, Direction)| {
+                    let name = shape.table.columns.get(*column).map(|c| quote(&c.name)).unwrap_or_default();
+                    let direction = if *direction == Direction::Falling { " DESC" } else { "" };
+                    format!("{name} COLLATE {}{direction}", collation.name())
+                };
+                order.iter().map(part).collect::<Vec<_>>().join(", ")
+            }
+        };
+        let sql = format!("SELECT {list} FROM main.{} ORDER BY {order}", quote(&have.name));
+        Ok(Cursor { statement: Some((source.connection.prepare(&sql)?, parameters)) })
+    }
+
+    fn open(&mut self) -> rusqlite::Result<OpenCursor<'_>> {
+        Ok(OpenCursor(match &mut self.statement {
+            Some((statement, parameters)) => Some(statement.query(params_from_iter(parameters.iter()))?),
+            None => None,
+        }))
+    }
+}
+
+struct OpenCursor<'a>(Option<rusqlite::Rows<'a>>);
+
+impl<'a> OpenCursor<'a> {
+    fn next(&mut self) -> rusqlite::Result<Option<&rusqlite::Row<'a>>> {
+        match &mut self.0 {
+            Some(rows) => rows.next(),
+            None => Ok(None),
+        }
+    }
+}
+
+fn compare_slots(
+    shape: &TableShape,
+    a: &rusqlite::Row<'_>,
+    b: &rusqlite::Row<'_>,
+) -> rusqlite::Result<Ordering> {
+    match &shape.table.storage {
+        Storage::Alias { column } => Ok(a.get::<_, i64>(*column)?.cmp(&b.get::<_, i64>(*column)?)),
+        Storage::Hidden { .. } => {
+            let last = shape.table.columns.len();
+            Ok(a.get::<_, i64>(last)?.cmp(&b.get::<_, i64>(last)?))
+        }
+        Storage::Key { order } => {
+            for (column, collation, direction) in order {
+                let order = compare_cells(a.get_ref(*column)?, b.get_ref(*column)?, *collation);
+                let order = if *direction == Direction::Falling { order.reverse() } else { order };
+                if order != Ordering::Equal {
+                    return Ok(order);
+                }
+            }
+            Ok(Ordering::Equal)
+        }
+    }
+}
+
+fn same_cells(shape: &TableShape, a: &rusqlite::Row<'_>, b: &rusqlite::Row<'_>) -> rusqlite::Result<bool> {
+    for column in 0..shape.table.columns.len() {
+        let same = match (a.get_ref(column)?, b.get_ref(column)?) {
+            (ValueRef::Null, ValueRef::Null) => true,
+            (ValueRef::Integer(a), ValueRef::Integer(b)) => a == b,
+            (ValueRef::Real(a), ValueRef::Real(b)) => a.to_bits() == b.to_bits(),
+            (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a == b,
+            _ => false,
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Runs a query for rows of the shape; `condition` uses `values` as `?1` and so on.
+fn rows_where(
+    shape: &TableShape,
+    source: Source<'_>,
+    condition: &str,
+    values: &[Value],
+    mut each: impl FnMut(Slot, Row),
+) -> rusqlite::Result<()> {
+    let Some(have) = source.table else { return Ok(()) };
+    let (list, defaults) = select_list(shape, have, values.len());
+    let sql = format!("SELECT {list} FROM main.{} {condition}", quote(&have.name));
+    let mut statement = source.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(values.iter().chain(&defaults)))?;
+    while let Some(row) = rows.next()? {
+        let (slot, row) = read_row(shape, row)?;
+        each(slot, row);
+    }
+    Ok(())
+}
+
+/// The rows whose key over `columns` is one of `keys`.
+pub(crate) fn rows_by_key(
+    shape: &TableShape,
+    source: Source<'_>,
+    columns: &[(usize, Collation)],
+    keys: &BTreeSet<Key>,
+) -> rusqlite::Result<Vec<(Slot, Row)>> {
+    let mut found = Vec::new();
+    let Some(have) = source.table else { return Ok(found) };
+    // A key over a column that is not there yet can only be found by its default.
+    let complete = columns.iter().all(|(column, _)| {
+        shape.table.columns.get(*column).is_some_and(|column| have.column(&column.name).is_some())
+    });
+    if !complete || (keys.len() >= SCAN_FROM_KEYS && !is_indexed(shape, columns)) {
+        rows_where(shape, source, "", &[], |slot, row| {
+            if key_of(&row, columns).is_some_and(|key| keys.contains(&key)) {
+                found.push((slot, row));
+            }
+        })?;
+        return Ok(found);
+    }
+    let condition = columns
+        .iter()
+        .zip(1..)
+        .filter_map(|((column, collation), parameter)| {
+            let column = shape.table.columns.get(*column)?;
+            Some(format!("{} = ?{parameter} COLLATE {}", quote(&column.name), collation.name()))
+        })
+        .collect::<Vec<_>>()
+        .join(" AND ");
+    let condition = format!("WHERE {condition}");
+    for key in keys {
+        let values: Vec<Value> = key.iter().map(value_of).collect();
+        rows_where(shape, source, &condition, &values, |slot, row| {
+            if key_of(&row, columns).as_ref() == Some(key) {
+                found.push((slot, row));
+            }
+        })?;
+    }
+    Ok(found)
+}
+
+fn is_indexed(shape: &TableShape, columns: &[(usize, Collation)]) -> bool {
+    let alias = shape.rules.id.is_some_and(|id| columns == [(id, Collation::Binary)]);
+    alias || shape.table.primary_key == columns || shape.table.uniques.iter().any(|unique| unique == columns)
+}
+
+/// A value that equals the key part under its collation.
+fn value_of(part: &KeyPart) -> Value {
+    match part {
+        KeyPart::Integer(i) => Value::Integer(*i),
+        KeyPart::Real(bits) => Value::Real(*bits),
+        KeyPart::Text(text) => Value::Text(text.as_slice().into()),
+        KeyPart::Blob(blob) => Value::Blob(blob.as_slice().into()),
+    }
+}
+
+/// The row at a slot.
+pub(crate) fn row_at(shape: &TableShape, source: Source<'_>, slot: &Slot) -> rusqlite::Result<Option<Row>> {
+    let Some(have) = source.table else { return Ok(None) };
+    let mut found = None;
+    let (condition, values) = slot_condition(&shape.table, have, slot);
+    rows_where(shape, source, &format!("WHERE {condition}"), &values, |_, row| found = Some(row))?;
+    Ok(found)
+}
+
+/// The condition that finds a slot, and its parameters from `?1` on.
+pub(crate) fn slot_condition(table: &Table, have: &Table, slot: &Slot) -> (String, Vec<Value>) {
+    match slot {
+        Slot::Rowid(id) => (format!("{} = ?1", rowid_name(have)), vec![Value::Integer(*id)]),
+        Slot::Key(values) => {
+            let Storage::Key { order } = &table.storage else { return ("0".into(), Vec::new()) };
+            let part = |((column, collation, _), parameter): (&(usize, Collation, Direction), usize)| {
+                let name = table.columns.get(*column).map(|c| quote(&c.name)).unwrap_or_default();
+                format!("{name} = ?{parameter} COLLATE {}", collation.name())
+            };
+            (order.iter().zip(1..).map(part).collect::<Vec<_>>().join(" AND "), values.clone())
+        }
+    }
+}
+
+/// The rows whose cell in `column` is one of these integers.
+pub(crate) fn rows_pointing_at(
+    shape: &TableShape,
+    source: Source<'_>,
+    column: usize,
+    ids: &BTreeSet<i64>,
+) -> rusqlite::Result<Vec<(Slot, Row)>> {
+    let mut found = Vec::new();
+    rows_where(shape, source, "", &[], |slot, row| {
+        if row.get(column).and_then(Value::as_integer).is_some_and(|id| ids.contains(&id)) {
+            found.push((slot, row));
+        }
+    })?;
+    Ok(found)
+}
+
+/// Where rows without identity lie, by content; all of them, or only those of some contents.
+pub(crate) fn rows_by_content(
+    shape: &TableShape,
+    source: Source<'_>,
+    wanted: Option<&BTreeSet<Row>>,
+) -> rusqlite::Result<BTreeMap<Row, Vec<(Slot, Row)>>> {
+    let mut found: BTreeMap<Row, Vec<(Slot, Row)>> = BTreeMap::new();
+    let condition = match &shape.rules.identity {
+        // Only rows with a NULL in their key are without identity.
+        Identity::Key(columns) => {
+            let null = |(column, _): &(usize, Collation)| {
+                let column = shape.table.columns.get(*column)?;
+                source.table?.column(&column.name)?;
+                Some(format!("{} IS NULL", quote(&column.name)))
+            };
+            let nulls: Vec<String> = columns.iter().filter_map(null).collect();
+            if nulls.len() < columns.len() { String::new() } else { format!("WHERE {}", nulls.join(" OR ")) }
+        }
+        Identity::Id(_) | Identity::Content => String::new(),
+    };
+    rows_where(shape, source, &condition, &[], |slot, row| {
+        if shape.rules.key(&row).is_some() {
+            return;
+        }
+        let content = shape.rules.content(&row);
+        if wanted.is_none_or(|wanted| wanted.contains(&content)) {
+            found.entry(content).or_default().push((slot, row));
+        }
+    })?;
+    Ok(found)
+}
+
+/// The largest row id that was ever given, as far as the file tells; 0 when none.
+pub(crate) fn last_rowid(shape: &TableShape, source: Source<'_>) -> rusqlite::Result<i64> {
+    let Some(have) = source.table else { return Ok(0) };
+    if matches!(have.storage, Storage::Key { .. }) {
+        return Ok(0);
+    }
+    let sql = format!("SELECT max({}) FROM main.{}", rowid_name(have), quote(&have.name));
+    let last: Option<i64> = source.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+    let sequence = if shape.table.autoincrement { sequence(source.connection, &have.name)? } else { None };
+    Ok(last.unwrap_or(0).max(sequence.unwrap_or(0)).max(0))
+}
+
+/// What sqlite_sequence says about a table; `None` when the table is not listed.
+pub(crate) fn sequence(connection: &Connection, table: &str) -> rusqlite::Result<Option<i64>> {
+    let known: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = 'sqlite_sequence')")?
+        .query_row([], |row| row.get(0))?;
+    if !known {
+        return Ok(None);
+    }
+    connection
+        .prepare_cached("SELECT max(seq) FROM main.sqlite_sequence WHERE name = ?1")?
+        .query_row([table], |row| row.get(0))
+        .optional()
+        .map(Option::flatten)
+}

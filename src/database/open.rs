@@ -1,0 +1,160 @@
+//! Opening replicas: what lies at a path, whether we may write it, and a connection that leaves no trace.
+//!
+//! Apart from `observe`, which reads rows. Never creates, renames or removes anything, and never opens a
+//! descriptor of its own on a database.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// What lies at the path of a replica.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A database.
+    Replica(Box<Replica>),
+    /// Nothing, in a directory that exists.
+    Missing,
+    /// A file without content.
+    Empty,
+    /// A file that must not be touched, with the reason.
+    Quarantined(String),
+    /// Something that cannot be used now, with the reason.
+    Skipped(String),
+}
+
+/// An open replica.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    /// Where it is, links resolved.
+    pub(crate) path: PathBuf,
+    /// The connection.
+    pub(crate) connection: Connection,
+}
+
+/// Settings that keep a connection from leaving traces: no triggers, no checkpoints, no trust in the schema.
+pub(crate) fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // These speak to the connection only; nothing of the kind is stored in a file.
+    connection.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
+}
+
+/// Looks at a path and opens the replica there.
+pub(crate) fn replica(path: &Path, wait: Duration) -> Found {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            return match path.parent().map(std::fs::metadata) {
+                Some(Ok(parent)) if parent.is_dir() => Found::Missing,
+                _ => Found::Skipped(format!("its directory does not exist: {}", path.display())),
+            };
+        }
+        Err(cause) => return Found::Skipped(format!("cannot look at {}: {cause}", path.display())),
+    };
+    if !metadata.is_file() {
+        return Found::Skipped(format!("{} is not a regular file", path.display()));
+    }
+    if metadata.len() == 0 {
+        return Found::Empty;
+    }
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    if let Err(reason) = may_write(&path, &metadata) {
+        return Found::Skipped(reason);
+    }
+    match connect(&path, wait) {
+        Ok(connection) => Found::Replica(Box::new(Replica { path, connection })),
+        Err(cause) => unusable(&path, &cause),
+    }
+}
+
+/// Opens a file that exists.
+pub(crate) fn connect(path: &Path, wait: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(wait)?;
+    harden(&connection)?;
+    // The first read shows whether it is a database.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// What an error of SQLite says about the file.
+pub(crate) fn unusable(path: &Path, cause: &rusqlite::Error) -> Found {
+    let place = path.display();
+    match cause.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            Found::Quarantined(format!("{place} is not a database, or is encrypted: it is neither read nor written"))
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            Found::Quarantined(format!("{place} is damaged ({cause}): it is neither read nor written"))
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Found::Skipped(format!("{place} is busy")),
+        _ => Found::Skipped(format!("cannot open {place}: {cause}")),
+    }
+}
+
+/// Whether writing would leave files that their owner can still use.
+fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
+    let user = rustix::process::geteuid();
+    if user.is_root() || user.as_raw() == file.uid() {
+        return Ok(());
+    }
+    let directory = path.parent().and_then(|parent| std::fs::metadata(parent).ok());
+    let setgid = directory.as_ref().is_some_and(|dir| dir.mode() & 0o2000 != 0 && dir.gid() == file.gid());
+    let group = rustix::process::getegid().as_raw() == file.gid() || setgid;
+    let member = rustix::process::getegid().as_raw() == file.gid()
+        || rustix::process::getgroups().unwrap_or_default().iter().any(|group| group.as_raw() == file.gid());
+    if member && group && file.mode() & 0o020 != 0 {
+        return Ok(());
+    }
+    Err(format!(
+        "writing {0} as this user could lock its owner out; as root: chgrp www-data {0} && chmod g+w {0}",
+        path.display()
+    ))
+}
+
+/// The files of a database as `stat` shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    /// Everything that changes when the database does.
+    pub(crate) text: String,
+    /// The last change, in seconds: a file that changed this very moment may change again unseen.
+    pub(crate) changed_at: i64,
+}
+
+/// Seconds after which a change cannot hide behind the resolution of file times.
+pub(crate) const RACY_SECONDS: i64 = 2;
+
+/// The fingerprint of a database; `None` when it cannot be looked at.
+pub(crate) fn fingerprint(path: &Path) -> Option<Fingerprint> {
+    let path = std::fs::canonicalize(path).ok()?;
+    let mut text = String::new();
+    let mut changed_at = i64::MIN;
+    for suffix in ["", "-journal", "-wal"] {
+        let mut name = path.clone().into_os_string();
+        name.push(suffix);
+        match std::fs::metadata(PathBuf::from(name)) {
+            Ok(file) => {
+                changed_at = changed_at.max(file.mtime()).max(file.ctime());
+                text.push_str(&format!(
+                    "{}:{}:{}:{}.{:09}:{}.{:09};",
+                    file.dev(),
+                    file.ino(),
+                    file.size(),
+                    file.mtime(),
+                    file.mtime_nsec(),
+                    file.ctime(),
+                    file.ctime_nsec()
+                ));
+            }
+            Err(_) if suffix.is_empty() => return None,
+            Err(_) => text.push('-'),
+        }
+    }
+    Some(Fingerprint { text, changed_at })
+}

@@ -1,0 +1,187 @@
+//! A person's decision about one conflict, carried out as part of an ordinary merge.
+//!
+//! Apart from `decide`, which decides by rule. It refuses when a row is no longer what the person saw.
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::Fault;
+use super::decide::constraints::TableState;
+use super::decide::decision::Decision;
+use super::decide::merge::Origin;
+use super::key::Key;
+use super::model::{Ancestor, Cluster, Edit, Rules, with_cell};
+use super::plan::Side;
+use super::shape::Shape;
+use super::store::StoredConflict;
+use super::value::{Row, Value};
+
+/// What to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Take {
+    /// What this side had.
+    Side(String),
+    /// What was there before anyone changed it.
+    Base,
+    /// Both rows, the second under a new id.
+    Both,
+}
+
+/// A conflict and what to take.
+#[derive(Debug)]
+pub(crate) struct Resolution {
+    /// The conflict.
+    pub(crate) conflict: StoredConflict,
+    /// The decision.
+    pub(crate) take: Take,
+}
+
+impl Resolution {
+    /// Checks that the decision makes sense for the conflict.
+    pub(crate) fn new(conflict: StoredConflict, take: Take) -> Result<Resolution> {
+        let usage = |message: String| Error::new(ErrorKind::Usage, message);
+        if conflict.status == "resolved" {
+            return Err(usage(format!("conflict {} is resolved already", conflict.number)));
+        }
+        if conflict.rows.identity.is_none() {
+            return Err(usage(format!("conflict {} is not about a row", conflict.number))
+                .hint("acknowledge it once you have dealt with it"));
+        }
+        match &take {
+            Take::Side(side) if !conflict.rows.values.iter().any(|(name, _)| name == side) => {
+                let names: Vec<&str> = conflict.rows.values.iter().map(|(name, _)| name.as_str()).collect();
+                Err(usage(format!("conflict {} has no side {side}", conflict.number))
+                    .hint(format!("take one of: {}, base", names.join(", "))))
+            }
+            Take::Both if conflict.kind != "insert_insert" && conflict.kind != "adoption" => {
+                Err(usage(format!("conflict {} is about one row; both cannot be kept", conflict.number))
+                    .hint("take a side, or base"))
+            }
+            _ => Ok(Resolution { conflict, take }),
+        }
+    }
+
+    /// The table and key of the row it is about.
+    pub(crate) fn target(&self, shape: &Shape) -> Option<(usize, Key)> {
+        let index = shape.tables.iter().position(|t| t.rules.name.eq_ignore_ascii_case(&self.conflict.table))?;
+        let rules = &shape.tables.get(index)?.rules;
+        let key = rules.key(&self.fit(rules, self.conflict.rows.identity.as_ref()?))?;
+        Some((index, key))
+    }
+
+    /// A stored row in the columns of today; columns that are new since have no value.
+    fn fit(&self, rules: &Rules, row: &Row) -> Row {
+        let at = |name: &String| self.conflict.rows.columns.iter().position(|own| own.eq_ignore_ascii_case(name));
+        rules.columns.iter().map(|name| at(name).and_then(|at| row.get(at)).cloned().unwrap_or(Value::Null)).collect()
+    }
+
+    /// Replaces the decision about the row.
+    pub(crate) fn impose(
+        &self,
+        shape: &Shape,
+        tables: &mut [TableState],
+        sides: &[Side],
+    ) -> std::result::Result<(), Fault> {
+        let stale = || {
+            Fault::Error(
+                Error::new(ErrorKind::Stale, format!("the row of conflict {} has changed since", self.conflict.number))
+                    .hint("look at it again with `conflicts`; edit the row itself if that is simpler"),
+            )
+        };
+        let (index, key) = self.target(shape).ok_or_else(stale)?;
+        let table = tables.get_mut(index).ok_or_else(stale)?;
+        let rules = table.rules.clone();
+        let about = |cluster: &Cluster| {
+            let rows = cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
+            rows.chain(cluster.merged.as_ref()).any(|row| rules.key(row).as_ref() == Some(&key))
+        };
+        let held = self.conflict.status == "held" || self.conflict.winner == "none";
+        let unchanged = |cluster: &Cluster| {
+            sides.iter().zip(&cluster.seats).all(|(side, seat)| {
+                let now = seat.after.as_ref().map(|local| &local.raw);
+                let seen = match held {
+                    true => self.conflict.rows.values.iter().find(|(name, _)| *name == side.name).map(|(_, row)| row),
+                    false => Some(&self.conflict.rows.merged),
+                };
+                seen.is_none_or(|seen| seen.as_ref().map(|row| self.fit(&rules, row)).as_ref() == now)
+            })
+        };
+        let position = table.clusters.iter().position(|cluster| about(cluster) && unchanged(cluster));
+        // A row that was deleted everywhere has no cluster with a key of its own.
+        let position = position.ok_or_else(stale)?;
+        let Some(cluster) = table.clusters.get(position) else { return Err(stale()) };
+        let chosen = match &self.take {
+            Take::Side(side) => {
+                let values = &self.conflict.rows.values;
+                values.iter().find(|(name, _)| name == side).and_then(|(_, row)| row.clone())
+            }
+            Take::Base => self.conflict.rows.base.clone(),
+            Take::Both => self.loser(),
+        };
+        let chosen = chosen.map(|row| self.fit(&rules, &row));
+        if self.take == Take::Both {
+            return self.add_other(table, chosen, sides.len());
+        }
+        let current = self.conflict.rows.merged.as_ref().map(|row| self.fit(&rules, row));
+        let row = match (chosen, current) {
+            (Some(chosen), Some(current)) if !self.conflict.rows.clashing.is_empty() => {
+                let mut row = current;
+                for (column, name) in rules.columns.iter().enumerate() {
+                    let clashes = self.conflict.rows.clashing.iter().any(|clash| clash.eq_ignore_ascii_case(name));
+                    if let (true, Some(cell)) = (clashes, chosen.get(column)) {
+                        row = with_cell(&row, column, cell);
+                    }
+                }
+                Some(row)
+            }
+            (chosen, _) => chosen,
+        };
+        let decision = Decision {
+            cells: row.map(|row| row.iter().map(|value| (value.clone(), Origin::Ancestor)).collect()),
+            ..Decision::default()
+        };
+        let id = rules.assigned_id().and_then(|id| cluster.merged.as_ref()?.get(id)).and_then(Value::as_integer);
+        if let Some(cluster) = table.clusters.get_mut(position) {
+            cluster.id = cluster.id.or(id);
+        }
+        if let Some(slot) = table.decisions.get_mut(position) {
+            *slot = decision;
+        }
+        Ok(())
+    }
+
+    /// The row that did not win.
+    fn loser(&self) -> Option<Row> {
+        let rows = &self.conflict.rows;
+        let merged = rows.merged.as_ref();
+        let others = rows.values.iter().filter(|(side, _)| *side != self.conflict.winner);
+        others.filter_map(|(_, row)| row.clone()).find(|row| Some(row) != merged)
+    }
+
+    /// Adds the row that lost under an id of its own.
+    fn add_other(
+        &self,
+        table: &mut TableState,
+        row: Option<Row>,
+        sides: usize,
+    ) -> std::result::Result<(), Fault> {
+        let usage = |message: &str| Fault::Error(Error::new(ErrorKind::Usage, message.to_owned()));
+        let super::model::Identity::Id(column) = table.rules.identity else {
+            return Err(usage("both rows have the same key, so only one of them can be kept"));
+        };
+        let row = row.ok_or_else(|| usage("there is no second row to keep"))?;
+        let ids = table.clusters.iter().filter_map(|cluster| cluster.id);
+        let next = ids.max().and_then(|id| id.max(table.last).checked_add(1));
+        let next = next.ok_or_else(|| usage("the table has used up its row ids"))?;
+        table.clusters.push(Cluster {
+            merged: None,
+            seats: vec![Edit { before: Ancestor::Known(None), after: None }; sides],
+            id: Some(next),
+        });
+        let row = with_cell(&row, column, &Value::Integer(next));
+        table.decisions.push(Decision {
+            cells: Some(row.iter().map(|value| (value.clone(), Origin::Ancestor)).collect()),
+            ..Decision::default()
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,557 @@
+//! One run over one database: look, observe, plan, apply, and again when something changed meanwhile.
+//!
+//! Apart from `mod`, which offers the operations, and from `plan` and `apply`, the two halves it joins. A side
+//! that is busy, missing or broken drops out with a reason; the others go on without it.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::clock;
+use crate::config::{Config, DatabaseConfig};
+use crate::error::{ErrorKind, Result};
+use crate::report::{DatabaseReport, SideReport, State};
+
+use super::apply::{self, Done, Outcome, Refusal};
+use super::create::{self, Absence};
+use super::open::{self, Fingerprint, Found};
+use super::plan::{self, Base, MergeKind, Plan, Side, Task};
+use super::record::{self, Evidence, Intent, Role, Written};
+use super::resolution::Resolution;
+use super::schema;
+use super::store::{ConflictRows, Store, StoredConflict};
+use super::{Fault, Mode, sql_error, state_error, state_failure};
+
+/// How often a plan is made anew because a planned row changed before it was locked.
+const ATTEMPTS: u32 = 4;
+/// How many refused rows are set aside before the database is given up for this run.
+const REFUSALS: usize = 50;
+
+/// What one run asks of every database.
+pub(crate) struct Job<'a> {
+    /// The configuration.
+    pub(crate) config: &'a Config,
+    /// The state.
+    pub(crate) store: &'a Store,
+    /// The run.
+    pub(crate) run: i64,
+    /// When it began.
+    pub(crate) at: chrono::DateTime<chrono::Utc>,
+    /// Whether anything is written.
+    pub(crate) mode: Mode,
+    /// A person's decision about one conflict.
+    pub(crate) resolution: Option<&'a Resolution>,
+}
+
+/// A side that takes part, before it is observed.
+struct Seat {
+    name: String,
+    live: Connection,
+    fingerprint: Option<Fingerprint>,
+}
+
+/// Syncs one database.
+pub(crate) fn sync(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<DatabaseReport> {
+    let mut report = DatabaseReport::new(State::Synced, None);
+    let ended = attempt(job, name, database, &mut report);
+    conclude(job, name, ended, report)
+}
+
+/// Turns what went wrong with one database into its report.
+fn conclude(
+    job: &Job<'_>,
+    name: &str,
+    ended: Result<(), Fault>,
+    mut report: DatabaseReport,
+) -> Result<DatabaseReport> {
+    match ended {
+        Ok(()) => {}
+        Err(Fault::Error(error)) => match error.kind() {
+            ErrorKind::Usage | ErrorKind::Stale | ErrorKind::Locked => return Err(error),
+            _ => {
+                report.state = State::Failed;
+                let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                report.reason = Some(format!("{error}{hint}"));
+            }
+        },
+        Err(Fault::Failed(reason)) => {
+            report.state = State::Failed;
+            report.reason = Some(reason);
+        }
+        Err(Fault::Side { state, reason, .. }) => {
+            report.state = state;
+            report.reason = Some(reason);
+        }
+    }
+    if job.mode == Mode::Apply {
+        let changed = report.sides.values().any(|side| *side != SideReport::default());
+        job.store.note_run(name, &clock::stamp(job.at), changed).map_err(state_failure)?;
+    }
+    Ok(report)
+}
+
+fn attempt(
+    job: &Job<'_>,
+    name: &str,
+    database: &DatabaseConfig,
+    report: &mut DatabaseReport,
+) -> Result<(), Fault> {
+    refuse_shared_files(database)?;
+    let intents = record::pending(job.store, name)?;
+    let favoured = job.store.favoured(name).map_err(state_error)?;
+    let plain = intents.is_empty() && favoured.is_none() && job.resolution.is_none();
+    if plain && unchanged(job, name, database)? {
+        report.state = State::Unchanged;
+        return Ok(());
+    }
+    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
+    let mut ranked = database.ranked_sides(&job.config.hub);
+    if let Some(favoured) = &favoured {
+        ranked.sort_by_key(|side| side != favoured);
+    }
+    let mut seats = Vec::new();
+    let mut absent = Vec::new();
+    for side in &ranked {
+        let Some(path) = database.replicas.get(side) else { continue };
+        let fingerprint = open::fingerprint(path);
+        let mut found = open::replica(path, wait);
+        let is_hub = *side == job.config.hub;
+        if is_hub && matches!(found, Found::Missing | Found::Empty) {
+            if job.mode == Mode::DryRun {
+                return Err(Fault::Failed(format!("{} is missing; a real run creates it first", path.display())));
+            }
+            create::hub(job, name, database, &ranked, &found, report)?;
+            found = open::replica(path, wait);
+        }
+        match found {
+            Found::Replica(replica) => {
+                seats.push(Seat { name: side.clone(), live: replica.connection, fingerprint });
+            }
+            Found::Missing => absent.push((side.clone(), Absence::Missing)),
+            Found::Empty => absent.push((side.clone(), Absence::Empty)),
+            Found::Quarantined(reason) => drop_side(side, State::Quarantined, reason, is_hub, report)?,
+            Found::Skipped(reason) => drop_side(side, State::Skipped, reason, is_hub, report)?,
+        }
+    }
+    if job.mode == Mode::Apply {
+        settle(job, name, intents, &mut seats, report)?;
+    }
+    merge(job, name, database, seats, MergeKind::ThreeWay, report)?;
+    if favoured.is_some() && job.mode == Mode::Apply {
+        job.store.set_favoured(name, None).map_err(state_error)?;
+    }
+    if job.mode == Mode::Apply {
+        for (side, absence) in absent {
+            if let Err(fault) = create::spoke(job, name, database, &side, absence, report) {
+                report.warnings.push(format!("{side} was not created: {fault}"));
+            }
+        }
+    } else {
+        report.warnings.extend(absent.into_iter().map(|(side, _)| format!("{side} would be created")));
+    }
+    Ok(())
+}
+
+/// Makes the hub equal to one side.
+pub(crate) fn sync_from(
+    job: &Job<'_>,
+    name: &str,
+    database: &DatabaseConfig,
+    side: &str,
+) -> Result<DatabaseReport> {
+    let mut report = DatabaseReport::new(State::Synced, None);
+    let ended = overwrite(job, name, database, side, &mut report);
+    conclude(job, name, ended, report)
+}
+
+fn overwrite(
+    job: &Job<'_>,
+    name: &str,
+    database: &DatabaseConfig,
+    side: &str,
+    report: &mut DatabaseReport,
+) -> Result<(), Fault> {
+    refuse_shared_files(database)?;
+    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
+    let mut seats = Vec::new();
+    for own in database.ranked_sides(&job.config.hub) {
+        let Some(path) = database.replicas.get(&own).filter(|_| own == job.config.hub || own == side) else { continue };
+        match open::replica(path, wait) {
+            Found::Replica(replica) => {
+                if own == job.config.hub && job.mode == Mode::Apply {
+                    let copy = create::emergency(job, &replica.connection, &replica.path, &own)?;
+                    report.warnings.push(format!("{own} was copied to {copy} first"));
+                }
+                seats.push(Seat { name: own, live: replica.connection, fingerprint: None });
+            }
+            Found::Missing | Found::Empty => {
+                return Err(Fault::Failed(format!("{own} has no database at {}", path.display())));
+            }
+            Found::Quarantined(reason) => drop_side(&own, State::Quarantined, reason, true, report)?,
+            Found::Skipped(reason) => drop_side(&own, State::Skipped, reason, true, report)?,
+        }
+    }
+    if job.mode == Mode::Apply {
+        let intents = record::pending(job.store, name)?;
+        settle(job, name, intents, &mut seats, report)?;
+    }
+    merge(job, name, database, seats, MergeKind::Overwrite, report)?;
+    if job.mode == Mode::Apply {
+        job.store.set_favoured(name, Some(&job.config.hub)).map_err(state_error)?;
+    }
+    Ok(())
+}
+
+/// Goes on without a side; the hub cannot be spared.
+fn drop_side(
+    side: &str,
+    state: State,
+    reason: String,
+    is_hub: bool,
+    report: &mut DatabaseReport,
+) -> Result<(), Fault> {
+    if is_hub {
+        return Err(Fault::Side { name: side.to_owned(), state, reason });
+    }
+    if state == State::Quarantined {
+        report.state = State::Quarantined;
+        report.reason = Some(match report.reason.take() {
+            Some(before) => format!("{before}; {side}: {reason}"),
+            None => format!("{side}: {reason}"),
+        });
+    } else {
+        report.warnings.push(format!("{side} was skipped: {reason}"));
+    }
+    Ok(())
+}
+
+/// Two sides that are one file cannot be synced; nor can a file with more names than one.
+fn refuse_shared_files(database: &DatabaseConfig) -> Result<(), Fault> {
+    let mut seen: HashMap<(u64, u64), &str> = HashMap::new();
+    for (side, path) in &database.replicas {
+        let Ok(file) = std::fs::metadata(path) else { continue };
+        if let Some(other) = seen.insert((file.dev(), file.ino()), side) {
+            return Err(Fault::Failed(format!(
+                "{other} and {side} are the same file ({}); give each side a file of its own",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether every file is as the last run left it.
+fn unchanged(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<bool, Fault> {
+    for (side, path) in &database.replicas {
+        let Some(state) = job.store.replica(name, side).map_err(state_error)? else { return Ok(false) };
+        let (Some(stored), Some(now)) = (state.fingerprint, open::fingerprint(path)) else { return Ok(false) };
+        if stored != marked(&now, database) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A fingerprint that also changes when the rules do.
+fn marked(fingerprint: &Fingerprint, database: &DatabaseConfig) -> String {
+    use sha2::{Digest, Sha256};
+    let rules = Sha256::digest(format!("{database:?}").as_bytes());
+    let rules: String = rules.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}{rules}", fingerprint.text)
+}
+
+/// Finishes what a killed run has begun; sides whose part cannot be settled now drop out.
+fn settle(
+    job: &Job<'_>,
+    name: &str,
+    mut intents: Vec<(Intent, bool)>,
+    seats: &mut Vec<Seat>,
+    report: &mut DatabaseReport,
+) -> Result<(), Fault> {
+    if intents.is_empty() {
+        return Ok(());
+    }
+    let hub = &job.config.hub;
+    intents.sort_by_key(|(intent, _)| intent.side != *hub);
+    for (intent, decided) in intents {
+        let is_hub = intent.side == *hub;
+        let seat = seats.iter().find(|seat| seat.name == intent.side);
+        let Some(seat) = seat else {
+            // Its part waits with it.
+            continue;
+        };
+        let evidence = record::evidence(&seat.live, &intent).map_err(|e| sql_error(e, &seat.name))?;
+        if is_hub && !decided && evidence == Evidence::NotWritten {
+            record::withdraw(job.store, name)?;
+            return Ok(());
+        }
+        let written = if evidence == Evidence::NotWritten { Written::No } else { Written::Yes };
+        record::record(job.store, &intent, written, if is_hub { Role::Hub } else { Role::Spoke })?;
+        if evidence == Evidence::Unclear {
+            report.conflicts += usize::from(
+                job.store.add_conflict(&uncertain(job, name, &intent)).map_err(state_error)?,
+            );
+        }
+        report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
+    }
+    let left = record::pending(job.store, name)?;
+    seats.retain(|seat| !left.iter().any(|(intent, _)| intent.side == seat.name));
+    Ok(())
+}
+
+fn uncertain(job: &Job<'_>, name: &str, intent: &Intent) -> StoredConflict {
+    let table = intent.writes.iter().find(|table| !table.writes.is_empty());
+    let first = table.and_then(|table| table.writes.first());
+    let old = first.and_then(|write| write.old.as_ref()).map(|(_, row)| row.clone());
+    let new = first.and_then(|write| write.new.as_ref()).map(|(_, row)| row.clone());
+    StoredConflict {
+        number: 0,
+        database: name.to_owned(),
+        table: table.map(|table| table.table.clone()).unwrap_or_default(),
+        kind: "uncertain".to_owned(),
+        winner: "merged".to_owned(),
+        reason: format!(
+            "a run was interrupted while it wrote {}, and all its rows have changed since: taken as written",
+            intent.side
+        ),
+        status: "open".to_owned(),
+        run: job.run.to_string(),
+        at: clock::stamp(job.at),
+        rows: ConflictRows {
+            columns: table.map(|table| table.columns.clone()).unwrap_or_default(),
+            base: old,
+            values: vec![(intent.side.clone(), new)],
+            ..ConflictRows::default()
+        },
+    }
+}
+
+/// Sides under observation.
+struct Watch {
+    sides: Vec<Side>,
+    /// The data version each was observed at.
+    versions: Vec<i64>,
+    fingerprints: Vec<Option<Fingerprint>>,
+}
+
+/// Observes, plans and applies, again while planned rows change under us.
+fn merge(
+    job: &Job<'_>,
+    name: &str,
+    database: &DatabaseConfig,
+    mut seats: Vec<Seat>,
+    kind: MergeKind,
+    report: &mut DatabaseReport,
+) -> Result<(), Fault> {
+    let mut refused: Vec<Refusal> = Vec::new();
+    let mut attempts = 0;
+    let at = clock::stamp(job.at);
+    loop {
+        let Watch { sides, versions, fingerprints } = observe(job, name, seats, kind, report)?;
+        let hub = sides.iter().position(|side| side.name == job.config.hub);
+        let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
+        let planned = plan::plan(&Task {
+            config: job.config,
+            name,
+            database,
+            sides: &sides,
+            hub,
+            store: job.store,
+            run: job.run,
+            now: job.at.timestamp(),
+            at: &at,
+            resolution: job.resolution,
+            refused: &refused,
+            kind,
+        });
+        for side in &sides {
+            // Ends the read transaction, in which nothing was written; where it ended by itself this fails.
+            let _ = side.live.execute_batch("ROLLBACK");
+        }
+        let mut plan = match planned {
+            Ok(plan) => plan,
+            Err(Fault::Side { name: side, state, reason }) => {
+                drop_side(&side, state, reason, side == job.config.hub, report)?;
+                seats = sides.into_iter().filter(|own| own.name != side).map(Seat::again).collect();
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        };
+        if job.mode == Mode::DryRun {
+            report.conflicts += plan.intents.get(hub).map_or(0, |intent| intent.conflicts.len());
+            book(&plan, &sides, None, report);
+            return Ok(());
+        }
+        if is_quiet(&plan, &sides) {
+            book(&plan, &sides, None, report);
+            return remember(job, name, database, &sides, &fingerprints, None);
+        }
+        attempts += 1;
+        let busy = job.config.guards.busy_timeout_ms;
+        match apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy)? {
+            Outcome::Done(done) => {
+                report.conflicts += done.new_conflicts;
+                book(&plan, &sides, Some(&done), report);
+                return remember(job, name, database, &sides, &fingerprints, Some(&done));
+            }
+            Outcome::Changed if attempts < ATTEMPTS => {}
+            Outcome::Changed => {
+                let reason = "rows kept changing while they were merged; the next run tries again".to_owned();
+                return Err(Fault::Side { name: job.config.hub.clone(), state: State::Skipped, reason });
+            }
+            Outcome::Refused(refusal) if refused.len() < REFUSALS && refusal.write.is_some() => refused.push(refusal),
+            Outcome::Refused(refusal) => {
+                let Refusal { table, message, .. } = refusal;
+                return Err(Fault::Failed(format!("{table} does not take a merged row: {message}")));
+            }
+        }
+        seats = sides.into_iter().map(Seat::again).collect();
+    }
+}
+
+impl Seat {
+    fn again(side: Side) -> Seat {
+        Seat { name: side.name, live: side.live, fingerprint: None }
+    }
+}
+
+/// Opens a read transaction on every side and finds its base, or makes one.
+fn observe(
+    job: &Job<'_>,
+    name: &str,
+    seats: Vec<Seat>,
+    kind: MergeKind,
+    report: &mut DatabaseReport,
+) -> Result<Watch, Fault> {
+    if kind == MergeKind::Overwrite {
+        return observe_overwrite(job, name, seats);
+    }
+    let mut watch = Watch { sides: Vec::new(), versions: Vec::new(), fingerprints: Vec::new() };
+    for seat in seats {
+        let is_hub = seat.name == job.config.hub;
+        let side_name = seat.name.clone();
+        match observe_side(job, name, seat) {
+            Ok((side, version, fingerprint)) => {
+                watch.sides.push(side);
+                watch.versions.push(version);
+                watch.fingerprints.push(fingerprint);
+            }
+            Err(Fault::Side { state, reason, .. }) => drop_side(&side_name, state, reason, is_hub, report)?,
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(watch)
+}
+
+fn observe_side(
+    job: &Job<'_>,
+    name: &str,
+    seat: Seat,
+) -> Result<(Side, i64, Option<Fingerprint>), Fault> {
+    let fail = |cause| sql_error(cause, &seat.name);
+    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
+    seat.live.busy_timeout(wait).map_err(fail)?;
+    seat.live.execute_batch("BEGIN").map_err(fail)?;
+    let schema = schema::read(&seat.live, "main").map_err(fail)?;
+    let version = apply::data_version(&seat.live).map_err(fail)?;
+    let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
+    let epoch = remembered.as_ref().map_or(0, |state| state.epoch);
+    let known = remembered.and_then(|state| {
+        let connection = open::connect(&job.store.base_path(&state.base), wait).ok()?;
+        let schema = schema::read(&connection, "main").ok()?;
+        Some(Base { file: state.base, connection, schema })
+    });
+    let (base, known) = match known {
+        Some(base) => (base, true),
+        None => {
+            let base = create::base(job, name, &seat.name, &seat.live)?;
+            // What is merged is the copy; the file itself can go on.
+            seat.live.execute_batch("ROLLBACK").map_err(fail)?;
+            (base, false)
+        }
+    };
+    let epoch = if known { epoch } else { 0 };
+    Ok((Side { name: seat.name, live: seat.live, schema, base, known, epoch }, version, seat.fingerprint))
+}
+
+/// Observes hub and side such that the hub as it is now is the ancestor of both.
+fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watch, Fault> {
+    let mut watch = Watch { sides: Vec::new(), versions: Vec::new(), fingerprints: Vec::new() };
+    let hub = seats.iter().find(|seat| seat.name == job.config.hub);
+    let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
+    hub.live.execute_batch("BEGIN").map_err(|e| sql_error(e, &hub.name))?;
+    let mut epoch = 0;
+    let mut bases = Vec::new();
+    for seat in &seats {
+        let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
+        epoch = remembered.map_or(epoch, |state| epoch.max(state.epoch));
+        bases.push(create::base(job, name, &seat.name, &hub.live)?);
+    }
+    for (seat, base) in seats.into_iter().zip(bases) {
+        let fail = |cause| sql_error(cause, &seat.name);
+        if seat.name != job.config.hub {
+            seat.live.execute_batch("BEGIN").map_err(fail)?;
+        }
+        let schema = schema::read(&seat.live, "main").map_err(fail)?;
+        watch.versions.push(apply::data_version(&seat.live).map_err(fail)?);
+        watch.fingerprints.push(None);
+        watch.sides.push(Side { name: seat.name, live: seat.live, schema, base, known: true, epoch });
+    }
+    Ok(watch)
+}
+
+/// Whether there is nothing to do and nothing to record.
+fn is_quiet(plan: &Plan, sides: &[Side]) -> bool {
+    let idle = |intent: &Intent| {
+        intent.observed.is_empty() && intent.base_statements.is_empty() && !intent.writes_anything()
+    };
+    let epoch = sides.first().map(|side| side.epoch);
+    plan.intents.iter().all(idle) && sides.iter().all(|side| side.known && Some(side.epoch) == epoch)
+}
+
+/// Books a plan into the report.
+fn book(plan: &Plan, sides: &[Side], done: Option<&Done>, report: &mut DatabaseReport) {
+    report.warnings.extend(plan.warnings.iter().cloned());
+    for (index, (side, counts)) in sides.iter().zip(&plan.counts).enumerate() {
+        let unwritten = done.and_then(|done| done.unwritten.iter().find(|(side, _)| *side == index));
+        if let Some((_, reason)) = unwritten {
+            let text = format!("{} was skipped: {reason}; it catches up in the next run", side.name);
+            report.warnings.push(text);
+            report.sides.insert(side.name.clone(), SideReport::default());
+            continue;
+        }
+        let lock_ms = done.and_then(|done| done.lock_ms.get(index).copied().flatten()).unwrap_or(0);
+        let counts = SideReport {
+            inserted: counts.inserted,
+            updated: counts.updated,
+            deleted: counts.deleted,
+            rekeyed: counts.rekeyed,
+            lock_ms,
+        };
+        report.sides.insert(side.name.clone(), counts);
+    }
+}
+
+/// Notes what the files of quiet sides look like, so that the next run need not open them.
+fn remember(
+    job: &Job<'_>,
+    name: &str,
+    database: &DatabaseConfig,
+    sides: &[Side],
+    fingerprints: &[Option<Fingerprint>],
+    done: Option<&Done>,
+) -> Result<(), Fault> {
+    for (index, (side, fingerprint)) in sides.iter().zip(fingerprints).enumerate() {
+        let written = done.is_some_and(|done| done.lock_ms.get(index).copied().flatten().is_some());
+        let Some(fingerprint) = fingerprint else { continue };
+        // A file that changed in this very moment may change again without looking different.
+        if written || fingerprint.changed_at >= job.at.timestamp() - open::RACY_SECONDS {
+            continue;
+        }
+        let text = marked(fingerprint, database);
+        job.store.set_fingerprint(name, &side.name, Some(&text)).map_err(state_error)?;
+    }
+    Ok(())
+}

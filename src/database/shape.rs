@@ -1,0 +1,463 @@
+//! The shape all sides are brought to: one definition a table, what each side lacks of it, and the rules that
+//! the configuration gives it.
+//!
+//! Apart from `schema`, which reads one side. A table whose sides cannot be brought together is paused, with the
+//! reason; the others go on.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use crate::config::{ColumnPolicy, Config, DatabaseConfig, PolicyOrigin, SchemaPolicy};
+use crate::error::{Error, ErrorKind, Result};
+
+use super::key::Collation;
+use super::model::{Identity, Reference, Rules};
+use super::schema::{Schema, Storage, Table};
+use super::sql::{column_definition, normalised, quote};
+use super::value::Value;
+
+/// One table as all sides are to have it.
+#[derive(Debug, Clone)]
+pub(crate) struct TableShape {
+    /// The union of the sides' definitions.
+    pub(crate) table: Table,
+    /// The value a side without the column stands for, by column.
+    pub(crate) defaults: Vec<Value>,
+    /// How its rows are merged.
+    pub(crate) rules: Rules,
+    /// Statements that a side lacks, by side.
+    pub(crate) missing: Vec<Vec<String>>,
+}
+
+/// What can be synced, and what cannot.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shape {
+    /// Parents before children, as far as references are without cycles.
+    pub(crate) tables: Vec<TableShape>,
+    /// Tables that are left alone this time: name and reason.
+    pub(crate) paused: Vec<(String, String)>,
+}
+
+/// One side's schemas: now, and as of its ancestor.
+pub(crate) struct SideSchema<'a> {
+    /// Its name.
+    pub(crate) side: &'a str,
+    /// Now.
+    pub(crate) now: &'a Schema,
+    /// When it was last merged.
+    pub(crate) base: Option<&'a Schema>,
+}
+
+/// Brings the schemas of all sides together. `sides` is in order of preference, `hub` its index.
+pub(crate) fn build(
+    config: &Config,
+    name: &str,
+    database: &DatabaseConfig,
+    sides: &[SideSchema<'_>],
+    hub: usize,
+) -> Result<Shape> {
+    let mut shape = Shape::default();
+    let mut names: Vec<&str> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let order = sides.iter().skip(hub).take(1).chain(sides.iter());
+    for side in order {
+        for table in &side.now.tables {
+            if seen.insert(table.name.to_ascii_lowercase()) {
+                names.push(&table.name);
+            }
+        }
+        for (table, reason) in &side.now.skipped {
+            if !shape.paused.iter().any(|(name, _)| name.eq_ignore_ascii_case(table)) {
+                shape.paused.push((table.clone(), format!("{reason} (on {})", side.side)));
+            }
+        }
+    }
+    let mut candidates = Vec::new();
+    for table in names {
+        if shape.paused.iter().any(|(name, _)| name.eq_ignore_ascii_case(table)) {
+            continue;
+        }
+        let policy = database.table_policy(name, table);
+        if policy.exclude {
+            continue;
+        }
+        match unite(database, table, sides, hub)? {
+            Ok((table, defaults, missing)) => candidates.push((table, defaults, missing, policy)),
+            Err(reason) => shape.paused.push((table.to_owned(), reason)),
+        }
+    }
+    let order = parents_first(&candidates.iter().map(|(table, ..)| table).collect::<Vec<_>>());
+    let mut ordered: Vec<_> = candidates.into_iter().map(Some).collect();
+    let candidates: Vec<_> = order.into_iter().filter_map(|index| ordered.get_mut(index)?.take()).collect();
+    let tables: Vec<Table> = candidates.iter().map(|(table, ..)| table.clone()).collect();
+    for (table, defaults, missing, policy) in candidates {
+        let rules = rules_of(config, name, &table, &policy, &tables)?;
+        shape.tables.push(TableShape { table, defaults, rules, missing });
+    }
+    let referenced: BTreeSet<usize> = shape
+        .tables
+        .iter()
+        .flat_map(|table| &table.rules.references)
+        .filter(|reference| {
+            let id = shape.tables.get(reference.parent).and_then(|parent| parent.rules.id);
+            reference.parent_columns.iter().any(|(column, _)| Some(*column) == id)
+        })
+        .map(|reference| reference.parent)
+        .collect();
+    for (index, table) in shape.tables.iter_mut().enumerate() {
+        table.rules.id_is_referenced = referenced.contains(&index);
+    }
+    Ok(shape)
+}
+
+type United = (Table, Vec<Value>, Vec<Vec<String>>);
+
+/// One table from what the sides call by its name, or why that cannot be done.
+fn unite(
+    database: &DatabaseConfig,
+    name: &str,
+    sides: &[SideSchema<'_>],
+    hub: usize,
+) -> Result<Result<United, String>> {
+    let having: Vec<(usize, &Table)> =
+        sides.iter().enumerate().filter_map(|(index, side)| Some((index, side.now.table(name)?))).collect();
+    let template = having.iter().find(|(index, _)| *index == hub).or(having.first());
+    let Some((template_side, template)) = template.copied() else { return Ok(Err("no side has it".into())) };
+    let side_name = |index: usize| sides.get(index).map_or("?", |side| side.side);
+    for (index, side) in sides.iter().enumerate() {
+        let Some(base) = side.base.and_then(|base| base.table(name)) else { continue };
+        let Some((_, now)) = having.iter().find(|(having, _)| *having == index) else {
+            return Ok(Err(format!("it was dropped on {}", side.side)));
+        };
+        if let Some(gone) = base.columns.iter().find(|column| now.column(&column.name).is_none()) {
+            return Ok(Err(format!("column {} was dropped on {}", gone.name, side.side)));
+        }
+    }
+    let mut table = template.clone();
+    let mut defaults = vec![Value::Null; table.columns.len()];
+    let mut added: Vec<(usize, String, String)> = Vec::new();
+    for (index, other) in &having {
+        if std::mem::discriminant(&other.storage) != std::mem::discriminant(&template.storage)
+            || key_names(other) != key_names(template)
+        {
+            let (a, b) = (side_name(template_side), side_name(*index));
+            return Ok(Err(format!("its primary key is not the same on {a} and {b}")));
+        }
+        for column in &other.columns {
+            match table.column(&column.name).and_then(|at| table.columns.get(at)) {
+                Some(known) if !known.declared.eq_ignore_ascii_case(&column.declared) => {
+                    return Ok(Err(format!(
+                        "column {} is {} on {} and {} on {}",
+                        column.name,
+                        or_untyped(&known.declared),
+                        side_name(template_side),
+                        or_untyped(&column.declared),
+                        side_name(*index)
+                    )));
+                }
+                Some(_) => {}
+                None => {
+                    let Some(definition) = column_definition(&other.sql, &column.name) else {
+                        return Ok(Err(format!("the definition of column {} cannot be read", column.name)));
+                    };
+                    added.push((*index, column.name.clone(), definition));
+                    table.columns.push(column.clone());
+                    defaults.push(Value::Null);
+                }
+            }
+        }
+    }
+    // A column that the template has and another side lacks needs a definition too.
+    for (index, _) in &having {
+        for column in &template.columns {
+            let lacks = having.iter().any(|(i, other)| i == index && other.column(&column.name).is_none());
+            if lacks && !added.iter().any(|(_, name, _)| name.eq_ignore_ascii_case(&column.name)) {
+                let Some(definition) = column_definition(&template.sql, &column.name) else {
+                    return Ok(Err(format!("the definition of column {} cannot be read", column.name)));
+                };
+                added.push((template_side, column.name.clone(), definition));
+            }
+        }
+    }
+    for (side, column, definition) in &added {
+        match default_of(definition, column) {
+            Ok(value) => {
+                if let Some(slot) = table.column(column).and_then(|at| defaults.get_mut(at)) {
+                    *slot = value;
+                }
+            }
+            Err(cause) => {
+                return Ok(Err(format!(
+                    "column {column} is new on {} and cannot be added elsewhere: {cause}",
+                    side_name(*side)
+                )));
+            }
+        }
+    }
+    unite_keys(&mut table, &having);
+    let missing = missing_statements(&table, &having, &added, sides.len());
+    if database.schema == SchemaPolicy::None
+        && let Some(side) = missing.iter().position(|statements| !statements.is_empty())
+    {
+        return Ok(Err(format!("{} lacks a part of it, and schema is none", side_name(side))));
+    }
+    Ok(Ok((table, defaults, missing)))
+}
+
+/// Keys and references that any side declares hold for all.
+fn unite_keys(table: &mut Table, having: &[(usize, &Table)]) {
+    for (_, other) in having {
+        let at = |column: &usize| other.columns.get(*column).and_then(|c| table.column(&c.name));
+        let uniques: Vec<Vec<(usize, Collation)>> = other
+            .uniques
+            .iter()
+            .filter_map(|unique| unique.iter().map(|(column, collation)| Some((at(column)?, *collation))).collect())
+            .collect();
+        let references: Vec<_> = other
+            .references
+            .iter()
+            .filter_map(|reference| {
+                let columns = reference.columns.iter().map(at).collect::<Option<Vec<_>>>()?;
+                Some(super::schema::Reference { columns, ..reference.clone() })
+            })
+            .collect();
+        for unique in uniques {
+            if !table.uniques.contains(&unique) {
+                table.uniques.push(unique);
+            }
+        }
+        for reference in references {
+            if !table.references.contains(&reference) {
+                table.references.push(reference);
+            }
+        }
+        for index in &other.indexes {
+            if !table.indexes.iter().any(|(name, _)| name.eq_ignore_ascii_case(&index.0)) {
+                table.indexes.push(index.clone());
+            }
+        }
+    }
+}
+
+/// The statements each side lacks.
+fn missing_statements(
+    table: &Table,
+    having: &[(usize, &Table)],
+    added: &[(usize, String, String)],
+    sides: usize,
+) -> Vec<Vec<String>> {
+    (0..sides)
+        .map(|side| {
+            let mut statements = Vec::new();
+            let own = having.iter().find(|(index, _)| *index == side).map(|(_, own)| *own);
+            if own.is_none() {
+                statements.push(table.sql.clone());
+            }
+            for (from, column, definition) in added {
+                let has = match own {
+                    Some(own) => own.column(column).is_some(),
+                    // The table is created from the template; what the template lacks is added.
+                    None => column_definition(&table.sql, column).is_some(),
+                };
+                if !has && (own.is_some() || *from != side) {
+                    statements.push(format!("ALTER TABLE {} ADD COLUMN {definition}", quote(&table.name)));
+                }
+            }
+            for (name, sql) in &table.indexes {
+                let has = own.is_some_and(|own| {
+                    own.indexes.iter().any(|(own_name, own_sql)| {
+                        own_name.eq_ignore_ascii_case(name) || normalised(own_sql) == normalised(sql)
+                    })
+                });
+                if !has {
+                    statements.push(sql.clone());
+                }
+            }
+            statements
+        })
+        .collect()
+}
+
+fn key_names(table: &Table) -> Vec<(String, Collation)> {
+    let name = |column: &usize| table.columns.get(*column).map(|c| c.name.to_ascii_lowercase()).unwrap_or_default();
+    table.primary_key.iter().map(|(column, collation)| (name(column), *collation)).collect()
+}
+
+fn or_untyped(declared: &str) -> &str {
+    if declared.is_empty() { "without a type" } else { declared }
+}
+
+/// The value that rows get when the column is added; an error where SQLite refuses to add it.
+fn default_of(definition: &str, column: &str) -> rusqlite::Result<Value> {
+    let scratch = Connection::open_in_memory()?;
+    scratch.execute_batch("CREATE TABLE scratch (\"cr0sync key\"); INSERT INTO scratch VALUES (1);")?;
+    scratch.execute_batch(&format!("ALTER TABLE scratch ADD COLUMN {definition}"))?;
+    scratch.query_row(&format!("SELECT {} FROM scratch", quote(column)), [], |row| {
+        Ok(Value::from_ref(row.get_ref(0)?))
+    })
+}
+
+/// An order in which referenced tables come before the tables that point at them, cycles broken where they start.
+fn parents_first(tables: &[&Table]) -> Vec<usize> {
+    fn visit(tables: &[&Table], index: usize, seen: &mut BTreeSet<usize>, order: &mut Vec<usize>) {
+        if !seen.insert(index) {
+            return;
+        }
+        for reference in tables.get(index).into_iter().flat_map(|table| &table.references) {
+            if let Some(parent) = tables.iter().position(|t| t.name.eq_ignore_ascii_case(&reference.table)) {
+                visit(tables, parent, seen, order);
+            }
+        }
+        order.push(index);
+    }
+    let mut order = Vec::new();
+    let mut seen = BTreeSet::new();
+    for index in 0..tables.len() {
+        visit(tables, index, &mut seen, &mut order);
+    }
+    order
+}
+
+/// The rules of one table: what the user wrote, else what the schema says.
+fn rules_of(
+    config: &Config,
+    database: &str,
+    table: &Table,
+    policy: &crate::config::TablePolicy,
+    tables: &[Table],
+) -> Result<Rules> {
+    let fault = |what: String| {
+        let mut error = Error::new(ErrorKind::Config, format!("databases.{database}.tables.{}: {what}", table.name));
+        if let Some(source) = &config.source {
+            error = error.at(source);
+        }
+        error.hint("correct the name, or remove the entry")
+    };
+    let strict = policy.origin == PolicyOrigin::User;
+    let find = |name: &str, what: &str| match table.column(name) {
+        Some(column) => Ok(Some(column)),
+        None if strict => Err(fault(format!("{what} names column {name}, which the table does not have"))),
+        None => Ok(None),
+    };
+    let mut configured = Vec::new();
+    for name in policy.identity.iter().flatten() {
+        configured.push(find(name, "identity")?);
+    }
+    let configured: Option<Vec<usize>> = configured.into_iter().collect::<Option<_>>().filter(|c: &Vec<_>| !c.is_empty());
+    for name in policy.columns.keys().filter(|name| !name.contains(['*', '?'])) {
+        find(name, "columns")?;
+    }
+    let policies = table.columns.iter().map(|column| policy.column(&column.name).unwrap_or_default()).collect();
+    let newest_by = match &policy.newest_by {
+        Some(name) => find(name, "newest_by")?,
+        None => None,
+    };
+    let id = match table.storage {
+        Storage::Alias { column } => Some(column),
+        _ => None,
+    };
+    let mut references = Vec::new();
+    for declared in &table.references {
+        let Some(parent) = tables.iter().position(|t| t.name.eq_ignore_ascii_case(&declared.table)) else { continue };
+        references.extend(reference(tables, parent, &declared.columns, &declared.parent_columns));
+    }
+    for (column, (parent_table, parent_column)) in &policy.references {
+        let Some(column) = find(column, "references")? else { continue };
+        let Some(parent) = tables.iter().position(|t| t.name.eq_ignore_ascii_case(parent_table)) else {
+            if strict {
+                return Err(fault(format!("references names table {parent_table}, which does not exist")));
+            }
+            continue;
+        };
+        if tables.get(parent).is_some_and(|parent| parent.column(parent_column).is_none()) && strict {
+            return Err(fault(format!("references names column {parent_table}.{parent_column}, which does not exist")));
+        }
+        let found = reference(tables, parent, &[column], std::slice::from_ref(parent_column));
+        references.extend(found.filter(|found| !references.contains(found)));
+    }
+    Ok(Rules {
+        name: table.name.clone(),
+        columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+        identity: identity(table, configured, policy.origin),
+        id,
+        stored_by_key: match &table.storage {
+            Storage::Key { order } => Some(order.iter().map(|(column, ..)| *column).collect()),
+            _ => None,
+        },
+        uniques: table.uniques.clone(),
+        policies,
+        newest_by,
+        on_delete_update: policy.on_delete_update,
+        append_only: policy.append_only,
+        rekey: policy.rekey,
+        references,
+        id_is_referenced: false,
+    })
+}
+
+fn reference(tables: &[Table], parent: usize, columns: &[usize], parent_columns: &[String]) -> Option<Reference> {
+    let table = tables.get(parent)?;
+    let named: Vec<usize> = if parent_columns.is_empty() {
+        table.primary_key.iter().map(|(column, _)| *column).collect()
+    } else {
+        parent_columns.iter().map(|name| table.column(name)).collect::<Option<_>>()?
+    };
+    let collation = |column: usize| {
+        let keys = table.uniques.iter().chain(std::iter::once(&table.primary_key)).flatten();
+        keys.clone().find(|(c, _)| *c == column).map_or(Collation::Binary, |(_, collation)| *collation)
+    };
+    (named.len() == columns.len()).then(|| Reference {
+        columns: columns.to_vec(),
+        parent,
+        parent_columns: named.into_iter().map(|column| (column, collation(column))).collect(),
+    })
+}
+
+/// Rules 1 to 5 of row identity.
+fn identity(table: &Table, configured: Option<Vec<usize>>, origin: PolicyOrigin) -> Identity {
+    let alias = match table.storage {
+        Storage::Alias { column } => Some(column),
+        _ => None,
+    };
+    if let Some(columns) = configured {
+        let mut sorted = columns.clone();
+        sorted.sort_unstable();
+        let indexed = table.uniques.iter().find(|unique| {
+            let mut of_index: Vec<usize> = unique.iter().map(|(column, _)| *column).collect();
+            of_index.sort_unstable();
+            of_index == sorted
+        });
+        match indexed {
+            Some(unique) => return Identity::Key(unique.clone()),
+            None if origin == PolicyOrigin::User => {
+                return Identity::Key(columns.into_iter().map(|column| (column, Collation::Binary)).collect());
+            }
+            // A shipped policy is a guess about the schema: without the UNIQUE key it expects, it does not fit.
+            None => {}
+        }
+    }
+    if alias.is_none() && !table.primary_key.is_empty() {
+        return Identity::Key(table.primary_key.clone());
+    }
+    let not_null = |(column, _): &(usize, Collation)| table.columns.get(*column).is_some_and(|c| c.not_null);
+    let natural = table.uniques.iter().find(|unique| unique.iter().all(not_null));
+    match (natural, alias) {
+        (Some(unique), _) => Identity::Key(unique.clone()),
+        (None, Some(column)) => Identity::Id(column),
+        (None, None) => Identity::Content,
+    }
+}
+
+/// The policy of a column in words, for `status --explain`.
+pub(crate) fn policy_name(policy: ColumnPolicy) -> &'static str {
+    match policy {
+        ColumnPolicy::Prefer => "prefer",
+        ColumnPolicy::Sum => "sum",
+        ColumnPolicy::Max => "max",
+        ColumnPolicy::Min => "min",
+        ColumnPolicy::MinNonzero => "min_nonzero",
+        ColumnPolicy::Newest => "newest",
+        ColumnPolicy::Hold => "hold",
+    }
+}

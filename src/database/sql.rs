@@ -1,0 +1,205 @@
+//! Small pieces of SQL text: quoting, and finding a column's definition in the owner's own words.
+//!
+//! Apart from `schema`, which asks SQLite; this reads what only the text of `sqlite_schema` tells. Pure.
+
+/// An identifier in double quotes.
+pub(crate) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The definition of a column as it stands in a CREATE TABLE statement, name included.
+pub(crate) fn column_definition(create: &str, column: &str) -> Option<String> {
+    let tokens = tokens(create);
+    let open = tokens.iter().position(|token| token.text == "(")?;
+    let mut depth = 0_usize;
+    let mut first = None;
+    let mut last_end = 0;
+    for token in tokens.iter().skip(open) {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let ends = depth == 0 || (depth == 1 && token.text == ",");
+        if !ends {
+            if first.is_none() && !(depth == 1 && token.text == "(") {
+                first = Some(token);
+            }
+            last_end = token.end;
+            continue;
+        }
+        if let Some(start) = first.take()
+            && unquote(start.text).eq_ignore_ascii_case(column)
+        {
+            return create.get(start.start..last_end).map(str::to_owned);
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    None
+}
+
+/// Whether the statement declares AUTOINCREMENT.
+pub(crate) fn has_autoincrement(create: &str) -> bool {
+    tokens(create).iter().any(|token| token.text.eq_ignore_ascii_case("autoincrement"))
+}
+
+/// A form in which two statements that mean the same compare equal: without comments, space and quotes, and with
+/// case folded outside of literals.
+pub(crate) fn normalised(statement: &str) -> String {
+    let mut words = Vec::new();
+    for token in tokens(statement) {
+        words.push(match token.text.chars().next() {
+            Some('\'') => token.text.to_owned(),
+            Some('"' | '`' | '[') => unquote(token.text).to_ascii_lowercase(),
+            _ => token.text.to_ascii_lowercase(),
+        });
+    }
+    words.join(" ")
+}
+
+/// A CREATE TABLE, CREATE INDEX or ALTER TABLE statement, made to act on an attached database.
+pub(crate) fn in_database(statement: &str, database: &str) -> String {
+    let tokens = tokens(statement);
+    let word = |index: usize| tokens.get(index).map(|token| token.text.to_ascii_lowercase()).unwrap_or_default();
+    let kind = (0..tokens.len().min(4)).find(|index| matches!(word(*index).as_str(), "table" | "index"));
+    let Some(mut name) = kind.map(|kind| kind + 1) else { return statement.to_owned() };
+    if word(name) == "if" {
+        name += 3;
+    }
+    let Some(token) = tokens.get(name) else { return statement.to_owned() };
+    let (Some(before), Some(after)) = (statement.get(..token.start), statement.get(token.start..)) else {
+        return statement.to_owned();
+    };
+    format!("{before}{}.{after}", quote(database))
+}
+
+struct Token<'a> {
+    text: &'a str,
+    start: usize,
+    end: usize,
+}
+
+/// Splits SQL into names, literals and single characters; comments and space vanish.
+fn tokens(sql: &str) -> Vec<Token<'_>> {
+    let bytes = sql.as_bytes();
+    let at = |index: usize| bytes.get(index).copied().unwrap_or(0);
+    let mut tokens = Vec::new();
+    let mut start = 0;
+    while start < bytes.len() {
+        let byte = at(start);
+        let mut end = start + 1;
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0c => {
+                start = end;
+                continue;
+            }
+            b'-' if at(end) == b'-' => {
+                while end < bytes.len() && at(end) != b'\n' {
+                    end += 1;
+                }
+                start = end;
+                continue;
+            }
+            b'/' if at(end) == b'*' => {
+                end += 1;
+                while end < bytes.len() && !(at(end) == b'*' && at(end + 1) == b'/') {
+                    end += 1;
+                }
+                start = end + 2;
+                continue;
+            }
+            b'\'' | b'"' | b'`' | b'[' => {
+                let close = if byte == b'[' { b']' } else { byte };
+                while end < bytes.len() {
+                    if at(end) == close {
+                        if close != b']' && at(end + 1) == close {
+                            end += 1;
+                        } else {
+                            break;
+                        }
+                    }
+                    end += 1;
+                }
+                end = (end + 1).min(bytes.len());
+            }
+            _ if is_word(byte) => {
+                while end < bytes.len() && is_word(at(end)) {
+                    end += 1;
+                }
+            }
+            _ => {}
+        }
+        if let Some(text) = sql.get(start..end) {
+            tokens.push(Token { text, start, end });
+        }
+        start = end;
+    }
+    tokens
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+fn unquote(token: &str) -> String {
+    let inner = || token.get(1..token.len().saturating_sub(1)).unwrap_or_default();
+    match token.chars().next() {
+        Some(quote @ ('"' | '`' | '\'')) => inner().replace(&format!("{quote}{quote}"), &quote.to_string()),
+        Some('[') => inner().to_owned(),
+        _ => token.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_found_in_the_owners_words() {
+        let create = "CREATE TABLE \"a(b\" (id INTEGER PRIMARY KEY, -- x, y\n  nick TEXT NOT NULL COLLATE NOCASE,\n\
+                      [odd name] TEXT DEFAULT 'a,b)' CHECK (length([odd name]) > (0)), p DECIMAL(10, 2) /* , */ DEFAULT 0)";
+        for (column, expected) in [
+            ("id", Some("id INTEGER PRIMARY KEY")),
+            ("NICK", Some("nick TEXT NOT NULL COLLATE NOCASE")),
+            ("odd name", Some("[odd name] TEXT DEFAULT 'a,b)' CHECK (length([odd name]) > (0))")),
+            ("p", Some("p DECIMAL(10, 2) /* , */ DEFAULT 0")),
+            ("q", None),
+        ] {
+            assert_eq!(column_definition(create, column).as_deref(), expected, "{column}");
+        }
+    }
+
+    #[test]
+    fn statements_move_to_another_database() {
+        for (statement, expected) in [
+            ("CREATE TABLE t(a)", "CREATE TABLE \"base\".t(a)"),
+            ("create table if not exists [t t] (a)", "create table if not exists \"base\".[t t] (a)"),
+            ("CREATE UNIQUE INDEX i ON t(a)", "CREATE UNIQUE INDEX \"base\".i ON t(a)"),
+            ("ALTER TABLE \"t\" ADD COLUMN a", "ALTER TABLE \"base\".\"t\" ADD COLUMN a"),
+        ] {
+            assert_eq!(in_database(statement, "base"), expected);
+        }
+    }
+
+    #[test]
+    fn statements_compare_without_their_looks() {
+        assert_eq!(normalised("CREATE TABLE \"T\"(a  INT)"), normalised("create table t ( A int ) -- x"));
+        assert_ne!(normalised("CREATE TABLE t(a DEFAULT 'X')"), normalised("CREATE TABLE t(a DEFAULT 'x')"));
+    }
+
+    #[test]
+    fn autoincrement_is_a_word_not_a_substring() {
+        assert!(has_autoincrement("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)"));
+        assert!(!has_autoincrement("CREATE TABLE t(id INTEGER PRIMARY KEY, autoincrement_x, \"autoincrement\")"));
+    }
+
+    #[test]
+    fn broken_text_ends() {
+        for text in ["", "(", "CREATE TABLE t(", "'", "/*", "[a", "--", "ä(ö"] {
+            column_definition(text, "a");
+            normalised(text);
+        }
+    }
+}

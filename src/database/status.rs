@@ -1,0 +1,240 @@
+//! Looking without touching: where the sides are, how far behind, and by which rules they are merged.
+//!
+//! Apart from `run`, which changes things. Opens databases for reading only, and only to explain or to name their
+//! journal mode.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::config::{Config, DatabaseConfig, OnDeleteUpdate};
+use crate::error::Result;
+use crate::report::{DatabaseStatus, SideStatus, TableStatus};
+
+use super::model::Identity;
+use super::open;
+use super::schema::{self, Schema, Storage};
+use super::shape::{self, SideSchema, TableShape};
+use super::store::Store;
+use super::state_failure;
+
+/// How much to tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// The sides.
+    #[default]
+    Summary,
+    /// The rules of every table too.
+    Explain,
+}
+
+/// How long a busy database is waited for.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// The status of one database.
+pub(crate) fn of(
+    config: &Config,
+    store: Option<&Store>,
+    name: &str,
+    database: &DatabaseConfig,
+    detail: Detail,
+) -> Result<DatabaseStatus> {
+    let mut sides = BTreeMap::new();
+    let mut schemas: Vec<(String, Schema)> = Vec::new();
+    let mut epochs = BTreeMap::new();
+    let mut new = false;
+    let mut changed = false;
+    for side in database.ranked_sides(&config.hub) {
+        let Some(path) = database.replicas.get(&side) else { continue };
+        let remembered = match store {
+            Some(store) => store.replica(name, &side).map_err(state_failure)?,
+            None => None,
+        };
+        let mut status = look(path);
+        match open_reader(path) {
+            Some(Ok((mode, schema))) => {
+                status.journal_mode = Some(mode);
+                schemas.push((side.clone(), schema));
+            }
+            Some(Err(cause)) => {
+                status.problem = Some(match open::unusable(path, &cause) {
+                    open::Found::Quarantined(reason) | open::Found::Skipped(reason) => reason,
+                    _ => cause.to_string(),
+                });
+            }
+            None => {}
+        }
+        match remembered {
+            Some(state) => {
+                epochs.insert(side.clone(), state.epoch);
+                let now = open::fingerprint(path).map(|now| now.text);
+                let quiet = state.fingerprint.zip(now).is_some_and(|(then, now)| then.starts_with(&now));
+                changed |= !quiet;
+            }
+            None => new = true,
+        }
+        sides.insert(side, status);
+    }
+    let newest = epochs.values().copied().max().unwrap_or(0);
+    for (side, status) in &mut sides {
+        status.lag = newest - epochs.get(side).copied().unwrap_or(0);
+    }
+    let problem = sides.values().any(|side: &SideStatus| side.problem.is_some());
+    let state = match (problem, new, changed) {
+        (true, ..) => "problem",
+        (_, true, _) => "new",
+        (_, _, true) => "changed",
+        _ => "synced",
+    };
+    let (last_run, last_change) = match store {
+        Some(store) => store.last(name).map_err(state_failure)?,
+        None => (None, None),
+    };
+    let open_conflicts = match store {
+        Some(store) => store.open_conflicts(name).map_err(state_failure)?,
+        None => 0,
+    };
+    let tables = match detail {
+        Detail::Summary => None,
+        Detail::Explain => Some(explain(config, name, database, &schemas)?),
+    };
+    Ok(DatabaseStatus { state: state.to_owned(), last_run, last_change, open_conflicts, sides, tables })
+}
+
+/// What `stat` says.
+fn look(path: &Path) -> SideStatus {
+    let file = std::fs::metadata(path);
+    let problem = match &file {
+        Ok(file) if !file.is_file() => Some("not a regular file".to_owned()),
+        Ok(file) if file.len() == 0 => Some("empty; the next run fills it".to_owned()),
+        Ok(_) => None,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+            Some(match path.parent().is_some_and(Path::is_dir) {
+                true => "missing; the next run creates it".to_owned(),
+                false => "its directory does not exist".to_owned(),
+            })
+        }
+        Err(cause) => Some(cause.to_string()),
+    };
+    let file = file.ok();
+    SideStatus {
+        path: path.display().to_string(),
+        exists: file.is_some(),
+        bytes: file.as_ref().map_or(0, std::fs::Metadata::len),
+        journal_mode: None,
+        owner: file.as_ref().map(|file| {
+            let user = named("/etc/passwd", file.uid());
+            let group = named("/etc/group", file.gid());
+            format!("{user}:{group}")
+        }),
+        lag: 0,
+        problem,
+    }
+}
+
+/// The name of a number in one of the system's lists.
+fn named(list: &str, number: u32) -> String {
+    let text = std::fs::read_to_string(list).unwrap_or_default();
+    let wanted = number.to_string();
+    let found = text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == wanted).then(|| name.to_owned())
+    });
+    found.unwrap_or(wanted)
+}
+
+/// Journal mode and schema; `None` when there is nothing to open.
+fn open_reader(path: &Path) -> Option<rusqlite::Result<(String, Schema)>> {
+    let file = std::fs::metadata(path).ok()?;
+    if !file.is_file() || file.len() == 0 {
+        return None;
+    }
+    let read = || -> rusqlite::Result<(String, Schema)> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        open::harden(&connection)?;
+        let schema = schema::read(&connection, "main")?;
+        let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        Ok((mode, schema))
+    };
+    Some(read())
+}
+
+/// The rules of every table in words.
+fn explain(
+    config: &Config,
+    name: &str,
+    database: &DatabaseConfig,
+    schemas: &[(String, Schema)],
+) -> Result<BTreeMap<String, TableStatus>> {
+    let sides: Vec<SideSchema<'_>> =
+        schemas.iter().map(|(side, now)| SideSchema { side, now, base: None }).collect();
+    let hub = sides.iter().position(|side| side.side == config.hub).unwrap_or(0);
+    let shape = shape::build(config, name, database, &sides, hub)?;
+    let mut tables = BTreeMap::new();
+    for table in &shape.tables {
+        tables.insert(table.rules.name.clone(), table_status(table, &shape.tables));
+    }
+    for (table, reason) in shape.paused {
+        let mut status = TableStatus {
+            identity: Vec::new(),
+            rule: "left alone".to_owned(),
+            columns: BTreeMap::new(),
+            references: BTreeMap::new(),
+            on_delete_update: String::new(),
+            append_only: false,
+            paused: None,
+        };
+        status.paused = Some(reason);
+        tables.insert(table, status);
+    }
+    Ok(tables)
+}
+
+fn table_status(shape: &TableShape, tables: &[TableShape]) -> TableStatus {
+    let rules = &shape.rules;
+    let name = |column: &usize| rules.columns.get(*column).cloned().unwrap_or_default();
+    let (identity, rule) = match &rules.identity {
+        Identity::Key(columns) => {
+            let names: Vec<String> = columns.iter().map(|(column, _)| name(column)).collect();
+            let rule = match (rules.surrogate(), &shape.table.storage) {
+                (Some(id), _) => format!("a natural key; {} is a surrogate and may differ until merged", name(&id)),
+                (None, Storage::Key { .. }) => "the primary key".to_owned(),
+                (None, _) => "a key".to_owned(),
+            };
+            (names, rule)
+        }
+        Identity::Id(column) => {
+            (vec![name(column)], "an integer id: new rows with one id are different rows, and one gets a new id".into())
+        }
+        Identity::Content => (Vec::new(), "no key: rows are counted by their content".into()),
+    };
+    let columns = rules.columns.iter().zip(&rules.policies);
+    let references = rules.references.iter().flat_map(|reference| {
+        let parent = tables.get(reference.parent);
+        reference.columns.iter().zip(&reference.parent_columns).filter_map(move |(column, (parent_column, _))| {
+            let parent = parent?;
+            let target = format!("{}.{}", parent.rules.name, parent.rules.columns.get(*parent_column)?);
+            Some((rules.columns.get(*column)?.clone(), target))
+        })
+    });
+    TableStatus {
+        identity,
+        rule,
+        columns: columns.map(|(name, policy)| (name.clone(), shape::policy_name(*policy).to_owned())).collect(),
+        references: references.collect(),
+        on_delete_update: match rules.on_delete_update {
+            OnDeleteUpdate::Keep => "keep",
+            OnDeleteUpdate::Delete => "delete",
+            OnDeleteUpdate::Hold => "hold",
+        }
+        .to_owned(),
+        append_only: rules.append_only,
+        paused: None,
+    }
+}

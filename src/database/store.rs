@@ -1,0 +1,535 @@
+//! The state database: what was merged, what is held, what was about to be written, and what happened.
+//!
+//! `<root>/sync_state/state.db` and the bases beside it are ours alone: full fsync, our schema, our pragmas.
+//! Apart from `record`, which knows what the entries mean. Whoever may write the directory may have damaged it;
+//! a malformed entry counts as absent, which leads to an adoption and never to a deletion.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::error::{Error, ErrorKind, Result};
+
+use super::codec::{Decoder, Encoder, Malformed};
+use super::model::Slot;
+use super::value::Row;
+
+/// Marks the file as ours (`cr0s`).
+const APPLICATION_ID: i32 = 0x6372_3073;
+/// The schema below.
+const SCHEMA_VERSION: i32 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE replicas (
+    database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
+    PRIMARY KEY (database, side)) WITHOUT ROWID;
+CREATE TABLE overlay (
+    id INTEGER PRIMARY KEY, database TEXT NOT NULL, side TEXT NOT NULL, \"table\" TEXT NOT NULL, entry BLOB NOT NULL);
+CREATE INDEX overlay_by_side ON overlay (database, side);
+CREATE TABLE intents (
+    database TEXT NOT NULL, side TEXT NOT NULL, run TEXT NOT NULL, decided INTEGER NOT NULL, intent BLOB NOT NULL,
+    PRIMARY KEY (database, side)) WITHOUT ROWID;
+CREATE TABLE conflicts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, database TEXT NOT NULL, \"table\" TEXT NOT NULL, kind TEXT NOT NULL,
+    fingerprint TEXT NOT NULL, winner TEXT NOT NULL, reason TEXT NOT NULL, status TEXT NOT NULL, run TEXT NOT NULL,
+    at TEXT NOT NULL, rows BLOB NOT NULL);
+CREATE INDEX conflicts_by_fingerprint ON conflicts (database, fingerprint);
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL, duration_ms INTEGER, report TEXT);
+CREATE TABLE databases (
+    database TEXT PRIMARY KEY, last_run TEXT, last_change TEXT, favoured TEXT) WITHOUT ROWID;
+";
+
+/// The open state database.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// The connection; `record` attaches bases to it.
+    pub(crate) connection: Connection,
+    directory: PathBuf,
+}
+
+/// What is remembered of a replica.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReplicaState {
+    /// File name of its base below `bases/`.
+    pub(crate) base: String,
+    /// The merge it took part in last.
+    pub(crate) epoch: i64,
+    /// Its files when nothing was left to do, if that could be told.
+    pub(crate) fingerprint: Option<String>,
+}
+
+/// Where an ancestor differs from what the base holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OverlayEntry {
+    /// A row with identity.
+    Row {
+        /// The ancestor.
+        ancestor: Option<Row>,
+        /// What the base holds instead.
+        mirror: Option<(Slot, Row)>,
+        /// The merged state.
+        merged: Option<Row>,
+    },
+    /// A row without: by how many the base has more than the ancestor.
+    Content {
+        /// The row.
+        row: Row,
+        /// The difference.
+        count: i64,
+    },
+}
+
+/// One overlay entry with its table and the columns its rows are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Overlay {
+    /// Table name.
+    pub(crate) table: String,
+    /// Column names of the rows.
+    pub(crate) columns: Vec<String>,
+    /// The entry.
+    pub(crate) entry: OverlayEntry,
+}
+
+/// A conflict as it is kept: rows whole, so that a loser can be taken back at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredConflict {
+    /// Its number; 0 before it is stored.
+    pub(crate) number: i64,
+    /// Database name.
+    pub(crate) database: String,
+    /// Table name.
+    pub(crate) table: String,
+    /// Kind name.
+    pub(crate) kind: String,
+    /// Winner: a side, `merged` or `none`.
+    pub(crate) winner: String,
+    /// Why.
+    pub(crate) reason: String,
+    /// `open`, `held`, `acknowledged`, `resolved`.
+    pub(crate) status: String,
+    /// The run that found it.
+    pub(crate) run: String,
+    /// When.
+    pub(crate) at: String,
+    /// The rows.
+    pub(crate) rows: ConflictRows,
+}
+
+/// The rows of a conflict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ConflictRows {
+    /// All column names.
+    pub(crate) columns: Vec<String>,
+    /// Names of the columns that identify the row.
+    pub(crate) key: Vec<String>,
+    /// Names of the columns that clash; empty means the whole row.
+    pub(crate) clashing: Vec<String>,
+    /// The row that identifies, in the merged state.
+    pub(crate) identity: Option<Row>,
+    /// The ancestor.
+    pub(crate) base: Option<Row>,
+    /// Every side's row.
+    pub(crate) values: Vec<(String, Option<Row>)>,
+    /// What it became.
+    pub(crate) merged: Option<Row>,
+}
+
+impl Store {
+    /// Opens or creates the state of a root. The caller holds the run lock when it is going to write.
+    pub(crate) fn open(directory: &Path) -> Result<Store> {
+        let path = directory.join("state.db");
+        let fail = |cause: rusqlite::Error| {
+            Error::new(ErrorKind::Io, "cannot open the state database")
+                .at(&path)
+                .because(cause)
+                .hint("if it is damaged, move the directory away: the next run adopts what it finds, deleting nothing")
+        };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
+        super::open::harden(&connection).map_err(fail)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
+        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
+        if version == 0 {
+            connection
+                .execute_batch(&format!(
+                    "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};
+                     PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
+                ))
+                .map_err(fail)?;
+        } else if version > SCHEMA_VERSION {
+            return Err(Error::new(ErrorKind::Usage, format!("the state has version {version}, newer than this library"))
+                .at(&path)
+                .hint("update cr0sync"));
+        }
+        Ok(Store { connection, directory: directory.to_path_buf() })
+    }
+
+    /// Opens the state if there is any; for looking only.
+    pub(crate) fn open_existing(directory: &Path) -> Result<Option<Store>> {
+        if directory.join("state.db").is_file() { Store::open(directory).map(Some) } else { Ok(None) }
+    }
+
+    /// Removes bases that nothing refers to any more.
+    pub(crate) fn sweep_bases(&self) -> rusqlite::Result<()> {
+        let intents: i64 = self.connection.query_row("SELECT count(*) FROM intents", [], |row| row.get(0))?;
+        if intents > 0 {
+            return Ok(());
+        }
+        let mut statement = self.connection.prepare_cached("SELECT base FROM replicas")?;
+        let used: std::collections::BTreeSet<String> =
+            statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        for entry in std::fs::read_dir(self.directory.join("bases")).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.to_str().is_some_and(|name| name.ends_with(".db") && !used.contains(name)) {
+                // One that cannot be removed is tried again next time.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a base file lies.
+    pub(crate) fn base_path(&self, file: &str) -> PathBuf {
+        self.directory.join("bases").join(file)
+    }
+
+    /// What is remembered of a replica.
+    pub(crate) fn replica(&self, database: &str, side: &str) -> rusqlite::Result<Option<ReplicaState>> {
+        self.connection
+            .prepare_cached("SELECT base, epoch, fingerprint FROM replicas WHERE database = ?1 AND side = ?2")?
+            .query_row([database, side], |row| {
+                Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)? })
+            })
+            .optional()
+    }
+
+    /// Remembers a replica.
+    pub(crate) fn set_replica(&self, database: &str, side: &str, state: &ReplicaState) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO replicas VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![database, side, state.base, state.epoch, state.fingerprint])?;
+        Ok(())
+    }
+
+    /// Sets or clears the fingerprint alone.
+    pub(crate) fn set_fingerprint(
+        &self,
+        database: &str,
+        side: &str,
+        fingerprint: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE replicas SET fingerprint = ?3 WHERE database = ?1 AND side = ?2")?
+            .execute(params![database, side, fingerprint])?;
+        Ok(())
+    }
+
+    /// The overlay of a side; an empty name is the merged state itself.
+    pub(crate) fn overlay(&self, database: &str, side: &str) -> rusqlite::Result<Vec<Overlay>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT \"table\", entry FROM overlay WHERE database = ?1 AND side = ?2 ORDER BY id")?;
+        let mut rows = statement.query([database, side])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            let table: String = row.get(0)?;
+            let blob: Vec<u8> = row.get(1)?;
+            entries.extend(decode_overlay(table, &blob));
+        }
+        Ok(entries)
+    }
+
+    /// Replaces the overlay of a side for some tables.
+    pub(crate) fn set_overlay(
+        &self,
+        database: &str,
+        side: &str,
+        tables: &[String],
+        entries: &[Overlay],
+    ) -> rusqlite::Result<()> {
+        let mut delete = self
+            .connection
+            .prepare_cached("DELETE FROM overlay WHERE database = ?1 AND side = ?2 AND \"table\" = ?3 COLLATE NOCASE")?;
+        for table in tables {
+            delete.execute([database, side, table])?;
+        }
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO overlay (database, side, \"table\", entry) VALUES (?1, ?2, ?3, ?4)")?;
+        for overlay in entries {
+            insert.execute(params![database, side, overlay.table, encode_overlay(overlay)])?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the overlay of a side.
+    pub(crate) fn clear_overlay(&self, database: &str, side: &str) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("DELETE FROM overlay WHERE database = ?1 AND side = ?2")?
+            .execute([database, side])
+            .map(drop)
+    }
+
+    /// Stores a conflict unless the same one is on record and not resolved. Returns whether it is new.
+    pub(crate) fn add_conflict(&self, conflict: &StoredConflict) -> rusqlite::Result<bool> {
+        let rows = encode_conflict_rows(&conflict.rows);
+        let fingerprint = fingerprint_of(conflict, &rows);
+        let known: bool = self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM conflicts WHERE database = ?1 AND fingerprint = ?2 AND run <> ?3
+                 AND (status = 'held' OR (status = 'acknowledged' AND winner = 'none')))",
+            )?
+            .query_row([&conflict.database, &fingerprint, &conflict.run], |row| row.get(0))?;
+        if known {
+            return Ok(false);
+        }
+        self.connection
+            .prepare_cached(
+                "INSERT INTO conflicts (database, \"table\", kind, fingerprint, winner, reason, status, run, at, rows)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                conflict.database,
+                conflict.table,
+                conflict.kind,
+                fingerprint,
+                conflict.winner,
+                conflict.reason,
+                conflict.status,
+                conflict.run,
+                conflict.at,
+                rows
+            ])?;
+        Ok(true)
+    }
+
+    /// Closes held conflicts of some tables that this run no longer found.
+    pub(crate) fn close_held(
+        &self,
+        database: &str,
+        tables: &[String],
+        still: &[StoredConflict],
+    ) -> rusqlite::Result<()> {
+        let still: std::collections::BTreeSet<String> =
+            still.iter().map(|conflict| fingerprint_of(conflict, &encode_conflict_rows(&conflict.rows))).collect();
+        let mut held = self.connection.prepare_cached(
+            "SELECT number, fingerprint, \"table\" FROM conflicts
+             WHERE database = ?1 AND (status = 'held' OR (status = 'acknowledged' AND winner = 'none'))",
+        )?;
+        let rows: Vec<(i64, String, String)> = held
+            .query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (number, fingerprint, table) in rows {
+            if !still.contains(&fingerprint) && tables.iter().any(|name| name.eq_ignore_ascii_case(&table)) {
+                self.set_status(number, "resolved")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All conflicts, oldest first.
+    pub(crate) fn conflicts(&self) -> rusqlite::Result<Vec<StoredConflict>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number, database, \"table\", kind, winner, reason, status, run, at, rows FROM conflicts ORDER BY number",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut conflicts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let blob: Vec<u8> = row.get(9)?;
+            conflicts.push(StoredConflict {
+                number: row.get(0)?,
+                database: row.get(1)?,
+                table: row.get(2)?,
+                kind: row.get(3)?,
+                winner: row.get(4)?,
+                reason: row.get(5)?,
+                status: row.get(6)?,
+                run: row.get(7)?,
+                at: row.get(8)?,
+                rows: decode_conflict_rows(&blob).unwrap_or_default(),
+            });
+        }
+        Ok(conflicts)
+    }
+
+    /// How many conflicts of a database wait for a person.
+    pub(crate) fn open_conflicts(&self, database: &str) -> rusqlite::Result<usize> {
+        self.connection
+            .prepare_cached("SELECT count(*) FROM conflicts WHERE database = ?1 AND status IN ('open', 'held')")?
+            .query_row([database], |row| row.get::<_, i64>(0))
+            .map(|count| usize::try_from(count).unwrap_or(0))
+    }
+
+    /// Changes the status of a conflict.
+    pub(crate) fn set_status(&self, number: i64, status: &str) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE conflicts SET status = ?2 WHERE number = ?1")?
+            .execute(params![number, status])?;
+        Ok(())
+    }
+
+    /// Opens a run in the history and returns its number.
+    pub(crate) fn begin_run(&self, at: &str, kind: &str) -> rusqlite::Result<i64> {
+        self.connection.prepare_cached("INSERT INTO runs (at, kind) VALUES (?1, ?2)")?.execute([at, kind])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Closes a run.
+    pub(crate) fn end_run(&self, number: i64, duration_ms: u64, report: &str) -> rusqlite::Result<()> {
+        let duration = i64::try_from(duration_ms).unwrap_or(i64::MAX);
+        self.connection
+            .prepare_cached("UPDATE runs SET duration_ms = ?2, report = ?3 WHERE number = ?1")?
+            .execute(params![number, duration, report])?;
+        Ok(())
+    }
+
+    /// Forgets a run that did nothing.
+    pub(crate) fn drop_run(&self, number: i64) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("DELETE FROM runs WHERE number = ?1")?.execute([number])?;
+        Ok(())
+    }
+
+    /// The latest runs, newest first: number, time, kind, duration, report.
+    pub(crate) fn runs(&self, limit: usize) -> rusqlite::Result<Vec<(i64, String, String, u64, String)>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number, at, kind, coalesce(duration_ms, 0), coalesce(report, '{}') FROM runs
+             ORDER BY number DESC LIMIT ?1",
+        )?;
+        let rows = statement.query_map([limit], |row| {
+            let duration = u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, duration, row.get(4)?))
+        })?;
+        rows.collect()
+    }
+
+    /// Notes that a database was looked at, and perhaps changed.
+    pub(crate) fn note_run(&self, database: &str, at: &str, changed: bool) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO databases (database, last_run, last_change) VALUES (?1, ?2, iif(?3, ?2, NULL))
+                 ON CONFLICT (database) DO UPDATE SET last_run = ?2, last_change = iif(?3, ?2, last_change)",
+            )?
+            .execute(params![database, at, changed])?;
+        Ok(())
+    }
+
+    /// When a database was last looked at, and last changed.
+    pub(crate) fn last(&self, database: &str) -> rusqlite::Result<(Option<String>, Option<String>)> {
+        self.connection
+            .prepare_cached("SELECT last_run, last_change FROM databases WHERE database = ?1")?
+            .query_row([database], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()
+            .map(Option::unwrap_or_default)
+    }
+
+    /// The side that wins the next clash of a database, after a restore or `sync-from`.
+    pub(crate) fn favoured(&self, database: &str) -> rusqlite::Result<Option<String>> {
+        self.connection
+            .prepare_cached("SELECT favoured FROM databases WHERE database = ?1")?
+            .query_row([database], |row| row.get(0))
+            .optional()
+            .map(Option::flatten)
+    }
+
+    /// Sets or clears the favoured side.
+    pub(crate) fn set_favoured(&self, database: &str, side: Option<&str>) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO databases (database, favoured) VALUES (?1, ?2)
+                 ON CONFLICT (database) DO UPDATE SET favoured = ?2",
+            )?
+            .execute(params![database, side])?;
+        Ok(())
+    }
+}
+
+fn encode_rows(columns: &[String]) -> Encoder {
+    let mut encoder = Encoder::new();
+    encoder.list(columns.iter(), |encoder, name| {
+        encoder.text(name);
+    });
+    encoder
+}
+
+pub(crate) fn encode_overlay(overlay: &Overlay) -> Vec<u8> {
+    let mut encoder = encode_rows(&overlay.columns);
+    let row = |encoder: &mut Encoder, row: &Row| {
+        encoder.row(row);
+    };
+    match &overlay.entry {
+        OverlayEntry::Row { ancestor, mirror, merged } => {
+            let mirror = super::model::Write { old: mirror.clone(), new: None };
+            encoder.integer(0).option(ancestor.as_ref(), row).option(merged.as_ref(), row).write(&mirror);
+        }
+        OverlayEntry::Content { row, count } => {
+            encoder.integer(1).row(row).integer(*count);
+        }
+    }
+    encoder.finish()
+}
+
+pub(crate) fn decode_overlay(table: String, blob: &[u8]) -> std::result::Result<Overlay, Malformed> {
+    let mut decoder = Decoder::new(blob)?;
+    let columns = decoder.list(Decoder::text)?;
+    let entry = match decoder.integer()? {
+        0 => {
+            let ancestor = decoder.option(Decoder::row)?;
+            let merged = decoder.option(Decoder::row)?;
+            OverlayEntry::Row { ancestor, merged, mirror: decoder.write()?.old }
+        }
+        1 => OverlayEntry::Content { row: decoder.row()?, count: decoder.integer()? },
+        _ => return Err(Malformed),
+    };
+    Ok(Overlay { table, columns, entry })
+}
+
+pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {
+    let mut encoder = encode_rows(&rows.columns);
+    let text = |encoder: &mut Encoder, text: &String| {
+        encoder.text(text);
+    };
+    let row = |encoder: &mut Encoder, row: &Row| {
+        encoder.row(row);
+    };
+    encoder
+        .list(rows.key.iter(), text)
+        .list(rows.clashing.iter(), text)
+        .option(rows.identity.as_ref(), row)
+        .option(rows.base.as_ref(), row)
+        .list(rows.values.iter(), |encoder, (side, value)| {
+            encoder.text(side).option(value.as_ref(), row);
+        })
+        .option(rows.merged.as_ref(), row);
+    encoder.finish()
+}
+
+pub(crate) fn decode_conflict_rows(blob: &[u8]) -> std::result::Result<ConflictRows, Malformed> {
+    let mut decoder = Decoder::new(blob)?;
+    Ok(ConflictRows {
+        columns: decoder.list(Decoder::text)?,
+        key: decoder.list(Decoder::text)?,
+        clashing: decoder.list(Decoder::text)?,
+        identity: decoder.option(Decoder::row)?,
+        base: decoder.option(Decoder::row)?,
+        values: decoder.list(|decoder| Ok((decoder.text()?, decoder.option(Decoder::row)?)))?,
+        merged: decoder.option(Decoder::row)?,
+    })
+}
+
+/// Names a conflict by what clashed, so that a held one is not reported again each minute.
+fn fingerprint_of(conflict: &StoredConflict, rows: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    for part in [conflict.table.as_bytes(), conflict.kind.as_bytes(), rows] {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

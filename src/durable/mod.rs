@@ -1,0 +1,164 @@
+//! Bytes that survive a crash: the run lock, directories of our own, and files put in place whole or not at all.
+//!
+//! The only module that renames files. Apart from the engines, which say what the bytes mean.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use fs2::FileExt;
+
+use crate::config::Ownership;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Held while a run writes; other runs are turned away. Released when dropped, or by the kernel.
+#[derive(Debug)]
+pub(crate) struct RunLock(File);
+
+impl RunLock {
+    /// Takes the lock, or says who is in the way.
+    pub(crate) fn take(directory: &Path) -> Result<RunLock> {
+        let path = directory.join("lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o660)
+            .custom_flags(rustix_nofollow())
+            .open(&path)
+            .map_err(|cause| Error::io("open the run lock", &path, cause))?;
+        match FileExt::try_lock_exclusive(&file) {
+            Ok(()) => Ok(RunLock(file)),
+            Err(cause) if cause.kind() == fs2::lock_contended_error().kind() => {
+                Err(Error::new(ErrorKind::Locked, "another run holds the lock")
+                    .at(&path)
+                    .hint("wait for it to end; cron tries again by itself"))
+            }
+            Err(cause) => Err(Error::io("lock", &path, cause)),
+        }
+    }
+}
+
+impl Drop for RunLock {
+    fn drop(&mut self) {
+        // Closing releases it too; a failure here changes nothing.
+        let _ = FileExt::unlock(&self.0);
+    }
+}
+
+fn rustix_nofollow() -> i32 {
+    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+}
+
+/// Creates a directory of ours with its parents (mode 2770) unless it exists.
+pub(crate) fn private_directory(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o770)
+        .create(path)
+        .map_err(|cause| Error::io("create the state directory", path, cause))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o2770))
+        .map_err(|cause| Error::io("set the mode of", path, cause))
+}
+
+/// A file in the making, in the directory where it will appear. Removed when dropped before it is published.
+#[derive(Debug)]
+pub(crate) struct Nascent {
+    temporary: PathBuf,
+    target: PathBuf,
+    published: bool,
+}
+
+impl Nascent {
+    /// Creates an empty file beside the target, with the target's future owner and mode.
+    pub(crate) fn beside(target: &Path, tag: &str, ownership: &Ownership) -> Result<(Nascent, Vec<String>)> {
+        let mut name = target.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".new-{tag}"));
+        let temporary = target.with_file_name(name);
+        // A leftover of a killed run; the run lock is held, so it is nobody's.
+        let _ = fs::remove_file(&temporary);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)
+            .map_err(|cause| Error::io("create", &temporary, cause))?;
+        let nascent = Nascent { temporary, target: target.to_path_buf(), published: false };
+        let mut warnings = Vec::new();
+        if rustix::process::geteuid().is_root() {
+            match owner(ownership) {
+                Some((user, group)) => std::os::unix::fs::fchown(&file, Some(user), Some(group))
+                    .map_err(|cause| Error::io("set the owner of", &nascent.temporary, cause))?,
+                None => {
+                    let directory = target.parent().and_then(|parent| fs::metadata(parent).ok());
+                    if let Some(directory) = directory {
+                        std::os::unix::fs::fchown(&file, Some(directory.uid()), Some(directory.gid()))
+                            .map_err(|cause| Error::io("set the owner of", &nascent.temporary, cause))?;
+                    }
+                    warnings.push(format!(
+                        "{}:{} does not exist on this machine; {} belongs to the owner of its directory",
+                        ownership.user,
+                        ownership.group,
+                        target.display()
+                    ));
+                }
+            }
+        }
+        file.set_permissions(fs::Permissions::from_mode(ownership.file_mode))
+            .map_err(|cause| Error::io("set the mode of", &nascent.temporary, cause))?;
+        Ok((nascent, warnings))
+    }
+
+    /// The file to fill.
+    pub(crate) fn path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Puts the file in its place, which must still be free, and makes that last.
+    pub(crate) fn publish(mut self) -> Result<()> {
+        let fail = |cause| Error::io("put in place", &self.target, cause);
+        File::open(&self.temporary).and_then(|file| file.sync_all()).map_err(fail)?;
+        let here = rustix::fs::CWD;
+        rustix::fs::renameat_with(
+            here,
+            &self.temporary,
+            here,
+            &self.target,
+            rustix::fs::RenameFlags::NOREPLACE,
+        )
+        .map_err(|cause| fail(cause.into()))?;
+        self.published = true;
+        sync_directory(&self.target)
+    }
+}
+
+impl Drop for Nascent {
+    fn drop(&mut self) {
+        if !self.published {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Makes the directory entry of a file last.
+pub(crate) fn sync_directory(path: &Path) -> Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|cause| Error::io("sync the directory", directory, cause))
+}
+
+/// The numbers of a configured owner, from the system's own lists.
+fn owner(ownership: &Ownership) -> Option<(u32, u32)> {
+    let number = |file: &str, name: &str| -> Option<u32> {
+        let text = fs::read_to_string(file).ok()?;
+        text.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+        })
+    };
+    Some((number("/etc/passwd", &ownership.user)?, number("/etc/group", &ownership.group)?))
+}

@@ -1,0 +1,247 @@
+//! What operations return: plain values that serialise to the documented JSON (`"schema": 1`).
+//!
+//! Shells print them and turn [`SyncReport::exit_code`] into their own; nothing here decides anything.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+/// The version of the documents.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// How a run ended for one database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nothing had changed.
+    Unchanged,
+    /// Everything reachable is equal.
+    Synced,
+    /// It could not be looked at now; the next run tries again.
+    Skipped,
+    /// It waits for a person.
+    Held,
+    /// A file of it must not be touched; the others were synced.
+    Quarantined,
+    /// It could not be synced.
+    Failed,
+}
+
+/// What was done to one side.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SideReport {
+    /// Rows that are new there.
+    pub inserted: usize,
+    /// Rows that changed there.
+    pub updated: usize,
+    /// Rows that are gone there.
+    pub deleted: usize,
+    /// New rows of its own that got another id.
+    pub rekeyed: usize,
+    /// How long it was locked for writing, in milliseconds.
+    pub lock_ms: u64,
+}
+
+/// How a run went for one database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatabaseReport {
+    /// How it ended.
+    pub state: State,
+    /// Why, where that needs saying.
+    pub reason: Option<String>,
+    /// New conflicts.
+    pub conflicts: usize,
+    /// By side.
+    pub sides: BTreeMap<String, SideReport>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+impl DatabaseReport {
+    /// A report without rows.
+    pub(crate) fn new(state: State, reason: Option<String>) -> DatabaseReport {
+        DatabaseReport { state, reason, conflicts: 0, sides: BTreeMap::new(), warnings: Vec::new() }
+    }
+}
+
+/// How a run went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SyncReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether no database failed.
+    pub ok: bool,
+    /// The run, for `history`; empty when nothing was done.
+    pub run: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// New conflicts.
+    pub conflicts: usize,
+    /// By database.
+    pub databases: BTreeMap<String, DatabaseReport>,
+}
+
+impl SyncReport {
+    /// 0 done, 1 done with new conflicts, 2 failed.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        match (self.ok, self.conflicts) {
+            (false, _) => 2,
+            (true, 0) => 0,
+            (true, _) => 1,
+        }
+    }
+}
+
+/// One conflict on record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Conflict {
+    /// For `resolve` and `acknowledge`.
+    pub id: String,
+    /// Database name.
+    pub database: String,
+    /// Table name.
+    pub table: String,
+    /// The columns that identify the row, with their values.
+    pub key: Json,
+    /// `update_update`, `update_delete`, `insert_insert`, `unique`, `foreign_key`, `schema`, `adoption`,
+    /// `uncertain`.
+    pub kind: String,
+    /// The columns that clash; empty means the whole row.
+    pub columns: Vec<String>,
+    /// The row before anyone changed it.
+    pub base: Json,
+    /// What each side had.
+    pub values: BTreeMap<String, Json>,
+    /// A side, `merged`, or `none`.
+    pub winner: String,
+    /// Why.
+    pub reason: String,
+    /// `open`, `held`, `acknowledged`, `resolved`.
+    pub status: String,
+    /// The run that found it.
+    pub run: String,
+    /// When, RFC 3339 UTC.
+    pub at: String,
+}
+
+/// Conflicts on record.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConflictsReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Oldest first.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Conflicts that were acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AcknowledgeReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Their ids.
+    pub acknowledged: Vec<String>,
+}
+
+/// One run of the past.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Run {
+    /// Its number.
+    pub run: String,
+    /// When it began, RFC 3339 UTC.
+    pub at: String,
+    /// What was asked for.
+    pub kind: String,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// As in the report of the run.
+    pub databases: Json,
+}
+
+/// Runs that did something, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HistoryReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// The runs.
+    pub runs: Vec<Run>,
+}
+
+/// What is known of one side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SideStatus {
+    /// Where it is.
+    pub path: String,
+    /// Whether there is a file.
+    pub exists: bool,
+    /// Its size.
+    pub bytes: u64,
+    /// `delete`, `wal` and so on; absent when it cannot be read.
+    pub journal_mode: Option<String>,
+    /// `user:group` of the file, by number where they have no name.
+    pub owner: Option<String>,
+    /// Merges it has missed.
+    pub lag: i64,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+/// How rows of a table are matched and merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableStatus {
+    /// The columns that identify a row; empty where only its content does.
+    pub identity: Vec<String>,
+    /// Why these, in words.
+    pub rule: String,
+    /// Policy by column.
+    pub columns: BTreeMap<String, String>,
+    /// What its columns point at: column to `table.column`.
+    pub references: BTreeMap<String, String>,
+    /// A deletion against an edit.
+    pub on_delete_update: String,
+    /// Whether only inserts travel.
+    pub append_only: bool,
+    /// Why it is left alone, when it is.
+    pub paused: Option<String>,
+}
+
+/// What is known of one database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatabaseStatus {
+    /// `synced`, `changed`, `new`, or `problem`.
+    pub state: String,
+    /// When it was last looked at.
+    pub last_run: Option<String>,
+    /// When it last changed.
+    pub last_change: Option<String>,
+    /// Conflicts that wait for a person.
+    pub open_conflicts: usize,
+    /// By side.
+    pub sides: BTreeMap<String, SideStatus>,
+    /// By table; only when asked to explain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tables: Option<BTreeMap<String, TableStatus>>,
+}
+
+/// What is known of all databases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// By name.
+    pub databases: BTreeMap<String, DatabaseStatus>,
+}
+
+macro_rules! always_zero {
+    ($($report:ty),*) => {$(
+        impl $report {
+            /// Always 0: looking is never a failure.
+            #[must_use]
+            pub const fn exit_code(&self) -> i32 {
+                0
+            }
+        }
+    )*};
+}
+always_zero!(ConflictsReport, AcknowledgeReport, HistoryReport, StatusReport);

@@ -1,0 +1,466 @@
+//! Carries a case out on real files, compares with the model after every run, and makes failing cases small.
+//!
+//! Apart from the model, which never sees a file. A failure names the seed, the edits and what differs; the same
+//! seed gives the same case for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::{Map, Value, json};
+
+use super::case::{ANCHOR, Case, Family, Lock, Round, case};
+use super::expect::{Before, Expected, Frame, after, compare, expect};
+use super::merge::Meeting;
+use super::model::{Snap, Token, observe};
+use crate::common::{Dump, NAME, World, differences, dump, is_empty_run, open};
+
+const NAMES: [&str; 3] = ["bot", "central", "website"];
+const OTHER_NAMES: [&str; 3] = ["zulu", "mike", "alfa"];
+
+/// What went wrong, or nothing.
+type Verdict = Result<(), String>;
+
+/// Runs `cases` cases of a family, two at a time over the whole process, and panics with the smallest failure.
+pub(crate) fn run_family(family: Family, share: u64) {
+    let cases = number("CR0SYNC_CASES", 20_000) * share / 100;
+    let (first, only) = match std::env::var("CR0SYNC_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => (seed, true),
+        None => ((family as u64 + 1) * 10_000_000, false),
+    };
+    let start = Instant::now();
+    for n in 0..if only { 1 } else { cases.max(1) } {
+        let made = case(family, first + n);
+        let _turn = turn();
+        if let Err(problem) = attempt(&made) {
+            let (small, problem) = shrink(made, problem, Instant::now() + Duration::from_secs(60));
+            panic!("{family:?} case with CR0SYNC_SEED={} fails:\n{}\n{problem}", small.seed, print(&small));
+        }
+    }
+    println!("{family:?}: {cases} cases in {:.1} s", start.elapsed().as_secs_f64());
+}
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// At most two cases at a time, whatever the test harness does.
+fn turn() -> std::sync::MutexGuard<'static, ()> {
+    static TURNS: [Mutex<()>; 2] = [Mutex::new(()), Mutex::new(())];
+    TURNS[0].try_lock().unwrap_or_else(|_| TURNS[1].lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+/// A verdict even when something panics.
+fn attempt(case: &Case) -> Verdict {
+    catch_unwind(AssertUnwindSafe(|| run(case))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        Err(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+    })
+}
+
+/// Leaves out edits and rounds as long as the case still fails.
+fn shrink(mut case: Case, mut problem: String, until: Instant) -> (Case, String) {
+    std::panic::set_hook(Box::new(|_| {}));
+    loop {
+        let size = |case: &Case| case.rounds.iter().map(|round| round.edits.len()).sum::<usize>() + case.seed_rows.len();
+        let before = size(&case);
+        for smaller in smaller(&case) {
+            if Instant::now() > until {
+                break;
+            }
+            if size(&smaller) < size(&case) || smaller.rounds.len() < case.rounds.len() {
+                if let Err(found) = attempt(&smaller) {
+                    (case, problem) = (smaller, found);
+                    break;
+                }
+            }
+        }
+        if size(&case) == before || Instant::now() > until {
+            drop(std::panic::take_hook());
+            return (case, problem);
+        }
+    }
+}
+
+fn smaller(case: &Case) -> Vec<Case> {
+    let mut all = Vec::new();
+    let mut with = |change: &dyn Fn(&mut Case)| {
+        let mut smaller = case.clone();
+        change(&mut smaller);
+        all.push(smaller);
+    };
+    if case.rounds.len() > 1 {
+        with(&|case| drop(case.rounds.pop()));
+    }
+    for round in 0..case.rounds.len() {
+        for edit in 0..case.rounds[round].edits.len() {
+            with(&|case| drop(case.rounds[round].edits.remove(edit)));
+        }
+    }
+    for row in 0..case.seed_rows.len() {
+        with(&|case| drop(case.seed_rows.remove(row)));
+    }
+    all
+}
+
+/// The case as a person would repeat it.
+fn print(case: &Case) -> String {
+    let mut lines = vec![format!(
+        "sides {:?}, hub {}, prefer {:?}, {}",
+        &NAMES[..case.sides],
+        NAMES[case.hub],
+        case.prefer.iter().map(|side| NAMES[*side]).collect::<Vec<_>>(),
+        if case.filled { "all sides filled at first" } else { "only the hub filled at first" },
+    )];
+    lines.push(format!("tables {}", json!(tables_json(case))));
+    lines.extend(case.tables.iter().map(|table| format!("  {};", table.sql)));
+    lines.extend(case.seed_rows.iter().map(|sql| format!("  {sql};")));
+    for (n, round) in case.rounds.iter().enumerate() {
+        lines.push(format!("round {}{}{}", n + 1, busy_words(round), if round.forget { ", state lost" } else { "" }));
+        lines.extend(round.edits.iter().map(|(side, sql)| format!("  {}: {sql};", NAMES[*side])));
+    }
+    lines.join("\n")
+}
+
+fn busy_words(round: &Round) -> String {
+    round.busy.map_or(String::new(), |(side, lock)| format!(", {} locked ({lock:?})", NAMES[side]))
+}
+
+fn tables_json(case: &Case) -> Map<String, Value> {
+    case.tables.iter().filter_map(|table| Some((table.name.clone(), table.json()?))).collect()
+}
+
+/// Preference by side: named ones first, then the hub, then by name.
+fn ranks(case: &Case, names: &[&str]) -> Vec<usize> {
+    let mut order = case.prefer.clone();
+    let mut rest: Vec<usize> = (0..case.sides).filter(|side| !order.contains(side)).collect();
+    rest.sort_by_key(|side| (*side != case.hub, names[*side]));
+    order.extend(rest);
+    (0..case.sides).map(|side| order.iter().position(|one| *one == side).unwrap()).collect()
+}
+
+/// A world for a case. The mirror has other names, other orders, and says its preference in full.
+fn world(case: &Case, names: &[&str], mirrored: bool) -> World {
+    let mut order: Vec<usize> = (0..case.sides).collect();
+    if mirrored {
+        order.reverse();
+    }
+    let listed: Vec<&str> = order.iter().map(|side| names[*side]).collect();
+    let mut world = World::with_hub(&listed, names[case.hub]);
+    world.json["guards"]["busy_timeout_ms"] = json!(25);
+    let mut tables = tables_json(case);
+    if mirrored {
+        tables = tables.into_iter().rev().collect();
+    }
+    world.json["databases"][NAME]["tables"] = Value::Object(tables);
+    let prefer: Vec<&str> = if mirrored {
+        let rank = ranks(case, &NAMES);
+        let mut order: Vec<usize> = (0..case.sides).collect();
+        order.sort_by_key(|side| rank[*side]);
+        order.iter().map(|side| names[*side]).collect()
+    } else {
+        case.prefer.iter().map(|side| names[*side]).collect()
+    };
+    if !prefer.is_empty() {
+        world.json["databases"][NAME]["prefer"] = json!(prefer);
+    }
+    let mut setup: Vec<String> = case.tables.iter().map(|table| table.sql.clone()).collect();
+    setup.push(format!("CREATE TABLE {ANCHOR}(k TEXT NOT NULL PRIMARY KEY)"));
+    setup.push(format!("INSERT INTO {ANCHOR} VALUES('stays')"));
+    setup.extend(case.seed_rows.iter().cloned());
+    for side in 0..case.sides {
+        if case.filled || side == case.hub {
+            let db = open(&world.path(names[side]));
+            db.execute_batch("BEGIN").unwrap();
+            for sql in &setup {
+                edit(&db, sql);
+            }
+            db.execute_batch("COMMIT").unwrap();
+        }
+    }
+    world
+}
+
+/// One edit; one that fails changes nothing.
+fn edit(db: &Connection, sql: &str) {
+    db.execute_batch("SAVEPOINT edit").unwrap();
+    if let Err(error) = db.execute_batch(sql) {
+        assert!(!error.to_string().contains("syntax"), "{sql}: {error}");
+        db.execute_batch("ROLLBACK TO edit; DROP TABLE IF EXISTS temp.x").unwrap();
+    }
+    db.execute_batch("RELEASE edit").unwrap();
+}
+
+/// Everything a run left behind, to be compared with the same run under other names.
+#[derive(PartialEq, Debug, Default)]
+struct Trace {
+    dumps: Vec<Vec<Dump>>,
+    conflicts: Vec<Vec<String>>,
+}
+
+fn run(case: &Case) -> Verdict {
+    let trace = play(case, &NAMES, false)?;
+    if case.mirror {
+        let mirror = play(case, &OTHER_NAMES, true).map_err(|problem| format!("under other names: {problem}"))?;
+        for (n, (left, right)) in trace.dumps.iter().zip(&mirror.dumps).enumerate() {
+            for side in 0..case.sides {
+                let lines = differences("first", &left[side], "mirror", &right[side]);
+                if !lines.is_empty() {
+                    return Err(format!("run {n}: names and order of sides matter:\n{}", lines.join("\n")));
+                }
+            }
+        }
+        if trace.conflicts != mirror.conflicts {
+            return Err(format!("order of sides changes conflicts: {:?} or {:?}", trace.conflicts, mirror.conflicts));
+        }
+    }
+    Ok(())
+}
+
+fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
+    let world = world(case, names, mirrored);
+    let frame = Frame { tables: &case.tables, hub: case.hub, rank: ranks(case, names) };
+    let mut trace = Trace::default();
+    let first = world.sync();
+    if first["ok"] != json!(true) || first["conflicts"] != json!(0) {
+        return Err(format!("the first run of equal sides: {first:#}"));
+    }
+    let dumps = dumps(case, &world, names);
+    let mut ancestors: Vec<Option<Snap>> =
+        dumps.iter().map(|dump| Some(super::model::ancestor(&case.tables, dump))).collect();
+    let mut held = BTreeSet::new();
+    let mut late = None;
+    let mut said = BTreeSet::new();
+    for (n, round) in case.rounds.iter().enumerate() {
+        for side in 0..case.sides {
+            let db = open(&world.path(names[side]));
+            db.execute_batch("BEGIN").unwrap();
+            for (_, sql) in round.edits.iter().filter(|(at, _)| *at == side) {
+                edit(&db, sql);
+            }
+            db.execute_batch("COMMIT").unwrap();
+        }
+        let meeting = if round.forget {
+            let state = world.root().join("sync_state");
+            std::fs::remove_dir_all(&state).map_err(|error| format!("{}: {error}", state.display()))?;
+            ancestors = vec![None; case.sides];
+            said.clear();
+            Meeting::First
+        } else {
+            Meeting::Usual
+        };
+        let was = self::dumps(case, &world, names);
+        let out = self::locked_sync(&world, names, round);
+        let is = self::dumps(case, &world, names);
+        let news = new_conflicts(&world, &mut said);
+        let context = |lines: Vec<String>| {
+            format!("after the run of round {}:\n{}\nnew conflicts: {:#?}\nreport: {out:#}", n + 1, lines.join("\n"), news)
+        };
+        if out["ok"] != json!(true) {
+            return Err(context(vec!["the run failed".into()]));
+        }
+        if out["conflicts"].as_u64() != Some(news.len() as u64) {
+            return Err(context(vec!["the report counts other conflicts than the list shows".into()]));
+        }
+        if let Some((side, _)) = round.busy {
+            if was[side] != is[side] {
+                return Err(context(vec!["a locked side was written".into()]));
+            }
+        }
+        trace.dumps.push(is.clone());
+        trace.conflicts.push(news.iter().map(short).collect());
+        let now: Vec<Option<&Dump>> = was
+            .iter()
+            .enumerate()
+            .map(|(side, dump)| (round.busy.is_none_or(|(busy, _)| busy != side)).then_some(dump))
+            .collect();
+        if case.loose {
+            check_nothing_lost(case, &world, n, &was, &is, names).map_err(&context)?;
+        } else {
+            let before = Before {
+                now: observe(&case.tables, &now, &ancestors),
+                ancestors: ancestors.clone(),
+                late: late.filter(|_| round.busy.is_none()),
+                held: held.clone(),
+                meeting,
+            };
+            let expected = expect(&frame, &before);
+            if expected.undecided {
+                return Ok(trace);
+            }
+            let mut lines = Vec::new();
+            for side in 0..case.sides {
+                if let Some(want) = &expected.sides[side] {
+                    let found = compare(&frame, want, &expected.exempt, &is[side]);
+                    lines.extend(found.into_iter().map(|line| format!("{}: {line}", names[side])));
+                }
+            }
+            lines.extend(check_converged(case, round, &expected, &is, names));
+            lines.extend(check_conflicts(case, &expected, &news));
+            if !lines.is_empty() {
+                return Err(context(lines));
+            }
+            if !expected.exempt.is_empty() {
+                return settle(&world, names, case, n).map(|()| trace);
+            }
+            let (next, still) = after(&frame, before, &expected, &is);
+            ancestors = next;
+            held = still;
+        }
+        late = round.busy.map(|(side, _)| side);
+        if round.busy.is_none() && (n + 1 == case.rounds.len() || case.seed % 4 == 0) {
+            settle(&world, names, case, n)?;
+        }
+    }
+    Ok(trace)
+}
+
+fn dumps(case: &Case, world: &World, names: &[&str]) -> Vec<Dump> {
+    (0..case.sides).map(|side| dump(&open(&world.path(names[side])))).collect()
+}
+
+/// A run while somebody holds a lock on one side.
+fn locked_sync(world: &World, names: &[&str], round: &Round) -> Value {
+    let guard = round.busy.map(|(side, lock)| {
+        let db = open(&world.path(names[side]));
+        let begin = if lock == Lock::Exclusive { "BEGIN EXCLUSIVE" } else { "BEGIN IMMEDIATE" };
+        db.execute_batch(begin).unwrap();
+        db
+    });
+    let out = world.sync();
+    drop(guard);
+    out
+}
+
+fn settle(world: &World, names: &[&str], case: &Case, n: usize) -> Verdict {
+    let was = dumps(case, world, names);
+    let out = world.sync();
+    let is = dumps(case, world, names);
+    if !is_empty_run(&out) || was != is {
+        return Err(format!("the second run after round {} did something: {out:#}", n + 1));
+    }
+    Ok(())
+}
+
+/// The conflicts that no earlier run had listed.
+fn new_conflicts(world: &World, said: &mut BTreeSet<String>) -> Vec<Value> {
+    let all = world.conflicts();
+    let mut news = Vec::new();
+    for conflict in all {
+        if said.insert(format!("{} {}", conflict["id"], conflict["run"])) {
+            news.push(conflict);
+        }
+    }
+    news
+}
+
+fn short(conflict: &Value) -> String {
+    format!("{} {} {} {}", conflict["table"], conflict["kind"], conflict["columns"], conflict["base"])
+}
+
+/// All sides that took part hold the same rows, but for what stays on its own side.
+fn check_converged(case: &Case, round: &Round, expected: &Expected, is: &[Dump], names: &[&str]) -> Vec<String> {
+    let apart = case.tables.iter().any(|table| {
+        table.exclude
+            || table.append_only
+            || table.on_delete_update == super::schema::Orphan::Hold
+            || table.columns.iter().any(|column| column.policy == Some(super::schema::Policy::Hold))
+    });
+    if apart || !expected.exempt.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    let there: Vec<usize> = (0..case.sides).filter(|side| round.busy.is_none_or(|(busy, _)| busy != *side)).collect();
+    for side in &there[1..] {
+        lines.extend(differences(names[there[0]], &is[there[0]], names[*side], &is[*side]));
+    }
+    lines
+}
+
+/// Every conflict of the model is reported, and none was made up.
+fn check_conflicts(case: &Case, expected: &Expected, news: &[Value]) -> Vec<String> {
+    let mut found: Vec<Option<(String, String, Vec<String>)>> = news.iter().map(|c| Some(facts(c))).collect();
+    let mut lines = Vec::new();
+    let mut want: Vec<_> = expected.clashes.iter().collect();
+    want.sort_by_key(|(_, _, clash)| clash.optional);
+    for (table, token, clash) in want {
+        let columns = &case.tables.iter().find(|one| one.name == *table).unwrap().columns;
+        let mut names: Vec<String> = clash.columns.iter().map(|at| columns[*at].name.clone()).collect();
+        names.sort();
+        let at = found.iter().position(|one| {
+            one.as_ref().is_some_and(|(t, kind, cols)| {
+                t == table && kind == clash.kind && (names.is_empty() || clash.optional || *cols == names)
+            })
+        });
+        match at {
+            Some(at) => found[at] = None,
+            None if clash.optional || expected.exempt.contains(&(table.clone(), token.clone())) => {}
+            None => lines.push(format!("not reported: {table} {} {names:?} of {token:?}", clash.kind)),
+        }
+    }
+    let restored: BTreeMap<&(String, Token), ()> = expected.restored.iter().map(|one| (one, ())).collect();
+    let parents = found.iter().flatten().filter(|(_, kind, _)| kind == "foreign_key").count();
+    if !restored.is_empty() && parents == 0 {
+        lines.push(format!("a parent came back unreported: {:?}", expected.restored));
+    }
+    let unique = found.iter().flatten().filter(|(_, kind, _)| kind == "unique").count();
+    if !expected.exempt.is_empty() && unique == 0 {
+        lines.push(format!("rows collide unreported: {:?}", expected.exempt));
+    }
+    for (table, kind, columns) in found.into_iter().flatten() {
+        let fine = (kind == "foreign_key" && !restored.is_empty()) || !expected.exempt.is_empty();
+        if !fine {
+            lines.push(format!("invented: {table} {kind} {columns:?}"));
+        }
+    }
+    lines
+}
+
+fn facts(conflict: &Value) -> (String, String, Vec<String>) {
+    let word = |name: &str| conflict[name].as_str().unwrap_or_default().to_owned();
+    let columns = conflict["columns"].as_array().into_iter().flatten();
+    let mut columns: Vec<String> = columns.filter_map(Value::as_str).map(str::to_owned).collect();
+    columns.sort();
+    (word("table"), word("kind"), columns)
+}
+
+/// Whatever somebody wrote is on every side, or still where it was written, or in a reported conflict.
+fn check_nothing_lost(
+    case: &Case,
+    world: &World,
+    n: usize,
+    was: &[Dump],
+    is: &[Dump],
+    names: &[&str],
+) -> Result<(), Vec<String>> {
+    let mut lines = Vec::new();
+    let listed = world.conflicts();
+    let held = listed.iter().any(|conflict| conflict["status"] == json!("held"));
+    let reported = json!(listed).to_string();
+    let (before, texts): (Vec<_>, Vec<_>) = (was.iter().map(words).collect(), is.iter().map(words).collect());
+    let round = &case.rounds[n];
+    if round.busy.is_none() && !held {
+        for side in 1..case.sides {
+            lines.extend(differences(names[0], &is[0], names[side], &is[side]));
+        }
+    }
+    let missed = n.checked_sub(1).map(|n| &case.rounds[n]).and_then(|last| Some((last, last.busy?.0)));
+    let late = missed.into_iter().flat_map(|(last, busy)| last.edits.iter().filter(move |(side, _)| *side == busy));
+    for (side, sql) in round.edits.iter().chain(late) {
+        for word in sql.split('\'').filter(|word| word.starts_with('b') && word[1..].parse::<u32>().is_ok()) {
+            let written = before[*side].contains(word.as_bytes());
+            let somewhere = texts.iter().any(|all| all.contains(word.as_bytes()));
+            if written && !somewhere && !reported.contains(&format!("\"{word}\"")) {
+                lines.push(format!("{word}, written on {} by {sql}, is lost without a word", names[*side]));
+            }
+        }
+    }
+    if lines.is_empty() { Ok(()) } else { Err(lines) }
+}
+
+fn words(dump: &Dump) -> BTreeSet<Vec<u8>> {
+    let values = dump.values().flat_map(|rows| rows.rows.iter().flatten());
+    values.filter_map(|value| if let crate::common::Val::Text(bytes) = value { Some(bytes.clone()) } else { None }).collect()
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Runs every test of the project and ends with one line: `N passed, N failed, N skipped`.
+#
+# The sums come from what the test programs print, so nothing is counted that did not run. A test program that dies
+# counts as a failure. A Rust test that cannot run here prints a line `skipped: WHY` and is counted as skipped.
+set -eu
+cd "$(dirname "$0")/.."
+
+sums=$(mktemp -d)
+trap 'rm -rf "$sums"' EXIT INT TERM
+
+# Rust. What successful tests print is hidden, but for the lines that say why one was skipped.
+rust() {
+    { cargo test --locked --workspace --no-fail-fast -- --show-output 2>&1 || echo "cargo exit $?"; } | awk -v sums="$sums/rust" '
+        /^cargo exit / { died = 1; next }
+        /^successes:$/ { hidden = 1 }
+        /^failures:$/ { hidden = 0 }
+        /^skipped: / { skipped++; print "    " $0; next }
+        /^test result: / {
+            hidden = 0
+            for (i = 3; i <= NF; i++) {
+                if ($(i + 1) ~ /^passed/) passed += $i
+                if ($(i + 1) ~ /^failed/) failed += $i
+                if ($(i + 1) ~ /^ignored/) ignored += $i
+            }
+        }
+        !hidden { print; fflush() }
+        END {
+            if (died && !failed) failed = 1
+            print passed - skipped, failed + 0, skipped + ignored > sums
+        }'
+}
+
+# PHP. The script prints its own sums in its last line, in our words.
+php_tests() {
+    { sh php/tests/run.sh build/cr0sync.so 2>&1 || echo "php exit $?"; } | awk -v sums="$sums/php" '
+        /^php exit / { died = 1; next }
+        /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { passed = $1; failed = $3; skipped = $5; summed = 1; next }
+        { print; fflush() }
+        END {
+            if ((died || !summed) && !failed) failed = 1
+            print passed + 0, failed, skipped + 0 > sums
+        }'
+}
+
+# The demo checks itself: it fails when sides differ or anything is lost.
+demo() {
+    if python3 -B tests/demo/demo.py --directory "$sums/playground" >"$sums/demo.log" 2>&1; then
+        echo 'demo: ok'
+        echo 1 0 0 >"$sums/demo"
+    else
+        cat "$sums/demo.log"
+        echo 'demo: FAILED'
+        echo 0 1 0 >"$sums/demo"
+    fi
+}
+
+rust
+php_tests
+demo
+
+cat "$sums/rust" "$sums/php" "$sums/demo" | awk '
+    { passed += $1; failed += $2; skipped += $3 }
+    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }'
