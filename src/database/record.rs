@@ -19,9 +19,10 @@ use rusqlite::{Connection, params};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::codec::{Decoder, Encoder, Malformed};
-use super::model::Write;
+use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::store::{Overlay, ReplicaState, Store, StoredConflict};
+use super::value::Row;
 use super::write::{self, Updates, witness};
 use super::{native, store};
 
@@ -162,15 +163,14 @@ fn record_attached(
         for statement in &intent.base_statements {
             on_base(connection, statement)?;
         }
-        let mut schema = schema::read(connection, "base")?;
-        write_base(connection, &schema, &intent.observed)?;
         if written == Written::Yes {
             for statement in &intent.statements {
                 on_base(connection, statement)?;
             }
-            if !intent.statements.is_empty() {
-                schema = schema::read(connection, "base")?;
-            }
+        }
+        let schema = schema::read(connection, "base")?;
+        write_base(connection, &schema, &intent.observed)?;
+        if written == Written::Yes {
             write_base(connection, &schema, &intent.writes)?;
         }
     }
@@ -210,12 +210,35 @@ fn on_base(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
 
 fn write_base(connection: &Connection, schema: &Schema, tables: &[TableWrites]) -> rusqlite::Result<()> {
     for table in tables.iter().filter(|table| !table.writes.is_empty()) {
-        if let Some(have) = schema.table(&table.table) {
+        let Some(have) = schema.table(&table.table) else { continue };
+        let result = if table.columns.iter().all(|name| have.column(name).is_some()) {
             write::apply(connection, "base", have, &table.columns, &table.writes, Updates::Replace)
-                .map_err(|refused| refused.cause)?;
-        }
+        } else {
+            // A side that was not written lacks columns that the merge has; its rows show only their defaults.
+            let table = table.only(|name| have.column(name).is_some());
+            write::apply(connection, "base", have, &table.columns, &table.writes, Updates::Replace)
+        };
+        result.map_err(|refused| refused.cause)?;
     }
     Ok(())
+}
+
+impl TableWrites {
+    /// The same writes without some columns.
+    fn only(&self, keep: impl Fn(&str) -> bool) -> TableWrites {
+        let kept: Vec<bool> = self.columns.iter().map(|name| keep(name)).collect();
+        let fit = |placed: &Option<(Slot, Row)>| {
+            placed.as_ref().map(|(slot, row)| {
+                let cells = row.iter().zip(&kept).filter(|(_, kept)| **kept);
+                (slot.clone(), cells.map(|(cell, _)| cell.clone()).collect::<Row>())
+            })
+        };
+        TableWrites {
+            table: self.table.clone(),
+            columns: self.columns.iter().filter(|name| keep(name)).cloned().collect(),
+            writes: self.writes.iter().map(|w| Write { old: fit(&w.old), new: fit(&w.new) }).collect(),
+        }
+    }
 }
 
 /// What a file says about an intent.

@@ -299,7 +299,7 @@ impl Editor {
 
     fn rename(&mut self, table: &Table, free: Freedom) -> String {
         let place = self.place(table);
-        let key = if free.wild && self.rng.chance(50) { self.key(table) } else { self.fresh_key(table) };
+        let key = if free.wild && !table.configured && self.rng.chance(50) { self.key(table) } else { self.fresh_key(table) };
         let at = self.rng.below(key.len());
         let name = &table.columns[table.key()[at]].name;
         format!("UPDATE {} SET {name} = {} WHERE {place}", table.name, key[at])

@@ -288,7 +288,8 @@ fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
             };
             let expected = expect(&frame, &before);
             if expected.undecided {
-                return Ok(trace);
+                check_nothing_lost(case, &world, n, &was, &is, names).map_err(&context)?;
+                return settle(&world, names, case, n).map(|()| trace);
             }
             let mut lines = Vec::new();
             for side in 0..case.sides {
