@@ -120,34 +120,22 @@ impl From<Unread> for Error {
 fn read(path: &Path) -> Result<Vec<u8>, Unread> {
     let failed = |cause: std::io::Error| {
         let missing = cause.kind() == std::io::ErrorKind::NotFound;
-        let error = Error::new(ErrorKind::Config, "cannot read the configuration")
-            .at(path)
-            .because(cause);
-        if missing {
-            Unread::Missing(error)
-        } else {
-            Unread::Other(error)
-        }
+        let error = Error::new(ErrorKind::Config, "cannot read the configuration").at(path).because(cause);
+        if missing { Unread::Missing(error) } else { Unread::Other(error) }
     };
     let mut json = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut json)
-        .map_err(failed)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut json).map_err(failed)?;
     if u64::try_from(json.len()).is_ok_and(|length| length <= MAX_FILE_BYTES) {
         return Ok(json);
     }
-    Err(Unread::Other(
-        Error::new(ErrorKind::Config, "refused a configuration of more than 4 MiB:").at(path),
-    ))
+    Err(Unread::Other(Error::new(ErrorKind::Config, "refused a configuration of more than 4 MiB:").at(path)))
 }
 
 /// The path from `/` on; a relative one counts from the working directory.
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|cause| {
-        Error::new(ErrorKind::Config, "cannot make absolute the path")
-            .at(path)
-            .because(cause)
+        Error::new(ErrorKind::Config, "cannot make absolute the path").at(path).because(cause)
     })
 }
 
@@ -331,10 +319,7 @@ mod tests {
         let file = root.path().join("cr0sync.json");
         std::fs::write(&file, r#"{"hub": "website", "root": "/named"}"#)?;
         let found = Config::load(None, Some(root.path()))?;
-        assert_eq!(
-            (found.hub.as_str(), found.root.as_path()),
-            ("website", root.path())
-        );
+        assert_eq!((found.hub.as_str(), found.root.as_path()), ("website", root.path()));
         assert_eq!(found.source.as_deref(), Some(file.as_path()));
         assert_eq!(Config::load(Some(&file), None)?.root, Path::new("/named"));
         Ok(())
@@ -371,10 +356,7 @@ mod tests {
         ] {
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             let database = DatabaseConfig {
-                replicas: words(sides)
-                    .into_iter()
-                    .map(|side| (side.clone(), PathBuf::from(side)))
-                    .collect(),
+                replicas: words(sides).into_iter().map(|side| (side.clone(), PathBuf::from(side))).collect(),
                 prefer: words(prefer),
                 schema: SchemaPolicy::default(),
                 tables: Vec::new(),

@@ -191,7 +191,9 @@ mod tests {
     fn the_table_is_total_and_stable() {
         let rows: Vec<String> = ErrorKind::ALL
             .iter()
-            .map(|kind| format!("{} {} {} {}", kind.number(), kind.name(), kind.exception(), kind.exit_code()))
+            .map(|kind| {
+                format!("{} {} {} {}", kind.number(), kind.name(), kind.exception(), kind.exit_code())
+            })
             .collect();
         assert_eq!(
             rows,
@@ -212,7 +214,8 @@ mod tests {
 
     #[test]
     fn a_message_says_what_where_and_why() {
-        let error = Error::io("replace", "/x/y.json", std::io::Error::from_raw_os_error(28)).hint("free some space");
+        let error =
+            Error::io("replace", "/x/y.json", std::io::Error::from_raw_os_error(28)).hint("free some space");
         assert_eq!(error.to_string(), "cannot replace /x/y.json: No space left on device (os error 28)");
         assert_eq!(error.hint_text(), Some("free some space"));
         assert_eq!(error.kind(), ErrorKind::Io);

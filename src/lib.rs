@@ -31,7 +31,7 @@ mod error;
 pub mod report;
 
 pub use config::{
-    ColumnPolicy, Config, DatabaseConfig, Guards, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, SchemaPolicy,
-    TablePolicy,
+    ColumnPolicy, Config, DatabaseConfig, Guards, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey,
+    SchemaPolicy, TablePolicy,
 };
 pub use error::{Error, ErrorKind, Result};

@@ -21,11 +21,7 @@ pub(super) struct Problem {
 
 impl Problem {
     pub(super) fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
-        Problem {
-            path: path.into(),
-            text: text.into(),
-            hint: None,
-        }
+        Problem { path: path.into(), text: text.into(), hint: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -64,10 +60,7 @@ impl Node {
     pub(super) fn read(json: &[u8]) -> Result<Node, Problem> {
         let node: Node =
             serde_json::from_slice(json).map_err(|error| Problem::new("", format!("{error}")))?;
-        refuse_doubled_keys(&Place {
-            path: String::new(),
-            node: &node,
-        })?;
+        refuse_doubled_keys(&Place { path: String::new(), node: &node })?;
         Ok(node)
     }
 
@@ -143,10 +136,7 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// The document itself.
     pub(super) fn top(node: &'a Node) -> Self {
-        Place {
-            path: String::new(),
-            node,
-        }
+        Place { path: String::new(), node }
     }
 
     /// Something wrong with this value.
@@ -159,19 +149,15 @@ impl<'a> Place<'a> {
     }
 
     fn below(&self, key: &str, node: &'a Node) -> Place<'a> {
-        Place {
-            path: join(&self.path, key),
-            node,
-        }
+        Place { path: join(&self.path, key), node }
     }
 
     /// Every entry of an object.
     pub(super) fn entries(&self) -> Result<Vec<(&'a str, Place<'a>)>, Problem> {
         match self.node {
-            Node::Object(entries) => Ok(entries
-                .iter()
-                .map(|(key, node)| (key.as_str(), self.below(key, node)))
-                .collect()),
+            Node::Object(entries) => {
+                Ok(entries.iter().map(|(key, node)| (key.as_str(), self.below(key, node))).collect())
+            }
             _ => Err(self.expected("an object")),
         }
     }
@@ -180,10 +166,7 @@ impl<'a> Place<'a> {
     pub(super) fn fields<const N: usize>(&self, known: [&str; N]) -> Result<[Option<Place<'a>>; N], Problem> {
         let mut fields = [const { None }; N];
         for (key, place) in self.entries()? {
-            let slot = known
-                .iter()
-                .position(|name| *name == key)
-                .and_then(|index| fields.get_mut(index));
+            let slot = known.iter().position(|name| *name == key).and_then(|index| fields.get_mut(index));
             match slot {
                 Some(slot) => *slot = Some(place),
                 None => return Err(unknown(&place.path, "unknown key", key, &known)),
@@ -198,10 +181,7 @@ impl<'a> Place<'a> {
             Node::List(items) => Ok(items
                 .iter()
                 .enumerate()
-                .map(|(index, node)| Place {
-                    path: format!("{}[{index}]", self.path),
-                    node,
-                })
+                .map(|(index, node)| Place { path: format!("{}[{index}]", self.path), node })
                 .collect()),
             _ => Err(self.expected("a list")),
         }
@@ -247,10 +227,7 @@ impl<'a> Place<'a> {
 
 /// A path with one more key; keys that would be unclear are quoted.
 pub(super) fn join(path: &str, key: &str) -> String {
-    let plain = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "_-*?".contains(c));
+    let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-*?".contains(c));
     match (path, plain) {
         ("", true) => key.to_owned(),
         (_, true) => format!("{path}.{key}"),
@@ -261,10 +238,7 @@ pub(super) fn join(path: &str, key: &str) -> String {
 /// A name nobody knows, with the nearest one that somebody does.
 pub(super) fn unknown(path: &str, what: &str, name: &str, known: &[&str]) -> Problem {
     let problem = Problem::new(path, format!("{what} {name:?}"));
-    let nearest = known
-        .iter()
-        .map(|candidate| (distance(name, candidate), *candidate))
-        .min();
+    let nearest = known.iter().map(|candidate| (distance(name, candidate), *candidate)).min();
     match nearest {
         Some((steps, candidate)) if steps <= 1 + name.chars().count() / 4 => {
             problem.hint(format!("did you mean {candidate:?}?"))
@@ -319,13 +293,9 @@ mod tests {
 
     #[test]
     fn words_that_look_alike_are_near() {
-        for (left, right, steps) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("prefer", "perfer", 2),
-            ("Sum", "sum", 0),
-            ("hub", "hug", 1),
-        ] {
+        for (left, right, steps) in
+            [("", "", 0), ("a", "", 1), ("prefer", "perfer", 2), ("Sum", "sum", 0), ("hub", "hug", 1)]
+        {
             assert_eq!(distance(left, right), steps, "{left} {right}");
         }
     }

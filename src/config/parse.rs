@@ -35,9 +35,9 @@ pub(super) fn config(
     document(json, default_root, root, source).map_err(|problem| {
         let hint = problem.hint.clone();
         let error = match source {
-            Some(source) => Error::new(ErrorKind::Config, "cannot use the configuration")
-                .at(source)
-                .because(problem),
+            Some(source) => {
+                Error::new(ErrorKind::Config, "cannot use the configuration").at(source).because(problem)
+            }
             None => Error::new(ErrorKind::Config, "cannot use the configuration").because(problem),
         };
         match hint {
@@ -54,29 +54,19 @@ fn document(
     source: Option<&Path>,
 ) -> Read<Config> {
     let node = Node::read(json)?;
-    let [
-        version,
-        root,
-        hub,
-        databases,
-        logs,
-        backups,
-        guards,
-        secrets,
-        ownership,
-        integrity,
-    ] = Place::top(&node).fields([
-        "version",
-        "root",
-        "hub",
-        "databases",
-        "logs",
-        "backups",
-        "guards",
-        "secrets",
-        "ownership",
-        "integrity",
-    ])?;
+    let [version, root, hub, databases, logs, backups, guards, secrets, ownership, integrity] =
+        Place::top(&node).fields([
+            "version",
+            "root",
+            "hub",
+            "databases",
+            "logs",
+            "backups",
+            "guards",
+            "secrets",
+            "ownership",
+            "integrity",
+        ])?;
     if let Some(version) = version {
         match version.whole(u64::MAX)? {
             VERSION => {}
@@ -96,10 +86,8 @@ fn document(
     }
 
     let named_root = root.map(|place| root_path(&place, source)).transpose()?;
-    let root = forced_root
-        .map(Path::to_path_buf)
-        .or(named_root)
-        .unwrap_or_else(|| default_root.to_path_buf());
+    let root =
+        forced_root.map(Path::to_path_buf).or(named_root).unwrap_or_else(|| default_root.to_path_buf());
     let named_hub = hub.as_ref().map(side_name).transpose()?;
     let hub = named_hub.unwrap_or_else(|| shipped::HUB.to_owned());
     let databases = match databases {
@@ -130,16 +118,12 @@ fn root_path(place: &Place<'_>, source: Option<&Path>) -> Read<PathBuf> {
 
 fn shipped_databases(root: &Path, hub: &str) -> Read<BTreeMap<String, DatabaseConfig>> {
     let databases = shipped::databases(root);
-    match databases
-        .iter()
-        .find(|(_, database)| !database.replicas.contains_key(hub))
-    {
+    match databases.iter().find(|(_, database)| !database.replicas.contains_key(hub)) {
         None => Ok(databases),
-        Some((name, _)) => Err(Problem::new(
-            "hub",
-            format!("the shipped database {name:?} has no side {hub:?}"),
-        )
-        .hint("choose central or website, or write your own databases")),
+        Some((name, _)) => {
+            Err(Problem::new("hub", format!("the shipped database {name:?} has no side {hub:?}"))
+                .hint("choose central or website, or write your own databases"))
+        }
     }
 }
 
@@ -168,10 +152,7 @@ fn database(
     let replicas = self::replicas(&replicas_place, root, hub, taken)?;
     Ok(DatabaseConfig {
         prefer: prefer.map_or_else(|| Ok(Vec::new()), |place| self::prefer(&place, &replicas))?,
-        schema: schema
-            .map(|place| place.choice(&SCHEMA_POLICIES))
-            .transpose()?
-            .unwrap_or_default(),
+        schema: schema.map(|place| place.choice(&SCHEMA_POLICIES)).transpose()?.unwrap_or_default(),
         tables: tables.map_or_else(|| Ok(Vec::new()), |place| self::tables(&place))?,
         replicas,
     })
@@ -203,10 +184,7 @@ fn replicas(
     if !replicas.contains_key(hub) {
         let sides: Vec<&str> = replicas.keys().map(String::as_str).collect();
         return Err(place
-            .wrong(format!(
-                "the hub {hub:?} is not among the sides {}",
-                sides.join(", ")
-            ))
+            .wrong(format!("the hub {hub:?} is not among the sides {}", sides.join(", ")))
             .hint("name the hub here, or set \"hub\" to one of these sides"));
     }
     Ok(replicas)
@@ -238,28 +216,18 @@ fn tables(place: &Place<'_>) -> Read<Vec<(String, TablePolicy)>> {
 }
 
 fn table(place: &Place<'_>) -> Read<TablePolicy> {
-    let [
-        identity,
-        columns,
-        newest_by,
-        references,
-        on_delete_update,
-        append_only,
-        exclude,
-        rekey,
-    ] = place.fields([
-        "identity",
-        "columns",
-        "newest_by",
-        "references",
-        "on_delete_update",
-        "append_only",
-        "exclude",
-        "rekey",
-    ])?;
-    let newest_by = newest_by
-        .map(|place| place.text().map(str::to_owned))
-        .transpose()?;
+    let [identity, columns, newest_by, references, on_delete_update, append_only, exclude, rekey] = place
+        .fields([
+            "identity",
+            "columns",
+            "newest_by",
+            "references",
+            "on_delete_update",
+            "append_only",
+            "exclude",
+            "rekey",
+        ])?;
+    let newest_by = newest_by.map(|place| place.text().map(str::to_owned)).transpose()?;
     let yes = |place: Option<Place<'_>>, default: bool| place.map_or(Ok(default), |place| place.boolean());
     Ok(TablePolicy {
         identity: identity.map(|place| self::identity(&place)).transpose()?,
@@ -275,11 +243,7 @@ fn table(place: &Place<'_>) -> Read<TablePolicy> {
             .unwrap_or_default(),
         append_only: yes(append_only, false)?,
         exclude: yes(exclude, false)?,
-        rekey: if yes(rekey, true)? {
-            Rekey::Allow
-        } else {
-            Rekey::Forbid
-        },
+        rekey: if yes(rekey, true)? { Rekey::Allow } else { Rekey::Forbid },
         origin: PolicyOrigin::User,
     })
 }
@@ -353,18 +317,12 @@ fn named<'a>(place: &Place<'a>) -> Read<Vec<(&'a str, Place<'a>)>> {
 }
 
 fn guards(place: &Place<'_>) -> Read<Guards> {
-    let [delete, lock, busy, free] = place.fields([
-        "max_delete_percent",
-        "max_lock_ms",
-        "busy_timeout_ms",
-        "min_free_percent",
-    ])?;
+    let [delete, lock, busy, free] =
+        place.fields(["max_delete_percent", "max_lock_ms", "busy_timeout_ms", "min_free_percent"])?;
     let default = shipped::guards();
     let percent = |place: Option<Place<'_>>, default: u32| {
         place.map_or(Ok(default), |place| {
-            place
-                .whole(100)
-                .map(|value| u32::try_from(value).unwrap_or(default))
+            place.whole(100).map(|value| u32::try_from(value).unwrap_or(default))
         })
     };
     let wait =
@@ -394,11 +352,7 @@ fn ownership(place: &Place<'_>) -> Read<Ownership> {
 
 /// Permission bits. A JSON number would be read as decimal by anyone but the author, so only text will do.
 fn mode(place: &Place<'_>) -> Read<u32> {
-    let wrong = || {
-        place
-            .wrong("must be an octal mode in quotes")
-            .hint("for example \"0664\"")
-    };
+    let wrong = || place.wrong("must be an octal mode in quotes").hint("for example \"0664\"");
     let Node::Text(text) = place.node else {
         return Err(wrong());
     };
@@ -410,11 +364,7 @@ fn mode(place: &Place<'_>) -> Read<u32> {
 }
 
 fn texts(place: &Place<'_>) -> Read<Vec<String>> {
-    place
-        .items()?
-        .iter()
-        .map(|item| item.text().map(str::to_owned))
-        .collect()
+    place.items()?.iter().map(|item| item.text().map(str::to_owned)).collect()
 }
 
 fn path_text<'a>(place: &Place<'a>) -> Read<&'a str> {
@@ -454,10 +404,8 @@ fn check_name(path: &str, what: &str, name: &str) -> Read<()> {
         || name.starts_with(['.', '-'])
         || !name.chars().all(fits)
     {
-        return Err(
-            Problem::new(path, format!("{name:?} cannot be the name of a {what}"))
-                .hint("use letters, digits, _ - and . and do not begin with . or -"),
-        );
+        return Err(Problem::new(path, format!("{name:?} cannot be the name of a {what}"))
+            .hint("use letters, digits, _ - and . and do not begin with . or -"));
     }
     Ok(())
 }
@@ -483,10 +431,7 @@ mod tests {
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Config);
                 let text = error.to_string();
-                let text = text
-                    .strip_prefix("cannot use the configuration: ")
-                    .unwrap_or(&text)
-                    .to_owned();
+                let text = text.strip_prefix("cannot use the configuration: ").unwrap_or(&text).to_owned();
                 match error.hint_text() {
                     Some(hint) => format!("{text} ({hint})"),
                     None => text,
@@ -501,18 +446,9 @@ mod tests {
             ("[]", "expected an object, found a list"),
             ("{", "EOF while parsing an object at line 1 column 1"),
             (r#"{"hub": 1}"#, "hub: expected a text, found the number 1"),
-            (
-                r#"{"hubb": "central"}"#,
-                r#"hubb: unknown key "hubb" (did you mean "hub"?)"#,
-            ),
-            (
-                r#"{"hub": "central", "hub": "bot"}"#,
-                "hub: is given twice (keep one of the two)",
-            ),
-            (
-                r#"{"logs": {"a": [{"x": 1, "x": 2}]}}"#,
-                "logs.a[0].x: is given twice (keep one of the two)",
-            ),
+            (r#"{"hubb": "central"}"#, r#"hubb: unknown key "hubb" (did you mean "hub"?)"#),
+            (r#"{"hub": "central", "hub": "bot"}"#, "hub: is given twice (keep one of the two)"),
+            (r#"{"logs": {"a": [{"x": 1, "x": 2}]}}"#, "logs.a[0].x: is given twice (keep one of the two)"),
             (r#"{"backups": []}"#, "backups: expected an object, found a list"),
             (r#"{"version": 0}"#, "version: there is no such version (write 1)"),
             (
@@ -525,10 +461,7 @@ mod tests {
             ),
             (r#"{"root": "srv"}"#, "root: must be an absolute path"),
             (r#"{"root": ""}"#, "root: must not be empty"),
-            (
-                r#"{"root": "~/x"}"#,
-                "root: \"~\" is not expanded (write the whole path)",
-            ),
+            (r#"{"root": "~/x"}"#, "root: \"~\" is not expanded (write the whole path)"),
             (
                 r#"{"hub": "bot"}"#,
                 r#"hub: the shipped database "breakout_completionists" has no side "bot" (choose central or website, or write your own databases)"#,
@@ -573,10 +506,7 @@ mod tests {
                 &with(r#", "prefer": ["website", "bott"]"#),
                 r#"databases.d.prefer[1]: unknown side "bott" (did you mean "bot"?)"#,
             ),
-            (
-                &with(r#", "prefer": ["bot", "bot"]"#),
-                r#"databases.d.prefer[1]: "bot" is named twice"#,
-            ),
+            (&with(r#", "prefer": ["bot", "bot"]"#), r#"databases.d.prefer[1]: "bot" is named twice"#),
             (
                 &with(r#", "schema": "everything""#),
                 r#"databases.d.schema: unknown value "everything" (known are: none, additive, all)"#,
@@ -633,14 +563,8 @@ mod tests {
                 r#"{"ownership": {"dir_mode": "0788"}}"#,
                 "ownership.dir_mode: must be an octal mode in quotes (for example \"0664\")",
             ),
-            (
-                r#"{"secrets": ["a", 1]}"#,
-                "secrets[1]: expected a text, found the number 1",
-            ),
-            (
-                "{\"ownership\": {\"user\": \"a\\u0000b\"}}",
-                "ownership.user: must not hold a NUL character",
-            ),
+            (r#"{"secrets": ["a", 1]}"#, "secrets[1]: expected a text, found the number 1"),
+            ("{\"ownership\": {\"user\": \"a\\u0000b\"}}", "ownership.user: must not hold a NUL character"),
         ];
         for (json, expected) in table {
             assert_eq!(&problem(json), expected, "{json}");
@@ -652,15 +576,9 @@ mod tests {
         let config = read("{}")?;
         assert_eq!(config, Config::shipped(Path::new("/srv")));
         let places = |name: &str| -> Vec<String> {
-            let replicas = config
-                .databases
-                .get(name)
-                .map(|database| database.replicas.clone())
-                .unwrap_or_default();
-            replicas
-                .iter()
-                .map(|(side, path)| format!("{side} {}", path.display()))
-                .collect()
+            let replicas =
+                config.databases.get(name).map(|database| database.replicas.clone()).unwrap_or_default();
+            replicas.iter().map(|(side, path)| format!("{side} {}", path.display())).collect()
         };
         assert_eq!(
             places("rizon_bot"),
@@ -672,10 +590,7 @@ mod tests {
         );
         assert_eq!(
             places("users"),
-            [
-                "central /srv/databases/users.db",
-                "website /var/www/html/data/users.db"
-            ]
+            ["central /srv/databases/users.db", "website /var/www/html/data/users.db"]
         );
         assert_eq!(config.databases.len(), 9);
         for (name, database) in &config.databases {
@@ -703,29 +618,17 @@ mod tests {
             "secrets": ["*api_secret*"],
             "ownership": {"user": "u", "file_mode": "600"}}"#;
         let config = read(json)?;
-        let again = Config::parse(
-            config.to_json().to_string().as_bytes(),
-            Path::new("/elsewhere"),
-            None,
-        )?;
+        let again = Config::parse(config.to_json().to_string().as_bytes(), Path::new("/elsewhere"), None)?;
         assert_eq!(config, again);
         assert_eq!(config.root, Path::new("/data/x"));
         assert_eq!(config.ownership.file_mode, 0o600);
-        let database = config
-            .databases
-            .get("d")
-            .cloned()
-            .unwrap_or_else(|| unreachable!("d was read"));
+        let database = config.databases.get("d").cloned().unwrap_or_else(|| unreachable!("d was read"));
         assert_eq!(
             database.replicas.get("central").map(PathBuf::as_path),
             Some(Path::new("/data/x/databases/d.db"))
         );
         assert_eq!(database.ranked_sides("central"), ["website", "central", "bot"]);
-        let order: Vec<&str> = database
-            .tables
-            .iter()
-            .map(|(pattern, _)| pattern.as_str())
-            .collect();
+        let order: Vec<&str> = database.tables.iter().map(|(pattern, _)| pattern.as_str()).collect();
         assert_eq!(order, ["t", "cache_*", "*"]);
         assert!(database.table_policy("d", "CACHE_x").exclude);
         assert_eq!(database.table_policy("d", "other").rekey, Rekey::Forbid);
@@ -749,20 +652,14 @@ mod tests {
     fn a_users_policy_replaces_the_shipped_one_of_that_table_only() -> Result<()> {
         let json = r#"{"databases": {"rizon_bot": {"replicas": {"central": "c", "bot": "b"}, "tables": {"links": {"append_only": true}}}}}"#;
         let config = read(json)?;
-        let database = config
-            .databases
-            .get("rizon_bot")
-            .cloned()
-            .unwrap_or_else(|| unreachable!("it was read"));
+        let database =
+            config.databases.get("rizon_bot").cloned().unwrap_or_else(|| unreachable!("it was read"));
         assert_eq!(database.table_policy("rizon_bot", "links").identity, None);
         assert_eq!(
             database.table_policy("rizon_bot", "user_scores").column("score"),
             Some(ColumnPolicy::Sum)
         );
-        assert_eq!(
-            database.table_policy("rizon_bot", "unheard"),
-            TablePolicy::default()
-        );
+        assert_eq!(database.table_policy("rizon_bot", "unheard"), TablePolicy::default());
         Ok(())
     }
 
@@ -781,21 +678,13 @@ mod tests {
     #[test]
     fn the_example_of_the_readme_is_a_configuration() -> Result<()> {
         let readme = include_str!("../../README.md");
-        let example = readme
-            .split("```json\n")
-            .nth(1)
-            .and_then(|rest| rest.split("```").next())
-            .unwrap_or_default();
+        let example =
+            readme.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
         let config = read(example)?;
-        let database = config
-            .databases
-            .get("rizon_bot")
-            .cloned()
-            .unwrap_or_else(|| unreachable!("the example has it"));
+        let database =
+            config.databases.get("rizon_bot").cloned().unwrap_or_else(|| unreachable!("the example has it"));
         assert_eq!(
-            database
-                .table_policy("rizon_bot", "user_scores")
-                .column("last_played"),
+            database.table_policy("rizon_bot", "user_scores").column("last_played"),
             Some(ColumnPolicy::Max)
         );
         assert_eq!(config.guards, shipped::guards());

@@ -81,11 +81,7 @@ mod tests {
             ("*a*b", "xaxbx", false),
             ("a*b?c", "a123bxbyc", true),
             ("**", "x", true),
-            (
-                "*a*a*a*a*a*a*a*a*a*b",
-                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                false,
-            ),
+            ("*a*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
         ];
         for (pattern, name, fits) in table {
             assert_eq!(glob(pattern, name), fits, "{pattern} against {name}");
@@ -96,9 +92,6 @@ mod tests {
     fn the_most_specific_comes_first() {
         let mut patterns = ["*", "*_played", "*_cards_played", "avg_*", "score", "avg_?", "?"];
         patterns.sort_by(|a, b| specificity(a).cmp(&specificity(b)));
-        assert_eq!(
-            patterns,
-            ["score", "avg_*", "avg_?", "*_cards_played", "*_played", "*", "?"]
-        );
+        assert_eq!(patterns, ["score", "avg_*", "avg_?", "*_cards_played", "*_played", "*", "?"]);
     }
 }

@@ -36,21 +36,11 @@ const WITHOUT_BOT: [&str; 7] = [
 ];
 
 pub(super) fn guards() -> Guards {
-    Guards {
-        max_delete_percent: 50,
-        max_lock_ms: 250,
-        busy_timeout_ms: 5000,
-        min_free_percent: 5,
-    }
+    Guards { max_delete_percent: 50, max_lock_ms: 250, busy_timeout_ms: 5000, min_free_percent: 5 }
 }
 
 pub(super) fn ownership() -> Ownership {
-    Ownership {
-        user: "cr0".to_owned(),
-        group: "www-data".to_owned(),
-        dir_mode: 0o775,
-        file_mode: 0o664,
-    }
+    Ownership { user: "cr0".to_owned(), group: "www-data".to_owned(), dir_mode: 0o775, file_mode: 0o664 }
 }
 
 /// The databases that exist where nobody configured any.
@@ -63,10 +53,7 @@ pub(super) fn databases(root: &Path) -> BTreeMap<String, DatabaseConfig> {
             _ => root.join(CENTRAL_DIRECTORY).join(&file),
         };
         let config = DatabaseConfig {
-            replicas: sides
-                .iter()
-                .map(|side| ((*side).to_owned(), path(side)))
-                .collect(),
+            replicas: sides.iter().map(|side| ((*side).to_owned(), path(side))).collect(),
             prefer: PREFER
                 .iter()
                 .filter(|side| sides.contains(side))
@@ -77,20 +64,15 @@ pub(super) fn databases(root: &Path) -> BTreeMap<String, DatabaseConfig> {
         };
         (name.to_owned(), config)
     };
-    let three = WITH_BOT
-        .iter()
-        .map(|name| database(name, &["bot", "central", "website"]));
-    let two = WITHOUT_BOT
-        .iter()
-        .map(|name| database(name, &["central", "website"]));
+    let three = WITH_BOT.iter().map(|name| database(name, &["bot", "central", "website"]));
+    let two = WITHOUT_BOT.iter().map(|name| database(name, &["central", "website"]));
     three.chain(two).collect()
 }
 
 /// The shipped policy of a table, if there is one.
 pub(super) fn table(database: &str, table: &str) -> Option<TablePolicy> {
-    let shipped = TABLES
-        .iter()
-        .find(|shipped| glob(shipped.database, database) && glob(shipped.table, table))?;
+    let shipped =
+        TABLES.iter().find(|shipped| glob(shipped.database, database) && glob(shipped.table, table))?;
     let name = |text: &&str| (*text).to_owned();
     Some(TablePolicy {
         identity: (!shipped.identity.is_empty()).then(|| shipped.identity.iter().map(name).collect()),
@@ -121,13 +103,7 @@ struct Shipped {
 type Columns = &'static [(&'static str, ColumnPolicy)];
 
 const fn bot(table: &'static str, identity: &'static [&'static str], columns: &'static [Columns]) -> Shipped {
-    Shipped {
-        database: "*_bot",
-        table,
-        identity,
-        columns,
-        references: &[],
-    }
+    Shipped { database: "*_bot", table, identity, columns, references: &[] }
 }
 
 /// A row of someone's that must keep pointing at that someone when two people got the same id.
@@ -192,35 +168,18 @@ static TABLES: &[Shipped] = &[
     bot(
         "user_scores",
         &["user", "game_type"],
-        &[&[
-            ("score", Sum),
-            ("best_score", Max),
-            ("games_played", Sum),
-            ("last_played", Max),
-        ]],
+        &[&[("score", Sum), ("best_score", Max), ("games_played", Sum), ("last_played", Max)]],
     ),
     bot("bot_stats", &["stat_name"], &[&[("last_updated", Max)]]),
     bot("uno_leaderboard", &["user"], &[COUNTERS, RECORDS, TIMES, DERIVED]),
-    bot(
-        "pigs_leaderboard",
-        &["user"],
-        &[COUNTERS, RECORDS, TIMES, DERIVED],
-    ),
+    bot("pigs_leaderboard", &["user"], &[COUNTERS, RECORDS, TIMES, DERIVED]),
     bot("reminders", &[], &[&[("completed", Max)]]),
     bot("memos", &[], &[&[("delivered", Max)]]),
     bot("pigs_games", &["channel"], &[&[("last_activity", Max)]]),
     bot("user_analytics", &["user"], &[COUNTERS, TIMES, DERIVED]),
     bot("channel_analytics", &["channel"], &[COUNTERS, TIMES, DERIVED]),
-    bot(
-        "bot_config",
-        &["network", "setting_name"],
-        &[&[("updated_at", Max)]],
-    ),
-    bot(
-        "bean_images",
-        &["url"],
-        &[&[("view_count", Sum), ("last_viewed", Max)]],
-    ),
+    bot("bot_config", &["network", "setting_name"], &[&[("updated_at", Max)]]),
+    bot("bean_images", &["url"], &[&[("view_count", Sum), ("last_viewed", Max)]]),
     of_a_user("sso_user_mappings"),
     of_a_user("sso_auth_sessions"),
     of_a_user("sso_security_events"),
@@ -241,12 +200,7 @@ mod tests {
             ("rizon_bot", "uno_leaderboard", "avg_cards_played", Some(Prefer)),
             ("rizon_bot", "uno_leaderboard", "longest_games_played", Some(Max)),
             ("rizon_bot", "uno_leaderboard", "largest_hand_size", Some(Max)),
-            (
-                "rizon_bot",
-                "uno_leaderboard",
-                "fastest_game_seconds",
-                Some(MinNonzero),
-            ),
+            ("rizon_bot", "uno_leaderboard", "fastest_game_seconds", Some(MinNonzero)),
             ("rizon_bot", "uno_leaderboard", "last_game", Some(Max)),
             ("rizon_bot", "uno_leaderboard", "user", None),
             ("rizon_bot", "pigs_leaderboard", "highest_turn", Some(Max)),
@@ -268,9 +222,6 @@ mod tests {
         assert!(table("rizon_bot", "sso_user_mappings").is_none());
         assert!(table("rizon_bot", "command_usage").is_none());
         let mapping = table("users", "sso_user_mappings").unwrap_or_default();
-        assert_eq!(
-            mapping.references.get("user_id"),
-            Some(&("users".to_owned(), "id".to_owned()))
-        );
+        assert_eq!(mapping.references.get("user_id"), Some(&("users".to_owned(), "id".to_owned())));
     }
 }

@@ -21,25 +21,16 @@ pub(super) const COLUMN_POLICIES: [(&str, ColumnPolicy); 7] = [
 ];
 
 /// The words of the file for what a delete against an update does.
-pub(super) const ON_DELETE_UPDATE: [(&str, OnDeleteUpdate); 3] = [
-    ("keep", OnDeleteUpdate::Keep),
-    ("delete", OnDeleteUpdate::Delete),
-    ("hold", OnDeleteUpdate::Hold),
-];
+pub(super) const ON_DELETE_UPDATE: [(&str, OnDeleteUpdate); 3] =
+    [("keep", OnDeleteUpdate::Keep), ("delete", OnDeleteUpdate::Delete), ("hold", OnDeleteUpdate::Hold)];
 
 /// The words of the file for which schema changes travel.
-pub(super) const SCHEMA_POLICIES: [(&str, SchemaPolicy); 3] = [
-    ("none", SchemaPolicy::None),
-    ("additive", SchemaPolicy::Additive),
-    ("all", SchemaPolicy::All),
-];
+pub(super) const SCHEMA_POLICIES: [(&str, SchemaPolicy); 3] =
+    [("none", SchemaPolicy::None), ("additive", SchemaPolicy::Additive), ("all", SchemaPolicy::All)];
 
 pub(super) fn config(config: &Config) -> Value {
-    let databases: Map<String, Value> = config
-        .databases
-        .iter()
-        .map(|(name, database)| (name.clone(), self::database(database)))
-        .collect();
+    let databases: Map<String, Value> =
+        config.databases.iter().map(|(name, database)| (name.clone(), self::database(database))).collect();
     json!({
         "version": super::parse::VERSION,
         "root": path(&config.root),
@@ -62,16 +53,10 @@ pub(super) fn config(config: &Config) -> Value {
 }
 
 fn database(database: &DatabaseConfig) -> Value {
-    let replicas: Map<String, Value> = database
-        .replicas
-        .iter()
-        .map(|(side, replica)| (side.clone(), path(replica)))
-        .collect();
-    let tables: Map<String, Value> = database
-        .tables
-        .iter()
-        .map(|(pattern, policy)| (pattern.clone(), table(policy)))
-        .collect();
+    let replicas: Map<String, Value> =
+        database.replicas.iter().map(|(side, replica)| (side.clone(), path(replica))).collect();
+    let tables: Map<String, Value> =
+        database.tables.iter().map(|(pattern, policy)| (pattern.clone(), table(policy))).collect();
     json!({
         "replicas": replicas,
         "prefer": database.prefer,
@@ -121,10 +106,7 @@ fn table(policy: &TablePolicy) -> Value {
 }
 
 fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
-    words
-        .iter()
-        .find(|(_, known)| *known == value)
-        .map_or("", |(word, _)| word)
+    words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word)
 }
 
 fn path(path: &Path) -> Value {

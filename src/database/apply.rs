@@ -99,9 +99,13 @@ pub(crate) fn apply(
         }
     }
     for locked in &locked {
-        let (Some(side), Some(intent)) = (sides.get(locked.side), plan.intents.get_mut(locked.side)) else { continue };
+        let (Some(side), Some(intent)) = (sides.get(locked.side), plan.intents.get_mut(locked.side)) else {
+            continue;
+        };
         intent.counter = native::change_counter(&side.live);
-        if let Some(refusal) = write_side(&side.live, intent, &plan.sequences).map_err(|e| sql_error(e, &side.name))? {
+        if let Some(refusal) =
+            write_side(&side.live, intent, &plan.sequences).map_err(|e| sql_error(e, &side.name))?
+        {
             return Ok(Outcome::Refused(refusal));
         }
     }

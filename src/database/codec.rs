@@ -246,7 +246,8 @@ mod tests {
             Value::Held,
         ]
         .into();
-        let write = Write { old: Some((Slot::Key(row.to_vec()), row.clone())), new: Some((Slot::Rowid(-1), row)) };
+        let write =
+            Write { old: Some((Slot::Key(row.to_vec()), row.clone())), new: Some((Slot::Rowid(-1), row)) };
         let mut encoder = Encoder::new();
         encoder.write(&write).text("ä").option(None::<&str>, |e, t| {
             e.text(t);

@@ -72,7 +72,9 @@ pub(crate) fn spoke(
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     let hub_name = &job.config.hub;
-    let (Some(hub), Some(path)) = (config.replicas.get(hub_name), config.replicas.get(side)) else { return Ok(()) };
+    let (Some(hub), Some(path)) = (config.replicas.get(hub_name), config.replicas.get(side)) else {
+        return Ok(());
+    };
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let hub = open::connect(hub, wait).map_err(|e| sql_error(e, hub_name))?;
     let Some(merged) = job.store.replica(database, hub_name).map_err(state_error)? else { return Ok(()) };
@@ -176,9 +178,10 @@ pub(crate) fn emergency(job: &Job<'_>, live: &Connection, path: &Path, side: &st
     drop(copy);
     if verdict != "ok" {
         let error = Error::new(ErrorKind::Corrupt, format!("the emergency copy is not sound ({verdict})"));
-        return Err(Fault::Error(error.at(path).hint("nothing was changed; check the file with quick_check")));
+        return Err(Fault::Error(
+            error.at(path).hint("nothing was changed; check the file with quick_check"),
+        ));
     }
     nascent.publish()?;
     Ok(target.display().to_string())
 }
-

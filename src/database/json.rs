@@ -90,8 +90,11 @@ fn object(rows: &ConflictRows, row: Option<&Row>, only: Option<&[String]>, secre
 /// A conflict for the outside.
 pub(crate) fn conflict(stored: StoredConflict, secrecy: &Secrecy) -> Conflict {
     let rows = stored.rows;
-    let values: BTreeMap<String, Json> =
-        rows.values.iter().map(|(side, row)| (side.clone(), object(&rows, row.as_ref(), None, secrecy))).collect();
+    let values: BTreeMap<String, Json> = rows
+        .values
+        .iter()
+        .map(|(side, row)| (side.clone(), object(&rows, row.as_ref(), None, secrecy)))
+        .collect();
     let key = match object(&rows, rows.identity.as_ref(), Some(&rows.key), secrecy) {
         Json::Null => json!({}),
         key => key,

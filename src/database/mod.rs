@@ -13,6 +13,7 @@ mod apply;
 mod codec;
 mod create;
 mod decide;
+mod intent;
 mod json;
 mod key;
 mod model;
@@ -22,6 +23,7 @@ mod open;
 mod plan;
 mod record;
 mod resolution;
+mod round;
 mod run;
 mod schema;
 mod shape;
@@ -42,8 +44,8 @@ use crate::config::{Config, DatabaseConfig, glob};
 use crate::durable::{self, RunLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{
-    AcknowledgeReport, ConflictsReport, DatabaseReport, HistoryReport, Run, SCHEMA, SideReport, State, StatusReport,
-    SyncReport,
+    AcknowledgeReport, ConflictsReport, DatabaseReport, HistoryReport, Run, SCHEMA, SideReport, State,
+    StatusReport, SyncReport,
 };
 
 pub use resolution::Take;
@@ -133,13 +135,15 @@ impl fmt::Display for Fault {
 pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
     let aside = |state, reason| Fault::Side { name: side.to_owned(), state, reason };
     match cause.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => aside(State::Skipped, format!("{side} stayed busy")),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            aside(State::Skipped, format!("{side} stayed busy"))
+        }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             aside(State::Quarantined, format!("{side} is damaged ({cause}): it is neither read nor written"))
         }
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen | ErrorCode::DiskFull) => {
-            aside(State::Skipped, format!("{side} cannot be used: {cause}"))
-        }
+        Some(
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen | ErrorCode::DiskFull,
+        ) => aside(State::Skipped, format!("{side} cannot be used: {cause}")),
         _ => Fault::Failed(format!("{side}: {cause}")),
     }
 }
@@ -160,7 +164,7 @@ fn state_failure(cause: rusqlite::Error) -> Error {
 /// locks are held for the writing only; killed at any point, the next run finishes or forgets what was begun.
 pub fn sync(config: &Config, options: &Options) -> Result<SyncReport> {
     let chosen = choose(config, options)?;
-    over(config, options, "bidirectional", &chosen, |job, name, database| run::sync(job, name, database))
+    over(config, options, "bidirectional", &chosen, run::sync)
 }
 
 /// Makes the hub equal to one side, deletions included, after an emergency copy of the hub. The other sides keep
@@ -169,7 +173,10 @@ pub fn sync(config: &Config, options: &Options) -> Result<SyncReport> {
 /// Errors: as [`sync`]; `Usage` for a side that no chosen database has, or for the hub itself.
 pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncReport> {
     if side == config.hub {
-        return Err(Error::new(ErrorKind::Usage, format!("{side} is the hub; name the side it should be made equal to")));
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("{side} is the hub; name the side it should be made equal to"),
+        ));
     }
     let mut chosen = choose(config, options)?;
     chosen.retain(|(_, database)| database.replicas.contains_key(side));
@@ -177,7 +184,8 @@ pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncR
         let mut sides: Vec<&String> = config.databases.values().flat_map(|d| d.replicas.keys()).collect();
         sides.sort();
         sides.dedup();
-        let names: Vec<&str> = sides.into_iter().map(String::as_str).filter(|name| *name != config.hub).collect();
+        let names: Vec<&str> =
+            sides.into_iter().map(String::as_str).filter(|name| *name != config.hub).collect();
         return Err(Error::new(ErrorKind::Usage, format!("no database has a side {side}"))
             .hint(format!("sides are: {}", names.join(", "))));
     }
@@ -252,18 +260,19 @@ pub fn history(config: &Config, options: &Options, limit: usize) -> Result<Histo
     let chosen = choose(config, options)?;
     let mut runs = Vec::new();
     if let Some(store) = Store::open_existing(&state_directory(config))? {
-        for (number, at, kind, duration_ms, report) in store.runs(usize::MAX).map_err(state_failure)? {
+        for past in store.runs().map_err(state_failure)? {
             if runs.len() >= limit {
                 break;
             }
-            let mut databases: serde_json::Value = serde_json::from_str(&report).unwrap_or_default();
+            let mut databases: serde_json::Value = serde_json::from_str(&past.report).unwrap_or_default();
             if let Some(map) = databases.as_object_mut() {
                 map.retain(|name, _| chosen.iter().any(|(chosen, _)| chosen == name));
                 if map.is_empty() && !options.databases.is_empty() {
                     continue;
                 }
             }
-            runs.push(Run { run: number.to_string(), at, kind, duration_ms, databases });
+            let (run, duration_ms) = (past.number.to_string(), past.duration_ms);
+            runs.push(Run { run, at: past.at, kind: past.kind, duration_ms, databases });
         }
     }
     Ok(HistoryReport { schema: SCHEMA, runs })
@@ -305,7 +314,8 @@ fn find_conflict(store: &Store, id: &str) -> Result<Option<store::StoredConflict
 }
 
 fn unknown_conflict(id: &str) -> Error {
-    Error::new(ErrorKind::Usage, format!("there is no conflict {id}")).hint("`conflicts` lists them with their ids")
+    Error::new(ErrorKind::Usage, format!("there is no conflict {id}"))
+        .hint("`conflicts` lists them with their ids")
 }
 
 /// Files we make are for the group; the process's own mask comes back when this is dropped.
@@ -379,8 +389,13 @@ fn over(
     }
     match fault {
         Some(error) => Err(error),
-        None => {
-            Ok(SyncReport { schema: SCHEMA, ok, run: number, duration_ms: watch.millis(), conflicts, databases })
-        }
+        None => Ok(SyncReport {
+            schema: SCHEMA,
+            ok,
+            run: number,
+            duration_ms: watch.millis(),
+            conflicts,
+            databases,
+        }),
     }
 }

@@ -112,7 +112,9 @@ impl Rules {
     /// What counts as the content of a row without identity: all of it but a row id.
     pub(crate) fn content(&self, row: &Row) -> Row {
         match self.id {
-            Some(id) => row.iter().enumerate().map(|(i, v)| if i == id { Value::Null } else { v.clone() }).collect(),
+            Some(id) => {
+                row.iter().enumerate().map(|(i, v)| if i == id { Value::Null } else { v.clone() }).collect()
+            }
             None => row.clone(),
         }
     }

@@ -69,7 +69,11 @@ fn read_row(shape: &TableShape, row: &rusqlite::Row<'_>) -> rusqlite::Result<(Sl
 }
 
 /// Everything that differs between two states of one table, slot by slot.
-pub(crate) fn diff(shape: &TableShape, before: Source<'_>, after: Source<'_>) -> rusqlite::Result<Vec<Change>> {
+pub(crate) fn diff(
+    shape: &TableShape,
+    before: Source<'_>,
+    after: Source<'_>,
+) -> rusqlite::Result<Vec<Change>> {
     let mut before = Cursor::new(shape, before)?;
     let mut after = Cursor::new(shape, after)?;
     let mut old = before.open()?;

@@ -41,7 +41,8 @@ pub(crate) fn harden(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // These speak to the connection only; nothing of the kind is stored in a file.
-    connection.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
+    connection
+        .execute_batch("PRAGMA foreign_keys = OFF; PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0;")
 }
 
 /// Looks at a path and opens the replica there.
@@ -87,13 +88,15 @@ pub(crate) fn connect(path: &Path, wait: Duration) -> rusqlite::Result<Connectio
 pub(crate) fn unusable(path: &Path, cause: &rusqlite::Error) -> Found {
     let place = path.display();
     match cause.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => {
-            Found::Quarantined(format!("{place} is not a database, or is encrypted: it is neither read nor written"))
-        }
+        Some(ErrorCode::NotADatabase) => Found::Quarantined(format!(
+            "{place} is not a database, or is encrypted: it is neither read nor written"
+        )),
         Some(ErrorCode::DatabaseCorrupt) => {
             Found::Quarantined(format!("{place} is damaged ({cause}): it is neither read nor written"))
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Found::Skipped(format!("{place} is busy")),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Found::Skipped(format!("{place} is busy"))
+        }
         _ => Found::Skipped(format!("cannot open {place}: {cause}")),
     }
 }

@@ -269,7 +269,8 @@ pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<E
     let (mut done, mut undone) = (0_usize, 0_usize);
     for table in &intent.writes {
         let have = schema.table(&table.table);
-        let Some(have) = have.filter(|have| table.columns.iter().all(|name| have.column(name).is_some())) else {
+        let Some(have) = have.filter(|have| table.columns.iter().all(|name| have.column(name).is_some()))
+        else {
             // What it lacks would have been added in the same transaction.
             return Ok(Evidence::NotWritten);
         };
@@ -306,15 +307,19 @@ pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<E
 /// The intents of a database that are still on disk, with whether they were decided.
 pub(crate) fn pending(store: &Store, database: &str) -> Result<Vec<(Intent, bool)>> {
     let read = || -> rusqlite::Result<Vec<(Vec<u8>, bool)>> {
-        let mut statement =
-            store.connection.prepare_cached("SELECT intent, decided FROM intents WHERE database = ?1 ORDER BY side")?;
+        let mut statement = store
+            .connection
+            .prepare_cached("SELECT intent, decided FROM intents WHERE database = ?1 ORDER BY side")?;
         statement.query_map([database], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     };
     let mut intents = Vec::new();
     for (blob, decided) in read().map_err(state_error)? {
         let intent = decode(&blob).map_err(|Malformed| {
-            Error::new(ErrorKind::Corrupt, format!("an intent of {database} in the state database is damaged"))
-                .hint("move the state directory away: the next run adopts what it finds, deleting nothing")
+            Error::new(
+                ErrorKind::Corrupt,
+                format!("an intent of {database} in the state database is damaged"),
+            )
+            .hint("move the state directory away: the next run adopts what it finds, deleting nothing")
         })?;
         intents.push((intent, decided));
     }
@@ -327,9 +332,12 @@ fn encode(intent: &Intent) -> Vec<u8> {
         encoder.text(text);
     };
     let tables = |encoder: &mut Encoder, table: &TableWrites| {
-        encoder.text(&table.table).list(table.columns.iter(), text).list(table.writes.iter(), |encoder, write| {
-            encoder.write(write);
-        });
+        encoder.text(&table.table).list(table.columns.iter(), text).list(
+            table.writes.iter(),
+            |encoder, write| {
+                encoder.write(write);
+            },
+        );
     };
     let overlay = |encoder: &mut Encoder, overlay: &Overlay| {
         encoder.text(&overlay.table).bytes(&store::encode_overlay(overlay));

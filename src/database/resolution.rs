@@ -62,7 +62,8 @@ impl Resolution {
 
     /// The table and key of the row it is about.
     pub(crate) fn target(&self, shape: &Shape) -> Option<(usize, Key)> {
-        let index = shape.tables.iter().position(|t| t.rules.name.eq_ignore_ascii_case(&self.conflict.table))?;
+        let index =
+            shape.tables.iter().position(|t| t.rules.name.eq_ignore_ascii_case(&self.conflict.table))?;
         let rules = &shape.tables.get(index)?.rules;
         let key = rules.key(&self.fit(rules, self.conflict.rows.identity.as_ref()?))?;
         Some((index, key))
@@ -70,8 +71,13 @@ impl Resolution {
 
     /// A stored row in the columns of today; columns that are new since have no value.
     fn fit(&self, rules: &Rules, row: &Row) -> Row {
-        let at = |name: &String| self.conflict.rows.columns.iter().position(|own| own.eq_ignore_ascii_case(name));
-        rules.columns.iter().map(|name| at(name).and_then(|at| row.get(at)).cloned().unwrap_or(Value::Null)).collect()
+        let at =
+            |name: &String| self.conflict.rows.columns.iter().position(|own| own.eq_ignore_ascii_case(name));
+        rules
+            .columns
+            .iter()
+            .map(|name| at(name).and_then(|at| row.get(at)).cloned().unwrap_or(Value::Null))
+            .collect()
     }
 
     /// Replaces the decision about the row.
@@ -83,8 +89,11 @@ impl Resolution {
     ) -> std::result::Result<(), Fault> {
         let stale = || {
             Fault::Error(
-                Error::new(ErrorKind::Stale, format!("the row of conflict {} has changed since", self.conflict.number))
-                    .hint("look at it again with `conflicts`; edit the row itself if that is simpler"),
+                Error::new(
+                    ErrorKind::Stale,
+                    format!("the row of conflict {} has changed since", self.conflict.number),
+                )
+                .hint("look at it again with `conflicts`; edit the row itself if that is simpler"),
             )
         };
         let (index, key) = self.target(shape).ok_or_else(stale)?;
@@ -99,7 +108,13 @@ impl Resolution {
             sides.iter().zip(&cluster.seats).all(|(side, seat)| {
                 let now = seat.after.as_ref().map(|local| &local.raw);
                 let seen = match held {
-                    true => self.conflict.rows.values.iter().find(|(name, _)| *name == side.name).map(|(_, row)| row),
+                    true => self
+                        .conflict
+                        .rows
+                        .values
+                        .iter()
+                        .find(|(name, _)| *name == side.name)
+                        .map(|(_, row)| row),
                     false => Some(&self.conflict.rows.merged),
                 };
                 seen.is_none_or(|seen| seen.as_ref().map(|row| self.fit(&rules, row)).as_ref() == now)
@@ -126,7 +141,8 @@ impl Resolution {
             (Some(chosen), Some(current)) if !self.conflict.rows.clashing.is_empty() => {
                 let mut row = current;
                 for (column, name) in rules.columns.iter().enumerate() {
-                    let clashes = self.conflict.rows.clashing.iter().any(|clash| clash.eq_ignore_ascii_case(name));
+                    let clashes =
+                        self.conflict.rows.clashing.iter().any(|clash| clash.eq_ignore_ascii_case(name));
                     if let (true, Some(cell)) = (clashes, chosen.get(column)) {
                         row = with_cell(&row, column, cell);
                     }
@@ -139,7 +155,8 @@ impl Resolution {
             cells: row.map(|row| row.iter().map(|value| (value.clone(), Origin::Ancestor)).collect()),
             ..Decision::default()
         };
-        let id = rules.assigned_id().and_then(|id| cluster.merged.as_ref()?.get(id)).and_then(Value::as_integer);
+        let id =
+            rules.assigned_id().and_then(|id| cluster.merged.as_ref()?.get(id)).and_then(Value::as_integer);
         if let Some(cluster) = table.clusters.get_mut(position) {
             cluster.id = cluster.id.or(id);
         }

@@ -120,7 +120,10 @@ fn attempt(
         let is_hub = *side == job.config.hub;
         if is_hub && matches!(found, Found::Missing | Found::Empty) {
             if job.mode == Mode::DryRun {
-                return Err(Fault::Failed(format!("{} is missing; a real run creates it first", path.display())));
+                return Err(Fault::Failed(format!(
+                    "{} is missing; a real run creates it first",
+                    path.display()
+                )));
             }
             create::hub(job, name, database, &ranked, &found, report)?;
             found = open::replica(path, wait);
@@ -177,7 +180,9 @@ fn overwrite(
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let mut seats = Vec::new();
     for own in database.ranked_sides(&job.config.hub) {
-        let Some(path) = database.replicas.get(&own).filter(|_| own == job.config.hub || own == side) else { continue };
+        let Some(path) = database.replicas.get(&own).filter(|_| own == job.config.hub || own == side) else {
+            continue;
+        };
         match open::replica(path, wait) {
             Found::Replica(replica) => {
                 if own == job.config.hub && job.mode == Mode::Apply {
@@ -246,7 +251,9 @@ fn refuse_shared_files(database: &DatabaseConfig) -> Result<(), Fault> {
 fn unchanged(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<bool, Fault> {
     for (side, path) in &database.replicas {
         let Some(state) = job.store.replica(name, side).map_err(state_error)? else { return Ok(false) };
-        let (Some(stored), Some(now)) = (state.fingerprint, open::fingerprint(path)) else { return Ok(false) };
+        let (Some(stored), Some(now)) = (state.fingerprint, open::fingerprint(path)) else {
+            return Ok(false);
+        };
         if stored != marked(&now, database) {
             return Ok(false);
         }
@@ -290,9 +297,8 @@ fn settle(
         let written = if evidence == Evidence::NotWritten { Written::No } else { Written::Yes };
         record::record(job.store, &intent, written, if is_hub { Role::Hub } else { Role::Spoke })?;
         if evidence == Evidence::Unclear {
-            report.conflicts += usize::from(
-                job.store.add_conflict(&uncertain(job, name, &intent)).map_err(state_error)?,
-            );
+            report.conflicts +=
+                usize::from(job.store.add_conflict(&uncertain(job, name, &intent)).map_err(state_error)?);
         }
         report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
     }
@@ -401,7 +407,9 @@ fn merge(
                 let reason = "rows kept changing while they were merged; the next run tries again".to_owned();
                 return Err(Fault::Side { name: job.config.hub.clone(), state: State::Skipped, reason });
             }
-            Outcome::Refused(refusal) if refused.len() < REFUSALS && refusal.write.is_some() => refused.push(refusal),
+            Outcome::Refused(refusal) if refused.len() < REFUSALS && refusal.write.is_some() => {
+                refused.push(refusal)
+            }
             Outcome::Refused(refusal) => {
                 let Refusal { table, message, .. } = refusal;
                 return Err(Fault::Failed(format!("{table} does not take a merged row: {message}")));
@@ -445,11 +453,7 @@ fn observe(
     Ok(watch)
 }
 
-fn observe_side(
-    job: &Job<'_>,
-    name: &str,
-    seat: Seat,
-) -> Result<(Side, i64, Option<Fingerprint>), Fault> {
+fn observe_side(job: &Job<'_>, name: &str, seat: Seat) -> Result<(Side, i64, Option<Fingerprint>), Fault> {
     let fail = |cause| sql_error(cause, &seat.name);
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     seat.live.busy_timeout(wait).map_err(fail)?;

@@ -124,7 +124,8 @@ pub(crate) fn read(connection: &Connection, database: &str) -> rusqlite::Result<
             continue;
         }
         match kind.as_str() {
-            "table" => match read_table(connection, database, &name, without_rowid, sql.unwrap_or_default())? {
+            "table" => match read_table(connection, database, &name, without_rowid, sql.unwrap_or_default())?
+            {
                 Ok(table) => schema.tables.push(table),
                 Err(reason) => schema.skipped.push((name, reason)),
             },
@@ -146,8 +147,9 @@ fn read_table(
     let mut columns = Vec::new();
     let mut key: Vec<(i64, usize)> = Vec::new();
     let mut taken_names = Vec::new();
-    let mut statement = connection
-        .prepare_cached("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, ?2) ORDER BY cid")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, ?2) ORDER BY cid",
+    )?;
     let mut rows = statement.query([name, database])?;
     while let Some(row) = rows.next()? {
         let column = Column { name: row.get(0)?, declared: row.get(1)?, not_null: row.get(2)? };
@@ -181,7 +183,10 @@ fn read_table(
     } else if let Some(column) = alias {
         Storage::Alias { column }
     } else {
-        match ["rowid", "_rowid_", "oid"].into_iter().find(|name| !taken_names.iter().any(|taken| taken == name)) {
+        match ["rowid", "_rowid_", "oid"]
+            .into_iter()
+            .find(|name| !taken_names.iter().any(|taken| taken == name))
+        {
             Some(name) => Storage::Hidden { name },
             None => return Ok(Err("its columns hide every name of the row id".into())),
         }
@@ -261,7 +266,8 @@ fn read_indexes(
         let mut detail_rows = details.query([name.as_str(), database])?;
         while let Some(part) = detail_rows.next()? {
             let named: Option<String> = part.get(0)?;
-            let column = named.and_then(|name: String| columns.iter().position(|c| c.name.eq_ignore_ascii_case(&name)));
+            let column = named
+                .and_then(|name: String| columns.iter().position(|c| c.name.eq_ignore_ascii_case(&name)));
             let collation_name: String = part.get(2)?;
             let collation = Collation::named(&collation_name);
             match (column, collation) {

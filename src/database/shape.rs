@@ -212,7 +212,9 @@ fn unite_keys(table: &mut Table, having: &[(usize, &Table)]) {
         let uniques: Vec<Vec<(usize, Collation)>> = other
             .uniques
             .iter()
-            .filter_map(|unique| unique.iter().map(|(column, collation)| Some((at(column)?, *collation))).collect())
+            .filter_map(|unique| {
+                unique.iter().map(|(column, collation)| Some((at(column)?, *collation))).collect()
+            })
             .collect();
         let references: Vec<_> = other
             .references
@@ -280,7 +282,8 @@ fn missing_statements(
 }
 
 fn key_names(table: &Table) -> Vec<(String, Collation)> {
-    let name = |column: &usize| table.columns.get(*column).map(|c| c.name.to_ascii_lowercase()).unwrap_or_default();
+    let name =
+        |column: &usize| table.columns.get(*column).map(|c| c.name.to_ascii_lowercase()).unwrap_or_default();
     table.primary_key.iter().map(|(column, collation)| (name(column), *collation)).collect()
 }
 
@@ -328,7 +331,8 @@ fn rules_of(
     tables: &[Table],
 ) -> Result<Rules> {
     let fault = |what: String| {
-        let mut error = Error::new(ErrorKind::Config, format!("databases.{database}.tables.{}: {what}", table.name));
+        let mut error =
+            Error::new(ErrorKind::Config, format!("databases.{database}.tables.{}: {what}", table.name));
         if let Some(source) = &config.source {
             error = error.at(source);
         }
@@ -344,11 +348,13 @@ fn rules_of(
     for name in policy.identity.iter().flatten() {
         configured.push(find(name, "identity")?);
     }
-    let configured: Option<Vec<usize>> = configured.into_iter().collect::<Option<_>>().filter(|c: &Vec<_>| !c.is_empty());
+    let configured: Option<Vec<usize>> =
+        configured.into_iter().collect::<Option<_>>().filter(|c: &Vec<_>| !c.is_empty());
     for name in policy.columns.keys().filter(|name| !name.contains(['*', '?'])) {
         find(name, "columns")?;
     }
-    let policies = table.columns.iter().map(|column| policy.column(&column.name).unwrap_or_default()).collect();
+    let policies =
+        table.columns.iter().map(|column| policy.column(&column.name).unwrap_or_default()).collect();
     let newest_by = match &policy.newest_by {
         Some(name) => find(name, "newest_by")?,
         None => None,
@@ -359,7 +365,9 @@ fn rules_of(
     };
     let mut references = Vec::new();
     for declared in &table.references {
-        let Some(parent) = tables.iter().position(|t| t.name.eq_ignore_ascii_case(&declared.table)) else { continue };
+        let Some(parent) = tables.iter().position(|t| t.name.eq_ignore_ascii_case(&declared.table)) else {
+            continue;
+        };
         references.extend(reference(tables, parent, &declared.columns, &declared.parent_columns));
     }
     for (column, (parent_table, parent_column)) in &policy.references {
@@ -371,7 +379,9 @@ fn rules_of(
             continue;
         };
         if tables.get(parent).is_some_and(|parent| parent.column(parent_column).is_none()) && strict {
-            return Err(fault(format!("references names column {parent_table}.{parent_column}, which does not exist")));
+            return Err(fault(format!(
+                "references names column {parent_table}.{parent_column}, which does not exist"
+            )));
         }
         let found = reference(tables, parent, &[column], std::slice::from_ref(parent_column));
         references.extend(found.filter(|found| !references.contains(found)));
@@ -396,7 +406,12 @@ fn rules_of(
     })
 }
 
-fn reference(tables: &[Table], parent: usize, columns: &[usize], parent_columns: &[String]) -> Option<Reference> {
+fn reference(
+    tables: &[Table],
+    parent: usize,
+    columns: &[usize],
+    parent_columns: &[String],
+) -> Option<Reference> {
     let table = tables.get(parent)?;
     let named: Vec<usize> = if parent_columns.is_empty() {
         table.primary_key.iter().map(|(column, _)| *column).collect()
@@ -431,7 +446,9 @@ fn identity(table: &Table, configured: Option<Vec<usize>>, origin: PolicyOrigin)
         match indexed {
             Some(unique) => return Identity::Key(unique.clone()),
             None if origin == PolicyOrigin::User => {
-                return Identity::Key(columns.into_iter().map(|column| (column, Collation::Binary)).collect());
+                return Identity::Key(
+                    columns.into_iter().map(|column| (column, Collation::Binary)).collect(),
+                );
             }
             // A shipped policy is a guess about the schema: without the UNIQUE key it expects, it does not fit.
             None => {}

@@ -62,7 +62,8 @@ pub(crate) fn normalised(statement: &str) -> String {
 /// A CREATE TABLE, CREATE INDEX or ALTER TABLE statement, made to act on an attached database.
 pub(crate) fn in_database(statement: &str, database: &str) -> String {
     let tokens = tokens(statement);
-    let word = |index: usize| tokens.get(index).map(|token| token.text.to_ascii_lowercase()).unwrap_or_default();
+    let word =
+        |index: usize| tokens.get(index).map(|token| token.text.to_ascii_lowercase()).unwrap_or_default();
     let kind = (0..tokens.len().min(4)).find(|index| matches!(word(*index).as_str(), "table" | "index"));
     let Some(mut name) = kind.map(|kind| kind + 1) else { return statement.to_owned() };
     if word(name) == "if" {
@@ -192,7 +193,9 @@ mod tests {
     #[test]
     fn autoincrement_is_a_word_not_a_substring() {
         assert!(has_autoincrement("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT)"));
-        assert!(!has_autoincrement("CREATE TABLE t(id INTEGER PRIMARY KEY, autoincrement_x, \"autoincrement\")"));
+        assert!(!has_autoincrement(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, autoincrement_x, \"autoincrement\")"
+        ));
     }
 
     #[test]

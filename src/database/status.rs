@@ -18,8 +18,8 @@ use super::model::Identity;
 use super::open;
 use super::schema::{self, Schema, Storage};
 use super::shape::{self, SideSchema, TableShape};
-use super::store::Store;
 use super::state_failure;
+use super::store::Store;
 
 /// How much to tell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -203,30 +203,37 @@ fn table_status(shape: &TableShape, tables: &[TableShape]) -> TableStatus {
         Identity::Key(columns) => {
             let names: Vec<String> = columns.iter().map(|(column, _)| name(column)).collect();
             let rule = match (rules.surrogate(), &shape.table.storage) {
-                (Some(id), _) => format!("a natural key; {} is a surrogate and may differ until merged", name(&id)),
+                (Some(id), _) => {
+                    format!("a natural key; {} is a surrogate and may differ until merged", name(&id))
+                }
                 (None, Storage::Key { .. }) => "the primary key".to_owned(),
                 (None, _) => "a key".to_owned(),
             };
             (names, rule)
         }
-        Identity::Id(column) => {
-            (vec![name(column)], "an integer id: new rows with one id are different rows, and one gets a new id".into())
-        }
+        Identity::Id(column) => (
+            vec![name(column)],
+            "an integer id: new rows with one id are different rows, and one gets a new id".into(),
+        ),
         Identity::Content => (Vec::new(), "no key: rows are counted by their content".into()),
     };
     let columns = rules.columns.iter().zip(&rules.policies);
     let references = rules.references.iter().flat_map(|reference| {
         let parent = tables.get(reference.parent);
-        reference.columns.iter().zip(&reference.parent_columns).filter_map(move |(column, (parent_column, _))| {
-            let parent = parent?;
-            let target = format!("{}.{}", parent.rules.name, parent.rules.columns.get(*parent_column)?);
-            Some((rules.columns.get(*column)?.clone(), target))
-        })
+        reference.columns.iter().zip(&reference.parent_columns).filter_map(
+            move |(column, (parent_column, _))| {
+                let parent = parent?;
+                let target = format!("{}.{}", parent.rules.name, parent.rules.columns.get(*parent_column)?);
+                Some((rules.columns.get(*column)?.clone(), target))
+            },
+        )
     });
     TableStatus {
         identity,
         rule,
-        columns: columns.map(|(name, policy)| (name.clone(), shape::policy_name(*policy).to_owned())).collect(),
+        columns: columns
+            .map(|(name, policy)| (name.clone(), shape::policy_name(*policy).to_owned()))
+            .collect(),
         references: references.collect(),
         on_delete_update: match rules.on_delete_update {
             OnDeleteUpdate::Keep => "keep",

@@ -91,6 +91,21 @@ pub(crate) struct Overlay {
     pub(crate) entry: OverlayEntry,
 }
 
+/// A run on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PastRun {
+    /// Its number.
+    pub(crate) number: i64,
+    /// When it began.
+    pub(crate) at: String,
+    /// What was asked for.
+    pub(crate) kind: String,
+    /// How long it took, in milliseconds.
+    pub(crate) duration_ms: u64,
+    /// The databases' part of its report, as JSON.
+    pub(crate) report: String,
+}
+
 /// A conflict as it is kept: rows whole, so that a loser can be taken back at any time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredConflict {
@@ -153,7 +168,8 @@ impl Store {
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
         super::open::harden(&connection).map_err(fail)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
-        let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
+        let version: i32 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
         if version == 0 {
             connection
                 .execute_batch(&format!(
@@ -162,9 +178,12 @@ impl Store {
                 ))
                 .map_err(fail)?;
         } else if version > SCHEMA_VERSION {
-            return Err(Error::new(ErrorKind::Usage, format!("the state has version {version}, newer than this library"))
-                .at(&path)
-                .hint("update cr0sync"));
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("the state has version {version}, newer than this library"),
+            )
+            .at(&path)
+            .hint("update cr0sync"));
         }
         Ok(Store { connection, directory: directory.to_path_buf() })
     }
@@ -201,7 +220,9 @@ impl Store {
     /// What is remembered of a replica.
     pub(crate) fn replica(&self, database: &str, side: &str) -> rusqlite::Result<Option<ReplicaState>> {
         self.connection
-            .prepare_cached("SELECT base, epoch, fingerprint FROM replicas WHERE database = ?1 AND side = ?2")?
+            .prepare_cached(
+                "SELECT base, epoch, fingerprint FROM replicas WHERE database = ?1 AND side = ?2",
+            )?
             .query_row([database, side], |row| {
                 Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)? })
             })
@@ -209,7 +230,12 @@ impl Store {
     }
 
     /// Remembers a replica.
-    pub(crate) fn set_replica(&self, database: &str, side: &str, state: &ReplicaState) -> rusqlite::Result<()> {
+    pub(crate) fn set_replica(
+        &self,
+        database: &str,
+        side: &str,
+        state: &ReplicaState,
+    ) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached("INSERT OR REPLACE INTO replicas VALUES (?1, ?2, ?3, ?4, ?5)")?
             .execute(params![database, side, state.base, state.epoch, state.fingerprint])?;
@@ -231,9 +257,9 @@ impl Store {
 
     /// The overlay of a side; an empty name is the merged state itself.
     pub(crate) fn overlay(&self, database: &str, side: &str) -> rusqlite::Result<Vec<Overlay>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT \"table\", entry FROM overlay WHERE database = ?1 AND side = ?2 ORDER BY id")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT \"table\", entry FROM overlay WHERE database = ?1 AND side = ?2 ORDER BY id",
+        )?;
         let mut rows = statement.query([database, side])?;
         let mut entries = Vec::new();
         while let Some(row) = rows.next()? {
@@ -252,15 +278,15 @@ impl Store {
         tables: &[String],
         entries: &[Overlay],
     ) -> rusqlite::Result<()> {
-        let mut delete = self
-            .connection
-            .prepare_cached("DELETE FROM overlay WHERE database = ?1 AND side = ?2 AND \"table\" = ?3 COLLATE NOCASE")?;
+        let mut delete = self.connection.prepare_cached(
+            "DELETE FROM overlay WHERE database = ?1 AND side = ?2 AND \"table\" = ?3 COLLATE NOCASE",
+        )?;
         for table in tables {
             delete.execute([database, side, table])?;
         }
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO overlay (database, side, \"table\", entry) VALUES (?1, ?2, ?3, ?4)")?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO overlay (database, side, \"table\", entry) VALUES (?1, ?2, ?3, ?4)",
+        )?;
         for overlay in entries {
             insert.execute(params![database, side, overlay.table, encode_overlay(overlay)])?;
         }
@@ -316,8 +342,10 @@ impl Store {
         tables: &[String],
         still: &[StoredConflict],
     ) -> rusqlite::Result<()> {
-        let still: std::collections::BTreeSet<String> =
-            still.iter().map(|conflict| fingerprint_of(conflict, &encode_conflict_rows(&conflict.rows))).collect();
+        let still: std::collections::BTreeSet<String> = still
+            .iter()
+            .map(|conflict| fingerprint_of(conflict, &encode_conflict_rows(&conflict.rows)))
+            .collect();
         let mut held = self.connection.prepare_cached(
             "SELECT number, fingerprint, \"table\" FROM conflicts
              WHERE database = ?1 AND (status = 'held' OR (status = 'acknowledged' AND winner = 'none'))",
@@ -361,7 +389,9 @@ impl Store {
     /// How many conflicts of a database wait for a person.
     pub(crate) fn open_conflicts(&self, database: &str) -> rusqlite::Result<usize> {
         self.connection
-            .prepare_cached("SELECT count(*) FROM conflicts WHERE database = ?1 AND status IN ('open', 'held')")?
+            .prepare_cached(
+                "SELECT count(*) FROM conflicts WHERE database = ?1 AND status IN ('open', 'held')",
+            )?
             .query_row([database], |row| row.get::<_, i64>(0))
             .map(|count| usize::try_from(count).unwrap_or(0))
     }
@@ -395,16 +425,19 @@ impl Store {
         Ok(())
     }
 
-    /// The latest runs, newest first: number, time, kind, duration, report.
-    pub(crate) fn runs(&self, limit: usize) -> rusqlite::Result<Vec<(i64, String, String, u64, String)>> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    /// The runs on record, newest first.
+    pub(crate) fn runs(&self) -> rusqlite::Result<Vec<PastRun>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT number, at, kind, coalesce(duration_ms, 0), coalesce(report, '{}') FROM runs
-             ORDER BY number DESC LIMIT ?1",
+            "SELECT number, at, kind, coalesce(duration_ms, 0), coalesce(report, '{}') FROM runs ORDER BY number DESC",
         )?;
-        let rows = statement.query_map([limit], |row| {
-            let duration = u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, duration, row.get(4)?))
+        let rows = statement.query_map([], |row| {
+            Ok(PastRun {
+                number: row.get(0)?,
+                at: row.get(1)?,
+                kind: row.get(2)?,
+                duration_ms: u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
+                report: row.get(4)?,
+            })
         })?;
         rows.collect()
     }

@@ -85,7 +85,8 @@ pub(crate) fn apply(
         names.push(rowid_name(have).to_owned());
     }
     let places: Vec<String> = (1..=names.len()).map(|index| format!("?{index}")).collect();
-    let insert = format!("INSERT OR ABORT INTO {target} ({}) VALUES ({})", names.join(", "), places.join(", "));
+    let insert =
+        format!("INSERT OR ABORT INTO {target} ({}) VALUES ({})", names.join(", "), places.join(", "));
     for write in writes.iter().filter(|write| !in_place(write)) {
         let Some((slot, row)) = &write.new else { continue };
         let mut values: Vec<Value> = row.to_vec();

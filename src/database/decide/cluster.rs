@@ -119,7 +119,8 @@ impl<'a> Clusters<'a> {
         if gathering.seats.contains_key(&side) {
             return false;
         }
-        let mut rows = gathering.seats.values().filter_map(|seat| seat.after.as_ref()).map(|other| &other.row);
+        let mut rows =
+            gathering.seats.values().filter_map(|seat| seat.after.as_ref()).map(|other| &other.row);
         match self.rules.identity {
             // A row that was renamed away has left its old key to whoever takes it.
             Identity::Key(_) => {
@@ -183,8 +184,7 @@ impl Gathering {
 /// Whether at least half of the cells beside the id are equal.
 fn agree_by_half(a: &Row, b: &Row, id: usize) -> bool {
     let others = a.iter().zip(b.iter()).enumerate().filter(|(column, _)| *column != id);
-    let (equal, all) = others.fold((0_usize, 0_usize), |(equal, all), (_, (x, y))| {
-        (equal + usize::from(x == y), all + 1)
-    });
+    let (equal, all) =
+        others.fold((0_usize, 0_usize), |(equal, all), (_, (x, y))| (equal + usize::from(x == y), all + 1));
     equal * 2 >= all
 }

@@ -62,7 +62,9 @@ fn deleters(cluster: &Cluster) -> BTreeSet<SideIndex> {
 
 /// Brings back rows that were deleted on one side while another works on a row that points at them.
 fn restore_parents(tables: &mut [TableState], child: usize) -> bool {
-    let Some(references) = tables.get(child).map(|table| table.rules.references.clone()) else { return false };
+    let Some(references) = tables.get(child).map(|table| table.rules.references.clone()) else {
+        return false;
+    };
     let mut restored = false;
     for reference in &references {
         let Some(parent) = tables.get(reference.parent) else { continue };
@@ -84,11 +86,14 @@ fn restore_parents(tables: &mut [TableState], child: usize) -> bool {
         let Some(table) = tables.get(child) else { continue };
         let mut wanted: BTreeSet<usize> = BTreeSet::new();
         for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
-            let workers = cluster.seats.iter().enumerate().filter(|(_, seat)| changed(seat) && seat.after.is_some());
+            let workers =
+                cluster.seats.iter().enumerate().filter(|(_, seat)| changed(seat) && seat.after.is_some());
             let workers: BTreeSet<SideIndex> = workers.map(|(side, _)| side).collect();
             let mut rows: Vec<Row> = decision.row(&table.rules, cluster).into_iter().collect();
             if decision.frozen {
-                rows.extend(cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|l| l.row.clone()));
+                rows.extend(
+                    cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|l| l.row.clone()),
+                );
             }
             for index in rows.iter().filter_map(|row| gone.get(&key_of_child(row)?)) {
                 let by = parent_deleters(tables, reference.parent, *index);
@@ -107,7 +112,9 @@ fn restore_parents(tables: &mut [TableState], child: usize) -> bool {
         restored |= !wanted.is_empty();
         let Some(parent) = tables.get_mut(reference.parent) else { continue };
         for index in wanted {
-            if let (Some(cluster), Some(decision)) = (parent.clusters.get(index), parent.decisions.get_mut(index)) {
+            if let (Some(cluster), Some(decision)) =
+                (parent.clusters.get(index), parent.decisions.get_mut(index))
+            {
                 restore(cluster, decision);
             }
         }
@@ -127,7 +134,8 @@ fn restore(cluster: &Cluster, decision: &mut Decision) {
         columns: Vec::new(),
         base: Some(row.clone()),
         winner: Winner::Merged,
-        reason: "deleted on one side while another side works on a row that points at it: it comes back".into(),
+        reason: "deleted on one side while another side works on a row that points at it: it comes back"
+            .into(),
     });
 }
 
@@ -137,7 +145,8 @@ fn hold_collisions(table: &mut TableState) -> bool {
     for unique in table.rules.uniques.clone() {
         let mut owners: HashMap<Key, (Origin, usize)> = HashMap::new();
         for index in 0..table.clusters.len() {
-            let (Some(cluster), Some(decision)) = (table.clusters.get(index), table.decisions.get(index)) else {
+            let (Some(cluster), Some(decision)) = (table.clusters.get(index), table.decisions.get(index))
+            else {
                 continue;
             };
             let Some(row) = decision.row(&table.rules, cluster) else { continue };
@@ -149,9 +158,13 @@ fn hold_collisions(table: &mut TableState) -> bool {
             };
             let loser = if claim < *owner { std::mem::replace(owner, claim).1 } else { index };
             let winner = owner.0;
-            let names: Vec<&str> =
-                unique.iter().filter_map(|(column, _)| table.rules.columns.get(*column)).map(String::as_str).collect();
-            let reason = format!("another row has the same UNIQUE {}; this one stays where it is", names.join(", "));
+            let names: Vec<&str> = unique
+                .iter()
+                .filter_map(|(column, _)| table.rules.columns.get(*column))
+                .map(String::as_str)
+                .collect();
+            let reason =
+                format!("another row has the same UNIQUE {}; this one stays where it is", names.join(", "));
             freeze(table, loser, &unique, winner, reason);
             held = true;
         }
@@ -198,12 +211,14 @@ fn block_collisions(table: &mut TableState, side: SideIndex) -> bool {
     for unique in table.rules.uniques.clone() {
         let mut owners: HashMap<Key, (bool, usize)> = HashMap::new();
         for index in 0..table.clusters.len() {
-            let (Some(cluster), Some(decision)) = (table.clusters.get(index), table.decisions.get(index)) else {
+            let (Some(cluster), Some(decision)) = (table.clusters.get(index), table.decisions.get(index))
+            else {
                 continue;
             };
             let Some(row) = decision.row_on(&table.rules, cluster, side) else { continue };
             let Some(key) = key_of(&row, &unique) else { continue };
-            let current = cluster.seats.get(side).and_then(|seat| seat.after.as_ref()).map(|local| &local.raw);
+            let current =
+                cluster.seats.get(side).and_then(|seat| seat.after.as_ref()).map(|local| &local.raw);
             let claim = (current != Some(&row), index);
             let Some(owner) = owners.get_mut(&key) else {
                 owners.insert(key, claim);
@@ -220,7 +235,9 @@ fn block_collisions(table: &mut TableState, side: SideIndex) -> bool {
 
 /// Holds rows that point at a row which is held where it is new, and blocks them where it cannot be.
 fn hold_orphans(tables: &mut [TableState], child: usize, sides: usize) -> bool {
-    let Some(references) = tables.get(child).map(|table| table.rules.references.clone()) else { return false };
+    let Some(references) = tables.get(child).map(|table| table.rules.references.clone()) else {
+        return false;
+    };
     let mut moved = false;
     for reference in &references {
         let Some(parent) = tables.get(reference.parent) else { continue };
@@ -228,19 +245,22 @@ fn hold_orphans(tables: &mut [TableState], child: usize, sides: usize) -> bool {
         let mut blocked: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); sides];
         for (cluster, decision) in parent.clusters.iter().zip(&parent.decisions) {
             if decision.frozen && cluster.merged.is_none() {
-                let rows = cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
+                let rows =
+                    cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
                 frozen.extend(rows.filter_map(|row| key_of(row, &reference.parent_columns)));
             }
             for side in &decision.blocked {
                 let absent = cluster.seats.get(*side).is_some_and(|seat| seat.after.is_none());
-                let key = decision.row(&parent.rules, cluster).and_then(|r| key_of(&r, &reference.parent_columns));
+                let key =
+                    decision.row(&parent.rules, cluster).and_then(|r| key_of(&r, &reference.parent_columns));
                 if let (true, Some(key), Some(keys)) = (absent, key, blocked.get_mut(*side)) {
                     keys.insert(key);
                 }
             }
         }
         let columns: Vec<_> = reference.columns.iter().zip(&reference.parent_columns).collect();
-        let columns: Vec<_> = columns.into_iter().map(|(column, (_, collation))| (*column, *collation)).collect();
+        let columns: Vec<_> =
+            columns.into_iter().map(|(column, (_, collation))| (*column, *collation)).collect();
         let Some(table) = tables.get_mut(child) else { continue };
         for (cluster, decision) in table.clusters.iter().zip(table.decisions.iter_mut()) {
             let Some(key) = decision.row(&table.rules, cluster).and_then(|row| key_of(&row, &columns)) else {

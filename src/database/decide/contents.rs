@@ -156,7 +156,11 @@ mod tests {
             ("both add two", vec![side(true, 3, 2), side(true, 3, 2)], vec![2, 2]),
             ("one takes, one adds", vec![side(true, 2, -1), side(true, 4, 1)], vec![1, -1]),
             ("both take the last", vec![side(true, 0, -1), side(true, 0, -1)], vec![0, 0]),
-            ("never below none", vec![side(true, 0, -1), side(true, 0, -1), side(true, 1, 0)], vec![0, 0, -1]),
+            (
+                "never below none",
+                vec![side(true, 0, -1), side(true, 0, -1), side(true, 1, 0)],
+                vec![0, 0, -1],
+            ),
             ("adoption takes the larger", vec![side(false, 2, 0), side(false, 5, 0)], vec![3, 0]),
             ("a new side loses nothing", vec![side(true, 2, 0), side(false, 5, 0)], vec![3, 0]),
         ] {

@@ -101,6 +101,9 @@ pub(crate) struct Decision {
     pub(crate) blocked: BTreeSet<SideIndex>,
 }
 
+/// Sides that share an ancestor, with what they made of it.
+type Group = (Option<Row>, Vec<(SideIndex, Option<Row>)>);
+
 /// Decides one cluster on its own.
 pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Decision {
     let mut decision = Decision::default();
@@ -109,7 +112,8 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
         _ => row.clone(),
     };
     let merged_before = cluster.merged.as_ref().map(neutral);
-    let mut groups: Vec<(Option<Row>, Vec<(SideIndex, Option<Row>)>)> = vec![(merged_before.clone(), Vec::new())];
+    let mut groups: Vec<(Option<Row>, Vec<(SideIndex, Option<Row>)>)> =
+        vec![(merged_before.clone(), Vec::new())];
     let mut adopted = Vec::new();
     for (side, seat) in cluster.seats.iter().enumerate() {
         let after = seat.after.as_ref().map(|local| neutral(&local.row));
@@ -142,7 +146,8 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
                 _ => false,
             };
             if !unchanged {
-                versions.push(Version { cells: as_of_hub(state, context.hub), side: Origin::Side(context.hub) });
+                versions
+                    .push(Version { cells: as_of_hub(state, context.hub), side: Origin::Side(context.hub) });
             }
         }
         let merged = merge(rules, ancestor.as_ref(), &versions, context.now);
@@ -165,7 +170,9 @@ fn as_of_hub(state: Option<Cells>, hub: SideIndex) -> Option<Cells> {
     state.map(|cells| {
         cells
             .into_iter()
-            .map(|(value, origin)| (value, if origin == Origin::Ancestor { Origin::Side(hub) } else { origin }))
+            .map(|(value, origin)| {
+                (value, if origin == Origin::Ancestor { Origin::Side(hub) } else { origin })
+            })
             .collect()
     })
 }

@@ -29,7 +29,8 @@ pub(crate) fn assign(
     let Some(column) = rules.assigned_id() else { return Ok(()) };
     let claims: Vec<Claim> = clusters.iter().map(|cluster| Claim::of(rules, column, cluster)).collect();
     let mut order: Vec<usize> = (0..claims.len()).collect();
-    order.sort_by_key(|index| claims.get(*index).map(|claim| (claim.class, claim.side, claim.wanted, *index)));
+    order
+        .sort_by_key(|index| claims.get(*index).map(|claim| (claim.class, claim.side, claim.wanted, *index)));
     let mut taken = occupied.clone();
     let mut next = last;
     for index in order {

@@ -50,7 +50,6 @@ impl Version {
     }
 }
 
-
 /// What became of the row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Merged {
@@ -161,7 +160,8 @@ fn merge_cell(
         // Which id a row gets is decided with all rows in view.
         return preferred();
     }
-    let largest = |candidates: &mut dyn Iterator<Item = &Value>| candidates.max_by(|a, b| a.sql_cmp(b)).map(best);
+    let largest =
+        |candidates: &mut dyn Iterator<Item = &Value>| candidates.max_by(|a, b| a.sql_cmp(b)).map(best);
     let values = || changed.iter().map(|(value, _)| *value).filter(|value| **value != Value::Null);
     let silent = match policy {
         ColumnPolicy::Max => largest(&mut values()),
@@ -182,7 +182,8 @@ fn merge_cell(
         let before = before.filter(|value| **value != Value::Held);
         return before.map_or_else(preferred, |value| (value.clone(), Origin::Ancestor));
     }
-    let by_age = policy == ColumnPolicy::Newest || (policy == ColumnPolicy::Prefer && rules.newest_by.is_some());
+    let by_age =
+        policy == ColumnPolicy::Newest || (policy == ColumnPolicy::Prefer && rules.newest_by.is_some());
     let (value, origin) = if by_age { newest.pick(changed).unwrap_or_else(preferred) } else { preferred() };
     merged.clashes.push((column, origin));
     (value, origin)
@@ -193,7 +194,8 @@ fn sum(before: Option<&Value>, changed: &[(&Value, Origin)]) -> Option<Value> {
     let zero = Value::Integer(0);
     let before = before.unwrap_or(&zero);
     if let Some(start) = before.as_integer()
-        && let Some(values) = changed.iter().map(|(value, _)| value.as_integer()).collect::<Option<Vec<i64>>>()
+        && let Some(values) =
+            changed.iter().map(|(value, _)| value.as_integer()).collect::<Option<Vec<i64>>>()
     {
         let total = values.iter().try_fold(i128::from(start), |total, value| {
             total.checked_add(i128::from(*value) - i128::from(start))
@@ -201,7 +203,8 @@ fn sum(before: Option<&Value>, changed: &[(&Value, Origin)]) -> Option<Value> {
         return i64::try_from(total).ok().map(Value::Integer);
     }
     let start = as_real(before)?;
-    let mut differences = changed.iter().map(|(v, _)| Some(as_real(v)? - start)).collect::<Option<Vec<f64>>>()?;
+    let mut differences =
+        changed.iter().map(|(v, _)| Some(as_real(v)? - start)).collect::<Option<Vec<f64>>>()?;
     // Floating sums depend on their order; the order of sides must not matter.
     differences.sort_by(f64::total_cmp);
     let total = start + differences.iter().sum::<f64>();
@@ -248,7 +251,8 @@ impl Newest {
     /// The changed value of the newest row; ties go by the larger stamp, then the larger value.
     fn pick(&self, changed: &[(&Value, Origin)]) -> Option<(Value, Origin)> {
         let stamp = |origin: Origin| {
-            let found = self.ages.iter().filter(|(o, _, _)| *o == origin).max_by(|a, b| compare_ages(a.1, b.1));
+            let found =
+                self.ages.iter().filter(|(o, _, _)| *o == origin).max_by(|a, b| compare_ages(a.1, b.1));
             found.map(|(_, age, value)| (*age, value))
         };
         let best = changed.iter().max_by(|a, b| {

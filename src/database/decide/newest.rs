@@ -86,7 +86,9 @@ mod tests {
     #[test]
     fn nonsense_and_the_far_future_do_not_win() {
         let now = 1_752_500_000;
-        for stamp in [Value::Null, Value::text("yesterday"), Value::Integer(now + 86_401), Value::text("2031-01-01")] {
+        for stamp in
+            [Value::Null, Value::text("yesterday"), Value::Integer(now + 86_401), Value::text("2031-01-01")]
+        {
             assert_eq!(age(&stamp, now), None, "{stamp:?}");
         }
         assert!(age(&Value::Integer(now + 86_399), now).is_some());

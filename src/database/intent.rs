@@ -1,0 +1,352 @@
+//! Spelling a plan out: writes, overlays, conflicts and counts for every side, as intents.
+//!
+//! Apart from `round`, which decides, and from `record`, which stores the intents. It reads nothing but the highest
+//! row ids.
+
+use super::decide::constraints::TableState;
+use super::decide::decision::{Decision, Draft, Winner};
+use super::model::{Ancestor, Cluster, Identity, SideIndex, Slot, Write, with_cell};
+use super::observe;
+use super::plan::{Counts, Observed, Plan, Side, Task, exhausted};
+use super::record::{Intent, TableWrites};
+use super::shape::{Shape, TableShape};
+use super::store::{ConflictRows, Overlay, OverlayEntry, StoredConflict};
+use super::value::{Row, Value};
+use super::{Fault, sql_error};
+
+/// Turns decisions into intents.
+pub(crate) fn spell_out(
+    task: &Task<'_>,
+    shape: Shape,
+    observed: &[Observed],
+    tables: &[TableState],
+) -> Result<Plan, Fault> {
+    let new_epoch = task.sides.iter().map(|side| side.epoch).max().unwrap_or(0) + 1;
+    let mut intents: Vec<Intent> = Vec::new();
+    for (index, side) in task.sides.iter().enumerate() {
+        let mut statements: Vec<String> = Vec::new();
+        for table in &shape.tables {
+            statements.extend(table.missing.get(index).into_iter().flatten().cloned());
+        }
+        intents.push(Intent {
+            database: task.name.to_owned(),
+            side: side.name.clone(),
+            base: side.base.file.clone(),
+            old_epoch: side.epoch,
+            new_epoch,
+            base_statements: base_statements(&shape, side),
+            statements,
+            tables: shape.tables.iter().map(|table| table.rules.name.clone()).collect(),
+            ..Intent::default()
+        });
+    }
+    let mut plan = Plan {
+        intents,
+        counts: vec![Counts::default(); task.sides.len()],
+        sequences: Vec::new(),
+        warnings: shape
+            .paused
+            .iter()
+            .map(|(table, reason)| format!("{table} is left alone: {reason}"))
+            .collect(),
+        shape: Shape::default(),
+    };
+    for ((shape, observed), state) in shape.tables.iter().zip(observed).zip(tables) {
+        for (changes, intent) in observed.changes.iter().zip(&mut plan.intents) {
+            let writes = changes.iter().map(|change| Write {
+                old: change.before.clone().map(|row| (change.slot.clone(), row)),
+                new: change.after.clone().map(|row| (change.slot.clone(), row)),
+            });
+            intent.observed.push(TableWrites {
+                table: shape.rules.name.clone(),
+                columns: shape.rules.columns.clone(),
+                writes: writes.collect(),
+            });
+        }
+        TableSpeller { task, shape, state, plan: &mut plan }.spell_out()?;
+    }
+    for intent in &mut plan.intents {
+        intent.observed.retain(|table| !table.writes.is_empty());
+        intent.writes.retain(|table| !table.writes.is_empty());
+    }
+    plan.shape = shape;
+    Ok(plan)
+}
+
+/// What a base lacks of its side's schema.
+fn base_statements(shape: &Shape, side: &Side) -> Vec<String> {
+    let mut statements = Vec::new();
+    if !side.known {
+        return statements;
+    }
+    for table in &shape.tables {
+        let Some(live) = side.schema.table(&table.rules.name) else { continue };
+        match side.base.schema.table(&table.rules.name) {
+            None => {
+                statements.push(live.sql.clone());
+                statements.extend(live.indexes.iter().map(|(_, sql)| sql.clone()));
+            }
+            Some(base) => {
+                for column in live.columns.iter().filter(|column| base.column(&column.name).is_none()) {
+                    let definition = super::sql::column_definition(&live.sql, &column.name);
+                    statements.extend(definition.map(|definition| {
+                        format!("ALTER TABLE {} ADD COLUMN {definition}", super::sql::quote(&live.name))
+                    }));
+                }
+            }
+        }
+    }
+    statements
+}
+
+struct TableSpeller<'a, 'p> {
+    task: &'a Task<'a>,
+    shape: &'a TableShape,
+    state: &'a TableState,
+    plan: &'p mut Plan,
+}
+
+impl TableSpeller<'_, '_> {
+    fn spell_out(&mut self) -> Result<(), Fault> {
+        let rules = &self.shape.rules;
+        let mut last = 0;
+        let mut next_rowid = Vec::new();
+        for side in self.task.sides {
+            let of_side = observe::last_rowid(self.shape, side.source(&rules.name))
+                .map_err(|e| sql_error(e, &side.name))?;
+            last = last.max(of_side);
+            next_rowid.push(of_side);
+        }
+        for cluster in &self.state.clusters {
+            last = last.max(cluster.id.unwrap_or(0));
+        }
+        let mut writes: Vec<Vec<Write>> = vec![Vec::new(); self.task.sides.len()];
+        let mut ignored = 0_usize;
+        for (cluster, decision) in self.state.clusters.iter().zip(&self.state.decisions) {
+            ignored += decision.ignored.len();
+            for (side, seat) in cluster.seats.iter().enumerate() {
+                let target = decision.row_on(rules, cluster, side);
+                let current = seat.after.as_ref();
+                let mut slot = None;
+                if let Some(row) = &target {
+                    slot = rules.slot(row).or_else(|| current.map(|local| local.slot.clone()));
+                    if slot.is_none()
+                        && let Some(next) = next_rowid.get_mut(side)
+                    {
+                        *next = next.checked_add(1).ok_or_else(|| exhausted(&rules.name))?;
+                        slot = Some(Slot::Rowid(*next));
+                    }
+                }
+                let write = Write {
+                    old: current.map(|local| (local.slot.clone(), local.raw.clone())),
+                    new: slot.zip(target),
+                };
+                self.overlay(cluster, decision, side, &write);
+                if write.old == write.new {
+                    continue;
+                }
+                self.count(cluster, side, &write);
+                if let Some(writes) = writes.get_mut(side) {
+                    writes.push(write);
+                }
+            }
+            for draft in &decision.conflicts {
+                self.conflict(cluster, decision, draft);
+            }
+        }
+        if ignored > 0 {
+            self.plan.warnings.push(format!(
+                "{}: {ignored} deletions or updates of rows were left where they are, since the table only grows",
+                rules.name
+            ));
+        }
+        let adopted: usize = self.state.decisions.iter().map(|decision| decision.adopted_sums).sum();
+        if adopted > 0 {
+            self.plan.warnings.push(format!(
+                "{}: {adopted} totals differed without a common ancestor; the larger was taken",
+                rules.name
+            ));
+        }
+        self.contents(&mut writes, &mut next_rowid)?;
+        for (intent, writes) in self.plan.intents.iter_mut().zip(writes) {
+            intent.writes.push(TableWrites {
+                table: rules.name.clone(),
+                columns: rules.columns.clone(),
+                writes,
+            });
+        }
+        if self.shape.table.autoincrement {
+            self.plan.sequences.push((rules.name.clone(), last));
+        }
+        Ok(())
+    }
+
+    /// Notes where ancestors will differ from what the bases hold.
+    fn overlay(&mut self, cluster: &Cluster, decision: &Decision, side: SideIndex, write: &Write) {
+        let rules = &self.shape.rules;
+        let merged = decision.merged_after(rules, cluster);
+        let ancestor = decision.ancestor_after(rules, cluster, side);
+        let entry = |ancestor: Option<Row>, mirror: Option<(Slot, Row)>| Overlay {
+            table: rules.name.clone(),
+            columns: rules.columns.clone(),
+            entry: OverlayEntry::Row { ancestor, mirror, merged: merged.clone() },
+        };
+        let Some(intent) = self.plan.intents.get_mut(side) else { return };
+        let mirror = write.new.as_ref().map(|(_, row)| row);
+        if ancestor.as_ref() != mirror || merged.as_ref() != mirror {
+            intent.overlay.push(entry(ancestor.clone(), write.new.clone()));
+        }
+        if side == self.task.hub && merged.as_ref() != mirror {
+            let of_merged = entry(merged.clone(), write.new.clone());
+            intent.merged_overlay.push(of_merged);
+        }
+        let current = cluster.seats.get(side).and_then(|seat| seat.after.as_ref());
+        let unwritten = if decision.frozen || decision.ignored.contains(&side) {
+            ancestor
+        } else {
+            // Its edit is merged, but under the names of the merged state.
+            current.map(|local| {
+                let mut row = local.row.clone();
+                if let (Some(column), Some(id)) = (rules.assigned_id(), cluster.id) {
+                    row = with_cell(&row, column, &Value::Integer(id));
+                }
+                for column in &decision.held {
+                    let cell = merged.as_ref().and_then(|row| row.get(*column)).cloned();
+                    row = with_cell(&row, *column, &cell.unwrap_or(Value::Held));
+                }
+                row
+            })
+        };
+        let mirror = current.map(|local| &local.raw);
+        if unwritten.as_ref() != mirror || (decision.frozen && merged.as_ref() != mirror) {
+            intent.overlay_unwritten.push(entry(unwritten, write.old.clone()));
+        }
+    }
+
+    fn count(&mut self, cluster: &Cluster, side: SideIndex, write: &Write) {
+        let Some(counts) = self.plan.counts.get_mut(side) else { return };
+        match (&write.old, &write.new) {
+            (None, Some(_)) => counts.inserted += 1,
+            (Some(_), None) => counts.deleted += 1,
+            (Some((_, old)), Some((_, new))) => {
+                let id = self.shape.rules.assigned_id();
+                let moved = id.is_some_and(|id| old.get(id) != new.get(id));
+                let is_new = cluster
+                    .seats
+                    .get(side)
+                    .is_some_and(|seat| matches!(seat.before, Ancestor::Known(None) | Ancestor::Unknown));
+                if moved && is_new { counts.rekeyed += 1 } else { counts.updated += 1 }
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn conflict(&mut self, cluster: &Cluster, decision: &Decision, draft: &Draft) {
+        let rules = &self.shape.rules;
+        let name = |side: SideIndex| self.task.sides.get(side).map(|side| side.name.clone());
+        let (winner, status) = match draft.winner {
+            Winner::Side(side) => {
+                (name(side).unwrap_or_default(), if decision.frozen { "held" } else { "open" })
+            }
+            Winner::Merged => ("merged".to_owned(), if decision.frozen { "held" } else { "open" }),
+            Winner::Nobody => ("none".to_owned(), "held"),
+        };
+        let columns = |indexes: &mut dyn Iterator<Item = usize>| -> Vec<String> {
+            indexes.filter_map(|index| rules.columns.get(index).cloned()).collect()
+        };
+        let key = match &rules.identity {
+            Identity::Key(key) => columns(&mut key.iter().map(|(column, _)| *column)),
+            Identity::Id(column) => columns(&mut std::iter::once(*column)),
+            Identity::Content => rules.columns.clone(),
+        };
+        let merged = decision.row(rules, cluster);
+        let first = cluster.seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| local.raw.clone());
+        let values = cluster
+            .seats
+            .iter()
+            .enumerate()
+            .filter_map(|(side, seat)| {
+                Some((name(side)?, seat.after.as_ref().map(|local| local.raw.clone())))
+            })
+            .collect();
+        let conflict = StoredConflict {
+            number: 0,
+            database: self.task.name.to_owned(),
+            table: rules.name.clone(),
+            kind: draft.kind.name().to_owned(),
+            winner,
+            reason: draft.reason.clone(),
+            status: status.to_owned(),
+            run: self.task.run.to_string(),
+            at: self.task.at.to_owned(),
+            rows: ConflictRows {
+                columns: rules.columns.clone(),
+                key,
+                clashing: columns(&mut draft.columns.iter().copied()),
+                identity: merged.clone().or_else(|| cluster.merged.clone()).or(first),
+                base: draft.base.clone(),
+                values,
+                merged,
+            },
+        };
+        if let Some(intent) = self.plan.intents.get_mut(self.task.hub) {
+            intent.conflicts.push(conflict);
+        }
+    }
+
+    /// Spells out what becomes of rows without identity.
+    fn contents(&mut self, writes: &mut [Vec<Write>], next_rowid: &mut [i64]) -> Result<(), Fault> {
+        let rules = &self.shape.rules;
+        let mut contents = self.state.contents.clone();
+        if rules.append_only {
+            let lost = contents.keep_losses();
+            if lost > 0 {
+                self.plan.warnings.push(format!(
+                    "{}: {lost} rows deleted on one side stay on the others, since the table only grows",
+                    rules.name
+                ));
+            }
+        }
+        let (changes, adopted) = contents.plan(self.task.hub);
+        if adopted > 0 {
+            self.plan.warnings.push(format!(
+                "{}: {adopted} rows without a key were there in different numbers; the larger was taken",
+                rules.name
+            ));
+        }
+        for (side, (changes, own)) in changes.into_iter().zip(&contents.sides).enumerate() {
+            let (Some(writes), Some(next)) = (writes.get_mut(side), next_rowid.get_mut(side)) else {
+                continue;
+            };
+            let Some(counts) = self.plan.counts.get_mut(side) else { continue };
+            for (row, change) in changes {
+                let number = usize::try_from(change.unsigned_abs()).unwrap_or(usize::MAX);
+                if change < 0 {
+                    let places = own.places.get(&row).into_iter().flatten().rev().take(number);
+                    for (slot, row) in places {
+                        counts.deleted += 1;
+                        writes.push(Write { old: Some((slot.clone(), row.clone())), new: None });
+                    }
+                    continue;
+                }
+                for _ in 0..number {
+                    *next = next.checked_add(1).ok_or_else(|| exhausted(&rules.name))?;
+                    let row = rules.id.map_or(row.clone(), |id| with_cell(&row, id, &Value::Integer(*next)));
+                    counts.inserted += 1;
+                    writes.push(Write { old: None, new: Some((Slot::Rowid(*next), row)) });
+                }
+            }
+            let Some(intent) = self.plan.intents.get_mut(side) else { continue };
+            for (row, count) in own.kept.iter().filter(|(_, count)| **count != 0) {
+                let entry = Overlay {
+                    table: rules.name.clone(),
+                    columns: rules.columns.clone(),
+                    entry: OverlayEntry::Content { row: row.clone(), count: *count },
+                };
+                intent.overlay.push(entry.clone());
+                intent.overlay_unwritten.push(entry);
+            }
+        }
+        Ok(())
+    }
+}

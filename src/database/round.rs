@@ -1,0 +1,523 @@
+//! One attempt at a plan: which rows matter, which of different sides are one, and what becomes of them.
+//!
+//! It asks every side for the rows that any side changed and lets `decide` do the rest. Parents come before
+//! children, so that references can be read in terms of the merged state. Apart from `plan`, which repeats it with
+//! the rows that turned out to be in the way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::apply::Refusal;
+use super::decide::cluster::Clusters;
+use super::decide::constraints::{self, TableState};
+use super::decide::contents::{Contents, SideContents};
+use super::decide::decision::{Context, Decision, Draft, Kind, Winner, decide};
+use super::decide::ids;
+use super::key::{Collation, Key, key_of};
+use super::model::{Ancestor, Cluster, Edit, Identity, Local, SideIndex, Slot, with_cell};
+use super::observe;
+use super::plan::{Observed, Task, exhausted};
+use super::shape::{Shape, TableShape};
+use super::store::OverlayEntry;
+use super::value::{Row, Value};
+use super::{Fault, sql_error};
+
+/// One attempt at a plan, with the rows that earlier attempts ran into.
+pub(crate) struct Round<'a> {
+    /// What is asked.
+    pub(crate) task: &'a Task<'a>,
+    /// The tables.
+    pub(crate) shape: &'a Shape,
+    /// What was read of them.
+    pub(crate) observed: &'a [Observed],
+    /// Which sides have an ancestor.
+    pub(crate) known: &'a [bool],
+    /// Rows to look at beside those that changed, by table.
+    pub(crate) extra: &'a [BTreeSet<Key>],
+}
+
+/// Row ids of the merged state by table and side, where they differ.
+type Translations = Vec<Vec<BTreeMap<i64, i64>>>;
+
+/// Slots that take part in a plan, by table and side.
+pub(crate) type Taken = Vec<Vec<HashSet<Slot>>>;
+
+impl Round<'_> {
+    /// Matches, names and merges all rows.
+    pub(crate) fn decide(&self) -> Result<(Vec<TableState>, Taken), Fault> {
+        let sides = self.task.sides.len();
+        let mut translations: Translations = Vec::new();
+        let mut tables: Vec<TableState> = Vec::new();
+        let mut all_taken = Vec::new();
+        for (index, (shape, observed)) in self.shape.tables.iter().zip(self.observed).enumerate() {
+            let (mut clusters, taken) = self.cluster(index, shape, observed, &translations)?;
+            let last = self.assign_ids(shape, &mut clusters, &taken)?;
+            let contents = self.contents(index, shape, observed, &translations)?;
+            translations
+                .push((0..sides).map(|side| ids::translation(&shape.rules, &clusters, side)).collect());
+            tables.push(TableState {
+                rules: shape.rules.clone(),
+                clusters,
+                decisions: Vec::new(),
+                contents,
+                last,
+            });
+            all_taken.push(taken);
+        }
+        let context = Context { hub: self.task.hub, now: self.task.now };
+        for (index, table) in tables.iter_mut().enumerate() {
+            for cluster in &mut table.clusters {
+                for (side, seat) in cluster.seats.iter_mut().enumerate() {
+                    let Some(local) = &mut seat.after else { continue };
+                    // References to tables planned later, itself among them, can be read only now.
+                    local.row =
+                        self.translate(index, side, &seat.before, &local.row, &translations, Later::Only);
+                }
+            }
+            table.decisions =
+                table.clusters.iter().map(|cluster| decide(&table.rules, cluster, context)).collect();
+        }
+        if let Some(resolution) = self.task.resolution {
+            resolution.impose(self.shape, &mut tables, self.task.sides)?;
+        }
+        for refusal in self.task.refused {
+            set_aside(&mut tables, refusal)?;
+        }
+        constraints::settle(&mut tables, sides);
+        Ok((tables, all_taken))
+    }
+
+    /// A side's row in terms of the merged state.
+    fn translate(
+        &self,
+        table: usize,
+        side: SideIndex,
+        before: &Ancestor,
+        row: &Row,
+        translations: &Translations,
+        later: Later,
+    ) -> Row {
+        let mut row = row.clone();
+        let Some(rules) = self.shape.tables.get(table).map(|table| &table.rules) else { return row };
+        for reference in &rules.references {
+            if (reference.parent >= table) != (later == Later::Only) {
+                continue;
+            }
+            let id = self.shape.tables.get(reference.parent).and_then(|parent| parent.rules.assigned_id());
+            let Some(map) = translations.get(reference.parent).and_then(|sides| sides.get(side)) else {
+                continue;
+            };
+            for (column, (parent_column, _)) in reference.columns.iter().zip(&reference.parent_columns) {
+                let cell = row.get(*column).cloned().unwrap_or(Value::Null);
+                let unchanged = match before {
+                    Ancestor::Known(Some(before)) => before.get(*column) == Some(&cell),
+                    Ancestor::Known(None) | Ancestor::Unknown => false,
+                };
+                if Some(*parent_column) != id || unchanged {
+                    continue;
+                }
+                if let Some(merged) = cell.as_integer().and_then(|id| map.get(&id)) {
+                    row = with_cell(&row, *column, &Value::Integer(*merged));
+                }
+            }
+        }
+        row
+    }
+
+    /// Gathers all rows of one table that any side changed, and matches them.
+    fn cluster(
+        &self,
+        index: usize,
+        shape: &TableShape,
+        observed: &Observed,
+        translations: &Translations,
+    ) -> Result<(Vec<Cluster>, Vec<HashSet<Slot>>), Fault> {
+        let rules = &shape.rules;
+        let mut clusters = Clusters::new(rules, self.task.hub, self.known);
+        let identity: Vec<(usize, Collation)> = match &rules.identity {
+            Identity::Key(columns) => columns.clone(),
+            Identity::Id(column) => vec![(*column, Collation::Binary)],
+            Identity::Content => return Ok((Vec::new(), vec![HashSet::new(); self.task.sides.len()])),
+        };
+        let mut wanted: BTreeSet<Key> = self.extra.get(index).cloned().unwrap_or_default();
+        for entry in &observed.merged_overlay {
+            if let OverlayEntry::Row { ancestor: Some(row), .. } = entry
+                && let Some(key) = rules.key(row)
+            {
+                clusters.add_merged(key, row);
+            }
+        }
+        let mut renamed: Vec<HashMap<Key, Key>> = Vec::new();
+        for side in 0..self.task.sides.len() {
+            let edits = self.edits_of(index, side, shape, observed, translations, &identity, &mut wanted)?;
+            renamed.push(edits.renamed);
+            for (canonical, edit) in edits.list {
+                clusters.add_edit(side, canonical, edit);
+            }
+        }
+        wanted.extend(clusters.wanted());
+        for (side, (open, renamed)) in self.task.sides.iter().zip(&renamed).enumerate() {
+            let rows = observe::rows_by_key(shape, open.source(&rules.name), &identity, &wanted)
+                .map_err(|e| sql_error(e, &open.name))?;
+            for (slot, raw) in rows {
+                let Some(key) = rules.key(&raw) else { continue };
+                let before =
+                    if self.is_known(side) { Ancestor::Known(Some(raw.clone())) } else { Ancestor::Unknown };
+                let row = self.translate(index, side, &before, &raw, translations, Later::Not);
+                let canonical = renamed.get(&key).cloned().unwrap_or(key);
+                clusters.add_unchanged(side, canonical, Local { slot, raw, row });
+            }
+        }
+        Ok(clusters.finish())
+    }
+
+    /// What one side did to one table, with the overlay and what it missed laid over.
+    #[expect(clippy::too_many_arguments, reason = "one step of one loop, told apart to be readable")]
+    fn edits_of(
+        &self,
+        index: usize,
+        side: SideIndex,
+        shape: &TableShape,
+        observed: &Observed,
+        translations: &Translations,
+        identity: &[(usize, Collation)],
+        wanted: &mut BTreeSet<Key>,
+    ) -> Result<SideEdits, Fault> {
+        let rules = &shape.rules;
+        let mut result = SideEdits { list: Vec::new(), renamed: HashMap::new() };
+        let Some(open) = self.task.sides.get(side) else { return Ok(result) };
+        let source = open.source(&rules.name);
+        let live_by_key = |key: &Key| -> Result<Option<(Slot, Row)>, Fault> {
+            let rows = observe::rows_by_key(shape, source, identity, &BTreeSet::from([key.clone()]))
+                .map_err(|e| sql_error(e, &open.name))?;
+            Ok(rows.into_iter().next())
+        };
+        let local = |before: &Ancestor, (slot, raw): (Slot, Row), alias: Option<(i64, i64)>| {
+            let mut row = self.translate(index, side, before, &raw, translations, Later::Not);
+            if let (Some((from, to)), Some(column)) = (alias, rules.assigned_id())
+                && row.get(column) == Some(&Value::Integer(from))
+            {
+                row = with_cell(&row, column, &Value::Integer(to));
+            }
+            Local { slot, raw, row }
+        };
+        let mut by_before: HashMap<Key, usize> = HashMap::new();
+        let mut inserted: HashMap<Key, usize> = HashMap::new();
+        let pairs = observed.edits.get(side).map(|edits| edits.pairs.as_slice()).unwrap_or_default();
+        for (position, (before, after)) in pairs.iter().enumerate() {
+            match (before.as_ref().and_then(|row| rules.key(row)), after) {
+                (Some(key), _) => {
+                    by_before.insert(key, position);
+                }
+                (None, Some((_, row))) => inserted.extend(rules.key(row).map(|key| (key, position))),
+                (None, None) => {}
+            }
+        }
+        if !self.is_known(side) {
+            for (before, after) in pairs {
+                wanted.extend(before.as_ref().and_then(|row| rules.key(row)));
+                if let Some(placed) = after {
+                    let after = Some(local(&Ancestor::Unknown, placed.clone(), None));
+                    result.list.push((None, Edit { before: Ancestor::Unknown, after }));
+                }
+            }
+            result.list.extend(self.adopted_children(index, side, shape, translations, &result.list)?);
+            return Ok(result);
+        }
+
+        let mut used: HashSet<usize> = HashSet::new();
+        let mut covered: HashSet<Key> = HashSet::new();
+        for entry in observed.overlay.get(side).into_iter().flatten() {
+            let OverlayEntry::Row { ancestor, mirror, merged } = entry else { continue };
+            let canonical = merged.as_ref().or(ancestor.as_ref()).and_then(|row| rules.key(row));
+            wanted.extend(canonical.clone());
+            let id = |row: &Row| rules.assigned_id().and_then(|id| row.get(id)).and_then(Value::as_integer);
+            let alias = match (mirror, ancestor) {
+                (Some((_, mirror)), Some(ancestor)) => id(mirror).zip(id(ancestor)).filter(|(a, b)| a != b),
+                _ => None,
+            };
+            let placed = match mirror {
+                Some((_, mirror)) => {
+                    let Some(key) = rules.key(mirror) else { continue };
+                    covered.insert(key.clone());
+                    match by_before.get(&key) {
+                        Some(position) => {
+                            used.insert(*position);
+                            pairs.get(*position).and_then(|(_, after)| after.clone())
+                        }
+                        None => live_by_key(&key)?,
+                    }
+                }
+                None => {
+                    let found = ancestor.as_ref().and_then(|row| inserted.get(&rules.key(row)?)).copied();
+                    used.extend(found);
+                    found.and_then(|position| pairs.get(position)).and_then(|(_, after)| after.clone())
+                }
+            };
+            if ancestor.is_none() && placed.is_none() {
+                continue;
+            }
+            let before = Ancestor::Known(ancestor.clone());
+            let after = placed.map(|placed| local(&before, placed, alias));
+            let canonical = canonical.filter(|_| ancestor.is_some() || merged.is_some());
+            let canonical = if ancestor.is_none() { None } else { canonical };
+            result.list.push((canonical, Edit { before, after }));
+        }
+        for (before, after) in
+            observed.missed.get(side).map(|missed| missed.pairs.as_slice()).unwrap_or_default()
+        {
+            let then = after.as_ref().and_then(|(_, row)| rules.key(row));
+            wanted.extend(then.clone());
+            let Some(before) = before else { continue };
+            let Some(key) = rules.key(before) else { continue };
+            if let Some(then) = then {
+                result.renamed.insert(key.clone(), then);
+            }
+            if covered.contains(&key) || by_before.contains_key(&key) {
+                continue;
+            }
+            let known = Ancestor::Known(Some(before.clone()));
+            let after = live_by_key(&key)?.map(|placed| local(&known, placed, None));
+            let canonical = result.renamed.get(&key).cloned().unwrap_or(key);
+            result.list.push((Some(canonical), Edit { before: known, after }));
+        }
+        for (position, (before, after)) in pairs.iter().enumerate() {
+            if used.contains(&position) {
+                continue;
+            }
+            let key = before.as_ref().and_then(|row| rules.key(row));
+            let canonical = key.map(|key| result.renamed.get(&key).cloned().unwrap_or(key));
+            let before = Ancestor::Known(before.clone());
+            let after = after.clone().map(|placed| local(&before, placed, None));
+            result.list.push((canonical, Edit { before, after }));
+        }
+        Ok(result)
+    }
+
+    /// Rows of an adopted side that look like everybody's but point at rows that get another id.
+    fn adopted_children(
+        &self,
+        index: usize,
+        side: SideIndex,
+        shape: &TableShape,
+        translations: &Translations,
+        already: &[(Option<Key>, Edit)],
+    ) -> Result<Vec<(Option<Key>, Edit)>, Fault> {
+        let mut taken: HashSet<Slot> = already
+            .iter()
+            .filter_map(|(_, edit)| edit.after.as_ref())
+            .map(|local| local.slot.clone())
+            .collect();
+        let mut children = Vec::new();
+        let Some(open) = self.task.sides.get(side) else { return Ok(children) };
+        for reference in shape.rules.references.iter().filter(|reference| reference.parent < index) {
+            let id = self.shape.tables.get(reference.parent).and_then(|parent| parent.rules.assigned_id());
+            let Some(map) = translations.get(reference.parent).and_then(|sides| sides.get(side)) else {
+                continue;
+            };
+            let pointing: BTreeSet<i64> = map.keys().copied().collect();
+            if pointing.is_empty() {
+                continue;
+            }
+            for (column, (parent_column, _)) in reference.columns.iter().zip(&reference.parent_columns) {
+                if Some(*parent_column) != id {
+                    continue;
+                }
+                let rows =
+                    observe::rows_pointing_at(shape, open.source(&shape.rules.name), *column, &pointing)
+                        .map_err(|e| sql_error(e, &open.name))?;
+                for (slot, raw) in rows {
+                    if taken.insert(slot.clone()) {
+                        let row =
+                            self.translate(index, side, &Ancestor::Unknown, &raw, translations, Later::Not);
+                        let after = Some(Local { slot, raw, row });
+                        children.push((None, Edit { before: Ancestor::Unknown, after }));
+                    }
+                }
+            }
+        }
+        Ok(children)
+    }
+
+    fn is_known(&self, side: SideIndex) -> bool {
+        self.known.get(side).copied().unwrap_or(false)
+    }
+
+    /// Gives the rows of one table their ids, and tells the highest that any side uses.
+    fn assign_ids(
+        &self,
+        shape: &TableShape,
+        clusters: &mut [Cluster],
+        taken: &[HashSet<Slot>],
+    ) -> Result<i64, Fault> {
+        let Some(column) = shape.rules.assigned_id() else { return Ok(0) };
+        if clusters.is_empty() {
+            return Ok(0);
+        }
+        let wanted: BTreeSet<Key> = ids::wanted(&shape.rules, clusters)
+            .into_iter()
+            .map(|id| vec![super::key::KeyPart::Integer(id)])
+            .collect();
+        let mut occupied = HashSet::new();
+        let mut last = clusters
+            .iter()
+            .filter_map(|cluster| cluster.merged.as_ref())
+            .fold(0, |last, row| last.max(row.get(column).and_then(Value::as_integer).unwrap_or(0)));
+        for (open, taken) in self.task.sides.iter().zip(taken) {
+            let source = open.source(&shape.rules.name);
+            let rows = observe::rows_by_key(shape, source, &[(column, Collation::Binary)], &wanted)
+                .map_err(|e| sql_error(e, &open.name))?;
+            for (slot, row) in rows {
+                if !taken.contains(&slot) {
+                    occupied.extend(row.get(column).and_then(Value::as_integer));
+                }
+            }
+            let of_live = observe::last_rowid(shape, source).map_err(|e| sql_error(e, &open.name))?;
+            let of_base = observe::last_rowid(shape, open.base_source(&shape.rules.name));
+            last = last.max(of_live).max(of_base.map_err(|e| sql_error(e, &open.name))?);
+        }
+        ids::assign(&shape.rules, clusters, &occupied, last)
+            .map_err(|ids::Exhausted| exhausted(&shape.rules.name))?;
+        Ok(last)
+    }
+
+    /// Reads the rows without identity that matter.
+    fn contents(
+        &self,
+        index: usize,
+        shape: &TableShape,
+        observed: &Observed,
+        translations: &Translations,
+    ) -> Result<Contents, Fault> {
+        if matches!(shape.rules.identity, Identity::Id(_)) {
+            return Ok(Contents::default());
+        }
+        let adopting = self.known.iter().any(|known| !known);
+        let mut contents = Contents::default();
+        for (side, edits) in observed.edits.iter().enumerate() {
+            let known = self.is_known(side);
+            let mut differences = if known { edits.contents.clone() } else { BTreeMap::new() };
+            for entry in observed.overlay.get(side).into_iter().flatten() {
+                if let OverlayEntry::Content { row, count } = entry {
+                    *differences.entry(row.clone()).or_default() += count;
+                }
+            }
+            differences.retain(|_, count| *count != 0);
+            let new = |row: &Row| {
+                let merged = self.translate(index, side, &Ancestor::Unknown, row, translations, Later::Not);
+                (merged != *row).then(|| (row.clone(), merged))
+            };
+            let translated =
+                differences.iter().filter(|(_, count)| **count > 0).filter_map(|(row, _)| new(row));
+            let translated = translated.collect();
+            contents.sides.push(SideContents { known, differences, translated, ..SideContents::default() });
+        }
+        let mut wanted = contents.affected();
+        wanted.extend(observed.missed.iter().flat_map(|missed| missed.contents.keys().cloned()));
+        if wanted.is_empty() && !adopting {
+            return Ok(contents);
+        }
+        for (side, (open, own)) in self.task.sides.iter().zip(&mut contents.sides).enumerate() {
+            let found = observe::rows_by_content(
+                shape,
+                open.source(&shape.rules.name),
+                (!adopting).then_some(&wanted),
+            )
+            .map_err(|e| sql_error(e, &open.name))?;
+            own.counts = found
+                .iter()
+                .map(|(row, places)| (row.clone(), i64::try_from(places.len()).unwrap_or(i64::MAX)))
+                .collect();
+            if !own.known {
+                let new = |row: &Row| {
+                    let merged =
+                        self.translate(index, side, &Ancestor::Unknown, row, translations, Later::Not);
+                    (merged != *row).then(|| (row.clone(), merged))
+                };
+                own.translated = own.counts.keys().filter_map(new).collect();
+            }
+            own.places = found;
+        }
+        Ok(contents)
+    }
+
+    /// Rows that nobody changed but that stand in the way of what is planned, by table.
+    pub(crate) fn strangers(
+        &self,
+        tables: &[TableState],
+        taken: &Taken,
+    ) -> Result<Vec<BTreeSet<Key>>, Fault> {
+        let mut strangers = Vec::new();
+        for ((shape, state), taken) in self.shape.tables.iter().zip(tables).zip(taken) {
+            let mut found = BTreeSet::new();
+            for unique in &shape.rules.uniques {
+                for ((side, open), taken) in self.task.sides.iter().enumerate().zip(taken) {
+                    let mut keys = BTreeSet::new();
+                    for (cluster, decision) in state.clusters.iter().zip(&state.decisions) {
+                        let Some(row) = decision.row_on(&shape.rules, cluster, side) else { continue };
+                        let current = cluster.seats.get(side).and_then(|seat| seat.after.as_ref());
+                        let before = current.and_then(|local| key_of(&local.raw, unique));
+                        keys.extend(key_of(&row, unique).filter(|key| Some(key) != before.as_ref()));
+                    }
+                    if keys.is_empty() {
+                        continue;
+                    }
+                    let rows = observe::rows_by_key(shape, open.source(&shape.rules.name), unique, &keys)
+                        .map_err(|e| sql_error(e, &open.name))?;
+                    let outside = rows.into_iter().filter(|(slot, _)| !taken.contains(slot));
+                    found.extend(outside.filter_map(|(_, row)| shape.rules.key(&row)));
+                }
+            }
+            strangers.push(found);
+        }
+        Ok(strangers)
+    }
+}
+
+/// Leaves a row where it is that some side's schema does not take.
+fn set_aside(tables: &mut [TableState], refusal: &Refusal) -> Result<(), Fault> {
+    let given_up =
+        || Fault::Failed(format!("{} does not take a merged row: {}", refusal.table, refusal.message));
+    let table = tables.iter_mut().find(|table| table.rules.name == refusal.table).ok_or_else(given_up)?;
+    let row = refusal.write.as_ref().and_then(|write| write.new.as_ref().or(write.old.as_ref()));
+    let key = row.and_then(|(_, row)| table.rules.key(row)).ok_or_else(given_up)?;
+    let (clusters, decisions, rules) = (&table.clusters, &mut table.decisions, &table.rules);
+    let about = |cluster: &Cluster, decision: &Decision| {
+        decision
+            .row(rules, cluster)
+            .or_else(|| cluster.merged.clone())
+            .and_then(|row| rules.key(&row))
+            .as_ref()
+            == Some(&key)
+    };
+    let mut found = false;
+    for (cluster, decision) in clusters.iter().zip(decisions.iter_mut()) {
+        if decision.frozen || !about(cluster, decision) {
+            continue;
+        }
+        found = true;
+        *decision = Decision { frozen: true, ..Decision::default() };
+        decision.conflicts.push(Draft {
+            kind: if refusal.unique { Kind::Unique } else { Kind::Schema },
+            columns: Vec::new(),
+            base: cluster.merged.clone(),
+            winner: Winner::Nobody,
+            reason: format!("the schema of a side does not take the row: {}", refusal.message),
+        });
+    }
+    if found { Ok(()) } else { Err(given_up()) }
+}
+
+/// Which references to translate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Later {
+    /// Those to tables that were planned before.
+    Not,
+    /// Those to tables planned at the same time or later.
+    Only,
+}
+
+struct SideEdits {
+    list: Vec<(Option<Key>, Edit)>,
+    /// Keys of the side's ancestor that the merged state has renamed since.
+    renamed: HashMap<Key, Key>,
+}
