@@ -205,7 +205,7 @@ fn catch_up(
 }
 
 fn restore_parents(frame: &Frame<'_>, before: &Before, all: &mut BTreeMap<String, Merge>, out: &mut Expected) {
-    for table in frame.tables.iter().filter(|table| table.declared && !table.exclude) {
+    for table in frame.tables.iter().filter(|table| !table.exclude) {
         for (at, column) in table.columns.iter().enumerate() {
             let Domain::Ref(parent_name) = &column.domain else { continue };
             let Some(parent) = frame.tables.iter().find(|table| table.name == *parent_name) else { continue };
@@ -365,7 +365,7 @@ fn id_rule(frame: &Frame<'_>, before: &Before, table: &Table, token: &Token, mer
             }
             Token::Key(_) => IdRule::Free,
         },
-        Identity::Natural { .. } => natural_id(frame, before, table, token, &here),
+        Identity::Natural { .. } => natural_id(frame, before, table, token),
     }
 }
 
@@ -378,13 +378,7 @@ fn largest_id(before: &Before, table: &Table) -> i64 {
         .unwrap_or(0)
 }
 
-fn natural_id(
-    frame: &Frame<'_>,
-    before: &Before,
-    table: &Table,
-    token: &Token,
-    here: &impl Fn(&Token) -> bool,
-) -> IdRule {
+fn natural_id(frame: &Frame<'_>, before: &Before, table: &Table, token: &Token) -> IdRule {
     let base = row_in(before.ancestors[frame.hub].as_ref(), table, token).and_then(|row| row.id);
     let mut moved: Vec<(usize, i64)> = sides(before)
         .filter_map(|side| Some((frame.rank[side], row_in(before.now[side].as_ref(), table, token)?.id?)))
@@ -404,7 +398,7 @@ fn natural_id(
         .flat_map(|side| [before.ancestors[side].as_ref(), before.now[side].as_ref()])
         .filter_map(|snap| content(snap, table))
         .flat_map(|content| &content.rows)
-        .any(|(other, row)| other != token && row.id == Some(want) && here(other));
+        .any(|(other, row)| other != token && (row.id == Some(want) || row.id == base));
     if taken { IdRule::Free } else { IdRule::Exact(want) }
 }
 

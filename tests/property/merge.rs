@@ -128,8 +128,11 @@ fn cells(
             merged.held.insert(at);
         }
     }
-    let clashes =
-        if clashing.is_empty() { Vec::new() } else { vec![Clash::new(kind, clashing, false)] };
+    // What is held waits for a person, what is decided does not: two entries.
+    let (kept, decided): (BTreeSet<usize>, BTreeSet<usize>) =
+        clashing.into_iter().partition(|at| merged.held.contains(at));
+    let clashes = [kept, decided].into_iter().filter(|columns| !columns.is_empty());
+    let clashes = clashes.map(|columns| Clash::new(kind, columns, false)).collect();
     (merged, clashes)
 }
 

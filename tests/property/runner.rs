@@ -133,10 +133,10 @@ fn tables_json(case: &Case) -> Map<String, Value> {
 }
 
 /// Preference by side: named ones first, then the hub, then by name.
-fn ranks(case: &Case, names: &[&str]) -> Vec<usize> {
+fn ranks(case: &Case) -> Vec<usize> {
     let mut order = case.prefer.clone();
     let mut rest: Vec<usize> = (0..case.sides).filter(|side| !order.contains(side)).collect();
-    rest.sort_by_key(|side| (*side != case.hub, names[*side]));
+    rest.sort_by_key(|side| (*side != case.hub, NAMES[*side]));
     order.extend(rest);
     (0..case.sides).map(|side| order.iter().position(|one| *one == side).unwrap()).collect()
 }
@@ -156,7 +156,7 @@ fn world(case: &Case, names: &[&str], mirrored: bool) -> World {
     }
     world.json["databases"][NAME]["tables"] = Value::Object(tables);
     let prefer: Vec<&str> = if mirrored {
-        let rank = ranks(case, &NAMES);
+        let rank = ranks(case);
         let mut order: Vec<usize> = (0..case.sides).collect();
         order.sort_by_key(|side| rank[*side]);
         order.iter().map(|side| names[*side]).collect()
@@ -221,7 +221,7 @@ fn run(case: &Case) -> Verdict {
 
 fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
     let world = world(case, names, mirrored);
-    let frame = Frame { tables: &case.tables, hub: case.hub, rank: ranks(case, names) };
+    let frame = Frame { tables: &case.tables, hub: case.hub, rank: ranks(case) };
     let mut trace = Trace::default();
     let first = world.sync();
     if first["ok"] != json!(true) || first["conflicts"] != json!(0) {

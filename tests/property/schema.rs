@@ -239,6 +239,7 @@ pub(crate) fn payload(rng: &mut Rng, policies: Policies) -> Vec<Column> {
     let needs_time = columns.iter().any(|column| column.policy == Some(Policy::Newest));
     if needs_time || (policies == Policies::All && rng.chance(15)) {
         columns.push(column("at", Domain::Stamp, None));
+        if std::env::var("E1").is_err() { columns.iter_mut().filter(|c| c.policy == Some(Policy::Prefer)).for_each(|c| c.policy = None); }
     }
     columns
 }

@@ -112,8 +112,7 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
         _ => row.clone(),
     };
     let merged_before = cluster.merged.as_ref().map(neutral);
-    let mut groups: Vec<(Option<Row>, Vec<(SideIndex, Option<Row>)>)> =
-        vec![(merged_before.clone(), Vec::new())];
+    let mut groups: Vec<Group> = vec![(merged_before.clone(), Vec::new())];
     let mut adopted = Vec::new();
     for (side, seat) in cluster.seats.iter().enumerate() {
         let after = seat.after.as_ref().map(|local| neutral(&local.row));

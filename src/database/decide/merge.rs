@@ -275,3 +275,168 @@ fn compare_ages(a: Option<f64>, b: Option<f64>) -> Ordering {
         (a, b) => a.is_some().cmp(&b.is_some()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::config::Rekey;
+    use crate::database::key::Collation;
+    use crate::database::model::Identity;
+
+    /// Rules of a table (key, cell, stamp) whose cell has a policy.
+    fn rules(policy: ColumnPolicy, newest_by: bool, on_delete_update: OnDeleteUpdate) -> Rules {
+        Rules {
+            name: "t".into(),
+            columns: vec!["key".into(), "cell".into(), "stamp".into()],
+            identity: Identity::Key(vec![(0, Collation::Binary)]),
+            id: None,
+            stored_by_key: None,
+            uniques: Vec::new(),
+            policies: vec![ColumnPolicy::Prefer, policy, ColumnPolicy::Prefer],
+            newest_by: newest_by.then_some(2),
+            on_delete_update,
+            append_only: false,
+            rekey: Rekey::Allow,
+            references: Vec::new(),
+            id_is_referenced: false,
+        }
+    }
+
+    fn row(cell: &Value, stamp: i64) -> Row {
+        [Value::text("k"), cell.clone(), Value::Integer(stamp)].into()
+    }
+
+    fn integer(text: &str) -> Value {
+        match text {
+            "null" => Value::Null,
+            number => number.parse().map_or_else(|_| Value::text(number), Value::Integer),
+        }
+    }
+
+    /// What becomes of a cell: `before left right`, sides 0 and 1, `-` for no row.
+    fn outcome(rules: &Rules, case: &str, stamps: [i64; 3]) -> String {
+        let rows: Vec<Option<Row>> = case
+            .split(' ')
+            .zip(stamps)
+            .map(|(cell, stamp)| (cell != "-").then(|| row(&integer(cell), stamp)))
+            .collect();
+        let versions: Vec<Version> = rows
+            .iter()
+            .skip(1)
+            .enumerate()
+            .filter(|(_, version)| **version != rows[0])
+            .map(|(side, version)| Version::of_side(side, version.as_ref()))
+            .collect();
+        let reversed: Vec<Version> = versions.iter().rev().cloned().collect();
+        let show = |merged: Merged| {
+            let mut text = match &merged.cells {
+                None => "-".to_owned(),
+                Some(cells) => match &cells[1].0 {
+                    Value::Integer(i) => i.to_string(),
+                    Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                    _ => "null".to_owned(),
+                },
+            };
+            let clashes: Vec<&(usize, Origin)> =
+                merged.clashes.iter().filter(|(column, _)| *column == 1).collect();
+            if !clashes.is_empty() {
+                text.push_str(if merged.held.contains(&1) { " held" } else { " clash" });
+            }
+            if let Some(deleted) = merged.deleted {
+                write!(
+                    text,
+                    " {}",
+                    match deleted {
+                        DeleteOutcome::Kept(_) => "kept",
+                        DeleteOutcome::Gone(_) => "gone",
+                        DeleteOutcome::Held => "held",
+                    }
+                )
+                .unwrap();
+            }
+            text
+        };
+        let text = show(merge(rules, rows[0].as_ref(), &versions, 1_000_000));
+        let other = show(merge(rules, rows[0].as_ref(), &reversed, 1_000_000));
+        assert_eq!(text, other, "{case}: the order of sides must not matter");
+        text
+    }
+
+    #[test]
+    fn the_decision_table() {
+        let rules = rules(ColumnPolicy::Prefer, false, OnDeleteUpdate::Keep);
+        for (case, expected) in [
+            ("- - -", "-"),
+            ("- - 1", "1"),
+            ("- 1 -", "1"),
+            ("- 1 1", "1"),
+            ("- 1 2", "1 clash"),
+            ("0 0 0", "0"),
+            ("0 0 2", "2"),
+            ("0 1 0", "1"),
+            ("0 1 1", "1"),
+            ("0 1 2", "1 clash"),
+            ("0 0 -", "-"),
+            ("0 - 0", "-"),
+            ("0 - -", "-"),
+            ("0 1 -", "1 kept"),
+            ("0 - 2", "2 kept"),
+        ] {
+            assert_eq!(outcome(&rules, case, [0; 3]), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn deletions_against_edits() {
+        for (policy, expected) in [
+            (OnDeleteUpdate::Keep, "1 kept"),
+            (OnDeleteUpdate::Delete, "- gone"),
+            (OnDeleteUpdate::Hold, "- held"),
+        ] {
+            assert_eq!(outcome(&rules(ColumnPolicy::Prefer, false, policy), "0 1 -", [0; 3]), expected);
+        }
+    }
+
+    #[test]
+    fn column_policies() {
+        use ColumnPolicy::{Hold, Max, Min, MinNonzero, Prefer, Sum};
+        for (policy, case, expected) in [
+            (Sum, "10 15 15", "20"),
+            (Sum, "10 7 12", "9"),
+            (Sum, "10 15 10", "15"),
+            (Sum, "- 5 5", "10"),
+            (Sum, "10 null 12", "null clash"),
+            (Sum, "0 9223372036854775807 1", "9223372036854775807 clash"),
+            (Max, "5 3 4", "4"),
+            (Max, "5 3 5", "3"),
+            (Max, "5 null 4", "4"),
+            (Max, "5 9 a", "a"),
+            (Min, "5 3 4", "3"),
+            (MinNonzero, "5 0 4", "4"),
+            (MinNonzero, "5 0 null", "0"),
+            (Hold, "5 3 4", "5 held"),
+            (Hold, "5 3 3", "3"),
+            (Hold, "- 3 4", "3 held"),
+            (Prefer, "5 5 4", "4"),
+        ] {
+            let rules = rules(policy, false, OnDeleteUpdate::Keep);
+            assert_eq!(outcome(&rules, case, [0; 3]), expected, "{policy:?} {case}");
+        }
+    }
+
+    #[test]
+    fn the_newest_row_wins_its_clashes() {
+        let rules = rules(ColumnPolicy::Prefer, true, OnDeleteUpdate::Keep);
+        for (case, stamps, expected) in [
+            ("0 1 2", [10, 20, 30], "2 clash"),
+            ("0 1 2", [10, 30, 20], "1 clash"),
+            ("0 1 2", [10, 20, 20], "2 clash"),
+            ("0 1 2", [10, 20, 90_000_000_000], "1 clash"),
+            ("0 1 0", [10, 20, 30], "1"),
+        ] {
+            assert_eq!(outcome(&rules, case, stamps), expected, "{case} {stamps:?}");
+        }
+    }
+}
