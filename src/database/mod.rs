@@ -350,11 +350,15 @@ fn over(
             .hint("create it, or name another with --root or \"root\" in the configuration"));
     }
     let _mask = Mask::set();
-    durable::private_directory(&directory)?;
-    let _lock = RunLock::take(&directory)?;
-    let store = Store::open(&directory)?;
-    let run = store.begin_run(&clock::stamp(at), kind).map_err(state_failure)?;
-    let job = Job { config, store: &store, run, at, mode: options.mode, resolution: None };
+    let (store, _lock) = if options.mode == Mode::DryRun && !directory.join("state.db").is_file() {
+        (Store::in_memory(&directory)?, None)
+    } else {
+        durable::private_directory(&directory)?;
+        let lock = RunLock::take(&directory)?;
+        (Store::open(&directory)?, Some(lock))
+    };
+    let run = store.next_run().map_err(state_failure)?;
+    let job = Job { config, store: &store, run, kind, at, mode: options.mode, resolution: None };
     let mut databases = BTreeMap::new();
     let mut fault = None;
     for (name, database) in chosen {
@@ -368,24 +372,21 @@ fn over(
             }
         }
     }
-    if options.mode == Mode::Apply {
-        store.sweep_bases().map_err(state_failure)?;
-    }
     let conflicts = databases.values().map(|report| report.conflicts).sum();
     let ok = !databases.values().any(|report| matches!(report.state, State::Failed | State::Quarantined));
-    let did_something = databases.values().any(|report| {
-        report.conflicts > 0
-            || !matches!(report.state, State::Unchanged | State::Synced)
-            || report.sides.values().any(|side| *side != SideReport::default())
-            || report.warnings.iter().any(|warning| warning.contains("created"))
-    });
-    let mut number = run.to_string();
-    if fault.is_none() && did_something && options.mode == Mode::Apply {
-        let text = serde_json::to_string(&databases).unwrap_or_default();
-        store.end_run(run, watch.millis(), &text).map_err(state_failure)?;
-    } else {
-        store.drop_run(run).map_err(state_failure)?;
-        number.clear();
+    let mut number = String::new();
+    if options.mode == Mode::Apply {
+        store.sweep_bases().map_err(state_failure)?;
+        let kept = fault.is_none() && databases.values().any(is_worth_keeping);
+        let text = kept.then(|| serde_json::to_string(&databases).unwrap_or_default());
+        let noted: Vec<(&str, bool)> =
+            databases.iter().map(|(name, report)| (name.as_str(), changed_rows(report))).collect();
+        store
+            .end_run(run, &clock::stamp(at), watch.millis(), text.as_deref(), &noted)
+            .map_err(state_failure)?;
+        if kept {
+            number = run.to_string();
+        }
     }
     match fault {
         Some(error) => Err(error),
@@ -398,4 +399,15 @@ fn over(
             databases,
         }),
     }
+}
+
+/// Whether rows were written anywhere.
+fn changed_rows(report: &DatabaseReport) -> bool {
+    report.sides.values().any(|side| *side != SideReport::default())
+}
+
+/// Whether a run did something that `history` should tell.
+fn is_worth_keeping(report: &DatabaseReport) -> bool {
+    let quiet = matches!(report.state, State::Unchanged | State::Synced) && report.warnings.is_empty();
+    report.conflicts > 0 || changed_rows(report) || !quiet
 }

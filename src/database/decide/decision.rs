@@ -102,7 +102,13 @@ pub(crate) struct Decision {
 }
 
 /// Sides that share an ancestor, with what they made of it.
-type Group = (Option<Row>, Vec<(SideIndex, Option<Row>)>);
+struct Group {
+    /// The ancestor, under the id that the row gets.
+    ancestor: Option<Row>,
+    /// The ancestor as it was.
+    base: Option<Row>,
+    versions: Vec<(SideIndex, Option<Row>)>,
+}
 
 /// Decides one cluster on its own.
 pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Decision {
@@ -112,7 +118,8 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
         _ => row.clone(),
     };
     let merged_before = cluster.merged.as_ref().map(neutral);
-    let mut groups: Vec<Group> = vec![(merged_before.clone(), Vec::new())];
+    let mut groups =
+        vec![Group { ancestor: merged_before.clone(), base: cluster.merged.clone(), versions: Vec::new() }];
     let mut adopted = Vec::new();
     for (side, seat) in cluster.seats.iter().enumerate() {
         let after = seat.after.as_ref().map(|local| neutral(&local.row));
@@ -120,6 +127,7 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
             adopted.extend(after.map(|row| (side, row)));
             continue;
         };
+        let base = before;
         let before = before.as_ref().map(neutral);
         if rules.append_only && before.is_some() && after != before {
             decision.ignored.insert(side);
@@ -128,16 +136,18 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
         if before == after {
             continue;
         }
-        match groups.iter_mut().find(|(ancestor, _)| *ancestor == before) {
-            Some((_, versions)) => versions.push((side, after)),
-            None => groups.push((before, vec![(side, after)])),
+        match groups.iter_mut().find(|group| group.ancestor == before) {
+            Some(group) => group.versions.push((side, after)),
+            None => {
+                groups.push(Group { ancestor: before, base: base.clone(), versions: vec![(side, after)] })
+            }
         }
     }
 
     let mut state: Option<Cells> = None;
-    for (index, (ancestor, sides)) in groups.into_iter().enumerate() {
+    for (index, Group { ancestor, base, versions }) in groups.into_iter().enumerate() {
         let mut versions: Vec<Version> =
-            sides.iter().map(|(side, row)| Version::of_side(*side, row.as_ref())).collect();
+            versions.iter().map(|(side, row)| Version::of_side(*side, row.as_ref())).collect();
         if index > 0 {
             let unchanged = match (&state, &ancestor) {
                 (Some(cells), Some(row)) => cells.iter().map(|(value, _)| value).eq(row.iter()),
@@ -151,7 +161,7 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
         }
         let merged = merge(rules, ancestor.as_ref(), &versions, context.now);
         let kind = if ancestor.is_none() { Kind::InsertInsert } else { Kind::UpdateUpdate };
-        state = take(rules, &mut decision, merged, kind, ancestor);
+        state = take(rules, &mut decision, merged, kind, base);
     }
     if !adopted.is_empty() && !decision.frozen {
         state = adopt(rules, &mut decision, state, merged_before, adopted, context);
@@ -281,11 +291,7 @@ fn winner(origins: impl IntoIterator<Item = Origin>) -> Winner {
 }
 
 fn reason(rules: &Rules, clashes: &[(usize, Origin)]) -> String {
-    let newest = |column: usize| match rules.policies.get(column) {
-        Some(ColumnPolicy::Newest) => true,
-        Some(ColumnPolicy::Prefer) => rules.newest_by.is_some(),
-        _ => false,
-    };
+    let newest = |column: usize| rules.policies.get(column) == Some(&ColumnPolicy::Newest);
     let stamp = rules.newest_by.and_then(|column| rules.columns.get(column));
     match stamp {
         Some(stamp) if clashes.iter().all(|(column, _)| newest(*column)) => format!("newest by {stamp}"),

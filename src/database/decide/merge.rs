@@ -165,7 +165,6 @@ fn merge_cell(
     let values = || changed.iter().map(|(value, _)| *value).filter(|value| **value != Value::Null);
     let silent = match policy {
         ColumnPolicy::Max => largest(&mut values()),
-        ColumnPolicy::Prefer if rules.newest_by == Some(column) => largest(&mut values()),
         ColumnPolicy::Min => values().min_by(|a, b| a.sql_cmp(b)).map(best),
         ColumnPolicy::MinNonzero => {
             let nonzero = values().filter(|value| !is_zero(value)).min_by(|a, b| a.sql_cmp(b));
@@ -428,7 +427,7 @@ mod tests {
 
     #[test]
     fn the_newest_row_wins_its_clashes() {
-        let rules = rules(ColumnPolicy::Prefer, true, OnDeleteUpdate::Keep);
+        let rules = rules(ColumnPolicy::Newest, true, OnDeleteUpdate::Keep);
         for (case, stamps, expected) in [
             ("0 1 2", [10, 20, 30], "2 clash"),
             ("0 1 2", [10, 30, 20], "1 clash"),
