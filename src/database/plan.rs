@@ -19,7 +19,7 @@ use super::model::{Change, SideIndex};
 use super::observe::{self, Source};
 use super::record::Intent;
 use super::resolution::Resolution;
-use super::round::Round;
+use super::round::{Decided, Round};
 use super::schema::Schema;
 use super::shape::{self, Shape, SideSchema, TableShape};
 use super::store::{OverlayEntry, Store};
@@ -211,23 +211,37 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     {
         keys.insert(key);
     }
+    let mut avoid: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); shape.tables.len()];
+    let mut joins: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); shape.tables.len()];
     loop {
-        let round = Round { task, shape: &shape, observed: &observed, known: &known, extra: &extra };
-        let (tables, taken) = round.decide()?;
-        let found = round.strangers(&tables, &taken)?;
-        if found.iter().all(BTreeSet::is_empty) {
-            return spell_out(task, shape, &observed, &tables);
-        }
-        let mut grown = false;
-        for (keys, found) in extra.iter_mut().zip(found) {
-            let before = keys.len();
-            keys.extend(found);
-            grown |= keys.len() > before;
-        }
+        let round = Round {
+            task,
+            shape: &shape,
+            observed: &observed,
+            known: &known,
+            extra: &extra,
+            avoid: &avoid,
+            joins: &joins,
+        };
+        let Decided { tables, taken, met } = round.decide()?;
+        let strangers = round.strangers(&tables, &taken)?;
+        let mut grown = grow(&mut joins, met);
+        grown |= grow(&mut extra, strangers);
+        grown |= grow(&mut avoid, Round::squatted(&tables));
         if !grown {
             return spell_out(task, shape, &observed, &tables);
         }
     }
+}
+
+/// Adds what was found to what is known; tells whether that made it more.
+fn grow<T: Ord>(known: &mut [BTreeSet<T>], found: Vec<BTreeSet<T>>) -> bool {
+    let size = |sets: &[BTreeSet<T>]| sets.iter().map(BTreeSet::len).sum::<usize>();
+    let before = size(known);
+    for (known, found) in known.iter_mut().zip(found) {
+        known.extend(found);
+    }
+    size(known) > before
 }
 
 /// Reads what is different in one table; `None` when its identity is ambiguous.

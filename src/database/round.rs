@@ -33,24 +33,38 @@ pub(crate) struct Round<'a> {
     pub(crate) known: &'a [bool],
     /// Rows to look at beside those that changed, by table.
     pub(crate) extra: &'a [BTreeSet<Key>],
+    /// Row ids that are no use, since a row that stays where it is has them on one side, by table.
+    pub(crate) avoid: &'a [BTreeSet<i64>],
+    /// Keys under which a new row and a renamed one are one row, by table.
+    pub(crate) joins: &'a [BTreeSet<Key>],
 }
 
 /// Row ids of the merged state by table and side, where they differ.
 type Translations = Vec<Vec<BTreeMap<i64, i64>>>;
+
+/// What one round came to.
+pub(crate) struct Decided {
+    /// The tables.
+    pub(crate) tables: Vec<TableState>,
+    /// The slots that take part.
+    pub(crate) taken: Taken,
+    /// Keys under which a new row meets one that others renamed, by table.
+    pub(crate) met: Vec<BTreeSet<Key>>,
+}
 
 /// Slots that take part in a plan, by table and side.
 pub(crate) type Taken = Vec<Vec<HashSet<Slot>>>;
 
 impl Round<'_> {
     /// Matches, names and merges all rows.
-    pub(crate) fn decide(&self) -> Result<(Vec<TableState>, Taken), Fault> {
+    pub(crate) fn decide(&self) -> Result<Decided, Fault> {
         let sides = self.task.sides.len();
         let mut translations: Translations = Vec::new();
         let mut tables: Vec<TableState> = Vec::new();
         let mut all_taken = Vec::new();
         for (index, (shape, observed)) in self.shape.tables.iter().zip(self.observed).enumerate() {
             let (mut clusters, taken) = self.cluster(index, shape, observed, &translations)?;
-            let last = self.assign_ids(shape, &mut clusters, &taken)?;
+            let last = self.assign_ids(index, &mut clusters, &taken)?;
             let contents = self.contents(index, shape, observed, &translations)?;
             translations
                 .push((0..sides).map(|side| ids::translation(&shape.rules, &clusters, side)).collect());
@@ -76,6 +90,7 @@ impl Round<'_> {
             table.decisions =
                 table.clusters.iter().map(|cluster| decide(&table.rules, cluster, context)).collect();
         }
+        let met = tables.iter().map(met_in).collect();
         if let Some(resolution) = self.task.resolution {
             resolution.impose(self.shape, &mut tables, self.task.sides)?;
         }
@@ -83,7 +98,7 @@ impl Round<'_> {
             set_aside(&mut tables, refusal)?;
         }
         constraints::settle(&mut tables, sides);
-        Ok((tables, all_taken))
+        Ok(Decided { tables, taken: all_taken, met })
     }
 
     /// A side's row in terms of the merged state.
@@ -132,7 +147,9 @@ impl Round<'_> {
         translations: &Translations,
     ) -> Result<(Vec<Cluster>, Vec<HashSet<Slot>>), Fault> {
         let rules = &shape.rules;
-        let mut clusters = Clusters::new(rules, self.task.hub, self.known);
+        let none = BTreeSet::new();
+        let joins = self.joins.get(index).unwrap_or(&none);
+        let mut clusters = Clusters::new(rules, self.task.hub, self.known, joins);
         let identity: Vec<(usize, Collation)> = match &rules.identity {
             Identity::Key(columns) => columns.clone(),
             Identity::Id(column) => vec![(*column, Collation::Binary)],
@@ -345,10 +362,11 @@ impl Round<'_> {
     /// Gives the rows of one table their ids, and tells the highest that any side uses.
     fn assign_ids(
         &self,
-        shape: &TableShape,
+        index: usize,
         clusters: &mut [Cluster],
         taken: &[HashSet<Slot>],
     ) -> Result<i64, Fault> {
+        let Some(shape) = self.shape.tables.get(index) else { return Ok(0) };
         let Some(column) = shape.rules.assigned_id() else { return Ok(0) };
         if clusters.is_empty() {
             return Ok(0);
@@ -375,7 +393,9 @@ impl Round<'_> {
             let of_base = observe::last_rowid(shape, open.base_source(&shape.rules.name));
             last = last.max(of_live).max(of_base.map_err(|e| sql_error(e, &open.name))?);
         }
-        ids::assign(&shape.rules, clusters, &occupied, last)
+        let none = BTreeSet::new();
+        let avoid = self.avoid.get(index).unwrap_or(&none);
+        ids::assign(&shape.rules, clusters, &occupied, avoid, last)
             .map_err(|ids::Exhausted| exhausted(&shape.rules.name))?;
         Ok(last)
     }
@@ -440,6 +460,11 @@ impl Round<'_> {
         Ok(contents)
     }
 
+    /// Row ids of the merged state that a row which stays where it is has on some side, by table.
+    pub(crate) fn squatted(tables: &[TableState]) -> Vec<BTreeSet<i64>> {
+        tables.iter().map(squatted_in).collect()
+    }
+
     /// Rows that nobody changed but that stand in the way of what is planned, by table.
     pub(crate) fn strangers(
         &self,
@@ -471,6 +496,61 @@ impl Round<'_> {
         }
         Ok(strangers)
     }
+}
+
+/// Keys that a renamed row and a new row would both have, where the side with the new row lost the old one.
+fn met_in(table: &TableState) -> BTreeSet<Key> {
+    let mut met = BTreeSet::new();
+    if !matches!(table.rules.identity, Identity::Key(_)) {
+        return met;
+    }
+    let mut renamed: HashMap<Key, &Cluster> = HashMap::new();
+    let mut new: Vec<(Key, &Cluster)> = Vec::new();
+    for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
+        let row = decision.row(&table.rules, cluster);
+        let Some(key) = row.and_then(|row| table.rules.key(&row)) else { continue };
+        let known = cluster.seats.iter().find_map(|seat| match &seat.before {
+            Ancestor::Known(Some(row)) => table.rules.key(row),
+            _ => None,
+        });
+        match known {
+            Some(before) if before != key => {
+                renamed.insert(key, cluster);
+            }
+            Some(_) => {}
+            None => new.push((key, cluster)),
+        }
+    }
+    for (key, cluster) in new {
+        let Some(other) = renamed.get(&key) else { continue };
+        let mut seats = cluster.seats.iter().zip(&other.seats);
+        if seats.all(|(new, old)| new.after.is_none() || old.after.is_none()) {
+            met.insert(key);
+        }
+    }
+    met
+}
+
+fn squatted_in(table: &TableState) -> BTreeSet<i64> {
+    let Some(column) = table.rules.assigned_id() else { return BTreeSet::new() };
+    let mut resting: HashMap<i64, Vec<usize>> = HashMap::new();
+    for (index, (cluster, decision)) in table.clusters.iter().zip(&table.decisions).enumerate() {
+        for (side, seat) in cluster.seats.iter().enumerate() {
+            let rests =
+                decision.frozen || decision.blocked.contains(&side) || decision.ignored.contains(&side);
+            let id = seat.after.as_ref().and_then(|local| local.raw.get(column)).and_then(Value::as_integer);
+            if let (true, Some(id)) = (rests, id) {
+                resting.entry(id).or_default().push(index);
+            }
+        }
+    }
+    let moving = table.clusters.iter().zip(&table.decisions).enumerate();
+    moving
+        .filter(|(_, (_, decision))| decision.cells.is_some() && !decision.frozen)
+        .filter_map(|(index, (cluster, _))| Some((index, cluster.id?)))
+        .filter(|(index, id)| resting.get(id).is_some_and(|rest| rest.iter().any(|other| other != index)))
+        .map(|(_, id)| id)
+        .collect()
 }
 
 /// Leaves a row where it is that some side's schema does not take.

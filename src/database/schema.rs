@@ -68,6 +68,8 @@ pub(crate) struct Column {
     pub(crate) declared: String,
     /// Whether NULL is refused.
     pub(crate) not_null: bool,
+    /// How `=` compares it; BINARY also where the collation is not known here.
+    pub(crate) collation: Collation,
 }
 
 /// A declared reference.
@@ -152,7 +154,15 @@ fn read_table(
     )?;
     let mut rows = statement.query([name, database])?;
     while let Some(row) = rows.next()? {
-        let column = Column { name: row.get(0)?, declared: row.get(1)?, not_null: row.get(2)? };
+        let column_name: String = row.get(0)?;
+        let metadata = connection.column_metadata(Some(database), name, column_name.as_str());
+        let collation = metadata.ok().and_then(|metadata| Collation::named(metadata.1?.to_str().ok()?));
+        let column = Column {
+            name: column_name,
+            declared: row.get(1)?,
+            not_null: row.get(2)?,
+            collation: collation.unwrap_or(Collation::Binary),
+        };
         taken_names.push(column.name.to_ascii_lowercase());
         let hidden: i64 = row.get(4)?;
         if hidden != 0 {

@@ -353,12 +353,19 @@ fn rules_of(
     for name in policy.columns.keys().filter(|name| !name.contains(['*', '?'])) {
         find(name, "columns")?;
     }
-    let policies =
-        table.columns.iter().map(|column| policy.column(&column.name).unwrap_or_default()).collect();
     let newest_by = match &policy.newest_by {
         Some(name) => find(name, "newest_by")?,
         None => None,
     };
+    // Where `newest_by` is set it is the policy of all columns without one; of its own column the larger is taken.
+    let policy_of = |(index, column): (usize, &super::schema::Column)| {
+        policy.column(&column.name).unwrap_or(match newest_by {
+            Some(newest) if newest == index => ColumnPolicy::Max,
+            Some(_) => ColumnPolicy::Newest,
+            None => ColumnPolicy::Prefer,
+        })
+    };
+    let policies = table.columns.iter().enumerate().map(policy_of).collect();
     let id = match table.storage {
         Storage::Alias { column } => Some(column),
         _ => None,
@@ -420,7 +427,8 @@ fn reference(
     };
     let collation = |column: usize| {
         let keys = table.uniques.iter().chain(std::iter::once(&table.primary_key)).flatten();
-        keys.clone().find(|(c, _)| *c == column).map_or(Collation::Binary, |(_, collation)| *collation)
+        let declared = table.columns.get(column).map_or(Collation::Binary, |column| column.collation);
+        keys.clone().find(|(c, _)| *c == column).map_or(declared, |(_, collation)| *collation)
     };
     (named.len() == columns.len()).then(|| Reference {
         columns: columns.to_vec(),
@@ -446,8 +454,10 @@ fn identity(table: &Table, configured: Option<Vec<usize>>, origin: PolicyOrigin)
         match indexed {
             Some(unique) => return Identity::Key(unique.clone()),
             None if origin == PolicyOrigin::User => {
+                let collation =
+                    |column: usize| table.columns.get(column).map_or(Collation::Binary, |c| c.collation);
                 return Identity::Key(
-                    columns.into_iter().map(|column| (column, Collation::Binary)).collect(),
+                    columns.into_iter().map(|column| (column, collation(column))).collect(),
                 );
             }
             // A shipped policy is a guess about the schema: without the UNIQUE key it expects, it does not fit.

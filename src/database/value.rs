@@ -48,6 +48,15 @@ impl Value {
         Value::Text(text.as_bytes().into())
     }
 
+    /// Whether it can be added to.
+    pub(crate) fn is_number(&self) -> bool {
+        match self {
+            Value::Integer(_) => true,
+            Value::Real(bits) => f64::from_bits(*bits).is_finite(),
+            _ => false,
+        }
+    }
+
     /// The integer, if it is one.
     pub(crate) fn as_integer(&self) -> Option<i64> {
         match self {

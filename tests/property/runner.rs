@@ -270,7 +270,9 @@ fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
             }
         }
         trace.dumps.push(is.clone());
-        trace.conflicts.push(news.iter().map(short).collect());
+        let mut lines: Vec<String> = news.iter().map(short).collect();
+        lines.sort();
+        trace.conflicts.push(lines);
         let now: Vec<Option<&Dump>> = was
             .iter()
             .enumerate()

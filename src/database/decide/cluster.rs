@@ -22,6 +22,8 @@ pub(crate) struct Clusters<'a> {
     /// Slots that belong to a gathered row, by side.
     taken: Vec<HashSet<Slot>>,
     inserts: Vec<(SideIndex, Key, Edit)>,
+    /// Keys under which a new row and a renamed one turned out to meet.
+    joins: &'a BTreeSet<Key>,
 }
 
 #[derive(Default)]
@@ -32,8 +34,9 @@ struct Gathering {
 }
 
 impl<'a> Clusters<'a> {
-    /// An empty collection for sides of which some are known.
-    pub(crate) fn new(rules: &'a Rules, hub: SideIndex, known: &'a [bool]) -> Self {
+    /// An empty collection for sides of which some are known. New rows under one of the keys `joins` belong to the
+    /// row that others renamed so.
+    pub(crate) fn new(rules: &'a Rules, hub: SideIndex, known: &'a [bool], joins: &'a BTreeSet<Key>) -> Self {
         Clusters {
             rules,
             hub,
@@ -43,6 +46,7 @@ impl<'a> Clusters<'a> {
             by_new: HashMap::new(),
             taken: known.iter().map(|_| HashSet::new()).collect(),
             inserts: Vec::new(),
+            joins,
         }
     }
 
@@ -97,9 +101,21 @@ impl<'a> Clusters<'a> {
             let unknown = |side: SideIndex| !self.known.get(side).copied().unwrap_or(false);
             (unknown(a.0), a.0, &a.1).cmp(&(unknown(b.0), b.0, &b.1))
         });
+        let mut renamed: HashMap<Key, Vec<usize>> = HashMap::new();
+        for (index, gathering) in self.list.iter().enumerate() {
+            for local in gathering.seats.values().filter_map(|seat| seat.after.as_ref()) {
+                if let Some(key) = self.rules.key(&local.row)
+                    && self.by_ancestor.get(&key) != Some(&index)
+                {
+                    renamed.entry(key).or_default().push(index);
+                }
+            }
+        }
         for (side, key, edit) in inserts {
             let established = self.by_ancestor.get(&key).copied().into_iter();
-            let candidates = established.chain(self.by_new.get(&key).into_iter().flatten().copied());
+            let candidates = established
+                .chain(renamed.get(&key).into_iter().flatten().copied())
+                .chain(self.by_new.get(&key).into_iter().flatten().copied());
             let found = candidates.into_iter().find(|index| self.is_same(*index, side, &key, &edit));
             let index = found.unwrap_or_else(|| {
                 self.list.push(Gathering::default());
@@ -107,7 +123,10 @@ impl<'a> Clusters<'a> {
                 self.by_new.entry(key.clone()).or_default().push(index);
                 index
             });
-            self.seat(index, side, edit);
+            match self.list.get_mut(index).and_then(|gathering| gathering.seats.get_mut(&side)) {
+                Some(seat) => seat.after = edit.after,
+                None => self.seat(index, side, edit),
+            }
         }
         let (hub, known) = (self.hub, self.known);
         (self.list.into_iter().map(|gathering| gathering.complete(hub, known)).collect(), self.taken)
@@ -116,16 +135,17 @@ impl<'a> Clusters<'a> {
     /// Whether a new row is the row of that cluster.
     fn is_same(&self, index: usize, side: SideIndex, key: &Key, edit: &Edit) -> bool {
         let (Some(gathering), Some(local)) = (self.list.get(index), &edit.after) else { return false };
-        if gathering.seats.contains_key(&side) {
-            return false;
-        }
         let mut rows =
             gathering.seats.values().filter_map(|seat| seat.after.as_ref()).map(|other| &other.row);
+        if let Some(own) = gathering.seats.get(&side) {
+            // A side that lost the row and has one under the name that others gave it has renamed it too.
+            return self.joins.contains(key) && own.after.is_none() && rows.any(|row| self.has_key(row, key));
+        }
         match self.rules.identity {
             // A row that was renamed away has left its old key to whoever takes it.
             Identity::Key(_) => {
                 let mut rows = rows.peekable();
-                rows.peek().is_none() || rows.any(|row| self.rules.key(row).as_ref() == Some(key))
+                rows.peek().is_none() || rows.any(|row| self.has_key(row, key))
             }
             Identity::Id(_) if self.rules.rekey == Rekey::Forbid => true,
             Identity::Id(id) => match edit.before {
@@ -136,6 +156,10 @@ impl<'a> Clusters<'a> {
             },
             Identity::Content => false,
         }
+    }
+
+    fn has_key(&self, row: &Row, key: &Key) -> bool {
+        self.rules.key(row).as_ref() == Some(key)
     }
 
     fn at_ancestor(&mut self, key: Key) -> usize {

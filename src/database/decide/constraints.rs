@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::database::key::{Key, key_of};
-use crate::database::model::{Ancestor, Cluster, Rules, SideIndex};
+use crate::database::key::{Collation, Key, key_of};
+use crate::database::model::{Ancestor, Cluster, Edit, Rules, SideIndex};
 use crate::database::value::Row;
 
 use super::contents::Contents;
@@ -73,7 +73,7 @@ fn restore_parents(tables: &mut [TableState], child: usize) -> bool {
             if decision.cells.is_some() || decision.frozen {
                 continue;
             }
-            let key = cluster.merged.as_ref().and_then(|row| key_of(row, &reference.parent_columns));
+            let key = last_known(cluster).and_then(|row| key_of(row, &reference.parent_columns));
             gone.extend(key.map(|key| (key, index)));
         }
         if gone.is_empty() {
@@ -126,8 +126,18 @@ fn parent_deleters(tables: &[TableState], parent: usize, index: usize) -> BTreeS
     tables.get(parent).and_then(|table| table.clusters.get(index)).map(deleters).unwrap_or_default()
 }
 
+/// The row as it was last merged: in the merged state, or for a side that has been away since.
+fn last_known(cluster: &Cluster) -> Option<&Row> {
+    cluster.merged.as_ref().or_else(|| {
+        cluster.seats.iter().find_map(|seat: &Edit| match &seat.before {
+            Ancestor::Known(row) => row.as_ref(),
+            Ancestor::Unknown => None,
+        })
+    })
+}
+
 fn restore(cluster: &Cluster, decision: &mut Decision) {
-    let Some(row) = &cluster.merged else { return };
+    let Some(row) = last_known(cluster) else { return };
     decision.cells = Some(row.iter().map(|value| (value.clone(), Origin::Ancestor)).collect());
     decision.conflicts.push(Draft {
         kind: Kind::ForeignKey,
@@ -173,7 +183,7 @@ fn hold_collisions(table: &mut TableState) -> bool {
 }
 
 /// How strong a row's claim to a UNIQUE key is: the weakest origin among the cells of the key.
-fn claim_of(decision: &Decision, unique: &[(usize, crate::database::key::Collation)]) -> Origin {
+fn claim_of(decision: &Decision, unique: &[(usize, Collation)]) -> Origin {
     let cells = decision.cells.iter().flatten().enumerate();
     cells
         .filter(|(index, _)| unique.iter().any(|(column, _)| column == index))
@@ -185,7 +195,7 @@ fn claim_of(decision: &Decision, unique: &[(usize, crate::database::key::Collati
 fn freeze(
     table: &mut TableState,
     index: usize,
-    unique: &[(usize, crate::database::key::Collation)],
+    unique: &[(usize, Collation)],
     winner: Origin,
     reason: String,
 ) {
@@ -208,7 +218,9 @@ fn freeze(
 /// Blocks rows on a side where a row that stays there has their UNIQUE key.
 fn block_collisions(table: &mut TableState, side: SideIndex) -> bool {
     let mut blocked = false;
-    for unique in table.rules.uniques.clone() {
+    // A row id is as unique as any key; ids of the merged state differ, but a row that stays may have one of them.
+    let id = table.rules.assigned_id().map(|id| vec![(id, Collation::Binary)]);
+    for unique in table.rules.uniques.iter().cloned().chain(id).collect::<Vec<_>>() {
         let mut owners: HashMap<Key, (bool, usize)> = HashMap::new();
         for index in 0..table.clusters.len() {
             let (Some(cluster), Some(decision)) = (table.clusters.get(index), table.decisions.get(index))

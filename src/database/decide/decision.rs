@@ -246,10 +246,14 @@ fn adopt(
         if *policy != ColumnPolicy::Sum {
             continue;
         }
-        *policy = ColumnPolicy::Max;
         let mut values: BTreeSet<&Value> = adopted.iter().filter_map(|(_, row)| row.get(column)).collect();
         values.extend(state.iter().filter_map(|cells| cells.get(column)).map(|(value, _)| value));
-        decision.adopted_sums += usize::from(values.len() > 1);
+        if values.iter().all(|value| value.is_number()) {
+            *policy = ColumnPolicy::Max;
+            decision.adopted_sums += usize::from(values.len() > 1);
+        } else {
+            *policy = ColumnPolicy::Prefer;
+        }
     }
     let mut versions = Vec::new();
     let ancestor = match (&state, &before) {

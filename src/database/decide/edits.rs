@@ -68,6 +68,9 @@ pub(crate) fn resolve(rules: &Rules, changes: Vec<Change>, follow: Follow) -> Re
         }
     }
     edits.contents.retain(|_, count| *count != 0);
+    if follow == Follow::Renames && rules.id_is_referenced {
+        follow_ids(rules, &mut gone, &mut come, &mut edits.pairs);
+    }
     let mut vanished = Vec::new();
     for (key, before) in gone {
         match come.remove(&key) {
@@ -85,6 +88,28 @@ pub(crate) fn resolve(rules: &Rules, changes: Vec<Change>, follow: Follow) -> Re
     edits.pairs.extend(vanished.into_iter().map(|before| (Some(before), None)));
     edits.pairs.extend(fresh.into_iter().map(|after| (None, Some(after))));
     Ok(edits)
+}
+
+/// Where others point at a row's id, the id says which row it is, even when another row has taken its old key.
+fn follow_ids(
+    rules: &Rules,
+    gone: &mut HashMap<Key, Row>,
+    come: &mut HashMap<Key, (Slot, Row)>,
+    pairs: &mut Vec<Pair>,
+) {
+    let Some(id) = rules.surrogate() else { return };
+    let ids: HashMap<Value, Key> =
+        come.iter().filter_map(|(key, (_, row))| Some((row.get(id)?.clone(), key.clone()))).collect();
+    let renamed: Vec<(Key, Key)> = gone
+        .iter()
+        .filter_map(|(key, row)| Some((key.clone(), ids.get(row.get(id)?)?.clone())))
+        .filter(|(from, to)| from != to)
+        .collect();
+    for (from, to) in renamed {
+        if let (Some(before), Some(after)) = (gone.remove(&from), come.remove(&to)) {
+            pairs.push((Some(before), Some(after)));
+        }
+    }
 }
 
 /// Pairs rows whose key vanished with new rows that carry what else names them: the surrogate id, or, where there

@@ -18,12 +18,13 @@ pub(crate) fn wanted(rules: &Rules, clusters: &[Cluster]) -> BTreeSet<i64> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Exhausted;
 
-/// Gives every cluster its id. `occupied` are ids of rows outside the clusters; ids above `last` are free
-/// everywhere.
+/// Gives every cluster its id. `occupied` are ids of rows outside the clusters; `avoid` are ids that a row has on
+/// one side only, so that new rows better take others; ids above `last` are free everywhere.
 pub(crate) fn assign(
     rules: &Rules,
     clusters: &mut [Cluster],
     occupied: &HashSet<i64>,
+    avoid: &BTreeSet<i64>,
     last: i64,
 ) -> Result<(), Exhausted> {
     let Some(column) = rules.assigned_id() else { return Ok(()) };
@@ -39,7 +40,8 @@ pub(crate) fn assign(
             cluster.id = claim.established;
             continue;
         }
-        let free = [claim.wanted, claim.established].into_iter().flatten().find(|id| !taken.contains(id));
+        let suits = |id: &i64| !taken.contains(id) && (Some(*id) == claim.established || !avoid.contains(id));
+        let free = [claim.wanted, claim.established].into_iter().flatten().find(suits);
         let id = match free {
             Some(id) => id,
             None => {

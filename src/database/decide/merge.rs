@@ -181,9 +181,11 @@ fn merge_cell(
         let before = before.filter(|value| **value != Value::Held);
         return before.map_or_else(preferred, |value| (value.clone(), Origin::Ancestor));
     }
-    let by_age =
-        policy == ColumnPolicy::Newest || (policy == ColumnPolicy::Prefer && rules.newest_by.is_some());
-    let (value, origin) = if by_age { newest.pick(changed).unwrap_or_else(preferred) } else { preferred() };
+    let (value, origin) = if policy == ColumnPolicy::Newest {
+        newest.pick(changed).unwrap_or_else(preferred)
+    } else {
+        preferred()
+    };
     merged.clashes.push((column, origin));
     (value, origin)
 }

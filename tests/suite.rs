@@ -1,0 +1,30 @@
+//! The library through its public interface, one story at a time.
+//!
+//! Apart from `property`, whose cases are random. Each file under `suite/` tells one area; a failing test prints
+//! what differs between the sides.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_wrap,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and talks by printing"
+)]
+
+mod common;
+mod suite {
+    mod acts;
+    mod chinook;
+    mod decisions;
+    mod identity;
+    mod input;
+    mod job;
+    mod owners;
+    mod policies;
+    mod schema;
+    mod values;
+}

@@ -1,0 +1,271 @@
+//! What a person does: look, resolve, acknowledge, take everything from one side, read the history.
+//!
+//! Apart from the merge itself. Every act is a run like any other: recorded, and the sides are equal afterwards.
+
+use cr0sync::ErrorKind;
+use cr0sync::database::{self, Detail, Options, Take};
+use serde_json::{Value, json};
+
+use crate::common::{World, assert_converged, assert_settled, check, check_side, conflict_lines, seen, state};
+
+/// Two sides, one clash: central's 3 won over bot's 2, the ancestor was 1.
+fn clash() -> World {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x, y); INSERT INTO t VALUES('k', 1, 0), ('o', 1, 0)");
+    world.edit("bot", "UPDATE t SET x = 2 WHERE k = 'k'");
+    world.edit("central", "UPDATE t SET x = 3 WHERE k = 'k'");
+    assert_eq!(world.sync()["conflicts"], 1);
+    check(&world, "SELECT x FROM t WHERE k = 'k'", &["3"]);
+    world
+}
+
+fn id(world: &World) -> String {
+    world.conflicts()[0]["id"].as_str().unwrap().to_owned()
+}
+
+fn statuses(world: &World) -> Vec<String> {
+    world.conflicts().iter().map(|conflict| conflict["status"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_loser_can_be_taken_back() {
+    for (take, want) in [
+        (Take::Side("bot".into()), "2"),
+        (Take::Side("central".into()), "3"),
+        (Take::Base, "1"),
+    ] {
+        let world = clash();
+        let report = world.resolve(&id(&world), take.clone()).unwrap();
+        assert_eq!(report["ok"], true, "{report:#}");
+        check(&world, "SELECT x FROM t WHERE k = 'k'", &[want]);
+        assert!(statuses(&world).iter().all(|status| status == "resolved"), "{take:?} {:?}", statuses(&world));
+    }
+}
+
+#[test]
+fn resolving_keeps_its_hands_off_a_row_that_changed() {
+    let world = clash();
+    let id = id(&world);
+    world.edit("bot", "UPDATE t SET y = 9 WHERE k = 'k'");
+    let error = world.resolve(&id, Take::Side("bot".into())).expect_err("the row changed meanwhile");
+    assert_eq!(error.kind(), ErrorKind::Stale, "{error}");
+    check_side(&world, "central", "SELECT x FROM t WHERE k = 'k'", &["3"]);
+    world.sync();
+    check(&world, "SELECT x, y FROM t WHERE k = 'k'", &["3 9"]);
+}
+
+#[test]
+fn resolving_needs_sense() {
+    let world = clash();
+    let id = id(&world);
+    for (id, take) in [
+        ("no-such-id", Take::Base),
+        (id.as_str(), Take::Side("nobody".into())),
+        (id.as_str(), Take::Both),
+    ] {
+        let error = world.resolve(id, take.clone()).expect_err("makes no sense");
+        assert_eq!(error.kind(), ErrorKind::Usage, "{id} {take:?}: {error}");
+    }
+    check(&world, "SELECT x FROM t WHERE k = 'k'", &["3"]);
+    assert_eq!(statuses(&world), ["open"]);
+}
+
+#[test]
+fn a_deleted_row_can_stay_deleted() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 1), ('o', 1)");
+    world.edit("bot", "DELETE FROM t WHERE k = 'k'");
+    world.edit("central", "UPDATE t SET x = 3 WHERE k = 'k'");
+    world.sync();
+    check(&world, "SELECT k, x FROM t", &["'k' 3", "'o' 1"]);
+    world.resolve(&id(&world), Take::Side("bot".into())).unwrap();
+    check(&world, "SELECT k, x FROM t", &["'o' 1"]);
+    assert_eq!(world.conflicts().len(), 1);
+}
+
+#[test]
+fn a_held_cell_is_let_go() {
+    let world = World::two()
+        .tables(json!({ "t": { "columns": { "x": "hold" } } }))
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 1)");
+    world.edit("bot", "UPDATE t SET x = 2");
+    world.edit("central", "UPDATE t SET x = 3");
+    world.sync();
+    assert_eq!(statuses(&world), ["held"]);
+    world.resolve(&id(&world), Take::Side("bot".into())).unwrap();
+    check(&world, "SELECT x FROM t", &["2"]);
+    assert_eq!(statuses(&world), ["resolved"]);
+}
+
+#[test]
+fn both_rows_where_two_are_possible() {
+    let world = World::two()
+        .tables(json!({ "t": { "rekey": false } }))
+        .start("CREATE TABLE t(id INTEGER PRIMARY KEY, x)");
+    world.edit("bot", "INSERT INTO t VALUES(1, 'bot')");
+    world.edit("central", "INSERT INTO t VALUES(1, 'central')");
+    world.sync();
+    check(&world, "SELECT x FROM t", &["'central'"]);
+    world.resolve(&id(&world), Take::Both).unwrap();
+    check(&world, "SELECT x FROM t", &["'bot'", "'central'"]);
+}
+
+#[test]
+fn acknowledged_conflicts_are_at_rest() {
+    let world = clash();
+    let id = id(&world);
+    let report = world.acknowledge(&[id.clone()]).unwrap();
+    assert_eq!(report["acknowledged"], json!([id]));
+    assert!(statuses(&world).iter().all(|status| status == "acknowledged"));
+    assert_settled(&world);
+    let error = world.acknowledge(&["no-such-id".to_owned()]).expect_err("there is no such conflict");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+}
+
+#[test]
+fn everything_from_one_side() {
+    let world = World::three().start(
+        "CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('a', 1), ('b', 1), ('c', 1), ('d', 1)",
+    );
+    world.edit("bot", "UPDATE t SET x = 2 WHERE k = 'a'; DELETE FROM t WHERE k = 'b'; INSERT INTO t VALUES('bot', 1)");
+    world.edit("central", "UPDATE t SET x = 3 WHERE k = 'a'; INSERT INTO t VALUES('central', 1); DELETE FROM t WHERE k = 'c'");
+    let report = world.sync_from("bot").unwrap();
+    assert_eq!(report["ok"], true, "{report:#}");
+    check_side(&world, "central", "SELECT k, x FROM t", &["'a' 2", "'bot' 1", "'c' 1", "'d' 1"]);
+    assert!(emergency(&world), "there is no emergency backup");
+    world.sync();
+    check(&world, "SELECT k, x FROM t", &["'a' 2", "'bot' 1", "'c' 1", "'d' 1"]);
+    let error = world.sync_from("nobody").expect_err("there is no such side");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+}
+
+/// A file with the name of an emergency backup that still holds what the hub had.
+fn emergency(world: &World) -> bool {
+    let mut folders = vec![world.root().parent().unwrap().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else if name.starts_with("d.db.emergency.") {
+                let db = crate::common::open(&entry.path());
+                return !crate::common::query(&db, "SELECT 1 FROM t WHERE k = 'central'").rows.is_empty();
+            }
+        }
+    }
+    false
+}
+
+#[test]
+fn the_history_tells_every_run_that_did_something() {
+    let world = clash();
+    world.edit("bot", "INSERT INTO t VALUES('new', 1, 1)");
+    let report = world.sync();
+    world.sync();
+    world.sync();
+    let history = world.history(10);
+    let runs = history["runs"].as_array().unwrap();
+    assert_eq!(runs[0]["run"], report["run"], "newest first: {history:#}");
+    assert_eq!(runs[0]["databases"]["d"]["sides"]["central"]["inserted"], 1, "{history:#}");
+    for run in runs {
+        assert!(run["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{run}");
+        assert!(run["kind"].is_string() && run["duration_ms"].is_u64(), "{run}");
+    }
+    assert_eq!(world.history(1)["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn status_says_where_things_stand() {
+    let world = clash();
+    let status = world.status(Detail::Summary);
+    let one = &status["databases"]["d"];
+    assert_eq!(status["schema"], 1);
+    assert_eq!(one["open_conflicts"], 1, "{status:#}");
+    for side in ["bot", "central"] {
+        let at = &one["sides"][side];
+        assert_eq!(at["path"], world.path(side).display().to_string());
+        assert_eq!(at["exists"], true);
+        assert_eq!(at["journal_mode"], "delete");
+        assert!(at["bytes"].as_u64().is_some_and(|bytes| bytes > 0));
+        assert_eq!(at["problem"], Value::Null, "{status:#}");
+    }
+    std::fs::remove_file(world.path("bot")).unwrap();
+    assert_eq!(world.status(Detail::Summary)["databases"]["d"]["sides"]["bot"]["exists"], false);
+}
+
+#[test]
+fn explaining_names_rules_and_policies() {
+    let world = World::two().tables(json!({ "c": { "identity": ["k"] }, "t": { "columns": { "n": "sum" } } })).start(
+        "CREATE TABLE c(id INTEGER PRIMARY KEY, k); CREATE TABLE t(k TEXT PRIMARY KEY, n);
+         CREATE TABLE nat(id INTEGER PRIMARY KEY, nick TEXT NOT NULL UNIQUE); CREATE TABLE num(id INTEGER PRIMARY KEY, x);
+         CREATE TABLE bag(x)",
+    );
+    let status = world.status(Detail::Explain);
+    let tables = &status["databases"]["d"]["tables"];
+    assert_eq!(tables["c"]["identity"], json!(["k"]), "{tables:#}");
+    assert_eq!(tables["t"]["identity"], json!(["k"]), "{tables:#}");
+    assert_eq!(tables["nat"]["identity"], json!(["nick"]), "{tables:#}");
+    assert_eq!(tables["num"]["identity"], json!(["id"]), "{tables:#}");
+    assert_eq!(tables["t"]["columns"]["n"], "sum", "{tables:#}");
+    for name in ["c", "t", "nat", "num", "bag"] {
+        assert!(!tables[name]["rule"].is_null(), "{name}: {tables:#}");
+    }
+}
+
+#[test]
+fn secrets_stay_secret() {
+    let mut world = World::two();
+    world.json["secrets"] = json!(["*shoe*"]);
+    let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, password_hash, api_token, shoe_size, plain)");
+    for side in ["bot", "central"] {
+        world.edit(side, &format!("INSERT INTO t VALUES('k', '{side} 1', '{side} 2', '{side} 3', '{side} 4')"));
+    }
+    world.sync();
+    let report = seen(database::conflicts(&world.config(), &Options::default()).unwrap());
+    let text = report.to_string();
+    for n in 1..=3 {
+        assert!(!text.contains(&format!("bot {n}")) && !text.contains(&format!("central {n}")), "{text}");
+    }
+    let values = &report["conflicts"][0]["values"]["bot"];
+    assert_eq!(values["password_hash"], json!({ "redacted": true }));
+    assert_eq!(values["plain"], "bot 4");
+    assert_eq!(world.conflicts()[0]["values"]["bot"]["password_hash"], "bot 1", "shown when asked for");
+}
+
+#[test]
+fn databases_are_chosen_by_name() {
+    let mut world = World::two();
+    world.add_database("other");
+    for name in ["d", "other"] {
+        let db = crate::common::open(&world.file("bot", name));
+        db.execute_batch("CREATE TABLE t(k TEXT PRIMARY KEY)").unwrap();
+    }
+    let options = Options { databases: vec!["oth*".into()], ..Options::default() };
+    let report = world.run(&options).unwrap();
+    assert_eq!(report["databases"].as_object().unwrap().keys().collect::<Vec<_>>(), ["other"]);
+    assert!(!world.path("central").exists() && world.file("central", "other").exists());
+    let error = world.run(&Options { databases: vec!["nope".into()], ..Options::default() }).expect_err("no such database");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+}
+
+#[test]
+fn an_unchanged_database_is_not_opened() {
+    let world = clash();
+    let report = world.sync();
+    assert_eq!(state(&report), "unchanged", "{report:#}");
+    assert_eq!(conflict_lines(&world).len(), 1);
+    assert_converged(&world);
+}
+
+#[test]
+fn exit_codes_follow_the_report() {
+    let world = World::two();
+    world.edit_all("CREATE TABLE t(k TEXT PRIMARY KEY, x)");
+    let code = || database::sync(&world.config(), &Options::default()).unwrap().exit_code();
+    assert_eq!(code(), 0);
+    world.edit("bot", "INSERT INTO t VALUES('k', 1)");
+    world.edit("central", "INSERT INTO t VALUES('k', 2)");
+    assert_eq!(code(), 1);
+    assert_eq!(code(), 0);
+    std::fs::remove_file(world.path("bot")).unwrap();
+    std::fs::hard_link(world.path("central"), world.path("bot")).unwrap();
+    assert_eq!(code(), 2);
+}
