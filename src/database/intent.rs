@@ -10,7 +10,7 @@ use super::observe;
 use super::plan::{Counts, Observed, Plan, Side, Task, exhausted};
 use super::record::{Intent, TableWrites};
 use super::shape::{Shape, TableShape};
-use super::store::{ConflictRows, Overlay, OverlayEntry, StoredConflict};
+use super::store::{ConflictRows, Ids, Overlay, OverlayEntry, StoredConflict};
 use super::value::{Row, Value};
 use super::{Fault, sql_error};
 
@@ -186,10 +186,14 @@ impl TableSpeller<'_, '_> {
         let rules = &self.shape.rules;
         let merged = decision.merged_after(rules, cluster);
         let ancestor = decision.ancestor_after(rules, cluster, side);
+        let ids = match decision.frozen || decision.ignored.contains(&side) {
+            true => Ids::Changed,
+            false => Ids::Translated,
+        };
         let entry = |ancestor: Option<Row>, mirror: Option<(Slot, Row)>| Overlay {
             table: rules.name.clone(),
             columns: rules.columns.clone(),
-            entry: OverlayEntry::Row { ancestor, mirror, merged: merged.clone() },
+            entry: OverlayEntry::Row { ancestor, mirror, merged: merged.clone(), ids },
         };
         let Some(intent) = self.plan.intents.get_mut(side) else { return };
         let mirror = write.new.as_ref().map(|(_, row)| row);

@@ -315,7 +315,8 @@ fn overlay_of(task: &Task<'_>, shape: &TableShape, side: &str) -> Result<Vec<Ove
                     .collect()
             };
             match overlay.entry {
-                OverlayEntry::Row { ancestor, mirror, merged } => OverlayEntry::Row {
+                OverlayEntry::Row { ancestor, mirror, merged, ids } => OverlayEntry::Row {
+                    ids,
                     ancestor: ancestor.map(fit),
                     mirror: mirror.map(|(slot, row)| (slot, fit(row))),
                     merged: merged.map(fit),

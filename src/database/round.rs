@@ -17,7 +17,7 @@ use super::model::{Ancestor, Cluster, Edit, Identity, Local, SideIndex, Slot, wi
 use super::observe;
 use super::plan::{Observed, Task, exhausted};
 use super::shape::{Shape, TableShape};
-use super::store::OverlayEntry;
+use super::store::{Ids, OverlayEntry};
 use super::value::{Row, Value};
 use super::{Fault, sql_error};
 
@@ -244,12 +244,14 @@ impl Round<'_> {
         let mut used: HashSet<usize> = HashSet::new();
         let mut covered: HashSet<Key> = HashSet::new();
         for entry in observed.overlay.get(side).into_iter().flatten() {
-            let OverlayEntry::Row { ancestor, mirror, merged } = entry else { continue };
+            let OverlayEntry::Row { ancestor, mirror, merged, ids } = entry else { continue };
             let canonical = merged.as_ref().or(ancestor.as_ref()).and_then(|row| rules.key(row));
             wanted.extend(canonical.clone());
             let id = |row: &Row| rules.assigned_id().and_then(|id| row.get(id)).and_then(Value::as_integer);
             let alias = match (mirror, ancestor) {
-                (Some((_, mirror)), Some(ancestor)) => id(mirror).zip(id(ancestor)).filter(|(a, b)| a != b),
+                (Some((_, mirror)), Some(ancestor)) if *ids == Ids::Translated => {
+                    id(mirror).zip(id(ancestor)).filter(|(a, b)| a != b)
+                }
                 _ => None,
             };
             let placed = match mirror {

@@ -70,6 +70,8 @@ pub(crate) enum OverlayEntry {
         mirror: Option<(Slot, Row)>,
         /// The merged state.
         merged: Option<Row>,
+        /// What a difference between the ids of ancestor and base means.
+        ids: Ids,
     },
     /// A row without: by how many the base has more than the ancestor.
     Content {
@@ -78,6 +80,15 @@ pub(crate) enum OverlayEntry {
         /// The difference.
         count: i64,
     },
+}
+
+/// What it means that a row has one id in the base and another in the ancestor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ids {
+    /// The side changed it.
+    Changed,
+    /// The side knows the row under its own id until it is written.
+    Translated,
 }
 
 /// One overlay entry with its table and the columns its rows are made of.
@@ -519,9 +530,13 @@ pub(crate) fn encode_overlay(overlay: &Overlay) -> Vec<u8> {
         encoder.row(row);
     };
     match &overlay.entry {
-        OverlayEntry::Row { ancestor, mirror, merged } => {
+        OverlayEntry::Row { ancestor, mirror, merged, ids } => {
             let mirror = super::model::Write { old: mirror.clone(), new: None };
-            encoder.integer(0).option(ancestor.as_ref(), row).option(merged.as_ref(), row).write(&mirror);
+            let kind = match ids {
+                Ids::Changed => 0,
+                Ids::Translated => 2,
+            };
+            encoder.integer(kind).option(ancestor.as_ref(), row).option(merged.as_ref(), row).write(&mirror);
         }
         OverlayEntry::Content { row, count } => {
             encoder.integer(1).row(row).integer(*count);
@@ -534,10 +549,11 @@ pub(crate) fn decode_overlay(table: String, blob: &[u8]) -> std::result::Result<
     let mut decoder = Decoder::new(blob)?;
     let columns = decoder.list(Decoder::text)?;
     let entry = match decoder.integer()? {
-        0 => {
+        kind @ (0 | 2) => {
             let ancestor = decoder.option(Decoder::row)?;
             let merged = decoder.option(Decoder::row)?;
-            OverlayEntry::Row { ancestor, merged, mirror: decoder.write()?.old }
+            let ids = if kind == 2 { Ids::Translated } else { Ids::Changed };
+            OverlayEntry::Row { ancestor, merged, mirror: decoder.write()?.old, ids }
         }
         1 => OverlayEntry::Content { row: decoder.row()?, count: decoder.integer()? },
         _ => return Err(Malformed),

@@ -199,13 +199,7 @@ fn take(
     let decided: Vec<(usize, Origin)> =
         clashes.iter().filter(|(column, _)| !held.contains(column)).copied().collect();
     if !decided.is_empty() {
-        decision.conflicts.push(Draft {
-            kind,
-            columns: decided.iter().map(|(column, _)| *column).collect(),
-            base: base.clone(),
-            winner: winner(decided.iter().map(|(_, origin)| *origin)),
-            reason: reason(rules, &decided),
-        });
+        report(rules, decision, kind, &decided, base.clone());
     }
     if held_clash {
         decision.conflicts.push(Draft {
@@ -230,6 +224,36 @@ fn take(
         decision.conflicts.push(Draft { kind, columns: Vec::new(), base, winner, reason: reason.into() });
     }
     cells
+}
+
+/// Puts clashing cells on record; one row has one conflict of a kind, however many steps it took to merge.
+fn report(
+    rules: &Rules,
+    decision: &mut Decision,
+    kind: Kind,
+    clashes: &[(usize, Origin)],
+    base: Option<Row>,
+) {
+    let winner = winner(clashes.iter().map(|(_, origin)| *origin));
+    let columns = clashes.iter().map(|(column, _)| *column);
+    let known =
+        decision.conflicts.iter_mut().find(|draft| draft.kind == kind && draft.winner != Winner::Nobody);
+    match known {
+        Some(draft) => {
+            let all: BTreeSet<usize> = draft.columns.iter().copied().chain(columns).collect();
+            draft.columns = all.into_iter().collect();
+            if draft.winner != winner {
+                draft.winner = Winner::Merged;
+            }
+        }
+        None => decision.conflicts.push(Draft {
+            kind,
+            columns: columns.collect(),
+            base,
+            winner,
+            reason: reason(rules, clashes),
+        }),
+    }
 }
 
 /// Merges sides that have no ancestor with what is merged so far.
