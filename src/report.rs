@@ -83,13 +83,14 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    /// 0 done, 1 done with new conflicts, 2 failed.
+    /// 0 done, 1 done but a person should look (new conflicts, or a database that is held), 2 failed.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
-        match (self.ok, self.conflicts) {
+        let held = self.databases.values().any(|database| database.state == State::Held);
+        match (self.ok, self.conflicts > 0 || held) {
             (false, _) => 2,
-            (true, 0) => 0,
-            (true, _) => 1,
+            (true, false) => 0,
+            (true, true) => 1,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Random histories against a naive model: converged, equal to the model, every conflict reported, nothing left to do.
 //!
 //! Apart from `suite`, whose cases are told one by one. The model is written from the design alone and shares no
-//! code with the engine. `CR0SYNC_CASES` sets how many cases run in all (20,000), `CR0SYNC_SEED` runs one case of
-//! each kind.
+//! code with the engine. `CR0SYNC_CASES` sets how many cases run in all (20,000), `CR0SYNC_SEED` where they
+//! start; a seed alone runs one case of each kind.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,8 +19,11 @@
 mod common;
 mod property {
     pub(crate) mod case;
+    pub(crate) mod collide;
+    pub(crate) mod compare;
     pub(crate) mod edits;
     pub(crate) mod expect;
+    pub(crate) mod family;
     pub(crate) mod merge;
     pub(crate) mod model;
     pub(crate) mod rng;
@@ -30,7 +33,7 @@ mod property {
 }
 
 use property::case::Family;
-use property::runner::run_family;
+use property::family::run_family;
 
 /// Text, composite and configured keys, with and without rowid.
 #[test]

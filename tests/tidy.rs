@@ -13,25 +13,14 @@ use std::process::Command;
 const LAYERS: [&[&str]; 4] = [
     &["clock", "error"],
     &["config", "durable", "report"],
-    &[
-        "access",
-        "backup",
-        "database",
-        "events",
-        "integrity",
-        "logs",
-        "schedule",
-    ],
+    &["access", "backup", "database", "events", "integrity", "logs", "schedule"],
     &["ffi"],
 ];
 /// The layer whose modules do not use each other,
 const DOMAINS: usize = 2;
 /// with these exceptions.
-const DOMAIN_EDGES: [(&str, &str); 3] = [
-    ("database", "backup"),
-    ("integrity", "events"),
-    ("access", "events"),
-];
+const DOMAIN_EDGES: [(&str, &str); 3] =
+    [("database", "backup"), ("integrity", "events"), ("access", "events")];
 
 /// Where `unsafe` may stand.
 const UNSAFE_HOMES: [&str; 3] = ["src/database/native.rs", "src/ffi/", "php/ext/"];
@@ -66,10 +55,7 @@ impl fmt::Display for Finding {
 fn every_file_keeps_the_rules() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let files = files(root);
-    assert!(
-        files.contains(&PathBuf::from("src/lib.rs")),
-        "the list of files is wrong: {files:?}"
-    );
+    assert!(files.contains(&PathBuf::from("src/lib.rs")), "the list of files is wrong: {files:?}");
     let mut findings = Vec::new();
     for file in files {
         // Files that are not text, and files that git still lists though they are gone, have nothing to say.
@@ -78,117 +64,40 @@ fn every_file_keeps_the_rules() {
         }
     }
     let list: Vec<String> = findings.iter().map(Finding::to_string).collect();
-    assert!(
-        list.is_empty(),
-        "{} places break a rule:\n{}\n",
-        list.len(),
-        list.join("\n")
-    );
+    assert!(list.is_empty(), "{} places break a rule:\n{}\n", list.len(), list.join("\n"));
 }
 
 #[test]
 fn every_rule_finds_what_breaks_it() {
     for (file, text, expected) in [
-        (
-            "src/error.rs",
-            "use std::fmt;\n",
-            "1: opens without a `//!` header",
-        ),
-        (
-            "src/a.rs",
-            "//! x\nfn f() { unsafe { g() } }\n",
-            "2: `unsafe` has its homes",
-        ),
-        (
-            "src/clock.rs",
-            "//! x\nuse crate::report::R;\n",
-            "2: `clock` must not use `report`",
-        ),
-        (
-            "src/config/parse.rs",
-            "//! x\nuse crate::database;\n",
-            "2: `config` must not use `database`",
-        ),
-        (
-            "src/logs.rs",
-            "//! x\nuse crate::{error::E, database::D};\n",
-            "2: `logs` must not use `database`",
-        ),
-        (
-            "src/report.rs",
-            "//! x\nuse super::database::Plan;\n",
-            "2: `report` must not use `database`",
-        ),
+        ("src/error.rs", "use std::fmt;\n", "1: opens without a `//!` header"),
+        ("src/a.rs", "//! x\nfn f() { unsafe { g() } }\n", "2: `unsafe` has its homes"),
+        ("src/clock.rs", "//! x\nuse crate::report::R;\n", "2: `clock` must not use `report`"),
+        ("src/config/parse.rs", "//! x\nuse crate::database;\n", "2: `config` must not use `database`"),
+        ("src/logs.rs", "//! x\nuse crate::{error::E, database::D};\n", "2: `logs` must not use `database`"),
+        ("src/report.rs", "//! x\nuse super::database::Plan;\n", "2: `report` must not use `database`"),
         (
             "src/database/decide/merge.rs",
             "//! x\nuse rusqlite::Connection;\n",
             "2: decisions must not know `rusqlite`",
         ),
-        (
-            "src/database/decide.rs",
-            "//! x\nuse std::fs;\n",
-            "2: decisions must not know `std::fs`",
-        ),
+        ("src/database/decide.rs", "//! x\nuse std::fs;\n", "2: decisions must not know `std::fs`"),
         (
             "src/database/decide.rs",
             "//! x\nuse std::{fmt, fs::File};\n",
             "2: decisions must not know `std::fs`",
         ),
-        (
-            "src/database/decide.rs",
-            "//! x\nuse crate::clock;\n",
-            "2: decisions must not know `crate::clock`",
-        ),
-        (
-            "src/report.rs",
-            "//! x\nlet t = Instant::now();\n",
-            "2: `Instant::now` belongs in src/clock.rs",
-        ),
-        (
-            "src/report.rs",
-            "//! x\nstd::fs::rename(a, b)?;\n",
-            "2: only src/durable renames files",
-        ),
-        (
-            "src/report.rs",
-            "//! x\nlet h = std::env::var(\"HOME\");\n",
-            "2: the library has no `std::env`",
-        ),
-        (
-            "src/report.rs",
-            "//! x\n\nprintln!(\"x\");\n",
-            "3: the library has no `println!`",
-        ),
-        (
-            "src/report.rs",
-            "//! x\nlet y = z.unwrap();\n",
-            "2: no `.unwrap()` outside tests",
-        ),
-        (
-            "src/report.rs",
-            "//! x\n#[allow(dead_code)]\nfn f() {}\n",
-            "2: a lint exception gives its reason",
-        ),
-        (
-            "tests/a.rs",
-            "//! x\n#[test]\n#[ignore]\nfn f() {}\n",
-            "3: an ignored test gives its reason",
-        ),
-        (
-            "php/src/A.php",
-            "<?php\nnamespace A;\n",
-            "1: has no `declare(strict_types=1);`",
-        ),
-        (
-            "tests/a.sh",
-            "#!/bin/sh\nset -eu\n",
-            "1: opens without a comment that says what it is for",
-        ),
-        (
-            "README.md",
-            concat!("see /ro", "ot/x\n"),
-            concat!("1: names `/ro", "ot/`"),
-        ),
+        ("src/database/decide.rs", "//! x\nuse crate::clock;\n", "2: decisions must not know `crate::clock`"),
+        ("src/report.rs", "//! x\nlet t = Instant::now();\n", "2: `Instant::now` belongs in src/clock.rs"),
+        ("src/report.rs", "//! x\nstd::fs::rename(a, b)?;\n", "2: only src/durable renames files"),
+        ("src/report.rs", "//! x\nlet h = std::env::var(\"HOME\");\n", "2: the library has no `std::env`"),
+        ("src/report.rs", "//! x\n\nprintln!(\"x\");\n", "3: the library has no `println!`"),
+        ("src/report.rs", "//! x\nlet y = z.unwrap();\n", "2: no `.unwrap()` outside tests"),
+        ("src/report.rs", "//! x\n#[allow(dead_code)]\nfn f() {}\n", "2: a lint exception gives its reason"),
+        ("tests/a.rs", "//! x\n#[test]\n#[ignore]\nfn f() {}\n", "3: an ignored test gives its reason"),
+        ("php/src/A.php", "<?php\nnamespace A;\n", "1: has no `declare(strict_types=1);`"),
+        ("tests/a.sh", "#!/bin/sh\nset -eu\n", "1: opens without a comment that says what it is for"),
+        ("README.md", concat!("see /ro", "ot/x\n"), concat!("1: names `/ro", "ot/`")),
     ] {
         let found: Vec<String> = check(file, text).iter().map(Finding::to_string).collect();
         assert_eq!(found, [format!("{file}:{expected}")], "{text}");
@@ -198,10 +107,7 @@ fn every_rule_finds_what_breaks_it() {
 #[test]
 fn what_is_allowed_is_not_found() {
     for (file, text) in [
-        (
-            "src/lib.rs",
-            "//! x\nmod config;\npub use crate::database::sync;\n",
-        ),
+        ("src/lib.rs", "//! x\nmod config;\npub use crate::database::sync;\n"),
         (
             "src/database/apply.rs",
             "//! x\n// unsafe, Instant::now, println!\nlet s = \"unsafe\"; let c = '\"';\n",
@@ -216,18 +122,9 @@ fn what_is_allowed_is_not_found() {
         ),
         ("src/database/native.rs", "//! x\nunsafe { f() }\n"),
         ("src/clock.rs", "//! x\nlet t = SystemTime::now();\n"),
-        (
-            "src/report.rs",
-            "//! x\nfn f() {}\n#[cfg(test)]\nmod tests {\n    fn g() { x.unwrap(); }\n}\n",
-        ),
-        (
-            "src/report.rs",
-            "//! x\n#[expect(dead_code, reason = \"later\")]\nfn f() {}\n",
-        ),
-        (
-            "tests/a.rs",
-            "//! x\nlet t = Instant::now();\n#[ignore = \"slow\"]\nlet y = z.unwrap();\n",
-        ),
+        ("src/report.rs", "//! x\nfn f() {}\n#[cfg(test)]\nmod tests {\n    fn g() { x.unwrap(); }\n}\n"),
+        ("src/report.rs", "//! x\n#[expect(dead_code, reason = \"later\")]\nfn f() {}\n"),
+        ("tests/a.rs", "//! x\nlet t = Instant::now();\n#[ignore = \"slow\"]\nlet y = z.unwrap();\n"),
         ("php/src/A.php", "<?php\n\ndeclare(strict_types=1);\n"),
         ("tests/a.sh", "#!/bin/sh\n# What for.\nset -eu\n"),
     ] {
@@ -260,15 +157,9 @@ fn files(root: &Path) -> BTreeSet<PathBuf> {
 
 /// The same for a checkout without git: everything but what we build.
 fn walk(root: &Path, below: &Path, files: &mut BTreeSet<PathBuf>) {
-    for entry in std::fs::read_dir(root.join(below))
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
+    for entry in std::fs::read_dir(root.join(below)).into_iter().flatten().flatten() {
         let path = below.join(entry.file_name());
-        let built = [".git", "target", "build", "demo"]
-            .iter()
-            .any(|name| path == Path::new(name));
+        let built = [".git", "target", "build", "demo"].iter().any(|name| path == Path::new(name));
         match entry.file_type() {
             Ok(kind) if kind.is_dir() && !built => walk(root, &path, files),
             Ok(kind) if kind.is_file() => {
@@ -282,13 +173,7 @@ fn walk(root: &Path, below: &Path, files: &mut BTreeSet<PathBuf>) {
 /// Everything that is wrong with one file.
 fn check(file: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut find = |line: usize, rule: String| {
-        findings.push(Finding {
-            file: file.to_owned(),
-            line,
-            rule,
-        })
-    };
+    let mut find = |line: usize, rule: String| findings.push(Finding { file: file.to_owned(), line, rule });
 
     // The lock file names where each crate comes from; that is its job.
     if file != "Cargo.lock" {
@@ -342,24 +227,13 @@ fn rust(file: &str, text: &str, find: &mut dyn FnMut(usize, String)) {
                 "RandomState",
             ] {
                 for line in lines_with_word(&code, door) {
-                    find(
-                        line,
-                        format!("`{}` belongs in src/clock.rs", door.trim_end_matches(':')),
-                    );
+                    find(line, format!("`{}` belongs in src/clock.rs", door.trim_end_matches(':')));
                 }
             }
         }
     }
     if library {
-        for word in [
-            "std::env",
-            "process::exit",
-            "println!",
-            "eprintln!",
-            "print!",
-            "eprint!",
-            "dbg!",
-        ] {
+        for word in ["std::env", "process::exit", "println!", "eprintln!", "print!", "eprint!", "dbg!"] {
             for line in lines_with_word(&code, word) {
                 find(line, format!("the library has no `{word}`"));
             }
@@ -412,10 +286,7 @@ fn directions(file: &str, module: &str, code: &str, find: &mut dyn FnMut(usize, 
 /// What pure modules must not know: files, databases, time, chance, other processes.
 fn decisions(code: &str, find: &mut dyn FnMut(usize, String)) {
     for (start, forbidden) in [
-        (
-            "std::",
-            ["fs", "env", "io", "net", "process", "thread", "time"].as_slice(),
-        ),
+        ("std::", ["fs", "env", "io", "net", "process", "thread", "time"].as_slice()),
         ("crate::", ["clock", "durable"].as_slice()),
     ] {
         for (line, path) in paths_below(code, start) {
@@ -435,15 +306,9 @@ fn decisions(code: &str, find: &mut dyn FnMut(usize, String)) {
 /// Panics take the host process with them, so they stay in tests; those come last in a file.
 fn outside_tests(code: &str, find: &mut dyn FnMut(usize, String)) {
     let shipped = before_tests(code);
-    for word in [
-        ".unwrap()",
-        ".expect(",
-        ".unwrap_err()",
-        "panic!(",
-        "todo!(",
-        "unimplemented!(",
-        "unreachable!(",
-    ] {
+    for word in
+        [".unwrap()", ".expect(", ".unwrap_err()", "panic!(", "todo!(", "unimplemented!(", "unreachable!("]
+    {
         for line in lines_with(shipped, word) {
             find(line, format!("no `{word}` outside tests"));
         }
@@ -491,18 +356,10 @@ fn paths_below(code: &str, start: &str) -> Vec<(usize, String)> {
                 }
             }
         } else {
-            names = vec![
-                rest.chars()
-                    .take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':')
-                    .collect(),
-            ];
+            names =
+                vec![rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect()];
         }
-        paths.extend(
-            names
-                .into_iter()
-                .filter(|name| !name.is_empty())
-                .map(|name| (line_at(code, at), name)),
-        );
+        paths.extend(names.into_iter().filter(|name| !name.is_empty()).map(|name| (line_at(code, at), name)));
     }
     paths
 }
@@ -513,10 +370,7 @@ fn line_at(text: &str, at: usize) -> usize {
 
 fn lines_with(text: &str, what: &str) -> Vec<usize> {
     let lines = text.lines().enumerate();
-    lines
-        .filter(|(_, line)| line.contains(what))
-        .map(|(index, _)| index + 1)
-        .collect()
+    lines.filter(|(_, line)| line.contains(what)).map(|(index, _)| index + 1).collect()
 }
 
 /// Lines where `what` stands as a word of its own.
@@ -530,11 +384,7 @@ fn lines_with_word(text: &str, what: &str) -> Vec<usize> {
             !part(before) && (open_end || !part(after))
         })
     };
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| whole(line))
-        .map(|(index, _)| index + 1)
-        .collect()
+    text.lines().enumerate().filter(|(_, line)| whole(line)).map(|(index, _)| index + 1).collect()
 }
 
 /// The source without comments and without what stands in quotes; lines stay where they are.
@@ -583,11 +433,7 @@ fn code_of(source: &str) -> String {
         };
         index = end.min(chars.len());
         code.extend(
-            chars
-                .get(start..index)
-                .into_iter()
-                .flatten()
-                .map(|c| if *c == '\n' { '\n' } else { ' ' }),
+            chars.get(start..index).into_iter().flatten().map(|c| if *c == '\n' { '\n' } else { ' ' }),
         );
     }
     code
@@ -600,14 +446,10 @@ fn raw_string(chars: &[char], index: usize) -> Option<usize> {
     if chars.get(open) != Some(&'"') {
         return None;
     }
-    let close: Vec<char> = std::iter::once('"')
-        .chain(std::iter::repeat_n('#', hashes))
-        .collect();
+    let close: Vec<char> = std::iter::once('"').chain(std::iter::repeat_n('#', hashes)).collect();
     Some(find_from(chars, open + 1, |rest| rest.starts_with(&close)) + close.len())
 }
 
 fn find_from(chars: &[char], from: usize, found: impl Fn(&[char]) -> bool) -> usize {
-    (from..chars.len())
-        .find(|index| chars.get(*index..).is_some_and(&found))
-        .unwrap_or(chars.len())
+    (from..chars.len()).find(|index| chars.get(*index..).is_some_and(&found)).unwrap_or(chars.len())
 }

@@ -21,7 +21,7 @@ use super::plan::{Plan, Side};
 use super::record::{self, Intent, Role, Written};
 use super::schema;
 use super::store::Store;
-use super::write::{self, Updates};
+use super::write::{self, Refused, Updates};
 use super::{Fault, native, sql_error};
 
 /// How long one attempt at a lock may wait, in milliseconds: longer, and a second owner would queue behind us.
@@ -284,9 +284,8 @@ fn write_side(
     let schema = schema::read(live, "main")?;
     for table in &intent.writes {
         let Some(have) = schema.table(&table.table) else { continue };
-        match write::apply(live, "main", have, &table.columns, &table.writes, Updates::InPlace) {
-            Ok(()) => {}
-            Err(refused) => return refusal(refused.cause, &table.table, refused.write),
+        if let Err(refused) = write_table(live, have, table)? {
+            return refusal(refused.cause, &table.table, refused.write);
         }
     }
     for (table, last) in sequences {
@@ -297,15 +296,41 @@ fn write_side(
     Ok(None)
 }
 
-fn refusal(cause: rusqlite::Error, table: &str, write: Option<Write>) -> rusqlite::Result<Option<Refusal>> {
-    let unique = cause.sqlite_error().is_some_and(|error| {
+/// Writes one table: in place, and where that runs into a UNIQUE key that is not over plain columns, by taking all old
+/// rows out first. A row that breaks a CHECK already can only be changed in place, so that is tried first.
+fn write_table(
+    live: &Connection,
+    have: &schema::Table,
+    table: &record::TableWrites,
+) -> rusqlite::Result<Result<(), Refused>> {
+    let write = |updates| write::apply(live, "main", have, &table.columns, &table.writes, updates);
+    live.execute_batch("SAVEPOINT cr0sync_table")?;
+    let mut outcome = write(Updates::InPlace);
+    if let Err(first) = &outcome
+        && is_unique(&first.cause)
+    {
+        live.execute_batch("ROLLBACK TO cr0sync_table")?;
+        if write(Updates::Replace).is_ok() {
+            outcome = Ok(());
+        }
+    }
+    live.execute_batch("RELEASE cr0sync_table")?;
+    Ok(outcome)
+}
+
+fn is_unique(cause: &rusqlite::Error) -> bool {
+    cause.sqlite_error().is_some_and(|error| {
         matches!(
             error.extended_code,
             rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE
                 | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY
                 | rusqlite::ffi::SQLITE_CONSTRAINT_ROWID
         )
-    });
+    })
+}
+
+fn refusal(cause: rusqlite::Error, table: &str, write: Option<Write>) -> rusqlite::Result<Option<Refusal>> {
+    let unique = is_unique(&cause);
     match cause.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::Unknown) => {
             Ok(Some(Refusal { table: table.to_owned(), write, message: cause.to_string(), unique }))

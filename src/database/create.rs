@@ -52,6 +52,7 @@ pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection)
             }
             // A leftover of a killed run of the same number.
             let _ = std::fs::remove_file(&path);
+            durable::private_file(&path)?;
             Connection::open(&path).map_err(state_error)?
         }
     };

@@ -50,6 +50,7 @@ pub(crate) fn spell_out(
             .map(|(table, reason)| format!("{table} is left alone: {reason}"))
             .collect(),
         shape: Shape::default(),
+        held: None,
     };
     for ((shape, observed), state) in shape.tables.iter().zip(observed).zip(tables) {
         for (changes, intent) in observed.changes.iter().zip(&mut plan.intents) {

@@ -13,6 +13,7 @@ mod apply;
 mod codec;
 mod create;
 mod decide;
+mod guard;
 mod intent;
 mod json;
 mod key;
@@ -210,7 +211,8 @@ pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Resu
     over(config, options, "resolve", &chosen, |job, name, database| {
         let job = Job { resolution: Some(&resolution), ..*job };
         let report = run::sync(&job, name, database)?;
-        if job.mode == Mode::Apply && matches!(report.state, State::Synced | State::Quarantined) {
+        let done = matches!(report.state, State::Synced | State::Unchanged | State::Quarantined);
+        if job.mode == Mode::Apply && done {
             job.store.set_status(number, "resolved").map_err(state_failure)?;
         }
         Ok(report)
@@ -318,12 +320,13 @@ fn unknown_conflict(id: &str) -> Error {
         .hint("`conflicts` lists them with their ids")
 }
 
-/// Files we make are for the group; the process's own mask comes back when this is dropped.
+/// Journals that SQLite makes beside a database are for the group, as the database is; the process's own mask comes
+/// back when this is dropped. Our own files say their modes themselves.
 struct Mask(rustix::fs::Mode);
 
 impl Mask {
     fn set() -> Mask {
-        Mask(rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o007)))
+        Mask(rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002)))
     }
 }
 
@@ -358,7 +361,16 @@ fn over(
         (Store::open(&directory)?, Some(lock))
     };
     let run = store.next_run().map_err(state_failure)?;
-    let job = Job { config, store: &store, run, kind, at, mode: options.mode, resolution: None };
+    let job = Job {
+        config,
+        store: &store,
+        run,
+        kind,
+        at,
+        mode: options.mode,
+        force: options.force,
+        resolution: None,
+    };
     let mut databases = BTreeMap::new();
     let mut fault = None;
     for (name, database) in chosen {

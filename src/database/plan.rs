@@ -13,6 +13,7 @@ use crate::error::Result;
 
 use super::apply::Refusal;
 use super::decide::edits::{Edits, Follow, resolve};
+use super::guard;
 use super::intent::spell_out;
 use super::key::Key;
 use super::model::{Change, SideIndex};
@@ -132,6 +133,8 @@ pub(crate) struct Plan {
     pub(crate) sequences: Vec<(String, i64)>,
     /// What people should know.
     pub(crate) warnings: Vec<String>,
+    /// Why it must not be carried out without a person's word.
+    pub(crate) held: Option<String>,
 }
 
 /// What is read once of one table.
@@ -229,7 +232,11 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
         grown |= grow(&mut extra, strangers);
         grown |= grow(&mut avoid, Round::squatted(&tables));
         if !grown {
-            return spell_out(task, shape, &observed, &tables);
+            let held = match task.kind {
+                MergeKind::ThreeWay => guard::mass_deletion(task, &shape, &tables)?,
+                MergeKind::Overwrite => None,
+            };
+            return Ok(Plan { held, ..spell_out(task, shape, &observed, &tables)? });
         }
     }
 }

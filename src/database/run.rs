@@ -22,7 +22,7 @@ use super::record::{self, Evidence, Intent, Role, Written};
 use super::resolution::Resolution;
 use super::schema;
 use super::store::{ConflictRows, Store, StoredConflict};
-use super::{Fault, Mode, sql_error, state_error};
+use super::{Fault, Force, Mode, sql_error, state_error};
 
 /// How often a plan is made anew because a planned row changed before it was locked.
 const ATTEMPTS: u32 = 4;
@@ -43,6 +43,8 @@ pub(crate) struct Job<'a> {
     pub(crate) at: chrono::DateTime<chrono::Utc>,
     /// Whether anything is written.
     pub(crate) mode: Mode,
+    /// Whether guards that wait for a person are overridden.
+    pub(crate) force: Force,
     /// A person's decision about one conflict.
     pub(crate) resolution: Option<&'a Resolution>,
 }
@@ -157,8 +159,10 @@ fn attempt(
     }
     if job.mode == Mode::Apply {
         for (side, absence) in absent {
-            if let Err(fault) = create::spoke(job, name, database, &side, absence, report) {
-                report.warnings.push(format!("{side} was not created: {fault}"));
+            match create::spoke(job, name, database, &side, absence, report) {
+                Ok(()) if report.state == State::Unchanged => report.state = State::Synced,
+                Ok(()) => {}
+                Err(fault) => report.warnings.push(format!("{side} was not created: {fault}")),
             }
         }
     } else {
@@ -401,12 +405,19 @@ fn merge(
             }
             Err(fault) => return Err(fault),
         };
+        if let (Some(reason), Force::No) = (&plan.held, job.force) {
+            let (name, reason) = (job.config.hub.clone(), reason.clone());
+            return Err(Fault::Side { name, state: State::Held, reason });
+        }
         if job.mode == Mode::DryRun {
             report.conflicts += plan.intents.get(hub).map_or(0, |intent| intent.conflicts.len());
             book(&plan, &sides, None, report);
             return Ok(());
         }
         if is_quiet(&plan, &sides) {
+            if report.state == State::Synced && report.warnings.is_empty() {
+                report.state = State::Unchanged;
+            }
             book(&plan, &sides, None, report);
             return remember(job, name, database, &sides, &fingerprints, None);
         }

@@ -196,11 +196,17 @@ fn unite(
         }
     }
     unite_keys(&mut table, &having);
-    let missing = missing_statements(&table, &having, &added, sides.len());
-    if database.schema == SchemaPolicy::None
-        && let Some(side) = missing.iter().position(|statements| !statements.is_empty())
-    {
-        return Ok(Err(format!("{} lacks a part of it, and schema is none", side_name(side))));
+    let mut missing = missing_statements(&table, &having, &added, sides.len());
+    if database.schema == SchemaPolicy::None {
+        let lacks = |side: &usize| {
+            let own = having.iter().find(|(index, _)| index == side).map(|(_, own)| own);
+            own.is_none_or(|own| table.columns.iter().any(|column| own.column(&column.name).is_none()))
+        };
+        if let Some(side) = (0..sides.len()).find(lacks) {
+            return Ok(Err(format!("{} lacks a part of it, and schema is none", side_name(side))));
+        }
+        // Rows travel without the indexes of the other side.
+        missing.iter_mut().for_each(Vec::clear);
     }
     Ok(Ok((table, defaults, missing)))
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
+use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::codec::{Decoder, Encoder, Malformed};
@@ -165,8 +166,8 @@ impl Store {
     /// Opens or creates the state of a root. The caller holds the run lock when it is going to write.
     pub(crate) fn open(directory: &Path) -> Result<Store> {
         let path = directory.join("state.db");
+        durable::private_file(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         Store::prepare(directory, Connection::open_with_flags(path, flags))
@@ -318,18 +319,19 @@ impl Store {
             .map(drop)
     }
 
-    /// Stores a conflict unless the same one is on record and not resolved. Returns whether it is new.
+    /// Stores a conflict. One that still waits is only brought up to date: its row may have changed where it does
+    /// not clash. Returns whether it is new.
     pub(crate) fn add_conflict(&self, conflict: &StoredConflict) -> rusqlite::Result<bool> {
         let rows = encode_conflict_rows(&conflict.rows);
-        let fingerprint = fingerprint_of(conflict, &rows);
-        let known: bool = self
+        let fingerprint = fingerprint_of(conflict);
+        let known = self
             .connection
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM conflicts WHERE database = ?1 AND fingerprint = ?2 AND run <> ?3
-                 AND (status = 'held' OR (status = 'acknowledged' AND winner = 'none')))",
+                "UPDATE conflicts SET rows = ?4 WHERE database = ?1 AND fingerprint = ?2 AND run <> ?3
+                 AND (status = 'held' OR (status = 'acknowledged' AND winner = 'none'))",
             )?
-            .query_row([&conflict.database, &fingerprint, &conflict.run], |row| row.get(0))?;
-        if known {
+            .execute(params![conflict.database, fingerprint, conflict.run, rows])?;
+        if known > 0 {
             return Ok(false);
         }
         self.connection
@@ -359,10 +361,7 @@ impl Store {
         tables: &[String],
         still: &[StoredConflict],
     ) -> rusqlite::Result<()> {
-        let still: std::collections::BTreeSet<String> = still
-            .iter()
-            .map(|conflict| fingerprint_of(conflict, &encode_conflict_rows(&conflict.rows)))
-            .collect();
+        let still: std::collections::BTreeSet<String> = still.iter().map(fingerprint_of).collect();
         let mut held = self.connection.prepare_cached(
             "SELECT number, fingerprint, \"table\" FROM conflicts
              WHERE database = ?1 AND (status = 'held' OR (status = 'acknowledged' AND winner = 'none'))",
@@ -594,11 +593,27 @@ pub(crate) fn decode_conflict_rows(blob: &[u8]) -> std::result::Result<ConflictR
     })
 }
 
-/// Names a conflict by what clashed, so that a held one is not reported again each minute.
-fn fingerprint_of(conflict: &StoredConflict, rows: &[u8]) -> String {
+/// Names a conflict by what clashed, so that a held one is not reported again each minute, nor when another cell of
+/// its row changes.
+fn fingerprint_of(conflict: &StoredConflict) -> String {
     use sha2::{Digest, Sha256};
+    let rows = &conflict.rows;
+    let matters = |name: &String, among: &[String]| among.is_empty() || among.contains(name);
+    let only = |row: &Option<Row>, among: &[String]| -> Option<Row> {
+        let cells = row.as_ref()?.iter().zip(&rows.columns).filter(|(_, name)| matters(name, among));
+        Some(cells.map(|(cell, _)| cell.clone()).collect())
+    };
+    let named = ConflictRows {
+        key: rows.key.clone(),
+        clashing: rows.clashing.clone(),
+        identity: if rows.key.is_empty() { rows.identity.clone() } else { only(&rows.identity, &rows.key) },
+        base: only(&rows.base, &rows.clashing),
+        values: rows.values.iter().map(|(side, row)| (side.clone(), only(row, &rows.clashing))).collect(),
+        ..ConflictRows::default()
+    };
+    let rows = encode_conflict_rows(&named);
     let mut hash = Sha256::new();
-    for part in [conflict.table.as_bytes(), conflict.kind.as_bytes(), rows] {
+    for part in [conflict.table.as_bytes(), conflict.kind.as_bytes(), &rows] {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
         hash.update(part);
     }

@@ -28,7 +28,11 @@ impl RunLock {
             .open(&path)
             .map_err(|cause| Error::io("open the run lock", &path, cause))?;
         match FileExt::try_lock_exclusive(&file) {
-            Ok(()) => Ok(RunLock(file)),
+            Ok(()) => {
+                // Whoever made it may have had a narrower mask; only its owner can and need mend that.
+                let _ = file.set_permissions(fs::Permissions::from_mode(0o660));
+                Ok(RunLock(file))
+            }
             Err(cause) if cause.kind() == fs2::lock_contended_error().kind() => {
                 Err(Error::new(ErrorKind::Locked, "another run holds the lock")
                     .at(&path)
@@ -62,6 +66,18 @@ pub(crate) fn private_directory(path: &Path) -> Result<()> {
         .map_err(|cause| Error::io("create the state directory", path, cause))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o2770))
         .map_err(|cause| Error::io("set the mode of", path, cause))
+}
+
+/// Creates an empty file of ours (mode 0660) unless it exists, for SQLite to fill: it would give it to its owner
+/// alone. Must not be called while this process has the file open.
+pub(crate) fn private_file(path: &Path) -> Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o660).open(path) {
+        Ok(file) => file
+            .set_permissions(fs::Permissions::from_mode(0o660))
+            .map_err(|cause| Error::io("set the mode of", path, cause)),
+        Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(cause) => Err(Error::io("create", path, cause)),
+    }
 }
 
 /// A file in the making, in the directory where it will appear. Removed when dropped before it is published.

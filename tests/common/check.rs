@@ -36,7 +36,9 @@ pub(crate) fn is_empty_run(report: &Value) -> bool {
                 database["conflicts"] == json!(0)
                     && database["sides"].as_object().is_none_or(|sides| {
                         sides.values().all(|side| {
-                            ["inserted", "updated", "deleted", "rekeyed"].iter().all(|n| side[*n].as_u64() == Some(0))
+                            ["inserted", "updated", "deleted", "rekeyed"]
+                                .iter()
+                                .all(|n| side[*n].as_u64() == Some(0))
                         })
                     })
             })
@@ -68,9 +70,17 @@ pub(crate) fn conflict_lines(world: &World) -> Vec<String> {
         .conflicts()
         .iter()
         .map(|c| {
-            let columns: Vec<&str> = c["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+            let columns: Vec<&str> =
+                c["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
             let word = |name: &str| c[name].as_str().unwrap_or("?").to_owned();
-            format!("{} {} [{}] {} {}", word("table"), word("kind"), columns.join(","), word("winner"), word("status"))
+            format!(
+                "{} {} [{}] {} {}",
+                word("table"),
+                word("kind"),
+                columns.join(","),
+                word("winner"),
+                word("status")
+            )
         })
         .collect();
     lines.sort();

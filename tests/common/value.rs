@@ -59,7 +59,9 @@ impl fmt::Debug for Val {
             Val::Text(bytes) if bytes.len() > 80 => write!(f, "text of {} bytes", bytes.len()),
             Val::Text(bytes) => write!(f, "'{}'", bytes.escape_ascii()),
             Val::Blob(bytes) if bytes.len() > 40 => write!(f, "blob of {} bytes", bytes.len()),
-            Val::Blob(bytes) => write!(f, "x'{}'", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+            Val::Blob(bytes) => {
+                write!(f, "x'{}'", bytes.iter().map(|b| format!("{b:02x}")).collect::<String>())
+            }
         }
     }
 }
@@ -77,7 +79,9 @@ pub(crate) type Dump = BTreeMap<String, Rows>;
 /// The names of the tables that people made.
 pub(crate) fn table_names(db: &Connection) -> Vec<String> {
     let mut names = db
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+        .prepare(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+        )
         .unwrap();
     let names = names.query_map([], |row| row.get(0)).unwrap();
     names.map(Result::unwrap).collect()
@@ -85,15 +89,20 @@ pub(crate) fn table_names(db: &Connection) -> Vec<String> {
 
 /// The rows a query gives, in a fixed order.
 pub(crate) fn query(db: &Connection, sql: &str) -> Rows {
+    let mut all = select(db, sql);
+    all.rows.sort();
+    all
+}
+
+fn select(db: &Connection, sql: &str) -> Rows {
     let mut statement = db.prepare(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     let width = columns.len();
-    let mut rows: Vec<Vec<Val>> = statement
+    let rows: Vec<Vec<Val>> = statement
         .query_map([], |row| (0..width).map(|at| row.get_ref(at).map(Val::from)).collect())
         .unwrap_or_else(|error| panic!("{sql}: {error}"))
         .map(Result::unwrap)
         .collect();
-    rows.sort();
     Rows { columns, rows }
 }
 
@@ -101,7 +110,7 @@ pub(crate) fn query(db: &Connection, sql: &str) -> Rows {
 pub(crate) fn dump(db: &Connection) -> Dump {
     let mut tables = Dump::new();
     for name in table_names(db) {
-        let mut rows = query(db, &format!("SELECT * FROM \"{name}\""));
+        let mut rows = select(db, &format!("SELECT * FROM \"{name}\""));
         let mut order: Vec<usize> = (0..rows.columns.len()).collect();
         order.sort_by(|a, b| rows.columns[*a].cmp(&rows.columns[*b]));
         rows.columns = order.iter().map(|at| rows.columns[*at].clone()).collect();
@@ -121,7 +130,10 @@ pub(crate) fn differences(left_name: &str, left: &Dump, right_name: &str, right:
             continue;
         };
         if l.columns != r.columns {
-            lines.push(format!("{name}: columns {:?} on {left_name}, {:?} on {right_name}", l.columns, r.columns));
+            lines.push(format!(
+                "{name}: columns {:?} on {left_name}, {:?} on {right_name}",
+                l.columns, r.columns
+            ));
         }
         lines.extend(bag_minus(&l.rows, &r.rows).map(|row| format!("{name}: only on {left_name}: {row:?}")));
         lines.extend(bag_minus(&r.rows, &l.rows).map(|row| format!("{name}: only on {right_name}: {row:?}")));

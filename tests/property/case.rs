@@ -6,8 +6,8 @@
 use super::edits::{Editor, Freedom};
 use super::rng::Rng;
 use super::schema::{
-    Coll, Column, Domain, Identity, Orphan, Policies, Policy, Table, bag, child, column, keyed, natural, numbered,
-    payload, policies, table,
+    Coll, Column, Domain, Identity, Orphan, Policies, Policy, Table, bag, child, column, keyed, natural,
+    numbered, payload, policies, table,
 };
 
 /// How a side is kept from taking part in a run.
@@ -94,9 +94,13 @@ pub(crate) fn case(family: Family, seed: u64) -> Case {
         tables,
         rounds: Vec::new(),
         loose: family == Family::Wild,
-        mirror: rng.chance(12),
+        mirror: rng.chance(7),
     };
     rounds(&mut case, family, &mut rng, &mut editor, free);
+    if case.tables.iter().any(|table| table.append_only && table.identity == Identity::Bag) {
+        // Whether a row that was deleted and comes back counts as new is left open.
+        case.rounds.truncate(1);
+    }
     case
 }
 
@@ -141,14 +145,14 @@ fn bags(rng: &mut Rng) -> Vec<Table> {
     // A declared primary key that may be NULL: such rows have no identity, the others do.
     let mut columns = payload(rng, Policies::All);
     columns.push(column("k", Domain::Key, None));
-    let second = table("s", columns, &["k"], |t, body| format!("CREATE TABLE {t}(k TEXT PRIMARY KEY, {body})"));
+    let second =
+        table("s", columns, &["k"], |t, body| format!("CREATE TABLE {t}(k TEXT PRIMARY KEY, {body})"));
     vec![first, second]
 }
 
 fn family_tree(rng: &mut Rng, which: Policies, free: &mut Freedom) -> Vec<Table> {
     free.same = false;
-    let mut parent =
-        if rng.chance(60) { natural(rng, "p", which) } else { numbered(rng, "p", which) };
+    let mut parent = if rng.chance(60) { natural(rng, "p", which) } else { numbered(rng, "p", which) };
     let mut kid = child(rng, "c", "p", which);
     parent.referenced = true;
     for table in [&mut parent, &mut kid] {
@@ -173,7 +177,9 @@ fn unique(rng: &mut Rng, free: &mut Freedom) -> Vec<Table> {
             format!("CREATE TABLE {t}(id INTEGER PRIMARY KEY, k TEXT NOT NULL UNIQUE, {body})")
         })
     } else {
-        table("t", columns, &["k"], |t, body| format!("CREATE TABLE {t}(k TEXT NOT NULL PRIMARY KEY, {body})"))
+        table("t", columns, &["k"], |t, body| {
+            format!("CREATE TABLE {t}(k TEXT NOT NULL PRIMARY KEY, {body})")
+        })
     };
     vec![made]
 }

@@ -27,14 +27,15 @@ impl Freedom {
         Freedom { rename: true, renumber: true, same: true, clash: false, wild: false };
     pub(crate) const PLAIN: Freedom =
         Freedom { rename: false, renumber: true, same: false, clash: false, wild: false };
-    pub(crate) const WILD: Freedom = Freedom { rename: true, renumber: true, same: true, clash: true, wild: true };
+    pub(crate) const WILD: Freedom =
+        Freedom { rename: true, renumber: true, same: true, clash: true, wild: true };
 }
 
 /// Makes edits; counts so that fresh values are fresh in the whole case.
 pub(crate) struct Editor {
     pub(crate) rng: Rng,
     fresh: usize,
-    /// Keys whose parent was replaced without its children being told.
+    /// Parents that were replaced: only once may their children not be told.
     replaced: Vec<String>,
     /// How this case writes points in time.
     stamp: usize,
@@ -111,12 +112,16 @@ impl Editor {
 
     fn key_at(&mut self, table: &Table, n: usize) -> Vec<String> {
         let key = table.key();
-        let last = key.len().saturating_sub(1);
         key.iter()
             .enumerate()
             .map(|(place, at)| {
-                let n = if key.len() == 1 { n } else if place == 0 { n % 2 } else { n / 2 };
-                let _ = last;
+                let n = if key.len() == 1 {
+                    n
+                } else if place == 0 {
+                    n % 2
+                } else {
+                    n / 2
+                };
                 let plain = format!("k{n}");
                 match table.columns[*at].coll {
                     Coll::NoCase if self.rng.chance(20) => format!("'{}'", plain.to_uppercase()),
@@ -132,8 +137,12 @@ impl Editor {
     }
 
     fn matching(table: &Table, key: &[String]) -> String {
-        let parts: Vec<String> =
-            table.key().iter().zip(key).map(|(at, value)| format!("{} = {value}", table.columns[*at].name)).collect();
+        let parts: Vec<String> = table
+            .key()
+            .iter()
+            .zip(key)
+            .map(|(at, value)| format!("{} = {value}", table.columns[*at].name))
+            .collect();
         parts.join(" AND ")
     }
 
@@ -146,9 +155,7 @@ impl Editor {
             }
             Identity::Id(_) => format!("id = {}", 1 + self.rng.below(8)),
             Identity::Bag => {
-                let (a, b) = (self.value(table, 0), self.value(table, 1));
-                let _ = a;
-                let n = &table.name;
+                let (b, n) = (self.value(table, 1), &table.name);
                 format!("rowid = (SELECT min(rowid) FROM {n} WHERE b IS {b})")
             }
         }
@@ -172,7 +179,11 @@ impl Editor {
         }
         if table.configured {
             // Nothing but the configuration keeps these keys unique: the writer has to.
-            from = format!(" WHERE NOT EXISTS (SELECT 1 FROM {} WHERE {})", table.name, Editor::matching(table, &key));
+            from = format!(
+                " WHERE NOT EXISTS (SELECT 1 FROM {} WHERE {})",
+                table.name,
+                Editor::matching(table, &key)
+            );
         }
         format!("{verb} INTO {}({}) SELECT {}{from}", table.name, names.join(", "), values.join(", "))
     }
@@ -220,7 +231,15 @@ impl Editor {
                 }
                 let key = self.key_at(table, n);
                 sql.push(match &parent {
-                    Some(parent) => self.child_row("INSERT", table, key, &format!("SELECT id FROM {parent} ORDER BY id LIMIT 1 OFFSET {}", self.rng.clone().below(3))),
+                    Some(parent) => self.child_row(
+                        "INSERT",
+                        table,
+                        key,
+                        &format!(
+                            "SELECT id FROM {parent} ORDER BY id LIMIT 1 OFFSET {}",
+                            self.rng.clone().below(3)
+                        ),
+                    ),
                     None => self.insert("INSERT", table, Some(key)),
                 });
                 if self.rng.chance(20) && table.identity == Identity::Bag {
@@ -243,7 +262,12 @@ impl Editor {
             }
             names.push(column.name.clone());
         }
-        format!("{verb} INTO {}({}) SELECT {} FROM ({parent}) AS p", table.name, names.join(", "), values.join(", "))
+        format!(
+            "{verb} INTO {}({}) SELECT {} FROM ({parent}) AS p",
+            table.name,
+            names.join(", "),
+            values.join(", ")
+        )
     }
 
     /// One edit of one table; the second value says that every side of the round makes it.
@@ -257,7 +281,8 @@ impl Editor {
             return (self.child_edit(parent, table), false);
         }
         if table.referenced {
-            let child = tables.iter().find(|t| t.columns.iter().any(|c| c.domain == Domain::Ref(table.name.clone())));
+            let child =
+                tables.iter().find(|t| t.columns.iter().any(|c| c.domain == Domain::Ref(table.name.clone())));
             return (self.parent_edit(table, child.unwrap(), free), false);
         }
         let sql = match (&table.identity, self.rng.below(100)) {
@@ -271,7 +296,9 @@ impl Editor {
             (_, 25..=54) => self.update(table),
             (_, 55..=69) => self.delete(table),
             (Identity::Key(_), 70..=79) if !table.configured => self.insert("INSERT OR REPLACE", table, None),
-            (Identity::Natural { .. }, 70..=84) if !table.configured && free.renumber && !table.append_only => {
+            (Identity::Natural { .. }, 70..=84)
+                if !table.configured && free.renumber && !table.append_only =>
+            {
                 self.insert("INSERT OR REPLACE", table, None)
             }
             (Identity::Natural { .. }, 85..=89) if free.renumber && !table.append_only => {
@@ -285,7 +312,11 @@ impl Editor {
             (Identity::Id(_), 70..=79) => {
                 let id = 1 + self.rng.below(9);
                 let verb = if self.rng.chance(50) { "INSERT OR REPLACE" } else { "INSERT" };
-                self.insert(verb, table, None).replacen('(', "(id, ", 1).replacen("SELECT ", &format!("SELECT {id}, "), 1)
+                self.insert(verb, table, None).replacen('(', "(id, ", 1).replacen(
+                    "SELECT ",
+                    &format!("SELECT {id}, "),
+                    1,
+                )
             }
             (_, 85..=89) if table.columns.iter().any(|c| c.domain == Domain::Unique) => self.swap(table),
             (_, 90..=94) if free.clash && table.columns.iter().any(|c| c.domain == Domain::Unique) => {
@@ -299,7 +330,11 @@ impl Editor {
 
     fn rename(&mut self, table: &Table, free: Freedom) -> String {
         let place = self.place(table);
-        let key = if free.wild && !table.configured && self.rng.chance(50) { self.key(table) } else { self.fresh_key(table) };
+        let key = if free.wild && !table.configured && self.rng.chance(50) {
+            self.key(table)
+        } else {
+            self.fresh_key(table)
+        };
         let at = self.rng.below(key.len());
         let name = &table.columns[table.key()[at]].name;
         format!("UPDATE {} SET {name} = {} WHERE {place}", table.name, key[at])
@@ -307,10 +342,16 @@ impl Editor {
 
     /// Changes a key only in bytes, where its collation allows that.
     fn recase(&mut self, table: &Table) -> String {
-        let place = self.place(table);
-        let name = &table.columns[*table.key().last().unwrap()].name;
-        let to = *self.rng.pick(&["upper", "lower", "trim"]);
-        format!("UPDATE {} SET {name} = {to}({name}) WHERE {place}", table.name)
+        let Some(at) = table.key().iter().find(|at| table.columns[**at].coll != Coll::Binary) else {
+            return self.update(table);
+        };
+        let column = &table.columns[*at];
+        let (name, place) = (&column.name, self.place(table));
+        let to = match column.coll {
+            Coll::NoCase => *self.rng.pick(&["upper(?)", "lower(?)"]),
+            _ => *self.rng.pick(&["trim(?)", "? || ' '"]),
+        };
+        format!("UPDATE {} SET {name} = {} WHERE {place}", table.name, to.replace('?', name))
     }
 
     fn swap(&mut self, table: &Table) -> String {
@@ -325,10 +366,6 @@ impl Editor {
         )
     }
 
-    fn parent_place(&mut self, parent: &Table) -> String {
-        self.place(parent)
-    }
-
     fn parent_edit(&mut self, parent: &Table, child: &Table, free: Freedom) -> String {
         let (p, c) = (&parent.name, &child.name);
         match self.rng.below(100) {
@@ -336,21 +373,33 @@ impl Editor {
                 // A new row with something that belongs to it: the children must stay with their own parent.
                 let insert = self.insert("INSERT", parent, None);
                 let key = self.key(child);
-                let kid = self.child_row("INSERT", child, key, &format!("SELECT id FROM {p} WHERE id = last_insert_rowid()"));
+                let kid = self.child_row(
+                    "INSERT",
+                    child,
+                    key,
+                    &format!("SELECT id FROM {p} WHERE id = last_insert_rowid()"),
+                );
                 format!("{insert}; {kid}")
             }
             30..=39 => self.insert("INSERT", parent, None),
             40..=64 => self.update(parent),
             65..=79 if !(parent.append_only) => {
-                let place = self.parent_place(parent);
-                format!("DELETE FROM {c} WHERE uid = (SELECT id FROM {p} WHERE {place}); DELETE FROM {p} WHERE {place}")
+                let place = self.place(parent);
+                format!(
+                    "DELETE FROM {c} WHERE uid = (SELECT id FROM {p} WHERE {place}); DELETE FROM {p} WHERE {place}"
+                )
             }
-            80..=89 if matches!(parent.identity, Identity::Natural { .. }) && !parent.configured && free.renumber => {
+            80..=89
+                if matches!(parent.identity, Identity::Natural { .. })
+                    && !parent.configured
+                    && free.renumber =>
+            {
                 let key = self.key(parent);
                 let place = Editor::matching(parent, &key);
                 let replace = self.insert("INSERT OR REPLACE", parent, Some(key));
-                if self.rng.chance(50) && !self.replaced.contains(&place.to_lowercase()) {
-                    self.replaced.push(place.to_lowercase());
+                let first = !self.replaced.contains(&place.to_lowercase());
+                self.replaced.push(place.to_lowercase());
+                if first && self.rng.chance(50) {
                     replace
                 } else {
                     format!(
@@ -359,7 +408,9 @@ impl Editor {
                     )
                 }
             }
-            90..=99 if matches!(parent.identity, Identity::Natural { .. }) && free.rename => self.rename(parent, free),
+            90..=99 if matches!(parent.identity, Identity::Natural { .. }) && free.rename => {
+                self.rename(parent, free)
+            }
             _ => self.update(parent),
         }
     }
@@ -368,13 +419,13 @@ impl Editor {
         let p = &parent.name;
         match self.rng.below(100) {
             0..=34 => {
-                let (place, key) = (self.parent_place(parent), self.key(child));
+                let (place, key) = (self.place(parent), self.key(child));
                 self.child_row("INSERT", child, key, &format!("SELECT id FROM {p} WHERE {place}"))
             }
             35..=54 => self.update(child),
             55..=69 => self.delete(child),
             70..=89 => {
-                let (place, row) = (self.parent_place(parent), self.place(child));
+                let (place, row) = (self.place(parent), self.place(child));
                 format!(
                     "UPDATE {} SET uid = coalesce((SELECT id FROM {p} WHERE {place}), uid) WHERE {row}",
                     child.name

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::collide::{collisions, takes_a_name_over};
 use super::merge::{Clash, Fate, Meeting, Merged, Part, merge};
-use super::model::{Cell, Content, Row, Snap, Token, ancestor, fold};
+use super::model::{Cell, Content, Row, Snap, Token, fold};
 use super::schema::{Domain, Identity, Table};
-use crate::common::{Dump, Val};
+use crate::common::Val;
 
 /// What does not change during a case.
 pub(crate) struct Frame<'a> {
@@ -60,15 +61,18 @@ pub(crate) struct Expected {
     pub(crate) undecided: bool,
     /// Parents that must come back.
     pub(crate) restored: Vec<(String, Token)>,
-    kept: Vec<(String, Token)>,
-    held: Vec<(String, Token, BTreeSet<usize>)>,
+    pub(crate) kept: Vec<(String, Token)>,
+    pub(crate) held: Vec<(String, Token, BTreeSet<usize>)>,
 }
 
 /// A merged table.
-type Merge = BTreeMap<Token, Fate>;
+pub(crate) type Merge = BTreeMap<Token, Fate>;
 
 pub(crate) fn expect(frame: &Frame<'_>, before: &Before) -> Expected {
-    let mut out = Expected { sides: before.now.iter().map(|now| now.as_ref().map(|_| BTreeMap::new())).collect(), ..Expected::default() };
+    let mut out = Expected {
+        sides: before.now.iter().map(|now| now.as_ref().map(|_| BTreeMap::new())).collect(),
+        ..Expected::default()
+    };
     let mut all: BTreeMap<String, Merge> = BTreeMap::new();
     for table in frame.tables {
         let mut merged = Merge::new();
@@ -81,7 +85,8 @@ pub(crate) fn expect(frame: &Frame<'_>, before: &Before) -> Expected {
     }
     restore_parents(frame, before, &mut all, &mut out);
     for table in frame.tables {
-        collisions(table, &all[&table.name], &mut out);
+        collisions(before, table, &all[&table.name], &mut out);
+        out.undecided |= takes_a_name_over(before, table);
     }
     for side in 0..before.now.len() {
         if before.now[side].is_none() {
@@ -100,21 +105,23 @@ pub(crate) fn expect(frame: &Frame<'_>, before: &Before) -> Expected {
     out
 }
 
-fn content<'a>(snap: Option<&'a Snap>, table: &Table) -> Option<&'a Content> {
+pub(crate) fn content<'a>(snap: Option<&'a Snap>, table: &Table) -> Option<&'a Content> {
     snap.and_then(|snap| snap.get(&table.name))
 }
 
-fn row_in<'a>(snap: Option<&'a Snap>, table: &Table, token: &Token) -> Option<&'a Row> {
+pub(crate) fn row_in<'a>(snap: Option<&'a Snap>, table: &Table, token: &Token) -> Option<&'a Row> {
     content(snap, table).and_then(|content| content.rows.get(token))
 }
 
-fn sides(before: &Before) -> impl Iterator<Item = usize> + '_ {
+pub(crate) fn sides(before: &Before) -> impl Iterator<Item = usize> + '_ {
     (0..before.now.len()).filter(|side| before.now[*side].is_some())
 }
 
 fn tokens(before: &Before, table: &Table) -> BTreeSet<Token> {
     sides(before)
-        .flat_map(|side| [content(before.ancestors[side].as_ref(), table), content(before.now[side].as_ref(), table)])
+        .flat_map(|side| {
+            [content(before.ancestors[side].as_ref(), table), content(before.now[side].as_ref(), table)]
+        })
         .flatten()
         .flat_map(|content| content.rows.keys().cloned())
         .collect()
@@ -170,7 +177,8 @@ fn catch_up(
     mut clashes: Vec<Clash>,
 ) -> (Fate, Vec<Clash>) {
     let width = table.columns.len();
-    let anyone: Vec<usize> = (0..frame.rank.len()).filter(|side| *side != late).map(|side| frame.rank[side]).collect();
+    let anyone: Vec<usize> =
+        (0..frame.rank.len()).filter(|side| *side != late).map(|side| frame.rank[side]).collect();
     let (row, ranks) = match &others {
         Fate::Here(merged) => {
             let cells = merged.cells.iter().map(|allowed| allowed[0].clone()).collect();
@@ -178,7 +186,11 @@ fn catch_up(
                 .from
                 .iter()
                 .map(|from| {
-                    if from.is_empty() { anyone.clone() } else { from.iter().map(|side| frame.rank[*side]).collect() }
+                    if from.is_empty() {
+                        anyone.clone()
+                    } else {
+                        from.iter().map(|side| frame.rank[*side]).collect()
+                    }
                 })
                 .collect();
             (Some(Row { cells, id: None }), ranks)
@@ -197,6 +209,8 @@ fn catch_up(
     let (fate, more) = merge(table, base, &parts, before.meeting);
     for clash in more {
         match clashes.iter_mut().find(|one| one.kind == clash.kind) {
+            // One entry for both meetings, or one for each.
+            Some(_) if clash.columns.is_empty() => clashes.push(Clash { optional: true, ..clash }),
             Some(one) => one.columns.extend(clash.columns),
             None => clashes.push(clash),
         }
@@ -204,7 +218,12 @@ fn catch_up(
     (fate, clashes)
 }
 
-fn restore_parents(frame: &Frame<'_>, before: &Before, all: &mut BTreeMap<String, Merge>, out: &mut Expected) {
+fn restore_parents(
+    frame: &Frame<'_>,
+    before: &Before,
+    all: &mut BTreeMap<String, Merge>,
+    out: &mut Expected,
+) {
     for table in frame.tables.iter().filter(|table| !table.exclude) {
         for (at, column) in table.columns.iter().enumerate() {
             let Domain::Ref(parent_name) = &column.domain else { continue };
@@ -223,7 +242,15 @@ fn restore_parents(frame: &Frame<'_>, before: &Before, all: &mut BTreeMap<String
                 if !matches!(all[parent_name].get(&token), None | Some(Fate::Gone)) {
                     continue;
                 }
-                let old = sides(before).find_map(|side| row_in(before.ancestors[side].as_ref(), parent, &token));
+                let old =
+                    sides(before).find_map(|side| row_in(before.ancestors[side].as_ref(), parent, &token));
+                // Some side itself left a child behind when it deleted the parent: garbage that may stay garbage.
+                out.undecided |= sides(before).any(|side| {
+                    row_in(before.now[side].as_ref(), parent, &token).is_none()
+                        && content(before.now[side].as_ref(), table).is_some_and(|now| {
+                            now.rows.values().any(|row| row.cells[at] == Cell::To(token.clone()))
+                        })
+                });
                 if let Some(row) = old {
                     let cells = row.cells.iter().map(|cell| vec![cell.clone()]).collect::<Vec<_>>();
                     let from = vec![Vec::new(); cells.len()];
@@ -236,40 +263,7 @@ fn restore_parents(frame: &Frame<'_>, before: &Before, all: &mut BTreeMap<String
     }
 }
 
-/// Rows that would share a unique value, or a key.
-fn collisions(table: &Table, merged: &Merge, out: &mut Expected) {
-    let rows: Vec<(&Token, &Merged)> = merged
-        .iter()
-        .filter_map(|(token, fate)| match fate {
-            Fate::Here(row) => Some((token, row)),
-            _ => None,
-        })
-        .collect();
-    let mut keys = BTreeSet::new();
-    for (_, row) in &rows {
-        let key: Vec<Val> = table.key().iter().map(|at| folded(table, *at, &row.cells[*at][0])).collect();
-        if !key.is_empty() && !keys.insert(key) {
-            out.undecided = true;
-        }
-    }
-    for (at, column) in table.columns.iter().enumerate() {
-        if column.domain != Domain::Unique {
-            continue;
-        }
-        let mut groups: BTreeMap<Val, Vec<&Token>> = BTreeMap::new();
-        for (token, row) in &rows {
-            groups.entry(folded(table, at, &row.cells[at][0])).or_default().push(token);
-        }
-        groups.remove(&Val::Null);
-        for group in groups.into_values().filter(|group| group.len() > 1) {
-            for token in group {
-                out.exempt.insert((table.name.clone(), token.clone()));
-            }
-        }
-    }
-}
-
-fn folded(table: &Table, at: usize, cell: &Cell) -> Val {
+pub(crate) fn folded(table: &Table, at: usize, cell: &Cell) -> Val {
     match cell {
         Cell::V(value) => fold(table.columns[at].coll, value),
         other => Val::text(format!("{other:?}")),
@@ -294,8 +288,13 @@ fn want_table(frame: &Frame<'_>, before: &Before, table: &Table, side: usize, me
             (Fate::Here(row), own) => {
                 let mut cells = row.cells.clone();
                 for at in &row.held {
-                    if let Some(own) = own {
-                        cells[*at] = vec![own.cells[*at].clone()];
+                    match own {
+                        Some(own) => cells[*at] = vec![own.cells[*at].clone()],
+                        // A side that gets the row back has no cell of its own: any of the known values will do.
+                        None => cells[*at].extend(
+                            row_in(before.ancestors[side].as_ref(), table, token)
+                                .map(|old| old.cells[*at].clone()),
+                        ),
                     }
                 }
                 let id = id_rule(frame, before, table, token, merged);
@@ -317,7 +316,9 @@ fn as_is(token: &Token, row: &Row) -> Want {
 }
 
 fn bags(frame: &Frame<'_>, before: &Before, table: &Table, side: usize) -> BTreeMap<Vec<Val>, Vec<i64>> {
-    let count = |snap: Option<&Snap>, row: &Vec<Val>| content(snap, table).and_then(|c| c.bag.get(row)).copied().unwrap_or(0);
+    let count = |snap: Option<&Snap>, row: &Vec<Val>| {
+        content(snap, table).and_then(|c| c.bag.get(row)).copied().unwrap_or(0)
+    };
     let rows: BTreeSet<Vec<Val>> = sides(before)
         .flat_map(|side| [before.ancestors[side].as_ref(), before.now[side].as_ref()])
         .filter_map(|snap| content(snap, table))
@@ -325,11 +326,14 @@ fn bags(frame: &Frame<'_>, before: &Before, table: &Table, side: usize) -> BTree
         .collect();
     let mut bag = BTreeMap::new();
     for row in rows {
-        let delta = |side: usize| count(before.now[side].as_ref(), &row) - count(before.ancestors[side].as_ref(), &row);
+        let delta = |side: usize| {
+            count(before.now[side].as_ref(), &row) - count(before.ancestors[side].as_ref(), &row)
+        };
         let allowed = if before.meeting == Meeting::First {
             vec![sides(before).map(|side| count(before.now[side].as_ref(), &row)).max().unwrap_or(0)]
         } else if table.append_only {
-            let others: i64 = sides(before).filter(|other| *other != side).map(|other| delta(other).max(0)).sum();
+            let others: i64 =
+                sides(before).filter(|other| *other != side).map(|other| delta(other).max(0)).sum();
             vec![count(before.now[side].as_ref(), &row) + others]
         } else {
             let start = count(before.ancestors[frame.hub].as_ref(), &row);
@@ -360,7 +364,8 @@ fn id_rule(frame: &Frame<'_>, before: &Before, table: &Table, token: &Token, mer
                     .filter(|other| *other != token && here(other))
                     .filter(|other| matches!(other, Token::New(_, n) | Token::Id(n) if n == id))
                     .collect();
-                let first = rivals.iter().all(|rival| matches!(rival, Token::New(..)) && best(token) < best(rival));
+                let first =
+                    rivals.iter().all(|rival| matches!(rival, Token::New(..)) && best(token) < best(rival));
                 if first { IdRule::Exact(*id) } else { IdRule::Above(largest_id(before, table)) }
             }
             Token::Key(_) => IdRule::Free,
@@ -391,7 +396,8 @@ fn natural_id(frame: &Frame<'_>, before: &Before, table: &Table, token: &Token) 
         (_, [(_, id), ..]) => *id,
         (None, []) => return IdRule::Free,
     };
-    if before.meeting == Meeting::First || (before.late.is_some() && !moved.is_empty()) {
+    let held = before.held.contains(&(table.name.clone(), token.clone()));
+    if held || before.meeting == Meeting::First || (before.late.is_some() && !moved.is_empty()) {
         return IdRule::Free;
     }
     let taken = sides(before)
@@ -400,144 +406,4 @@ fn natural_id(frame: &Frame<'_>, before: &Before, table: &Table, token: &Token) 
         .flat_map(|content| &content.rows)
         .any(|(other, row)| other != token && (row.id == Some(want) || row.id == base));
     if taken { IdRule::Free } else { IdRule::Exact(want) }
-}
-
-/// What differs between a side and what was expected, and the side's numbers by what they mean.
-pub(crate) fn compare(
-    frame: &Frame<'_>,
-    want: &BTreeMap<String, WantTable>,
-    exempt: &BTreeSet<(String, Token)>,
-    dump: &Dump,
-) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut numbers: BTreeMap<String, BTreeMap<i64, Token>> = BTreeMap::new();
-    for table in frame.tables {
-        let want = &want[&table.name];
-        let mut left: Vec<Option<&Vec<Val>>> = Vec::new();
-        let mut bag: BTreeMap<Vec<Val>, i64> = BTreeMap::new();
-        for raw in &dump[&table.name].rows {
-            let keyless = table.identity == Identity::Bag
-                || (matches!(table.identity, Identity::Key(_)) && super::model::key_of(table, raw).is_none());
-            if keyless { *bag.entry(raw.clone()).or_default() += 1 } else { left.push(Some(raw)) }
-        }
-        let mut mine = BTreeMap::new();
-        for row in &want.rows {
-            let spared = exempt.contains(&(table.name.clone(), row.token.clone()));
-            let found = left.iter().position(|raw| raw.is_some_and(|raw| fits(table, row, raw, &numbers, spared)));
-            match found {
-                Some(at) => {
-                    let raw = left[at].take().unwrap();
-                    if let Some(Val::Int(id)) = table.id().map(|at| &raw[at]) {
-                        mine.insert(*id, row.token.clone());
-                    }
-                }
-                None if spared => {}
-                None => lines.push(format!("{} lacks {} ({:?}, id {:?})", table.name, show(&row.cells), row.token, row.id)),
-            }
-        }
-        lines.extend(left.iter().flatten().map(|raw| format!("{} has too much: {raw:?}", table.name)));
-        for row in want.bag.keys().chain(bag.keys().filter(|row| !want.bag.contains_key(*row))) {
-            let (allowed, has) = (want.bag.get(row).cloned().unwrap_or(vec![0]), bag.get(row).copied().unwrap_or(0));
-            if !allowed.contains(&has) {
-                lines.push(format!("{} has {has} times {row:?}, wanted {allowed:?}", table.name));
-            }
-        }
-        numbers.insert(table.name.clone(), mine);
-    }
-    lines
-}
-
-fn show(cells: &[Vec<Cell>]) -> String {
-    let one = |cell: &Cell| match cell {
-        Cell::V(value) => format!("{value:?}"),
-        Cell::To(token) => format!("->{token:?}"),
-        Cell::Missing => "missing".into(),
-    };
-    cells.iter().map(|allowed| allowed.iter().map(one).collect::<Vec<_>>().join(" or ")).collect::<Vec<_>>().join(", ")
-}
-
-fn fits(
-    table: &Table,
-    row: &Want,
-    raw: &[Val],
-    numbers: &BTreeMap<String, BTreeMap<i64, Token>>,
-    spared: bool,
-) -> bool {
-    if spared {
-        return match &row.token {
-            Token::Key(key) => super::model::key_of(table, raw).as_ref() == Some(key),
-            Token::Id(id) | Token::New(_, id) => table.id().is_some_and(|at| raw[at] == Val::Int(*id)),
-        };
-    }
-    let id = table.id().map(|at| &raw[at]);
-    let id_fits = match (&row.id, id) {
-        (IdRule::Exact(want), Some(Val::Int(id))) => want == id,
-        (IdRule::Above(low), Some(Val::Int(id))) => id > low,
-        _ => true,
-    };
-    id_fits
-        && table.columns.iter().enumerate().all(|(at, column)| match (&column.domain, &raw[at]) {
-            (Domain::Id, _) => true,
-            (Domain::Ref(parent), Val::Int(id)) => {
-                let cell = numbers.get(parent).and_then(|all| all.get(id)).map(|token| Cell::To(token.clone()));
-                row.cells[at].iter().any(|allowed| match (allowed, &cell) {
-                    (Cell::To(_), Some(cell)) => allowed == cell,
-                    (Cell::V(Val::Int(number)), None) => number == id,
-                    _ => false,
-                })
-            }
-            (_, value) => row.cells[at].contains(&Cell::V(value.clone())),
-        })
-}
-
-/// What the next run starts from: the sides as they are, but for what was deliberately not merged.
-pub(crate) fn after(
-    frame: &Frame<'_>,
-    before: Before,
-    out: &Expected,
-    dumps: &[Dump],
-) -> (Vec<Option<Snap>>, BTreeSet<(String, Token)>) {
-    let mut ancestors = before.ancestors.clone();
-    let mut held = BTreeSet::new();
-    for side in sides(&before) {
-        let mut snap = ancestor(frame.tables, &dumps[side]);
-        let old = |table: &Table, token: &Token| row_in(before.ancestors[side].as_ref(), table, token).cloned();
-        for (name, token) in &out.kept {
-            let table = frame.tables.iter().find(|table| table.name == *name).unwrap();
-            let rows = &mut snap.get_mut(name).unwrap().rows;
-            if let Some(row) = row_in(before.now[side].as_ref(), table, token) {
-                rows.remove(&landing(table, token, &row.cells));
-            }
-            if let Some(row) = old(table, token) {
-                rows.insert(token.clone(), row);
-            }
-            if !table.append_only {
-                held.insert((name.clone(), token.clone()));
-            }
-        }
-        for (name, token, columns) in &out.held {
-            let table = frame.tables.iter().find(|table| table.name == *name).unwrap();
-            let want = out.sides[side].as_ref().and_then(|all| all[name].rows.iter().find(|row| row.token == *token));
-            let cells: Vec<Cell> = want.unwrap().cells.iter().map(|allowed| allowed[0].clone()).collect();
-            let place = landing(table, token, &cells);
-            let base = old(table, token);
-            if let Some(row) = snap.get_mut(name).unwrap().rows.get_mut(&place) {
-                for at in columns {
-                    row.cells[*at] = base.as_ref().map_or(Cell::Missing, |row| row.cells[*at].clone());
-                }
-            }
-            held.insert((name.clone(), place));
-        }
-        ancestors[side] = Some(snap);
-    }
-    (ancestors, held)
-}
-
-/// The token a merged row has afterwards.
-fn landing(table: &Table, token: &Token, cells: &[Cell]) -> Token {
-    match token {
-        Token::Key(_) => Token::Key(table.key().iter().map(|at| folded(table, *at, &cells[*at])).collect()),
-        Token::New(_, id) => Token::Id(*id),
-        Token::Id(_) => token.clone(),
-    }
 }

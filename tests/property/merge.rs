@@ -63,7 +63,12 @@ pub(crate) enum Meeting {
 }
 
 /// Merges one row.
-pub(crate) fn merge(table: &Table, base: Option<&Row>, parts: &[Part<'_>], meeting: Meeting) -> (Fate, Vec<Clash>) {
+pub(crate) fn merge(
+    table: &Table,
+    base: Option<&Row>,
+    parts: &[Part<'_>],
+    meeting: Meeting,
+) -> (Fate, Vec<Clash>) {
     let here: Vec<&Part<'_>> = parts.iter().filter(|part| part.row.is_some()).collect();
     if here.is_empty() {
         return (Fate::Gone, Vec::new());
@@ -105,8 +110,11 @@ fn cells(
     let mut clashing = BTreeSet::new();
     for at in 0..table.columns.len() {
         let old = base.map(|row| &row.cells[at]);
-        let changed: Vec<&Part<'_>> =
-            here.iter().copied().filter(|part| part.row.is_some_and(|row| old != Some(&row.cells[at]))).collect();
+        let changed: Vec<&Part<'_>> = here
+            .iter()
+            .copied()
+            .filter(|part| part.row.is_some_and(|row| old != Some(&row.cells[at])))
+            .collect();
         let choice = cell(table, at, old, &changed, meeting);
         let allowed = if choice.allowed.is_empty() {
             vec![old.cloned().unwrap_or(Cell::V(Val::Null))]
@@ -209,9 +217,7 @@ fn prefer(at: usize, changed: &[&Part<'_>]) -> Choice {
     let last = |part: &Part<'_>| part.ranks[at].iter().copied().max().unwrap();
     let allowed = changed
         .iter()
-        .filter(|part| {
-            changed.iter().all(|other| other.who == part.who || first(part) < last(other))
-        })
+        .filter(|part| changed.iter().all(|other| other.who == part.who || first(part) < last(other)))
         .map(|part| part.row.map(|row| row.cells[at].clone()).unwrap())
         .collect();
     Choice::any(allowed, true)
@@ -240,7 +246,13 @@ fn sum(old: Option<&Cell>, values: &[Cell]) -> Option<Vec<Cell>> {
     let integer = Cell::V(Val::Int(total as i64));
     let real = Cell::V(Val::real(total));
     let all_whole = values.iter().all(whole) && old.is_none_or(whole);
-    Some(if all_whole { vec![integer] } else if total.fract() == 0.0 { vec![integer, real] } else { vec![real] })
+    Some(if all_whole {
+        vec![integer]
+    } else if total.fract() == 0.0 {
+        vec![integer, real]
+    } else {
+        vec![real]
+    })
 }
 
 /// Numbers before text before blobs; NULL is told apart by the caller of `extreme`.

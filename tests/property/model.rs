@@ -3,7 +3,7 @@
 //! Apart from `merge`, which decides. This is the model's own reading of the design, written without looking at the
 //! engine: rows as dictionaries, every side as a whole, nothing incremental.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::schema::{Coll, Domain, Identity, Table};
 use crate::common::{Dump, Val};
@@ -117,7 +117,11 @@ pub(crate) fn ancestor(tables: &[Table], dump: &Dump) -> Snap {
 }
 
 /// The content of every side at once. Rows keep the token of the ancestor row they come from.
-pub(crate) fn observe(tables: &[Table], dumps: &[Option<&Dump>], ancestors: &[Option<Snap>]) -> Vec<Option<Snap>> {
+pub(crate) fn observe(
+    tables: &[Table],
+    dumps: &[Option<&Dump>],
+    ancestors: &[Option<Snap>],
+) -> Vec<Option<Snap>> {
     let mut snaps: Vec<Option<Snap>> = dumps.iter().map(|dump| dump.map(|_| Snap::new())).collect();
     for table in tables {
         let contents: Vec<Option<Content>> = (0..dumps.len())
@@ -126,7 +130,8 @@ pub(crate) fn observe(tables: &[Table], dumps: &[Option<&Dump>], ancestors: &[Op
                 Some(one_table(table, side, dump, ancestors[side].as_ref(), snaps[side].as_ref()?))
             })
             .collect();
-        let contents = if matches!(table.identity, Identity::Id(_)) { agree(table, contents, ancestors) } else { contents };
+        let contents =
+            if matches!(table.identity, Identity::Id(_)) { agree(table, contents) } else { contents };
         for (snap, content) in snaps.iter_mut().zip(contents) {
             if let (Some(snap), Some(content)) = (snap, content) {
                 snap.insert(table.name.clone(), content);
@@ -171,8 +176,11 @@ fn one_table(table: &Table, side: usize, dump: &Dump, ancestor: Option<&Snap>, p
 /// New keys that are old rows under a new name, to the old row.
 fn renames(table: &Table, old: Option<&Content>, now: &BTreeMap<Vec<Val>, Row>) -> BTreeMap<Vec<Val>, Token> {
     let Some(old) = old else { return BTreeMap::new() };
-    let vanished: Vec<(&Token, &Row)> =
-        old.rows.iter().filter(|(token, _)| !matches!(token, Token::Key(key) if now.contains_key(key))).collect();
+    let vanished: Vec<(&Token, &Row)> = old
+        .rows
+        .iter()
+        .filter(|(token, _)| !matches!(token, Token::Key(key) if now.contains_key(key)))
+        .collect();
     let fresh: Vec<(&Vec<Val>, &Row)> =
         now.iter().filter(|(key, _)| !old.rows.contains_key(&Token::Key((*key).clone()))).collect();
     let rest = |row: &Row| -> Vec<Cell> { table.payload().iter().map(|at| row.cells[*at].clone()).collect() };
@@ -193,39 +201,22 @@ fn renames(table: &Table, old: Option<&Content>, now: &BTreeMap<Vec<Val>, Row>) 
 }
 
 /// New rows under one integer are one row when they are identical, or when re-keying is forbidden.
-fn agree(table: &Table, mut contents: Vec<Option<Content>>, ancestors: &[Option<Snap>]) -> Vec<Option<Content>> {
-    let known: BTreeSet<i64> = ancestors
-        .iter()
-        .flatten()
-        .filter_map(|snap| snap.get(&table.name))
-        .flat_map(|content| content.rows.values().filter_map(|row| row.id))
-        .collect();
+fn agree(table: &Table, mut contents: Vec<Option<Content>>) -> Vec<Option<Content>> {
     let mut seen: Vec<(i64, Row, Token)> = Vec::new();
     for content in contents.iter_mut().flatten() {
-        let rows = std::mem::take(&mut content.rows);
-        for (token, row) in rows {
+        for (token, row) in std::mem::take(&mut content.rows) {
             let token = match token {
-                Token::New(_, id) if !table.rekey => {
-                    let _ = known.contains(&id);
-                    Token::Id(id)
-                }
+                Token::New(_, id) if !table.rekey => Token::Id(id),
                 Token::New(_, id) => {
-                    let same = seen.iter().find(|(other, other_row, _)| *other == id && same_new(table, other_row, &row));
-                    same.map_or(token, |(_, _, first)| first.clone())
+                    let same = seen.iter().find(|(other, twin, _)| *other == id && twin.cells == row.cells);
+                    let first = same.map_or(token, |(_, _, first)| first.clone());
+                    seen.push((id, row.clone(), first.clone()));
+                    first
                 }
                 known => known,
             };
-            if let Some(id) = row.id {
-                if matches!(token, Token::New(..)) {
-                    seen.push((id, row.clone(), token.clone()));
-                }
-            }
             content.rows.insert(token, row);
         }
     }
     contents
-}
-
-fn same_new(_table: &Table, left: &Row, right: &Row) -> bool {
-    left.cells == right.cells
 }

@@ -239,7 +239,6 @@ pub(crate) fn payload(rng: &mut Rng, policies: Policies) -> Vec<Column> {
     let needs_time = columns.iter().any(|column| column.policy == Some(Policy::Newest));
     if needs_time || (policies == Policies::All && rng.chance(15)) {
         columns.push(column("at", Domain::Stamp, None));
-        if std::env::var("E1").is_err() { columns.iter_mut().filter(|c| c.policy == Some(Policy::Prefer)).for_each(|c| c.policy = None); }
     }
     columns
 }
@@ -257,7 +256,9 @@ pub(crate) fn table(
 ) -> Table {
     let body: Vec<String> = columns
         .iter()
-        .filter(|column| !key.contains(&column.name.as_str()) && !matches!(column.domain, Domain::Id | Domain::Ref(_)))
+        .filter(|column| {
+            !key.contains(&column.name.as_str()) && !matches!(column.domain, Domain::Id | Domain::Ref(_))
+        })
         .map(|column| match column.domain {
             Domain::Body => format!("{} TEXT", column.name),
             Domain::Unique => format!("{} TEXT{} UNIQUE", column.name, column.coll.sql()),
@@ -331,7 +332,7 @@ pub(crate) fn keyed(rng: &mut Rng, name: &str, policies: Policies) -> Table {
                 _ => format!("CREATE TABLE {t}(k TEXT NOT NULL, l TEXT{c} NOT NULL, {body})"),
             });
             table.configured = kind == 8;
-            if table.configured && std::env::var("E5").is_ok() {
+            if table.configured {
                 let at = table.at("l");
                 table.columns[at].coll = coll;
             }
@@ -348,8 +349,6 @@ pub(crate) fn natural(rng: &mut Rng, name: &str, policies: Policies) -> Table {
     let auto = if rng.chance(50) { " AUTOINCREMENT" } else { "" };
     let c = coll.sql();
     let kind = rng.below(4);
-    let coll = if kind == 1 && std::env::var("E5").is_err() { Coll::Binary } else { coll };
-    let c = coll.sql();
     columns.push(Column { coll, ..column("k", Domain::Key, None) });
     match kind {
         0 => {
@@ -399,10 +398,14 @@ pub(crate) fn child(rng: &mut Rng, name: &str, parent: &str, policies: Policies)
     let mut table = if rng.chance(60) {
         columns.push(column("id", Domain::Id, None));
         let auto = if policies == Policies::Plain || rng.chance(50) { " AUTOINCREMENT" } else { "" };
-        table(name, columns, &[], |t, body| format!("CREATE TABLE {t}(id INTEGER PRIMARY KEY{auto}, {uid}, {body})"))
+        table(name, columns, &[], |t, body| {
+            format!("CREATE TABLE {t}(id INTEGER PRIMARY KEY{auto}, {uid}, {body})")
+        })
     } else {
         columns.push(column("k", Domain::Key, None));
-        table(name, columns, &["k"], |t, body| format!("CREATE TABLE {t}(k TEXT NOT NULL PRIMARY KEY, {body}, {uid})"))
+        table(name, columns, &["k"], |t, body| {
+            format!("CREATE TABLE {t}(k TEXT NOT NULL PRIMARY KEY, {body}, {uid})")
+        })
     };
     table.declared = declared;
     table

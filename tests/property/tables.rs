@@ -43,7 +43,9 @@ fn verdict(table: &Table, base: Option<Row>, sides: &[Option<Row>]) -> String {
             let cells: Vec<String> = merged.cells[..2]
                 .iter()
                 .map(|allowed| {
-                    let one = |cell: &Cell| if let Cell::V(value) = cell { format!("{value:?}") } else { "?".into() };
+                    let one = |cell: &Cell| {
+                        if let Cell::V(value) = cell { format!("{value:?}") } else { "?".into() }
+                    };
                     allowed.iter().map(one).collect::<Vec<_>>().join("|")
                 })
                 .collect();
@@ -128,7 +130,9 @@ fn the_generators_make_sense() {
             let case = case(family, seed);
             let start = Connection::open_in_memory().unwrap();
             for sql in case.tables.iter().map(|table| &table.sql).chain(&case.seed_rows) {
-                start.execute_batch(sql).unwrap_or_else(|error| assert!(!sql.contains("TABLE"), "{sql}: {error}"));
+                start
+                    .execute_batch(sql)
+                    .unwrap_or_else(|error| assert!(!sql.contains("TABLE"), "{sql}: {error}"));
             }
             let begin = dump(&start);
             let ancestors = vec![Some(ancestor(&case.tables, &begin)); case.sides];
@@ -139,7 +143,8 @@ fn the_generators_make_sense() {
                 for (_, sql) in case.rounds[0].edits.iter().filter(|(at, _)| *at == side) {
                     let before = db.total_changes();
                     let done = db.execute_batch(sql);
-                    let fine = done.as_ref().err().is_none_or(|error| error.to_string().contains("constraint"));
+                    let fine =
+                        done.as_ref().err().is_none_or(|error| error.to_string().contains("constraint"));
                     assert!(fine || sql.starts_with("CREATE TEMP"), "{sql}: {done:?}");
                     edits += 1;
                     effective += u32::from(db.total_changes() > before);
@@ -158,8 +163,13 @@ fn the_generators_make_sense() {
             let expected = expect(&frame, &before);
             undecided += u32::from(expected.undecided);
         }
-        println!("{family:?}: {effective} of {edits} edits do something, {undecided} of 200 cases are undecided");
-        assert!(undecided <= 10 || family == Family::Wild, "{family:?}: {undecided} of 200 cases are undecided");
+        println!(
+            "{family:?}: {effective} of {edits} edits do something, {undecided} of 200 cases are undecided"
+        );
+        assert!(
+            undecided <= 10 || family == Family::Wild,
+            "{family:?}: {undecided} of 200 cases are undecided"
+        );
         assert!(effective * 10 > edits * 5, "{family:?}: only {effective} of {edits} edits do something");
     }
 }

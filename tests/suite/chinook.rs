@@ -64,7 +64,11 @@ fn chinook_diverges_and_comes_together() {
     let report = world.sync();
     assert_eq!(report["ok"], json!(true), "{report:#}");
     let lines = conflict_lines(&world);
-    assert_eq!(lines.iter().filter(|line| line.starts_with("Track update_update [Composer]")).count(), 5, "{lines:#?}");
+    assert_eq!(
+        lines.iter().filter(|line| line.starts_with("Track update_update [Composer]")).count(),
+        5,
+        "{lines:#?}"
+    );
     assert_converged(&world);
     for side in ["bot", "central"] {
         check_side(&world, side, "PRAGMA foreign_key_check", &[]);
@@ -90,7 +94,12 @@ fn chinook_diverges_and_comes_together() {
             "SELECT InvoiceId, InvoiceLineId, Quantity FROM Invoice JOIN InvoiceLine USING(InvoiceId) WHERE InvoiceId = 5",
             &["5 25 9"],
         );
-        check_side(&world, side, "SELECT Title, City FROM Employee WHERE EmployeeId = 3", &["'Manager' 'Oslo'"]);
+        check_side(
+            &world,
+            side,
+            "SELECT Title, City FROM Employee WHERE EmployeeId = 3",
+            &["'Manager' 'Oslo'"],
+        );
         check_side(
             &world,
             side,

@@ -74,7 +74,8 @@ fn act(name: &str, act: Act) -> String {
 }
 
 fn line(conflict: &Value) -> String {
-    let columns: Vec<&str> = conflict["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let columns: Vec<&str> =
+        conflict["columns"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     let word = |name: &str| conflict[name].as_str().unwrap();
     format!("{} [{}] {}", word("kind"), columns.join(","), word("winner"))
 }
@@ -85,7 +86,8 @@ fn tell(schema: &str) {
         start += &format!("INSERT INTO t(k, a, b) VALUES('{}', 0, 0);", story.name);
     }
     let world = World::two().start(&start);
-    let edits = |pick: fn(&Story) -> Act| TABLE.iter().map(|story| act(story.name, pick(story))).collect::<String>();
+    let edits =
+        |pick: fn(&Story) -> Act| TABLE.iter().map(|story| act(story.name, pick(story))).collect::<String>();
     world.edit("bot", &edits(|story| story.bot));
     world.edit("central", &edits(|story| story.central));
     let report = world.sync();
@@ -135,9 +137,9 @@ fn strict() {
 /// A conflict says everything needed to take the loser back.
 #[test]
 fn a_conflict_tells_the_whole_story() {
-    let world = World::three().prefer(&["website", "central", "bot"]).start(
-        "CREATE TABLE t(k TEXT PRIMARY KEY, a, b); INSERT INTO t VALUES('x', 1, 1)",
-    );
+    let world = World::three()
+        .prefer(&["website", "central", "bot"])
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, a, b); INSERT INTO t VALUES('x', 1, 1)");
     world.edit("bot", "UPDATE t SET a = 2");
     world.edit("central", "UPDATE t SET a = 3");
     world.edit("website", "UPDATE t SET b = 4");

@@ -10,9 +10,8 @@ const NONE: [&str; 0] = [];
 
 #[test]
 fn the_same_new_id_is_two_rows() {
-    let world = World::three().start(
-        "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, x); INSERT INTO t(x) VALUES('old')",
-    );
+    let world = World::three()
+        .start("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, x); INSERT INTO t(x) VALUES('old')");
     for side in ["bot", "central", "website"] {
         world.edit(side, &format!("INSERT INTO t(x) VALUES('{side} 1'), ('{side} 2')"));
     }
@@ -24,7 +23,12 @@ fn the_same_new_id_is_two_rows() {
         "SELECT x FROM t",
         &["'bot 1'", "'bot 2'", "'central 1'", "'central 2'", "'old'", "'website 1'", "'website 2'"],
     );
-    check_side(&world, "bot", "SELECT id, x FROM t WHERE id <= 3", &["1 'old'", "2 'central 1'", "3 'central 2'"]);
+    check_side(
+        &world,
+        "bot",
+        "SELECT id, x FROM t WHERE id <= 3",
+        &["1 'old'", "2 'central 1'", "3 'central 2'"],
+    );
     check_side(&world, "bot", "SELECT min(id) > 3 FROM t WHERE x GLOB 'bot*'", &["1"]);
     check_side(&world, "bot", "SELECT seq >= (SELECT max(id) FROM t) FROM sqlite_sequence", &["1"]);
 }
@@ -82,7 +86,9 @@ fn children_follow_their_parent_to_its_new_id() {
         for side in ["bot", "central"] {
             world.edit(
                 side,
-                &format!("INSERT INTO users VALUES(99, 'more {side}'); INSERT INTO notes VALUES(99, 'hi', 99)"),
+                &format!(
+                    "INSERT INTO users VALUES(99, 'more {side}'); INSERT INTO notes VALUES(99, 'hi', 99)"
+                ),
             );
         }
         world.sync();
@@ -100,12 +106,19 @@ fn one_natural_key_under_two_ids_is_one_row() {
         "CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, nick TEXT NOT NULL UNIQUE COLLATE NOCASE, x);
          CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, uid REFERENCES users(id), body)",
     );
-    world.edit("bot", "INSERT INTO users VALUES(1, 'ann', 1), (2, 'bob', 1); INSERT INTO notes(uid, body) VALUES(2, 'bot')");
+    world.edit(
+        "bot",
+        "INSERT INTO users VALUES(1, 'ann', 1), (2, 'bob', 1); INSERT INTO notes(uid, body) VALUES(2, 'bot')",
+    );
     world.edit("central", "INSERT INTO users VALUES(1, 'BOB', 1), (2, 'cid', 1); INSERT INTO notes(uid, body) VALUES(1, 'central')");
     world.sync();
     assert_eq!(conflict_lines(&world), ["users insert_insert [nick] central open"]);
     check(&world, "SELECT nick FROM users", &["'BOB'", "'ann'", "'cid'"]);
-    check(&world, "SELECT nick, body FROM users JOIN notes ON uid = users.id", &["'BOB' 'bot'", "'BOB' 'central'"]);
+    check(
+        &world,
+        "SELECT nick, body FROM users JOIN notes ON uid = users.id",
+        &["'BOB' 'bot'", "'BOB' 'central'"],
+    );
 }
 
 #[test]
@@ -145,7 +158,8 @@ fn a_renamed_row_is_followed() {
         "CREATE TABLE t(k TEXT PRIMARY KEY, x, y) WITHOUT ROWID",
     ];
     for schema in schemas {
-        let world = World::two().start(&format!("{schema}; INSERT INTO t(k, x, y) VALUES('a', 1, 1), ('b', 2, 2)"));
+        let world =
+            World::two().start(&format!("{schema}; INSERT INTO t(k, x, y) VALUES('a', 1, 1), ('b', 2, 2)"));
         world.edit("bot", "UPDATE t SET k = 'renamed' WHERE k = 'a'");
         world.edit("central", "UPDATE t SET x = 9 WHERE k = 'a'; UPDATE t SET k = 'also' WHERE k = 'b'");
         let report = world.sync();
@@ -211,7 +225,10 @@ fn a_parent_comes_back_for_its_child() {
          CREATE TABLE c(id INTEGER PRIMARY KEY AUTOINCREMENT, pid INTEGER NOT NULL REFERENCES p(id) ON DELETE CASCADE, x);
          INSERT INTO p(nick) VALUES('ann'), ('bob'); INSERT INTO c(pid, x) VALUES(1, 'old')",
     );
-    world.edit("bot", "PRAGMA foreign_keys = ON; DELETE FROM p WHERE nick = 'ann'; DELETE FROM p WHERE nick = 'bob'");
+    world.edit(
+        "bot",
+        "PRAGMA foreign_keys = ON; DELETE FROM p WHERE nick = 'ann'; DELETE FROM p WHERE nick = 'bob'",
+    );
     world.edit("central", "INSERT INTO c(pid, x) VALUES(1, 'new')");
     let report = world.sync();
     assert_eq!(report["conflicts"], 1, "{:?}", conflict_lines(&world));
@@ -222,7 +239,8 @@ fn a_parent_comes_back_for_its_child() {
 
 #[test]
 fn rows_without_a_key_are_counted() {
-    let world = World::three().start("CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'x'), (1, 'x'), (2, 'y')");
+    let world =
+        World::three().start("CREATE TABLE t(a, b); INSERT INTO t VALUES(1, 'x'), (1, 'x'), (2, 'y')");
     world.edit("bot", "INSERT INTO t VALUES(1, 'x'), (3, 'z')");
     world.edit("central", "DELETE FROM t WHERE rowid = 1; INSERT INTO t VALUES(3, 'z')");
     world.edit("website", "UPDATE t SET b = 'yy' WHERE a = 2");
@@ -233,7 +251,8 @@ fn rows_without_a_key_are_counted() {
 
 #[test]
 fn rows_with_null_in_their_key_have_none() {
-    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES(NULL, 1), ('a', 1)");
+    let world =
+        World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES(NULL, 1), ('a', 1)");
     world.edit("bot", "INSERT INTO t VALUES(NULL, 1), (NULL, 2); UPDATE t SET x = 5 WHERE k = 'a'");
     world.edit("central", "INSERT INTO t VALUES(NULL, 2)");
     world.sync();
@@ -242,8 +261,12 @@ fn rows_with_null_in_their_key_have_none() {
 
 #[test]
 fn the_sequence_is_the_maximum() {
-    let world = World::two().start("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, x); INSERT INTO t(x) VALUES(1)");
-    world.edit("bot", "INSERT INTO t VALUES(500, 'high'); DELETE FROM t WHERE id = 500; INSERT INTO t(x) VALUES('bot')");
+    let world = World::two()
+        .start("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, x); INSERT INTO t(x) VALUES(1)");
+    world.edit(
+        "bot",
+        "INSERT INTO t VALUES(500, 'high'); DELETE FROM t WHERE id = 500; INSERT INTO t(x) VALUES('bot')",
+    );
     world.edit("central", "INSERT INTO t(x) VALUES('central')");
     world.sync();
     check_side(&world, "central", "SELECT seq >= 501 FROM sqlite_sequence WHERE name = 't'", &["1"]);

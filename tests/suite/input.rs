@@ -80,7 +80,10 @@ fn zero_bytes_are_filled() {
         let other = if side == "bot" { "central" } else { "bot" };
         for at in ["bot", "central"] {
             let rows = world.lines(at, "SELECT k FROM t");
-            assert!(rows.contains(&"'old'".to_owned()) && rows.contains(&format!("'{other}'")), "{at}: {rows:?}");
+            assert!(
+                rows.contains(&"'old'".to_owned()) && rows.contains(&format!("'{other}'")),
+                "{at}: {rows:?}"
+            );
         }
     }
 }
@@ -88,7 +91,9 @@ fn zero_bytes_are_filled() {
 #[test]
 fn what_is_not_a_database_is_quarantined() {
     for side in ["bot", "central"] {
-        for bytes in [b"this is not a database, just some text that is long enough".repeat(100), vec![0x5a; 4096]] {
+        for bytes in
+            [b"this is not a database, just some text that is long enough".repeat(100), vec![0x5a; 4096]]
+        {
             let world = worlds();
             fs::write(world.path(side), &bytes).unwrap();
             let report = world.sync();
@@ -156,7 +161,8 @@ fn a_missing_directory_is_not_a_missing_file() {
 #[test]
 fn one_file_on_two_sides_fails() {
     for link in [
-        (|from: &Path, to: &Path| std::os::unix::fs::symlink(from, to)) as fn(&Path, &Path) -> std::io::Result<()>,
+        (|from: &Path, to: &Path| std::os::unix::fs::symlink(from, to))
+            as fn(&Path, &Path) -> std::io::Result<()>,
         |from, to| fs::hard_link(from, to),
     ] {
         let world = worlds();
@@ -167,7 +173,10 @@ fn one_file_on_two_sides_fails() {
         assert_eq!(report["databases"]["d"]["state"], "failed", "{report:#}");
         assert_eq!(report["ok"], false, "{report:#}");
         let why = reason(&report);
-        assert!(why.contains("same file") || why.contains("same inode") || why.contains("hard link"), "{why}");
+        assert!(
+            why.contains("same file") || why.contains("same inode") || why.contains("hard link"),
+            "{why}"
+        );
         assert_eq!(world.dump("central"), before);
         healthy(&world);
     }
@@ -193,14 +202,17 @@ fn an_emptied_database_deletes_nothing() {
 #[test]
 fn configurations_that_make_no_sense() {
     let one = |extra: Value| {
-        let mut all = json!({ "hub": "a", "databases": { "d": { "replicas": { "a": "/x/a.db", "b": "/x/b.db" } } } });
+        let mut all =
+            json!({ "hub": "a", "databases": { "d": { "replicas": { "a": "/x/a.db", "b": "/x/b.db" } } } });
         for (name, value) in extra.as_object().unwrap() {
             all[name] = value.clone();
         }
         all
     };
     let table = |policy: Value| {
-        one(json!({ "databases": { "d": { "replicas": { "a": "/x/a.db", "b": "/x/b.db" }, "tables": { "t": policy } } } }))
+        one(
+            json!({ "databases": { "d": { "replicas": { "a": "/x/a.db", "b": "/x/b.db" }, "tables": { "t": policy } } } }),
+        )
     };
     let cases: Vec<(Value, &[&str])> = vec![
         (one(json!({ "hubb": "a" })), &["hubb"]),
@@ -210,8 +222,18 @@ fn configurations_that_make_no_sense() {
         (one(json!({ "guards": { "max_delete_percent": "many" } })), &["guards", "max_delete_percent"]),
         (one(json!({ "guards": { "nope": 1 } })), &["guards", "nope"]),
         (one(json!({ "databases": { "d": { "replicas": { "a": "/x/a.db" } } } })), &["databases", "d"]),
-        (one(json!({ "databases": { "d": { "replicas": { "a": "/x/a.db", "b": "/x/b.db" }, "prefer": ["c"] } } })), &["prefer"]),
-        (one(json!({ "databases": { "d": { "replicas": { "a": "/x/a.db", "b": "/x/b.db" }, "schema": "some" } } })), &["schema"]),
+        (
+            one(
+                json!({ "databases": { "d": { "replicas": { "a": "/x/a.db", "b": "/x/b.db" }, "prefer": ["c"] } } }),
+            ),
+            &["prefer"],
+        ),
+        (
+            one(
+                json!({ "databases": { "d": { "replicas": { "a": "/x/a.db", "b": "/x/b.db" }, "schema": "some" } } }),
+            ),
+            &["schema"],
+        ),
         (table(json!({ "columns": { "x": "plus" } })), &["tables", "t", "x"]),
         (table(json!({ "columns": { "x": 1 } })), &["tables", "t", "x"]),
         (table(json!({ "colums": {} })), &["tables", "t", "colums"]),
@@ -221,7 +243,8 @@ fn configurations_that_make_no_sense() {
         (table(json!({ "append_only": "yes" })), &["tables", "t", "append_only"]),
     ];
     for (json, words) in cases {
-        let error = Config::parse(json.to_string().as_bytes(), Path::new("/x"), None).expect_err(&json.to_string());
+        let error =
+            Config::parse(json.to_string().as_bytes(), Path::new("/x"), None).expect_err(&json.to_string());
         assert_eq!(error.kind(), ErrorKind::Config, "{json}");
         for word in words {
             assert!(error.to_string().contains(word), "{json}: {error}");

@@ -88,7 +88,8 @@ fn diverge(db: &Connection, side: &str, first: bool) {
         db.execute("UPDATE kv SET value = ? WHERE name = 'setting' || ?", params![value, setting]).unwrap();
     }
     for n in 1..=50 {
-        db.execute("INSERT INTO seen VALUES(?, ?, 1)", params![format!("both{n}"), format!("#{side}")]).unwrap();
+        db.execute("INSERT INTO seen VALUES(?, ?, 1)", params![format!("both{n}"), format!("#{side}")])
+            .unwrap();
     }
     db.execute_batch("COMMIT").unwrap();
 }
@@ -136,7 +137,10 @@ fn the_fifty_thousand_user_job() {
         ("SELECT count(*) FROM users WHERE nick LIKE 'taken%' AND email = 'central'", 20),
         ("SELECT count(*) FROM users WHERE id <= 500 AND email = 'bot' || id || '@example.net'", 500),
         ("SELECT count(*) FROM users WHERE id BETWEEN 501 AND 1000 AND email GLOB 'central*'", 500),
-        ("SELECT count(*) FROM users WHERE id BETWEEN 1001 AND 1200 AND email GLOB 'bot*' AND points >= 1000", 200),
+        (
+            "SELECT count(*) FROM users WHERE id BETWEEN 1001 AND 1200 AND email GLOB 'bot*' AND points >= 1000",
+            200,
+        ),
         ("SELECT count(*) FROM users WHERE id BETWEEN 1201 AND 1300 AND email GLOB 'central*'", 100),
         ("SELECT count(*) FROM users WHERE id BETWEEN 1301 AND 1350 AND email GLOB 'central*'", 50),
         ("SELECT count(*) FROM users WHERE id BETWEEN 1351 AND 1400 AND email GLOB 'bot*'", 50),

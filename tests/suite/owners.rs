@@ -47,7 +47,13 @@ fn schema_and_settings_stay() {
         assert_eq!(world.sync()["ok"], true);
         for n in 0..3 {
             world.edit("bot", &format!("INSERT INTO t(nick, x) VALUES('bot{n}', {n}); UPDATE t SET x = 10 + {n} WHERE nick = 'ann'"));
-            world.edit("central", &format!("INSERT INTO t(nick, x) VALUES('central{n}', {n}); DELETE FROM t WHERE nick = 'bot{}'", n - 1));
+            world.edit(
+                "central",
+                &format!(
+                    "INSERT INTO t(nick, x) VALUES('central{n}', {n}); DELETE FROM t WHERE nick = 'bot{}'",
+                    n - 1
+                ),
+            );
             let report = world.sync();
             assert_eq!(report["ok"], true, "{journal}: {report:#}");
             assert_converged(&world);
@@ -61,7 +67,10 @@ fn schema_and_settings_stay() {
 fn wal_replicas_with_open_readers_and_writers() {
     let world = World::three();
     for side in ["bot", "central", "website"] {
-        world.edit(side, "PRAGMA journal_mode = WAL; CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)");
+        world.edit(
+            side,
+            "PRAGMA journal_mode = WAL; CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)",
+        );
     }
     let open: Vec<_> = world.sides.iter().map(|side| world.open(side)).collect();
     assert_eq!(world.sync()["ok"], true);
@@ -88,7 +97,8 @@ fn a_schema_that_resolves_conflicts_itself_does_not_eat_rows() {
     world.edit("bot", "UPDATE t SET u = '3' WHERE k = 'a'");
     world.edit("central", "INSERT INTO t VALUES('c', '3', 3)");
     world.sync();
-    let rows: usize = world.sides.iter().map(|side| world.lines(side, "SELECT k FROM t WHERE k IN ('a', 'b')").len()).sum();
+    let rows: usize =
+        world.sides.iter().map(|side| world.lines(side, "SELECT k FROM t WHERE k IN ('a', 'b')").len()).sum();
     assert_eq!(rows, 4, "a row vanished");
     assert!(conflict_lines(&world)[0].starts_with("t unique"), "{:?}", conflict_lines(&world));
     assert_settled(&world);
@@ -160,7 +170,10 @@ fn a_locked_hub_postpones_the_database() {
     lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let report = world.sync();
     assert_eq!(report["databases"]["d"]["state"], "skipped", "{report:#}");
-    assert!(report["databases"]["d"]["reason"].as_str().is_some_and(|reason| reason.contains("central")), "{report:#}");
+    assert!(
+        report["databases"]["d"]["reason"].as_str().is_some_and(|reason| reason.contains("central")),
+        "{report:#}"
+    );
     drop(lock);
     world.sync();
     check(&world, "SELECT k, x FROM t", &["'bot' 1", "'k' 0"]);

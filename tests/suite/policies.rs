@@ -44,7 +44,9 @@ fn column_policies() {
         let world = World::three()
             .prefer(&["website", "central"])
             .tables(json!({ "t": { "columns": { "x": policy } } }))
-            .start(&format!("CREATE TABLE t(k TEXT PRIMARY KEY, x, y); INSERT INTO t VALUES('k', {base}, 0)"));
+            .start(&format!(
+                "CREATE TABLE t(k TEXT PRIMARY KEY, x, y); INSERT INTO t VALUES('k', {base}, 0)"
+            ));
         for (side, edit) in ["bot", "central", "website"].iter().zip(edits) {
             if *edit != "-" {
                 world.edit(side, &format!("UPDATE t SET x = {edit}"));
@@ -53,7 +55,8 @@ fn column_policies() {
         world.edit("bot", "UPDATE t SET y = 1");
         world.sync();
         let lines = conflict_lines(&world);
-        let wanted: Vec<String> = [conflict].iter().filter(|c| !c.is_empty()).map(|c| format!("t {c}")).collect();
+        let wanted: Vec<String> =
+            [conflict].iter().filter(|c| !c.is_empty()).map(|c| format!("t {c}")).collect();
         assert_eq!(lines, wanted, "{told}");
         if *want == HELD {
             for (side, x) in [("bot", "5"), ("central", "7"), ("website", "10")] {
@@ -61,7 +64,11 @@ fn column_policies() {
             }
         } else {
             for side in &world.sides {
-                assert_eq!(world.lines(side, "SELECT x, y FROM t"), [format!("{want} 1")], "{told} on {side}");
+                assert_eq!(
+                    world.lines(side, "SELECT x, y FROM t"),
+                    [format!("{want} 1")],
+                    "{told} on {side}"
+                );
             }
             assert_converged(&world);
         }

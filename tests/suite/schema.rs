@@ -9,7 +9,8 @@ use crate::common::{World, check, check_side, shape};
 #[test]
 fn a_new_column_travels_with_its_values() {
     for (from, to) in [("bot", "central"), ("central", "bot")] {
-        let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('a', 1), ('b', 1)");
+        let world = World::two()
+            .start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('a', 1), ('b', 1)");
         world.edit(
             from,
             "ALTER TABLE t ADD COLUMN mood TEXT DEFAULT 'fine'; UPDATE t SET mood = 'great' WHERE k = 'a';
@@ -19,7 +20,11 @@ fn a_new_column_travels_with_its_values() {
         let report = world.sync();
         assert_eq!(report["ok"], true, "{report:#}");
         assert_eq!(report["conflicts"], 0, "{:?}", world.conflicts());
-        check(&world, "SELECT k, x, mood FROM t", &["'a' 2 'great'", "'b' 1 'fine'", "'c' 1 'new'", "'d' 1 'fine'"]);
+        check(
+            &world,
+            "SELECT k, x, mood FROM t",
+            &["'a' 2 'great'", "'b' 1 'fine'", "'c' 1 'new'", "'d' 1 'fine'"],
+        );
         world.edit(to, "INSERT INTO t(k) VALUES('e'); UPDATE t SET mood = 'bad' WHERE k = 'b'");
         world.sync();
         check_side(&world, from, "SELECT k, mood FROM t WHERE k IN ('b', 'e')", &["'b' 'bad'", "'e' 'fine'"]);
@@ -71,7 +76,10 @@ fn a_dropped_column_pauses_its_table() {
     let world = World::two().start(
         "CREATE TABLE t(k TEXT PRIMARY KEY, x, y); CREATE TABLE other(k TEXT PRIMARY KEY); INSERT INTO t VALUES('a', 1, 2)",
     );
-    world.edit("bot", "ALTER TABLE t DROP COLUMN y; INSERT INTO t VALUES('b', 1); INSERT INTO other VALUES('bot')");
+    world.edit(
+        "bot",
+        "ALTER TABLE t DROP COLUMN y; INSERT INTO t VALUES('b', 1); INSERT INTO other VALUES('bot')",
+    );
     world.edit("central", "INSERT INTO other VALUES('central')");
     let report = world.sync();
     assert_eq!(report["ok"], true, "{report:#}");

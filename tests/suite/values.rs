@@ -61,7 +61,10 @@ fn strange_values_are_keys_too() {
     let world = World::two().start("CREATE TABLE t(k PRIMARY KEY, who TEXT) WITHOUT ROWID");
     for (n, (sql, _)) in strange().into_iter().enumerate() {
         if !["NULL", "-0.0 * 1"].contains(&sql) {
-            world.edit(if n % 2 == 0 { "bot" } else { "central" }, &format!("INSERT INTO t VALUES({sql}, {n})"));
+            world.edit(
+                if n % 2 == 0 { "bot" } else { "central" },
+                &format!("INSERT INTO t VALUES({sql}, {n})"),
+            );
         }
     }
     assert_eq!(world.sync()["conflicts"], 0);
@@ -99,8 +102,16 @@ fn changes_that_compare_equal_are_changes() {
         world.edit("bot", &format!("UPDATE bag SET x = {after} WHERE rowid = 1"));
         let was = world.query("bot", "SELECT x FROM t WHERE k = 'bot'");
         assert_eq!(world.sync()["conflicts"], 0);
-        assert_eq!(world.query("central", "SELECT x FROM t WHERE k = 'bot'"), was, "{column} {before} {after}");
-        assert_eq!(world.query("bot", "SELECT x FROM t WHERE k = 'central'"), was, "{column} {before} {after}");
+        assert_eq!(
+            world.query("central", "SELECT x FROM t WHERE k = 'bot'"),
+            was,
+            "{column} {before} {after}"
+        );
+        assert_eq!(
+            world.query("bot", "SELECT x FROM t WHERE k = 'central'"),
+            was,
+            "{column} {before} {after}"
+        );
         assert_converged(&world);
         assert_settled(&world);
     }
@@ -134,12 +145,16 @@ fn ten_megabytes_travel_both_ways() {
     for (side, what) in [("bot", "BLOB"), ("central", "TEXT")] {
         let db = world.open(side);
         let bytes: Vec<u8> = (0..size).map(|n: usize| (n * 31 % 251) as u8).collect();
-        db.execute(&format!("INSERT INTO t VALUES(?, CAST(? AS {what}))"), rusqlite::params![side, bytes]).unwrap();
+        db.execute(&format!("INSERT INTO t VALUES(?, CAST(? AS {what}))"), rusqlite::params![side, bytes])
+            .unwrap();
     }
     let report = world.run(&options()).unwrap();
     assert_eq!(report["ok"], true, "{report:#}");
     assert_converged(&world);
-    assert_eq!(world.lines("bot", "SELECT k, length(CAST(x AS BLOB)) FROM t"), ["'bot' 10485760", "'central' 10485760"]);
+    assert_eq!(
+        world.lines("bot", "SELECT k, length(CAST(x AS BLOB)) FROM t"),
+        ["'bot' 10485760", "'central' 10485760"]
+    );
     world.edit("bot", "UPDATE t SET x = x || 'end' WHERE k = 'central'");
     assert_eq!(world.sync()["conflicts"], 0);
     assert_converged(&world);
