@@ -103,10 +103,11 @@ pub(crate) fn apply(
             continue;
         };
         intent.counter = native::change_counter(&side.live);
-        if let Some(refusal) =
-            write_side(&side.live, intent, &plan.sequences).map_err(|e| sql_error(e, &side.name))?
-        {
-            return Ok(Outcome::Refused(refusal));
+        let fail = |cause| sql_error(cause, &side.name);
+        if let Some(refusal) = write_side(&side.live, intent, &plan.sequences).map_err(fail)? {
+            // What an owner wrote meanwhile may be in the way; the next look sees it.
+            let quiet = versions.get(locked.side) == Some(&data_version(&side.live).map_err(fail)?);
+            return Ok(if quiet { Outcome::Refused(refusal) } else { Outcome::Changed });
         }
     }
     if !writing.is_empty() {
@@ -211,12 +212,8 @@ fn lock_all(
                     break;
                 }
                 Err(cause) => {
-                    if *index == hub {
-                        drop(Rollback { sides, locked: locked.iter().map(|locked| locked.side).collect() });
-                        return Err(sql_error(cause, &side.name));
-                    }
-                    busy = Some((*index, format!("{} cannot be written: {cause}", side.name)));
-                    break;
+                    drop(Rollback { sides, locked: locked.iter().map(|locked| locked.side).collect() });
+                    return Err(sql_error(cause, &side.name));
                 }
             }
         }

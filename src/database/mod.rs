@@ -143,7 +143,11 @@ pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
             aside(State::Quarantined, format!("{side} is damaged ({cause}): it is neither read nor written"))
         }
         Some(
-            ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen | ErrorCode::DiskFull,
+            ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::CannotOpen
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure,
         ) => aside(State::Skipped, format!("{side} cannot be used: {cause}")),
         _ => Fault::Failed(format!("{side}: {cause}")),
     }

@@ -21,6 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::codec::{Decoder, Encoder, Malformed};
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
+use super::sql::{Made, made_by};
 use super::store::{Overlay, ReplicaState, Store, StoredConflict};
 use super::value::Row;
 use super::write::{self, Updates, witness};
@@ -266,6 +267,11 @@ pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<E
     {
         return Ok(Evidence::NotWritten);
     }
+    for statement in &intent.statements {
+        if !is_made(live, &schema, statement)? {
+            return Ok(Evidence::NotWritten);
+        }
+    }
     let (mut done, mut undone) = (0_usize, 0_usize);
     for table in &intent.writes {
         let have = schema.table(&table.table);
@@ -302,6 +308,22 @@ pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<E
         std::cmp::Ordering::Equal if done == 0 && intent.writes.is_empty() => Evidence::Written,
         std::cmp::Ordering::Equal => Evidence::Unclear,
     })
+}
+
+/// Whether what a schema statement makes is there.
+fn is_made(live: &Connection, schema: &Schema, statement: &str) -> rusqlite::Result<bool> {
+    match made_by(statement) {
+        Some(Made::Object(name)) => live
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE)",
+            )?
+            .query_row([name], |row| row.get(0)),
+        Some(Made::Column { table, column }) => {
+            Ok(schema.table(&table).is_some_and(|table| table.column(&column).is_some()))
+        }
+        // Nothing tells; the rows will.
+        None => Ok(true),
+    }
 }
 
 /// The intents of a database that are still on disk, with whether they were decided.

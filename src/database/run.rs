@@ -423,10 +423,20 @@ fn merge(
         }
         attempts += 1;
         let busy = job.config.guards.busy_timeout_ms;
-        match apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy)? {
+        let applied = apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy);
+        let outcome = match applied {
+            Err(Fault::Side { name: side, state, reason }) if side != job.config.hub => {
+                drop_side(&side, state, reason, false, report)?;
+                seats = sides.into_iter().filter(|own| own.name != side).map(Seat::again).collect();
+                continue;
+            }
+            applied => applied?,
+        };
+        match outcome {
             Outcome::Done(done) => {
                 report.conflicts += done.new_conflicts;
                 book(&plan, &sides, Some(&done), report);
+                warn_of_long_locks(report, job.config.guards.max_lock_ms);
                 return remember(job, name, database, &sides, &fingerprints, Some(&done));
             }
             Outcome::Changed if attempts < ATTEMPTS => {}
@@ -562,6 +572,17 @@ fn book(plan: &Plan, sides: &[Side], done: Option<&Done>, report: &mut DatabaseR
             lock_ms,
         };
         report.sides.insert(side.name.clone(), counts);
+    }
+}
+
+/// Says which sides were locked for longer than is meant to be.
+fn warn_of_long_locks(report: &mut DatabaseReport, limit: u64) {
+    for (side, counts) in &report.sides {
+        if counts.lock_ms > limit {
+            let text =
+                format!("{side} was locked for {} ms, more than max_lock_ms ({limit})", counts.lock_ms);
+            report.warnings.push(text);
+        }
     }
 }
 

@@ -76,6 +76,41 @@ pub(crate) fn in_database(statement: &str, database: &str) -> String {
     format!("{before}{}.{after}", quote(database))
 }
 
+/// What a schema statement makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// A table or an index of this name.
+    Object(String),
+    /// A column of a table.
+    Column {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+}
+
+/// What a CREATE TABLE, CREATE INDEX or ALTER TABLE ADD COLUMN statement makes; `None` for any other.
+pub(crate) fn made_by(statement: &str) -> Option<Made> {
+    let tokens = tokens(statement);
+    let is = |index: usize, word: &str| {
+        tokens.get(index).is_some_and(|token| token.text.eq_ignore_ascii_case(word))
+    };
+    let name = |index: usize| tokens.get(index).map(|token| unquote(token.text));
+    let kind = (0..4).find(|index| is(*index, "table") || is(*index, "index"))?;
+    let mut at = kind + 1;
+    if is(at, "if") {
+        at += 3;
+    }
+    if !is(0, "alter") {
+        return name(at).map(Made::Object);
+    }
+    let mut column = at + 1;
+    column += usize::from(is(column, "add"));
+    column += usize::from(is(column, "column"));
+    Some(Made::Column { table: name(at)?, column: name(column)? })
+}
+
 struct Token<'a> {
     text: &'a str,
     start: usize,
@@ -181,6 +216,21 @@ mod tests {
             ("ALTER TABLE \"t\" ADD COLUMN a", "ALTER TABLE \"base\".\"t\" ADD COLUMN a"),
         ] {
             assert_eq!(in_database(statement, "base"), expected);
+        }
+    }
+
+    #[test]
+    fn statements_say_what_they_make() {
+        let column = |table: &str, column: &str| Made::Column { table: table.into(), column: column.into() };
+        for (statement, expected) in [
+            ("CREATE TABLE t(a)", Some(Made::Object("t".into()))),
+            ("create table if not exists [t t] (a)", Some(Made::Object("t t".into()))),
+            ("CREATE UNIQUE INDEX \"i\"\"\" ON t(a)", Some(Made::Object("i\"".into()))),
+            ("ALTER TABLE \"t\" ADD COLUMN a INT", Some(column("t", "a"))),
+            ("ALTER TABLE t ADD [b c]", Some(column("t", "b c"))),
+            ("DROP VIEW v", None),
+        ] {
+            assert_eq!(made_by(statement), expected);
         }
     }
 

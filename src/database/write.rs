@@ -7,8 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::{Connection, params_from_iter};
 
-use super::model::{Slot, Write};
-use super::observe::{Source, row_at, rowid_name, slot_condition};
+use super::key::{Key, key_of};
+use super::model::{Identity, Slot, Write};
+use super::observe::{Source, row_at, rowid_name, rows_by_key, slot_condition};
 use super::schema::{Storage, Table};
 use super::shape::TableShape;
 use super::sql::quote;
@@ -119,7 +120,7 @@ fn update(
     (!sets.is_empty()).then_some((sql, values))
 }
 
-/// Whether every row is still what the writes were planned from, and every new slot free.
+/// Whether every row is still what the writes were planned from, and every new slot, identity and UNIQUE value free.
 pub(crate) fn verify(shape: &TableShape, source: Source<'_>, writes: &[Write]) -> rusqlite::Result<bool> {
     let leaving: HashMap<&Slot, &Row> =
         writes.iter().filter_map(|write| write.old.as_ref()).map(|(slot, row)| (slot, row)).collect();
@@ -130,6 +131,24 @@ pub(crate) fn verify(shape: &TableShape, source: Source<'_>, writes: &[Write]) -
     }
     for (slot, _) in writes.iter().filter_map(|write| write.new.as_ref()) {
         if !leaving.contains_key(slot) && row_at(shape, source, slot)?.is_some() {
+            return Ok(false);
+        }
+    }
+    let identity = match &shape.rules.identity {
+        Identity::Key(columns) => Some(columns),
+        Identity::Id(_) | Identity::Content => None,
+    };
+    for columns in shape.rules.uniques.iter().chain(identity.filter(|i| !shape.rules.uniques.contains(i))) {
+        let moved = |write: &Write| {
+            let key = |placed: &Option<(Slot, Row)>| key_of(&placed.as_ref()?.1, columns);
+            key(&write.new).filter(|new| Some(new) != key(&write.old).as_ref())
+        };
+        let keys: BTreeSet<Key> = writes.iter().filter_map(moved).collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let there = rows_by_key(shape, source, columns, &keys)?;
+        if there.iter().any(|(slot, _)| !leaving.contains_key(slot)) {
             return Ok(false);
         }
     }

@@ -112,3 +112,17 @@ pub(crate) fn takes_a_name_over(before: &Before, table: &Table) -> bool {
     };
     matches!(table.identity, Identity::Natural { .. }) && !table.exclude && sides(before).any(one_side)
 }
+
+/// While a side was away, a number it knows was given to another name: a row deleted and another inserted look like one
+/// row renamed, and what the side did to the old row may follow it there.
+pub(crate) fn renamed_while_away(before: &Before, hub: usize, table: &Table) -> bool {
+    let Some(late) = before.late else { return false };
+    let old = content(before.ancestors[late].as_ref(), table);
+    let merged = content(before.ancestors[hub].as_ref(), table);
+    let (Some(old), Some(merged)) = (old, merged) else { return false };
+    matches!(table.identity, Identity::Natural { .. })
+        && old.rows.iter().any(|(token, row)| {
+            !merged.rows.contains_key(token)
+                && merged.rows.iter().any(|(other, heir)| heir.id == row.id && !old.rows.contains_key(other))
+        })
+}

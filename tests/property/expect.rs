@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::collide::{collisions, takes_a_name_over};
+use super::collide::{collisions, renamed_while_away, takes_a_name_over};
 use super::merge::{Clash, Fate, Meeting, Merged, Part, merge};
 use super::model::{Cell, Content, Row, Snap, Token, fold};
 use super::schema::{Domain, Identity, Table};
@@ -86,7 +86,7 @@ pub(crate) fn expect(frame: &Frame<'_>, before: &Before) -> Expected {
     restore_parents(frame, before, &mut all, &mut out);
     for table in frame.tables {
         collisions(before, table, &all[&table.name], &mut out);
-        out.undecided |= takes_a_name_over(before, table);
+        out.undecided |= takes_a_name_over(before, table) || renamed_while_away(before, frame.hub, table);
     }
     for side in 0..before.now.len() {
         if before.now[side].is_none() {
@@ -207,6 +207,10 @@ fn catch_up(
     ];
     let base = row_in(before.ancestors[late].as_ref(), table, token);
     let (fate, more) = merge(table, base, &parts, before.meeting);
+    if matches!(fate, Fate::Gone) && !more.is_empty() {
+        // What the others disagreed about is gone with the row; the one entry shows what everybody had.
+        clashes.iter_mut().for_each(|clash| clash.optional = true);
+    }
     for clash in more {
         match clashes.iter_mut().find(|one| one.kind == clash.kind) {
             // One entry for both meetings, or one for each.
@@ -242,8 +246,10 @@ fn restore_parents(
                 if !matches!(all[parent_name].get(&token), None | Some(Fate::Gone)) {
                     continue;
                 }
-                let old =
-                    sides(before).find_map(|side| row_in(before.ancestors[side].as_ref(), parent, &token));
+                // What was merged last; a side that was away remembers an older state.
+                let old = std::iter::once(frame.hub)
+                    .chain(sides(before))
+                    .find_map(|side| row_in(before.ancestors[side].as_ref(), parent, &token));
                 // Some side itself left a child behind when it deleted the parent: garbage that may stay garbage.
                 out.undecided |= sides(before).any(|side| {
                     row_in(before.now[side].as_ref(), parent, &token).is_none()
@@ -353,6 +359,12 @@ fn id_rule(frame: &Frame<'_>, before: &Before, table: &Table, token: &Token, mer
         Identity::Id(_) => match token {
             Token::Id(id) => IdRule::Exact(*id),
             Token::New(_, id) => {
+                let gone =
+                    |side: usize| row_in(before.ancestors[side].as_ref(), table, &Token::Id(*id)).is_some();
+                if sides(before).any(gone) && !here(&Token::Id(*id)) {
+                    // Another row had it once and is gone: it may be given again or not.
+                    return IdRule::Free;
+                }
                 let best = |token: &Token| {
                     sides(before)
                         .filter(|side| row_in(before.now[*side].as_ref(), table, token).is_some())

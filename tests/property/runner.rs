@@ -12,8 +12,8 @@ use super::compare::{after, compare};
 use super::expect::{Before, Expected, Frame, expect};
 use super::merge::Meeting;
 use super::model::{Snap, Token, observe};
-use super::schema::{Orphan, Policy};
-use crate::common::{Dump, NAME, World, differences, dump, is_empty_run, open};
+use super::schema::{Domain, Orphan, Policy};
+use crate::common::{Dump, NAME, Val, World, differences, dump, is_empty_run, open};
 
 pub(crate) const NAMES: [&str; 3] = ["bot", "central", "website"];
 const OTHER_NAMES: [&str; 3] = ["zulu", "mike", "alfa"];
@@ -171,6 +171,16 @@ fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
                 return Err(context(vec!["a locked side was written".into()]));
             }
         }
+        if was.iter().all(|dump| orphans(case, dump).is_empty()) {
+            let found = |side: usize| orphans(case, &is[side]).into_iter().map(move |row| (side, row));
+            let lines: Vec<String> = (0..case.sides)
+                .flat_map(found)
+                .map(|(side, row)| format!("{}: {row} points at nothing now", names[side]))
+                .collect();
+            if !lines.is_empty() {
+                return Err(context(lines));
+            }
+        }
         trace.dumps.push(is.clone());
         let mut lines: Vec<String> = news.iter().map(short).collect();
         lines.sort();
@@ -220,6 +230,22 @@ fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
         }
     }
     Ok(trace)
+}
+
+/// Rows that point at a row which is not there.
+fn orphans(case: &Case, dump: &Dump) -> Vec<String> {
+    let mut found = Vec::new();
+    for table in &case.tables {
+        for (at, column) in table.columns.iter().enumerate() {
+            let Domain::Ref(parent) = &column.domain else { continue };
+            let id = case.tables.iter().find(|table| table.name == *parent).and_then(|parent| parent.id());
+            let ids: BTreeSet<&Val> = dump[parent].rows.iter().map(|row| &row[id.unwrap()]).collect();
+            let lost =
+                dump[&table.name].rows.iter().filter(|row| row[at] != Val::Null && !ids.contains(&row[at]));
+            found.extend(lost.map(|row| format!("{} {row:?}", table.name)));
+        }
+    }
+    found
 }
 
 fn dumps(owners: &[Connection]) -> Vec<Dump> {
@@ -378,9 +404,5 @@ fn check_nothing_lost(
 
 fn words(dump: &Dump) -> BTreeSet<Vec<u8>> {
     let values = dump.values().flat_map(|rows| rows.rows.iter().flatten());
-    values
-        .filter_map(
-            |value| if let crate::common::Val::Text(bytes) = value { Some(bytes.clone()) } else { None },
-        )
-        .collect()
+    values.filter_map(|value| if let Val::Text(bytes) = value { Some(bytes.clone()) } else { None }).collect()
 }

@@ -60,7 +60,8 @@ fn deleters(cluster: &Cluster) -> BTreeSet<SideIndex> {
     cluster.seats.iter().enumerate().filter_map(deleted).collect()
 }
 
-/// Brings back rows that were deleted on one side while another works on a row that points at them.
+/// Brings back rows that were deleted on one side while another works, or has worked unseen, on a row that points at
+/// them.
 fn restore_parents(tables: &mut [TableState], child: usize) -> bool {
     let Some(references) = tables.get(child).map(|table| table.rules.references.clone()) else {
         return false;
@@ -95,9 +96,13 @@ fn restore_parents(tables: &mut [TableState], child: usize) -> bool {
                     cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|l| l.row.clone()),
                 );
             }
-            for index in rows.iter().filter_map(|row| gone.get(&key_of_child(row)?)) {
+            for (key, index) in rows.iter().filter_map(|row| gone.get_key_value(&key_of_child(row)?)) {
                 let by = parent_deleters(tables, reference.parent, *index);
-                if workers.iter().any(|worker| !by.contains(worker)) {
+                // Whoever deleted it and left nothing that points there did not mean to leave this row without it.
+                let points = |row: &Row| key_of_child(row).as_ref() == Some(key);
+                let left = |seat: &Edit| seat.after.as_ref().is_some_and(|local| points(&local.row));
+                let clean = by.iter().filter_map(|side| cluster.seats.get(*side)).any(|seat| !left(seat));
+                if clean || workers.iter().any(|worker| !by.contains(worker)) {
                     wanted.insert(*index);
                 }
             }
