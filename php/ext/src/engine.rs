@@ -1,0 +1,200 @@
+//! The functions of the PHP engine, of SQLite and of the loader that ext-php-rs does not wrap, made safe.
+//!
+//! Apart from its users so that each `unsafe` stands beside the declaration that it trusts. It holds no knowledge of
+//! cr0sync, and decides nothing.
+
+#![expect(unsafe_code, reason = "foreign functions")]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use ext_php_rs::ffi::{zend_long, zend_throw_exception, zend_type};
+use ext_php_rs::flags::{DataType, PropertyFlags};
+use ext_php_rs::types::{ZendObject, ZendStr, Zval};
+use ext_php_rs::zend::{ClassEntry, ModuleEntry, ZendType};
+
+unsafe extern "C" {
+    fn zend_parse_arg_str_slow(zval: *mut Zval, text: *mut *mut ZendStr, number: u32) -> bool;
+    fn zend_parse_arg_str_weak(zval: *mut Zval, text: *mut *mut ZendStr, number: u32) -> bool;
+    fn zend_parse_arg_bool_weak(zval: *const Zval, flag: *mut bool, number: u32) -> bool;
+    fn zend_parse_arg_long_weak(zval: *const Zval, integer: *mut zend_long, number: u32) -> bool;
+    fn zend_zval_type_name(zval: *const Zval) -> *const c_char;
+    fn zend_ini_string_ex(
+        name: *const c_char,
+        length: usize,
+        original: c_int,
+        exists: *mut bool,
+    ) -> *const c_char;
+    fn zend_unregister_ini_entries_ex(module: c_int, kind: c_int);
+    fn display_ini_entries(module: *mut ModuleEntry);
+    fn zend_update_property_stringl(
+        scope: *mut ClassEntry,
+        object: *mut ZendObject,
+        name: *const c_char,
+        name_length: usize,
+        value: *const c_char,
+        length: usize,
+    );
+    fn zend_declare_typed_property(
+        class: *mut ClassEntry,
+        name: *mut ZendStr,
+        default: *mut Zval,
+        flags: c_int,
+        comment: *mut ZendStr,
+        kind: zend_type,
+    ) -> *mut c_void;
+
+    fn sqlite3_libversion() -> *const c_char;
+    fn dladdr(address: *const c_void, found: *mut Found) -> c_int;
+}
+
+/// `Dl_info` of the C library.
+#[repr(C)]
+struct Found {
+    file: *const c_char,
+    base: *mut c_void,
+    symbol: *const c_char,
+    address: *mut c_void,
+}
+
+/// What the engine takes for the number of an argument where there is none to name.
+const NO_ARGUMENT: u32 = u32::MAX;
+
+/// Which of PHP's two ways to take a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coercion {
+    /// As the calling file declares: strict with `strict_types=1`, else weak.
+    Caller,
+    /// Numbers, strings and booleans for each other.
+    Weak,
+}
+
+/// The value as a string; `None` when PHP would not take it for one, or threw while it tried (`__toString`).
+///
+/// `null` is never taken for a string. The value is converted in place.
+pub(crate) fn as_text(zval: &mut Zval, coercion: Coercion) -> Option<&[u8]> {
+    if !zval.is_string() {
+        if zval.is_null() {
+            return None;
+        }
+        let mut text = std::ptr::null_mut();
+        // SAFETY: `zval` is live and ours to convert; with null ruled out the number of the argument is not looked at.
+        let taken = unsafe {
+            match coercion {
+                Coercion::Caller => zend_parse_arg_str_slow(zval, &raw mut text, NO_ARGUMENT),
+                Coercion::Weak => zend_parse_arg_str_weak(zval, &raw mut text, NO_ARGUMENT),
+            }
+        };
+        if !taken {
+            return None;
+        }
+    }
+    zval.zend_str().map(ZendStr::as_bytes)
+}
+
+/// The value as a boolean, weakly; `None` when PHP would not take it for one.
+pub(crate) fn as_bool(zval: &Zval) -> Option<bool> {
+    let mut flag = false;
+    // SAFETY: `zval` is live and only read; with null ruled out the number of the argument is not looked at.
+    (!zval.is_null() && unsafe { zend_parse_arg_bool_weak(zval, &raw mut flag, NO_ARGUMENT) }).then_some(flag)
+}
+
+/// The value as an integer, weakly; `None` when PHP would not take it for one.
+pub(crate) fn as_integer(zval: &Zval) -> Option<i64> {
+    // The engine's function is for all that is no integer yet.
+    zval.long().or_else(|| {
+        let mut integer = 0;
+        // SAFETY: as for `as_bool`.
+        (!zval.is_null() && unsafe { zend_parse_arg_long_weak(zval, &raw mut integer, NO_ARGUMENT) })
+            .then_some(integer)
+    })
+}
+
+/// The name of a value's type, as in PHP's own errors.
+pub(crate) fn type_name(zval: &Zval) -> String {
+    // SAFETY: `zval` is live; the engine returns a static string.
+    unsafe { CStr::from_ptr(zend_zval_type_name(zval)) }.to_string_lossy().into_owned()
+}
+
+/// The setting `name`; `None` when it is unknown or empty.
+pub(crate) fn ini(name: &CStr) -> Option<PathBuf> {
+    let mut exists = false;
+    // SAFETY: the name is a C string of that length; what comes back is the engine's until the setting changes.
+    let value = unsafe {
+        let value = zend_ini_string_ex(name.as_ptr(), name.count_bytes(), 0, &raw mut exists);
+        if value.is_null() {
+            return None;
+        }
+        CStr::from_ptr(value).to_bytes()
+    };
+    (!value.is_empty()).then(|| Path::new(std::ffi::OsStr::from_bytes(value)).to_path_buf())
+}
+
+/// Takes back the settings of a module. By number, since the pointer to a module is gone at this point.
+pub(crate) fn unregister_ini(module: i32, kind: i32) {
+    // SAFETY: called from module shutdown with the numbers that PHP gave.
+    unsafe { zend_unregister_ini_entries_ex(module, kind) };
+}
+
+/// Prints the settings of a module.
+pub(crate) fn show_ini(module: *mut ModuleEntry) {
+    // SAFETY: called from the module's info function with the pointer that PHP gave.
+    unsafe { display_ini_entries(module) };
+}
+
+/// Throws an object of `class` with string properties; PHP fills in file, line and trace.
+pub(crate) fn throw(class: &ClassEntry, message: &str, code: i32, properties: &[(&CStr, Option<&[u8]>)]) {
+    // A NUL would end the message, so it is left out.
+    let message = CString::new(message.replace('\0', "")).unwrap_or_default();
+    let class = std::ptr::from_ref(class).cast_mut();
+    // SAFETY: the class is registered and never freed, the message outlives the call, and a function of ours is
+    // running. The object that comes back is alive as the pending exception; names and values carry their lengths.
+    unsafe {
+        let object = zend_throw_exception(class, message.as_ptr(), i64::from(code));
+        for (name, value) in properties {
+            if let (Some(value), false) = (value, object.is_null()) {
+                let (start, length) = (value.as_ptr().cast(), value.len());
+                zend_update_property_stringl(class, object, name.as_ptr(), name.count_bytes(), start, length);
+            }
+        }
+    }
+}
+
+/// Declares a public property of type `?string` that is null at first.
+pub(crate) fn declare_text_property(class: &mut ClassEntry, name: &str) {
+    let Some(kind) = ZendType::empty_from_type(DataType::String, false, false, true) else { return };
+    let mut null = Zval::null();
+    let name = ZendStr::new_interned(name, true).into_raw();
+    let flags = c_int::try_from(PropertyFlags::Public.bits()).unwrap_or(1);
+    // SAFETY: called while the class is being registered; the name is interned for the life of the process, and the
+    // default is copied.
+    unsafe {
+        zend_declare_typed_property(class, name, &raw mut null, flags, std::ptr::null_mut(), kind);
+    }
+}
+
+/// The version of SQLite that runs.
+pub(crate) fn sqlite_version() -> String {
+    // SAFETY: returns a static string.
+    unsafe { CStr::from_ptr(sqlite3_libversion()) }.to_string_lossy().into_owned()
+}
+
+/// The file that SQLite was loaded from.
+pub(crate) fn sqlite_library() -> Option<String> {
+    let mut found = Found {
+        file: std::ptr::null(),
+        base: std::ptr::null_mut(),
+        symbol: std::ptr::null(),
+        address: std::ptr::null_mut(),
+    };
+    // SAFETY: `found` is what the loader fills; the name it gives lives as long as the library, which is never
+    // unloaded.
+    unsafe {
+        let address = sqlite3_libversion as unsafe extern "C" fn() -> *const c_char;
+        if dladdr(address as *const c_void, &raw mut found) == 0 || found.file.is_null() {
+            return None;
+        }
+        Some(CStr::from_ptr(found.file).to_string_lossy().into_owned())
+    }
+}

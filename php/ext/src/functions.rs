@@ -1,0 +1,245 @@
+//! The functions of the extension, one type each: its name, its parameters, and which operation of the library it is.
+//!
+//! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
+
+use cr0sync::database::{self, Take};
+use cr0sync::report::AcknowledgeReport;
+use cr0sync::{Config, Error, ErrorKind};
+use ext_php_rs::builders::FunctionBuilder;
+use ext_php_rs::flags::DataType;
+use ext_php_rs::types::Zval;
+use serde_json::{json, to_value};
+
+use crate::arguments::{Arguments, Kind, Parameter};
+use crate::call::{self, Answer};
+use crate::exceptions::Failure;
+use crate::options::{Given, Key, config};
+
+/// A function that PHP can call.
+pub(crate) trait Function {
+    /// Its name.
+    const NAME: &'static str;
+    /// What it takes.
+    const PARAMETERS: &'static [Parameter];
+    /// What it gives.
+    const RESULT: DataType = DataType::Array;
+
+    /// Does it.
+    fn run(arguments: Arguments) -> Result<Answer, Failure>;
+}
+
+/// How PHP learns of a function, and how `cr0_call` finds it.
+struct Entry {
+    name: &'static str,
+    builder: fn() -> FunctionBuilder<'static>,
+    on_behalf: fn(Vec<Zval>) -> Result<Answer, Failure>,
+}
+
+const fn entry<F: Function>() -> Entry {
+    Entry { name: F::NAME, builder: builder::<F>, on_behalf: call::on_behalf::<F> }
+}
+
+fn builder<F: Function>() -> FunctionBuilder<'static> {
+    let required = F::PARAMETERS.iter().filter(|parameter| parameter.default.is_none()).count();
+    F::PARAMETERS
+        .iter()
+        .map(Parameter::declaration)
+        .fold(FunctionBuilder::new(F::NAME, call::handler::<F>), FunctionBuilder::arg)
+        .required_args(required)
+        .returns(F::RESULT, false, false)
+}
+
+/// Every function whose answer is a report.
+const REPORTS: [Entry; 8] = [
+    entry::<Status>(),
+    entry::<Sync>(),
+    entry::<ForceSync>(),
+    entry::<Conflicts>(),
+    entry::<Resolve>(),
+    entry::<Acknowledge>(),
+    entry::<History>(),
+    entry::<Configuration>(),
+];
+
+/// Everything that PHP is to know.
+pub(crate) fn builders() -> Vec<FunctionBuilder<'static>> {
+    let others = [builder::<Call>(), builder::<Version>()];
+    REPORTS.iter().map(|entry| (entry.builder)()).chain(others).collect()
+}
+
+/// `cr0_db_status`: what is known of every side.
+struct Status;
+
+impl Function for Status {
+    const NAME: &'static str = "cr0_db_status";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Database, Key::Explain])?;
+        let report = database::status(&config(&given)?, &given.options(), given.detail())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// What every function knows that changes databases.
+const CHANGES: [Key; 5] = [Key::Config, Key::Root, Key::Database, Key::DryRun, Key::Force];
+
+/// `cr0_db_sync`: merges all sides.
+struct Sync;
+
+impl Function for Sync {
+    const NAME: &'static str = "cr0_db_sync";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &CHANGES)?;
+        let report = database::sync(&config(&given)?, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_force_sync`: makes the hub equal to one side.
+struct ForceSync;
+
+impl Function for ForceSync {
+    const NAME: &'static str = "cr0_db_force_sync";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::required("side", Kind::Text), Parameter::options()];
+
+    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
+        let side = arguments.text(0)?;
+        let given = Given::read(&arguments, 1, &CHANGES)?;
+        let report = database::sync_from(&config(&given)?, &side, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_conflicts`: the conflicts on record.
+struct Conflicts;
+
+impl Function for Conflicts {
+    const NAME: &'static str = "cr0_db_conflicts";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let keys = [Key::Config, Key::Root, Key::Database, Key::ShowSecrets];
+        let given = Given::read(&arguments, 0, &keys)?;
+        let report = database::conflicts(&config(&given)?, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_resolve`: decides a conflict differently.
+struct Resolve;
+
+impl Function for Resolve {
+    const NAME: &'static str = "cr0_db_resolve";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::required("id", Kind::Text),
+        Parameter::required("take", Kind::Text),
+        Parameter::options(),
+    ];
+
+    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
+        let id = arguments.text(0)?;
+        let take = match arguments.text(1)?.as_str() {
+            "base" => Take::Base,
+            "both" => Take::Both,
+            side => Take::Side(side.to_owned()),
+        };
+        let given = Given::read(&arguments, 2, &[Key::Config, Key::Root, Key::DryRun, Key::Force])?;
+        let report = database::resolve(&config(&given)?, &id, take, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_acknowledge`: marks conflicts as seen.
+struct Acknowledge;
+
+impl Function for Acknowledge {
+    const NAME: &'static str = "cr0_db_acknowledge";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::required("ids", Kind::Array), Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let ids = arguments.texts(0)?;
+        let given = Given::read(&arguments, 1, &[Key::Config, Key::Root, Key::DryRun])?;
+        let config = config(&given)?;
+        if given.is_dry_run() {
+            return rehearse(&config, &given, ids);
+        }
+        let report = database::acknowledge(&config, &ids)?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// What acknowledging would say.
+fn rehearse(config: &Config, given: &Given, ids: Vec<String>) -> Result<Answer, Failure> {
+    let known = database::conflicts(config, &given.options())?;
+    if let Some(id) = ids.iter().find(|id| !known.conflicts.iter().any(|conflict| conflict.id == **id)) {
+        return Err(Error::new(ErrorKind::Usage, format!("there is no conflict {id}")).into());
+    }
+    let report = AcknowledgeReport { schema: known.schema, acknowledged: ids };
+    Answer::new(to_value(&report), report.exit_code())
+}
+
+/// `cr0_db_history`: the runs that did something.
+struct History;
+
+impl Function for History {
+    const NAME: &'static str = "cr0_db_history";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Database, Key::Limit])?;
+        let report = database::history(&config(&given)?, &given.options(), given.limit())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_config`: the configuration in force.
+struct Configuration;
+
+impl Function for Configuration {
+    const NAME: &'static str = "cr0_config";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root])?;
+        let config = config(&given)?;
+        let source = config.source.as_ref().map(|path| path.to_string_lossy());
+        Answer::new(Ok(json!({ "schema": 1, "source": source, "config": config.to_json() })), 0)
+    }
+}
+
+/// `cr0_call`: calls one of the functions above and tells what a script needs to know.
+struct Call;
+
+impl Function for Call {
+    const NAME: &'static str = "cr0_call";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::required("function", Kind::Text),
+        Parameter { name: "arguments", kind: Kind::Array, default: Some("[]") },
+    ];
+
+    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
+        let name = arguments.text(0)?;
+        let values = arguments.list(1)?;
+        let Some(entry) = REPORTS.iter().find(|entry| entry.name == name) else {
+            let names: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
+            return Err(arguments.wrong_value(0, &format!("must be one of {}", names.join(", "))));
+        };
+        (entry.on_behalf)(values)
+    }
+}
+
+/// `cr0_version`: the version of the extension.
+struct Version;
+
+impl Function for Version {
+    const NAME: &'static str = "cr0_version";
+    const PARAMETERS: &'static [Parameter] = &[];
+    const RESULT: DataType = DataType::String;
+
+    fn run(_arguments: Arguments) -> Result<Answer, Failure> {
+        Answer::new(Ok(json!(env!("CARGO_PKG_VERSION"))), 0)
+    }
+}

@@ -1,0 +1,221 @@
+//! The options of a call: one array with known keys, and which configuration they lead to.
+//!
+//! Apart from `arguments` because a key has no number and no place in a signature. A key that the function does not
+//! know is an error, and so is a wrong type. `null` is the same as leaving a key out. The configuration itself is
+//! read by the library.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use cr0sync::database::{self, Detail, Force, Mode, Secrets};
+use cr0sync::{Config, Error, ErrorKind};
+use ext_php_rs::types::Zval;
+use ext_php_rs::zend::ExecutorGlobals;
+
+use crate::arguments::Arguments;
+use crate::engine::{self, Coercion};
+use crate::exceptions::{Failure, Misuse};
+use crate::ini;
+
+/// The environment variable that names the configuration file.
+const ENVIRONMENT: &str = "CR0SYNC_CONFIG";
+
+/// How many runs `cr0_db_history` tells of unless told.
+const HISTORY: usize = 50;
+
+/// Every key there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// string: the configuration file.
+    Config,
+    /// string: the root, instead of the one that the file names.
+    Root,
+    /// string or list of strings: only these databases.
+    Database,
+    /// bool: plan, and change nothing.
+    DryRun,
+    /// bool: override guards that wait for a person.
+    Force,
+    /// bool: show secret values.
+    ShowSecrets,
+    /// bool: tell the rules of every table.
+    Explain,
+    /// int: at most so many.
+    Limit,
+}
+
+impl Key {
+    fn name(self) -> &'static str {
+        match self {
+            Key::Config => "config",
+            Key::Root => "root",
+            Key::Database => "database",
+            Key::DryRun => "dry_run",
+            Key::Force => "force",
+            Key::ShowSecrets => "show_secrets",
+            Key::Explain => "explain",
+            Key::Limit => "limit",
+        }
+    }
+}
+
+/// What was given.
+#[derive(Debug, Default)]
+pub(crate) struct Given {
+    config: Option<PathBuf>,
+    root: Option<PathBuf>,
+    databases: Vec<String>,
+    dry_run: bool,
+    force: bool,
+    show_secrets: bool,
+    explain: bool,
+    limit: Option<usize>,
+}
+
+impl Given {
+    /// Reads the array at `index`, of which the function knows `keys`.
+    pub(crate) fn read(arguments: &Arguments, index: usize, keys: &[Key]) -> Result<Given, Failure> {
+        let mut given = Given::default();
+        let Some(array) = arguments.array(index)? else { return Ok(given) };
+        let mut iterator = array.iter();
+        while let Some((name, value)) = iterator.next_zval() {
+            let name = match name.zend_str() {
+                Some(name) => String::from_utf8_lossy(name.as_bytes()).into_owned(),
+                None => name.long().unwrap_or_default().to_string(),
+            };
+            let Some(key) = keys.iter().copied().find(|key| key.name() == name) else {
+                let known: Vec<&str> = keys.iter().map(|key| key.name()).collect();
+                let known = known.join(", ");
+                let what = format!("has no key \"{name}\", only: {known}");
+                return Err(arguments.wrong_value(index, &what));
+            };
+            let value = value.dereference().shallow_clone();
+            if !value.is_null() {
+                given.set(key, Value { function: arguments.function(), key, value })?;
+            }
+        }
+        Ok(given)
+    }
+
+    fn set(&mut self, key: Key, value: Value) -> Result<(), Failure> {
+        match key {
+            Key::Config => self.config = Some(value.path()?),
+            Key::Root => self.root = Some(value.path()?),
+            Key::Database => self.databases = value.texts()?,
+            Key::DryRun => self.dry_run = value.flag()?,
+            Key::Force => self.force = value.flag()?,
+            Key::ShowSecrets => self.show_secrets = value.flag()?,
+            Key::Explain => self.explain = value.flag()?,
+            Key::Limit => self.limit = Some(value.count()?),
+        }
+        Ok(())
+    }
+
+    /// For the library.
+    pub(crate) fn options(&self) -> database::Options {
+        database::Options {
+            databases: self.databases.clone(),
+            mode: if self.dry_run { Mode::DryRun } else { Mode::Apply },
+            force: if self.force { Force::Yes } else { Force::No },
+            secrets: if self.show_secrets { Secrets::Show } else { Secrets::Redact },
+        }
+    }
+
+    /// Whether nothing is to be changed.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// How much a status tells.
+    pub(crate) fn detail(&self) -> Detail {
+        if self.explain { Detail::Explain } else { Detail::Summary }
+    }
+
+    /// How many runs a history tells of.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit.unwrap_or(HISTORY)
+    }
+}
+
+/// The configuration in force: the file that the options name, else the environment, else the ini setting, else the
+/// one below the root, else the shipped one.
+///
+/// A root in the options beats the file's own; the one of the ini setting stands in where the file names none.
+pub(crate) fn config(given: &Given) -> Result<Config, Error> {
+    let environment = || std::env::var_os(ENVIRONMENT).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let file = given.config.clone().or_else(environment).or_else(ini::config);
+    match (file, &given.root, ini::root()) {
+        (Some(file), None, Some(root)) => Config::parse(&read(&file)?, &root, Some(&file)),
+        (file, Some(root), _) => Config::load(file.as_deref(), Some(root)),
+        (file, None, root) => Config::load(file.as_deref(), root.as_deref()),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(|cause| {
+        Error::new(ErrorKind::Config, "cannot read the configuration").at(file).because(cause)
+    })
+}
+
+/// The value of one key.
+struct Value {
+    function: &'static str,
+    key: Key,
+    value: Zval,
+}
+
+impl Value {
+    fn path(mut self) -> Result<PathBuf, Failure> {
+        let Some(bytes) = engine::as_text(&mut self.value, Coercion::Weak) else {
+            return Err(self.wrong_type("string"));
+        };
+        if bytes.contains(&0) {
+            return Err(self.wrong(Misuse::Value, "must not contain any null bytes"));
+        }
+        Ok(PathBuf::from(OsString::from_vec(bytes.to_vec())))
+    }
+
+    fn texts(mut self) -> Result<Vec<String>, Failure> {
+        let Some(list) = self.value.array() else {
+            return Ok(vec![self.text("must be of type array|string")?]);
+        };
+        let elements: Vec<Zval> = list.values().map(|value| value.dereference().shallow_clone()).collect();
+        let mut texts = Vec::with_capacity(elements.len());
+        for element in elements {
+            self.value = element;
+            texts.push(self.text("must be a list of strings")?);
+        }
+        Ok(texts)
+    }
+
+    fn text(&mut self, otherwise: &str) -> Result<String, Failure> {
+        let given = engine::type_name(&self.value);
+        let Some(bytes) = engine::as_text(&mut self.value, Coercion::Weak).map(<[u8]>::to_vec) else {
+            return Err(self.wrong(Misuse::Type, &format!("{otherwise}, {given} given")));
+        };
+        String::from_utf8(bytes).map_err(|_| self.wrong(Misuse::Value, "must be valid UTF-8"))
+    }
+
+    fn flag(self) -> Result<bool, Failure> {
+        engine::as_bool(&self.value).ok_or_else(|| self.wrong_type("bool"))
+    }
+
+    fn count(self) -> Result<usize, Failure> {
+        let integer = engine::as_integer(&self.value).ok_or_else(|| self.wrong_type("int"))?;
+        usize::try_from(integer).map_err(|_| self.wrong(Misuse::Value, "must be greater than or equal to 0"))
+    }
+
+    fn wrong_type(&self, wanted: &str) -> Failure {
+        let given = engine::type_name(&self.value);
+        self.wrong(Misuse::Type, &format!("must be of type {wanted}, {given} given"))
+    }
+
+    fn wrong(&self, misuse: Misuse, what: &str) -> Failure {
+        if ExecutorGlobals::has_exception() {
+            return Failure::Pending;
+        }
+        let (function, key) = (self.function, self.key.name());
+        Failure::Call(misuse, format!("{function}(): Option \"{key}\" {what}"))
+    }
+}

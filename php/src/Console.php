@@ -1,0 +1,34 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Script;
+
+/**
+ * Where output goes: data to standard output, talk to standard error; colours only on a terminal.
+ */
+final readonly class Console
+{
+    private bool $colours;
+
+    public function __construct()
+    {
+        $plain = getenv('NO_COLOR') !== false || getenv('TERM') === 'dumb';
+        $this->colours = !$plain && stream_isatty(STDOUT);
+    }
+
+    public function write(string $text): void
+    {
+        fwrite(STDOUT, $text);
+    }
+
+    public function talk(string $text): void
+    {
+        fwrite(STDERR, Text::line($text) . "\n");
+    }
+
+    public function paint(string $text, Colour $colour): string
+    {
+        return $this->colours ? "\e[{$colour->value}m{$text}\e[0m" : $text;
+    }
+}

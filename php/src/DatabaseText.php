@@ -1,0 +1,265 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Script;
+
+/**
+ * The reports of database functions as people read them, in a terminal and in the log of cron.
+ *
+ * Shows, and never judges: each word about a state or a conflict is the library's.
+ */
+final readonly class DatabaseText
+{
+    private const COUNTS = ['inserted', 'updated', 'deleted', 'rekeyed'];
+
+    public function __construct(private Console $console)
+    {
+    }
+
+    /**
+     * @param array<string, mixed> $report
+     * @param list<array<string, mixed>> $conflicts the new ones
+     */
+    public function run(array $report, array $conflicts, bool $dry, bool $quiet): string
+    {
+        $table = new Table(['database', 'state', 'side', 'inserted', 'updated', 'deleted', 'new id', 'locked ms']);
+        $notes = '';
+        foreach ($report['databases'] as $name => $database) {
+            $words = array_filter([$database['reason'], ...$database['warnings']]);
+            foreach ($words as $word) {
+                $notes .= Text::line("{$name}: {$word}") . "\n";
+            }
+            if ($quiet && $words === [] && $database['conflicts'] === 0) {
+                continue;
+            }
+            $start = [(string) $name, $database['state']];
+            $colour = Colour::ofState($database['state']);
+            $sides = $database['state'] === 'unchanged' ? [] : $database['sides'];
+            if ($sides === []) {
+                $table->add([...$start, '', '', '', '', '', ''], $colour);
+            }
+            foreach ($sides as $side => $done) {
+                $counts = array_map(static fn (string $what): int => $done[$what], self::COUNTS);
+                $table->add([...$start, (string) $side, ...$counts, $done['lock_ms']], $colour);
+                $start = ['', ''];
+            }
+        }
+        if ($quiet && $table->isEmpty()) {
+            return '';
+        }
+        $text = $table->isEmpty() ? '' : $table->text($this->console);
+        $text .= $notes === '' ? '' : "\n{$notes}";
+        foreach ($conflicts as $conflict) {
+            $text .= "\n" . $this->conflict($conflict);
+        }
+
+        return $text . "\n" . $this->summary($report, $dry) . "\n";
+    }
+
+    /** @param array<string, mixed> $report */
+    public function status(array $report): string
+    {
+        $databases = new Table(['database', 'state', 'last run', 'last change', 'open conflicts']);
+        $sides = new Table(['database', 'side', 'bytes', 'journal', 'owner', 'lag', 'path', 'problem']);
+        $tables = '';
+        foreach ($report['databases'] as $name => $database) {
+            $databases->add([
+                (string) $name,
+                $database['state'],
+                $database['last_run'] ?? 'never',
+                $database['last_change'] ?? 'never',
+                $database['open_conflicts'],
+            ], Colour::ofState($database['state']));
+            foreach ($database['sides'] as $side => $one) {
+                $sides->add([
+                    (string) $name,
+                    (string) $side,
+                    $one['exists'] ? $one['bytes'] : '-',
+                    $one['journal_mode'] ?? '-',
+                    $one['owner'] ?? '-',
+                    $one['lag'],
+                    $one['path'],
+                    $one['problem'] ?? '',
+                ], $one['problem'] === null ? null : Colour::Bad);
+            }
+            foreach ($database['tables'] ?? [] as $table => $rules) {
+                $tables .= "\n" . $this->rules("{$name}.{$table}", $rules);
+            }
+        }
+        if ($databases->isEmpty()) {
+            return "No databases.\n";
+        }
+
+        return $databases->text($this->console) . "\n" . $sides->text($this->console) . $tables;
+    }
+
+    /** @param array<string, mixed> $report */
+    public function conflicts(array $report, bool $all): string
+    {
+        $table = new Table(['id', 'row', 'kind', 'winner', 'status', 'at']);
+        $details = '';
+        $seen = 0;
+        foreach ($report['conflicts'] as $conflict) {
+            $waits = in_array($conflict['status'], ['open', 'held'], true);
+            if (!$waits && !$all) {
+                ++$seen;
+                continue;
+            }
+            $table->add([
+                $conflict['id'],
+                rtrim("{$conflict['database']}.{$conflict['table']} " . Text::row($conflict['key'])),
+                $conflict['kind'],
+                $conflict['winner'],
+                $conflict['status'],
+                $conflict['at'],
+            ], $waits ? Colour::Look : Colour::Faint);
+            $details .= "\n" . $this->conflict($conflict);
+        }
+        $are = $seen === 1 ? 'is' : 'are';
+        $rest = $seen === 0 ? '' : "{$seen} more {$are} acknowledged or resolved; --all shows them.\n";
+        if ($table->isEmpty()) {
+            return "No conflicts wait for anyone.\n{$rest}";
+        }
+
+        return $table->text($this->console) . $details . ($rest === '' ? '' : "\n{$rest}");
+    }
+
+    /** @param array<string, mixed> $report */
+    public function acknowledged(array $report, bool $dry): string
+    {
+        $ids = Text::line(implode(', ', $report['acknowledged']));
+
+        return $dry ? "Would mark as seen: {$ids}. Nothing was changed.\n" : "Marked as seen: {$ids}.\n";
+    }
+
+    /** @param array<string, mixed> $report */
+    public function history(array $report): string
+    {
+        $table = new Table([
+            'run', 'at', 'kind', 'ms', 'database', 'state', 'conflicts', 'inserted', 'updated', 'deleted', 'new id',
+        ]);
+        foreach ($report['runs'] as $run) {
+            $start = [$run['run'], $run['at'], $run['kind'], $run['duration_ms']];
+            foreach ($run['databases'] as $name => $database) {
+                if ($database['state'] === 'unchanged') {
+                    continue;
+                }
+                $sum = static fn (string $what): int => array_sum(array_column($database['sides'], $what));
+                $counts = array_map($sum, self::COUNTS);
+                $cells = [...$start, (string) $name, $database['state'], $database['conflicts'], ...$counts];
+                $table->add($cells, Colour::ofState($database['state']));
+                $start = ['', '', '', ''];
+            }
+        }
+
+        return $table->isEmpty() ? "No run has done anything yet.\n" : $table->text($this->console);
+    }
+
+    /** As a configuration file that could be used again. */
+    public function config(string $json): string
+    {
+        $document = json_decode($json, false, 512, JSON_THROW_ON_ERROR);
+        $this->console->talk('from ' . ($document->source ?? 'the shipped configuration'));
+        $flags = JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_THROW_ON_ERROR;
+
+        return json_encode($document->config, $flags) . "\n";
+    }
+
+    /** @param array<string, mixed> $report */
+    private function summary(array $report, bool $dry): string
+    {
+        $count = $report['conflicts'];
+        $conflicts = $count . ' new ' . ($count === 1 ? 'conflict' : 'conflicts');
+        if ($dry) {
+            return "Dry run, {$report['duration_ms']} ms, {$conflicts}. Nothing was changed.";
+        }
+        $run = $report['run'] === '' ? 'Nothing to do' : "Run {$report['run']}";
+        $line = "{$run}, {$report['duration_ms']} ms, {$conflicts}.";
+
+        return $report['ok'] ? $line : $this->console->paint("{$line} Not everything went well.", Colour::Bad);
+    }
+
+    /** @param array<string, mixed> $conflict */
+    private function conflict(array $conflict): string
+    {
+        $row = rtrim("{$conflict['database']}.{$conflict['table']} " . Text::row($conflict['key']));
+        $head = Text::line("conflict {$conflict['id']}: {$row}, {$conflict['kind']}, {$conflict['status']}");
+        $columns = self::columns($conflict);
+        $cells = static fn (?array $values): string => Text::row(array_intersect_key($values ?? [], $columns));
+        $facts = ['before' => $conflict['base'] === null ? 'no such row' : $cells($conflict['base'])];
+        foreach ($conflict['values'] as $side => $values) {
+            $kept = $side === $conflict['winner'] ? '  <- kept' : '';
+            $facts[$side] = ($values === null ? 'no such row' : $cells($values)) . $kept;
+        }
+        $facts['because'] = Text::line($conflict['reason']);
+        if (in_array($conflict['status'], ['open', 'held', 'acknowledged'], true)) {
+            $sides = array_keys($conflict['values']);
+            $both = in_array($conflict['kind'], ['insert_insert', 'adoption'], true) ? ['both'] : [];
+            $takes = Text::line(implode('|', [...$sides, 'base', ...$both]));
+            $facts['decide'] = $conflict['key'] === []
+                ? "acknowledge {$conflict['id']}, once you have dealt with it"
+                : "resolve {$conflict['id']} --take {$takes}, or acknowledge {$conflict['id']}";
+        }
+        $names = array_keys($facts);
+        $width = max(array_map(static fn (int|string $name): int => Text::width(Text::line((string) $name)), $names));
+        $text = $this->console->paint($head, Colour::Heading) . "\n";
+        foreach ($facts as $name => $fact) {
+            $name = Text::line((string) $name);
+            $text .= '  ' . $name . str_repeat(' ', $width - Text::width($name)) . "  {$fact}\n";
+        }
+
+        return $text;
+    }
+
+    /**
+     * The columns to show: those that clash, else those that differ, else all.
+     *
+     * @param array<string, mixed> $conflict
+     * @return array<string, int>
+     */
+    private static function columns(array $conflict): array
+    {
+        if ($conflict['columns'] !== []) {
+            return array_flip($conflict['columns']);
+        }
+        $rows = array_values(array_filter([$conflict['base'], ...array_values($conflict['values'])], is_array(...)));
+        $first = $rows[0] ?? [];
+        $differ = static fn (int|string $column): bool => count(array_unique(array_map(
+            static fn (array $row): string => serialize($row[$column] ?? null),
+            $rows,
+        ))) > 1;
+        $columns = array_filter(array_keys($first), $differ);
+
+        return array_flip($columns === [] ? array_keys($first) : array_values($columns));
+    }
+
+    /** @param array<string, mixed> $rules */
+    private function rules(string $table, array $rules): string
+    {
+        $text = $this->console->paint(Text::line($table), Colour::Heading) . ': ' . Text::line($rules['rule']) . "\n";
+        if ($rules['paused'] !== null) {
+            $text .= '  left alone: ' . Text::line($rules['paused']) . "\n";
+        }
+        $facts = [
+            'identity' => implode(', ', $rules['identity']),
+            'columns' => self::pairs($rules['columns'], ' '),
+            'references' => self::pairs($rules['references'], ' -> '),
+            'delete against edit' => $rules['on_delete_update'],
+            'append only' => $rules['append_only'] ? 'yes' : '',
+        ];
+        foreach (array_filter($facts, static fn (string $fact): bool => $fact !== '') as $name => $fact) {
+            $text .= "  {$name}: " . Text::line($fact) . "\n";
+        }
+
+        return $text;
+    }
+
+    /** @param array<string, string> $pairs */
+    private static function pairs(array $pairs, string $between): string
+    {
+        $one = static fn (int|string $left, string $right): string => "{$left}{$between}{$right}";
+
+        return implode(', ', array_map($one, array_keys($pairs), array_values($pairs)));
+    }
+}

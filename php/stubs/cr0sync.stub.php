@@ -1,0 +1,207 @@
+<?php
+
+/**
+ * The signatures of the extension cr0sync, for editors and analysers. A test compares them with the built extension.
+ *
+ * Options are one array. The keys that every function but cr0_call() and cr0_version() knows:
+ *
+ *   config        string: the configuration file; else the environment variable CR0SYNC_CONFIG, the ini setting
+ *                 cr0sync.config, cr0sync.json below the root, or the shipped configuration
+ *   root          string: where relative paths begin, whatever the file says; the ini setting cr0sync.root stands in
+ *                 where neither says it
+ *
+ * Paths are byte strings. null is the same as leaving a key out. An unknown key is a ValueError, a wrong type a
+ * TypeError. Everything that goes wrong with databases, files and configuration is a Cr0Sync\Cr0SyncException.
+ *
+ * Reports are arrays in the shape of the documented JSON. An empty JSON object and an empty list are both [];
+ * cr0_call() has the JSON itself.
+ */
+
+namespace {
+    /**
+     * What is known of every side; changes nothing.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, explain?: ?bool} $options
+     *     database: name patterns; explain: also how every table is matched and merged
+     *
+     * @return array{schema: int, databases: array<string, array{
+     *     state: 'new'|'changed'|'synced'|'problem', last_run: ?string, last_change: ?string, open_conflicts: int,
+     *     sides: array<string, array{path: string, exists: bool, bytes: int, journal_mode: ?string, owner: ?string,
+     *         lag: int, problem: ?string}>,
+     *     tables?: array<string, array{identity: list<string>, rule: string, columns: array<string, string>,
+     *         references: array<string, string>, on_delete_update: string, append_only: bool, paused: ?string}>}>}
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_status(array $options = []): array {}
+
+    /**
+     * Merges all sides.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
+     *     force?: ?bool} $options dry_run: plans and changes nothing; force: goes on where a guard waits for a person
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
+     *     databases: array<string, array{
+     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
+     *         warnings: list<string>}>}
+     *
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_sync(array $options = []): array {}
+
+    /**
+     * Makes the hub equal to one side, deletes included, after an emergency copy of the hub.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
+     *     force?: ?bool} $options as for cr0_db_sync()
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
+     *     databases: array<string, array{
+     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
+     *         warnings: list<string>}>}
+     *
+     * @throws Cr0Sync\UsageException when no database has that side, or it is the hub
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_force_sync(string $side, array $options = []): array {}
+
+    /**
+     * The conflicts on record, oldest first.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null,
+     *     show_secrets?: ?bool} $options show_secrets: passwords, hashes and tokens are hidden otherwise
+     *
+     * @return array{schema: int, conflicts: list<array{
+     *     id: string, database: string, table: string, key: array<string, mixed>,
+     *     kind: 'update_update'|'update_delete'|'insert_insert'|'unique'|'foreign_key'|'schema'|'adoption'|'uncertain',
+     *     columns: list<string>, base: ?array<string, mixed>, values: array<string, ?array<string, mixed>>,
+     *     winner: string, reason: string, status: 'open'|'held'|'acknowledged'|'resolved', run: string, at: string}>}
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_conflicts(array $options = []): array {}
+
+    /**
+     * Decides a conflict differently.
+     *
+     * @param string $take a side, 'base' for what was there before, or 'both' for both rows
+     * @param array{config?: ?string, root?: ?string, dry_run?: ?bool, force?: ?bool} $options as for cr0_db_sync()
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
+     *     databases: array<string, array{
+     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
+     *         warnings: list<string>}>}
+     *
+     * @throws Cr0Sync\UsageException for an unknown id, or a choice that makes no sense
+     * @throws Cr0Sync\StaleException when the row has changed since
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_resolve(string $id, string $take, array $options = []): array {}
+
+    /**
+     * Marks conflicts as seen; all of them, or none when one is unknown.
+     *
+     * @param list<string> $ids
+     * @param array{config?: ?string, root?: ?string, dry_run?: ?bool} $options
+     *
+     * @return array{schema: int, acknowledged: list<string>}
+     *
+     * @throws Cr0Sync\UsageException for an unknown id
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_acknowledge(array $ids, array $options = []): array {}
+
+    /**
+     * The runs that did something, newest first.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, limit?: ?int} $options
+     *     limit: at most so many, 50 unless given
+     *
+     * @return array{schema: int, runs: list<array{run: string, at: string, kind: string, duration_ms: int,
+     *     databases: array<string, array{
+     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
+     *         warnings: list<string>}>}>}
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_history(array $options = []): array {}
+
+    /**
+     * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, source: ?string, config: array<string, mixed>}
+     *
+     * @throws Cr0Sync\ConfigException
+     */
+    function cr0_config(array $options = []): array {}
+
+    /**
+     * Calls one of the functions above and gives what a script needs: what to exit with, and the report as an array
+     * and as exact JSON. A Cr0Sync\Cr0SyncException of the function becomes a report:
+     * {"schema": 1, "ok": false, "error": {"kind", "message", "path", "hint"}}.
+     *
+     * @param list<mixed> $arguments
+     *
+     * @return array{exit_code: int, json: string, report: array<string, mixed>}
+     */
+    function cr0_call(string $function, array $arguments = []): array {}
+
+    /**
+     * The version of the extension.
+     */
+    function cr0_version(): string {}
+}
+
+namespace Cr0Sync {
+    /**
+     * Everything that can go wrong; the code is the number of the kind.
+     */
+    class Cr0SyncException extends \Exception
+    {
+        /** The file concerned; bytes. */
+        public ?string $path = null;
+        /** What a person can do. */
+        public ?string $hint = null;
+    }
+
+    /** 1: a bug of cr0sync. */
+    class InternalException extends Cr0SyncException {}
+
+    /** 2: something was asked for that does not exist or makes no sense. */
+    class UsageException extends Cr0SyncException {}
+
+    /** 3: the configuration is wrong. */
+    class ConfigException extends Cr0SyncException {}
+
+    /** 4: another run holds the lock. */
+    class LockedException extends Cr0SyncException {}
+
+    /** 5: a database stayed busy for longer than allowed. */
+    class BusyException extends Cr0SyncException {}
+
+    /** 6: a file is not what it should be. */
+    class CorruptException extends Cr0SyncException {}
+
+    /** 7: this user may not do that. */
+    class AccessException extends Cr0SyncException {}
+
+    /** 8: the operating system failed. */
+    class IoException extends Cr0SyncException {}
+
+    /** 9: the row or file has changed since it was looked at. */
+    class StaleException extends Cr0SyncException {}
+
+    /** 10: the caller asked to stop. */
+    class CancelledException extends Cr0SyncException {}
+}

@@ -1,0 +1,85 @@
+#!/bin/sh
+# Runs the tests of the PHP side: sh php/tests/run.sh EXTENSION.so [TEST...]
+#
+# PHP's own run-tests.php runs them, with nothing loaded but what is named here and nothing written into the source.
+# The last line is `N passed, N failed, N skipped`, counted from what ran.
+set -eu
+
+if [ $# -lt 1 ] || [ ! -f "$1" ]; then
+    echo 'usage: sh php/tests/run.sh EXTENSION.so [TEST...]' >&2
+    exit 64
+fi
+absolute() { (cd "$(dirname "$1")" && printf '%s/%s' "$(pwd)" "$(basename "$1")"); }
+extension=$(absolute "$1")
+shift
+source=$(cd "$(dirname "$0")" && pwd)
+php=$(command -v php)
+system=$(php-config --extension-dir)
+runner=
+for candidate in "$system/build/run-tests.php" "$(php-config --prefix)/lib/php/build/run-tests.php"; do
+    if [ -f "$candidate" ]; then
+        runner=$candidate
+        break
+    fi
+done
+if [ -z "$runner" ]; then
+    echo 'run-tests.php is missing; it comes with the headers of PHP (php-dev).' >&2
+    echo '0 passed, 1 failed, 0 skipped'
+    exit 1
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+mkdir "$work/modules" "$work/tests"
+# It writes beside itself, and belongs to the system where it is.
+cp "$runner" "$work/run-tests.php"
+cp "$source"/*.phpt "$source"/*.inc "$work/tests/"
+ln -s "$extension" "$work/modules/cr0sync.so"
+
+# What tests need beside us; a PHP that has one built in has no file for it. pdo goes before pdo_sqlite.
+# The arguments are single words, so splitting them is what we want.
+load="-d extension_dir=$work/modules"
+for name in posix pcntl pdo pdo_sqlite sqlite3; do
+    if [ -f "$system/$name.so" ]; then
+        ln -s "$system/$name.so" "$work/modules/$name.so"
+        load="$load -d extension=$name"
+    fi
+done
+load="$load -d extension=cr0sync"
+
+CR0SYNC_EXTENSION=$extension
+CR0SYNC_PHP=$(dirname "$source")
+TEST_PHP_EXECUTABLE=$php
+NO_INTERACTION=1
+export CR0SYNC_EXTENSION CR0SYNC_PHP TEST_PHP_EXECUTABLE NO_INTERACTION
+unset CR0SYNC_CONFIG NO_COLOR || true
+
+if [ $# -eq 0 ]; then
+    set -- "$work"/tests/*.phpt
+else
+    for test in "$@"; do
+        shift
+        set -- "$@" "$work/tests/$(basename "$test" .phpt).phpt"
+    done
+fi
+# shellcheck disable=SC2086
+"$php" -n "$work/run-tests.php" -n -q --offline --no-color --show-diff -W "$work/results" \
+    $load "$@" >"$work/log" 2>&1 || true
+
+if [ ! -s "$work/results" ]; then
+    cat "$work/log"
+    echo '0 passed, 1 failed, 0 skipped'
+    exit 1
+fi
+# What ran and how it differs; the rest says nothing that the last line does not.
+awk -v tests="$work/tests/" '
+    /^FAILED TEST SUMMARY/ { exit }
+    { sub(/^.*\r/, ""); gsub(tests, "") }
+    /^========DIFF/ { differs = 1 }
+    differs || /^(PASS|SKIP|FAIL|WARN|BORK|LEAK) / { print }
+    /^========DONE/ { differs = 0 }' "$work/log"
+awk '
+    $1 == "PASSED" { passed++; next }
+    $1 == "SKIPPED" { skipped++; next }
+    { failed++ }
+    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }' "$work/results"
