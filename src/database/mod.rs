@@ -240,21 +240,26 @@ pub fn conflicts(config: &Config, options: &Options) -> Result<ConflictsReport> 
     Ok(ConflictsReport { schema: SCHEMA, conflicts })
 }
 
-/// Marks conflicts as seen; they stay on record.
+/// Marks conflicts as seen; they stay on record. A dry run only checks the ids.
 ///
 /// Errors: `Usage` for an unknown id (nothing is marked then), `Locked` when a run is at work.
-pub fn acknowledge(config: &Config, ids: &[String]) -> Result<AcknowledgeReport> {
+pub fn acknowledge(config: &Config, ids: &[String], mode: Mode) -> Result<AcknowledgeReport> {
     let directory = state_directory(config);
     let Some(store) = Store::open_existing(&directory)? else {
         return Err(unknown_conflict(ids.first().map_or("", String::as_str)));
     };
-    let _lock = RunLock::take(&directory)?;
+    let _lock = match mode {
+        Mode::Apply => Some(RunLock::take(&directory)?),
+        Mode::DryRun => None,
+    };
     let mut found = Vec::new();
     for id in ids {
         found.push(find_conflict(&store, id)?.ok_or_else(|| unknown_conflict(id))?);
     }
-    for conflict in found.iter().filter(|conflict| conflict.status != "resolved") {
-        store.set_status(conflict.number, "acknowledged").map_err(state_failure)?;
+    if mode == Mode::Apply {
+        for conflict in found.iter().filter(|conflict| conflict.status != "resolved") {
+            store.set_status(conflict.number, "acknowledged").map_err(state_failure)?;
+        }
     }
     Ok(AcknowledgeReport { schema: SCHEMA, acknowledged: ids.to_vec() })
 }

@@ -500,7 +500,7 @@ impl Round<'_> {
     }
 }
 
-/// Keys that a renamed row and a new row would both have, where the side with the new row lost the old one.
+/// Keys that a renamed row and a new row would both have, where a side with the new row lost the old one.
 fn met_in(table: &TableState) -> BTreeSet<Key> {
     let mut met = BTreeSet::new();
     if !matches!(table.rules.identity, Identity::Key(_)) {
@@ -511,12 +511,13 @@ fn met_in(table: &TableState) -> BTreeSet<Key> {
     for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
         let row = decision.row(&table.rules, cluster);
         let Some(key) = row.and_then(|row| table.rules.key(&row)) else { continue };
-        let known = cluster.seats.iter().find_map(|seat| match &seat.before {
+        let mut known = cluster.seats.iter().filter_map(|seat| match &seat.before {
             Ancestor::Known(Some(row)) => table.rules.key(row),
             _ => None,
         });
-        match known {
-            Some(before) if before != key => {
+        match known.next() {
+            // A side that was away may know the row by a name that the others have changed since.
+            Some(first) if first != key || known.any(|before| before != key) => {
                 renamed.insert(key, cluster);
             }
             Some(_) => {}
@@ -526,7 +527,7 @@ fn met_in(table: &TableState) -> BTreeSet<Key> {
     for (key, cluster) in new {
         let Some(other) = renamed.get(&key) else { continue };
         let mut seats = cluster.seats.iter().zip(&other.seats);
-        if seats.all(|(new, old)| new.after.is_none() || old.after.is_none()) {
+        if seats.any(|(new, old)| new.after.is_some() && old.after.is_none()) {
             met.insert(key);
         }
     }

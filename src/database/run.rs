@@ -410,6 +410,9 @@ fn merge(
             return Err(Fault::Side { name, state: State::Held, reason });
         }
         if job.mode == Mode::DryRun {
+            if is_quiet(&plan, &sides) && report.state == State::Synced && report.warnings.is_empty() {
+                report.state = State::Unchanged;
+            }
             report.conflicts += plan.intents.get(hub).map_or(0, |intent| intent.conflicts.len());
             book(&plan, &sides, None, report);
             return Ok(());

@@ -178,7 +178,7 @@ impl World {
     }
 
     pub(crate) fn acknowledge(&self, ids: &[String]) -> Result<Value> {
-        database::acknowledge(&self.config(), ids).map(seen)
+        database::acknowledge(&self.config(), ids, Mode::Apply).map(seen)
     }
 
     pub(crate) fn history(&self, limit: usize) -> Value {

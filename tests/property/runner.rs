@@ -266,7 +266,18 @@ fn settle(world: &World, owners: &[Connection], was: &[Dump], n: usize) -> Verdi
     let out = world.sync();
     let is = dumps(owners);
     if !is_empty_run(&out) || was != is {
-        return Err(format!("the second run after round {} did something: {out:#}", n + 1));
+        let mut lines = Vec::new();
+        for side in 0..was.len() {
+            lines.extend(
+                differences("first", &was[side], "second", &is[side]).iter().map(|l| format!("{side}: {l}")),
+            );
+        }
+        let listed = world.conflicts();
+        return Err(format!(
+            "the second run after round {} did something:\n{}\n{out:#}\nconflicts: {listed:#?}",
+            n + 1,
+            lines.join("\n")
+        ));
     }
     Ok(())
 }

@@ -3,8 +3,6 @@
 //! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
 
 use cr0sync::database::{self, Take};
-use cr0sync::report::AcknowledgeReport;
-use cr0sync::{Config, Error, ErrorKind};
 use ext_php_rs::builders::FunctionBuilder;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::Zval;
@@ -162,23 +160,9 @@ impl Function for Acknowledge {
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let ids = arguments.texts(0)?;
         let given = Given::read(&arguments, 1, &[Key::Config, Key::Root, Key::DryRun])?;
-        let config = config(&given)?;
-        if given.is_dry_run() {
-            return rehearse(&config, &given, ids);
-        }
-        let report = database::acknowledge(&config, &ids)?;
+        let report = database::acknowledge(&config(&given)?, &ids, given.options().mode)?;
         Answer::new(to_value(&report), report.exit_code())
     }
-}
-
-/// What acknowledging would say.
-fn rehearse(config: &Config, given: &Given, ids: Vec<String>) -> Result<Answer, Failure> {
-    let known = database::conflicts(config, &given.options())?;
-    if let Some(id) = ids.iter().find(|id| !known.conflicts.iter().any(|conflict| conflict.id == **id)) {
-        return Err(Error::new(ErrorKind::Usage, format!("there is no conflict {id}")).into());
-    }
-    let report = AcknowledgeReport { schema: known.schema, acknowledged: ids };
-    Answer::new(to_value(&report), report.exit_code())
 }
 
 /// `cr0_db_history`: the runs that did something.

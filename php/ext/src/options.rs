@@ -122,11 +122,6 @@ impl Given {
         }
     }
 
-    /// Whether nothing is to be changed.
-    pub(crate) fn is_dry_run(&self) -> bool {
-        self.dry_run
-    }
-
     /// How much a status tells.
     pub(crate) fn detail(&self) -> Detail {
         if self.explain { Detail::Explain } else { Detail::Summary }

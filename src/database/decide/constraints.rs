@@ -7,8 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::database::key::{Collation, Key, key_of};
-use crate::database::model::{Ancestor, Cluster, Edit, Rules, SideIndex};
-use crate::database::value::Row;
+use crate::database::model::{Ancestor, Cluster, Edit, Rules, SideIndex, with_cell};
+use crate::database::value::{Row, Value};
 
 use super::contents::Contents;
 use super::decision::{Decision, Draft, Kind, Winner, changed};
@@ -262,9 +262,13 @@ fn hold_orphans(tables: &mut [TableState], child: usize, sides: usize) -> bool {
         let mut blocked: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); sides];
         for (cluster, decision) in parent.clusters.iter().zip(&parent.decisions) {
             if decision.frozen && cluster.merged.is_none() {
-                let rows =
-                    cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
-                frozen.extend(rows.filter_map(|row| key_of(row, &reference.parent_columns)));
+                // Rows that point at it do so by the id that it was to get.
+                let rows = cluster.seats.iter().filter_map(|seat| seat.after.as_ref());
+                let rows = rows.map(|local| match (parent.rules.assigned_id(), cluster.id) {
+                    (Some(column), Some(id)) => with_cell(&local.row, column, &Value::Integer(id)),
+                    _ => local.row.clone(),
+                });
+                frozen.extend(rows.filter_map(|row| key_of(&row, &reference.parent_columns)));
             }
             for side in &decision.blocked {
                 let absent = cluster.seats.get(*side).is_some_and(|seat| seat.after.is_none());
