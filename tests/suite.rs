@@ -19,6 +19,7 @@ mod common;
 mod suite {
     mod acts;
     mod chinook;
+    mod constraints;
     mod decisions;
     mod identity;
     mod input;

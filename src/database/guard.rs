@@ -1,4 +1,4 @@
-//! What a plan must not do without a person: delete much of a table because one side did.
+//! What a plan must not do without a person: delete much of a table because one side did, or lost everything.
 //!
 //! Apart from `plan`, which says what is to be done, and from `run`, which stops there. It counts and reads sizes of
 //! bases; it never changes a plan.
@@ -7,13 +7,27 @@ use rusqlite::Connection;
 
 use super::decide::constraints::TableState;
 use super::model::{Ancestor, Cluster, SideIndex};
-use super::plan::Task;
+use super::plan::{Side, Task};
 use super::shape::Shape;
 use super::sql::quote;
 use super::{Fault, state_error};
 
 /// Deletions below this number are never held: people clean up by hand.
 const MASS_DELETE_FROM: usize = 50;
+
+/// Whether a side that had tables has none left; a file that was emptied or made anew is nobody's decision to delete.
+pub(crate) fn emptied(task: &Task<'_>) -> Option<String> {
+    let empty =
+        |side: &&Side| side.known && !side.base.schema.tables.is_empty() && side.schema.tables.is_empty();
+    task.sides.iter().find(empty).map(|side| {
+        format!(
+            "{0} has no table left of {1}; nothing was written. Remove its file and the next run creates it again, or \
+             put back what it had",
+            side.name,
+            side.base.schema.tables.len()
+        )
+    })
+}
 
 /// Why a plan waits for a person; `None` when it need not.
 pub(crate) fn mass_deletion(

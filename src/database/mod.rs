@@ -21,6 +21,7 @@ mod model;
 mod native;
 mod observe;
 mod open;
+mod place;
 mod plan;
 mod record;
 mod resolution;

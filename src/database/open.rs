@@ -11,6 +11,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::place;
+
 /// What lies at the path of a replica.
 #[derive(Debug)]
 pub(crate) enum Found {
@@ -62,6 +64,9 @@ pub(crate) fn replica(path: &Path, wait: Duration) -> Found {
     }
     if metadata.len() == 0 {
         return Found::Empty;
+    }
+    if let Some(reason) = place::objection(path, &metadata) {
+        return Found::Skipped(reason);
     }
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     if let Err(reason) = may_write(&path, &metadata) {

@@ -20,7 +20,7 @@ use super::model::{Change, SideIndex};
 use super::observe::{self, Source};
 use super::record::Intent;
 use super::resolution::Resolution;
-use super::round::{Decided, Round};
+use super::round::{Decided, Renames, Round};
 use super::schema::Schema;
 use super::shape::{self, Shape, SideSchema, TableShape};
 use super::store::{OverlayEntry, Store};
@@ -216,6 +216,7 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     }
     let mut avoid: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut joins: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); shape.tables.len()];
+    let mut renames: Vec<Renames> = vec![Renames::new(); shape.tables.len()];
     loop {
         let round = Round {
             task,
@@ -225,15 +226,27 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
             extra: &extra,
             avoid: &avoid,
             joins: &joins,
+            renames: &renames,
         };
-        let Decided { tables, taken, met } = round.decide()?;
+        let Decided { tables, taken, met, renames: found } = round.decide()?;
         let strangers = round.strangers(&tables, &taken)?;
         let mut grown = grow(&mut joins, met);
+        for (known, found) in renames.iter_mut().zip(found) {
+            // The first answer stands, so that this ends.
+            let before = known.len();
+            for (from, to) in found {
+                known.entry(from).or_insert(to);
+            }
+            grown |= known.len() > before;
+        }
         grown |= grow(&mut extra, strangers);
         grown |= grow(&mut avoid, Round::squatted(&tables));
         if !grown {
             let held = match task.kind {
-                MergeKind::ThreeWay => guard::mass_deletion(task, &shape, &tables)?,
+                MergeKind::ThreeWay => match guard::emptied(task) {
+                    None => guard::mass_deletion(task, &shape, &tables)?,
+                    emptied => emptied,
+                },
                 MergeKind::Overwrite => None,
             };
             return Ok(Plan { held, ..spell_out(task, shape, &observed, &tables)? });

@@ -13,7 +13,7 @@ use super::decide::contents::{Contents, SideContents};
 use super::decide::decision::{Context, Decision, Draft, Kind, Winner, decide};
 use super::decide::ids;
 use super::key::{Collation, Key, key_of};
-use super::model::{Ancestor, Cluster, Edit, Identity, Local, SideIndex, Slot, with_cell};
+use super::model::{Ancestor, Cluster, Edit, Identity, Local, Reference, SideIndex, Slot, with_cell};
 use super::observe;
 use super::plan::{Observed, Task, exhausted};
 use super::shape::{Shape, TableShape};
@@ -37,7 +37,12 @@ pub(crate) struct Round<'a> {
     pub(crate) avoid: &'a [BTreeSet<i64>],
     /// Keys under which a new row and a renamed one are one row, by table.
     pub(crate) joins: &'a [BTreeSet<Key>],
+    /// What became of values that rows are referenced by, by table.
+    pub(crate) renames: &'a [Renames],
 }
+
+/// New values of referenced columns: by side, columns and the key that the side knows.
+pub(crate) type Renames = BTreeMap<(SideIndex, Vec<usize>, Key), Vec<Value>>;
 
 /// Row ids of the merged state by table and side, where they differ.
 type Translations = Vec<Vec<BTreeMap<i64, i64>>>;
@@ -50,6 +55,8 @@ pub(crate) struct Decided {
     pub(crate) taken: Taken,
     /// Keys under which a new row meets one that others renamed, by table.
     pub(crate) met: Vec<BTreeSet<Key>>,
+    /// What became of values that rows are referenced by, by table.
+    pub(crate) renames: Vec<Renames>,
 }
 
 /// Slots that take part in a plan, by table and side.
@@ -98,7 +105,8 @@ impl Round<'_> {
             set_aside(&mut tables, refusal)?;
         }
         constraints::settle(&mut tables, sides);
-        Ok(Decided { tables, taken: all_taken, met })
+        let renames = (0..tables.len()).map(|parent| renames_in(&tables, parent)).collect();
+        Ok(Decided { tables, taken: all_taken, met, renames })
     }
 
     /// A side's row in terms of the merged state.
@@ -121,6 +129,18 @@ impl Round<'_> {
             let Some(map) = translations.get(reference.parent).and_then(|sides| sides.get(side)) else {
                 continue;
             };
+            let unchanged = |column: usize| match before {
+                Ancestor::Known(Some(before)) => before.get(column) == row.get(column),
+                Ancestor::Known(None) | Ancestor::Unknown => false,
+            };
+            if !reference.columns.iter().all(|column| unchanged(*column))
+                && let Some(values) = self.renamed(side, reference, &row)
+            {
+                for (column, value) in reference.columns.iter().zip(values) {
+                    row = with_cell(&row, *column, value);
+                }
+                continue;
+            }
             for (column, (parent_column, _)) in reference.columns.iter().zip(&reference.parent_columns) {
                 let cell = row.get(*column).cloned().unwrap_or(Value::Null);
                 let unchanged = match before {
@@ -136,6 +156,16 @@ impl Round<'_> {
             }
         }
         row
+    }
+
+    /// What a row that points at a renamed row is to point at instead.
+    fn renamed(&self, side: SideIndex, reference: &Reference, row: &Row) -> Option<&[Value]> {
+        let renames = self.renames.get(reference.parent).filter(|renames| !renames.is_empty())?;
+        let columns = reference.columns.iter().zip(&reference.parent_columns);
+        let by: Vec<(usize, Collation)> =
+            columns.map(|(column, (_, collation))| (*column, *collation)).collect();
+        let parent = reference.parent_columns.iter().map(|(column, _)| *column).collect();
+        renames.get(&(side, parent, key_of(row, &by)?)).map(Vec::as_slice)
     }
 
     /// Gathers all rows of one table that any side changed, and matches them.
@@ -532,6 +562,37 @@ fn met_in(table: &TableState) -> BTreeSet<Key> {
         }
     }
     met
+}
+
+/// What became of the values that rows of one table are referenced by, where another side renamed them. Ids that the
+/// merge gives out have their own translation.
+fn renames_in(tables: &[TableState], parent: usize) -> Renames {
+    let mut renames = Renames::new();
+    let Some(table) = tables.get(parent) else { return renames };
+    let references = tables.iter().flat_map(|table| &table.rules.references);
+    let named = |reference: &&Reference| {
+        reference.parent == parent
+            && !reference.parent_columns.iter().any(|(column, _)| Some(*column) == table.rules.assigned_id())
+    };
+    let columns: BTreeSet<&Vec<(usize, Collation)>> =
+        references.filter(named).map(|reference| &reference.parent_columns).collect();
+    for by in columns {
+        for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
+            let Some(row) = decision.row(&table.rules, cluster) else { continue };
+            let Some(merged) = key_of(&row, by) else { continue };
+            for (side, seat) in cluster.seats.iter().enumerate() {
+                let Some(local) = seat.after.as_ref().and_then(|local| key_of(&local.row, by)) else {
+                    continue;
+                };
+                if local != merged {
+                    let plain = by.iter().map(|(column, _)| *column).collect();
+                    let values = by.iter().filter_map(|(column, _)| row.get(*column).cloned()).collect();
+                    renames.insert((side, plain, local), values);
+                }
+            }
+        }
+    }
+    renames
 }
 
 fn squatted_in(table: &TableState) -> BTreeSet<i64> {

@@ -16,6 +16,7 @@ use crate::report::{DatabaseStatus, SideStatus, TableStatus};
 
 use super::model::Identity;
 use super::open;
+use super::place;
 use super::schema::{self, Schema, Storage};
 use super::shape::{self, SideSchema, TableShape};
 use super::state_failure;
@@ -110,7 +111,7 @@ fn look(path: &Path) -> SideStatus {
     let problem = match &file {
         Ok(file) if !file.is_file() => Some("not a regular file".to_owned()),
         Ok(file) if file.len() == 0 => Some("empty; the next run fills it".to_owned()),
-        Ok(_) => None,
+        Ok(file) => place::objection(path, file),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
             Some(match path.parent().is_some_and(Path::is_dir) {
                 true => "missing; the next run creates it".to_owned(),

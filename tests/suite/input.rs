@@ -5,10 +5,11 @@
 use std::fs;
 use std::path::Path;
 
+use cr0sync::database::{Force, Options};
 use cr0sync::{Config, ErrorKind};
 use serde_json::{Value, json};
 
-use crate::common::{World, check_side, open, scratch};
+use crate::common::{World, check, check_side, open, options, scratch};
 
 /// A world with a healthy database beside the one on trial, both with an edit waiting.
 fn worlds() -> World {
@@ -194,8 +195,51 @@ fn an_emptied_database_deletes_nothing() {
     assert!(reason(&report).contains('t'), "{report:#}");
     check_side(&world, "central", "SELECT count(*) FROM t", &["200"]);
     world.edit("bot", "DROP TABLE t");
-    world.sync();
+    let report = world.sync();
+    assert_eq!(report["databases"]["d"]["state"], "held", "{report:#}");
+    assert!(reason(&report).contains("bot has no table left"), "{report:#}");
     check_side(&world, "central", "SELECT count(*) FROM t", &["200"]);
+}
+
+/// What is meant is done when a person says so, and only then.
+#[test]
+fn a_held_deletion_waits_for_force() {
+    let world = World::two().start(
+        "CREATE TABLE t(k INTEGER PRIMARY KEY, x); CREATE TABLE o(k TEXT PRIMARY KEY); \
+         WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO t SELECT i, i FROM n",
+    );
+    world.edit("bot", "DELETE FROM t WHERE k <= 50; INSERT INTO o VALUES('bot')");
+    let report = world.sync();
+    assert_eq!(report["databases"]["d"]["state"], "synced", "half is not more than half: {report:#}");
+    world.edit_all("WITH n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 1099) INSERT INTO t SELECT i, i FROM n");
+    world.sync();
+    world.edit("bot", "DELETE FROM t WHERE k >= 1000; INSERT INTO o VALUES('more')");
+    world.edit("central", "UPDATE t SET x = 'kept' WHERE k = 1000");
+    for _ in 0..2 {
+        let report = world.sync();
+        assert_eq!(report["databases"]["d"]["state"], "held", "{report:#}");
+        assert!(reason(&report).contains("--force"), "{report:#}");
+        check_side(&world, "central", "SELECT count(*) FROM t", &["150"]);
+        check_side(&world, "central", "SELECT k FROM o", &["'bot'"]);
+    }
+    let report = world.run(&Options { force: Force::Yes, ..options() }).unwrap();
+    assert_eq!(report["databases"]["d"]["state"], "synced", "{report:#}");
+    check(&world, "SELECT count(*), max(x = 'kept') FROM t", &["51 1"]);
+}
+
+/// A file under two names would get two journals.
+#[test]
+fn hard_links_are_refused() {
+    let world = worlds();
+    world.edit("bot", "INSERT INTO t VALUES('linked', 1)");
+    let link = world.root().join("other-name.db");
+    fs::hard_link(world.path("bot"), &link).unwrap();
+    let report = world.sync();
+    assert!(reason(&report).contains("hard links"), "{report:#}");
+    healthy(&world);
+    fs::remove_file(link).unwrap();
+    world.sync();
+    assert_eq!(world.dump("bot"), world.dump("central"));
 }
 
 /// Each configuration and words that its error must contain.
