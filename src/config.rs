@@ -32,6 +32,8 @@ pub struct Config {
     pub hub: String,
     /// Databases by name.
     pub databases: BTreeMap<String, DatabaseConfig>,
+    /// Where backups lie and which of them stay.
+    pub backups: Backups,
     /// Limits that stop a run from doing damage.
     pub guards: Guards,
     /// Who may own what we create.
@@ -95,6 +97,7 @@ impl Config {
             root: root.to_path_buf(),
             hub: shipped::HUB.to_owned(),
             databases: shipped::databases(root),
+            backups: shipped::backups(),
             guards: shipped::guards(),
             ownership: shipped::ownership(),
             secrets: Vec::new(),
@@ -277,6 +280,27 @@ pub enum OnDeleteUpdate {
     Delete,
     /// Every side keeps what it has until a person decides.
     Hold,
+}
+
+/// Where backups lie, how often they are made, and which of them stay. Of one side each; the size is that of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backups {
+    /// Where all of them lie; `None` puts the hub's beside its file and the others below the root.
+    pub directory: Option<PathBuf>,
+    /// All of this many last hours stay.
+    pub keep_within_hours: u32,
+    /// One stays for each of this many last hours that have any.
+    pub keep_hourly: u32,
+    /// One for each of this many last days that have any; emergency copies stay for as many days.
+    pub keep_daily: u32,
+    /// One for each of this many last weeks that have any.
+    pub keep_weekly: u32,
+    /// This many newest stay, whatever else is said.
+    pub keep_min: u32,
+    /// Above this the oldest go (bytes).
+    pub max_total_bytes: Option<u64>,
+    /// No second one is made within this time while a side is written again and again (minutes).
+    pub every_minutes: u32,
 }
 
 /// Limits that stop a run from doing damage.

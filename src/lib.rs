@@ -8,6 +8,7 @@
 //!
 //! - [`Config`]: one JSON file, parsed into a value that can only be valid.
 //! - [`database`]: open, observe, decide, apply, record. `database/decide` is pure.
+//! - `backup`: verified snapshots, which of them stay (pure), and the way back into a live file.
 //! - [`report`]: what operations return.
 //! - `durable`: locks, and files that appear whole or not at all; the only module that renames.
 //! - `clock`: the only door to time.
@@ -23,6 +24,7 @@
 //! - No checkpoint, pragma or schema object of ours in a database that is not ours.
 //! - Nothing on disk lacks a version.
 
+mod backup;
 mod clock;
 mod config;
 pub mod database;
@@ -31,7 +33,7 @@ mod error;
 pub mod report;
 
 pub use config::{
-    ColumnPolicy, Config, DatabaseConfig, Guards, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey,
+    Backups, ColumnPolicy, Config, DatabaseConfig, Guards, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey,
     SchemaPolicy, TablePolicy,
 };
 pub use error::{Error, ErrorKind, Result};

@@ -18,6 +18,8 @@ pub enum State {
     Unchanged,
     /// Everything reachable is equal.
     Synced,
+    /// A backup was written into a side, which the next run brings to the others.
+    Restored,
     /// It could not be looked at now; the next run tries again.
     Skipped,
     /// It waits for a person.
@@ -234,6 +236,128 @@ pub struct StatusReport {
     pub databases: BTreeMap<String, DatabaseStatus>,
 }
 
+/// One backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Backup {
+    /// For `restore`: `database:side:time`.
+    pub id: String,
+    /// Database name.
+    pub database: String,
+    /// Side name.
+    pub side: String,
+    /// Where it lies.
+    pub path: String,
+    /// When it was made, RFC 3339 UTC.
+    pub created_at: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Whether it was found sound, and nobody changed it since.
+    pub verified: bool,
+    /// Why the next cleaning keeps it; empty when it does not.
+    pub kept_because: Vec<String>,
+}
+
+/// All backups of some databases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BackupsReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// By database and side, newest first.
+    pub backups: Vec<Backup>,
+}
+
+/// Backups that were made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BackupReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether every side that has a database has a new one.
+    pub ok: bool,
+    /// The new ones.
+    pub backups: Vec<Backup>,
+    /// What went wrong, and what people should know.
+    pub warnings: Vec<String>,
+}
+
+/// A backup that goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemovedBackup {
+    /// It.
+    pub id: String,
+    /// Database name.
+    pub database: String,
+    /// Side name.
+    pub side: String,
+    /// Where it lay.
+    pub path: String,
+    /// When it was made, RFC 3339 UTC.
+    pub created_at: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Why.
+    pub removed_because: String,
+}
+
+/// A cleaning of backups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CleanReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether everything could be removed that was to go.
+    pub ok: bool,
+    /// The size of what went.
+    pub freed_bytes: u64,
+    /// What stays, with every reason.
+    pub kept: Vec<Backup>,
+    /// What went, or in a dry run would go.
+    pub removed: Vec<RemovedBackup>,
+    /// What went wrong.
+    pub warnings: Vec<String>,
+}
+
+/// A file that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckedBackup {
+    /// The backup, or `database:side:base` for the copy of what was merged last.
+    pub id: String,
+    /// Database name.
+    pub database: String,
+    /// Side name.
+    pub side: String,
+    /// Where it lies.
+    pub path: String,
+    /// Whether it is sound.
+    pub ok: bool,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+/// A check of backups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether all of them are sound.
+    pub ok: bool,
+    /// The newest of each side, and the bases.
+    pub checked: Vec<CheckedBackup>,
+    /// Sides without a backup.
+    pub warnings: Vec<String>,
+}
+
+macro_rules! two_unless_ok {
+    ($($report:ty),*) => {$(
+        impl $report {
+            /// 0 when all went well, else 2.
+            #[must_use]
+            pub const fn exit_code(&self) -> i32 {
+                if self.ok { 0 } else { 2 }
+            }
+        }
+    )*};
+}
+two_unless_ok!(BackupReport, CleanReport, VerifyReport);
+
 macro_rules! always_zero {
     ($($report:ty),*) => {$(
         impl $report {
@@ -245,4 +369,4 @@ macro_rules! always_zero {
         }
     )*};
 }
-always_zero!(ConflictsReport, AcknowledgeReport, HistoryReport, StatusReport);
+always_zero!(ConflictsReport, AcknowledgeReport, HistoryReport, StatusReport, BackupsReport);

@@ -18,7 +18,7 @@ enum Colour: string
     public static function ofState(string $state): self
     {
         return match ($state) {
-            'synced' => self::Good,
+            'synced', 'restored' => self::Good,
             'failed', 'quarantined', 'problem' => self::Bad,
             'held', 'skipped', 'open' => self::Look,
             default => self::Faint,

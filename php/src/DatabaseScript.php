@@ -79,6 +79,10 @@ final readonly class DatabaseScript
             'cr0_db_conflicts' => $text->conflicts($report, $line->has('all')),
             'cr0_db_acknowledge' => $text->acknowledged($report, $dry),
             'cr0_db_history' => $text->history($report),
+            'cr0_db_backup' => $text->backup($report, $dry, $line->has('quiet')),
+            'cr0_db_backups' => $text->backups($report),
+            'cr0_db_clean_backups' => $text->cleaned($report, $dry, $line->has('quiet')),
+            'cr0_db_verify' => $text->verified($report, $line->has('quiet')),
             'cr0_config' => $text->config($json),
             default => $text->run($report, $this->found($line, $report), $dry, $line->has('quiet')),
         });
@@ -143,7 +147,7 @@ final readonly class DatabaseScript
         $options = [];
         foreach ($names as $name) {
             $value = match ($name) {
-                'config', 'root' => $line->value($name),
+                'config', 'root', 'side' => $line->value($name),
                 'database' => $line->values($name),
                 default => $line->has($name),
             };
@@ -240,12 +244,64 @@ final readonly class DatabaseScript
                 ['history', 'history --database users --limit 5'],
             ),
             new Command(
+                'backup', '', 0, 0, 'makes a verified backup of every side', 'cr0_db_backup',
+                static fn (CommandLine $line): array => [self::options($line, [...$read, 'dry-run'])],
+                [],
+                ['backup', 'backup --database users'],
+            ),
+            new Command(
+                'backups', '', 0, 0, 'lists the backups, and why each is kept', 'cr0_db_backups',
+                static fn (CommandLine $line): array => [self::options($line, $read)],
+                [],
+                ['backups', 'backups --database users --json'],
+            ),
+            new Command(
+                'verify', '', 0, 0, 'checks the newest backup of every side', 'cr0_db_verify',
+                static fn (CommandLine $line): array => [self::options($line, [...$read, 'dry-run'])],
+                [],
+                ['verify', 'verify --database users --quiet'],
+            ),
+            new Command(
+                'clean-backups', '', 0, 0, 'removes backups that no rule keeps', 'cr0_db_clean_backups',
+                static fn (CommandLine $line): array => [self::options($line, [...$read, 'dry-run'])],
+                [],
+                ['clean-backups --dry-run', 'clean-backups --quiet'],
+            ),
+            new Command(
+                'restore', 'BACKUP', 1, 1,
+                'writes a backup into the live file of its side; the next run brings it to the others',
+                'cr0_db_restore',
+                static fn (CommandLine $line): array => [
+                    $line->operands[0],
+                    self::options($line, [...$change, ...self::into($line)]),
+                ],
+                [
+                    Option::value('side', 'SIDE', 'into this side, instead of the one that the backup is of'),
+                    Option::switch('all-sides', 'into every side that can be reached'),
+                ],
+                [
+                    'restore users:website:2025-07-14_09-31-02 --dry-run',
+                    'restore users:website:2025-07-14_09-31-02 --all-sides',
+                    'restore /mnt/old/users.db --database users --side central',
+                ],
+            ),
+            new Command(
                 'config', '', 0, 0, 'the configuration in force', 'cr0_config',
                 static fn (CommandLine $line): array => [self::options($line, ['config', 'root'])],
                 [],
                 ['config', 'config --root /srv/cr0'],
             ),
         ];
+    }
+
+    /** @return list<string> */
+    private static function into(CommandLine $line): array
+    {
+        if ($line->has('side') && $line->has('all-sides')) {
+            throw Failure::usage('--side and --all-sides exclude each other', 'leave one of them out');
+        }
+
+        return ['side', 'all-sides'];
     }
 
     private static function count(CommandLine $line, string $option): ?int

@@ -156,6 +156,96 @@ final readonly class DatabaseText
         return $table->isEmpty() ? "No run has done anything yet.\n" : $table->text($this->console);
     }
 
+    /** @param array<string, mixed> $report */
+    public function backup(array $report, bool $dry, bool $quiet): string
+    {
+        $text = $this->backupTable($quiet ? [] : $report['backups']) . self::lines($report['warnings']);
+        if ($quiet && $text === '') {
+            return '';
+        }
+        $count = count($report['backups']);
+        $made = $dry ? 'Dry run. Nothing was made.' : $count . ($count === 1 ? ' backup' : ' backups') . ' made.';
+
+        return $text . $this->verdict($made, $report['ok']);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function backups(array $report): string
+    {
+        return $report['backups'] === [] ? "No backups.\n" : $this->backupTable($report['backups']);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function cleaned(array $report, bool $dry, bool $quiet): string
+    {
+        $count = count($report['removed']);
+        if ($quiet && $count === 0 && $report['ok']) {
+            return '';
+        }
+        $table = new Table(['backup', 'bytes', '', 'because']);
+        foreach ($report['removed'] as $one) {
+            $table->add([$one['id'], $one['bytes'], 'goes', $one['removed_because']], Colour::Look);
+        }
+        foreach ($quiet ? [] : $report['kept'] as $one) {
+            $table->add([$one['id'], $one['bytes'], 'stays', implode('; ', $one['kept_because'])], Colour::Faint);
+        }
+        $text = $table->isEmpty() ? '' : $table->text($this->console) . "\n";
+        $backups = $count . ($count === 1 ? ' backup' : ' backups');
+        $line = $dry
+            ? "Dry run. {$backups} would go, {$report['freed_bytes']} bytes."
+            : "{$backups} removed, {$report['freed_bytes']} bytes.";
+
+        return $text . self::lines($report['warnings']) . $this->verdict($line, $report['ok']);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function verified(array $report, bool $quiet): string
+    {
+        $table = new Table(['backup', 'sound', 'path', 'problem']);
+        foreach ($report['checked'] as $one) {
+            if (!$quiet || !$one['ok']) {
+                $cells = [$one['id'], $one['ok'] ? 'yes' : 'no', $one['path'], $one['problem'] ?? ''];
+                $table->add($cells, $one['ok'] ? Colour::Good : Colour::Bad);
+            }
+        }
+        $text = ($table->isEmpty() ? '' : $table->text($this->console) . "\n") . self::lines($report['warnings']);
+        if ($quiet && $text === '') {
+            return '';
+        }
+        $count = count($report['checked']);
+
+        return $text . $this->verdict("{$count} files checked.", $report['ok'], 'Not all of them are sound.');
+    }
+
+    /** @param list<array<string, mixed>> $backups */
+    private function backupTable(array $backups): string
+    {
+        $table = new Table(['backup', 'made', 'bytes', 'verified', 'path', 'kept because']);
+        foreach ($backups as $one) {
+            $table->add([
+                $one['id'],
+                $one['created_at'],
+                $one['bytes'],
+                $one['verified'] ? 'yes' : 'no',
+                $one['path'],
+                $one['kept_because'] === [] ? 'nothing; clean-backups removes it' : implode('; ', $one['kept_because']),
+            ], $one['verified'] ? null : Colour::Look);
+        }
+
+        return $table->isEmpty() ? '' : $table->text($this->console) . "\n";
+    }
+
+    /** @param list<string> $lines */
+    private static function lines(array $lines): string
+    {
+        return implode('', array_map(static fn (string $line): string => Text::line($line) . "\n", $lines));
+    }
+
+    private function verdict(string $line, bool $ok, string $otherwise = 'Not everything went well.'): string
+    {
+        return ($ok ? $line : $this->console->paint("{$line} {$otherwise}", Colour::Bad)) . "\n";
+    }
+
     /** As a configuration file that could be used again. */
     public function config(string $json): string
     {

@@ -136,6 +136,88 @@ namespace {
     function cr0_db_history(array $options = []): array {}
 
     /**
+     * Makes a verified backup of every reachable side.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool} $options
+     *     dry_run: says where they would go
+     *
+     * @return array{schema: int, ok: bool, backups: list<array{id: string, database: string, side: string,
+     *     path: string, created_at: string, bytes: int, verified: bool, kept_because: list<string>}>,
+     *     warnings: list<string>}
+     *
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_backup(array $options = []): array {}
+
+    /**
+     * The backups there are, by database and side, the newest first, and why the next cleaning keeps each.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null} $options
+     *
+     * @return array{schema: int, backups: list<array{id: string, database: string, side: string, path: string,
+     *     created_at: string, bytes: int, verified: bool, kept_because: list<string>}>}
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_backups(array $options = []): array {}
+
+    /**
+     * Writes the content of a backup into live files, after an emergency copy of each. The next run brings it to the
+     * other sides.
+     *
+     * @param string $backup an id as cr0_db_backups() lists them, or the path of a file
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
+     *     force?: ?bool, side?: ?string, all_sides?: ?bool} $options side, all_sides: into that side, or into all,
+     *     instead of the side that the backup is of; dry_run: only checks the backup; force: overwrites a damaged file;
+     *     database: needed for a file that cr0_db_backups() does not list
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
+     *     databases: array<string, array{
+     *         state: 'restored', reason: ?string, conflicts: int,
+     *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
+     *         warnings: list<string>}>}
+     *
+     * @throws Cr0Sync\UsageException for an unknown backup or side
+     * @throws Cr0Sync\CorruptException when the backup is not sound
+     * @throws Cr0Sync\BusyException when others keep the file locked
+     * @throws Cr0Sync\StaleException while an interrupted run is to be finished
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_restore(string $backup, array $options = []): array {}
+
+    /**
+     * Removes the backups that no rule of the configuration keeps.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool} $options
+     *     dry_run: only says which would go, and why
+     *
+     * @return array{schema: int, ok: bool, freed_bytes: int, kept: list<array{id: string, database: string,
+     *     side: string, path: string, created_at: string, bytes: int, verified: bool, kept_because: list<string>}>,
+     *     removed: list<array{id: string, database: string, side: string, path: string, created_at: string,
+     *     bytes: int, removed_because: string}>, warnings: list<string>}
+     *
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_clean_backups(array $options = []): array {}
+
+    /**
+     * Checks the newest backups of each side, and the copies of what was merged last.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool} $options
+     *     dry_run: does not note what was found
+     *
+     * @return array{schema: int, ok: bool, checked: list<array{id: string, database: string, side: string,
+     *     path: string, ok: bool, problem: ?string}>, warnings: list<string>}
+     *
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_verify(array $options = []): array {}
+
+    /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
      *
      * @param array{config?: ?string, root?: ?string} $options

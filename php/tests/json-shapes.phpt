@@ -19,6 +19,14 @@ $document('cr0_db_status', $playground->options());
 $document('cr0_db_resolve', '1', 'website', $playground->options());
 $document('cr0_db_history', $playground->options(['limit' => 1]));
 $document('cr0_db_sync', $playground->options(['database' => 'none']));
+$document('cr0_db_backup', $playground->options());
+$document('cr0_db_backups', $playground->options());
+$document('cr0_db_verify', $playground->options());
+$old = "{$playground->root}/central/notes.db.backup.2001-01-01_00-00-00";
+copy($playground->path('central'), $old);
+$playground->configure(['backups' => ['keep_weekly' => 0, 'keep_daily' => 0, 'keep_hourly' => 0, 'keep_min' => 0],
+    'databases' => ['notes' => ['replicas' => ['central' => 'central/notes.db', 'website' => 'website/notes.db']]]]);
+$document('cr0_db_clean_backups', $playground->options());
 ?>
 --EXPECT--
 cr0_db_sync 1 {
@@ -192,4 +200,70 @@ cr0_db_sync 64 {
     path: null
     hint: string
   }
+}
+cr0_db_backup 0 {
+  schema: int
+  ok: bool
+  backups: [{
+    id: string
+    database: string
+    side: string
+    path: string
+    created_at: string
+    bytes: int
+    verified: bool
+    kept_because: [string]
+  }]
+  warnings: []
+}
+cr0_db_backups 0 {
+  schema: int
+  backups: [{
+    id: string
+    database: string
+    side: string
+    path: string
+    created_at: string
+    bytes: int
+    verified: bool
+    kept_because: [string]
+  }]
+}
+cr0_db_verify 0 {
+  schema: int
+  ok: bool
+  checked: [{
+    id: string
+    database: string
+    side: string
+    path: string
+    ok: bool
+    problem: null
+  }]
+  warnings: []
+}
+cr0_db_clean_backups 0 {
+  schema: int
+  ok: bool
+  freed_bytes: int
+  kept: [{
+    id: string
+    database: string
+    side: string
+    path: string
+    created_at: string
+    bytes: int
+    verified: bool
+    kept_because: [string]
+  }]
+  removed: [{
+    id: string
+    database: string
+    side: string
+    path: string
+    created_at: string
+    bytes: int
+    removed_because: string
+  }]
+  warnings: []
 }

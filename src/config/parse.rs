@@ -10,7 +10,8 @@ use super::json::{Node, Place, Problem, unknown};
 use super::pattern::{is_pattern, specificity};
 use super::write::{COLUMN_POLICIES, ON_DELETE_UPDATE, SCHEMA_POLICIES};
 use super::{
-    ColumnPolicy, Config, DatabaseConfig, Guards, Ownership, PolicyOrigin, Rekey, TablePolicy, shipped,
+    Backups, ColumnPolicy, Config, DatabaseConfig, Guards, Ownership, PolicyOrigin, Rekey, TablePolicy,
+    shipped,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -18,6 +19,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) const VERSION: u64 = 1;
 /// A wait of more than this under one lock is a mistake in the configuration (milliseconds; ten minutes).
 const MAX_WAIT_MS: u64 = 600_000;
+/// More copies or hours than this are a mistake too (about a century of hours).
+const MAX_KEPT: u64 = 1_000_000;
 /// Names become parts of file names, which end at 255 bytes on every file system we know.
 const MAX_NAME_BYTES: usize = 100;
 /// Words that stand beside side names in reports and in `resolve --take`.
@@ -81,7 +84,7 @@ fn document(
         }
     }
     // Nothing reads these sections yet. They must be objects, so that a file written for more keeps its shape.
-    for section in [logs, backups, integrity].into_iter().flatten() {
+    for section in [logs, integrity].into_iter().flatten() {
         section.entries()?;
     }
 
@@ -97,6 +100,7 @@ fn document(
     Ok(Config {
         hub,
         databases,
+        backups: backups.map_or_else(|| Ok(shipped::backups()), |place| self::backups(&place, &root))?,
         guards: guards.map_or_else(|| Ok(shipped::guards()), |place| self::guards(&place))?,
         ownership: ownership.map_or_else(|| Ok(shipped::ownership()), |place| self::ownership(&place))?,
         secrets: secrets.map_or_else(|| Ok(Vec::new()), |place| texts(&place))?,
@@ -316,6 +320,42 @@ fn named<'a>(place: &Place<'a>) -> Read<Vec<(&'a str, Place<'a>)>> {
     Ok(entries)
 }
 
+fn backups(place: &Place<'_>, root: &Path) -> Read<Backups> {
+    let [directory, within, hourly, daily, weekly, min, total, every] = place.fields([
+        "directory",
+        "keep_within_hours",
+        "keep_hourly",
+        "keep_daily",
+        "keep_weekly",
+        "keep_min",
+        "max_total_bytes",
+        "every_minutes",
+    ])?;
+    let default = shipped::backups();
+    let count = |place: Option<Place<'_>>, default: u32| {
+        place.map_or(Ok(default), |place| {
+            place.whole(MAX_KEPT).map(|value| u32::try_from(value).unwrap_or(default))
+        })
+    };
+    Ok(Backups {
+        directory: unless_null(directory)
+            .map(|place| path_text(&place).map(|text| plain(&root.join(text))))
+            .transpose()?,
+        keep_within_hours: count(within, default.keep_within_hours)?,
+        keep_hourly: count(hourly, default.keep_hourly)?,
+        keep_daily: count(daily, default.keep_daily)?,
+        keep_weekly: count(weekly, default.keep_weekly)?,
+        keep_min: count(min, default.keep_min)?,
+        max_total_bytes: unless_null(total).map(|place| place.whole(u64::MAX)).transpose()?,
+        every_minutes: count(every, default.every_minutes)?,
+    })
+}
+
+/// A value that may be left out by writing null, as the written configuration does.
+fn unless_null(place: Option<Place<'_>>) -> Option<Place<'_>> {
+    place.filter(|place| !matches!(place.node, Node::Null))
+}
+
 fn guards(place: &Place<'_>) -> Read<Guards> {
     let [delete, lock, busy, free] =
         place.fields(["max_delete_percent", "max_lock_ms", "busy_timeout_ms", "min_free_percent"])?;
@@ -450,6 +490,20 @@ mod tests {
             (r#"{"hub": "central", "hub": "bot"}"#, "hub: is given twice (keep one of the two)"),
             (r#"{"logs": {"a": [{"x": 1, "x": 2}]}}"#, "logs.a[0].x: is given twice (keep one of the two)"),
             (r#"{"backups": []}"#, "backups: expected an object, found a list"),
+            (
+                r#"{"backups": {"keep_hourly": -1}}"#,
+                "backups.keep_hourly: expected a whole number from 0 to 1000000, found the number -1",
+            ),
+            (
+                r#"{"backups": {"keep_for": 1}}"#,
+                r#"backups.keep_for: unknown key "keep_for" (did you mean "keep_min"?)"#,
+            ),
+            (r#"{"backups": {"directory": 5}}"#, "backups.directory: expected a text, found the number 5"),
+            (r#"{"backups": {"directory": ""}}"#, "backups.directory: must not be empty"),
+            (
+                r#"{"backups": {"max_total_bytes": "1G"}}"#,
+                "backups.max_total_bytes: expected a whole number from 0 to 18446744073709551615, found the text \"1G\"",
+            ),
             (r#"{"version": 0}"#, "version: there is no such version (write 1)"),
             (
                 r#"{"version": "1"}"#,
@@ -613,7 +667,8 @@ mod tests {
                     "*": {"rekey": false},
                     "t": {"identity": ["a", "b"], "columns": {"n": "sum", "t": "newest", "*_at": "max"}, "newest_by": "t",
                           "references": {"r": "other.id"}, "on_delete_update": "delete", "append_only": true}}}},
-            "logs": {"x": {"copies": {}}}, "backups": {"directory": null}, "integrity": {},
+            "logs": {"x": {"copies": {}}}, "integrity": {},
+            "backups": {"directory": "saved/./here", "keep_within_hours": 1, "keep_daily": 0, "max_total_bytes": 5000000000},
             "guards": {"max_delete_percent": 0, "busy_timeout_ms": 10},
             "secrets": ["*api_secret*"],
             "ownership": {"user": "u", "file_mode": "600"}}"#;
@@ -621,6 +676,10 @@ mod tests {
         let again = Config::parse(config.to_json().to_string().as_bytes(), Path::new("/elsewhere"), None)?;
         assert_eq!(config, again);
         assert_eq!(config.root, Path::new("/data/x"));
+        let backups = &config.backups;
+        assert_eq!(backups.directory.as_deref(), Some(Path::new("/data/x/saved/here")));
+        assert_eq!((backups.keep_within_hours, backups.keep_hourly, backups.keep_daily), (1, 48, 0));
+        assert_eq!((backups.max_total_bytes, backups.every_minutes), (Some(5_000_000_000), 15));
         assert_eq!(config.ownership.file_mode, 0o600);
         let database = config.databases.get("d").cloned().unwrap_or_else(|| unreachable!("d was read"));
         assert_eq!(
@@ -687,6 +746,7 @@ mod tests {
             database.table_policy("rizon_bot", "user_scores").column("last_played"),
             Some(ColumnPolicy::Max)
         );
+        assert_eq!(config.backups, shipped::backups());
         assert_eq!(config.guards, shipped::guards());
         assert_eq!(config.ownership, shipped::ownership());
         Ok(())

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::ColumnPolicy::{self, Max, Min, MinNonzero, Prefer, Sum};
 use super::pattern::glob;
-use super::{DatabaseConfig, Guards, Ownership, PolicyOrigin, SchemaPolicy, TablePolicy};
+use super::{Backups, DatabaseConfig, Guards, Ownership, PolicyOrigin, SchemaPolicy, TablePolicy};
 
 /// Where the infrastructure lives unless told otherwise.
 pub(super) const ROOT: &str = "/data/cr0_system";
@@ -34,6 +34,19 @@ const WITHOUT_BOT: [&str; 7] = [
     "secure_sessions",
     "sso_federated_identities",
 ];
+
+pub(super) fn backups() -> Backups {
+    Backups {
+        directory: None,
+        keep_within_hours: 24,
+        keep_hourly: 48,
+        keep_daily: 14,
+        keep_weekly: 8,
+        keep_min: 3,
+        max_total_bytes: None,
+        every_minutes: 15,
+    }
+}
 
 pub(super) fn guards() -> Guards {
     Guards { max_delete_percent: 50, max_lock_ms: 250, busy_timeout_ms: 5000, min_free_percent: 5 }

@@ -36,6 +36,16 @@ pub(super) fn config(config: &Config) -> Value {
         "root": path(&config.root),
         "hub": config.hub,
         "databases": databases,
+        "backups": {
+            "directory": config.backups.directory.as_deref().map(path),
+            "keep_within_hours": config.backups.keep_within_hours,
+            "keep_hourly": config.backups.keep_hourly,
+            "keep_daily": config.backups.keep_daily,
+            "keep_weekly": config.backups.keep_weekly,
+            "keep_min": config.backups.keep_min,
+            "max_total_bytes": config.backups.max_total_bytes,
+            "every_minutes": config.backups.every_minutes,
+        },
         "guards": {
             "max_delete_percent": config.guards.max_delete_percent,
             "max_lock_ms": config.guards.max_lock_ms,

@@ -1,19 +1,18 @@
 //! Making files: bases, missing replicas, the hub after a loss, emergency copies.
 //!
-//! All copies go through SQLite's backup interface in one step, so that a copy is one moment of its source. Apart
-//! from `run`, which decides when. Never replaces a file that is there.
+//! The copying itself is `backup`'s. Apart from `run`, which decides when. Never replaces a file that is there.
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::backup::{Backup, StepResult};
 
+use crate::backup::copy;
 use crate::config::DatabaseConfig;
 use crate::durable::{self, Nascent};
-use crate::error::{Error, ErrorKind};
 use crate::report::{DatabaseReport, State};
 
+use super::archive;
 use super::open::{self, Found};
 use super::plan::Base;
 use super::run::Job;
@@ -28,15 +27,6 @@ pub(crate) enum Absence {
     Missing,
     /// There is a file without content.
     Empty,
-}
-
-/// Copies a whole database in one step.
-pub(crate) fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
-    let backup = Backup::new(from, to)?;
-    match backup.step(-1)? {
-        StepResult::Done => Ok(()),
-        _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
-    }
 }
 
 /// Makes a base of a side as it is in the caller's read transaction. In a dry run it stays in memory.
@@ -56,7 +46,7 @@ pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection)
             Connection::open(&path).map_err(state_error)?
         }
     };
-    copy(live, &mut connection).map_err(fail)?;
+    copy::whole(live, &mut connection).map_err(fail)?;
     open::harden(&connection).map_err(state_error)?;
     connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(state_error)?;
     let schema = schema::read(&connection, "main").map_err(state_error)?;
@@ -125,7 +115,7 @@ pub(crate) fn hub(
 }
 
 /// Puts a copy where no database is.
-fn fill(
+pub(super) fn fill(
     job: &Job<'_>,
     from: &Connection,
     path: &Path,
@@ -147,42 +137,25 @@ fn fill(
     if absence == Absence::Empty {
         let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
         let mut target = open::connect(path, wait).map_err(fail)?;
-        copy(from, &mut target).map_err(fail)?;
+        copy::whole(from, &mut target).map_err(fail)?;
         return target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(fail);
     }
     let (nascent, warnings) = Nascent::beside(path, &job.run.to_string(), &job.config.ownership)?;
     report.warnings.extend(warnings);
-    write_copy(from, nascent.path()).map_err(fail)?;
+    drop(copy::fill(from, nascent.path()).map_err(fail)?);
     nascent.publish()?;
     Ok(())
 }
 
-/// Copies into a file that is there and empty.
-fn write_copy(from: &Connection, path: &Path) -> rusqlite::Result<()> {
-    let mut target = Connection::open(path)?;
-    copy(from, &mut target)?;
-    target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
-}
-
 /// A verified copy of a replica before something drastic happens to it: `{file}.emergency.{time}`.
 pub(crate) fn emergency(job: &Job<'_>, live: &Connection, path: &Path, side: &str) -> Result<String, Fault> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".emergency.{}", job.at.format("%Y-%m-%d_%H-%M-%S")));
-    let target = Path::new(&name).to_path_buf();
-    let mut ownership = job.config.ownership.clone();
-    ownership.file_mode &= 0o660;
-    let (nascent, _) = Nascent::beside(&target, &job.run.to_string(), &ownership)?;
-    write_copy(live, nascent.path()).map_err(|e| sql_error(e, side))?;
-    let copy = Connection::open(nascent.path()).map_err(state_error)?;
-    let verdict: String =
-        copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|e| sql_error(e, side))?;
-    drop(copy);
-    if verdict != "ok" {
-        let error = Error::new(ErrorKind::Corrupt, format!("the emergency copy is not sound ({verdict})"));
-        return Err(Fault::Error(
-            error.at(path).hint("nothing was changed; check the file with quick_check"),
-        ));
-    }
-    nascent.publish()?;
-    Ok(target.display().to_string())
+    let of_path = |own: &Path| own == path || std::fs::canonicalize(own).is_ok_and(|own| own == path);
+    let databases = &job.config.databases;
+    let found =
+        databases.iter().find(|(_, config)| config.replicas.get(side).is_some_and(|own| of_path(own)));
+    let Some((database, _)) = found else {
+        return Err(Fault::Failed(format!("{} is no replica of {side}", path.display())));
+    };
+    let copy = archive::emergency(job, database, side, live)?;
+    Ok(copy.path.display().to_string())
 }

@@ -4,12 +4,13 @@
 //! changed since each side's base; `decide` (pure) works out the merged state; `apply` brings every side to it
 //! under guards; `record` remembers exactly what was merged, and settles what a killed run left behind. `plan`
 //! and `run` drive them; `schema` and `shape` say what tables look like on one side and on all; `store` is our
-//! own state.
+//! own state. `archive` and `restoration` make backups and bring them back.
 //!
 //! Promise: no acknowledged row is lost, no edit is merged twice, every real conflict is on record, all sides end
 //! equal, and no object, pragma or checkpoint of ours touches a database that is not ours.
 
 mod apply;
+mod archive;
 mod codec;
 mod create;
 mod decide;
@@ -25,6 +26,7 @@ mod place;
 mod plan;
 mod record;
 mod resolution;
+mod restoration;
 mod round;
 mod run;
 mod schema;
@@ -50,7 +52,9 @@ use crate::report::{
     StatusReport, SyncReport,
 };
 
+pub use archive::{backup, backups, clean_backups, verify};
 pub use resolution::Take;
+pub use restoration::{Target, restore};
 pub use status::Detail;
 
 use resolution::Resolution;
@@ -325,6 +329,11 @@ fn find_conflict(store: &Store, id: &str) -> Result<Option<store::StoredConflict
     Ok(conflicts.into_iter().find(|conflict| conflict.number.to_string() == id))
 }
 
+fn unknown_side(database: &str, side: &str) -> Error {
+    Error::new(ErrorKind::Usage, format!("{database} has no side {side}"))
+        .hint("`status` lists the sides of each database")
+}
+
 fn unknown_conflict(id: &str) -> Error {
     Error::new(ErrorKind::Usage, format!("there is no conflict {id}"))
         .hint("`conflicts` lists them with their ids")
@@ -346,6 +355,26 @@ impl Drop for Mask {
     }
 }
 
+/// What is held while a run is at work; the lock is missing where there is nothing to lock yet.
+type Entered = (Option<RunLock>, Mask);
+
+/// Takes the run lock and opens the state. A dry run leaves nothing behind where nothing was.
+fn enter(config: &Config, mode: Mode) -> Result<(Store, Entered)> {
+    let directory = state_directory(config);
+    if !config.root.is_dir() {
+        return Err(Error::new(ErrorKind::Config, "the root directory does not exist")
+            .at(&config.root)
+            .hint("create it, or name another with --root or \"root\" in the configuration"));
+    }
+    let mask = Mask::set();
+    if mode == Mode::DryRun && !directory.join("state.db").is_file() {
+        return Ok((Store::in_memory(&directory)?, (None, mask)));
+    }
+    durable::private_directory(&directory)?;
+    let lock = RunLock::take(&directory)?;
+    Ok((Store::open(&directory)?, (Some(lock), mask)))
+}
+
 /// Does something to every chosen database under the run lock and puts it on record.
 fn over(
     config: &Config,
@@ -356,20 +385,7 @@ fn over(
 ) -> Result<SyncReport> {
     let watch = clock::start();
     let at = clock::now();
-    let directory = state_directory(config);
-    if !config.root.is_dir() {
-        return Err(Error::new(ErrorKind::Config, "the root directory does not exist")
-            .at(&config.root)
-            .hint("create it, or name another with --root or \"root\" in the configuration"));
-    }
-    let _mask = Mask::set();
-    let (store, _lock) = if options.mode == Mode::DryRun && !directory.join("state.db").is_file() {
-        (Store::in_memory(&directory)?, None)
-    } else {
-        durable::private_directory(&directory)?;
-        let lock = RunLock::take(&directory)?;
-        (Store::open(&directory)?, Some(lock))
-    };
+    let (store, _lock) = enter(config, options.mode)?;
     let run = store.next_run().map_err(state_failure)?;
     let job = Job {
         config,
@@ -399,6 +415,9 @@ fn over(
     let mut number = String::new();
     if options.mode == Mode::Apply {
         store.sweep_bases().map_err(state_failure)?;
+        if let Some(report) = databases.values_mut().find(|report| changed_rows(report)) {
+            report.warnings.extend(archive::thin(&job));
+        }
         let kept = fault.is_none() && databases.values().any(is_worth_keeping);
         let text = kept.then(|| serde_json::to_string(&databases).unwrap_or_default());
         let noted: Vec<(&str, bool)> =

@@ -17,10 +17,10 @@ use super::value::Row;
 
 /// Marks the file as ours (`cr0s`).
 const APPLICATION_ID: i32 = 0x6372_3073;
-/// The schema below.
-const SCHEMA_VERSION: i32 = 1;
-
-const SCHEMA: &str = "
+/// What makes the schema of each version from the one before. A state of an older version goes through what it
+/// lacks; versions are never taken back, so nothing here is ever changed, only added to.
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
     PRIMARY KEY (database, side)) WITHOUT ROWID;
@@ -39,7 +39,13 @@ CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL, duration_ms INTEGER, report TEXT);
 CREATE TABLE databases (
     database TEXT PRIMARY KEY, last_run TEXT, last_change TEXT, favoured TEXT) WITHOUT ROWID;
-";
+",
+    "
+ALTER TABLE databases ADD COLUMN unguarded INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE snapshots (
+    path TEXT PRIMARY KEY, mark TEXT NOT NULL, sound INTEGER NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
+",
+];
 
 /// The open state database.
 #[derive(Debug)]
@@ -190,18 +196,13 @@ impl Store {
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
         super::open::harden(&connection).map_err(fail)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
-        let version: i32 =
-            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
-        if version == 0 {
-            connection
-                .execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};
-                     PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
-                ))
-                .map_err(fail)?;
-        } else if version > SCHEMA_VERSION {
+        let version = version(&connection).map_err(fail)?;
+        if version > STEPS.len() {
             let message = format!("the state has version {version}, newer than this library");
             return Err(Error::new(ErrorKind::Usage, message).at(&path).hint("update cr0sync"));
+        }
+        if version < STEPS.len() {
+            upgrade(&connection).map_err(fail)?;
         }
         Ok(Store { connection, directory: directory.to_path_buf() })
     }
@@ -513,6 +514,92 @@ impl Store {
             .execute(params![database, side])?;
         Ok(())
     }
+
+    /// Whether the next merge of a database passes the guards once, after a restore.
+    pub(crate) fn unguarded(&self, database: &str) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached("SELECT unguarded FROM databases WHERE database = ?1")?
+            .query_row([database], |row| row.get(0))
+            .optional()
+            .map(Option::unwrap_or_default)
+    }
+
+    /// Says whether the next merge passes the guards.
+    pub(crate) fn set_unguarded(&self, database: &str, unguarded: bool) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO databases (database, unguarded) VALUES (?1, ?2)
+                 ON CONFLICT (database) DO UPDATE SET unguarded = ?2",
+            )?
+            .execute(params![database, unguarded])
+            .map(drop)
+    }
+
+    /// Whether a killed run of a database is to be finished.
+    pub(crate) fn is_interrupted(&self, database: &str) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM intents WHERE database = ?1)")?
+            .query_row([database], |row| row.get(0))
+    }
+
+    /// Which conflicts wait for a person: database and time of each.
+    pub(crate) fn waiting(&self) -> rusqlite::Result<Vec<(String, String)>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT database, at FROM conflicts WHERE status IN ('open', 'held')")?;
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+
+    /// What is remembered of a snapshot: whether it was found sound when its file was as `mark` says.
+    pub(crate) fn was_sound(&self, path: &str, mark: &str) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached("SELECT sound FROM snapshots WHERE path = ?1 AND mark = ?2")?
+            .query_row([path, mark], |row| row.get(0))
+            .optional()
+            .map(Option::unwrap_or_default)
+    }
+
+    /// Remembers whether a snapshot was found sound.
+    pub(crate) fn set_sound(&self, path: &str, mark: &str, sound: bool, at: &str) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO snapshots (path, mark, sound, at) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![path, mark, sound, at])
+            .map(drop)
+    }
+
+    /// Forgets a snapshot.
+    pub(crate) fn forget_snapshot(&self, path: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("DELETE FROM snapshots WHERE path = ?1")?.execute([path]).map(drop)
+    }
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+/// Brings a new or older state to the newest version, in one transaction; another process may be at it too.
+fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let upgraded = version(connection).and_then(|version| {
+        for step in STEPS.iter().skip(version) {
+            connection.execute_batch(step)?;
+        }
+        connection.pragma_update(
+            None,
+            "user_version",
+            i64::try_from(STEPS.len().max(version)).unwrap_or(i64::MAX),
+        )?;
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.execute_batch("COMMIT")
+    });
+    if upgraded.is_err() {
+        // Where SQLite has already ended the transaction, this fails, and nothing is left to undo.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    upgraded
 }
 
 fn encode_rows(columns: &[String]) -> Encoder {
@@ -618,4 +705,57 @@ fn fingerprint_of(conflict: &StoredConflict) -> String {
         hash.update(part);
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_the_first_version_is_upgraded_and_keeps_what_it_knows()
+    -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let old = Connection::open(directory.path().join("state.db"))?;
+        old.execute_batch(STEPS[0])?;
+        old.execute_batch(
+            "PRAGMA user_version = 1; INSERT INTO databases (database, favoured) VALUES ('d', 'bot')",
+        )?;
+        drop(old);
+        for _ in 0..2 {
+            let store = Store::open(directory.path())?;
+            assert_eq!(version(&store.connection)?, STEPS.len());
+            assert_eq!((store.favoured("d")?.as_deref(), store.unguarded("d")?), (Some("bot"), false));
+        }
+        let store = Store::open(directory.path())?;
+        store.set_unguarded("d", true)?;
+        store.set_unguarded("e", true)?;
+        assert_eq!((store.unguarded("d")?, store.favoured("d")?.as_deref()), (true, Some("bot")));
+        assert_eq!((store.unguarded("e")?, store.unguarded("f")?), (true, false));
+        Ok(())
+    }
+
+    #[test]
+    fn a_state_from_the_future_is_refused() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        drop(Store::open(directory.path())?);
+        let future = Connection::open(directory.path().join("state.db"))?;
+        future.execute_batch(&format!("PRAGMA user_version = {}", STEPS.len() + 1))?;
+        drop(future);
+        assert_eq!(Store::open(directory.path()).err().map(|error| error.kind()), Some(ErrorKind::Usage));
+        Ok(())
+    }
+
+    #[test]
+    fn a_snapshot_is_known_until_its_file_changes() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let store = Store::open(directory.path())?;
+        store.set_sound("/a", "1", true, "now")?;
+        assert_eq!((store.was_sound("/a", "1")?, store.was_sound("/a", "2")?), (true, false));
+        store.set_sound("/a", "2", false, "now")?;
+        assert_eq!((store.was_sound("/a", "1")?, store.was_sound("/a", "2")?), (false, false));
+        store.set_sound("/a", "2", true, "now")?;
+        store.forget_snapshot("/a")?;
+        assert!(!store.was_sound("/a", "2")?);
+        Ok(())
+    }
 }

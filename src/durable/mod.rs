@@ -2,6 +2,7 @@
 //!
 //! The only module that renames files. Apart from the engines, which say what the bytes mean.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -89,8 +90,7 @@ pub(crate) struct Nascent {
 }
 
 impl Nascent {
-    /// Creates an empty file beside the target, with the target's future owner and mode.
-    pub(crate) fn beside(target: &Path, tag: &str, ownership: &Ownership) -> Result<(Nascent, Vec<String>)> {
+    fn create(target: &Path, tag: &str) -> Result<(Nascent, File)> {
         let mut name = target.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".new-{tag}"));
         let temporary = target.with_file_name(name);
@@ -103,6 +103,12 @@ impl Nascent {
             .open(&temporary)
             .map_err(|cause| Error::io("create", &temporary, cause))?;
         let nascent = Nascent { temporary, target: target.to_path_buf(), published: false };
+        Ok((nascent, file))
+    }
+
+    /// Creates an empty file beside the target, with the target's future owner and mode.
+    pub(crate) fn beside(target: &Path, tag: &str, ownership: &Ownership) -> Result<(Nascent, Vec<String>)> {
+        let (nascent, file) = Nascent::create(target, tag)?;
         let mut warnings = Vec::new();
         if rustix::process::geteuid().is_root() {
             match owner(ownership) {
@@ -126,6 +132,30 @@ impl Nascent {
         file.set_permissions(fs::Permissions::from_mode(ownership.file_mode))
             .map_err(|cause| Error::io("set the mode of", &nascent.temporary, cause))?;
         Ok((nascent, warnings))
+    }
+
+    /// Creates an empty file beside the target that only we may open; for passing use, it need not be published.
+    pub(crate) fn of_ours(target: &Path, tag: &str) -> Result<Nascent> {
+        Nascent::create(target, tag).map(|(nascent, _)| nascent)
+    }
+
+    /// Creates an empty file beside the target for the owner of `source` and, at most, its group.
+    ///
+    /// Only root can give a file away. Anyone else keeps it, for the group of the source where that is theirs, else
+    /// for themselves alone.
+    pub(crate) fn of_owner(target: &Path, tag: &str, source: &fs::Metadata) -> Result<Nascent> {
+        let (nascent, file) = Nascent::create(target, tag)?;
+        let mut mode = source.mode() & 0o660;
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::fchown(&file, Some(source.uid()), Some(source.gid()))
+                .map_err(|cause| Error::io("set the owner of", &nascent.temporary, cause))?;
+        } else if std::os::unix::fs::fchown(&file, None, Some(source.gid())).is_err() {
+            mode &= 0o600;
+        }
+        // Whoever makes it must be able to fill it, whatever the source lets its owner do.
+        file.set_permissions(fs::Permissions::from_mode(mode | 0o600))
+            .map_err(|cause| Error::io("set the mode of", &nascent.temporary, cause))?;
+        Ok(nascent)
     }
 
     /// The file to fill.
@@ -157,6 +187,56 @@ impl Drop for Nascent {
             let _ = fs::remove_file(&self.temporary);
         }
     }
+}
+
+/// Makes a symlink name another file of its directory, from one moment to the next.
+///
+/// # Errors
+/// When something that is not a symlink has its name.
+pub(crate) fn point(link: &Path, target: &OsStr, owner: &fs::Metadata) -> Result<()> {
+    if fs::symlink_metadata(link).is_ok_and(|there| !there.is_symlink()) {
+        return Err(Error::new(ErrorKind::Io, "refused to replace a file that is not a symlink:")
+            .at(link)
+            .hint("move it away"));
+    }
+    let mut name = link.as_os_str().to_owned();
+    name.push(".new");
+    let temporary = PathBuf::from(name);
+    let fail = |cause| Error::io("point", link, cause);
+    let _ = fs::remove_file(&temporary);
+    std::os::unix::fs::symlink(target, &temporary).map_err(fail)?;
+    if rustix::process::geteuid().is_root() {
+        // Who owns a link matters to nobody but the owner of a sticky directory.
+        let _ = std::os::unix::fs::lchown(&temporary, Some(owner.uid()), Some(owner.gid()));
+    }
+    fs::rename(&temporary, link).map_err(|cause| {
+        let _ = fs::remove_file(&temporary);
+        fail(cause)
+    })?;
+    sync_directory(link)
+}
+
+/// Creates a directory below the root with its parents, for the configured owner and nobody else, unless it exists.
+pub(crate) fn owned_directory(path: &Path, ownership: &Ownership) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        owned_directory(parent, ownership)?;
+    }
+    let fail = |cause| Error::io("create the directory", path, cause);
+    fs::DirBuilder::new().mode(0o700).create(path).map_err(fail)?;
+    if rustix::process::geteuid().is_root() {
+        let parent = path.parent().and_then(|parent| fs::metadata(parent).ok());
+        let owner = owner(ownership).or_else(|| parent.map(|parent| (parent.uid(), parent.gid())));
+        if let Some((user, group)) = owner {
+            std::os::unix::fs::chown(path, Some(user), Some(group)).map_err(fail)?;
+        }
+    }
+    // Where the parent hands its group down, this one does too.
+    let inherited = fs::metadata(path).map_err(fail)?.mode() & 0o2000;
+    let mode = ownership.dir_mode & 0o770 | inherited;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(fail)
 }
 
 /// Makes the directory entry of a file last.

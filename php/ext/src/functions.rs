@@ -2,7 +2,7 @@
 //!
 //! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
 
-use cr0sync::database::{self, Take};
+use cr0sync::database::{self, Take, Target};
 use ext_php_rs::builders::FunctionBuilder;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::Zval;
@@ -48,7 +48,7 @@ fn builder<F: Function>() -> FunctionBuilder<'static> {
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 8] = [
+const REPORTS: [Entry; 13] = [
     entry::<Status>(),
     entry::<Sync>(),
     entry::<ForceSync>(),
@@ -56,6 +56,11 @@ const REPORTS: [Entry; 8] = [
     entry::<Resolve>(),
     entry::<Acknowledge>(),
     entry::<History>(),
+    entry::<Backup>(),
+    entry::<Backups>(),
+    entry::<Restore>(),
+    entry::<CleanBackups>(),
+    entry::<Verify>(),
     entry::<Configuration>(),
 ];
 
@@ -175,6 +180,92 @@ impl Function for History {
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Database, Key::Limit])?;
         let report = database::history(&config(&given)?, &given.options(), given.limit())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// What every function knows that only makes, checks or removes backups.
+const KEEPS: [Key; 4] = [Key::Config, Key::Root, Key::Database, Key::DryRun];
+
+/// `cr0_db_backup`: a backup of every side.
+struct Backup;
+
+impl Function for Backup {
+    const NAME: &'static str = "cr0_db_backup";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &KEEPS)?;
+        let report = database::backup(&config(&given)?, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_backups`: the backups there are.
+struct Backups;
+
+impl Function for Backups {
+    const NAME: &'static str = "cr0_db_backups";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Database])?;
+        let report = database::backups(&config(&given)?, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_restore`: writes a backup into live files.
+struct Restore;
+
+impl Function for Restore {
+    const NAME: &'static str = "cr0_db_restore";
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::required("backup", Kind::Text), Parameter::options()];
+
+    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
+        let backup = arguments.text(0)?;
+        let mut keys = CHANGES.to_vec();
+        keys.extend([Key::Side, Key::AllSides]);
+        let given = Given::read(&arguments, 1, &keys)?;
+        let target = match given.target() {
+            (Some(_), true) => {
+                let what = "must not have both \"side\" and \"all_sides\"";
+                return Err(arguments.wrong_value(1, what));
+            }
+            (Some(side), false) => Target::Side(side),
+            (None, true) => Target::AllSides,
+            (None, false) => Target::Own,
+        };
+        let report = database::restore(&config(&given)?, &backup, &target, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_clean_backups`: removes what no rule keeps.
+struct CleanBackups;
+
+impl Function for CleanBackups {
+    const NAME: &'static str = "cr0_db_clean_backups";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &KEEPS)?;
+        let report = database::clean_backups(&config(&given)?, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_verify`: checks the newest backups.
+struct Verify;
+
+impl Function for Verify {
+    const NAME: &'static str = "cr0_db_verify";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &KEEPS)?;
+        let report = database::verify(&config(&given)?, &given.options())?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }

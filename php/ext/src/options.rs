@@ -43,6 +43,10 @@ pub(crate) enum Key {
     Explain,
     /// int: at most so many.
     Limit,
+    /// string: this side.
+    Side,
+    /// bool: every side.
+    AllSides,
 }
 
 impl Key {
@@ -56,6 +60,8 @@ impl Key {
             Key::ShowSecrets => "show_secrets",
             Key::Explain => "explain",
             Key::Limit => "limit",
+            Key::Side => "side",
+            Key::AllSides => "all_sides",
         }
     }
 }
@@ -71,6 +77,8 @@ pub(crate) struct Given {
     show_secrets: bool,
     explain: bool,
     limit: Option<usize>,
+    side: Option<String>,
+    all_sides: bool,
 }
 
 impl Given {
@@ -108,6 +116,8 @@ impl Given {
             Key::ShowSecrets => self.show_secrets = value.flag()?,
             Key::Explain => self.explain = value.flag()?,
             Key::Limit => self.limit = Some(value.count()?),
+            Key::Side => self.side = Some(value.word()?),
+            Key::AllSides => self.all_sides = value.flag()?,
         }
         Ok(())
     }
@@ -120,6 +130,11 @@ impl Given {
             force: if self.force { Force::Yes } else { Force::No },
             secrets: if self.show_secrets { Secrets::Show } else { Secrets::Redact },
         }
+    }
+
+    /// One side, and whether all are meant.
+    pub(crate) fn target(&self) -> (Option<String>, bool) {
+        (self.side.clone(), self.all_sides)
     }
 
     /// How much a status tells.
@@ -182,6 +197,10 @@ impl Value {
             texts.push(self.text("must be a list of strings")?);
         }
         Ok(texts)
+    }
+
+    fn word(mut self) -> Result<String, Failure> {
+        self.text("must be of type string")
     }
 
     fn text(&mut self, otherwise: &str) -> Result<String, Failure> {
