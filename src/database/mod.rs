@@ -24,6 +24,7 @@ mod open;
 mod place;
 mod plan;
 mod record;
+mod references;
 mod resolution;
 mod round;
 mod run;
@@ -107,6 +108,13 @@ pub(crate) enum Fault {
     Error(Error),
     /// The database cannot be synced.
     Failed(String),
+    /// One table cannot be synced now; the others can.
+    Table {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// One side cannot be used.
     Side {
         /// Which.
@@ -128,7 +136,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Error(error) => error.fmt(f),
-            Fault::Failed(reason) | Fault::Side { reason, .. } => f.write_str(reason),
+            Fault::Failed(reason) | Fault::Table { reason, .. } | Fault::Side { reason, .. } => {
+                f.write_str(reason)
+            }
         }
     }
 }

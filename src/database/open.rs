@@ -126,6 +126,12 @@ fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
     ))
 }
 
+/// The device of the directory that a path leads into.
+pub(crate) fn device(path: &Path) -> Option<u64> {
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    path.parent().and_then(|parent| std::fs::metadata(parent).ok()).map(|directory| directory.dev())
+}
+
 /// The files of a database as `stat` shows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint {

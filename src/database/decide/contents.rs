@@ -39,6 +39,16 @@ impl SideContents {
     }
 }
 
+impl SideContents {
+    /// How many rows are fewer than there were, of contents that have become fewer.
+    pub(crate) fn lost(&self) -> usize {
+        let fewer = self.differences.values().filter(|count| **count < 0);
+        fewer
+            .map(|count| usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX))
+            .fold(0, usize::saturating_add)
+    }
+}
+
 impl Contents {
     /// Every content that may have to change somewhere.
     pub(crate) fn affected(&self) -> BTreeSet<Row> {
