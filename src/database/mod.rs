@@ -36,7 +36,7 @@ mod store;
 mod value;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -197,13 +197,15 @@ pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncR
     let mut chosen = choose(config, options)?;
     chosen.retain(|(_, database)| database.replicas.contains_key(side));
     if chosen.is_empty() {
-        let mut sides: Vec<&String> = config.databases.values().flat_map(|d| d.replicas.keys()).collect();
-        sides.sort();
-        sides.dedup();
-        let names: Vec<&str> =
-            sides.into_iter().map(String::as_str).filter(|name| *name != config.hub).collect();
-        return Err(Error::new(ErrorKind::Usage, format!("no database has a side {side}"))
-            .hint(format!("sides are: {}", names.join(", "))));
+        let sides: BTreeSet<&str> = choose(config, options)?
+            .into_iter()
+            .flat_map(|(_, database)| database.replicas.keys())
+            .map(String::as_str)
+            .filter(|name| *name != config.hub)
+            .collect();
+        let names: Vec<&str> = sides.into_iter().collect();
+        return Err(Error::new(ErrorKind::Usage, format!("none of the chosen databases has a side {side}"))
+            .hint(format!("their sides beside the hub are: {}", names.join(", "))));
     }
     let kind = format!("sync-from {side}");
     over(config, options, &kind, &chosen, |job, name, database| run::sync_from(job, name, database, side))
@@ -368,9 +370,11 @@ fn over(
     let at = clock::now();
     let directory = state_directory(config);
     if !config.root.is_dir() {
-        return Err(Error::new(ErrorKind::Config, "the root directory does not exist")
-            .at(&config.root)
-            .hint("create it, or name another with --root or \"root\" in the configuration"));
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("the root directory {} does not exist", config.root.display()),
+        )
+        .hint("create it, or name another with --root or \"root\" in the configuration"));
     }
     let _mask = Mask::set();
     let (store, _lock) = if options.mode == Mode::DryRun && !directory.join("state.db").is_file() {

@@ -120,9 +120,13 @@ fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
     if member && group && file.mode() & 0o020 != 0 {
         return Ok(());
     }
+    let group = directory.map_or(file.gid(), |directory| directory.gid());
     Err(format!(
-        "writing {0} as this user could lock its owner out; as root: chgrp www-data {0} && chmod g+w {0}",
-        path.display()
+        "writing {0} as this user could lock its owner out: run as its owner or as root, or, as root, give file and \
+         directory a group of this user and the directory the setgid bit (chgrp GROUP {0} {1} && chmod g+w {0} && \
+         chmod g+ws {1}; the group of the directory is number {group} now)",
+        path.display(),
+        path.parent().unwrap_or(Path::new(".")).display()
     ))
 }
 

@@ -469,12 +469,10 @@ fn rules_of(
     tables: &[Table],
 ) -> Result<Rules> {
     let fault = |what: String| {
-        let mut error =
-            Error::new(ErrorKind::Config, format!("databases.{database}.tables.{}: {what}", table.name));
-        if let Some(source) = &config.source {
-            error = error.at(source);
-        }
-        error.hint("correct the name, or remove the entry")
+        let place =
+            config.source.as_ref().map(|path| format!(" (in {})", path.display())).unwrap_or_default();
+        let message = format!("databases.{database}.tables.{}: {what}{place}", table.name);
+        Error::new(ErrorKind::Config, message).hint("correct the name, or remove the entry")
     };
     let strict = policy.origin == PolicyOrigin::User;
     let find = |name: &str, what: &str| match table.column(name) {
