@@ -282,7 +282,7 @@ impl Store {
             .query_row([database, side], |row| {
                 let counter: Option<u32> = row.get(3)?;
                 let device: Option<i64> = row.get(4)?;
-                let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: device.cast_unsigned() });
+                let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: u64::from_ne_bytes(device.to_ne_bytes()) });
                 Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)?, seen })
             })
             .optional()
@@ -315,7 +315,7 @@ impl Store {
                 database,
                 side,
                 seen.map(|seen| seen.counter),
-                seen.map(|seen| seen.device.cast_signed())
+                seen.map(|seen| i64::from_ne_bytes(seen.device.to_ne_bytes()))
             ])
             .map(drop)
     }

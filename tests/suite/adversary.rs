@@ -825,7 +825,7 @@ fn a_held_cell_of_a_row_that_was_merged_is_decided() {
         world.edit("bot", "UPDATE t SET x = 'bot', y = 1");
         world.edit("central", "UPDATE t SET x = 'central'");
         world.sync();
-        world.resolve(&world.conflicts()[0]["id"].as_str().unwrap().to_owned(), take).unwrap();
+        world.resolve(&world.conflicts()[0]["id"].as_str().unwrap(), take).unwrap();
         check(&world, "SELECT x, y FROM t", &[want]);
     }
 }
