@@ -284,11 +284,23 @@ impl Round<'_> {
             return Ok(result);
         }
 
+        let id = |row: &Row| rules.assigned_id().and_then(|id| row.get(id)).and_then(Value::as_integer);
+        // Rows that the side still has under ids of its own say nothing about who has those ids in the merged state.
+        let mut own_ids: HashSet<Key> = HashSet::new();
+        for entry in observed.overlay.get(side).into_iter().flatten() {
+            let OverlayEntry::Row { ancestor, mirror: Some((_, mirror)), merged, .. } = entry else {
+                continue;
+            };
+            if merged.as_ref().or(ancestor.as_ref()).is_none_or(|row| id(row) != id(mirror)) {
+                own_ids.extend(rules.key(mirror));
+            }
+        }
         let missed = observed.missed.get(side).map(|missed| missed.pairs.as_slice()).unwrap_or_default();
         for (before, after) in missed {
             let key = |row: Option<&Row>| row.and_then(|row| rules.key(row));
             if let (Some(before), Some(after)) =
                 (key(before.as_ref()), key(after.as_ref().map(|(_, row)| row)))
+                && !own_ids.contains(&before)
             {
                 result.renamed.insert(before, after);
             }
@@ -301,7 +313,6 @@ impl Round<'_> {
             // The merged state may have renamed it since this side was merged.
             let canonical = canonical.map(|key| result.renamed.get(&key).cloned().unwrap_or(key));
             wanted.extend(canonical.clone());
-            let id = |row: &Row| rules.assigned_id().and_then(|id| row.get(id)).and_then(Value::as_integer);
             let alias = match (mirror, ancestor) {
                 (Some((_, mirror)), Some(ancestor)) if *ids == Ids::Translated => {
                     id(mirror).zip(id(ancestor)).filter(|(a, b)| a != b)
