@@ -370,11 +370,9 @@ fn over(
     let at = clock::now();
     let directory = state_directory(config);
     if !config.root.is_dir() {
-        return Err(Error::new(
-            ErrorKind::Config,
-            format!("the root directory {} does not exist", config.root.display()),
-        )
-        .hint("create it, or name another with --root or \"root\" in the configuration"));
+        return Err(Error::new(ErrorKind::Config, "cannot find the root directory")
+            .at(&config.root)
+            .hint("create it, or name another with --root or \"root\" in the configuration"));
     }
     let _mask = Mask::set();
     let (store, _lock) = if options.mode == Mode::DryRun && !directory.join("state.db").is_file() {
