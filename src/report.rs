@@ -85,9 +85,14 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    /// 0 done, 1 done but a person should look (new conflicts, or a database that is held), 2 failed.
+    /// 0 done, 1 done but a person should look (new conflicts, or a database that is held), 2 failed, 69 when no
+    /// database could be looked at.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
+        let skipped = |database: &DatabaseReport| database.state == State::Skipped;
+        if !self.databases.is_empty() && self.databases.values().all(skipped) {
+            return 69;
+        }
         let held = self.databases.values().any(|database| database.state == State::Held);
         match (self.ok, self.conflicts > 0 || held) {
             (false, _) => 2,

@@ -242,6 +242,9 @@ fn judge(world: &World, told: &str, later: bool) {
         assert_eq!(check, [[Val::text("ok")]], "{told}: {side}");
     }
     let report = world.sync();
+    if std::env::var_os("CR0SYNC_TALK").is_some() {
+        println!("{told}: {report:#}");
+    }
     assert_eq!(report["ok"], json!(true), "{told}: {report:#}");
     let kinds: Vec<String> = world.conflicts().iter().map(|c| c["kind"].to_string()).collect();
     assert!(kinds.is_empty(), "{told}: {:#?}", world.conflicts());
@@ -270,7 +273,7 @@ fn judge(world: &World, told: &str, later: bool) {
 }
 
 fn every_death(journal: &str, later: bool) {
-    let mut n = 1;
+    let mut n = std::env::var("CR0SYNC_FIRST").map_or(1, |n| n.parse().unwrap());
     loop {
         let (world, config) = world(journal);
         let end = run_until(&config, n);

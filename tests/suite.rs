@@ -18,6 +18,7 @@
 mod common;
 mod suite {
     mod acts;
+    mod adversary;
     mod backups;
     mod chinook;
     mod constraints;

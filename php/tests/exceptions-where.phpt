@@ -23,7 +23,7 @@ try {
 ?>
 --EXPECT--
 Cr0Sync\ConfigException 3
-the root directory does not exist ROOT/nowhere
+cannot find the root directory ROOT/nowhere
 ROOT/nowhere
 create it, or name another with --root or "root" in the configuration
 this file 7

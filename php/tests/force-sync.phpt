@@ -16,4 +16,4 @@ echo thrown(static fn () => cr0_db_force_sync('moon', $playground->options())), 
 synced
 [["a","from website"]]
 1
-Cr0Sync\UsageException: no database has a side moon
+Cr0Sync\UsageException: none of the chosen databases has a side moon

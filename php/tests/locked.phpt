@@ -28,4 +28,4 @@ refused
   wait for it to end; cron tries again by itself
 75 '' ''
 75 locked
-0
+69

@@ -19,5 +19,5 @@ $command = ['-d', 'extension=' . getenv('CR0SYNC_EXTENSION'), "{$playground->roo
 echo $code, $err, ' ', preg_match('/^notes  /m', $out), "\n";
 ?>
 --EXPECT--
-0
+69
 0 1

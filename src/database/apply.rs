@@ -18,11 +18,11 @@ use crate::report::State;
 use super::model::{SideIndex, Write};
 use super::observe::Source;
 use super::plan::{Plan, Side};
-use super::record::{self, Intent, Role, Written};
-use super::schema;
+use super::record::{self, Intent, Role, Statement, Written};
 use super::store::Store;
 use super::write::{self, Refused, Updates};
 use super::{Fault, native, sql_error};
+use super::{references, schema};
 
 /// How long one attempt at a lock may wait, in milliseconds: longer, and a second owner would queue behind us.
 const ATTEMPT_MS: u64 = 20;
@@ -104,7 +104,7 @@ pub(crate) fn apply(
         };
         intent.counter = native::change_counter(&side.live);
         let fail = |cause| sql_error(cause, &side.name);
-        if let Some(refusal) = write_side(&side.live, intent, &plan.sequences).map_err(fail)? {
+        if let Some(refusal) = write_side(&side.live, intent).map_err(fail)? {
             // What an owner wrote meanwhile may be in the way; the next look sees it.
             let quiet = versions.get(locked.side) == Some(&data_version(&side.live).map_err(fail)?);
             return Ok(if quiet { Outcome::Refused(refusal) } else { Outcome::Changed });
@@ -257,7 +257,7 @@ fn verified(plan: &Plan, sides: &[Side], index: SideIndex, versions: &[i64]) -> 
                 return Ok(false);
             }
         }
-        Ok(true)
+        references::hold(plan, side, intent)
     };
     check().map_err(|e| sql_error(e, &side.name))
 }
@@ -268,14 +268,12 @@ pub(crate) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Writes one side inside its transaction. Gives the row that the schema refuses, if it does.
-fn write_side(
-    live: &Connection,
-    intent: &Intent,
-    sequences: &[(String, i64)],
-) -> rusqlite::Result<Option<Refusal>> {
-    for statement in &intent.statements {
-        if let Err(cause) = live.execute_batch(statement) {
-            return refusal(cause, statement, None);
+fn write_side(live: &Connection, intent: &Intent) -> rusqlite::Result<Option<Refusal>> {
+    let (indexes, others): (Vec<&Statement>, Vec<&Statement>) =
+        intent.statements.iter().partition(|statement| record::is_index(&statement.sql));
+    for statement in others {
+        if let Err(cause) = live.execute_batch(&statement.sql) {
+            return refusal(cause, &statement.table, None);
         }
     }
     let schema = schema::read(live, "main")?;
@@ -285,7 +283,13 @@ fn write_side(
             return refusal(refused.cause, &table.table, refused.write);
         }
     }
-    for (table, last) in sequences {
+    // A UNIQUE index may only be possible with the rows as they are now.
+    for statement in indexes {
+        if let Err(cause) = live.execute_batch(&statement.sql) {
+            return refusal(cause, &statement.table, None);
+        }
+    }
+    for (table, last) in &intent.raised {
         if schema.table(table).is_some_and(|have| have.autoincrement) {
             write::raise_sequence(live, table, *last)?;
         }
@@ -329,9 +333,9 @@ fn is_unique(cause: &rusqlite::Error) -> bool {
 fn refusal(cause: rusqlite::Error, table: &str, write: Option<Write>) -> rusqlite::Result<Option<Refusal>> {
     let unique = is_unique(&cause);
     match cause.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::Unknown) => {
-            Ok(Some(Refusal { table: table.to_owned(), write, message: cause.to_string(), unique }))
-        }
+        Some(
+            ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::Unknown | ErrorCode::TooBig,
+        ) => Ok(Some(Refusal { table: table.to_owned(), write, message: cause.to_string(), unique })),
         _ => Err(cause),
     }
 }

@@ -554,7 +554,7 @@ mod tests {
         )?;
         let made = [0, 20, 40].map(|minutes| world.write(minutes).ok().flatten().map(|one| one.path));
         world.store.connection.execute_batch(
-            "INSERT INTO conflicts VALUES (1, 'd', 't', 'k', 'f', 'w', 'r', 'open', '7', '2025-07-14T09:31:02.500Z', x'')",
+            "INSERT INTO conflicts VALUES (1, 'd', 't', 'k', 'f', 'w', 'r', 'open', '7', '2025-07-14T09:31:02.500Z', x'', 0)",
         )?;
         let left = || made.iter().flatten().map(|path| path.exists()).collect::<Vec<_>>();
         thin(&world.job(61, Mode::Apply));

@@ -5,19 +5,20 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, params_from_iter};
 
 use crate::backup::copy;
 use crate::config::DatabaseConfig;
 use crate::durable::{self, Nascent};
 use crate::report::{DatabaseReport, State};
 
-use super::archive;
 use super::open::{self, Found};
 use super::plan::Base;
 use super::run::Job;
-use super::schema;
-use super::store::ReplicaState;
+use super::schema::{self, Storage};
+use super::sql::quote;
+use super::value::Value;
 use super::{Fault, Mode, sql_error, state_error};
 
 /// Why a replica is not there.
@@ -32,7 +33,8 @@ pub(crate) enum Absence {
 /// Makes a base of a side as it is in the caller's read transaction. In a dry run it stays in memory.
 pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection) -> Result<Base, Fault> {
     let fail = |cause| sql_error(cause, side);
-    let file = format!("{database}.{side}.{}.db", job.run);
+    // Names hold no @, so that no two of them make one.
+    let file = format!("{database}@{side}@{}.db", job.run);
     let mut connection = match job.mode {
         Mode::DryRun => Connection::open_in_memory().map_err(fail)?,
         Mode::Apply => {
@@ -46,11 +48,56 @@ pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection)
             Connection::open(&path).map_err(state_error)?
         }
     };
-    copy::whole(live, &mut connection).map_err(fail)?;
-    open::harden(&connection).map_err(state_error)?;
-    connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(state_error)?;
+    let encoding: String = live.pragma_query_value(None, "encoding", |row| row.get(0)).map_err(fail)?;
+    if encoding == "UTF-8" {
+        copy::whole(live, &mut connection).map_err(fail)?;
+        open::harden(&connection).map_err(state_error)?;
+        connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(state_error)?;
+        drop_indexes(&connection).map_err(state_error)?;
+    } else {
+        // It is written together with the state, and two databases that are must have one encoding.
+        open::harden(&connection).map_err(state_error)?;
+        copy_rows(live, &connection).map_err(fail)?;
+    }
     let schema = schema::read(&connection, "main").map_err(state_error)?;
     Ok(Base { file, connection, schema })
+}
+
+/// Bases keep no indexes beside those that tables declare: they could only be in the way when rows are recorded.
+fn drop_indexes(base: &Connection) -> rusqlite::Result<()> {
+    let mut statement =
+        base.prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")?;
+    let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    drop(statement);
+    base.execute_batch("BEGIN")?;
+    for name in names {
+        base.execute_batch(&format!("DROP INDEX {}", quote(&name)))?;
+    }
+    base.execute_batch("COMMIT")
+}
+
+/// Copies every table that can be synced, row by row, into an empty database of another encoding.
+fn copy_rows(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
+    to.pragma_update(None, "ignore_check_constraints", true)?;
+    to.execute_batch("BEGIN")?;
+    for table in &schema::read(from, "main")?.tables {
+        to.execute_batch(&table.sql)?;
+        let mut names: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
+        if let Storage::Hidden { name } = table.storage {
+            names.push(name.to_owned());
+        }
+        let places: Vec<String> = (1..=names.len()).map(|index| format!("?{index}")).collect();
+        let (name, names, places) = (quote(&table.name), names.join(", "), places.join(", "));
+        let mut insert = to.prepare(&format!("INSERT INTO {name} ({names}) VALUES ({places})"))?;
+        let mut select = from.prepare(&format!("SELECT {names} FROM main.{name}"))?;
+        let width = select.column_count();
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let cells = (0..width).map(|column| row.get_ref(column).map(Value::from_ref));
+            insert.execute(params_from_iter(cells.collect::<rusqlite::Result<Vec<Value>>>()?))?;
+        }
+    }
+    to.execute_batch("COMMIT")
 }
 
 /// Creates a spoke that is not there from the hub, which holds the merged state.
@@ -69,12 +116,16 @@ pub(crate) fn spoke(
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let hub = open::connect(hub, wait).map_err(|e| sql_error(e, hub_name))?;
     let Some(merged) = job.store.replica(database, hub_name).map_err(state_error)? else { return Ok(()) };
+    // File and base are copies of one moment, so that what its owner does from then on is an edit.
+    let fail = |cause| sql_error(cause, hub_name);
+    hub.execute_batch("BEGIN").map_err(fail)?;
+    hub.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(fail)?;
     fill(job, &hub, path, absence, side, report)?;
-    let live = open::connect(path, wait).map_err(|e| sql_error(e, side))?;
-    let base = base(job, database, side, &live)?;
-    let state = ReplicaState { base: base.file, epoch: merged.epoch, fingerprint: None };
-    job.store.set_replica(database, side, &state).map_err(state_error)?;
-    job.store.clear_overlay(database, side).map_err(state_error)?;
+    let base = base(job, database, side, &hub)?;
+    hub.execute_batch("COMMIT").map_err(fail)?;
+    // The hub's owner may have written since the merge: what is not merged yet reaches this side as to one that was away.
+    let epoch = merged.epoch - 1;
+    job.store.set_new_replica(database, side, &base.file, epoch, hub_name).map_err(state_error)?;
     report.warnings.push(format!("{side} was not there; it was created ({})", path.display()));
     Ok(())
 }
@@ -110,6 +161,8 @@ pub(crate) fn hub(
     };
     let absence = if matches!(found, Found::Empty) { Absence::Empty } else { Absence::Missing };
     fill(job, &source, path, absence, name, report)?;
+    // It is another file now, with a change counter of its own.
+    job.store.set_seen(database, name, None).map_err(state_error)?;
     report.warnings.push(format!("{name} was not there; it was created from {from} ({})", path.display()));
     Ok(())
 }
@@ -137,25 +190,28 @@ pub(super) fn fill(
     if absence == Absence::Empty {
         let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
         let mut target = open::connect(path, wait).map_err(fail)?;
-        copy::whole(from, &mut target).map_err(fail)?;
-        return target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(fail);
+        let backup = Backup::new(from, &mut target).map_err(fail)?;
+        // This takes the write lock of the target and copies nothing yet.
+        backup.step(0).map_err(fail)?;
+        if std::fs::metadata(path).map_or(true, |file| file.len() > 0) {
+            let reason = "somebody has begun to fill it; the next run merges it".to_owned();
+            return Err(Fault::Side { name: side.to_owned(), state: State::Skipped, reason });
+        }
+        let StepResult::Done = backup.step(-1).map_err(fail)? else {
+            return Err(Fault::Side {
+                name: side.to_owned(),
+                state: State::Skipped,
+                reason: "it stayed busy".into(),
+            });
+        };
+        drop(backup);
+        // A copy of a WAL database is one too. Its owner may be quicker than this; then it stays one, which is sound.
+        let _ = target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()));
+        return Ok(());
     }
     let (nascent, warnings) = Nascent::beside(path, &job.run.to_string(), &job.config.ownership)?;
     report.warnings.extend(warnings);
     drop(copy::fill(from, nascent.path()).map_err(fail)?);
     nascent.publish()?;
     Ok(())
-}
-
-/// A verified copy of a replica before something drastic happens to it: `{file}.emergency.{time}`.
-pub(crate) fn emergency(job: &Job<'_>, live: &Connection, path: &Path, side: &str) -> Result<String, Fault> {
-    let of_path = |own: &Path| own == path || std::fs::canonicalize(own).is_ok_and(|own| own == path);
-    let databases = &job.config.databases;
-    let found =
-        databases.iter().find(|(_, config)| config.replicas.get(side).is_some_and(|own| of_path(own)));
-    let Some((database, _)) = found else {
-        return Err(Fault::Failed(format!("{} is no replica of {side}", path.display())));
-    };
-    let copy = archive::emergency(job, database, side, live)?;
-    Ok(copy.path.display().to_string())
 }

@@ -47,7 +47,8 @@ pub(crate) fn mass_deletion(
                     && is_deleted_on(cluster, index)
                     && cluster.seats.iter().any(|seat| seat.after.is_some())
             });
-            let gone = gone.count();
+            let lost = state.contents.sides.get(index).map(|own| own.lost()).unwrap_or_default();
+            let gone = gone.count().saturating_add(lost);
             if gone < MASS_DELETE_FROM {
                 continue;
             }

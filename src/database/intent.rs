@@ -3,13 +3,17 @@
 //! Apart from `round`, which decides, and from `record`, which stores the intents. It reads nothing but the highest
 //! row ids.
 
+use crate::config::ColumnPolicy;
+
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Draft, Winner};
 use super::model::{Ancestor, Cluster, Identity, SideIndex, Slot, Write, with_cell};
 use super::observe;
-use super::plan::{Counts, Observed, Plan, Side, Task, exhausted};
-use super::record::{Intent, TableWrites};
-use super::shape::{Shape, TableShape};
+use super::plan::{Counts, MergeKind, Observed, Plan, Side, Task, exhausted};
+use super::record::{Intent, Statement, TableWrites};
+use super::schema::Storage;
+use super::shape::{self, Drift, Shape, TableShape};
+use super::sql::quote;
 use super::store::{ConflictRows, Ids, Overlay, OverlayEntry, StoredConflict};
 use super::value::{Row, Value};
 use super::{Fault, sql_error};
@@ -24,9 +28,10 @@ pub(crate) fn spell_out(
     let new_epoch = task.sides.iter().map(|side| side.epoch).max().unwrap_or(0) + 1;
     let mut intents: Vec<Intent> = Vec::new();
     for (index, side) in task.sides.iter().enumerate() {
-        let mut statements: Vec<String> = Vec::new();
+        let mut statements: Vec<Statement> = Vec::new();
         for table in &shape.tables {
-            statements.extend(table.missing.get(index).into_iter().flatten().cloned());
+            let lacks = table.missing.get(index).into_iter().flatten().cloned();
+            statements.extend(lacks.map(|sql| Statement { table: table.rules.name.clone(), sql }));
         }
         intents.push(Intent {
             database: task.name.to_owned(),
@@ -34,20 +39,22 @@ pub(crate) fn spell_out(
             base: side.base.file.clone(),
             old_epoch: side.epoch,
             new_epoch,
-            base_statements: base_statements(&shape, side),
+            base_statements: base_statements(&shape, side, task),
+            fresh: !side.known || task.kind == MergeKind::Overwrite,
             statements,
             tables: shape.tables.iter().map(|table| table.rules.name.clone()).collect(),
+            sides: task.sides.iter().map(|side| side.name.clone()).collect(),
             ..Intent::default()
         });
     }
     let mut plan = Plan {
         intents,
         counts: vec![Counts::default(); task.sides.len()],
-        sequences: Vec::new(),
         warnings: shape
             .paused
             .iter()
             .map(|(table, reason)| format!("{table} is left alone: {reason}"))
+            .chain(shape.warnings.iter().cloned())
             .collect(),
         shape: Shape::default(),
         held: None,
@@ -61,6 +68,7 @@ pub(crate) fn spell_out(
             intent.observed.push(TableWrites {
                 table: shape.rules.name.clone(),
                 columns: shape.rules.columns.clone(),
+                summed: Vec::new(),
                 writes: writes.collect(),
             });
         }
@@ -74,27 +82,57 @@ pub(crate) fn spell_out(
     Ok(plan)
 }
 
-/// What a base lacks of its side's schema.
-fn base_statements(shape: &Shape, side: &Side) -> Vec<String> {
+/// What makes a base's schema that of its side.
+fn base_statements(shape: &Shape, side: &Side, task: &Task<'_>) -> Vec<String> {
     let mut statements = Vec::new();
     if !side.known {
         return statements;
     }
     for table in &shape.tables {
         let Some(live) = side.schema.table(&table.rules.name) else { continue };
-        match side.base.schema.table(&table.rules.name) {
-            None => {
+        match (
+            side.base.schema.table(&table.rules.name),
+            shape::drift(side.base.schema.table(&live.name), live),
+        ) {
+            (None, _) => statements.push(live.sql.clone()),
+            (Some(base), Drift::Rebuilt) => {
+                statements.push(format!("DROP TABLE {}", quote(&base.name)));
                 statements.push(live.sql.clone());
-                statements.extend(live.indexes.iter().map(|(_, sql)| sql.clone()));
             }
-            Some(base) => {
+            (Some(base), Drift::Dropped) => {
+                let old = quote(&format!("cr0sync old {}", base.name));
+                let mut names: Vec<String> = live
+                    .columns
+                    .iter()
+                    .filter(|column| base.column(&column.name).is_some())
+                    .map(|column| quote(&column.name))
+                    .collect();
+                if let Storage::Hidden { .. } = live.storage {
+                    names.push(observe::rowid_name(live).to_owned());
+                }
+                let names = names.join(", ");
+                statements.push(format!("ALTER TABLE {} RENAME TO {old}", quote(&base.name)));
+                statements.push(live.sql.clone());
+                statements.push(format!(
+                    "INSERT INTO base.{} ({names}) SELECT {names} FROM base.{old}",
+                    quote(&live.name)
+                ));
+                statements.push(format!("DROP TABLE {old}"));
+            }
+            (Some(base), Drift::None | Drift::Added) => {
                 for column in live.columns.iter().filter(|column| base.column(&column.name).is_none()) {
                     let definition = super::sql::column_definition(&live.sql, &column.name);
                     statements.extend(definition.map(|definition| {
-                        format!("ALTER TABLE {} ADD COLUMN {definition}", super::sql::quote(&live.name))
+                        format!("ALTER TABLE {} ADD COLUMN {definition}", quote(&live.name))
                     }));
                 }
             }
+        }
+    }
+    // What nobody has any more is forgotten, so that a table of that name is a new one.
+    for base in &side.base.schema.tables {
+        if task.sides.iter().all(|side| side.schema.table(&base.name).is_none()) {
+            statements.push(format!("DROP TABLE {}", quote(&base.name)));
         }
     }
     statements
@@ -120,6 +158,10 @@ impl TableSpeller<'_, '_> {
         }
         for cluster in &self.state.clusters {
             last = last.max(cluster.id.unwrap_or(0));
+        }
+        if rules.id.is_some() {
+            // Rows without identity must not take an id that a row with one gets.
+            next_rowid.iter_mut().for_each(|next| *next = last);
         }
         let mut writes: Vec<Vec<Write>> = vec![Vec::new(); self.task.sides.len()];
         let mut ignored = 0_usize;
@@ -161,23 +203,27 @@ impl TableSpeller<'_, '_> {
                 rules.name
             ));
         }
-        let adopted: usize = self.state.decisions.iter().map(|decision| decision.adopted_sums).sum();
-        if adopted > 0 {
-            self.plan.warnings.push(format!(
-                "{}: {adopted} totals differed without a common ancestor; the larger was taken",
-                rules.name
-            ));
-        }
         self.contents(&mut writes, &mut next_rowid)?;
         for (intent, writes) in self.plan.intents.iter_mut().zip(writes) {
+            let summed = rules.policies.iter().enumerate();
+            let summed = summed.filter(|(_, policy)| **policy == ColumnPolicy::Sum).map(|(column, _)| column);
             intent.writes.push(TableWrites {
                 table: rules.name.clone(),
                 columns: rules.columns.clone(),
+                summed: summed.collect(),
                 writes,
             });
         }
         if self.shape.table.autoincrement {
-            self.plan.sequences.push((rules.name.clone(), last));
+            for (side, intent) in self.task.sides.iter().zip(&mut self.plan.intents) {
+                let known = observe::sequence_of(self.shape, side.source(&rules.name))
+                    .map_err(|e| sql_error(e, &side.name))?;
+                // A side that gets rows is told in any case: they would raise it only as far as they reach.
+                let gets_rows = intent.writes.last().is_some_and(|table| !table.writes.is_empty());
+                if known.is_some_and(|known| known < last) || gets_rows {
+                    intent.raised.push((rules.name.clone(), last));
+                }
+            }
         }
         Ok(())
     }

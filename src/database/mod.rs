@@ -25,6 +25,7 @@ mod open;
 mod place;
 mod plan;
 mod record;
+mod references;
 mod resolution;
 mod restoration;
 mod round;
@@ -37,7 +38,7 @@ mod store;
 mod value;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -111,6 +112,13 @@ pub(crate) enum Fault {
     Error(Error),
     /// The database cannot be synced.
     Failed(String),
+    /// One table cannot be synced now; the others can.
+    Table {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// One side cannot be used.
     Side {
         /// Which.
@@ -132,7 +140,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Fault::Error(error) => error.fmt(f),
-            Fault::Failed(reason) | Fault::Side { reason, .. } => f.write_str(reason),
+            Fault::Failed(reason) | Fault::Table { reason, .. } | Fault::Side { reason, .. } => {
+                f.write_str(reason)
+            }
         }
     }
 }
@@ -191,13 +201,15 @@ pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncR
     let mut chosen = choose(config, options)?;
     chosen.retain(|(_, database)| database.replicas.contains_key(side));
     if chosen.is_empty() {
-        let mut sides: Vec<&String> = config.databases.values().flat_map(|d| d.replicas.keys()).collect();
-        sides.sort();
-        sides.dedup();
-        let names: Vec<&str> =
-            sides.into_iter().map(String::as_str).filter(|name| *name != config.hub).collect();
-        return Err(Error::new(ErrorKind::Usage, format!("no database has a side {side}"))
-            .hint(format!("sides are: {}", names.join(", "))));
+        let sides: BTreeSet<&str> = choose(config, options)?
+            .into_iter()
+            .flat_map(|(_, database)| database.replicas.keys())
+            .map(String::as_str)
+            .filter(|name| *name != config.hub)
+            .collect();
+        let names: Vec<&str> = sides.into_iter().collect();
+        return Err(Error::new(ErrorKind::Usage, format!("none of the chosen databases has a side {side}"))
+            .hint(format!("their sides beside the hub are: {}", names.join(", "))));
     }
     let kind = format!("sync-from {side}");
     over(config, options, &kind, &chosen, |job, name, database| run::sync_from(job, name, database, side))
@@ -362,7 +374,7 @@ type Entered = (Option<RunLock>, Mask);
 fn enter(config: &Config, mode: Mode) -> Result<(Store, Entered)> {
     let directory = state_directory(config);
     if !config.root.is_dir() {
-        return Err(Error::new(ErrorKind::Config, "the root directory does not exist")
+        return Err(Error::new(ErrorKind::Config, "cannot find the root directory")
             .at(&config.root)
             .hint("create it, or name another with --root or \"root\" in the configuration"));
     }

@@ -74,6 +74,11 @@ pub(crate) fn diff(
     before: Source<'_>,
     after: Source<'_>,
 ) -> rusqlite::Result<Vec<Change>> {
+    if let Storage::Key { order } = &shape.table.storage
+        && (is_utf16(before.connection)? || is_utf16(after.connection)?)
+    {
+        return diff_by_key(shape, order, before, after);
+    }
     let mut before = Cursor::new(shape, before)?;
     let mut after = Cursor::new(shape, after)?;
     let mut old = before.open()?;
@@ -112,6 +117,33 @@ pub(crate) fn diff(
             b = new.next()?;
         }
     }
+}
+
+fn is_utf16(connection: &Connection) -> rusqlite::Result<bool> {
+    let encoding: String = connection.pragma_query_value(None, "encoding", |row| row.get(0))?;
+    Ok(encoding != "UTF-8")
+}
+
+/// The same as [`diff`] where the two states do not sort text alike, with one of them in memory.
+fn diff_by_key(
+    shape: &TableShape,
+    order: &[(usize, Collation, Direction)],
+    before: Source<'_>,
+    after: Source<'_>,
+) -> rusqlite::Result<Vec<Change>> {
+    let by: Vec<(usize, Collation)> =
+        order.iter().map(|(column, collation, _)| (*column, *collation)).collect();
+    let mut old: BTreeMap<Option<Key>, (Slot, Row)> = BTreeMap::new();
+    rows_where(shape, before, "", &[], |slot, row| drop(old.insert(key_of(&row, &by), (slot, row))))?;
+    let mut changes = Vec::new();
+    rows_where(shape, after, "", &[], |slot, row| {
+        let before = old.remove(&key_of(&row, &by)).map(|(_, row)| row);
+        if before.as_ref() != Some(&row) {
+            changes.push(Change { slot, before, after: Some(row) });
+        }
+    })?;
+    changes.extend(old.into_values().map(|(slot, row)| Change { slot, before: Some(row), after: None }));
+    Ok(changes)
 }
 
 /// A statement over a whole table in slot order; none where the table is not.
@@ -230,7 +262,7 @@ pub(crate) fn rows_by_key(
     let complete = columns.iter().all(|(column, _)| {
         shape.table.columns.get(*column).is_some_and(|column| have.column(&column.name).is_some())
     });
-    if !complete || (keys.len() >= SCAN_FROM_KEYS && !is_indexed(shape, columns)) {
+    if !complete || (keys.len() >= SCAN_FROM_KEYS && !is_indexed(shape, have, columns)) {
         rows_where(shape, source, "", &[], |slot, row| {
             if key_of(&row, columns).is_some_and(|key| keys.contains(&key)) {
                 found.push((slot, row));
@@ -259,9 +291,13 @@ pub(crate) fn rows_by_key(
     Ok(found)
 }
 
-fn is_indexed(shape: &TableShape, columns: &[(usize, Collation)]) -> bool {
+fn is_indexed(shape: &TableShape, have: &Table, columns: &[(usize, Collation)]) -> bool {
     let alias = shape.rules.id.is_some_and(|id| columns == [(id, Collation::Binary)]);
-    alias || shape.table.primary_key == columns || shape.table.uniques.iter().any(|unique| unique == columns)
+    let here = |(column, collation): &(usize, Collation)| {
+        Some((have.column(&shape.table.columns.get(*column)?.name)?, *collation))
+    };
+    let own: Option<Vec<(usize, Collation)>> = columns.iter().map(here).collect();
+    alias || own.is_some_and(|own| have.primary_key == own || have.uniques.contains(&own))
 }
 
 /// A value that equals the key part under its collation.
@@ -356,6 +392,14 @@ pub(crate) fn last_rowid(shape: &TableShape, source: Source<'_>) -> rusqlite::Re
     let last: Option<i64> = source.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
     let sequence = if shape.table.autoincrement { sequence(source.connection, &have.name)? } else { None };
     Ok(last.unwrap_or(0).max(sequence.unwrap_or(0)).max(0))
+}
+
+/// What AUTOINCREMENT of one state remembers of a table, 0 when nothing; `None` where the table is not.
+pub(crate) fn sequence_of(shape: &TableShape, source: Source<'_>) -> rusqlite::Result<Option<i64>> {
+    match source.table.filter(|have| shape.table.autoincrement && have.autoincrement) {
+        Some(have) => Ok(Some(sequence(source.connection, &have.name)?.unwrap_or(0))),
+        None => Ok(None),
+    }
 }
 
 /// What sqlite_sequence says about a table; `None` when the table is not listed.

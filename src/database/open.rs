@@ -31,8 +31,6 @@ pub(crate) enum Found {
 /// An open replica.
 #[derive(Debug)]
 pub(crate) struct Replica {
-    /// Where it is, links resolved.
-    pub(crate) path: PathBuf,
     /// The connection.
     pub(crate) connection: Connection,
 }
@@ -73,7 +71,7 @@ pub(crate) fn replica(path: &Path, wait: Duration) -> Found {
         return Found::Skipped(reason);
     }
     match connect(&path, wait) {
-        Ok(connection) => Found::Replica(Box::new(Replica { path, connection })),
+        Ok(connection) => Found::Replica(Box::new(Replica { connection })),
         Err(cause) => unusable(&path, &cause),
     }
 }
@@ -120,10 +118,20 @@ fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
     if member && group && file.mode() & 0o020 != 0 {
         return Ok(());
     }
+    let group = directory.map_or(file.gid(), |directory| directory.gid());
     Err(format!(
-        "writing {0} as this user could lock its owner out; as root: chgrp www-data {0} && chmod g+w {0}",
-        path.display()
+        "writing {0} as this user could lock its owner out: run as its owner or as root, or, as root, give file and \
+         directory a group of this user and the directory the setgid bit (chgrp GROUP {0} {1} && chmod g+w {0} && \
+         chmod g+ws {1}; the group of the directory is number {group} now)",
+        path.display(),
+        path.parent().unwrap_or(Path::new(".")).display()
     ))
+}
+
+/// The device of the directory that a path leads into.
+pub(crate) fn device(path: &Path) -> Option<u64> {
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    path.parent().and_then(|parent| std::fs::metadata(parent).ok()).map(|directory| directory.dev())
 }
 
 /// The files of a database as `stat` shows them.

@@ -20,12 +20,16 @@ use super::model::{Change, SideIndex};
 use super::observe::{self, Source};
 use super::record::Intent;
 use super::resolution::Resolution;
-use super::round::{Decided, Renames, Round};
-use super::schema::Schema;
-use super::shape::{self, Shape, SideSchema, TableShape};
+use super::round::{Decided, Renames, Round, Translations};
+use super::schema::{Schema, Table};
+use super::shape::{self, Drift, Shape, SideSchema, TableShape};
 use super::store::{OverlayEntry, Store};
 use super::value::Row;
 use super::{Fault, sql_error};
+
+/// How often a plan is gone through again with what was found to be in the way. Each time something more is known,
+/// except for ids of rows that point at each other, which settle in as many rounds as the chain is long.
+const ROUNDS: usize = 1_000;
 
 /// One open side with what is remembered of it.
 #[derive(Debug)]
@@ -42,6 +46,8 @@ pub(crate) struct Side {
     pub(crate) known: bool,
     /// The merge it took part in last.
     pub(crate) epoch: i64,
+    /// Tables that have been merged, in lower case; others that the base holds are no ancestor.
+    pub(crate) merged: BTreeSet<String>,
 }
 
 /// A base.
@@ -58,6 +64,24 @@ pub(crate) struct Base {
 impl Side {
     pub(crate) fn base_source(&self, table: &str) -> Source<'_> {
         Source { connection: &self.base.connection, table: self.base.schema.table(table) }
+    }
+
+    /// Whether the base tells what the table was when it was last merged, be it that there was none.
+    fn remembers(&self, table: &str) -> bool {
+        let Some(base) = self.base.schema.table(table) else { return self.known };
+        let rebuilt = |live: &Table| shape::drift(Some(base), live) == Drift::Rebuilt;
+        self.known
+            && self.merged.contains(&table.to_ascii_lowercase())
+            && !self.schema.table(table).is_some_and(rebuilt)
+    }
+
+    /// What the base will have been brought from when it is brought to the live state: nothing, for a table that is
+    /// made anew there.
+    fn recorded_from(&self, table: &str) -> Source<'_> {
+        let base = self.base_source(table);
+        let rebuilt =
+            self.schema.table(table).is_some_and(|live| shape::drift(base.table, live) == Drift::Rebuilt);
+        if rebuilt { Source { table: None, ..base } } else { base }
     }
 
     /// The state that is merged: the live file, or the copy just made of it.
@@ -94,6 +118,8 @@ pub(crate) struct Task<'a> {
     pub(crate) resolution: Option<&'a Resolution>,
     /// Rows that a side's schema did not take.
     pub(crate) refused: &'a [Refusal],
+    /// Tables that are left alone this time, with the reason.
+    pub(crate) paused: &'a [(String, String)],
     /// Whether one side is simply copied.
     pub(crate) kind: MergeKind,
 }
@@ -129,8 +155,6 @@ pub(crate) struct Plan {
     pub(crate) intents: Vec<Intent>,
     /// One for each side.
     pub(crate) counts: Vec<Counts>,
-    /// Highest row ids that AUTOINCREMENT must know of, by table.
-    pub(crate) sequences: Vec<(String, i64)>,
     /// What people should know.
     pub(crate) warnings: Vec<String>,
     /// Why it must not be carried out without a person's word.
@@ -139,6 +163,8 @@ pub(crate) struct Plan {
 
 /// What is read once of one table.
 pub(crate) struct Observed {
+    /// Which sides have an ancestor.
+    pub(crate) known: Vec<bool>,
     /// From base to live, by side.
     pub(crate) changes: Vec<Vec<Change>>,
     /// What each side did; for an unknown side, how it differs from the hub.
@@ -162,49 +188,32 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
             base: side.known.then_some(&side.base.schema),
         })
         .collect();
-    let mut shape = shape::build(task.config, task.name, task.database, &schemas, task.hub)?;
+    let mut shape = shape::build(task.config, task.name, task.database, &schemas, task.hub, task.paused)?;
     if task.kind == MergeKind::Overwrite {
         for table in &mut shape.tables {
             table.rules.append_only = false;
         }
     }
-    // Without the hub's ancestor there is none that all share.
-    let all_known = task.sides.get(task.hub).is_some_and(|hub| hub.known);
-    let known: Vec<bool> = task.sides.iter().map(|side| side.known && all_known).collect();
-
+    if let Some(hub) = task.sides.get(task.hub)
+        && let Some(ahead) = task.sides.iter().find(|side| side.known && hub.known && side.epoch > hub.epoch)
+    {
+        return Err(Fault::Failed(format!(
+            "{} was made the hub, but has missed what {} took part in: run once more with the former hub, then change it",
+            hub.name, ahead.name
+        )));
+    }
     let mut observed = Vec::new();
-    let mut paused = Vec::new();
+    let mut paused: Vec<usize> = Vec::new();
     for (index, table) in shape.tables.iter().enumerate() {
-        match observe_table(task, table, &known)? {
+        match observe_table(task, table)? {
             Some(table) => observed.push(table),
             None => paused.push(index),
         }
     }
-    if !paused.is_empty() {
-        // References to a paused table cannot be read; its rows stay as they are, and so do the others.
-        let names: Vec<String> =
-            paused.iter().filter_map(|index| Some(shape.tables.get(*index)?.rules.name.clone())).collect();
+    if let Some(table) = paused.first().and_then(|index| shape.tables.get(*index)) {
         let reason =
             "two of its rows share the configured identity; give it a UNIQUE key or another identity";
-        let mut remapped = Shape { tables: Vec::new(), paused: shape.paused };
-        let mut position = Vec::new();
-        for (index, _) in shape.tables.iter().enumerate() {
-            position.push(
-                (!paused.contains(&index)).then_some(index - paused.iter().filter(|p| **p < index).count()),
-            );
-        }
-        for (index, mut table) in shape.tables.into_iter().enumerate() {
-            if paused.contains(&index) {
-                continue;
-            }
-            table.rules.references.retain(|r| position.get(r.parent).copied().flatten().is_some());
-            for reference in &mut table.rules.references {
-                reference.parent = position.get(reference.parent).copied().flatten().unwrap_or_default();
-            }
-            remapped.tables.push(table);
-        }
-        remapped.paused.extend(names.into_iter().map(|name| (name, reason.to_owned())));
-        shape = remapped;
+        return Err(Fault::Table { name: table.rules.name.clone(), reason: reason.into() });
     }
 
     let mut extra: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); shape.tables.len()];
@@ -217,19 +226,21 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     let mut avoid: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut joins: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut renames: Vec<Renames> = vec![Renames::new(); shape.tables.len()];
-    loop {
+    let mut later: Translations = Vec::new();
+    for _ in 0..ROUNDS {
         let round = Round {
             task,
             shape: &shape,
             observed: &observed,
-            known: &known,
             extra: &extra,
             avoid: &avoid,
             joins: &joins,
             renames: &renames,
+            later: &later,
         };
-        let Decided { tables, taken, met, renames: found } = round.decide()?;
+        let Decided { tables, taken, met, renames: found, translations } = round.decide()?;
         let strangers = round.strangers(&tables, &taken)?;
+        let reads_ahead = round.reads_ahead();
         let mut grown = grow(&mut joins, met);
         for (known, found) in renames.iter_mut().zip(found) {
             // The first answer stands, so that this ends.
@@ -241,6 +252,10 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
         }
         grown |= grow(&mut extra, strangers);
         grown |= grow(&mut avoid, Round::squatted(&tables));
+        if reads_ahead {
+            grown |= translations != later;
+            later = translations;
+        }
         if !grown {
             let held = match task.kind {
                 MergeKind::ThreeWay => match guard::emptied(task) {
@@ -252,6 +267,7 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
             return Ok(Plan { held, ..spell_out(task, shape, &observed, &tables)? });
         }
     }
+    Err(Fault::Failed("its rows depend on each other in a way that finds no end; please report this".into()))
 }
 
 /// Adds what was found to what is known; tells whether that made it more.
@@ -265,52 +281,46 @@ fn grow<T: Ord>(known: &mut [BTreeSet<T>], found: Vec<BTreeSet<T>>) -> bool {
 }
 
 /// Reads what is different in one table; `None` when its identity is ambiguous.
-fn observe_table(task: &Task<'_>, shape: &TableShape, known: &[bool]) -> Result<Option<Observed>, Fault> {
+fn observe_table(task: &Task<'_>, shape: &TableShape) -> Result<Option<Observed>, Fault> {
     let name = &shape.rules.name;
+    let Some(hub) = task.sides.get(task.hub) else { return Ok(None) };
+    // Without the hub's ancestor there is none that all share.
+    let shared = hub.remembers(name);
     let mut observed = Observed {
+        known: task.sides.iter().map(|side| shared && side.remembers(name)).collect(),
         changes: Vec::new(),
         edits: Vec::new(),
         missed: Vec::new(),
         overlay: Vec::new(),
-        merged_overlay: overlay_of(task, shape, "")?,
+        merged_overlay: if shared { overlay_of(task, shape, "")? } else { Vec::new() },
     };
-    let Some(hub) = task.sides.get(task.hub) else { return Ok(None) };
     for (index, side) in task.sides.iter().enumerate() {
-        let known_side = known.get(index).copied().unwrap_or(false);
-        let changes = if side.known {
-            observe::diff(shape, side.base_source(name), side.source(name))
-                .map_err(|e| sql_error(e, &side.name))?
-        } else {
-            Vec::new()
-        };
-        let resolved = if known_side {
+        let known = observed.known.get(index).copied().unwrap_or(false);
+        let diff = |before, after| observe::diff(shape, before, after).map_err(|e| sql_error(e, &side.name));
+        let changes =
+            if side.known { diff(side.recorded_from(name), side.source(name))? } else { Vec::new() };
+        let resolved = if known {
             resolve(&shape.rules, changes.clone(), Follow::Renames)
         } else if index == task.hub {
             Ok(Edits::default())
         } else {
-            let reference = if hub.known { hub.base_source(name) } else { hub.source(name) };
-            let differences =
-                observe::diff(shape, reference, side.source(name)).map_err(|e| sql_error(e, &side.name))?;
-            resolve(&shape.rules, differences, Follow::Nothing)
+            let reference = if shared { hub.base_source(name) } else { hub.source(name) };
+            resolve(&shape.rules, diff(reference, side.source(name))?, Follow::Nothing)
         };
         let Ok(edits) = resolved else { return Ok(None) };
-        let missed = if known_side && side.epoch != hub.epoch {
-            let differences = observe::diff(shape, side.base_source(name), hub.base_source(name))
-                .map_err(|e| sql_error(e, &side.name))?;
-            match resolve(&shape.rules, differences, Follow::Renames) {
+        let missed = if known && side.epoch != hub.epoch {
+            match resolve(&shape.rules, diff(side.base_source(name), hub.base_source(name))?, Follow::Renames)
+            {
                 Ok(missed) => missed,
                 Err(_) => return Ok(None),
             }
         } else {
             Edits::default()
         };
-        observed.overlay.push(if known_side { overlay_of(task, shape, &side.name)? } else { Vec::new() });
+        observed.overlay.push(if known { overlay_of(task, shape, &side.name)? } else { Vec::new() });
         observed.changes.push(changes);
         observed.edits.push(edits);
         observed.missed.push(missed);
-    }
-    if !known.get(task.hub).copied().unwrap_or(false) {
-        observed.merged_overlay.clear();
     }
     Ok(Some(observed))
 }
@@ -349,5 +359,5 @@ fn overlay_of(task: &Task<'_>, shape: &TableShape, side: &str) -> Result<Vec<Ove
 
 /// A table has no row id left to give.
 pub(crate) fn exhausted(table: &str) -> Fault {
-    Fault::Failed(format!("table {table} has used up its row ids"))
+    Fault::Table { name: table.to_owned(), reason: "it has used up its row ids".into() }
 }

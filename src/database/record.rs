@@ -22,7 +22,7 @@ use super::codec::{Decoder, Encoder, Malformed};
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
-use super::store::{Overlay, ReplicaState, Store, StoredConflict};
+use super::store::{Known, Overlay, Store, StoredConflict};
 use super::value::Row;
 use super::write::{self, Updates, witness};
 use super::{native, store};
@@ -34,8 +34,19 @@ pub(crate) struct TableWrites {
     pub(crate) table: String,
     /// Column names of the rows.
     pub(crate) columns: Vec<String>,
+    /// Indexes of columns that are summed: an owner may come to the same value alone.
+    pub(crate) summed: Vec<usize>,
     /// The writes.
     pub(crate) writes: Vec<Write>,
+}
+
+/// A schema statement, and the table it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Statement {
+    /// Table name.
+    pub(crate) table: String,
+    /// In the owner's words.
+    pub(crate) sql: String,
 }
 
 /// Everything that recording one side takes.
@@ -55,8 +66,12 @@ pub(crate) struct Intent {
     pub(crate) base_statements: Vec<String>,
     /// What was observed: from the base to the side.
     pub(crate) observed: Vec<TableWrites>,
+    /// Whether the base was made in this run: then nothing but the tables of this plan has been merged.
+    pub(crate) fresh: bool,
     /// Schema statements for the side.
-    pub(crate) statements: Vec<String>,
+    pub(crate) statements: Vec<Statement>,
+    /// Highest row ids that AUTOINCREMENT of the side must learn of, by table.
+    pub(crate) raised: Vec<(String, i64)>,
     /// What is written to the side.
     pub(crate) writes: Vec<TableWrites>,
     /// Tables whose overlay is known anew.
@@ -69,6 +84,8 @@ pub(crate) struct Intent {
     pub(crate) merged_overlay: Vec<Overlay>,
     /// Conflicts of the run; with the hub only.
     pub(crate) conflicts: Vec<StoredConflict>,
+    /// The sides that took part; with the hub only.
+    pub(crate) sides: Vec<String>,
     /// The change counter under the lock, in rollback mode.
     pub(crate) counter: Option<u32>,
 }
@@ -76,7 +93,9 @@ pub(crate) struct Intent {
 impl Intent {
     /// Whether the side is written at all.
     pub(crate) fn writes_anything(&self) -> bool {
-        !self.statements.is_empty() || self.writes.iter().any(|table| !table.writes.is_empty())
+        !self.statements.is_empty()
+            || !self.raised.is_empty()
+            || self.writes.iter().any(|table| !table.writes.is_empty())
     }
 }
 
@@ -84,7 +103,7 @@ fn state_error(cause: rusqlite::Error) -> Error {
     Error::new(ErrorKind::Io, "cannot write the state database").because(cause)
 }
 
-/// Puts the intents on disk. `decided` when the hub is not written.
+/// Puts the intents on disk.
 pub(crate) fn declare(store: &Store, run: i64, intents: &[&Intent]) -> Result<()> {
     let put = || -> rusqlite::Result<()> {
         let transaction = store.connection.unchecked_transaction()?;
@@ -159,14 +178,17 @@ fn record_attached(
     let connection = &store.connection;
     // A CHECK that the owner's rows break is not ours to enforce on a copy.
     connection.pragma_update(None, "ignore_check_constraints", true)?;
+    // Renaming a table of a base must not reach into the tables that point at it.
+    connection.pragma_update(None, "legacy_alter_table", true)?;
     let transaction = connection.unchecked_transaction()?;
     if needs_base {
         for statement in &intent.base_statements {
             on_base(connection, statement)?;
         }
         if written == Written::Yes {
-            for statement in &intent.statements {
-                on_base(connection, statement)?;
+            // Bases have no indexes of their own: they would only be in the way.
+            for statement in intent.statements.iter().filter(|s| !is_index(&s.sql)) {
+                on_base(connection, &statement.sql)?;
             }
         }
         let schema = schema::read(connection, "base")?;
@@ -184,15 +206,16 @@ fn record_attached(
         Written::Yes => intent.new_epoch,
         Written::No => intent.old_epoch,
     };
-    let state = ReplicaState { base: intent.base.clone(), epoch, fingerprint: None };
-    store.set_replica(&intent.database, &intent.side, &state)?;
+    store.set_replica(&intent.database, &intent.side, &intent.base, epoch)?;
+    let known = if intent.fresh { Known::Anew } else { Known::Before };
+    store.set_merged_tables(&intent.database, &intent.side, &intent.tables, known)?;
     let mut new_conflicts = 0;
     if role == Role::Hub {
         store.set_overlay(&intent.database, "", &intent.tables, &intent.merged_overlay)?;
         for conflict in &intent.conflicts {
             new_conflicts += usize::from(store.add_conflict(conflict)?);
         }
-        store.close_held(&intent.database, &intent.tables, &intent.conflicts)?;
+        store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
         connection
             .prepare_cached("UPDATE intents SET decided = 1 WHERE database = ?1")?
             .execute([&intent.database])?;
@@ -237,6 +260,7 @@ impl TableWrites {
         TableWrites {
             table: self.table.clone(),
             columns: self.columns.iter().filter(|name| keep(name)).cloned().collect(),
+            summed: Vec::new(),
             writes: self.writes.iter().map(|w| Write { old: fit(&w.old), new: fit(&w.new) }).collect(),
         }
     }
@@ -254,6 +278,10 @@ pub(crate) enum Evidence {
 }
 
 /// Asks a side whether an intent was carried out.
+///
+/// A transaction happens whole or not at all, so one row can tell. A row that still is what it was before says no; a
+/// row that is what was planned says yes, unless its owner could have come to that alone (a counter one higher, an
+/// equal new row). A new row's place that another row has taken was free, which says no.
 pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidence> {
     if !intent.writes_anything() {
         return Ok(Evidence::Written);
@@ -268,11 +296,11 @@ pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<E
         return Ok(Evidence::NotWritten);
     }
     for statement in &intent.statements {
-        if !is_made(live, &schema, statement)? {
+        if !is_made(live, &schema, &statement.sql)? {
             return Ok(Evidence::NotWritten);
         }
     }
-    let (mut done, mut undone) = (0_usize, 0_usize);
+    let (mut yes, mut no, mut perhaps) = (0_usize, 0_usize, 0_usize);
     for table in &intent.writes {
         let have = schema.table(&table.table);
         let Some(have) = have.filter(|have| table.columns.iter().all(|name| have.column(name).is_some()))
@@ -281,39 +309,85 @@ pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<E
             return Ok(Evidence::NotWritten);
         };
         for write in &table.writes {
-            for (slot, image, other) in [
-                write.new.as_ref().map(|(slot, row)| (slot, row, write.old.as_ref())),
-                write.old.as_ref().map(|(slot, row)| (slot, row, write.new.as_ref())),
-            ]
-            .into_iter()
-            .flatten()
-            {
-                let now = witness(live, have, &table.columns, slot)?;
-                let is_new = write.new.as_ref().is_some_and(|(s, r)| s == slot && r == image);
-                let counterpart = other.filter(|(s, _)| s == slot).map(|(_, row)| row);
-                let matches_image = now.as_ref() == Some(image);
-                let matches_other = now.as_ref() == counterpart;
-                match (is_new, matches_image, matches_other) {
-                    (true, true, false) | (false, false, true) => done += 1,
-                    (true, false, true) | (false, true, false) => undone += 1,
-                    _ => {}
-                }
+            match testimony(live, have, table, write)? {
+                Testimony::Yes => yes += 1,
+                Testimony::No => no += 1,
+                Testimony::Perhaps => perhaps += 1,
+                Testimony::Nothing => {}
             }
         }
     }
     drop(transaction);
-    Ok(match done.cmp(&undone) {
-        std::cmp::Ordering::Greater => Evidence::Written,
-        std::cmp::Ordering::Less => Evidence::NotWritten,
-        std::cmp::Ordering::Equal if done == 0 && intent.writes.is_empty() => Evidence::Written,
-        std::cmp::Ordering::Equal => Evidence::Unclear,
+    Ok(match (yes, no) {
+        (0, 0) if perhaps == 0 && intent.writes.is_empty() => Evidence::Written,
+        (0, 0) => Evidence::Unclear,
+        (_, 0) => Evidence::Written,
+        (0, _) => Evidence::NotWritten,
+        // An owner has put rows back, or made what we planned: the larger number is right more often.
+        (yes, no) if yes > no => Evidence::Written,
+        _ => Evidence::NotWritten,
     })
+}
+
+/// What one row says about a write.
+enum Testimony {
+    Yes,
+    No,
+    Perhaps,
+    Nothing,
+}
+
+fn testimony(
+    live: &Connection,
+    have: &schema::Table,
+    table: &TableWrites,
+    write: &Write,
+) -> rusqlite::Result<Testimony> {
+    let now = |placed: &Option<(Slot, Row)>| match placed {
+        Some((slot, _)) => witness(live, have, &table.columns, slot),
+        None => Ok(None),
+    };
+    let (old, new) = (write.old.as_ref().map(|(_, row)| row), write.new.as_ref().map(|(_, row)| row));
+    let (at_old, at_new) = (now(&write.old)?, now(&write.new)?);
+    Ok(match (old, new) {
+        (Some(old), Some(new)) if at_new.as_ref() == Some(new) && old != new => {
+            let only_sums = old
+                .iter()
+                .zip(new.iter())
+                .enumerate()
+                .all(|(column, (old, new))| old == new || table.summed.contains(&column));
+            if only_sums { Testimony::Perhaps } else { Testimony::Yes }
+        }
+        (Some(old), _) if at_old.as_ref() == Some(old) => Testimony::No,
+        (Some(_), None) if at_old.is_none() => Testimony::Yes,
+        (None, Some(new)) => match at_new {
+            // Anybody may add an equal row to a table without a key.
+            Some(now) if now == *new && have.primary_key.is_empty() && have.uniques.is_empty() => {
+                Testimony::Perhaps
+            }
+            Some(now) if now == *new => Testimony::Yes,
+            Some(now) if differs_by_half(&now, new) => Testimony::No,
+            _ => Testimony::Nothing,
+        },
+        _ => Testimony::Nothing,
+    })
+}
+
+/// Whether most of two rows differs: then one did not come from the other.
+fn differs_by_half(a: &Row, b: &Row) -> bool {
+    let equal = a.iter().zip(b.iter()).filter(|(a, b)| a == b).count();
+    equal * 2 <= a.len()
+}
+
+/// Whether a statement makes an index.
+pub(crate) fn is_index(statement: &str) -> bool {
+    matches!(made_by(statement), Some(Made::Index(_)))
 }
 
 /// Whether what a schema statement makes is there.
 fn is_made(live: &Connection, schema: &Schema, statement: &str) -> rusqlite::Result<bool> {
     match made_by(statement) {
-        Some(Made::Object(name)) => live
+        Some(Made::Table(name) | Made::Index(name)) => live
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE)",
             )?
@@ -354,7 +428,10 @@ fn encode(intent: &Intent) -> Vec<u8> {
         encoder.text(text);
     };
     let tables = |encoder: &mut Encoder, table: &TableWrites| {
-        encoder.text(&table.table).list(table.columns.iter(), text).list(
+        let number = |encoder: &mut Encoder, number: &usize| {
+            encoder.count(*number);
+        };
+        encoder.text(&table.table).list(table.columns.iter(), text).list(table.summed.iter(), number).list(
             table.writes.iter(),
             |encoder, write| {
                 encoder.write(write);
@@ -372,7 +449,13 @@ fn encode(intent: &Intent) -> Vec<u8> {
         .integer(intent.new_epoch)
         .list(intent.base_statements.iter(), text)
         .list(intent.observed.iter(), tables)
-        .list(intent.statements.iter(), text)
+        .integer(i64::from(intent.fresh))
+        .list(intent.statements.iter(), |encoder, statement| {
+            encoder.text(&statement.table).text(&statement.sql);
+        })
+        .list(intent.raised.iter(), |encoder, (table, last)| {
+            encoder.text(table).integer(*last);
+        })
         .list(intent.writes.iter(), tables)
         .list(intent.tables.iter(), text)
         .list(intent.overlay.iter(), overlay)
@@ -393,6 +476,7 @@ fn encode(intent: &Intent) -> Vec<u8> {
             }
             encoder.bytes(&store::encode_conflict_rows(&conflict.rows));
         })
+        .list(intent.sides.iter(), text)
         .option(intent.counter, |encoder, counter| {
             encoder.integer(i64::from(counter));
         });
@@ -405,6 +489,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         Ok(TableWrites {
             table: decoder.text()?,
             columns: decoder.list(Decoder::text)?,
+            summed: decoder.list(|decoder| usize::try_from(decoder.integer()?).map_err(|_| Malformed))?,
             writes: decoder.list(Decoder::write)?,
         })
     };
@@ -420,7 +505,9 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         new_epoch: decoder.integer()?,
         base_statements: decoder.list(Decoder::text)?,
         observed: decoder.list(tables)?,
-        statements: decoder.list(Decoder::text)?,
+        fresh: decoder.integer()? != 0,
+        statements: decoder.list(|decoder| Ok(Statement { table: decoder.text()?, sql: decoder.text()? }))?,
+        raised: decoder.list(|decoder| Ok((decoder.text()?, decoder.integer()?)))?,
         writes: decoder.list(tables)?,
         tables: decoder.list(Decoder::text)?,
         overlay: decoder.list(overlay)?,
@@ -440,6 +527,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
                 rows: store::decode_conflict_rows(decoder.bytes()?)?,
             })
         })?,
+        sides: decoder.list(Decoder::text)?,
         counter: decoder.option(|decoder| u32::try_from(decoder.integer()?).map_err(|_| Malformed))?,
     })
 }

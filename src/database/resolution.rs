@@ -2,18 +2,21 @@
 //!
 //! Apart from `decide`, which decides by rule. It refuses when a row is no longer what the person saw.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, ErrorKind, Result};
 
-use super::Fault;
 use super::decide::constraints::TableState;
 use super::decide::decision::Decision;
 use super::decide::merge::Origin;
-use super::key::Key;
+use super::key::{Collation, Key, key_of};
 use super::model::{Ancestor, Cluster, Edit, Rules, with_cell};
+use super::observe;
 use super::plan::Side;
 use super::shape::Shape;
 use super::store::StoredConflict;
 use super::value::{Row, Value};
+use super::{Fault, sql_error};
 
 /// What to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +55,16 @@ impl Resolution {
                 Err(usage(format!("conflict {} has no side {side}", conflict.number))
                     .hint(format!("take one of: {}, base", names.join(", "))))
             }
+            Take::Base if conflict.kind == "adoption" => {
+                Err(usage(format!("nobody knows what the row of conflict {} was before", conflict.number))
+                    .hint("take a side"))
+            }
+            Take::Side(side) if conflict.kind == "unique" && conflict.has_row_on(side) => Err(usage(format!(
+                "conflict {} is about two different rows that want the same {}",
+                conflict.number,
+                conflict.rows.clashing.join(", ")
+            ))
+            .hint("change one of them on its side, and the next run carries both; or take base, or a side that lacks the row")),
             Take::Both if conflict.kind != "insert_insert" && conflict.kind != "adoption" => {
                 Err(usage(format!("conflict {} is about one row; both cannot be kept", conflict.number))
                     .hint("take a side, or base"))
@@ -65,19 +78,32 @@ impl Resolution {
         let index =
             shape.tables.iter().position(|t| t.rules.name.eq_ignore_ascii_case(&self.conflict.table))?;
         let rules = &shape.tables.get(index)?.rules;
-        let key = rules.key(&self.fit(rules, self.conflict.rows.identity.as_ref()?))?;
+        let key = rules.key(&self.fit(rules, self.conflict.rows.identity.as_ref()?, None))?;
         Some((index, key))
     }
 
-    /// A stored row in the columns of today; columns that are new since have no value.
-    fn fit(&self, rules: &Rules, row: &Row) -> Row {
-        let at =
-            |name: &String| self.conflict.rows.columns.iter().position(|own| own.eq_ignore_ascii_case(name));
-        rules
-            .columns
-            .iter()
-            .map(|name| at(name).and_then(|at| row.get(at)).cloned().unwrap_or(Value::Null))
-            .collect()
+    /// A stored row in the columns of today; columns that are new since have the value of `today`.
+    fn fit(&self, rules: &Rules, row: &Row, today: Option<&Row>) -> Row {
+        let cells = rules.columns.iter().enumerate().map(|(column, name)| {
+            let then = self.position(name).and_then(|at| row.get(at));
+            then.or_else(|| today?.get(column)).cloned().unwrap_or(Value::Null)
+        });
+        cells.collect()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.conflict.rows.columns.iter().position(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a row still is what the conflict shows, as far as the conflict knows; of a held cell only that cell.
+    fn is_still(&self, rules: &Rules, seen: &Row, now: &Row, held: bool) -> bool {
+        rules.columns.iter().enumerate().all(|(column, name)| {
+            let clashing = &self.conflict.rows.clashing;
+            let matters =
+                !held || clashing.is_empty() || clashing.iter().any(|own| own.eq_ignore_ascii_case(name));
+            let then = self.position(name).and_then(|at| seen.get(at));
+            !matters || then.is_none_or(|then| Some(then) == now.get(column))
+        })
     }
 
     /// Replaces the decision about the row.
@@ -117,7 +143,10 @@ impl Resolution {
                         .map(|(_, row)| row),
                     false => Some(&self.conflict.rows.merged),
                 };
-                seen.is_none_or(|seen| seen.as_ref().map(|row| self.fit(&rules, row)).as_ref() == now)
+                seen.is_none_or(|seen| match (seen, now) {
+                    (Some(seen), Some(now)) => self.is_still(&rules, seen, now, held),
+                    (seen, now) => seen.is_none() && now.is_none(),
+                })
             })
         };
         let position = table.clusters.iter().position(|cluster| about(cluster) && unchanged(cluster));
@@ -132,11 +161,18 @@ impl Resolution {
             Take::Base => self.conflict.rows.base.clone(),
             Take::Both => self.loser(),
         };
-        let chosen = chosen.map(|row| self.fit(&rules, &row));
+        let today = cluster.seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| &local.row);
+        let chosen = chosen.map(|row| self.fit(&rules, &row, today));
         if self.take == Take::Both {
             return self.add_other(table, chosen, sides.len());
         }
-        let current = self.conflict.rows.merged.as_ref().map(|row| self.fit(&rules, row));
+        if chosen.is_none() {
+            self.refuse_orphans(shape, index, cluster, sides)?;
+        }
+        // What clashed is decided; the rest of the row is as it is today.
+        let merged_now = table.decisions.get(position).and_then(|decision| decision.row(&rules, cluster));
+        let then = self.conflict.rows.merged.as_ref().map(|row| self.fit(&rules, row, today));
+        let current = if held { merged_now.or(then) } else { then };
         let row = match (chosen, current) {
             (Some(chosen), Some(current)) if !self.conflict.rows.clashing.is_empty() => {
                 let mut row = current;
@@ -152,7 +188,7 @@ impl Resolution {
             (chosen, _) => chosen,
         };
         let decision = Decision {
-            cells: row.map(|row| row.iter().map(|value| (value.clone(), Origin::Ancestor)).collect()),
+            cells: row.map(|row| row.iter().map(|value| (value.clone(), Origin::Person)).collect()),
             ..Decision::default()
         };
         let id =
@@ -162,6 +198,46 @@ impl Resolution {
         }
         if let Some(slot) = table.decisions.get_mut(position) {
             *slot = decision;
+        }
+        Ok(())
+    }
+
+    /// Refuses to take a row away that others point at.
+    fn refuse_orphans(
+        &self,
+        shape: &Shape,
+        index: usize,
+        cluster: &Cluster,
+        sides: &[Side],
+    ) -> std::result::Result<(), Fault> {
+        for child in &shape.tables {
+            for reference in child.rules.references.iter().filter(|reference| reference.parent == index) {
+                let columns = reference.columns.iter().zip(&reference.parent_columns);
+                let by: Vec<(usize, Collation)> =
+                    columns.map(|(column, (_, collation))| (*column, *collation)).collect();
+                for (side, seat) in sides.iter().zip(&cluster.seats) {
+                    let Some(local) = &seat.after else { continue };
+                    let Some(key) = key_of(&local.raw, &reference.parent_columns) else { continue };
+                    let source = side.source(&child.rules.name);
+                    let rows = observe::rows_by_key(child, source, &by, &BTreeSet::from([key]))
+                        .map_err(|e| sql_error(e, &side.name))?;
+                    if !rows.is_empty() {
+                        let error = Error::new(
+                            ErrorKind::Usage,
+                            format!(
+                                "{} rows of {} on {} point at the row of conflict {}, so it cannot be taken away",
+                                rows.len(),
+                                child.rules.name,
+                                side.name,
+                                self.conflict.number
+                            ),
+                        );
+                        return Err(Fault::Error(
+                            error.hint("delete or move those first, or take another side"),
+                        ));
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -196,7 +272,7 @@ impl Resolution {
         });
         let row = with_cell(&row, column, &Value::Integer(next));
         table.decisions.push(Decision {
-            cells: Some(row.iter().map(|value| (value.clone(), Origin::Ancestor)).collect()),
+            cells: Some(row.iter().map(|value| (value.clone(), Origin::Person)).collect()),
             ..Decision::default()
         });
         Ok(())

@@ -220,7 +220,9 @@ fn into_side(
 fn plain(fault: Fault) -> Error {
     match fault {
         Fault::Error(error) => error,
-        Fault::Failed(reason) | Fault::Side { reason, .. } => Error::new(ErrorKind::Io, reason),
+        Fault::Failed(reason) | Fault::Table { reason, .. } | Fault::Side { reason, .. } => {
+            Error::new(ErrorKind::Io, reason)
+        }
     }
 }
 

@@ -29,8 +29,6 @@ pub(crate) struct Round<'a> {
     pub(crate) shape: &'a Shape,
     /// What was read of them.
     pub(crate) observed: &'a [Observed],
-    /// Which sides have an ancestor.
-    pub(crate) known: &'a [bool],
     /// Rows to look at beside those that changed, by table.
     pub(crate) extra: &'a [BTreeSet<Key>],
     /// Row ids that are no use, since a row that stays where it is has them on one side, by table.
@@ -39,13 +37,15 @@ pub(crate) struct Round<'a> {
     pub(crate) joins: &'a [BTreeSet<Key>],
     /// What became of values that rows are referenced by, by table.
     pub(crate) renames: &'a [Renames],
+    /// Row ids as the last attempt gave them, for references to tables that come later, or to the same one.
+    pub(crate) later: &'a Translations,
 }
 
 /// New values of referenced columns: by side, columns and the key that the side knows.
 pub(crate) type Renames = BTreeMap<(SideIndex, Vec<usize>, Key), Vec<Value>>;
 
 /// Row ids of the merged state by table and side, where they differ.
-type Translations = Vec<Vec<BTreeMap<i64, i64>>>;
+pub(crate) type Translations = Vec<Vec<BTreeMap<i64, i64>>>;
 
 /// What one round came to.
 pub(crate) struct Decided {
@@ -57,6 +57,8 @@ pub(crate) struct Decided {
     pub(crate) met: Vec<BTreeSet<Key>>,
     /// What became of values that rows are referenced by, by table.
     pub(crate) renames: Vec<Renames>,
+    /// Row ids of the merged state.
+    pub(crate) translations: Translations,
 }
 
 /// Slots that take part in a plan, by table and side.
@@ -72,28 +74,24 @@ impl Round<'_> {
         for (index, (shape, observed)) in self.shape.tables.iter().zip(self.observed).enumerate() {
             let (mut clusters, taken) = self.cluster(index, shape, observed, &translations)?;
             let last = self.assign_ids(index, &mut clusters, &taken)?;
-            let contents = self.contents(index, shape, observed, &translations)?;
             translations
                 .push((0..sides).map(|side| ids::translation(&shape.rules, &clusters, side)).collect());
             tables.push(TableState {
                 rules: shape.rules.clone(),
                 clusters,
                 decisions: Vec::new(),
-                contents,
+                contents: Contents::default(),
                 last,
             });
             all_taken.push(taken);
         }
+        for (index, ((shape, observed), table)) in
+            self.shape.tables.iter().zip(self.observed).zip(&mut tables).enumerate()
+        {
+            table.contents = self.contents(index, shape, observed, &translations)?;
+        }
         let context = Context { hub: self.task.hub, now: self.task.now };
-        for (index, table) in tables.iter_mut().enumerate() {
-            for cluster in &mut table.clusters {
-                for (side, seat) in cluster.seats.iter_mut().enumerate() {
-                    let Some(local) = &mut seat.after else { continue };
-                    // References to tables planned later, itself among them, can be read only now.
-                    local.row =
-                        self.translate(index, side, &seat.before, &local.row, &translations, Later::Only);
-                }
-            }
+        for table in &mut tables {
             table.decisions =
                 table.clusters.iter().map(|cluster| decide(&table.rules, cluster, context)).collect();
         }
@@ -106,7 +104,13 @@ impl Round<'_> {
         }
         constraints::settle(&mut tables, sides);
         let renames = (0..tables.len()).map(|parent| renames_in(&tables, parent)).collect();
-        Ok(Decided { tables, taken: all_taken, met, renames })
+        Ok(Decided { tables, taken: all_taken, met, renames, translations })
+    }
+
+    /// Whether any table points at itself or at one that comes later.
+    pub(crate) fn reads_ahead(&self) -> bool {
+        let tables = self.shape.tables.iter().enumerate();
+        tables.into_iter().any(|(index, table)| table.rules.references.iter().any(|r| r.parent >= index))
     }
 
     /// A side's row in terms of the merged state.
@@ -117,18 +121,12 @@ impl Round<'_> {
         before: &Ancestor,
         row: &Row,
         translations: &Translations,
-        later: Later,
     ) -> Row {
         let mut row = row.clone();
         let Some(rules) = self.shape.tables.get(table).map(|table| &table.rules) else { return row };
         for reference in &rules.references {
-            if (reference.parent >= table) != (later == Later::Only) {
-                continue;
-            }
             let id = self.shape.tables.get(reference.parent).and_then(|parent| parent.rules.assigned_id());
-            let Some(map) = translations.get(reference.parent).and_then(|sides| sides.get(side)) else {
-                continue;
-            };
+            let map = self.ids_of(table, reference, side, translations);
             let unchanged = |column: usize| match before {
                 Ancestor::Known(Some(before)) => before.get(column) == row.get(column),
                 Ancestor::Known(None) | Ancestor::Unknown => false,
@@ -150,12 +148,24 @@ impl Round<'_> {
                 if Some(*parent_column) != id || unchanged {
                     continue;
                 }
-                if let Some(merged) = cell.as_integer().and_then(|id| map.get(&id)) {
+                if let Some(merged) = cell.as_integer().and_then(|id| map?.get(&id)) {
                     row = with_cell(&row, *column, &Value::Integer(*merged));
                 }
             }
         }
         row
+    }
+
+    /// How one side's ids of a referenced table read in the merged state: as found in this attempt, or in the last one.
+    fn ids_of<'t>(
+        &'t self,
+        table: usize,
+        reference: &Reference,
+        side: SideIndex,
+        translations: &'t Translations,
+    ) -> Option<&'t BTreeMap<i64, i64>> {
+        let found = if reference.parent < table { translations } else { self.later };
+        found.get(reference.parent).and_then(|sides| sides.get(side))
     }
 
     /// What a row that points at a renamed row is to point at instead.
@@ -179,7 +189,7 @@ impl Round<'_> {
         let rules = &shape.rules;
         let none = BTreeSet::new();
         let joins = self.joins.get(index).unwrap_or(&none);
-        let mut clusters = Clusters::new(rules, self.task.hub, self.known, joins);
+        let mut clusters = Clusters::new(rules, self.task.hub, &observed.known, joins);
         let identity: Vec<(usize, Collation)> = match &rules.identity {
             Identity::Key(columns) => columns.clone(),
             Identity::Id(column) => vec![(*column, Collation::Binary)],
@@ -207,9 +217,12 @@ impl Round<'_> {
                 .map_err(|e| sql_error(e, &open.name))?;
             for (slot, raw) in rows {
                 let Some(key) = rules.key(&raw) else { continue };
-                let before =
-                    if self.is_known(side) { Ancestor::Known(Some(raw.clone())) } else { Ancestor::Unknown };
-                let row = self.translate(index, side, &before, &raw, translations, Later::Not);
+                let before = if is_known(observed, side) {
+                    Ancestor::Known(Some(raw.clone()))
+                } else {
+                    Ancestor::Unknown
+                };
+                let row = self.translate(index, side, &before, &raw, translations);
                 let canonical = renamed.get(&key).cloned().unwrap_or(key);
                 clusters.add_unchanged(side, canonical, Local { slot, raw, row });
             }
@@ -239,7 +252,7 @@ impl Round<'_> {
             Ok(rows.into_iter().next())
         };
         let local = |before: &Ancestor, (slot, raw): (Slot, Row), alias: Option<(i64, i64)>| {
-            let mut row = self.translate(index, side, before, &raw, translations, Later::Not);
+            let mut row = self.translate(index, side, before, &raw, translations);
             if let (Some((from, to)), Some(column)) = (alias, rules.assigned_id())
                 && row.get(column) == Some(&Value::Integer(from))
             {
@@ -259,7 +272,7 @@ impl Round<'_> {
                 (None, None) => {}
             }
         }
-        if !self.is_known(side) {
+        if !is_known(observed, side) {
             for (before, after) in pairs {
                 wanted.extend(before.as_ref().and_then(|row| rules.key(row)));
                 if let Some(placed) = after {
@@ -271,13 +284,35 @@ impl Round<'_> {
             return Ok(result);
         }
 
+        let id = |row: &Row| rules.assigned_id().and_then(|id| row.get(id)).and_then(Value::as_integer);
+        // Rows that the side still has under ids of its own say nothing about who has those ids in the merged state.
+        let mut own_ids: HashSet<Key> = HashSet::new();
+        for entry in observed.overlay.get(side).into_iter().flatten() {
+            let OverlayEntry::Row { ancestor, mirror: Some((_, mirror)), merged, .. } = entry else {
+                continue;
+            };
+            if merged.as_ref().or(ancestor.as_ref()).is_none_or(|row| id(row) != id(mirror)) {
+                own_ids.extend(rules.key(mirror));
+            }
+        }
+        let missed = observed.missed.get(side).map(|missed| missed.pairs.as_slice()).unwrap_or_default();
+        for (before, after) in missed {
+            let key = |row: Option<&Row>| row.and_then(|row| rules.key(row));
+            if let (Some(before), Some(after)) =
+                (key(before.as_ref()), key(after.as_ref().map(|(_, row)| row)))
+                && !own_ids.contains(&before)
+            {
+                result.renamed.insert(before, after);
+            }
+        }
         let mut used: HashSet<usize> = HashSet::new();
         let mut covered: HashSet<Key> = HashSet::new();
         for entry in observed.overlay.get(side).into_iter().flatten() {
             let OverlayEntry::Row { ancestor, mirror, merged, ids } = entry else { continue };
             let canonical = merged.as_ref().or(ancestor.as_ref()).and_then(|row| rules.key(row));
+            // The merged state may have renamed it since this side was merged.
+            let canonical = canonical.map(|key| result.renamed.get(&key).cloned().unwrap_or(key));
             wanted.extend(canonical.clone());
-            let id = |row: &Row| rules.assigned_id().and_then(|id| row.get(id)).and_then(Value::as_integer);
             let alias = match (mirror, ancestor) {
                 (Some((_, mirror)), Some(ancestor)) if *ids == Ids::Translated => {
                     id(mirror).zip(id(ancestor)).filter(|(a, b)| a != b)
@@ -311,16 +346,10 @@ impl Round<'_> {
             let canonical = if ancestor.is_none() { None } else { canonical };
             result.list.push((canonical, Edit { before, after }));
         }
-        for (before, after) in
-            observed.missed.get(side).map(|missed| missed.pairs.as_slice()).unwrap_or_default()
-        {
-            let then = after.as_ref().and_then(|(_, row)| rules.key(row));
-            wanted.extend(then.clone());
+        for (before, after) in missed {
+            wanted.extend(after.as_ref().and_then(|(_, row)| rules.key(row)));
             let Some(before) = before else { continue };
             let Some(key) = rules.key(before) else { continue };
-            if let Some(then) = then {
-                result.renamed.insert(key.clone(), then);
-            }
             if covered.contains(&key) || by_before.contains_key(&key) {
                 continue;
             }
@@ -358,11 +387,9 @@ impl Round<'_> {
             .collect();
         let mut children = Vec::new();
         let Some(open) = self.task.sides.get(side) else { return Ok(children) };
-        for reference in shape.rules.references.iter().filter(|reference| reference.parent < index) {
+        for reference in &shape.rules.references {
             let id = self.shape.tables.get(reference.parent).and_then(|parent| parent.rules.assigned_id());
-            let Some(map) = translations.get(reference.parent).and_then(|sides| sides.get(side)) else {
-                continue;
-            };
+            let Some(map) = self.ids_of(index, reference, side, translations) else { continue };
             let pointing: BTreeSet<i64> = map.keys().copied().collect();
             if pointing.is_empty() {
                 continue;
@@ -376,8 +403,7 @@ impl Round<'_> {
                         .map_err(|e| sql_error(e, &open.name))?;
                 for (slot, raw) in rows {
                     if taken.insert(slot.clone()) {
-                        let row =
-                            self.translate(index, side, &Ancestor::Unknown, &raw, translations, Later::Not);
+                        let row = self.translate(index, side, &Ancestor::Unknown, &raw, translations);
                         let after = Some(Local { slot, raw, row });
                         children.push((None, Edit { before: Ancestor::Unknown, after }));
                     }
@@ -385,10 +411,6 @@ impl Round<'_> {
             }
         }
         Ok(children)
-    }
-
-    fn is_known(&self, side: SideIndex) -> bool {
-        self.known.get(side).copied().unwrap_or(false)
     }
 
     /// Gives the rows of one table their ids, and tells the highest that any side uses.
@@ -443,10 +465,10 @@ impl Round<'_> {
         if matches!(shape.rules.identity, Identity::Id(_)) {
             return Ok(Contents::default());
         }
-        let adopting = self.known.iter().any(|known| !known);
+        let adopting = observed.known.iter().any(|known| !known);
         let mut contents = Contents::default();
         for (side, edits) in observed.edits.iter().enumerate() {
-            let known = self.is_known(side);
+            let known = is_known(observed, side);
             let mut differences = if known { edits.contents.clone() } else { BTreeMap::new() };
             for entry in observed.overlay.get(side).into_iter().flatten() {
                 if let OverlayEntry::Content { row, count } = entry {
@@ -455,7 +477,7 @@ impl Round<'_> {
             }
             differences.retain(|_, count| *count != 0);
             let new = |row: &Row| {
-                let merged = self.translate(index, side, &Ancestor::Unknown, row, translations, Later::Not);
+                let merged = self.translate(index, side, &Ancestor::Unknown, row, translations);
                 (merged != *row).then(|| (row.clone(), merged))
             };
             let translated =
@@ -481,8 +503,7 @@ impl Round<'_> {
                 .collect();
             if !own.known {
                 let new = |row: &Row| {
-                    let merged =
-                        self.translate(index, side, &Ancestor::Unknown, row, translations, Later::Not);
+                    let merged = self.translate(index, side, &Ancestor::Unknown, row, translations);
                     (merged != *row).then(|| (row.clone(), merged))
                 };
                 own.translated = own.counts.keys().filter_map(new).collect();
@@ -619,8 +640,10 @@ fn squatted_in(table: &TableState) -> BTreeSet<i64> {
 
 /// Leaves a row where it is that some side's schema does not take.
 fn set_aside(tables: &mut [TableState], refusal: &Refusal) -> Result<(), Fault> {
-    let given_up =
-        || Fault::Failed(format!("{} does not take a merged row: {}", refusal.table, refusal.message));
+    let given_up = || Fault::Table {
+        name: refusal.table.clone(),
+        reason: format!("a side does not take a merged row: {}", refusal.message),
+    };
     let table = tables.iter_mut().find(|table| table.rules.name == refusal.table).ok_or_else(given_up)?;
     let row = refusal.write.as_ref().and_then(|write| write.new.as_ref().or(write.old.as_ref()));
     let key = row.and_then(|(_, row)| table.rules.key(row)).ok_or_else(given_up)?;
@@ -651,13 +674,8 @@ fn set_aside(tables: &mut [TableState], refusal: &Refusal) -> Result<(), Fault> 
     if found { Ok(()) } else { Err(given_up()) }
 }
 
-/// Which references to translate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Later {
-    /// Those to tables that were planned before.
-    Not,
-    /// Those to tables planned at the same time or later.
-    Only,
+fn is_known(observed: &Observed, side: SideIndex) -> bool {
+    observed.known.get(side).copied().unwrap_or(false)
 }
 
 struct SideEdits {

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::clock;
 use crate::config::{Config, DatabaseConfig};
@@ -15,14 +16,17 @@ use crate::error::{ErrorKind, Result};
 use crate::report::{DatabaseReport, SideReport, State};
 
 use super::apply::{self, Done, Outcome, Refusal};
+use super::archive;
 use super::create::{self, Absence};
+use super::model::Slot;
 use super::open::{self, Fingerprint, Found};
 use super::plan::{self, Base, MergeKind, Plan, Side, Task};
 use super::record::{self, Evidence, Intent, Role, Written};
 use super::resolution::Resolution;
 use super::schema;
-use super::store::{ConflictRows, Store, StoredConflict};
-use super::{Fault, Force, Mode, sql_error, state_error};
+use super::store::{ConflictRows, Seen, Store, StoredConflict};
+use super::value::Row;
+use super::{Fault, Force, Mode, native, sql_error, state_error, write};
 
 /// How often a plan is made anew because a planned row changed before it was locked.
 const ATTEMPTS: u32 = 4;
@@ -91,6 +95,10 @@ fn conclude(ended: Result<(), Fault>, mut report: DatabaseReport) -> Result<Data
             report.state = State::Failed;
             report.reason = Some(reason);
         }
+        Err(Fault::Table { name, reason }) => {
+            report.state = State::Failed;
+            report.reason = Some(format!("{name}: {reason}"));
+        }
         Err(Fault::Side { state, reason, .. }) => {
             report.state = state;
             report.reason = Some(reason);
@@ -126,12 +134,19 @@ fn attempt(
         let fingerprint = open::fingerprint(path);
         let mut found = open::replica(path, wait);
         let is_hub = *side == job.config.hub;
+        if is_hub
+            && matches!(found, Found::Missing)
+            && let Some(reason) = elsewhere(job, name, side, path)?
+        {
+            found = Found::Skipped(reason);
+        }
         if is_hub && matches!(found, Found::Missing | Found::Empty) {
             if job.mode == Mode::DryRun {
-                return Err(Fault::Failed(format!(
-                    "{} is missing; a real run creates it first",
+                let reason = format!(
+                    "the hub {side} is not there yet ({}); a real run creates it first",
                     path.display()
-                )));
+                );
+                return Err(Fault::Side { name: side.clone(), state: State::Skipped, reason });
             }
             create::hub(job, name, database, &ranked, &found, report)?;
             found = open::replica(path, wait);
@@ -140,7 +155,10 @@ fn attempt(
             Found::Replica(replica) => {
                 seats.push(Seat { name: side.clone(), live: replica.connection, fingerprint });
             }
-            Found::Missing => absent.push((side.clone(), Absence::Missing)),
+            Found::Missing => match elsewhere(job, name, side, path)? {
+                Some(reason) => drop_side(side, State::Skipped, reason, is_hub, report)?,
+                None => absent.push((side.clone(), Absence::Missing)),
+            },
             Found::Empty => absent.push((side.clone(), Absence::Empty)),
             Found::Quarantined(reason) => drop_side(side, State::Quarantined, reason, is_hub, report)?,
             Found::Skipped(reason) => drop_side(side, State::Skipped, reason, is_hub, report)?,
@@ -148,14 +166,19 @@ fn attempt(
     }
     if job.mode == Mode::Apply {
         settle(job, name, intents, &mut seats, report)?;
+        for (side, _) in &absent {
+            // What a lost file was can no longer be told from what its owner puts in its place.
+            job.store.forget_replica(name, side).map_err(state_error)?;
+        }
     } else if !intents.is_empty() {
         report
             .warnings
             .push("an interrupted run is to be finished first; the plan may look different then".into());
     }
     merge(job, name, database, seats, MergeKind::ThreeWay, report)?;
-    if favoured.is_some() && job.mode == Mode::Apply {
+    if favoured.is_some() && job.mode == Mode::Apply && all_merged(job, name, database)? {
         job.store.set_favoured(name, None).map_err(state_error)?;
+        job.store.set_unguarded(name, false).map_err(state_error)?;
     }
     if job.mode == Mode::Apply {
         for (side, absence) in absent {
@@ -169,6 +192,27 @@ fn attempt(
         report.warnings.extend(absent.into_iter().map(|(side, _)| format!("{side} would be created")));
     }
     Ok(())
+}
+
+/// Whether a missing file's directory lies on another device than it did: then a mount is missing, not the file.
+fn elsewhere(job: &Job<'_>, name: &str, side: &str, path: &Path) -> Result<Option<String>, Fault> {
+    let then = job.store.replica(name, side).map_err(state_error)?.and_then(|state| state.seen);
+    let moved = then.zip(open::device(path)).is_some_and(|(then, now)| then.device != now);
+    Ok(moved.then(|| {
+        format!(
+            "{} is missing, and its directory is on another device than before: is a mount missing?",
+            path.display()
+        )
+    }))
+}
+
+/// Whether every side has taken part in the last merge.
+fn all_merged(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<bool, Fault> {
+    let mut epochs = Vec::new();
+    for side in database.replicas.keys() {
+        epochs.push(job.store.replica(name, side).map_err(state_error)?.map(|state| state.epoch));
+    }
+    Ok(epochs.iter().all(|epoch| epoch.is_some() && Some(epoch) == epochs.first()))
 }
 
 /// Makes the hub equal to one side.
@@ -201,8 +245,8 @@ fn overwrite(
         match open::replica(path, wait) {
             Found::Replica(replica) => {
                 if own == job.config.hub && job.mode == Mode::Apply {
-                    let copy = create::emergency(job, &replica.connection, &replica.path, &own)?;
-                    report.warnings.push(format!("{own} was copied to {copy} first"));
+                    let copy = archive::emergency(job, name, &own, &replica.connection)?;
+                    report.warnings.push(format!("{own} was copied to {} first", copy.path.display()));
                 }
                 seats.push(Seat { name: own, live: replica.connection, fingerprint: None });
             }
@@ -233,6 +277,7 @@ fn drop_side(
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     if is_hub {
+        let reason = format!("the hub {side} cannot be used: {reason}");
         return Err(Fault::Side { name: side.to_owned(), state, reason });
     }
     if state == State::Quarantined {
@@ -302,23 +347,47 @@ fn settle(
     }
     let hub = &job.config.hub;
     intents.sort_by_key(|(intent, _)| intent.side != *hub);
+    let mut withdrawn = false;
     for (intent, decided) in intents {
         let is_hub = intent.side == *hub;
-        let seat = seats.iter().find(|seat| seat.name == intent.side);
-        let Some(seat) = seat else {
+        if withdrawn && !decided {
+            continue;
+        }
+        if !job.store.base_path(&intent.base).is_file() {
+            job.store.forget_replica(name, &intent.side).map_err(state_error)?;
+            let side = &intent.side;
+            report
+                .warnings
+                .push(format!("an interrupted run cannot be finished for {side}: it is adopted anew"));
+            continue;
+        }
+        let Some(seat) = seats.iter().find(|seat| seat.name == intent.side) else {
             // Its part waits with it.
             continue;
         };
-        let evidence = record::evidence(&seat.live, &intent).map_err(|e| sql_error(e, &seat.name))?;
+        let evidence = match record::evidence(&seat.live, &intent).map_err(|e| sql_error(e, &seat.name)) {
+            Ok(evidence) => evidence,
+            Err(Fault::Side { name: side, state, reason }) if !is_hub => {
+                // It drops out below, as its intent stays.
+                drop_side(&side, state, reason, false, report)?;
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        };
         if is_hub && !decided && evidence == Evidence::NotWritten {
             record::withdraw(job.store, name)?;
-            return Ok(());
+            withdrawn = true;
+            continue;
         }
         let written = if evidence == Evidence::NotWritten { Written::No } else { Written::Yes };
+        let now = if evidence == Evidence::Unclear {
+            uncertain(job, name, &intent, &seat.live)?
+        } else {
+            Vec::new()
+        };
         record::record(job.store, &intent, written, if is_hub { Role::Hub } else { Role::Spoke })?;
-        if evidence == Evidence::Unclear {
-            report.conflicts +=
-                usize::from(job.store.add_conflict(&uncertain(job, name, &intent)).map_err(state_error)?);
+        for conflict in &now {
+            report.conflicts += usize::from(job.store.add_conflict(conflict).map_err(state_error)?);
         }
         report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
     }
@@ -327,39 +396,66 @@ fn settle(
     Ok(())
 }
 
-fn uncertain(job: &Job<'_>, name: &str, intent: &Intent) -> StoredConflict {
-    let table = intent.writes.iter().find(|table| !table.writes.is_empty());
-    let first = table.and_then(|table| table.writes.first());
-    let old = first.and_then(|write| write.old.as_ref()).map(|(_, row)| row.clone());
-    let new = first.and_then(|write| write.new.as_ref()).map(|(_, row)| row.clone());
-    StoredConflict {
-        number: 0,
-        database: name.to_owned(),
-        table: table.map(|table| table.table.clone()).unwrap_or_default(),
-        kind: "uncertain".to_owned(),
-        winner: "merged".to_owned(),
-        reason: format!(
-            "a run was interrupted while it wrote {}, and all its rows have changed since: taken as written",
-            intent.side
-        ),
-        status: "open".to_owned(),
-        run: job.run.to_string(),
-        at: clock::stamp(job.at),
-        rows: ConflictRows {
-            columns: table.map(|table| table.columns.clone()).unwrap_or_default(),
-            base: old,
-            values: vec![(intent.side.clone(), new)],
-            ..ConflictRows::default()
-        },
+/// Every row of which nobody can say whether it was written, with what was there before, what was to be there, and
+/// what is there now.
+fn uncertain(
+    job: &Job<'_>,
+    name: &str,
+    intent: &Intent,
+    live: &Connection,
+) -> Result<Vec<StoredConflict>, Fault> {
+    let fail = |cause| sql_error(cause, &intent.side);
+    let schema = schema::read(live, "main").map_err(fail)?;
+    let mut conflicts = Vec::new();
+    for table in &intent.writes {
+        let Some(have) = schema.table(&table.table) else { continue };
+        for write in &table.writes {
+            let Some((slot, _)) = write.new.as_ref().or(write.old.as_ref()) else { continue };
+            let now = write::witness(live, have, &table.columns, slot).map_err(fail)?;
+            let row = |placed: &Option<(Slot, Row)>| placed.as_ref().map(|(_, row)| row.clone());
+            conflicts.push(StoredConflict {
+                number: 0,
+                database: name.to_owned(),
+                table: table.table.clone(),
+                kind: "uncertain".to_owned(),
+                winner: "merged".to_owned(),
+                reason: format!(
+                    "a run was interrupted while it wrote {}, and nothing tells whether it did: taken as written",
+                    intent.side
+                ),
+                status: "open".to_owned(),
+                run: job.run.to_string(),
+                at: clock::stamp(job.at),
+                rows: ConflictRows {
+                    columns: table.columns.clone(),
+                    key: table.columns.clone(),
+                    clashing: Vec::new(),
+                    identity: row(&write.new).or_else(|| row(&write.old)),
+                    base: row(&write.old),
+                    values: vec![(intent.side.clone(), now)],
+                    merged: row(&write.new),
+                },
+            });
+        }
     }
+    Ok(conflicts)
 }
 
 /// Sides under observation.
+#[derive(Default)]
 struct Watch {
     sides: Vec<Side>,
-    /// The data version each was observed at.
-    versions: Vec<i64>,
-    fingerprints: Vec<Option<Fingerprint>>,
+    looks: Vec<Look>,
+}
+
+/// What was seen of a side's file when it was observed.
+struct Look {
+    /// Changes when another connection commits.
+    version: i64,
+    /// The file before it was opened, where that is still of use.
+    fingerprint: Option<Fingerprint>,
+    /// The change counter of its header.
+    counter: Option<u32>,
 }
 
 /// Observes, plans and applies, again while planned rows change under us.
@@ -372,12 +468,14 @@ fn merge(
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     let mut refused: Vec<Refusal> = Vec::new();
+    let mut paused: Vec<(String, String)> = Vec::new();
     let mut attempts = 0;
     let at = clock::stamp(job.at);
     loop {
-        let Watch { sides, versions, fingerprints } = observe(job, name, seats, kind, report)?;
+        let Watch { sides, looks } = observe(job, name, seats, kind, report)?;
         let hub = sides.iter().position(|side| side.name == job.config.hub);
         let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
+        let versions: Vec<i64> = looks.iter().map(|look| look.version).collect();
         let planned = plan::plan(&Task {
             config: job.config,
             name,
@@ -390,6 +488,7 @@ fn merge(
             at: &at,
             resolution: job.resolution,
             refused: &refused,
+            paused: &paused,
             kind,
         });
         for side in &sides {
@@ -403,9 +502,16 @@ fn merge(
                 seats = sides.into_iter().filter(|own| own.name != side).map(Seat::again).collect();
                 continue;
             }
+            Err(Fault::Table { name: table, reason }) if !is_paused(&paused, &table) => {
+                refused.retain(|refusal| refusal.table != table);
+                paused.push((table, reason));
+                seats = sides.into_iter().map(Seat::again).collect();
+                continue;
+            }
             Err(fault) => return Err(fault),
         };
-        if let (Some(reason), Force::No) = (&plan.held, job.force) {
+        let unguarded = job.store.unguarded(name).map_err(state_error)?;
+        if let (Some(reason), Force::No, false) = (&plan.held, job.force, unguarded) {
             let (name, reason) = (job.config.hub.clone(), reason.clone());
             return Err(Fault::Side { name, state: State::Held, reason });
         }
@@ -422,11 +528,15 @@ fn merge(
                 report.state = State::Unchanged;
             }
             book(&plan, &sides, None, report);
-            return remember(job, name, database, &sides, &fingerprints, None);
+            return remember(job, name, database, &sides, &looks, None);
         }
         attempts += 1;
         let busy = job.config.guards.busy_timeout_ms;
-        let applied = apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy);
+        let written = sides.iter().zip(&plan.intents).filter(|(_, intent)| intent.writes_anything());
+        let written = written.map(|(side, _)| (side.name.as_str(), &side.live));
+        let secured = archive::secure(job, name, written, report);
+        let applied =
+            secured.and_then(|()| apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy));
         let outcome = match applied {
             Err(Fault::Side { name: side, state, reason }) if side != job.config.hub => {
                 drop_side(&side, state, reason, false, report)?;
@@ -440,23 +550,33 @@ fn merge(
                 report.conflicts += done.new_conflicts;
                 book(&plan, &sides, Some(&done), report);
                 warn_of_long_locks(report, job.config.guards.max_lock_ms);
-                return remember(job, name, database, &sides, &fingerprints, Some(&done));
+                return remember(job, name, database, &sides, &looks, Some(&done));
             }
             Outcome::Changed if attempts < ATTEMPTS => {}
             Outcome::Changed => {
                 let reason = "rows kept changing while they were merged; the next run tries again".to_owned();
                 return Err(Fault::Side { name: job.config.hub.clone(), state: State::Skipped, reason });
             }
-            Outcome::Refused(refusal) if refused.len() < REFUSALS && refusal.write.is_some() => {
-                refused.push(refusal)
-            }
             Outcome::Refused(refusal) => {
-                let Refusal { table, message, .. } = refusal;
-                return Err(Fault::Failed(format!("{table} does not take a merged row: {message}")));
+                let before = refused.iter().filter(|known| known.table == refusal.table).count();
+                if refusal.write.is_some() && before < REFUSALS {
+                    refused.push(refusal);
+                } else if is_paused(&paused, &refusal.table) {
+                    return Err(Fault::Failed(format!("{}: {}", refusal.table, refusal.message)));
+                } else {
+                    // One row after the other, or no row at all: the table waits, the others need not.
+                    refused.retain(|known| known.table != refusal.table);
+                    let reason = format!("a side does not take what was merged: {}", refusal.message);
+                    paused.push((refusal.table, reason));
+                }
             }
         }
         seats = sides.into_iter().map(Seat::again).collect();
     }
+}
+
+fn is_paused(paused: &[(String, String)], table: &str) -> bool {
+    paused.iter().any(|(name, _)| name.eq_ignore_ascii_case(table))
 }
 
 impl Seat {
@@ -476,16 +596,16 @@ fn observe(
     if kind == MergeKind::Overwrite {
         return observe_overwrite(job, name, seats);
     }
-    let mut watch = Watch { sides: Vec::new(), versions: Vec::new(), fingerprints: Vec::new() };
+    let mut watch = Watch::default();
     for seat in seats {
         let is_hub = seat.name == job.config.hub;
         let side_name = seat.name.clone();
-        match observe_side(job, name, seat) {
-            Ok((side, version, fingerprint)) => {
+        match observe_side(job, name, seat, report) {
+            Ok((side, look)) => {
                 watch.sides.push(side);
-                watch.versions.push(version);
-                watch.fingerprints.push(fingerprint);
+                watch.looks.push(look);
             }
+            Err(held @ Fault::Side { state: State::Held, .. }) => return Err(held),
             Err(Fault::Side { state, reason, .. }) => drop_side(&side_name, state, reason, is_hub, report)?,
             Err(fault) => return Err(fault),
         }
@@ -493,7 +613,12 @@ fn observe(
     Ok(watch)
 }
 
-fn observe_side(job: &Job<'_>, name: &str, seat: Seat) -> Result<(Side, i64, Option<Fingerprint>), Fault> {
+fn observe_side(
+    job: &Job<'_>,
+    name: &str,
+    seat: Seat,
+    report: &mut DatabaseReport,
+) -> Result<(Side, Look), Fault> {
     let fail = |cause| sql_error(cause, &seat.name);
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     seat.live.busy_timeout(wait).map_err(fail)?;
@@ -501,12 +626,25 @@ fn observe_side(job: &Job<'_>, name: &str, seat: Seat) -> Result<(Side, i64, Opt
     let schema = schema::read(&seat.live, "main").map_err(fail)?;
     let version = apply::data_version(&seat.live).map_err(fail)?;
     let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
+    let look = Look { version, fingerprint: seat.fingerprint, counter: native::change_counter(&seat.live) };
+    if let (Some(then), Some(now), Force::No) =
+        (remembered.as_ref().and_then(|state| state.seen), look.counter, job.force)
+        && now < then.counter
+        && !job.store.unguarded(name).map_err(state_error)?
+    {
+        let reason = format!(
+            "{0} has gone back in time (its change counter was {1} and is {now}): an old copy seems to have been put \
+             in its place. Nothing was written. If what it has is to count as edits, run once with --force; if not, \
+             remove the file, and the next run creates it again",
+            seat.name, then.counter
+        );
+        return Err(Fault::Side { name: job.config.hub.clone(), state: State::Held, reason });
+    }
     let epoch = remembered.as_ref().map_or(0, |state| state.epoch);
-    let known = remembered.and_then(|state| {
-        let connection = open::connect(&job.store.base_path(&state.base), wait).ok()?;
-        let schema = schema::read(&connection, "main").ok()?;
-        Some(Base { file: state.base, connection, schema })
-    });
+    let known = match remembered {
+        Some(state) => open_base(job, &seat.name, &state.base, report)?,
+        None => None,
+    };
     let (base, known) = match known {
         Some(base) => (base, true),
         None => {
@@ -517,12 +655,45 @@ fn observe_side(job: &Job<'_>, name: &str, seat: Seat) -> Result<(Side, i64, Opt
         }
     };
     let epoch = if known { epoch } else { 0 };
-    Ok((Side { name: seat.name, live: seat.live, schema, base, known, epoch }, version, seat.fingerprint))
+    let merged = job.store.merged_tables(name, &seat.name).map_err(state_error)?;
+    Ok((Side { name: seat.name, live: seat.live, schema, base, known, epoch, merged }, look))
+}
+
+/// Opens a base; `None` when it is gone or damaged, so that its side is adopted anew.
+fn open_base(
+    job: &Job<'_>,
+    side: &str,
+    file: &str,
+    report: &mut DatabaseReport,
+) -> Result<Option<Base>, Fault> {
+    let path = job.store.base_path(file);
+    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
+    let opened = open::connect(&path, wait).and_then(|connection| {
+        let schema = schema::read(&connection, "main")?;
+        Ok(Base { file: file.to_owned(), connection, schema })
+    });
+    match opened {
+        Ok(base) => Ok(Some(base)),
+        Err(cause) => match cause.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::CannotOpen) => {
+                report.warnings.push(format!(
+                    "what was remembered of {side} is lost or damaged ({cause}): it is adopted as on the first run, \
+                     deleting nothing"
+                ));
+                Ok(None)
+            }
+            _ => Err(Fault::Side {
+                name: side.to_owned(),
+                state: State::Skipped,
+                reason: format!("what is remembered of it cannot be read now: {cause}"),
+            }),
+        },
+    }
 }
 
 /// Observes hub and side such that the hub as it is now is the ancestor of both.
 fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watch, Fault> {
-    let mut watch = Watch { sides: Vec::new(), versions: Vec::new(), fingerprints: Vec::new() };
+    let mut watch = Watch::default();
     let hub = seats.iter().find(|seat| seat.name == job.config.hub);
     let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
     hub.live.execute_batch("BEGIN").map_err(|e| sql_error(e, &hub.name))?;
@@ -539,9 +710,12 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
             seat.live.execute_batch("BEGIN").map_err(fail)?;
         }
         let schema = schema::read(&seat.live, "main").map_err(fail)?;
-        watch.versions.push(apply::data_version(&seat.live).map_err(fail)?);
-        watch.fingerprints.push(None);
-        watch.sides.push(Side { name: seat.name, live: seat.live, schema, base, known: true, epoch });
+        let version = apply::data_version(&seat.live).map_err(fail)?;
+        let counter = native::change_counter(&seat.live);
+        watch.looks.push(Look { version, fingerprint: None, counter });
+        // The copy of the hub is the ancestor of all its tables.
+        let merged = base.schema.tables.iter().map(|table| table.name.to_ascii_lowercase()).collect();
+        watch.sides.push(Side { name: seat.name, live: seat.live, schema, base, known: true, epoch, merged });
     }
     Ok(watch)
 }
@@ -595,13 +769,16 @@ fn remember(
     name: &str,
     database: &DatabaseConfig,
     sides: &[Side],
-    fingerprints: &[Option<Fingerprint>],
+    looks: &[Look],
     done: Option<&Done>,
 ) -> Result<(), Fault> {
-    for (index, (side, fingerprint)) in sides.iter().zip(fingerprints).enumerate() {
+    for (index, (side, look)) in sides.iter().zip(looks).enumerate() {
+        let device = database.replicas.get(&side.name).and_then(|path| open::device(path));
+        let seen = look.counter.zip(device).map(|(counter, device)| Seen { counter, device });
+        job.store.set_seen(name, &side.name, seen).map_err(state_error)?;
         let behind = done.is_some_and(|done| done.unwritten.iter().any(|(side, _)| *side == index));
         let written = behind || done.is_some_and(|done| done.lock_ms.get(index).copied().flatten().is_some());
-        let Some(fingerprint) = fingerprint else { continue };
+        let Some(fingerprint) = &look.fingerprint else { continue };
         // A file that changed in this very moment may change again without looking different.
         if written || fingerprint.changed_at >= job.at.timestamp() - open::RACY_SECONDS {
             continue;

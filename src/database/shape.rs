@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use crate::config::{ColumnPolicy, Config, DatabaseConfig, PolicyOrigin, SchemaPolicy};
+use crate::config::{ColumnPolicy, Config, DatabaseConfig, PolicyOrigin, SchemaPolicy, TablePolicy};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::key::Collation;
@@ -37,6 +37,46 @@ pub(crate) struct Shape {
     pub(crate) tables: Vec<TableShape>,
     /// Tables that are left alone this time: name and reason.
     pub(crate) paused: Vec<(String, String)>,
+    /// What people should know.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// How a base's table differs from the live one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drift {
+    /// Not in what matters.
+    None,
+    /// The live one has more columns, whose earlier values are known.
+    Added,
+    /// The live one has fewer columns.
+    Dropped,
+    /// It was made anew: what its rows were before cannot be told.
+    Rebuilt,
+}
+
+/// Compares a base's table with the live one.
+pub(crate) fn drift(base: Option<&Table>, live: &Table) -> Drift {
+    let Some(base) = base else { return Drift::None };
+    if std::mem::discriminant(&base.storage) != std::mem::discriminant(&live.storage)
+        || key_names(base) != key_names(live)
+    {
+        return Drift::Rebuilt;
+    }
+    let dropped = base.columns.iter().any(|column| live.column(&column.name).is_none());
+    let mut added = live.columns.iter().filter(|column| base.column(&column.name).is_none()).peekable();
+    match (added.peek().is_some(), dropped) {
+        (false, false) => Drift::None,
+        (false, true) => Drift::Dropped,
+        // Perhaps one was renamed to the other.
+        (true, true) => Drift::Rebuilt,
+        (true, false) => {
+            let known = |column: &super::schema::Column| {
+                let definition = column_definition(&live.sql, &column.name)?;
+                default_of(&definition, &column.name).ok()
+            };
+            if added.all(|column| known(column).is_some()) { Drift::Added } else { Drift::Rebuilt }
+        }
+    }
 }
 
 /// One side's schemas: now, and as of its ancestor.
@@ -49,15 +89,17 @@ pub(crate) struct SideSchema<'a> {
     pub(crate) base: Option<&'a Schema>,
 }
 
-/// Brings the schemas of all sides together. `sides` is in order of preference, `hub` its index.
+/// Brings the schemas of all sides together. `sides` is in order of preference, `hub` its index; `refused` are tables
+/// that turned out not to take what was planned, with the reason.
 pub(crate) fn build(
     config: &Config,
     name: &str,
     database: &DatabaseConfig,
     sides: &[SideSchema<'_>],
     hub: usize,
+    refused: &[(String, String)],
 ) -> Result<Shape> {
-    let mut shape = Shape::default();
+    let mut shape = Shape { paused: refused.to_vec(), ..Shape::default() };
     let mut names: Vec<&str> = Vec::new();
     let mut seen = BTreeSet::new();
     let order = sides.iter().skip(hub).take(1).chain(sides.iter());
@@ -71,6 +113,15 @@ pub(crate) fn build(
             if !shape.paused.iter().any(|(name, _)| name.eq_ignore_ascii_case(table)) {
                 shape.paused.push((table.clone(), format!("{reason} (on {})", side.side)));
             }
+        }
+    }
+    for (wanted, _) in database.tables.iter().filter(|(table, _)| !table.contains(['*', '?'])) {
+        let there = |side: &SideSchema<'_>| {
+            side.now.table(wanted).is_some()
+                || side.now.skipped.iter().any(|(table, _)| table.eq_ignore_ascii_case(wanted))
+        };
+        if !sides.iter().any(there) {
+            shape.warnings.push(format!("the configuration has a table {wanted}, which no side has"));
         }
     }
     let mut candidates = Vec::new();
@@ -87,7 +138,14 @@ pub(crate) fn build(
             Err(reason) => shape.paused.push((table.to_owned(), reason)),
         }
     }
-    let order = parents_first(&candidates.iter().map(|(table, ..)| table).collect::<Vec<_>>());
+    let with_policies: Vec<(&Table, &TablePolicy)> =
+        candidates.iter().map(|(table, _, _, policy)| (table, policy)).collect();
+    let orphans = waiting(&with_policies, &shape.paused, sides);
+    candidates.retain(|(table, ..)| !orphans.iter().any(|(name, _)| *name == table.name));
+    shape.paused.extend(orphans);
+    let with_policies: Vec<(&Table, &TablePolicy)> =
+        candidates.iter().map(|(table, _, _, policy)| (table, policy)).collect();
+    let order = parents_first(&with_policies);
     let mut ordered: Vec<_> = candidates.into_iter().map(Some).collect();
     let candidates: Vec<_> = order.into_iter().filter_map(|index| ordered.get_mut(index)?.take()).collect();
     let tables: Vec<Table> = candidates.iter().map(|(table, ..)| table.clone()).collect();
@@ -128,10 +186,20 @@ fn unite(
     for (index, side) in sides.iter().enumerate() {
         let Some(base) = side.base.and_then(|base| base.table(name)) else { continue };
         let Some((_, now)) = having.iter().find(|(having, _)| *having == index) else {
-            return Ok(Err(format!("it was dropped on {}", side.side)));
+            return Ok(Err(format!(
+                "it was dropped on {}; drop it everywhere, or create it there again",
+                side.side
+            )));
         };
-        if let Some(gone) = base.columns.iter().find(|column| now.column(&column.name).is_none()) {
-            return Ok(Err(format!("column {} was dropped on {}", gone.name, side.side)));
+        let gone = |column: &&super::schema::Column| {
+            let elsewhere = |(_, other): &(usize, &Table)| other.column(&column.name).is_some();
+            now.column(&column.name).is_none() && having.iter().any(elsewhere)
+        };
+        if let Some(gone) = base.columns.iter().find(gone) {
+            return Ok(Err(format!(
+                "column {} was dropped on {}; drop it everywhere, or add it there again",
+                gone.name, side.side
+            )));
         }
     }
     let mut table = template.clone();
@@ -177,6 +245,20 @@ fn unite(
                     return Ok(Err(format!("the definition of column {} cannot be read", column.name)));
                 };
                 added.push((template_side, column.name.clone(), definition));
+            }
+        }
+    }
+    // What a base lacks was its default there, too; where that cannot be told, the base is no ancestor (see `drift`).
+    for (index, other) in &having {
+        let base = sides.get(*index).and_then(|side| side.base).and_then(|base| base.table(name));
+        let Some(base) = base.filter(|base| drift(Some(base), other) == Drift::Added) else { continue };
+        for column in other.columns.iter().filter(|column| base.column(&column.name).is_none()) {
+            let known = column_definition(&other.sql, &column.name)
+                .and_then(|definition| default_of(&definition, &column.name).ok());
+            if let (Some(value), Some(slot)) =
+                (known, table.column(&column.name).and_then(|at| defaults.get_mut(at)))
+            {
+                *slot = value;
             }
         }
     }
@@ -307,14 +389,64 @@ fn default_of(definition: &str, column: &str) -> rusqlite::Result<Value> {
     })
 }
 
+/// What a table points at, declared and configured: table, and the column of a single one.
+fn targets<'a>(
+    table: &'a Table,
+    policy: &'a TablePolicy,
+) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+    let declared = table
+        .references
+        .iter()
+        .map(|reference| (reference.table.as_str(), reference.parent_columns.first().map(String::as_str)));
+    declared.chain(policy.references.values().map(|(table, column)| (table.as_str(), Some(column.as_str()))))
+}
+
+/// Tables that point at row ids of tables that are left alone: what those ids mean elsewhere is not known.
+fn waiting(
+    tables: &[(&Table, &TablePolicy)],
+    paused: &[(String, String)],
+    sides: &[SideSchema<'_>],
+) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    let is_row_id = |parent: &str, column: Option<&str>| {
+        sides.iter().filter_map(|side| side.now.table(parent)).any(|table| match table.storage {
+            Storage::Alias { column: id } => column.is_none_or(|name| table.column(name) == Some(id)),
+            _ => false,
+        })
+    };
+    loop {
+        let before = found.len();
+        for (table, policy) in tables {
+            if found.iter().any(|(name, _)| *name == table.name) {
+                continue;
+            }
+            let alone =
+                |parent: &str| paused.iter().chain(&found).any(|(name, _)| name.eq_ignore_ascii_case(parent));
+            let waits =
+                targets(table, policy).find(|(parent, column)| alone(parent) && is_row_id(parent, *column));
+            if let Some((parent, _)) = waits {
+                found.push((table.name.clone(), format!("it points at {parent}, which is left alone")));
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
 /// An order in which referenced tables come before the tables that point at them, cycles broken where they start.
-fn parents_first(tables: &[&Table]) -> Vec<usize> {
-    fn visit(tables: &[&Table], index: usize, seen: &mut BTreeSet<usize>, order: &mut Vec<usize>) {
+fn parents_first(tables: &[(&Table, &TablePolicy)]) -> Vec<usize> {
+    fn visit(
+        tables: &[(&Table, &TablePolicy)],
+        index: usize,
+        seen: &mut BTreeSet<usize>,
+        order: &mut Vec<usize>,
+    ) {
         if !seen.insert(index) {
             return;
         }
-        for reference in tables.get(index).into_iter().flat_map(|table| &table.references) {
-            if let Some(parent) = tables.iter().position(|t| t.name.eq_ignore_ascii_case(&reference.table)) {
+        for (target, _) in tables.get(index).into_iter().flat_map(|(table, policy)| targets(table, policy)) {
+            if let Some(parent) = tables.iter().position(|(t, _)| t.name.eq_ignore_ascii_case(target)) {
                 visit(tables, parent, seen, order);
             }
         }
@@ -333,16 +465,14 @@ fn rules_of(
     config: &Config,
     database: &str,
     table: &Table,
-    policy: &crate::config::TablePolicy,
+    policy: &TablePolicy,
     tables: &[Table],
 ) -> Result<Rules> {
     let fault = |what: String| {
-        let mut error =
-            Error::new(ErrorKind::Config, format!("databases.{database}.tables.{}: {what}", table.name));
-        if let Some(source) = &config.source {
-            error = error.at(source);
-        }
-        error.hint("correct the name, or remove the entry")
+        let place =
+            config.source.as_ref().map(|path| format!(" (in {})", path.display())).unwrap_or_default();
+        let message = format!("databases.{database}.tables.{}: {what}{place}", table.name);
+        Error::new(ErrorKind::Config, message).hint("correct the name, or remove the entry")
     };
     let strict = policy.origin == PolicyOrigin::User;
     let find = |name: &str, what: &str| match table.column(name) {
@@ -475,10 +605,12 @@ fn identity(table: &Table, configured: Option<Vec<usize>>, origin: PolicyOrigin)
     }
     let not_null = |(column, _): &(usize, Collation)| table.columns.get(*column).is_some_and(|c| c.not_null);
     let natural = table.uniques.iter().find(|unique| unique.iter().all(not_null));
-    match (natural, alias) {
-        (Some(unique), _) => Identity::Key(unique.clone()),
-        (None, Some(column)) => Identity::Id(column),
-        (None, None) => Identity::Content,
+    match (natural, alias, table.uniques.first()) {
+        (Some(unique), _, _) => Identity::Key(unique.clone()),
+        (None, Some(column), _) => Identity::Id(column),
+        // As with a primary key, a row with NULL in it has no identity, that row only.
+        (None, None, Some(unique)) => Identity::Key(unique.clone()),
+        (None, None, None) => Identity::Content,
     }
 }
 

@@ -79,8 +79,10 @@ pub(crate) fn in_database(statement: &str, database: &str) -> String {
 /// What a schema statement makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Made {
-    /// A table or an index of this name.
-    Object(String),
+    /// A table of this name.
+    Table(String),
+    /// An index of this name.
+    Index(String),
     /// A column of a table.
     Column {
         /// The table.
@@ -103,7 +105,7 @@ pub(crate) fn made_by(statement: &str) -> Option<Made> {
         at += 3;
     }
     if !is(0, "alter") {
-        return name(at).map(Made::Object);
+        return name(at).map(if is(kind, "table") { Made::Table } else { Made::Index });
     }
     let mut column = at + 1;
     column += usize::from(is(column, "add"));
@@ -223,9 +225,9 @@ mod tests {
     fn statements_say_what_they_make() {
         let column = |table: &str, column: &str| Made::Column { table: table.into(), column: column.into() };
         for (statement, expected) in [
-            ("CREATE TABLE t(a)", Some(Made::Object("t".into()))),
-            ("create table if not exists [t t] (a)", Some(Made::Object("t t".into()))),
-            ("CREATE UNIQUE INDEX \"i\"\"\" ON t(a)", Some(Made::Object("i\"".into()))),
+            ("CREATE TABLE t(a)", Some(Made::Table("t".into()))),
+            ("create table if not exists [t t] (a)", Some(Made::Table("t t".into()))),
+            ("CREATE UNIQUE INDEX \"i\"\"\" ON t(a)", Some(Made::Index("i\"".into()))),
             ("ALTER TABLE \"t\" ADD COLUMN a INT", Some(column("t", "a"))),
             ("ALTER TABLE t ADD [b c]", Some(column("t", "b c"))),
             ("DROP VIEW v", None),

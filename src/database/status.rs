@@ -176,7 +176,7 @@ fn explain(
     let sides: Vec<SideSchema<'_>> =
         schemas.iter().map(|(side, now)| SideSchema { side, now, base: None }).collect();
     let hub = sides.iter().position(|side| side.side == config.hub).unwrap_or(0);
-    let shape = shape::build(config, name, database, &sides, hub)?;
+    let shape = shape::build(config, name, database, &sides, hub, &[])?;
     let mut tables = BTreeMap::new();
     for table in &shape.tables {
         tables.insert(table.rules.name.clone(), table_status(table, &shape.tables));

@@ -4,6 +4,7 @@
 //! Apart from `record`, which knows what the entries mean. Whoever may write the directory may have damaged it;
 //! a malformed entry counts as absent, which leads to an adoption and never to a deletion.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -23,7 +24,10 @@ const STEPS: [&str; 2] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
-    PRIMARY KEY (database, side)) WITHOUT ROWID;
+    counter INTEGER, device INTEGER, PRIMARY KEY (database, side)) WITHOUT ROWID;
+CREATE TABLE merged_tables (
+    database TEXT NOT NULL, side TEXT NOT NULL, \"table\" TEXT NOT NULL COLLATE NOCASE,
+    PRIMARY KEY (database, side, \"table\")) WITHOUT ROWID;
 CREATE TABLE overlay (
     id INTEGER PRIMARY KEY, database TEXT NOT NULL, side TEXT NOT NULL, \"table\" TEXT NOT NULL, entry BLOB NOT NULL);
 CREATE INDEX overlay_by_side ON overlay (database, side);
@@ -33,7 +37,7 @@ CREATE TABLE intents (
 CREATE TABLE conflicts (
     number INTEGER PRIMARY KEY AUTOINCREMENT, database TEXT NOT NULL, \"table\" TEXT NOT NULL, kind TEXT NOT NULL,
     fingerprint TEXT NOT NULL, winner TEXT NOT NULL, reason TEXT NOT NULL, status TEXT NOT NULL, run TEXT NOT NULL,
-    at TEXT NOT NULL, rows BLOB NOT NULL);
+    at TEXT NOT NULL, rows BLOB NOT NULL, waits INTEGER NOT NULL);
 CREATE INDEX conflicts_by_fingerprint ON conflicts (database, fingerprint);
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL, duration_ms INTEGER, report TEXT);
@@ -64,6 +68,26 @@ pub(crate) struct ReplicaState {
     pub(crate) epoch: i64,
     /// Its files when nothing was left to do, if that could be told.
     pub(crate) fingerprint: Option<String>,
+    /// Its change counter when it was last looked at, and the device its directory lay on.
+    pub(crate) seen: Option<Seen>,
+}
+
+/// What was seen of a file, to notice that it is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The change counter of its header.
+    pub(crate) counter: u32,
+    /// The device of its directory.
+    pub(crate) device: u64,
+}
+
+/// Whether something adds to what is known, or is all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It adds.
+    Before,
+    /// It is all.
+    Anew,
 }
 
 /// Where an ancestor differs from what the base holds.
@@ -149,6 +173,13 @@ pub(crate) struct StoredConflict {
     pub(crate) rows: ConflictRows,
 }
 
+impl StoredConflict {
+    /// Whether a side had a row.
+    pub(crate) fn has_row_on(&self, side: &str) -> bool {
+        self.rows.values.iter().any(|(name, row)| name == side && row.is_some())
+    }
+}
+
 /// The rows of a conflict.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ConflictRows {
@@ -209,7 +240,14 @@ impl Store {
 
     /// Opens the state if there is any; for looking only.
     pub(crate) fn open_existing(directory: &Path) -> Result<Option<Store>> {
-        if directory.join("state.db").is_file() { Store::open(directory).map(Some) } else { Ok(None) }
+        let path = directory.join("state.db");
+        match std::fs::metadata(&path) {
+            Ok(_) => Store::open(directory).map(Some),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // What cannot be seen is not the same as nothing.
+            Err(cause) => Err(Error::io("look at the state database", &path, cause)
+                .hint("run as a user who may read the state, or as the one who runs the sync")),
+        }
     }
 
     /// Removes bases that nothing refers to any more.
@@ -219,7 +257,7 @@ impl Store {
             return Ok(());
         }
         let mut statement = self.connection.prepare_cached("SELECT base FROM replicas")?;
-        let used: std::collections::BTreeSet<String> =
+        let used: BTreeSet<String> =
             statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         for entry in std::fs::read_dir(self.directory.join("bases")).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -240,24 +278,107 @@ impl Store {
     pub(crate) fn replica(&self, database: &str, side: &str) -> rusqlite::Result<Option<ReplicaState>> {
         self.connection
             .prepare_cached(
-                "SELECT base, epoch, fingerprint FROM replicas WHERE database = ?1 AND side = ?2",
+                "SELECT base, epoch, fingerprint, counter, device FROM replicas WHERE database = ?1 AND side = ?2",
             )?
             .query_row([database, side], |row| {
-                Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)? })
+                let counter: Option<u32> = row.get(3)?;
+                let device: Option<i64> = row.get(4)?;
+                let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: u64::from_ne_bytes(device.to_ne_bytes()) });
+                Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)?, seen })
             })
             .optional()
     }
 
-    /// Remembers a replica.
+    /// Remembers which base a replica has and which merge it took part in; what was seen of its file stays.
     pub(crate) fn set_replica(
         &self,
         database: &str,
         side: &str,
-        state: &ReplicaState,
+        base: &str,
+        epoch: i64,
     ) -> rusqlite::Result<()> {
         self.connection
-            .prepare_cached("INSERT OR REPLACE INTO replicas VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![database, side, state.base, state.epoch, state.fingerprint])?;
+            .prepare_cached(
+                "INSERT INTO replicas (database, side, base, epoch) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (database, side) DO UPDATE SET base = ?3, epoch = ?4, fingerprint = NULL",
+            )?
+            .execute(params![database, side, base, epoch])
+            .map(drop)
+    }
+
+    /// Remembers what was seen of a replica's file.
+    pub(crate) fn set_seen(&self, database: &str, side: &str, seen: Option<Seen>) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE replicas SET counter = ?3, device = ?4 WHERE database = ?1 AND side = ?2",
+            )?
+            .execute(params![
+                database,
+                side,
+                seen.map(|seen| seen.counter),
+                seen.map(|seen| i64::from_ne_bytes(seen.device.to_ne_bytes()))
+            ])
+            .map(drop)
+    }
+
+    /// Forgets all that is known of a replica: the next run adopts it.
+    pub(crate) fn forget_replica(&self, database: &str, side: &str) -> rusqlite::Result<()> {
+        let transaction = self.connection.unchecked_transaction()?;
+        for table in ["replicas", "overlay", "intents", "merged_tables"] {
+            self.connection
+                .prepare_cached(&format!("DELETE FROM {table} WHERE database = ?1 AND side = ?2"))?
+                .execute([database, side])?;
+        }
+        transaction.commit()
+    }
+
+    /// Remembers a replica that was just made from another: it has no edits, and was merged as far as that one.
+    pub(crate) fn set_new_replica(
+        &self,
+        database: &str,
+        side: &str,
+        base: &str,
+        epoch: i64,
+        from: &str,
+    ) -> rusqlite::Result<()> {
+        self.forget_replica(database, side)?;
+        let transaction = self.connection.unchecked_transaction()?;
+        self.set_replica(database, side, base, epoch)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO merged_tables SELECT database, ?2, \"table\" FROM merged_tables
+                 WHERE database = ?1 AND side = ?3",
+            )?
+            .execute([database, side, from])?;
+        transaction.commit()
+    }
+
+    /// The tables of a replica that have been merged, in lower case. Others have no ancestor, whatever the base holds.
+    pub(crate) fn merged_tables(&self, database: &str, side: &str) -> rusqlite::Result<BTreeSet<String>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT lower(\"table\") FROM merged_tables WHERE database = ?1 AND side = ?2")?;
+        statement.query_map([database, side], |row| row.get(0))?.collect()
+    }
+
+    /// Notes that tables of a replica were merged; with a new base they are the only ones that were.
+    pub(crate) fn set_merged_tables(
+        &self,
+        database: &str,
+        side: &str,
+        tables: &[String],
+        known: Known,
+    ) -> rusqlite::Result<()> {
+        if known == Known::Anew {
+            self.connection
+                .prepare_cached("DELETE FROM merged_tables WHERE database = ?1 AND side = ?2")?
+                .execute([database, side])?;
+        }
+        let mut insert =
+            self.connection.prepare_cached("INSERT OR IGNORE INTO merged_tables VALUES (?1, ?2, ?3)")?;
+        for table in tables {
+            insert.execute([database, side, table])?;
+        }
         Ok(())
     }
 
@@ -312,14 +433,6 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets the overlay of a side.
-    pub(crate) fn clear_overlay(&self, database: &str, side: &str) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached("DELETE FROM overlay WHERE database = ?1 AND side = ?2")?
-            .execute([database, side])
-            .map(drop)
-    }
-
     /// Stores a conflict. One that still waits is only brought up to date: its row may have changed where it does
     /// not clash. Returns whether it is new.
     pub(crate) fn add_conflict(&self, conflict: &StoredConflict) -> rusqlite::Result<bool> {
@@ -328,8 +441,8 @@ impl Store {
         let known = self
             .connection
             .prepare_cached(
-                "UPDATE conflicts SET rows = ?4 WHERE database = ?1 AND fingerprint = ?2 AND run <> ?3
-                 AND (status = 'held' OR (status = 'acknowledged' AND winner = 'none'))",
+                "UPDATE conflicts SET rows = ?4
+                 WHERE database = ?1 AND fingerprint = ?2 AND run <> ?3 AND waits AND status <> 'resolved'",
             )?
             .execute(params![conflict.database, fingerprint, conflict.run, rows])?;
         if known > 0 {
@@ -337,8 +450,9 @@ impl Store {
         }
         self.connection
             .prepare_cached(
-                "INSERT INTO conflicts (database, \"table\", kind, fingerprint, winner, reason, status, run, at, rows)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO conflicts
+                 (database, \"table\", kind, fingerprint, winner, reason, status, run, at, rows, waits)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?7 = 'held')",
             )?
             .execute(params![
                 conflict.database,
@@ -355,23 +469,29 @@ impl Store {
         Ok(true)
     }
 
-    /// Closes held conflicts of some tables that this run no longer found.
+    /// Closes held conflicts of some tables that this run no longer found, where all sides they are about were there.
     pub(crate) fn close_held(
         &self,
         database: &str,
         tables: &[String],
+        sides: &[String],
         still: &[StoredConflict],
     ) -> rusqlite::Result<()> {
-        let still: std::collections::BTreeSet<String> = still.iter().map(fingerprint_of).collect();
+        let still: BTreeSet<String> = still.iter().map(fingerprint_of).collect();
         let mut held = self.connection.prepare_cached(
-            "SELECT number, fingerprint, \"table\" FROM conflicts
-             WHERE database = ?1 AND (status = 'held' OR (status = 'acknowledged' AND winner = 'none'))",
+            "SELECT number, fingerprint, \"table\", rows FROM conflicts
+             WHERE database = ?1 AND waits AND status <> 'resolved'",
         )?;
-        let rows: Vec<(i64, String, String)> = held
-            .query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        let rows: Vec<(i64, String, String, Vec<u8>)> = held
+            .query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
             .collect::<rusqlite::Result<_>>()?;
-        for (number, fingerprint, table) in rows {
-            if !still.contains(&fingerprint) && tables.iter().any(|name| name.eq_ignore_ascii_case(&table)) {
+        for (number, fingerprint, table, rows) in rows {
+            let about = decode_conflict_rows(&rows).unwrap_or_default().values;
+            let there = about.iter().filter(|(_, row)| row.is_some()).all(|(side, _)| sides.contains(side));
+            if there
+                && !still.contains(&fingerprint)
+                && tables.iter().any(|name| name.eq_ignore_ascii_case(&table))
+            {
                 self.set_status(number, "resolved")?;
             }
         }
@@ -680,22 +800,20 @@ pub(crate) fn decode_conflict_rows(blob: &[u8]) -> std::result::Result<ConflictR
     })
 }
 
-/// Names a conflict by what clashed, so that a held one is not reported again each minute, nor when another cell of
-/// its row changes.
+/// Names a conflict by the row and the columns that clash, so that a held one is not reported again each minute, nor
+/// when its values change or a side is away.
 fn fingerprint_of(conflict: &StoredConflict) -> String {
     use sha2::{Digest, Sha256};
     let rows = &conflict.rows;
-    let matters = |name: &String, among: &[String]| among.is_empty() || among.contains(name);
-    let only = |row: &Option<Row>, among: &[String]| -> Option<Row> {
-        let cells = row.as_ref()?.iter().zip(&rows.columns).filter(|(_, name)| matters(name, among));
+    let key = |row: &Option<Row>| -> Option<Row> {
+        let named = |name: &String| rows.key.is_empty() || rows.key.contains(name);
+        let cells = row.as_ref()?.iter().zip(&rows.columns).filter(|(_, name)| named(name));
         Some(cells.map(|(cell, _)| cell.clone()).collect())
     };
     let named = ConflictRows {
         key: rows.key.clone(),
         clashing: rows.clashing.clone(),
-        identity: if rows.key.is_empty() { rows.identity.clone() } else { only(&rows.identity, &rows.key) },
-        base: only(&rows.base, &rows.clashing),
-        values: rows.values.iter().map(|(side, row)| (side.clone(), only(row, &rows.clashing))).collect(),
+        identity: key(&rows.identity),
         ..ConflictRows::default()
     };
     let rows = encode_conflict_rows(&named);

@@ -179,7 +179,7 @@ fn cell(table: &Table, at: usize, old: Option<&Cell>, changed: &[&Part<'_>], mee
                 return Choice::only(one.clone());
             }
             if distinct.iter().all(|cell| number(cell).is_some()) {
-                return Choice::any(extreme(&distinct, Ordering::Greater), false);
+                return Choice::any(extreme(&distinct, Ordering::Greater), true);
             }
             return prefer(at, changed);
         }

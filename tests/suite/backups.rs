@@ -663,3 +663,38 @@ fn a_backup_is_found_by_its_path_and_by_the_link() {
         check_side(&world, "bot", "SELECT count(*) FROM t", &["3"]);
     }
 }
+
+#[test]
+fn a_restore_passes_the_guard_once() {
+    let world = World::two().start("CREATE TABLE t(k INTEGER PRIMARY KEY, x)");
+    let id = id_of(&backup(&world), "bot");
+    world.edit("bot", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO t SELECT i, i FROM n");
+    world.sync();
+    restore(&world, &id, &Target::Own).unwrap();
+    let report = world.sync();
+    assert_eq!(state(&report), "synced", "{report:#}");
+    check(&world, "SELECT count(*) FROM t", &["0"]);
+    world.edit("bot", "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) INSERT INTO t SELECT i, i FROM n");
+    world.sync();
+    world.edit("bot", "DELETE FROM t");
+    assert_eq!(state(&world.sync()), "held");
+}
+
+#[test]
+fn a_run_copies_before_it_writes_and_never_when_quiet() {
+    let world = World::two().start(TABLE);
+    assert_eq!(backups(&world).len(), 0, "nothing was written");
+    world.edit("bot", "INSERT INTO t VALUES('dan', 4)");
+    world.sync();
+    let all = backups(&world);
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert_eq!(all[0]["side"], "central");
+    let copy = open(Path::new(all[0]["path"].as_str().unwrap()));
+    assert_eq!(query(&copy, "SELECT k FROM t WHERE k = 'dan'").rows.len(), 0);
+    world.edit("bot", "INSERT INTO t VALUES('eve', 4)");
+    world.sync();
+    for _ in 0..3 {
+        world.sync();
+    }
+    assert_eq!(backups(&world).len(), 1);
+}

@@ -283,8 +283,8 @@ fn sides_that_meet_for_the_first_time() {
     world.edit("central", &format!("{schema} INSERT INTO t VALUES('central', 1, 1), ('both', 'c', 9), ('same', 1, 1); INSERT INTO log VALUES(1), (2)"));
     let report = world.sync();
     assert_eq!(report["ok"], true);
-    assert_eq!(conflict_lines(&world), ["t adoption [x] central open"]);
-    assert!(report["databases"]["d"]["warnings"].to_string().contains('t'), "{report:#}");
+    assert_eq!(conflict_lines(&world), ["t adoption [x,n] central open"]);
+    assert!(report["databases"]["d"]["warnings"].to_string().contains("log: 1 rows"), "{report:#}");
     check(&world, "SELECT * FROM t", &["'bot' 1 1", "'both' 'c' 9", "'central' 1 1", "'same' 1 1"]);
     check(&world, "SELECT * FROM log", &["1", "1", "2"]);
     assert_converged(&world);

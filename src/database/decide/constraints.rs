@@ -213,7 +213,7 @@ fn freeze(
             base,
             winner: match winner {
                 Origin::Side(side) => Winner::Side(side),
-                Origin::Ancestor | Origin::Merged => Winner::Merged,
+                Origin::Person | Origin::Ancestor | Origin::Merged => Winner::Merged,
             },
             reason,
         });

@@ -39,6 +39,16 @@ impl SideContents {
     }
 }
 
+impl SideContents {
+    /// How many rows are fewer than there were, of contents that have become fewer.
+    pub(crate) fn lost(&self) -> usize {
+        let fewer = self.differences.values().filter(|count| **count < 0);
+        fewer
+            .map(|count| usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX))
+            .fold(0, usize::saturating_add)
+    }
+}
+
 impl Contents {
     /// Every content that may have to change somewhere.
     pub(crate) fn affected(&self) -> BTreeSet<Row> {
@@ -101,6 +111,7 @@ impl Contents {
         }
         let mut adopted = 0;
         let mut largest: BTreeMap<&Row, i64> = BTreeMap::new();
+        let mut differing: BTreeSet<&Row> = BTreeSet::new();
         for side in self.sides.iter().filter(|side| !side.known) {
             let mut counts: BTreeMap<&Row, i64> = BTreeMap::new();
             for (row, count) in &side.counts {
@@ -108,13 +119,16 @@ impl Contents {
                 *counts.entry(side.translate(row)).or_default() += count;
             }
             for (row, count) in counts {
-                let most = largest.entry(row).or_default();
+                let most = largest.entry(row).or_insert(count);
+                if *most != count {
+                    differing.insert(row);
+                }
                 *most = (*most).max(count);
             }
         }
         for (row, count) in merged.iter_mut() {
             let other = largest.get(row).copied().unwrap_or(0);
-            adopted += usize::from(*count > 0 && other > 0 && *count != other);
+            adopted += usize::from((*count > 0 && other > 0 && *count != other) || differing.contains(row));
             *count = (*count).max(other).max(0);
         }
         let changes = self

@@ -89,12 +89,13 @@ pub(crate) struct Decision {
     pub(crate) cells: Option<Cells>,
     /// Columns where every side keeps its own cell.
     pub(crate) held: BTreeSet<usize>,
+    /// Those of them whose ancestors are not the same for all sides: they have none afterwards, so that no side looks
+    /// as if it had not changed.
+    pub(crate) unfounded: BTreeSet<usize>,
     /// What to report.
     pub(crate) conflicts: Vec<Draft>,
     /// Sides whose deletion or update does not count, since the table only grows.
     pub(crate) ignored: BTreeSet<SideIndex>,
-    /// Summed columns that had to be adopted.
-    pub(crate) adopted_sums: usize,
     /// Nobody moves: every side keeps what it has and its ancestor.
     pub(crate) frozen: bool,
     /// Sides that cannot take the merged row now.
@@ -160,6 +161,9 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
             }
         }
         let merged = merge(rules, ancestor.as_ref(), &versions, context.now);
+        if index > 0 {
+            decision.unfounded.extend(&merged.held);
+        }
         let kind = if ancestor.is_none() { Kind::InsertInsert } else { Kind::UpdateUpdate };
         state = take(rules, &mut decision, merged, kind, base);
     }
@@ -266,6 +270,7 @@ fn adopt(
     context: Context,
 ) -> Option<Cells> {
     let mut rules = rules.clone();
+    let mut totals = Vec::new();
     for (column, policy) in rules.policies.iter_mut().enumerate() {
         if *policy != ColumnPolicy::Sum {
             continue;
@@ -274,7 +279,9 @@ fn adopt(
         values.extend(state.iter().filter_map(|cells| cells.get(column)).map(|(value, _)| value));
         if values.iter().all(|value| value.is_number()) {
             *policy = ColumnPolicy::Max;
-            decision.adopted_sums += usize::from(values.len() > 1);
+            if values.len() > 1 {
+                totals.push(column);
+            }
         } else {
             *policy = ColumnPolicy::Prefer;
         }
@@ -306,7 +313,14 @@ fn adopt(
     if let Some(cells) = current {
         versions.push(Version { cells: Some(cells), side: Origin::Side(context.hub) });
     }
-    let merged = merge(&rules, ancestor.as_ref(), &versions, context.now);
+    let mut merged = merge(&rules, ancestor.as_ref(), &versions, context.now);
+    decision.unfounded.extend(&merged.held);
+    // Which part of a total came from which side nobody knows any more: the larger one is kept, and said.
+    for column in totals {
+        let origin = merged.cells.as_ref().and_then(|cells| cells.get(column)).map(|(_, origin)| *origin);
+        merged.clashes.extend(origin.map(|origin| (column, origin)));
+    }
+    merged.clashes.sort_unstable();
     take(&rules, decision, merged, Kind::Adoption, before)
 }
 
@@ -319,7 +333,11 @@ fn winner(origins: impl IntoIterator<Item = Origin>) -> Winner {
 }
 
 fn reason(rules: &Rules, clashes: &[(usize, Origin)]) -> String {
-    let newest = |column: usize| rules.policies.get(column) == Some(&ColumnPolicy::Newest);
+    let is = |column: usize, policy| rules.policies.get(column) == Some(&policy);
+    if clashes.iter().all(|(column, _)| is(*column, ColumnPolicy::Max)) {
+        return "totals without a common ancestor: the larger one".into();
+    }
+    let newest = |column: usize| is(column, ColumnPolicy::Newest);
     let stamp = rules.newest_by.and_then(|column| rules.columns.get(column));
     match stamp {
         Some(stamp) if clashes.iter().all(|(column, _)| newest(*column)) => format!("newest by {stamp}"),
@@ -374,6 +392,7 @@ impl Decision {
         let mut row = self.row(rules, cluster)?;
         for column in &self.held {
             let before = cluster.merged.as_ref().and_then(|row| row.get(*column)).cloned();
+            let before = before.filter(|_| !self.unfounded.contains(column));
             row = with_cell(&row, *column, &before.unwrap_or(Value::Held));
         }
         Some(row)

@@ -22,6 +22,8 @@ use super::newest::age;
 /// Where a merged cell came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin {
+    /// A person decided it.
+    Person,
     /// It was there before: nobody changed it.
     Ancestor,
     /// From this side.

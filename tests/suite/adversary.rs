@@ -1,0 +1,899 @@
+//! What an adversary tried: interrupted runs, races, late and rebuilt schemas, paused tables, resolutions.
+//!
+//! Apart from the other stories because each of these once lost or doubled something, got stuck, or said that it was
+//! done when it was not. Records are interrupted by readers on our own files: a step then fails where a killed run would
+//! have stopped.
+
+use std::time::Duration;
+
+use cr0sync::database::{self, Take};
+use serde_json::json;
+
+use crate::common::{
+    World, assert_converged, assert_settled, check, check_side, conflict_lines, open, options, query, seen,
+    state,
+};
+
+fn base_of(world: &World, side: &str) -> std::path::PathBuf {
+    let mut found: Vec<_> = std::fs::read_dir(world.root().join("sync_state/bases"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| {
+            p.file_name().unwrap().to_str().unwrap().starts_with(&format!("d@{side}@"))
+                && p.extension().unwrap() == "db"
+        })
+        .collect();
+    found.sort();
+    found.pop().unwrap()
+}
+/// Runs while a reader sits on a base: the record of that side fails, as if we were killed between its COMMIT and its record.
+fn killed_before_record_of(world: &World, side: &str) -> serde_json::Value {
+    let base = rusqlite::Connection::open(base_of(world, side)).unwrap();
+    base.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
+    let report = world.sync();
+    base.execute_batch("COMMIT").unwrap();
+    report
+}
+fn fk_violations(world: &World, side: &str) -> usize {
+    world.lines(side, "PRAGMA foreign_key_check").len()
+}
+#[test]
+fn crash_log_insert_on_spoke() {
+    let world = World::two().start("CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT); INSERT INTO log(what) VALUES('old')");
+    // the hub's record of run 2 succeeds, the spoke's COMMIT fails because of a reader and its record too
+    world.edit("central", "INSERT INTO log(what) VALUES('from central')");
+    world.edit("bot", "UPDATE log SET what = 'older'");
+    let reader = world.open("bot");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM log").unwrap();
+    killed_before_record_of(&world, "bot");
+    drop(reader);
+    // the bot goes on
+    world.edit("bot", "INSERT INTO log(what) VALUES('from bot')");
+    world.sync();
+    check(&world, "SELECT what FROM log ORDER BY what", &["'from bot'", "'from central'", "'older'"]);
+}
+#[test]
+fn crash_then_spoke_recreated() {
+    let world = World::two()
+        .tables(json!({"t":{"columns":{"n":"sum"}}}))
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10)");
+    world.edit("central", "UPDATE t SET n=n+5");
+    killed_before_record_of(&world, "bot");
+    std::fs::remove_file(world.path("bot")).unwrap();
+    world.edit("central", "UPDATE t SET n=n+7");
+    world.sync();
+    world.sync();
+    check(&world, "SELECT * FROM t", &["'a' 22"]);
+}
+#[test]
+fn crash_then_bases_lost() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10)");
+    world.edit("central", "UPDATE t SET n=n+5");
+    killed_before_record_of(&world, "bot");
+    std::fs::remove_dir_all(world.root().join("sync_state/bases")).unwrap();
+    world.sync();
+    let r = world.sync();
+    assert_eq!(r["ok"], true);
+}
+#[test]
+fn both_added_the_column_bag() {
+    let world = World::two().start("CREATE TABLE score(u, p); INSERT INTO score VALUES('a',1),('b',2)");
+    world.edit_all("ALTER TABLE score ADD COLUMN lvl INTEGER DEFAULT 1");
+    world.sync();
+    check(&world, "SELECT * FROM score", &["'a' 1 1", "'b' 2 1"]);
+}
+#[test]
+fn both_added_the_column_sum() {
+    // the policy names a column which does not exist yet, so start without
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES('a')");
+    world.edit_all(
+        "ALTER TABLE t ADD COLUMN n INTEGER DEFAULT 0; ALTER TABLE t ADD COLUMN m INTEGER DEFAULT 0",
+    );
+    let world = world.tables(json!({"t":{"columns":{"n":"sum"}}}));
+    world.edit("bot", "UPDATE t SET n=n+3, m = 8");
+    world.edit("central", "UPDATE t SET n=n+2");
+    let r = world.sync();
+    assert_eq!(r["conflicts"], 0, "{:?}", conflict_lines(&world));
+    check(&world, "SELECT * FROM t", &["'a' 5 8"]);
+}
+#[test]
+fn dedup_then_unique_index() {
+    let world = World::two().start("CREATE TABLE t(id INTEGER PRIMARY KEY, u, x); CREATE TABLE o(k TEXT PRIMARY KEY); INSERT INTO t VALUES(1,'a',1),(2,'a',2)");
+    world.edit("bot", "DELETE FROM t WHERE id=2; CREATE UNIQUE INDEX tu ON t(u); INSERT INTO o VALUES('z')");
+    world.sync();
+    world.sync();
+    check(&world, "SELECT * FROM o", &["'z'"]);
+    check(&world, "SELECT * FROM t", &["1 'a' 1"]);
+}
+#[test]
+fn dedup_both_then_unique_index() {
+    let world = World::two().start("CREATE TABLE t(id INTEGER PRIMARY KEY, u, x); CREATE TABLE o(k TEXT PRIMARY KEY); INSERT INTO t VALUES(1,'a',1),(2,'a',2)");
+    world.edit_all("DELETE FROM t WHERE id=2");
+    world.edit("bot", "CREATE UNIQUE INDEX tu ON t(u); INSERT INTO o VALUES('z')");
+    world.sync();
+    world.sync();
+    check(&world, "SELECT * FROM o", &["'z'"]);
+    check(&world, "SELECT * FROM t", &["1 'a' 1"]);
+}
+#[test]
+fn index_name_clash() {
+    let world =
+        World::two().start("CREATE TABLE a(k TEXT PRIMARY KEY, x); CREATE TABLE b(k TEXT PRIMARY KEY, x)");
+    world.edit("bot", "CREATE INDEX i ON a(x); INSERT INTO a VALUES('1',1)");
+    world.edit("central", "CREATE INDEX i ON b(x); INSERT INTO b VALUES('1',1)");
+    let r = world.sync();
+    assert_eq!(r["ok"], true);
+}
+#[test]
+fn bag_refused() {
+    let world = World::two();
+    world.edit("bot", "CREATE TABLE s(u, p); CREATE TABLE o(k TEXT PRIMARY KEY)");
+    world.edit("central", "CREATE TABLE s(u, p NOT NULL); CREATE TABLE o(k TEXT PRIMARY KEY)");
+    world.sync();
+    world.edit("bot", "INSERT INTO s VALUES('x', NULL); INSERT INTO o VALUES('z')");
+    let r = world.sync();
+    for side in ["bot", "central"] {
+        check_side(&world, side, "SELECT * FROM o", &["'z'"]);
+    }
+    assert_eq!(r["ok"], true);
+    assert!(r.to_string().contains("s is left alone"), "{r:#}");
+}
+#[test]
+fn nullable_unique_without_pk() {
+    let world = World::two().start("CREATE TABLE s(nick TEXT UNIQUE, n); CREATE TABLE o(k TEXT PRIMARY KEY); INSERT INTO s VALUES('a', 1)");
+    world.edit("bot", "UPDATE s SET n=2; INSERT INTO o VALUES('z')");
+    world.edit("central", "UPDATE s SET n=3");
+    world.sync();
+    check(&world, "SELECT * FROM o", &["'z'"]);
+}
+#[test]
+fn many_refused() {
+    let world = World::two();
+    world.edit("bot", "CREATE TABLE s(k TEXT PRIMARY KEY, p); CREATE TABLE o(k TEXT PRIMARY KEY)");
+    world.edit(
+        "central",
+        "CREATE TABLE s(k TEXT PRIMARY KEY, p CHECK(p>0)); CREATE TABLE o(k TEXT PRIMARY KEY)",
+    );
+    world.sync();
+    world.edit("bot", "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<60) INSERT INTO s SELECT i, 0 FROM c; INSERT INTO o VALUES('z')");
+    let r = world.sync();
+    for side in ["bot", "central"] {
+        check_side(&world, side, "SELECT * FROM o", &["'z'"]);
+    }
+    assert_eq!(r["ok"], true);
+    assert!(r.to_string().contains("s is left alone"), "{r:#}");
+}
+#[test]
+fn unknown_function_index() {
+    let world = World::two();
+    let sql = "CREATE TABLE s(k TEXT PRIMARY KEY, p); CREATE TABLE o(k TEXT PRIMARY KEY)";
+    for side in ["bot", "central"] {
+        world.edit(side, sql);
+    }
+    world.sync();
+    let out = std::process::Command::new("python3").arg("-c").arg("import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.create_function('mine',1,lambda x:1,deterministic=True); c.executescript(\"CREATE INDEX si ON s(mine(p)); INSERT INTO s VALUES('x', 1); INSERT INTO o VALUES('z')\")").arg(world.path("bot")).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+    let r = world.sync();
+    for side in ["bot", "central"] {
+        check_side(&world, side, "SELECT * FROM o", &["'z'"]);
+    }
+    assert_eq!(r["ok"], true);
+    assert!(r.to_string().contains("s is left alone"), "{r:#}");
+}
+const USERS: &str = "CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, nick TEXT NOT NULL UNIQUE)";
+const SCORE_NICKS: &str = "SELECT nick, pts FROM score JOIN users ON users.id = uid ORDER BY nick";
+#[test]
+fn bag_before_parent_configured() {
+    let world = World::two()
+        .tables(json!({"score":{"references":{"uid":"users.id"}}}))
+        .start(&format!("CREATE TABLE score(uid, pts); {USERS}"));
+    world.edit("bot", "INSERT INTO users(nick) VALUES('bob'); INSERT INTO score VALUES(1, 1)");
+    world.edit("central", "INSERT INTO users(nick) VALUES('cat'); INSERT INTO score VALUES(1, 2)");
+    world.sync();
+    check(&world, SCORE_NICKS, &["'bob' 1", "'cat' 2"]);
+}
+#[test]
+fn memo_before_parent_configured() {
+    let world = World::two()
+        .tables(json!({"score":{"references":{"uid":"users.id"}}}))
+        .start(&format!("CREATE TABLE score(id INTEGER PRIMARY KEY, uid, pts); {USERS}"));
+    world.edit("bot", "INSERT INTO users(nick) VALUES('bob'); INSERT INTO score VALUES(1, 1, 5)");
+    world.edit("central", "INSERT INTO users(nick) VALUES('cat'); INSERT INTO score VALUES(1, 1, 5)");
+    world.sync();
+    check(&world, SCORE_NICKS, &["'bob' 5", "'cat' 5"]);
+}
+#[test]
+fn key_child_before_parent_configured() {
+    let world = World::two()
+        .tables(json!({"score":{"references":{"uid":"users.id"}}}))
+        .start(&format!("CREATE TABLE score(uid, item, pts, PRIMARY KEY(uid, item)); {USERS}"));
+    world.edit("bot", "INSERT INTO users(nick) VALUES('bob'); INSERT INTO score VALUES(1, 1, 5)");
+    world.edit("central", "INSERT INTO users(nick) VALUES('cat'); INSERT INTO score VALUES(1, 1, 6)");
+    world.sync();
+    check(&world, SCORE_NICKS, &["'bob' 5", "'cat' 6"]);
+}
+#[test]
+fn self_reference_adoption() {
+    let world = World::two();
+    let t = "CREATE TABLE n(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, parent REFERENCES n(id))";
+    world.edit("bot", &format!("{t}; INSERT INTO n VALUES(1,'a',NULL),(3,'c',1)"));
+    world.edit("central", &format!("{t}; INSERT INTO n VALUES(1,'x',NULL),(3,'c',1)"));
+    world.sync();
+    assert!(
+        conflict_lines(&world).iter().any(|l| l.contains("parent")),
+        "c hung on a at the bot and on x at the hub"
+    );
+}
+#[test]
+fn natural_parent_renamed_many_cols() {
+    let world = World::two().start("CREATE TABLE u(id INTEGER PRIMARY KEY, nick TEXT NOT NULL UNIQUE, e); CREATE TABLE c(id INTEGER PRIMARY KEY, nick REFERENCES u(nick) ON UPDATE CASCADE, x); INSERT INTO u VALUES(1,'a',5),(2,'q',6); INSERT INTO c VALUES(1,'a',1)");
+    world.edit("bot", "PRAGMA foreign_keys=ON; UPDATE u SET nick='b' WHERE nick='a'");
+    world.edit("central", "PRAGMA foreign_keys=ON; INSERT INTO c VALUES(2,'a',2)");
+    world.sync();
+    assert_eq!(fk_violations(&world, "central") + fk_violations(&world, "bot"), 0);
+}
+/// Something happens between our looking and our locking: the hub is locked for a while.
+fn meanwhile(world: &World, what: impl FnOnce()) -> serde_json::Value {
+    let lock = world.open("central");
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let config = world.config();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(move || seen(database::sync(&config, &options()).unwrap()));
+        std::thread::sleep(Duration::from_millis(700));
+        what();
+        lock.execute_batch("ROLLBACK").unwrap();
+        run.join().unwrap()
+    })
+}
+#[test]
+fn race_child_of_rekeyed() {
+    let world = World::two().start(&format!(
+        "{USERS}; CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, uid REFERENCES users(id), t)"
+    ));
+    world.edit("bot", "INSERT INTO users(nick) VALUES('bob')");
+    world.edit("central", "INSERT INTO users(nick) VALUES('cat')");
+    meanwhile(&world, || {
+        world.edit("bot", "INSERT INTO notes(uid, t) SELECT id, 'of bob' FROM users WHERE nick='bob'")
+    });
+    world.sync();
+    check(&world, "SELECT nick, t FROM notes JOIN users ON users.id=uid", &["'bob' 'of bob'"]);
+}
+#[test]
+fn race_child_of_deleted() {
+    let world = World::two().start(&format!("{USERS}; CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, uid REFERENCES users(id), t); INSERT INTO users VALUES(1,'ann'),(2,'bob'); CREATE TABLE k(x PRIMARY KEY)"));
+    world.edit("central", "DELETE FROM users WHERE id=2");
+    world.edit("bot", "INSERT INTO k VALUES(1)");
+    meanwhile(&world, || {
+        world.edit("bot", "PRAGMA foreign_keys=ON; INSERT INTO notes(uid, t) VALUES(2, 'of bob')")
+    });
+    world.sync();
+    assert_eq!(fk_violations(&world, "bot") + fk_violations(&world, "central"), 0);
+}
+#[test]
+fn race_empty_file() {
+    let world3 = World::three();
+    for side in ["central", "website"] {
+        world3.edit(side, "CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES('a')");
+    }
+    world3.sync();
+    std::fs::write(world3.path("bot"), b"").unwrap();
+    world3.edit("website", "INSERT INTO t VALUES('b')");
+    meanwhile(&world3, || {
+        world3.edit("bot", "CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES('from bot')")
+    });
+    world3.sync();
+    check(&world3, "SELECT k FROM t ORDER BY 1", &["'a'", "'b'", "'from bot'"]);
+}
+#[test]
+fn null_key_rows_ids() {
+    let world = World::two().tables(json!({"users":{"identity":["nick"]}})).start("CREATE TABLE users(id INTEGER PRIMARY KEY, nick TEXT UNIQUE); CREATE TABLE notes(id INTEGER PRIMARY KEY, uid REFERENCES users(id), t)");
+    world.edit("bot", "INSERT INTO users VALUES(5, NULL); INSERT INTO notes VALUES(1, 5, 'of nobody')");
+    world.edit("central", "INSERT INTO users VALUES(5, 'x'); INSERT INTO notes VALUES(1, 5, 'of x')");
+    world.sync();
+    for side in ["bot", "central"] {
+        assert_eq!(
+            world.lines(side, "SELECT t, nick FROM notes LEFT JOIN users ON users.id=uid ORDER BY t"),
+            &["'of nobody' NULL", "'of x' 'x'"]
+        );
+    }
+}
+#[test]
+fn paused_parent() {
+    let world = World::two().start("CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, nick TEXT NOT NULL UNIQUE, c); CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, uid REFERENCES users(id), t)");
+    world.edit("bot", "ALTER TABLE users DROP COLUMN c; INSERT INTO users(nick) VALUES('bob'); INSERT INTO notes(uid,t) VALUES(1,'of bob')");
+    world.edit(
+        "central",
+        "INSERT INTO users(nick) VALUES('cat'); INSERT INTO notes(uid,t) VALUES(1,'of cat')",
+    );
+    world.sync();
+    world.edit("bot", "ALTER TABLE users ADD COLUMN c");
+    world.sync();
+    check(
+        &world,
+        "SELECT nick, t FROM notes JOIN users ON users.id=uid ORDER BY 1",
+        &["'bob' 'of bob'", "'cat' 'of cat'"],
+    );
+}
+#[test]
+fn excluded_then_included() {
+    let world = World::two().tables(json!({"t":{"exclude":true}}));
+    let t = "CREATE TABLE t(k TEXT PRIMARY KEY, x)";
+    world.edit("bot", &format!("{t}; INSERT INTO t VALUES('bot',1)"));
+    world.edit("central", &format!("{t}; INSERT INTO t VALUES('central',1)"));
+    world.sync();
+    let world = world.tables(json!({}));
+    world.sync();
+    check(&world, "SELECT k FROM t ORDER BY 1", &["'bot'", "'central'"]);
+}
+#[test]
+fn excluded_sync_from_then_included() {
+    let world = World::two().tables(json!({"t":{"exclude":true}}));
+    let t = "CREATE TABLE t(k TEXT PRIMARY KEY, x); CREATE TABLE o(k TEXT PRIMARY KEY)";
+    world.edit("bot", &format!("{t}; INSERT INTO t VALUES('bot',1),('both',1)"));
+    world.edit("central", &format!("{t}; INSERT INTO t VALUES('central',1),('both',1)"));
+    world.sync();
+    world.edit("bot", "INSERT INTO o VALUES('z')");
+    world.sync_from("bot").unwrap();
+    let world = world.tables(json!({}));
+    world.sync();
+    check(&world, "SELECT k FROM t ORDER BY 1", &["'bot'", "'both'", "'central'"]);
+}
+#[test]
+fn paused_at_adoption() {
+    let world = World::two();
+    world.edit("bot", "CREATE TABLE t(k TEXT PRIMARY KEY, x INT); INSERT INTO t VALUES('bot',1)");
+    world.edit("central", "CREATE TABLE t(k TEXT PRIMARY KEY, x TEXT); INSERT INTO t VALUES('central',1)");
+    world.sync();
+    world.edit("central", "ALTER TABLE t RENAME TO t2; CREATE TABLE t(k TEXT PRIMARY KEY, x INT); INSERT INTO t SELECT * FROM t2; DROP TABLE t2");
+    world.sync();
+    check(&world, "SELECT k FROM t ORDER BY 1", &["'bot'", "'central'"]);
+}
+#[test]
+fn acknowledged_unique_comes_again() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, u UNIQUE)");
+    world.edit("bot", "INSERT INTO t VALUES('b', 1)");
+    world.edit("central", "INSERT INTO t VALUES('c', 1)");
+    world.sync();
+    let id = world.conflicts()[0]["id"].as_str().unwrap().to_owned();
+    world.acknowledge(&[id]).unwrap();
+    world.edit("bot", "INSERT INTO t VALUES('d', 2)");
+    let r = world.sync();
+    assert_eq!(r["conflicts"], 0);
+}
+#[test]
+fn held_cell_late_rename() {
+    let mut world = World::three();
+    world.json["guards"]["busy_timeout_ms"] = 50.into();
+    let world = world.tables(json!({"t":{"columns":{"c":"hold"}}})).start("CREATE TABLE t(id INTEGER PRIMARY KEY, nick TEXT NOT NULL UNIQUE, c, d); INSERT INTO t VALUES(1,'a',0,0)");
+    world.edit("bot", "UPDATE t SET c=1");
+    world.edit("central", "UPDATE t SET c=2");
+    world.sync();
+    world.edit("central", "UPDATE t SET nick='b'");
+    let lock = world.open("bot");
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    world.sync();
+    drop(lock);
+    world.sync();
+    check_side(&world, "bot", "SELECT nick, c FROM t", &["'b' 1"]);
+    check_side(&world, "central", "SELECT nick, c FROM t", &["'b' 2"]);
+    assert_settled(&world);
+}
+#[test]
+fn hard_link_refused() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY)");
+    std::fs::hard_link(world.path("bot"), world.path("bot").with_file_name("other.db")).unwrap();
+    world.edit("central", "INSERT INTO t VALUES('a')");
+    world.sync();
+    assert!(world.lines("bot", "SELECT * FROM t").is_empty(), "a file with two names was written");
+}
+#[test]
+fn base_names_collide() {
+    let mut world = World::new(&["central", "b.c", "c"]);
+    world.json["databases"] = json!({
+      "a": {"replicas": {"central": world.file("central","a"), "b.c": world.file("b.c","a")}},
+      "a.b": {"replicas": {"central": world.file("central","a.b"), "c": world.file("c","a.b")}}});
+    let t = "CREATE TABLE t(k TEXT PRIMARY KEY)";
+    for (s, n) in [("central", "a"), ("b.c", "a")] {
+        open(&world.file(s, n)).execute_batch(&format!("{t}; INSERT INTO t VALUES('1'),('2')")).unwrap();
+    }
+    for (s, n) in [("central", "a.b"), ("c", "a.b")] {
+        open(&world.file(s, n))
+            .execute_batch(&format!("{t}; INSERT INTO t VALUES('1'),('2'),('3')"))
+            .unwrap();
+    }
+    world.sync();
+    open(&world.file("central", "a")).execute_batch("INSERT INTO t VALUES('3')").unwrap();
+    world.sync();
+    assert_eq!(query(&open(&world.file("central", "a")), "SELECT * FROM t").rows.len(), 3);
+    assert_eq!(query(&open(&world.file("b.c", "a")), "SELECT * FROM t").rows.len(), 3);
+}
+#[test]
+fn sequence_follows() {
+    let world = World::two().start(&format!("{USERS}; INSERT INTO users(nick) VALUES('a')"));
+    world.edit("bot", "INSERT INTO users(nick) VALUES('b'),('c'); DELETE FROM users WHERE nick IN ('b','c')");
+    world.sync();
+    check(&world, "SELECT seq FROM sqlite_sequence", &["3"]);
+}
+#[test]
+fn bag_emptied() {
+    let world = World::two().start("CREATE TABLE s(u,p); WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<200) INSERT INTO s SELECT i,i FROM c");
+    world.edit("bot", "DELETE FROM s");
+    let r = world.sync();
+    assert_eq!(state(&r), "held");
+}
+#[test]
+fn favoured_survives_busy() {
+    let mut world = World::three();
+    world.json["guards"]["busy_timeout_ms"] = 50.into();
+    let world = world
+        .prefer(&["website"])
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('a', 0)");
+    world.edit("bot", "UPDATE t SET x='bot'");
+    world.edit("website", "UPDATE t SET x='website'");
+    world.sync_from("bot").unwrap();
+    let lock = world.open("website");
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    world.sync();
+    drop(lock);
+    world.sync();
+    check(&world, "SELECT x FROM t", &["'bot'"]);
+}
+#[test]
+fn paused_sync_from_then_mended() {
+    let world =
+        World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x, y); CREATE TABLE o(k TEXT PRIMARY KEY)");
+    world.edit("bot", "ALTER TABLE t DROP COLUMN y; INSERT INTO o VALUES('z')");
+    world.edit("central", "INSERT INTO t VALUES('central', 1, 1)");
+    world.sync_from("bot").unwrap();
+    world.edit("bot", "ALTER TABLE t ADD COLUMN y");
+    world.sync();
+    check(&world, "SELECT k FROM t", &["'central'"]);
+}
+/// Killed between the declaration of the intents and the hub's COMMIT.
+fn killed_before_commit_of_hub(world: &World) {
+    let reader = world.open("central");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
+    let state = rusqlite::Connection::open(world.root().join("sync_state/state.db")).unwrap();
+    let config = world.config();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(move || database::sync(&config, &options()).map(seen));
+        loop {
+            let n: i64 = state
+                .query_row("SELECT count(*) FROM intents WHERE side = 'central'", [], |r| r.get(0))
+                .unwrap_or(0);
+            if n > 0 && state.execute_batch("BEGIN IMMEDIATE").is_ok() {
+                break;
+            }
+        }
+        // It fails, as it should: the state cannot be written any more.
+        let _ = run.join().unwrap();
+        state.execute_batch("ROLLBACK").unwrap();
+    });
+    let n: i64 = state.query_row("SELECT count(*) FROM intents", [], |r| r.get(0)).unwrap();
+    assert!(n > 0);
+}
+#[test]
+fn crash_log_insert_on_hub() {
+    let world = World::two().start("CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT); INSERT INTO log(what) VALUES('old')");
+    world.edit("bot", "INSERT INTO log(what) VALUES('from bot')");
+    killed_before_commit_of_hub(&world);
+    world.edit("central", "INSERT INTO log(what) VALUES('from central')");
+    world.sync();
+    check(&world, "SELECT what FROM log ORDER BY what", &["'from bot'", "'from central'", "'old'"]);
+}
+#[test]
+fn base_busy_means_adoption() {
+    let world =
+        World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10),('b',1)");
+    world.edit("bot", "DELETE FROM t WHERE k='a'");
+    let base = rusqlite::Connection::open(base_of(&world, "bot")).unwrap();
+    base.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    world.sync();
+    base.execute_batch("COMMIT").unwrap();
+    world.sync();
+    check(&world, "SELECT k FROM t", &["'b'"]);
+}
+#[test]
+fn both_rebuilt_with_a_column_that_alter_refuses() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10)");
+    world.edit_all("CREATE TABLE t2(k TEXT PRIMARY KEY, n, made TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP); INSERT INTO t2 SELECT k, n, '2025-01-01' FROM t; DROP TABLE t; ALTER TABLE t2 RENAME TO t");
+    world.edit("bot", "INSERT INTO t(k, n) VALUES('b', 1)");
+    world.sync();
+    world.sync();
+    check(&world, "SELECT k FROM t", &["'a'", "'b'"]);
+}
+#[test]
+fn both_rebuilt_with_a_unique_column() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10)");
+    world.edit_all("CREATE TABLE t2(k TEXT PRIMARY KEY, n, u UNIQUE); INSERT INTO t2 SELECT k, n, k FROM t; DROP TABLE t; ALTER TABLE t2 RENAME TO t");
+    world.edit("bot", "INSERT INTO t(k, n) VALUES('b', 1)");
+    world.sync();
+    world.sync();
+    check(&world, "SELECT k FROM t", &["'a'", "'b'"]);
+}
+fn python(path: &std::path::Path, sql: &str) {
+    let out = std::process::Command::new("python3").arg("-c").arg("import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.create_function('mine',1,lambda x:1,deterministic=True); c.create_collation('german',lambda a,b:(a>b)-(a<b)); c.executescript(sys.argv[2])").arg(path).arg(sql).output().unwrap();
+    assert!(out.status.success(), "{out:?}");
+}
+#[test]
+fn app_function_index_from_the_start() {
+    for (name, index) in [
+        ("function", "CREATE INDEX si ON s(mine(p))"),
+        ("collation", "CREATE INDEX si ON s(p COLLATE german)"),
+    ] {
+        let world = World::two();
+        for side in ["bot", "central"] {
+            python(
+                &world.path(side),
+                &format!(
+                    "CREATE TABLE s(k TEXT PRIMARY KEY, p); CREATE TABLE o(k TEXT PRIMARY KEY); {index}"
+                ),
+            );
+        }
+        world.sync();
+        python(&world.path("bot"), "INSERT INTO s VALUES('x', 1); INSERT INTO o VALUES('z')");
+        world.sync();
+        let r = world.sync();
+        check_side(&world, "central", "SELECT * FROM o", &["'z'"]);
+        assert_eq!(r["ok"], true, "{name}");
+    }
+}
+#[test]
+fn held_conflict_while_side_is_away() {
+    let mut world = World::three();
+    world.json["guards"]["busy_timeout_ms"] = 50.into();
+    let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, u UNIQUE)");
+    world.edit("bot", "INSERT INTO t VALUES('b', 1)");
+    world.edit("central", "INSERT INTO t VALUES('c', 1)");
+    world.sync();
+    world.edit("website", "INSERT INTO t VALUES('d', 2)");
+    let lock = world.open("bot");
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    world.sync();
+    drop(lock);
+    let r = world.sync();
+    assert_eq!(r["conflicts"], 0, "the same held row was reported again");
+    assert_eq!(conflict_lines(&world), ["t unique [u] central held"]);
+}
+#[test]
+fn rowid_max() {
+    let world = World::two().start("CREATE TABLE t(id INTEGER PRIMARY KEY, x); CREATE TABLE o(k TEXT PRIMARY KEY); INSERT INTO t VALUES(9223372036854775807, 'top')");
+    world.edit("bot", "INSERT INTO t VALUES(5, 'bot'); INSERT INTO o VALUES('z')");
+    world.edit("central", "INSERT INTO t VALUES(5, 'central')");
+    world.sync();
+    for side in ["bot", "central"] {
+        check_side(&world, side, "SELECT * FROM o", &["'z'"]);
+    }
+    check_side(&world, "bot", "SELECT x FROM t ORDER BY x", &["'bot'", "'top'"]);
+}
+#[test]
+fn added_column_while_a_side_is_late() {
+    let mut world = World::three();
+    world.json["guards"]["busy_timeout_ms"] = 50.into();
+    let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, x); CREATE TABLE s(u); INSERT INTO t VALUES('a', 0); INSERT INTO s VALUES('r')");
+    let lock = world.open("website");
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    world.edit("bot", "ALTER TABLE t ADD COLUMN n INTEGER DEFAULT 7; UPDATE t SET n = 8; ALTER TABLE s ADD COLUMN n INTEGER DEFAULT 7");
+    world.sync();
+    drop(lock);
+    // the website's own upgrade comes before it is merged again
+    world.edit("website", "ALTER TABLE t ADD COLUMN n INTEGER DEFAULT 7; ALTER TABLE s ADD COLUMN n INTEGER DEFAULT 7; UPDATE t SET x = 1");
+    world.sync();
+    check(&world, "SELECT * FROM t", &["'a' 1 8"]);
+    check(&world, "SELECT * FROM s", &["'r' 7"]);
+}
+#[test]
+fn self_reference_identical_children() {
+    let world = World::two().start("CREATE TABLE n(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, parent REFERENCES n(id)); INSERT INTO n VALUES(1,'root',NULL)");
+    world.edit("bot", "INSERT INTO n VALUES(2,'b',1),(3,'child',2)");
+    world.edit("central", "INSERT INTO n VALUES(2,'c',1),(3,'child',2)");
+    world.sync();
+    check(
+        &world,
+        "SELECT c.name, p.name FROM n c JOIN n p ON p.id = c.parent ORDER BY 1,2",
+        &["'b' 'root'", "'c' 'root'", "'child' 'b'", "'child' 'c'"],
+    );
+}
+#[test]
+fn two_log_rows_on_the_hub() {
+    let world = World::two().start("CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT); INSERT INTO log(what) VALUES('old')");
+    world.edit("bot", "INSERT INTO log(what) VALUES('bot 1'),('bot 2')");
+    killed_before_commit_of_hub(&world);
+    world.edit("central", "INSERT INTO log(what) VALUES('central 1'),('central 2')");
+    world.sync();
+    let all: String = world.conflicts().iter().map(|c| c.to_string()).collect();
+    assert!(
+        all.contains("bot 2") || world.lines("bot", "SELECT what FROM log").contains(&"'bot 2'".to_owned()),
+        "bot 2 is nowhere any more: {all}"
+    );
+}
+#[test]
+fn hub_switched_to_a_late_side() {
+    let mut world = World::three();
+    world.json["guards"]["busy_timeout_ms"] = 50.into();
+    let mut world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('a', 0)");
+    world.edit("bot", "INSERT INTO t VALUES('new', 1); UPDATE t SET x = 5 WHERE k='a'");
+    let lock = world.open("website");
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    world.sync();
+    drop(lock);
+    world.json["hub"] = json!("website");
+    let report = world.sync();
+    assert_eq!(state(&report), "failed", "{report:#}");
+    check_side(&world, "bot", "SELECT * FROM t ORDER BY k", &["'a' 5", "'new' 1"]);
+    world.json["hub"] = json!("central");
+    world.sync();
+    world.json["hub"] = json!("website");
+    check(&world, "SELECT * FROM t ORDER BY k", &["'a' 5", "'new' 1"]);
+}
+#[test]
+fn resolve_after_upgrade() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('a', 0)");
+    world.edit("bot", "UPDATE t SET x = 1");
+    world.edit("central", "UPDATE t SET x = 2");
+    world.sync();
+    world.edit("bot", "ALTER TABLE t ADD COLUMN n INTEGER DEFAULT 0");
+    world.sync();
+    let id = world.conflicts()[0]["id"].as_str().unwrap().to_owned();
+    world.resolve(&id, Take::Side("bot".into())).unwrap();
+    check(&world, "SELECT * FROM t", &["'a' 1 0"]);
+}
+#[test]
+fn resolve_delete_parent() {
+    let world = World::two().start(&format!("{USERS}; CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, uid REFERENCES users(id), t); INSERT INTO users VALUES(1,'ann'),(2,'bob')"));
+    world.edit("bot", "DELETE FROM users WHERE id=2");
+    world.edit("central", "INSERT INTO notes(uid,t) VALUES(2,'of bob')");
+    world.sync();
+    let id = world.conflicts()[0]["id"].as_str().unwrap().to_owned();
+    let _ = world.resolve(&id, Take::Side("bot".into()));
+    assert_eq!(fk_violations(&world, "bot") + fk_violations(&world, "central"), 0);
+}
+#[test]
+fn view_and_table() {
+    let world = World::two().start("CREATE TABLE o(k TEXT PRIMARY KEY)");
+    world.edit("bot", "CREATE TABLE v(k TEXT PRIMARY KEY); INSERT INTO o VALUES('z')");
+    world.edit("central", "CREATE VIEW v AS SELECT 1 AS k");
+    world.sync();
+    check_side(&world, "central", "SELECT * FROM o", &["'z'"]);
+}
+#[test]
+fn utf16() {
+    let world = World::two();
+    world.edit_all("PRAGMA encoding='UTF-16le'; CREATE TABLE t(k TEXT PRIMARY KEY, x) WITHOUT ROWID; INSERT INTO t VALUES('b',0),('ā',0),('𝄞',1),('ﬀ',1); CREATE TABLE h(k TEXT PRIMARY KEY, x)");
+    world.sync();
+    world.edit("bot", "INSERT INTO t VALUES('c',1),('ă',2); INSERT INTO h VALUES('ă',2)");
+    world.edit(
+        "central",
+        "DELETE FROM t WHERE k='b'; INSERT INTO t VALUES('𝄟',7); INSERT INTO h VALUES('é',2)",
+    );
+    world.sync();
+    check(&world, "SELECT count(*) FROM t", &["6"]);
+    assert_converged(&world);
+}
+#[test]
+fn created_spoke_and_eager_owner() {
+    let mut lost = 0;
+    for _ in 0..6 {
+        let world = World::two();
+        world.edit("central", "CREATE TABLE t(k INTEGER PRIMARY KEY, x); WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<20000) INSERT INTO t SELECT i,i FROM c");
+        let path = world.path("bot");
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let acked = std::thread::scope(|scope| {
+            let w = scope.spawn(|| {
+                let mut n = 0;
+                let mut acked = Vec::new();
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    if !path.exists() {
+                        continue;
+                    }
+                    let Ok(db) = rusqlite::Connection::open_with_flags(
+                        &path,
+                        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
+                    ) else {
+                        continue;
+                    };
+                    db.execute_batch("PRAGMA synchronous=OFF").unwrap();
+                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                        if db.execute("INSERT INTO t VALUES(?1, 'owner')", [1000000 + n]).is_ok() {
+                            acked.push(1000000 + n);
+                        }
+                        n += 1;
+                        if acked.len() > 200 {
+                            return acked;
+                        }
+                    }
+                }
+                acked
+            });
+            world.sync();
+            std::thread::sleep(Duration::from_millis(50));
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            w.join().unwrap()
+        });
+        world.sync();
+        let there = world.lines("central", "SELECT k FROM t WHERE k >= 1000000").len();
+        lost += acked.len() - there;
+    }
+    assert_eq!(lost, 0);
+}
+#[test]
+fn held_parent_and_bag() {
+    let world = World::two().start("CREATE TABLE users(id INTEGER PRIMARY KEY, nick TEXT NOT NULL UNIQUE, email UNIQUE); CREATE TABLE score(uid REFERENCES users(id), p); CREATE TABLE notes(id INTEGER PRIMARY KEY, uid REFERENCES users(id), t)");
+    world.edit("bot", "INSERT INTO users VALUES(1,'bob','e'); INSERT INTO score VALUES(1,5); INSERT INTO notes VALUES(1,1,'of bob')");
+    world.edit("central", "INSERT INTO users VALUES(1,'cat','e'); INSERT INTO score VALUES(1,6); INSERT INTO notes VALUES(1,1,'of cat')");
+    world.sync();
+    assert_settled(&world);
+    world.edit("bot", "UPDATE users SET email='f' WHERE nick='bob'");
+    world.sync();
+    check(&world, "SELECT nick, p FROM score JOIN users ON id=uid", &["'bob' 5", "'cat' 6"]);
+    check(
+        &world,
+        "SELECT nick, t FROM notes JOIN users ON users.id=uid",
+        &["'bob' 'of bob'", "'cat' 'of cat'"],
+    );
+}
+#[test]
+fn reinstalled_spoke() {
+    let t = "CREATE TABLE t(k TEXT PRIMARY KEY, x)";
+    let world = World::two().start(&format!("{t}; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<40) INSERT INTO t SELECT 'k'||i,i FROM c"));
+    std::fs::remove_file(world.path("bot")).unwrap();
+    world.edit("bot", t);
+    world.sync();
+    assert_eq!(world.lines("central", "SELECT * FROM t").len(), 40);
+}
+#[test]
+fn resolve_unique_held_says_done() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, u UNIQUE)");
+    world.edit("bot", "INSERT INTO t VALUES('b', 1)");
+    world.edit("central", "INSERT INTO t VALUES('c', 1)");
+    world.sync();
+    let id = world.conflicts()[0]["id"].as_str().unwrap().to_owned();
+    let _ = world.resolve(&id, Take::Side("bot".into()));
+    world.sync();
+    let open = conflict_lines(&world).iter().any(|line| line.ends_with("held") || line.ends_with("open"));
+    let equal = world.lines("bot", "SELECT k FROM t") == world.lines("central", "SELECT k FROM t");
+    assert!(open || equal, "the sides differ and no conflict says so: {:?}", conflict_lines(&world));
+}
+#[test]
+fn counter_looks_written() {
+    let world = World::two()
+        .tables(json!({"t":{"columns":{"n":"sum"}}}))
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10), ('bob', 0)");
+    world.edit("central", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
+    world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'bob'");
+    let reader = world.open("bot");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+    killed_before_record_of(&world, "bot");
+    drop(reader);
+    world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
+    world.sync();
+    // Nothing can tell the owner's step from ours: it must at least be said.
+    assert_eq!(conflict_lines(&world), ["t uncertain [] merged open"]);
+    check(&world, "SELECT * FROM t", &["'ann' 11", "'bob' 1"]);
+}
+#[test]
+fn withdraw_forgets_a_decided_intent() {
+    let mut world = World::three().tables(json!({"t":{"columns":{"n":"sum"}}}));
+    world.json["guards"]["busy_timeout_ms"] = 50.into();
+    let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10)");
+    world.edit("central", "UPDATE t SET n = n + 5");
+    killed_before_record_of(&world, "bot");
+    assert_eq!(world.lines("bot", "SELECT n FROM t"), ["15"]);
+    world.edit("website", "INSERT INTO t VALUES('new', 1)");
+    let lock = world.open("bot");
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    killed_before_commit_of_hub(&world);
+    drop(lock);
+    world.sync();
+    world.sync();
+    check(&world, "SELECT * FROM t", &["'ann' 15", "'new' 1"]);
+}
+
+/// What was decided about one side's held cell is not undone by another side that waits for the same cell.
+#[test]
+fn sync_from_while_a_cell_is_held() {
+    for from in ["bot", "website"] {
+        let world = World::three()
+            .tables(json!({ "t": { "columns": { "x": "hold" } } }))
+            .start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)");
+        world.edit("bot", "UPDATE t SET x = 'bot'");
+        world.edit("website", "UPDATE t SET x = 'website'");
+        world.sync();
+        world.sync_from(from).unwrap();
+        for _ in 0..3 {
+            world.sync();
+            for side in ["bot", "website"] {
+                check_side(&world, side, "SELECT x FROM t", &[&format!("'{side}'")]);
+            }
+            check_side(&world, "central", "SELECT x FROM t", &[&format!("'{from}'")]);
+            assert!(conflict_lines(&world).iter().any(|line| line == "t update_update [x] none held"));
+        }
+    }
+}
+
+/// A held cell can be decided although another cell of its row was merged in the same run.
+#[test]
+fn a_held_cell_of_a_row_that_was_merged_is_decided() {
+    for (take, want) in [
+        (Take::Side("bot".into()), "'bot' 1"),
+        (Take::Side("central".into()), "'central' 1"),
+        (Take::Base, "0 1"),
+    ] {
+        let world = World::two()
+            .tables(json!({ "t": { "columns": { "x": "hold" } } }))
+            .start("CREATE TABLE t(k TEXT PRIMARY KEY, x, y); INSERT INTO t VALUES('k', 0, 0)");
+        world.edit("bot", "UPDATE t SET x = 'bot', y = 1");
+        world.edit("central", "UPDATE t SET x = 'central'");
+        world.sync();
+        world.resolve(world.conflicts()[0]["id"].as_str().unwrap(), take).unwrap();
+        check(&world, "SELECT x, y FROM t", &[want]);
+    }
+}
+
+/// A column that every side dropped or renamed is no reason to wait.
+#[test]
+fn what_all_sides_changed_in_a_schema_is_agreed() {
+    for (change, columns, want) in [
+        ("ALTER TABLE t DROP COLUMN y", "x", "'a' 5"),
+        ("ALTER TABLE t RENAME COLUMN y TO z", "x, z", "'a' 1 2"),
+    ] {
+        let world = World::three().start("CREATE TABLE t(k TEXT PRIMARY KEY, x, y NOT NULL DEFAULT 0); CREATE TABLE s(x, y); INSERT INTO t VALUES('a', 1, 2); INSERT INTO s VALUES(1, 2)");
+        world.edit_all(&format!("{change}; {}", change.replace("TABLE t", "TABLE s")));
+        // Which column became which nobody knows: after a rename the table is adopted, and clashes would be said.
+        let edit = if change.contains("DROP") { "UPDATE t SET x = 5" } else { "SELECT 1" };
+        world.edit("bot", &format!("{edit}; INSERT INTO s(x) VALUES(7)"));
+        let report = world.sync();
+        assert_eq!(report["conflicts"], json!(0), "{report:#} {:?}", conflict_lines(&world));
+        check(&world, &format!("SELECT k, {columns} FROM t"), &[want]);
+        check(&world, "SELECT x FROM s", &["1", "7"]);
+    }
+    let world = World::three().start(
+        "CREATE TABLE g(k TEXT PRIMARY KEY); INSERT INTO g VALUES('old'); CREATE TABLE o(k TEXT PRIMARY KEY)",
+    );
+    world.edit_all("DROP TABLE g");
+    world.sync();
+    world.edit("website", "CREATE TABLE g(k TEXT PRIMARY KEY, x); INSERT INTO g VALUES('new', 1)");
+    assert_eq!(world.sync()["databases"]["d"]["warnings"], json!([]));
+    check(&world, "SELECT k, x FROM g", &["'new' 1"]);
+}
+
+/// Nobody knows what an adopted row was before; taking that away would delete it everywhere.
+#[test]
+fn an_adopted_row_has_no_base_to_take() {
+    let world = World::two();
+    for side in ["bot", "central"] {
+        world.edit(
+            side,
+            &format!("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', '{side}')"),
+        );
+    }
+    world.sync();
+    let id = world.conflicts()[0]["id"].as_str().unwrap().to_owned();
+    world.resolve(&id, Take::Base).expect_err("there is no base");
+    check(&world, "SELECT x FROM t", &["'central'"]);
+    world.resolve(&id, Take::Side("bot".into())).unwrap();
+    check(&world, "SELECT x FROM t", &["'bot'"]);
+}
+
+/// An old copy of a file that was put in its place would read as edits that undo what came since.
+#[test]
+fn a_file_that_went_back_in_time_is_held() {
+    for side in ["bot", "central"] {
+        let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)");
+        let old = std::fs::read(world.path(side)).unwrap();
+        for n in 1..4 {
+            world.edit("bot", &format!("UPDATE t SET x = {n}; INSERT INTO t VALUES('new {n}', 0)"));
+            world.sync();
+        }
+        world.sync();
+        std::fs::write(world.path(side), &old).unwrap();
+        let report = world.sync();
+        assert_eq!(state(&report), "held", "{side}: {report:#}");
+        let other = if side == "bot" { "central" } else { "bot" };
+        check_side(&world, other, "SELECT count(*), max(x) FROM t", &["4 3"]);
+        std::fs::remove_file(world.path(side)).unwrap();
+        world.sync();
+        world.sync();
+        check(&world, "SELECT count(*), max(x) FROM t", &["4 3"]);
+    }
+}
