@@ -114,7 +114,7 @@ pub struct Conflict {
     /// The columns that identify the row, with their values.
     pub key: Json,
     /// `update_update`, `update_delete`, `insert_insert`, `unique`, `foreign_key`, `schema`, `adoption`,
-    /// `uncertain`.
+    /// `uncertain`, `oscillation`.
     pub kind: String,
     /// The columns that clash; empty means the whole row.
     pub columns: Vec<String>,

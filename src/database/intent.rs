@@ -5,8 +5,9 @@
 
 use crate::config::ColumnPolicy;
 
+use super::bounce;
 use super::decide::constraints::TableState;
-use super::decide::decision::{Decision, Draft, Winner};
+use super::decide::decision::{Decision, Draft, Kind, Winner};
 use super::model::{Ancestor, Cluster, Identity, SideIndex, Slot, Write, with_cell};
 use super::observe;
 use super::plan::{Counts, MergeKind, Observed, Plan, Side, Task, exhausted};
@@ -44,6 +45,7 @@ pub(crate) fn spell_out(
             statements,
             tables: shape.tables.iter().map(|table| table.rules.name.clone()).collect(),
             sides: task.sides.iter().map(|side| side.name.clone()).collect(),
+            run: task.run,
             ..Intent::default()
         });
     }
@@ -205,6 +207,7 @@ impl TableSpeller<'_, '_> {
         }
         self.contents(&mut writes, &mut next_rowid)?;
         for (intent, writes) in self.plan.intents.iter_mut().zip(writes) {
+            intent.bounces.extend(bounce::of_writes(rules, &writes));
             let summed = rules.policies.iter().enumerate();
             let summed = summed.filter(|(_, policy)| **policy == ColumnPolicy::Sum).map(|(column, _)| column);
             intent.writes.push(TableWrites {
@@ -341,6 +344,11 @@ impl TableSpeller<'_, '_> {
             },
         };
         if let Some(intent) = self.plan.intents.get_mut(self.task.hub) {
+            if draft.kind == Kind::Oscillation
+                && let Some(row) = &conflict.rows.identity
+            {
+                intent.bouncing.extend(bounce::still(rules, row, &draft.columns.iter().copied().collect()));
+            }
             intent.conflicts.push(conflict);
         }
     }

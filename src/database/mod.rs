@@ -11,6 +11,7 @@
 
 mod apply;
 mod archive;
+mod bounce;
 mod codec;
 mod create;
 mod decide;

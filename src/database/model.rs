@@ -2,6 +2,8 @@
 //!
 //! Plain data without handles; the verbs are in `observe`, `decide` and `apply`.
 
+use std::collections::BTreeSet;
+
 use crate::config::{ColumnPolicy, OnDeleteUpdate, Rekey};
 
 use super::key::{Collation, Key, key_of};
@@ -70,6 +72,8 @@ pub(crate) struct Rules {
     pub(crate) references: Vec<Reference>,
     /// Whether other rows point at its row id.
     pub(crate) id_is_referenced: bool,
+    /// Columns of the row at hand whose changes no longer travel, since a side takes them back each time.
+    pub(crate) oscillating: BTreeSet<usize>,
 }
 
 /// A reference between two tables of the plan.

@@ -226,6 +226,7 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     let mut avoid: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut joins: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut renames: Vec<Renames> = vec![Renames::new(); shape.tables.len()];
+    let bouncing = task.store.bouncing(task.name).map_err(super::state_error)?;
     let mut later: Translations = Vec::new();
     for _ in 0..ROUNDS {
         let round = Round {
@@ -237,6 +238,7 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
             joins: &joins,
             renames: &renames,
             later: &later,
+            bouncing: &bouncing,
         };
         let Decided { tables, taken, met, renames: found, translations } = round.decide()?;
         let strangers = round.strangers(&tables, &taken)?;

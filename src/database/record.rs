@@ -22,7 +22,7 @@ use super::codec::{Decoder, Encoder, Malformed};
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
-use super::store::{Known, Overlay, Store, StoredConflict};
+use super::store::{Bounce, Bouncing, Known, Overlay, Store, StoredConflict};
 use super::value::Row;
 use super::write::{self, Updates, witness};
 use super::{native, store};
@@ -86,6 +86,12 @@ pub(crate) struct Intent {
     pub(crate) conflicts: Vec<StoredConflict>,
     /// The sides that took part; with the hub only.
     pub(crate) sides: Vec<String>,
+    /// The run.
+    pub(crate) run: i64,
+    /// Cells that are written, to notice when the side takes them back.
+    pub(crate) bounces: Vec<Bounce>,
+    /// Cells that no longer travel since they were taken back too often; with the hub only.
+    pub(crate) bouncing: Vec<Bouncing>,
     /// The change counter under the lock, in rollback mode.
     pub(crate) counter: Option<u32>,
 }
@@ -209,12 +215,16 @@ fn record_attached(
     store.set_replica(&intent.database, &intent.side, &intent.base, epoch)?;
     let known = if intent.fresh { Known::Anew } else { Known::Before };
     store.set_merged_tables(&intent.database, &intent.side, &intent.tables, known)?;
+    if written == Written::Yes && !intent.bounces.is_empty() {
+        store.note_bounces(&intent.database, &intent.side, intent.run, &intent.bounces)?;
+    }
     let mut new_conflicts = 0;
     if role == Role::Hub {
         store.set_overlay(&intent.database, "", &intent.tables, &intent.merged_overlay)?;
         for conflict in &intent.conflicts {
             new_conflicts += usize::from(store.add_conflict(conflict)?);
         }
+        store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
         store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
         connection
             .prepare_cached("UPDATE intents SET decided = 1 WHERE database = ?1")?
@@ -477,6 +487,13 @@ fn encode(intent: &Intent) -> Vec<u8> {
             encoder.bytes(&store::encode_conflict_rows(&conflict.rows));
         })
         .list(intent.sides.iter(), text)
+        .integer(intent.run)
+        .list(intent.bounces.iter(), |encoder, cell| {
+            encoder.text(&cell.table).bytes(&cell.key).text(&cell.column).bytes(&cell.before);
+        })
+        .list(intent.bouncing.iter(), |encoder, (table, key, column)| {
+            encoder.text(table).bytes(key).text(column);
+        })
         .option(intent.counter, |encoder, counter| {
             encoder.integer(i64::from(counter));
         });
@@ -528,6 +545,17 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
             })
         })?,
         sides: decoder.list(Decoder::text)?,
+        run: decoder.integer()?,
+        bounces: decoder.list(|decoder| {
+            Ok(Bounce {
+                table: decoder.text()?,
+                key: decoder.bytes()?.to_vec(),
+                column: decoder.text()?,
+                before: decoder.bytes()?.to_vec(),
+            })
+        })?,
+        bouncing: decoder
+            .list(|decoder| Ok((decoder.text()?, decoder.bytes()?.to_vec(), decoder.text()?)))?,
         counter: decoder.option(|decoder| u32::try_from(decoder.integer()?).map_err(|_| Malformed))?,
     })
 }

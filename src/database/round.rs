@@ -7,17 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::apply::Refusal;
+use super::bounce::Oscillating;
 use super::decide::cluster::Clusters;
 use super::decide::constraints::{self, TableState};
 use super::decide::contents::{Contents, SideContents};
 use super::decide::decision::{Context, Decision, Draft, Kind, Winner, decide};
 use super::decide::ids;
 use super::key::{Collation, Key, key_of};
-use super::model::{Ancestor, Cluster, Edit, Identity, Local, Reference, SideIndex, Slot, with_cell};
+use super::model::{Ancestor, Cluster, Edit, Identity, Local, Reference, Rules, SideIndex, Slot, with_cell};
 use super::observe;
 use super::plan::{Observed, Task, exhausted};
 use super::shape::{Shape, TableShape};
-use super::store::{Ids, OverlayEntry};
+use super::store::{Bouncing, Ids, OverlayEntry};
 use super::value::{Row, Value};
 use super::{Fault, sql_error};
 
@@ -39,6 +40,8 @@ pub(crate) struct Round<'a> {
     pub(crate) renames: &'a [Renames],
     /// Row ids as the last attempt gave them, for references to tables that come later, or to the same one.
     pub(crate) later: &'a Translations,
+    /// Cells whose changes no longer travel.
+    pub(crate) bouncing: &'a [Bouncing],
 }
 
 /// New values of referenced columns: by side, columns and the key that the side knows.
@@ -92,8 +95,15 @@ impl Round<'_> {
         }
         let context = Context { hub: self.task.hub, now: self.task.now };
         for table in &mut tables {
-            table.decisions =
-                table.clusters.iter().map(|cluster| decide(&table.rules, cluster, context)).collect();
+            let oscillating = Oscillating::of(&table.rules, self.bouncing);
+            let decided = table.clusters.iter().map(|cluster| {
+                let columns = oscillating.in_row(&table.rules, cluster);
+                if columns.is_empty() {
+                    return decide(&table.rules, cluster, context);
+                }
+                decide(&Rules { oscillating: columns, ..table.rules.clone() }, cluster, context)
+            });
+            table.decisions = decided.collect();
         }
         let met = tables.iter().map(met_in).collect();
         if let Some(resolution) = self.task.resolution {

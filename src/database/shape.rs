@@ -546,6 +546,7 @@ fn rules_of(
         rekey: policy.rekey,
         references,
         id_is_referenced: false,
+        oscillating: BTreeSet::new(),
     })
 }
 

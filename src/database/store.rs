@@ -34,6 +34,10 @@ CREATE INDEX overlay_by_side ON overlay (database, side);
 CREATE TABLE intents (
     database TEXT NOT NULL, side TEXT NOT NULL, run TEXT NOT NULL, decided INTEGER NOT NULL, intent BLOB NOT NULL,
     PRIMARY KEY (database, side)) WITHOUT ROWID;
+CREATE TABLE bounces (
+    database TEXT NOT NULL, side TEXT NOT NULL, \"table\" TEXT NOT NULL COLLATE NOCASE, key BLOB NOT NULL,
+    \"column\" TEXT NOT NULL COLLATE NOCASE, before BLOB NOT NULL, times INTEGER NOT NULL, run INTEGER NOT NULL,
+    PRIMARY KEY (database, side, \"table\", key, \"column\")) WITHOUT ROWID;
 CREATE TABLE conflicts (
     number INTEGER PRIMARY KEY AUTOINCREMENT, database TEXT NOT NULL, \"table\" TEXT NOT NULL, kind TEXT NOT NULL,
     fingerprint TEXT NOT NULL, winner TEXT NOT NULL, reason TEXT NOT NULL, status TEXT NOT NULL, run TEXT NOT NULL,
@@ -79,6 +83,27 @@ pub(crate) struct Seen {
     pub(crate) counter: u32,
     /// The device of its directory.
     pub(crate) device: u64,
+}
+
+/// A cell that a side has taken back too often: table, encoded identity of its row, column.
+pub(crate) type Bouncing = (String, Vec<u8>, String);
+
+/// How often in a row a side may take a cell back before its changes no longer travel.
+const BOUNCE_TIMES: i64 = 3;
+/// For how many runs a written cell is remembered: longer, and it was not taken back at once.
+const BOUNCE_RUNS: i64 = 10;
+
+/// One cell that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bounce {
+    /// Table name.
+    pub(crate) table: String,
+    /// The identity of its row, encoded.
+    pub(crate) key: Vec<u8>,
+    /// Column name.
+    pub(crate) column: String,
+    /// What it was, encoded.
+    pub(crate) before: Vec<u8>,
 }
 
 /// Whether something adds to what is known, or is all of it.
@@ -429,6 +454,59 @@ impl Store {
         )?;
         for overlay in entries {
             insert.execute(params![database, side, overlay.table, encode_overlay(overlay)])?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a cell was written: what it was before, and how often in a row a side had taken it back to that.
+    /// Cells that were not written in the last runs are forgotten, unless they wait for a person.
+    pub(crate) fn note_bounces(
+        &self,
+        database: &str,
+        side: &str,
+        run: i64,
+        cells: &[Bounce],
+    ) -> rusqlite::Result<()> {
+        let mut note = self.connection.prepare_cached(
+            "INSERT INTO bounces VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)
+             ON CONFLICT DO UPDATE SET times = iif(before = ?6, times + 1, 0), before = ?6, run = ?7",
+        )?;
+        for cell in cells {
+            note.execute(params![database, side, cell.table, cell.key, cell.column, cell.before, run])?;
+        }
+        self.connection
+            .prepare_cached("DELETE FROM bounces WHERE database = ?1 AND run < ?2 AND times < ?3")?
+            .execute(params![database, run - BOUNCE_RUNS, BOUNCE_TIMES])
+            .map(drop)
+    }
+
+    /// Cells that a side has taken back too often: table, key and column.
+    pub(crate) fn bouncing(&self, database: &str) -> rusqlite::Result<Vec<Bouncing>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT \"table\", key, \"column\" FROM bounces WHERE database = ?1 AND times >= ?2",
+        )?;
+        let rows = statement
+            .query_map(params![database, BOUNCE_TIMES], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.collect()
+    }
+
+    /// Forgets how often cells came back that no longer wait for a person: all but these.
+    pub(crate) fn forget_bounces(
+        &self,
+        database: &str,
+        tables: &[String],
+        still: &[Bouncing],
+    ) -> rusqlite::Result<()> {
+        for (table, key, column) in self.bouncing(database)? {
+            let waits =
+                still.iter().any(|(t, k, c)| t.eq_ignore_ascii_case(&table) && *k == key && *c == column);
+            if !waits && tables.iter().any(|name| name.eq_ignore_ascii_case(&table)) {
+                self.connection
+                    .prepare_cached(
+                        "DELETE FROM bounces WHERE database = ?1 AND \"table\" = ?2 AND key = ?3 AND \"column\" = ?4",
+                    )?
+                    .execute(params![database, table, key, column])?;
+            }
         }
         Ok(())
     }

@@ -897,3 +897,38 @@ fn a_file_that_went_back_in_time_is_held() {
         check(&world, "SELECT count(*), max(x) FROM t", &["4 3"]);
     }
 }
+
+/// A program that writes its own value each time is not answered for ever.
+#[test]
+fn a_cell_that_goes_to_and_fro_is_held() {
+    let world = World::two()
+        .start("CREATE TABLE c(k TEXT PRIMARY KEY, v, w); INSERT INTO c VALUES('timeout', 90, 0)");
+    let (bot, web) = ("UPDATE c SET v = 90", "UPDATE c SET v = 60");
+    let mut held = None;
+    for n in 0..20 {
+        world.edit("central", web);
+        world.sync();
+        if conflict_lines(&world).iter().any(|line| line.starts_with("c oscillation [v]")) {
+            held = Some(n);
+            break;
+        }
+        world.edit("bot", bot);
+        world.sync();
+    }
+    assert!(held.is_some_and(|n| (2..6).contains(&n)), "{held:?}");
+    // From now on each keeps its own, quietly, and the rest of the row travels.
+    world.edit("bot", &format!("{bot}; UPDATE c SET w = 5"));
+    world.edit("central", web);
+    assert_eq!(world.sync()["conflicts"], json!(0));
+    check_side(&world, "bot", "SELECT v, w FROM c", &["90 5"]);
+    check_side(&world, "central", "SELECT v, w FROM c", &["60 5"]);
+    assert_settled(&world);
+    // A person decides, and the cell travels again.
+    let all = world.conflicts();
+    let held = all.iter().find(|conflict| conflict["status"] == json!("held")).unwrap();
+    world.resolve(held["id"].as_str().unwrap(), Take::Side("bot".into())).unwrap();
+    check(&world, "SELECT v, w FROM c", &["90 5"]);
+    world.edit("central", "UPDATE c SET v = 30");
+    assert_eq!(world.sync()["conflicts"], json!(0));
+    check(&world, "SELECT v, w FROM c", &["30 5"]);
+}

@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Schema,
     /// Rows that differ and have no ancestor.
     Adoption,
+    /// A cell that a side takes back each time.
+    Oscillation,
 }
 
 impl Kind {
@@ -52,6 +54,7 @@ impl Kind {
             Kind::ForeignKey => "foreign_key",
             Kind::Schema => "schema",
             Kind::Adoption => "adoption",
+            Kind::Oscillation => "oscillation",
         }
     }
 }
@@ -205,14 +208,21 @@ fn take(
     if !decided.is_empty() {
         report(rules, decision, kind, &decided, base.clone());
     }
-    if held_clash {
-        decision.conflicts.push(Draft {
-            kind,
-            columns: held.iter().copied().collect(),
-            base: base.clone(),
-            winner: Winner::Nobody,
-            reason: "policy hold: every side keeps its own until a person decides".into(),
-        });
+    let (bouncing, waiting): (Vec<usize>, Vec<usize>) =
+        held.iter().copied().filter(|_| held_clash).partition(|column| rules.oscillating.contains(column));
+    let reasons = [
+        (waiting, kind, "policy hold: every side keeps its own until a person decides"),
+        (
+            bouncing,
+            Kind::Oscillation,
+            "a side took it back three times: it stays as it is until a person decides",
+        ),
+    ];
+    for (columns, kind, reason) in reasons {
+        if !columns.is_empty() {
+            let (base, winner, reason) = (base.clone(), Winner::Nobody, reason.into());
+            decision.conflicts.push(Draft { kind, columns, base, winner, reason });
+        }
     }
     decision.held.extend(held);
     if let Some(outcome) = deleted {

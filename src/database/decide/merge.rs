@@ -139,6 +139,12 @@ fn merge_cell(
         return (before.cloned().unwrap_or(Value::Null), Origin::Ancestor);
     };
     let assigned = rules.assigned_id() == Some(column);
+    if rules.oscillating.contains(&column) && !assigned {
+        merged.held.insert(column);
+        merged.clashes.push((column, Origin::Merged));
+        let before = before.filter(|value| **value != Value::Held);
+        return (before.unwrap_or(first).clone(), Origin::Ancestor);
+    }
     let policy = rules.policies.get(column).copied().unwrap_or_default();
     if changed.len() > 1
         && policy == ColumnPolicy::Sum
@@ -304,6 +310,7 @@ mod tests {
             rekey: Rekey::Allow,
             references: Vec::new(),
             id_is_referenced: false,
+            oscillating: BTreeSet::new(),
         }
     }
 
@@ -426,6 +433,15 @@ mod tests {
         ] {
             let rules = rules(policy, false, OnDeleteUpdate::Keep);
             assert_eq!(outcome(&rules, case, [0; 3]), expected, "{policy:?} {case}");
+        }
+    }
+
+    #[test]
+    fn an_oscillating_cell_stays_where_it_is() {
+        let mut rules = rules(ColumnPolicy::Max, false, OnDeleteUpdate::Keep);
+        rules.oscillating.insert(1);
+        for (case, expected) in [("5 3 5", "5 held"), ("5 9 9", "5 held"), ("5 5 5", "5")] {
+            assert_eq!(outcome(&rules, case, [0; 3]), expected, "{case}");
         }
     }
 

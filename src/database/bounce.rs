@@ -1,0 +1,86 @@
+//! Noticing that a side takes back what it is given: cells that go to and fro between two owners for ever.
+//!
+//! A cell that was written and comes back to what it was before, run after run, is not an edit of a person but of a
+//! program that writes its own value each time. After a few times its changes no longer travel and a person is asked.
+//! Apart from `decide`, which is told what oscillates. Pure.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::codec::Encoder;
+use super::model::{Cluster, Identity, Rules, Write};
+use super::store::{Bounce, Bouncing};
+use super::value::Row;
+
+/// More writes than this to one table in one run are somebody's bulk edit, which nobody takes back row by row.
+const MOST: usize = 1_000;
+
+/// The identity of a row as it is kept.
+fn key_of(rules: &Rules, row: &Row) -> Vec<u8> {
+    let columns: Vec<usize> = match &rules.identity {
+        Identity::Key(columns) => columns.iter().map(|(column, _)| *column).collect(),
+        Identity::Id(column) => vec![*column],
+        Identity::Content => Vec::new(),
+    };
+    let cells: Row = columns.iter().filter_map(|column| row.get(*column).cloned()).collect();
+    let mut encoder = Encoder::new();
+    encoder.row(&cells);
+    encoder.finish()
+}
+
+/// The cells that writes to one table change, row ids aside.
+pub(crate) fn of_writes(rules: &Rules, writes: &[Write]) -> Vec<Bounce> {
+    if writes.len() > MOST || rules.identity == Identity::Content {
+        return Vec::new();
+    }
+    let mut cells = Vec::new();
+    for write in writes {
+        let (Some((_, old)), Some((_, new))) = (&write.old, &write.new) else { continue };
+        let key = key_of(rules, new);
+        for (column, (old, new)) in old.iter().zip(new.iter()).enumerate() {
+            if old == new || rules.assigned_id() == Some(column) {
+                continue;
+            }
+            let Some(name) = rules.columns.get(column) else { continue };
+            let mut before = Encoder::new();
+            before.value(old);
+            cells.push(Bounce {
+                table: rules.name.clone(),
+                key: key.clone(),
+                column: name.clone(),
+                before: before.finish(),
+            });
+        }
+    }
+    cells
+}
+
+/// What oscillates in one table: columns by row.
+pub(crate) struct Oscillating(HashMap<Vec<u8>, BTreeSet<usize>>);
+
+impl Oscillating {
+    /// What is known to oscillate in one table.
+    pub(crate) fn of(rules: &Rules, all: &[Bouncing]) -> Oscillating {
+        let mut found: HashMap<Vec<u8>, BTreeSet<usize>> = HashMap::new();
+        for (_, key, column) in all.iter().filter(|(table, ..)| table.eq_ignore_ascii_case(&rules.name)) {
+            let column = rules.columns.iter().position(|name| name.eq_ignore_ascii_case(column));
+            found.entry(key.clone()).or_default().extend(column);
+        }
+        Oscillating(found)
+    }
+
+    /// The columns of one row that oscillate.
+    pub(crate) fn in_row(&self, rules: &Rules, cluster: &Cluster) -> BTreeSet<usize> {
+        if self.0.is_empty() {
+            return BTreeSet::new();
+        }
+        let rows = cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.raw);
+        let found = rows.chain(cluster.merged.as_ref()).filter_map(|row| self.0.get(&key_of(rules, row)));
+        found.flatten().copied().collect()
+    }
+}
+
+/// The cells of one row that oscillate, as they are kept.
+pub(crate) fn still(rules: &Rules, row: &Row, columns: &BTreeSet<usize>) -> Vec<Bouncing> {
+    let names = columns.iter().filter_map(|column| rules.columns.get(*column));
+    names.map(|name| (rules.name.clone(), key_of(rules, row), name.clone())).collect()
+}
