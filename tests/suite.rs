@@ -29,5 +29,6 @@ mod suite {
     mod owners;
     mod policies;
     mod schema;
+    mod undo;
     mod values;
 }

@@ -415,7 +415,17 @@ mod tests {
         fn job(&self, minutes: i64, mode: Mode) -> Job<'_> {
             let at = DateTime::from_timestamp(1_752_485_462, 0).unwrap() + TimeDelta::minutes(minutes);
             let (config, store, force) = (&self.config, &self.store, Force::No);
-            Job { config, store, run: 7, kind: "bidirectional", at, mode, force, resolution: None }
+            Job {
+                config,
+                store,
+                run: 7,
+                kind: "bidirectional",
+                at,
+                mode,
+                force,
+                resolution: None,
+                undo: None,
+            }
         }
 
         fn write(&self, minutes: i64) -> Result<Option<Snapshot>> {

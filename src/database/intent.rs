@@ -16,6 +16,7 @@ use super::schema::Storage;
 use super::shape::{self, Drift, Shape, TableShape};
 use super::sql::quote;
 use super::store::{ConflictRows, Ids, Overlay, OverlayEntry, StoredConflict};
+use super::undo::Touched;
 use super::value::{Row, Value};
 use super::{Fault, sql_error};
 
@@ -75,6 +76,12 @@ pub(crate) fn spell_out(
             });
         }
         TableSpeller { task, shape, state, plan: &mut plan }.spell_out()?;
+        // What was adopted had no ancestor to go back to.
+        if observed.known.iter().all(|known| *known)
+            && let Some(intent) = plan.intents.get_mut(task.hub)
+        {
+            intent.touched.extend(touched(state, task.hub));
+        }
     }
     for intent in &mut plan.intents {
         intent.observed.retain(|table| !table.writes.is_empty());
@@ -82,6 +89,24 @@ pub(crate) fn spell_out(
     }
     plan.shape = shape;
     Ok(plan)
+}
+
+/// What becomes of the merged state of one table.
+fn touched(state: &TableState, hub: SideIndex) -> Option<Touched> {
+    let rules = &state.rules;
+    let rows = state.clusters.iter().zip(&state.decisions).filter_map(|(cluster, decision)| {
+        let after = decision.merged_after(rules, cluster);
+        (after != cluster.merged).then(|| (cluster.merged.clone(), after))
+    });
+    let rows: Vec<(Option<Row>, Option<Row>)> = rows.collect();
+    let (changes, _) = state.contents.plan(hub);
+    let own =
+        state.contents.sides.get(hub).map(|own| own.differences.values().map(|count| count.abs()).sum());
+    let theirs: i64 =
+        changes.get(hub).into_iter().flat_map(|changes| changes.values()).map(|count| count.abs()).sum();
+    let contents = theirs + own.unwrap_or(0);
+    let (table, columns) = (rules.name.clone(), rules.columns.clone());
+    (!rows.is_empty() || contents > 0).then_some(Touched { table, columns, rows, contents })
 }
 
 /// What makes a base's schema that of its side.

@@ -36,6 +36,7 @@ mod shape;
 mod sql;
 mod status;
 mod store;
+mod undo;
 mod value;
 mod write;
 
@@ -241,6 +242,34 @@ pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Resu
     })
 }
 
+/// Takes a run back, as a new one: the rows it touched are set to what they were before it, on every side, after an
+/// emergency copy of each. Rows that have changed since are left and listed in the warnings.
+///
+/// Errors: as [`sync`]; `Usage` for a run that is not on record or has nothing that can be taken back.
+pub fn undo(config: &Config, run: &str, options: &Options) -> Result<SyncReport> {
+    let mut chosen = choose(config, options)?;
+    let mut undos = BTreeMap::new();
+    if let Some(store) = Store::open_existing(&state_directory(config))? {
+        let number: i64 = run.parse().unwrap_or(0);
+        for (name, _) in &chosen {
+            let tables = store.touched(number, name).map_err(state_failure)?;
+            if !tables.is_empty() {
+                undos.insert((*name).to_owned(), undo::Undo { tables });
+            }
+        }
+    }
+    chosen.retain(|(name, _)| undos.contains_key(*name));
+    if chosen.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, format!("run {run} has nothing that can be taken back"))
+            .hint(
+                "`history` lists the runs; the first run of a side cannot be taken back, nor one of long ago",
+            ));
+    }
+    over(config, options, &format!("undo {run}"), &chosen, |job, name, database| {
+        run::sync(&Job { undo: undos.get(name), ..*job }, name, database)
+    })
+}
+
 /// The conflicts on record, oldest first.
 ///
 /// Errors: `Io` when the state cannot be read.
@@ -409,6 +438,7 @@ fn over(
         mode: options.mode,
         force: options.force,
         resolution: None,
+        undo: None,
     };
     let mut databases = BTreeMap::new();
     let mut fault = None;

@@ -24,6 +24,7 @@ use super::round::{Decided, Renames, Round, Translations};
 use super::schema::{Schema, Table};
 use super::shape::{self, Drift, Shape, SideSchema, TableShape};
 use super::store::{OverlayEntry, Store};
+use super::undo::Undo;
 use super::value::Row;
 use super::{Fault, sql_error};
 
@@ -116,6 +117,8 @@ pub(crate) struct Task<'a> {
     pub(crate) at: &'a str,
     /// A decision of a person's.
     pub(crate) resolution: Option<&'a Resolution>,
+    /// A run to take back.
+    pub(crate) undo: Option<&'a Undo>,
     /// Rows that a side's schema did not take.
     pub(crate) refused: &'a [Refusal],
     /// Tables that are left alone this time, with the reason.
@@ -223,6 +226,9 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     {
         keys.insert(key);
     }
+    if let Some(undo) = task.undo {
+        grow(&mut extra, undo.targets(&shape));
+    }
     let mut avoid: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut joins: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut renames: Vec<Renames> = vec![Renames::new(); shape.tables.len()];
@@ -240,7 +246,7 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
             later: &later,
             bouncing: &bouncing,
         };
-        let Decided { tables, taken, met, renames: found, translations } = round.decide()?;
+        let Decided { tables, taken, met, renames: found, translations, left } = round.decide()?;
         let strangers = round.strangers(&tables, &taken)?;
         let reads_ahead = round.reads_ahead();
         let mut grown = grow(&mut joins, met);
@@ -266,7 +272,10 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
                 },
                 MergeKind::Overwrite => None,
             };
-            return Ok(Plan { held, ..spell_out(task, shape, &observed, &tables)? });
+            let mut plan = spell_out(task, shape, &observed, &tables)?;
+            plan.held = held;
+            plan.warnings.extend(left.into_iter().map(|row| format!("left as it is: {row}")));
+            return Ok(plan);
         }
     }
     Err(Fault::Failed("its rows depend on each other in a way that finds no end; please report this".into()))

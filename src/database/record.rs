@@ -23,6 +23,7 @@ use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
 use super::store::{Bounce, Bouncing, Known, Overlay, Store, StoredConflict};
+use super::undo::Touched;
 use super::value::Row;
 use super::write::{self, Updates, witness};
 use super::{native, store};
@@ -92,6 +93,8 @@ pub(crate) struct Intent {
     pub(crate) bounces: Vec<Bounce>,
     /// Cells that no longer travel since they were taken back too often; with the hub only.
     pub(crate) bouncing: Vec<Bouncing>,
+    /// What becomes of the merged state, for taking it back; with the hub only.
+    pub(crate) touched: Vec<Touched>,
     /// The change counter under the lock, in rollback mode.
     pub(crate) counter: Option<u32>,
 }
@@ -224,6 +227,7 @@ fn record_attached(
         for conflict in &intent.conflicts {
             new_conflicts += usize::from(store.add_conflict(conflict)?);
         }
+        store.keep_touched(intent.run, &intent.database, &intent.touched)?;
         store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
         store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
         connection
@@ -494,6 +498,9 @@ fn encode(intent: &Intent) -> Vec<u8> {
         .list(intent.bouncing.iter(), |encoder, (table, key, column)| {
             encoder.text(table).bytes(key).text(column);
         })
+        .list(intent.touched.iter(), |encoder, touched| {
+            encoder.bytes(&store::encode_touched(touched));
+        })
         .option(intent.counter, |encoder, counter| {
             encoder.integer(i64::from(counter));
         });
@@ -556,6 +563,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         })?,
         bouncing: decoder
             .list(|decoder| Ok((decoder.text()?, decoder.bytes()?.to_vec(), decoder.text()?)))?,
+        touched: decoder.list(|decoder| store::decode_touched(decoder.bytes()?))?,
         counter: decoder.option(|decoder| u32::try_from(decoder.integer()?).map_err(|_| Malformed))?,
     })
 }

@@ -62,6 +62,8 @@ pub(crate) struct Decided {
     pub(crate) renames: Vec<Renames>,
     /// Row ids of the merged state.
     pub(crate) translations: Translations,
+    /// Rows of a run that is taken back which stay as they are, with the reason.
+    pub(crate) left: Vec<String>,
 }
 
 /// Slots that take part in a plan, by table and side.
@@ -109,12 +111,16 @@ impl Round<'_> {
         if let Some(resolution) = self.task.resolution {
             resolution.impose(self.shape, &mut tables, self.task.sides)?;
         }
+        let left = match self.task.undo {
+            Some(undo) => undo.impose(self.shape, &mut tables, self.task.sides)?,
+            None => Vec::new(),
+        };
         for refusal in self.task.refused {
             set_aside(&mut tables, refusal)?;
         }
         constraints::settle(&mut tables, sides);
         let renames = (0..tables.len()).map(|parent| renames_in(&tables, parent)).collect();
-        Ok(Decided { tables, taken: all_taken, met, renames, translations })
+        Ok(Decided { tables, taken: all_taken, met, renames, translations, left })
     }
 
     /// Whether any table points at itself or at one that comes later.

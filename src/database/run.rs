@@ -25,6 +25,7 @@ use super::record::{self, Evidence, Intent, Role, Written};
 use super::resolution::Resolution;
 use super::schema;
 use super::store::{ConflictRows, Seen, Store, StoredConflict};
+use super::undo::Undo;
 use super::value::Row;
 use super::{Fault, Force, Mode, native, sql_error, state_error, write};
 
@@ -51,6 +52,8 @@ pub(crate) struct Job<'a> {
     pub(crate) force: Force,
     /// A person's decision about one conflict.
     pub(crate) resolution: Option<&'a Resolution>,
+    /// A run to take back.
+    pub(crate) undo: Option<&'a Undo>,
 }
 
 impl Job<'_> {
@@ -116,7 +119,7 @@ fn attempt(
     refuse_shared_files(database)?;
     let intents = record::pending(job.store, name)?;
     let favoured = job.store.favoured(name).map_err(state_error)?;
-    let plain = intents.is_empty() && favoured.is_none() && job.resolution.is_none();
+    let plain = intents.is_empty() && favoured.is_none() && job.resolution.is_none() && job.undo.is_none();
     if plain && unchanged(job, name, database)? {
         report.state = State::Unchanged;
         return Ok(());
@@ -487,6 +490,7 @@ fn merge(
             now: job.at.timestamp(),
             at: &at,
             resolution: job.resolution,
+            undo: job.undo,
             refused: &refused,
             paused: &paused,
             kind,
@@ -511,7 +515,7 @@ fn merge(
             Err(fault) => return Err(fault),
         };
         let unguarded = job.store.unguarded(name).map_err(state_error)?;
-        if let (Some(reason), Force::No, false) = (&plan.held, job.force, unguarded) {
+        if let (Some(reason), Force::No, false, None) = (&plan.held, job.force, unguarded, job.undo) {
             let (name, reason) = (job.config.hub.clone(), reason.clone());
             return Err(Fault::Side { name, state: State::Held, reason });
         }
@@ -534,7 +538,12 @@ fn merge(
         let busy = job.config.guards.busy_timeout_ms;
         let written = sides.iter().zip(&plan.intents).filter(|(_, intent)| intent.writes_anything());
         let written = written.map(|(side, _)| (side.name.as_str(), &side.live));
-        let secured = archive::secure(job, name, written, report);
+        let secured = match job.undo {
+            None => archive::secure(job, name, written, report),
+            Some(_) => written
+                .map(|(side, live)| Ok(archive::emergency(job, name, side, live).map(drop)?))
+                .collect::<Result<(), Fault>>(),
+        };
         let applied =
             secured.and_then(|()| apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy));
         let outcome = match applied {

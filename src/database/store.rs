@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::codec::{Decoder, Encoder, Malformed};
 use super::model::Slot;
+use super::undo::Touched;
 use super::value::Row;
 
 /// Marks the file as ours (`cr0s`).
@@ -34,6 +35,9 @@ CREATE INDEX overlay_by_side ON overlay (database, side);
 CREATE TABLE intents (
     database TEXT NOT NULL, side TEXT NOT NULL, run TEXT NOT NULL, decided INTEGER NOT NULL, intent BLOB NOT NULL,
     PRIMARY KEY (database, side)) WITHOUT ROWID;
+CREATE TABLE touched (
+    run INTEGER NOT NULL, database TEXT NOT NULL, \"table\" TEXT NOT NULL, rows BLOB NOT NULL,
+    PRIMARY KEY (run, database, \"table\")) WITHOUT ROWID;
 CREATE TABLE bounces (
     database TEXT NOT NULL, side TEXT NOT NULL, \"table\" TEXT NOT NULL COLLATE NOCASE, key BLOB NOT NULL,
     \"column\" TEXT NOT NULL COLLATE NOCASE, before BLOB NOT NULL, times INTEGER NOT NULL, run INTEGER NOT NULL,
@@ -87,6 +91,9 @@ pub(crate) struct Seen {
 
 /// A cell that a side has taken back too often: table, encoded identity of its row, column.
 pub(crate) type Bouncing = (String, Vec<u8>, String);
+
+/// For how many runs it is remembered what they did, so that they can be taken back.
+const UNDO_RUNS: i64 = 1_000;
 
 /// How often in a row a side may take a cell back before its changes no longer travel.
 const BOUNCE_TIMES: i64 = 3;
@@ -511,6 +518,31 @@ impl Store {
         Ok(())
     }
 
+    /// Keeps what a run did to the merged state, and forgets that of runs long ago.
+    pub(crate) fn keep_touched(&self, run: i64, database: &str, tables: &[Touched]) -> rusqlite::Result<()> {
+        let mut keep =
+            self.connection.prepare_cached("INSERT OR REPLACE INTO touched VALUES (?1, ?2, ?3, ?4)")?;
+        for table in tables {
+            keep.execute(params![run, database, table.table, encode_touched(table)])?;
+        }
+        self.connection
+            .prepare_cached("DELETE FROM touched WHERE run < ?1")?
+            .execute([run - UNDO_RUNS])
+            .map(drop)
+    }
+
+    /// What a run did to the merged state of a database; tables that cannot be read any more are left out.
+    pub(crate) fn touched(&self, run: i64, database: &str) -> rusqlite::Result<Vec<Touched>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT rows FROM touched WHERE run = ?1 AND database = ?2")?;
+        let rows = statement.query_map(params![run, database], |row| row.get::<_, Vec<u8>>(0))?;
+        let mut tables = Vec::new();
+        for blob in rows {
+            tables.extend(decode_touched(&blob?));
+        }
+        Ok(tables)
+    }
+
     /// Stores a conflict. One that still waits is only brought up to date: its row may have changed where it does
     /// not clash. Returns whether it is new.
     pub(crate) fn add_conflict(&self, conflict: &StoredConflict) -> rusqlite::Result<bool> {
@@ -843,6 +875,30 @@ pub(crate) fn decode_overlay(table: String, blob: &[u8]) -> std::result::Result<
         _ => return Err(Malformed),
     };
     Ok(Overlay { table, columns, entry })
+}
+
+pub(crate) fn encode_touched(touched: &Touched) -> Vec<u8> {
+    let mut encoder = encode_rows(&touched.columns);
+    let row = |encoder: &mut Encoder, row: &Row| {
+        encoder.row(row);
+    };
+    encoder.text(&touched.table).integer(touched.contents).list(
+        touched.rows.iter(),
+        |encoder, (before, after)| {
+            encoder.option(before.as_ref(), row).option(after.as_ref(), row);
+        },
+    );
+    encoder.finish()
+}
+
+pub(crate) fn decode_touched(blob: &[u8]) -> std::result::Result<Touched, Malformed> {
+    let mut decoder = Decoder::new(blob)?;
+    Ok(Touched {
+        columns: decoder.list(Decoder::text)?,
+        table: decoder.text()?,
+        contents: decoder.integer()?,
+        rows: decoder.list(|decoder| Ok((decoder.option(Decoder::row)?, decoder.option(Decoder::row)?)))?,
+    })
 }
 
 pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {

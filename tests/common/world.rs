@@ -181,6 +181,10 @@ impl World {
         database::acknowledge(&self.config(), ids, Mode::Apply).map(seen)
     }
 
+    pub(crate) fn undo(&self, run: &str) -> Result<Value> {
+        database::undo(&self.config(), run, &options()).map(seen)
+    }
+
     pub(crate) fn history(&self, limit: usize) -> Value {
         seen(database::history(&self.config(), &options(), limit).unwrap())
     }

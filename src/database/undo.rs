@@ -1,0 +1,267 @@
+//! Taking a run back: the rows it touched are set to what they were before, on every side, as an ordinary merge.
+//!
+//! Apart from `resolution`, which decides one row. A row that is no longer what the run made of it is left and listed,
+//! and so is one whose way back would leave a reference that leads nowhere.
+
+use std::collections::BTreeSet;
+
+use super::decide::constraints::TableState;
+use super::decide::decision::Decision;
+use super::decide::merge::Origin;
+use super::key::{Collation, Key, KeyPart, key_of};
+use super::model::{Ancestor, Cluster, Edit, Rules};
+use super::observe;
+use super::plan::Side;
+use super::shape::{Shape, TableShape};
+use super::value::{Row, Value};
+use super::{Fault, sql_error};
+
+/// How many rows that are left are named one by one.
+const NAMED: usize = 20;
+
+/// What a run did to the merged state of one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Touched {
+    /// Table name.
+    pub(crate) table: String,
+    /// Column names of the rows.
+    pub(crate) columns: Vec<String>,
+    /// Every row before and after.
+    pub(crate) rows: Vec<(Option<Row>, Option<Row>)>,
+    /// How many rows without a key became more or fewer.
+    pub(crate) contents: i64,
+}
+
+/// A run to take back.
+#[derive(Debug)]
+pub(crate) struct Undo {
+    /// By table.
+    pub(crate) tables: Vec<Touched>,
+}
+
+/// One row on its way back.
+struct Return<'a> {
+    before: Option<Row>,
+    after: Option<Row>,
+    key: Key,
+    /// The columns that were there then.
+    known: &'a [String],
+}
+
+impl Undo {
+    fn of<'u>(&'u self, rules: &Rules) -> impl Iterator<Item = Return<'u>> {
+        let tables = self.tables.iter().filter(|table| table.table.eq_ignore_ascii_case(&rules.name));
+        let mut found = Vec::new();
+        for table in tables {
+            for (before, after) in &table.rows {
+                let fit = |row: &Option<Row>| row.as_ref().map(|row| fit(rules, &table.columns, row));
+                let (before, after) = (fit(before), fit(after));
+                let key = after.as_ref().or(before.as_ref()).and_then(|row| rules.key(row));
+                found.extend(key.map(|key| Return { before, after, key, known: &table.columns }));
+            }
+        }
+        found.into_iter()
+    }
+
+    /// Rows that the plan must look at, by table.
+    pub(crate) fn targets(&self, shape: &Shape) -> Vec<BTreeSet<Key>> {
+        shape.tables.iter().map(|table| self.of(&table.rules).map(|row| row.key).collect()).collect()
+    }
+
+    /// Replaces the decisions about all rows that can go back. Returns what is left, in words.
+    pub(crate) fn impose(
+        &self,
+        shape: &Shape,
+        tables: &mut [TableState],
+        sides: &[Side],
+    ) -> Result<Vec<String>, Fault> {
+        let mut left = Vec::new();
+        for index in 0..tables.len() {
+            let Some(of_shape) = shape.tables.get(index) else { continue };
+            for row in self.of(&of_shape.rules) {
+                let way = Way { undo: self, shape, index, of_shape, sides };
+                if let Some(reason) = way.back(&row, tables)? {
+                    left.push(format!("{} {}: {reason}", of_shape.rules.name, named(&row)));
+                }
+            }
+        }
+        for table in self.tables.iter().filter(|table| table.contents != 0) {
+            let rows = table.contents;
+            left.push(format!("{}: {rows} rows without a key stay as they are", table.table));
+        }
+        let more = left.len().saturating_sub(NAMED);
+        left.truncate(NAMED);
+        if more > 0 {
+            left.push(format!("and {more} more rows"));
+        }
+        Ok(left)
+    }
+}
+
+/// A stored row in the columns of today.
+fn fit(rules: &Rules, columns: &[String], row: &Row) -> Row {
+    let at = |name: &String| columns.iter().position(|own| own.eq_ignore_ascii_case(name));
+    let cells = rules.columns.iter().map(|name| at(name).and_then(|at| row.get(at)).cloned());
+    cells.map(|cell| cell.unwrap_or(Value::Null)).collect()
+}
+
+/// The key of a row for people.
+fn named(row: &Return<'_>) -> String {
+    let parts = row.key.iter().map(|part| match part {
+        KeyPart::Integer(number) => number.to_string(),
+        KeyPart::Real(bits) => f64::from_bits(*bits).to_string(),
+        KeyPart::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        KeyPart::Blob(_) => "(blob)".to_owned(),
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+struct Way<'a> {
+    undo: &'a Undo,
+    shape: &'a Shape,
+    index: usize,
+    of_shape: &'a TableShape,
+    sides: &'a [Side],
+}
+
+impl Way<'_> {
+    /// Sends one row back, or says why not.
+    fn back(&self, row: &Return<'_>, tables: &mut [TableState]) -> Result<Option<&'static str>, Fault> {
+        let rules = &self.of_shape.rules;
+        let held = |row: &Option<Row>| row.iter().flat_map(|row| row.iter()).any(|cell| *cell == Value::Held);
+        if held(&row.before) || held(&row.after) {
+            return Ok(Some("a cell of it is held"));
+        }
+        let Some(table) = tables.get(self.index) else { return Ok(None) };
+        let about = |cluster: &Cluster| {
+            let rows = cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
+            rows.chain(cluster.merged.as_ref()).any(|own| rules.key(own).as_ref() == Some(&row.key))
+        };
+        let position = table.clusters.iter().position(about);
+        let is_still = |seat: &Edit| match (&seat.after, &row.after) {
+            (Some(local), Some(after)) => same(rules, row.known, &local.row, after),
+            (now, then) => now.is_none() && then.is_none(),
+        };
+        let still = match position.and_then(|position| table.clusters.get(position)) {
+            Some(cluster) => cluster.seats.iter().all(is_still),
+            None => row.after.is_none(),
+        };
+        if !still {
+            return Ok(Some("it has changed since"));
+        }
+        match &row.before {
+            None if self.has_children(row)? => return Ok(Some("rows that came since point at it")),
+            Some(before) if !self.has_parents(before)? => return Ok(Some("what it points at is gone")),
+            _ => {}
+        }
+        let cells = row.before.as_ref().map(|before| {
+            let today = position.and_then(|position| table.clusters.get(position));
+            let today = today.and_then(|cluster| cluster.seats.iter().find_map(|seat| seat.after.as_ref()));
+            let cells = rules.columns.iter().enumerate().map(|(column, name)| {
+                let known = row.known.iter().any(|own| own.eq_ignore_ascii_case(name));
+                let now = today.and_then(|local| local.row.get(column)).filter(|_| !known);
+                now.or_else(|| before.get(column)).cloned().unwrap_or(Value::Null)
+            });
+            cells.map(|value| (value, Origin::Merged)).collect()
+        });
+        let decision = Decision { cells, ..Decision::default() };
+        let id = match (&row.before, rules.assigned_id(), position) {
+            (Some(before), Some(column), None) => Some(self.free_id(before, column, table)?),
+            _ => None,
+        };
+        let Some(table) = tables.get_mut(self.index) else { return Ok(None) };
+        match position.and_then(|position| table.decisions.get_mut(position)) {
+            Some(slot) => *slot = decision,
+            None => {
+                let nobody = Edit { before: Ancestor::Known(None), after: None };
+                table.clusters.push(Cluster { merged: None, seats: vec![nobody; self.sides.len()], id });
+                table.decisions.push(decision);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The id that a row had, or, where another has it now, one that is free everywhere.
+    fn free_id(&self, before: &Row, column: usize, table: &TableState) -> Result<i64, Fault> {
+        let mut last = table.clusters.iter().filter_map(|cluster| cluster.id).fold(table.last, i64::max);
+        let wanted = before.get(column).and_then(Value::as_integer);
+        let mut taken = wanted.is_none() || table.clusters.iter().any(|cluster| cluster.id == wanted);
+        for side in self.sides {
+            let source = side.source(&self.of_shape.rules.name);
+            let fail = |e| sql_error(e, &side.name);
+            last = last.max(observe::last_rowid(self.of_shape, source).map_err(fail)?);
+            let keys: BTreeSet<Key> = wanted.map(|id| vec![KeyPart::Integer(id)]).into_iter().collect();
+            let by = [(column, Collation::Binary)];
+            taken |= !observe::rows_by_key(self.of_shape, source, &by, &keys).map_err(fail)?.is_empty();
+        }
+        match wanted {
+            Some(id) if !taken => Ok(id),
+            _ => last.checked_add(1).ok_or_else(|| super::plan::exhausted(&self.of_shape.rules.name)),
+        }
+    }
+
+    /// Whether rows point at a row that is to go, other than those that go with it.
+    fn has_children(&self, row: &Return<'_>) -> Result<bool, Fault> {
+        let Some(after) = &row.after else { return Ok(false) };
+        for child in &self.shape.tables {
+            for reference in child.rules.references.iter().filter(|reference| reference.parent == self.index)
+            {
+                let columns = reference.columns.iter().zip(&reference.parent_columns);
+                let by: Vec<(usize, Collation)> =
+                    columns.map(|(column, (_, collation))| (*column, *collation)).collect();
+                let Some(key) = key_of(after, &reference.parent_columns) else { continue };
+                let going: BTreeSet<Key> = self
+                    .undo
+                    .of(&child.rules)
+                    .filter(|own| own.before.is_none())
+                    .map(|own| own.key)
+                    .collect();
+                for side in self.sides {
+                    let source = side.source(&child.rules.name);
+                    let rows = observe::rows_by_key(child, source, &by, &BTreeSet::from([key.clone()]))
+                        .map_err(|e| sql_error(e, &side.name))?;
+                    let stays = |row: &Row| child.rules.key(row).is_none_or(|key| !going.contains(&key));
+                    if rows.iter().any(|(_, row)| stays(row)) {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether what a row points at is there, or comes back with it.
+    fn has_parents(&self, before: &Row) -> Result<bool, Fault> {
+        for reference in &self.of_shape.rules.references {
+            let Some(parent) = self.shape.tables.get(reference.parent) else { continue };
+            let columns = reference.columns.iter().zip(&reference.parent_columns);
+            let by: Vec<(usize, Collation)> =
+                columns.map(|(column, (_, collation))| (*column, *collation)).collect();
+            let Some(key) = key_of(before, &by) else { continue };
+            let comes = |own: &Return<'_>| {
+                own.before.as_ref().and_then(|row| key_of(row, &reference.parent_columns)).as_ref()
+                    == Some(&key)
+            };
+            if self.undo.of(&parent.rules).any(|own| comes(&own)) {
+                continue;
+            }
+            for side in self.sides {
+                let source = side.source(&parent.rules.name);
+                let keys = BTreeSet::from([key.clone()]);
+                let rows = observe::rows_by_key(parent, source, &reference.parent_columns, &keys)
+                    .map_err(|e| sql_error(e, &side.name))?;
+                if rows.is_empty() {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether two rows agree in all columns that were known then.
+fn same(rules: &Rules, known: &[String], a: &Row, b: &Row) -> bool {
+    rules.columns.iter().enumerate().all(|(column, name)| {
+        !known.iter().any(|own| own.eq_ignore_ascii_case(name)) || a.get(column) == b.get(column)
+    })
+}

@@ -1,0 +1,91 @@
+//! Taking runs back.
+//!
+//! Apart from `acts`, which decides single conflicts. What a run touched goes back on every side; what has changed since
+//! stays, and is said.
+
+use cr0sync::ErrorKind;
+use serde_json::{Value, json};
+
+use crate::common::{World, assert_converged, assert_settled, check, conflict_lines};
+
+const START: &str = "
+    CREATE TABLE u(id INTEGER PRIMARY KEY AUTOINCREMENT, nick TEXT NOT NULL UNIQUE, points);
+    CREATE TABLE n(id INTEGER PRIMARY KEY AUTOINCREMENT, uid REFERENCES u(id), body);
+    CREATE TABLE bag(x);
+    INSERT INTO u(nick, points) VALUES('ann', 1), ('bob', 2), ('cat', 3); INSERT INTO n(uid, body) VALUES(1, 'of ann'), (2, 'of bob')";
+
+fn warnings(report: &Value) -> String {
+    report["databases"]["d"]["warnings"].to_string()
+}
+
+fn run_of(report: &Value) -> String {
+    report["run"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_run_is_taken_back_on_every_side() {
+    let world = World::three().tables(json!({ "u": { "columns": { "points": "sum" } } })).start(START);
+    let before = world.dump("central");
+    world.edit("bot", "UPDATE u SET points = points + 5 WHERE nick = 'ann'; DELETE FROM n WHERE uid = 2; DELETE FROM u WHERE nick = 'bob'");
+    world.edit("website", "UPDATE u SET points = points + 7 WHERE nick = 'ann'; INSERT INTO u(nick, points) VALUES('dan', 4); INSERT INTO n(uid, body) VALUES(4, 'of dan')");
+    let report = world.sync();
+    let after = world.dump("central");
+    let undone = world.undo(&run_of(&report)).unwrap();
+    assert_eq!(undone["ok"], json!(true), "{undone:#}");
+    assert!(!warnings(&undone).contains("left as it is"), "{undone:#}");
+    for side in ["bot", "central", "website"] {
+        assert_eq!(world.dump(side), before, "{side}");
+    }
+    assert_settled(&world);
+    assert_eq!(world.history(9)["runs"][0]["kind"], json!(format!("undo {}", run_of(&report))));
+    // Taking it back is a run like any other.
+    world.undo(&run_of(&undone)).unwrap();
+    assert_eq!(world.dump("bot"), after);
+    assert_settled(&world);
+}
+
+#[test]
+fn what_has_changed_since_stays() {
+    let world = World::two().start(START);
+    world.edit(
+        "bot",
+        "UPDATE u SET points = 10; INSERT INTO u(nick) VALUES('eve'); INSERT INTO bag VALUES(1)",
+    );
+    let report = world.sync();
+    world.edit("central", "UPDATE u SET points = 11 WHERE nick = 'bob'; INSERT INTO n(uid, body) SELECT id, 'new' FROM u WHERE nick = 'eve'");
+    let undone = world.undo(&run_of(&report)).unwrap();
+    let told = warnings(&undone);
+    for words in ["u bob: it has changed since", "u eve: rows that came since point at it", "bag: "] {
+        assert!(told.contains(words), "{told}");
+    }
+    check(&world, "SELECT nick, points FROM u", &["'ann' 1", "'bob' 11", "'cat' 3", "'eve' NULL"]);
+    check(&world, "SELECT body FROM n", &["'new'", "'of ann'", "'of bob'"]);
+    check(&world, "SELECT x FROM bag", &["1"]);
+    assert_eq!(conflict_lines(&world), Vec::<String>::new());
+}
+
+#[test]
+fn a_deleted_row_comes_back_under_a_free_id() {
+    let world = World::two()
+        .start("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES(1, 'a'), (2, 'b')");
+    world.edit("bot", "DELETE FROM t WHERE id = 2");
+    let report = world.sync();
+    world.edit("central", "INSERT INTO t VALUES(2, 'other')");
+    world.sync();
+    let undone = world.undo(&run_of(&report)).unwrap();
+    assert!(warnings(&undone).contains("t 2: it has changed since"), "{undone:#}");
+    world.edit("central", "DELETE FROM t WHERE id = 2");
+    world.sync();
+    world.undo(&run_of(&report)).unwrap();
+    check(&world, "SELECT id, x FROM t", &["1 'a'", "2 'b'"]);
+    assert_converged(&world);
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_said() {
+    let world = World::two().start(START);
+    for run in ["1", "77", "x", ""] {
+        let error = world.undo(run).expect_err(run);
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    }
+}
