@@ -244,6 +244,15 @@ final readonly class DatabaseScript
                 ['history', 'history --database users --limit 5'],
             ),
             new Command(
+                'undo', 'RUN', 1, 1, 'takes a run back on every side; rows that have changed since stay', 'cr0_db_undo',
+                static fn (CommandLine $line): array => [
+                    $line->operands[0],
+                    self::options($line, [...$read, 'dry-run']),
+                ],
+                [],
+                ['undo 12 --dry-run', 'undo 12 --database users'],
+            ),
+            new Command(
                 'backup', '', 0, 0, 'makes a verified backup of every side', 'cr0_db_backup',
                 static fn (CommandLine $line): array => [self::options($line, [...$read, 'dry-run'])],
                 [],

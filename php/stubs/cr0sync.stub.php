@@ -136,6 +136,24 @@ namespace {
     function cr0_db_history(array $options = []): array {}
 
     /**
+     * Takes a run back, as a new one: the rows it touched are set to what they were before it, on every side. Rows that
+     * have changed since are left, and listed in the warnings.
+     *
+     * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool} $options
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
+     *     databases: array<string, array{
+     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
+     *         warnings: list<string>}>}
+     *
+     * @throws Cr0Sync\UsageException for a run that has nothing that can be taken back
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_undo(string $run, array $options = []): array {}
+
+    /**
      * Makes a verified backup of every reachable side.
      *
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool} $options

@@ -48,7 +48,7 @@ fn builder<F: Function>() -> FunctionBuilder<'static> {
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 13] = [
+const REPORTS: [Entry; 14] = [
     entry::<Status>(),
     entry::<Sync>(),
     entry::<ForceSync>(),
@@ -56,6 +56,7 @@ const REPORTS: [Entry; 13] = [
     entry::<Resolve>(),
     entry::<Acknowledge>(),
     entry::<History>(),
+    entry::<Undo>(),
     entry::<Backup>(),
     entry::<Backups>(),
     entry::<Restore>(),
@@ -266,6 +267,21 @@ impl Function for Verify {
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 0, &KEEPS)?;
         let report = database::verify(&config(&given)?, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_undo`: takes a run back.
+struct Undo;
+
+impl Function for Undo {
+    const NAME: &'static str = "cr0_db_undo";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::required("run", Kind::Text), Parameter::options()];
+
+    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
+        let run = arguments.text(0)?;
+        let given = Given::read(&arguments, 1, &[Key::Config, Key::Root, Key::Database, Key::DryRun])?;
+        let report = database::undo(&config(&given)?, &run, &given.options())?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }
