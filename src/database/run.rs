@@ -537,12 +537,12 @@ fn merge(
         attempts += 1;
         let busy = job.config.guards.busy_timeout_ms;
         let written = sides.iter().zip(&plan.intents).filter(|(_, intent)| intent.writes_anything());
-        let written = written.map(|(side, _)| (side.name.as_str(), &side.live));
+        let mut written = written.map(|(side, _)| (side.name.as_str(), &side.live));
         let secured = match job.undo {
             None => archive::secure(job, name, written, report),
-            Some(_) => written
-                .map(|(side, live)| Ok(archive::emergency(job, name, side, live).map(drop)?))
-                .collect::<Result<(), Fault>>(),
+            Some(_) => written.try_for_each(|(side, live)| {
+                archive::emergency(job, name, side, live).map(drop).map_err(Fault::from)
+            }),
         };
         let applied =
             secured.and_then(|()| apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy));
