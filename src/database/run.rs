@@ -247,10 +247,6 @@ fn overwrite(
         };
         match open::replica(path, wait) {
             Found::Replica(replica) => {
-                if own == job.config.hub && job.mode == Mode::Apply {
-                    let copy = archive::emergency(job, name, &own, &replica.connection)?;
-                    report.warnings.push(format!("{own} was copied to {} first", copy.path.display()));
-                }
                 seats.push(Seat { name: own, live: replica.connection, fingerprint: None });
             }
             Found::Missing | Found::Empty => {
@@ -538,10 +534,13 @@ fn merge(
         let busy = job.config.guards.busy_timeout_ms;
         let written = sides.iter().zip(&plan.intents).filter(|(_, intent)| intent.writes_anything());
         let mut written = written.map(|(side, _)| (side.name.as_str(), &side.live));
-        let secured = match job.undo {
-            None => archive::secure(job, name, written, report),
-            Some(_) => written.try_for_each(|(side, live)| {
-                archive::emergency(job, name, side, live).map(drop).map_err(Fault::from)
+        // After it was observed, so that the copy has every row that the plan takes away.
+        let secured = match (job.undo, kind) {
+            (None, MergeKind::ThreeWay) => archive::secure(job, name, written, report),
+            _ => written.try_for_each(|(side, live)| {
+                let copy = archive::emergency(job, name, side, live)?;
+                report.warnings.push(format!("{side} was copied to {} first", copy.path.display()));
+                Ok(())
             }),
         };
         let applied =
