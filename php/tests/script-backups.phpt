@@ -15,7 +15,6 @@ $show('backups');
 $show('verify', '--quiet');
 $show('backup', '--dry-run');
 $show('backup');
-$show('backup', '--quiet');
 $show('verify');
 $show('clean-backups', '--quiet');
 foreach ([10, 20, 30] as $minute) {
@@ -45,7 +44,6 @@ notes:central:TIME  TIME  12288  yes  ROOT/central/notes.db.backup.TIME  the new
 notes:website:TIME  TIME  12288  yes  ROOT/databases/backups/website/notes.db.backup.TIME  the newest verified one; among the newest 3; within 24 hours; the newest of its hour; the newest of its day; the newest of its week
 
 2 backups made.
-backup 0
 verify 0
 backup  sound  path  problem
 notes:central:TIME  yes  ROOT/central/notes.db.backup.TIME
