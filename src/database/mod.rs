@@ -9,8 +9,10 @@
 //! Promise: no acknowledged row is lost, no edit is merged twice, every real conflict is on record, all sides end
 //! equal, and no object, pragma or checkpoint of ours touches a database that is not ours.
 
+mod accompany;
 mod apply;
 mod codec;
+mod companion;
 mod create;
 mod decide;
 mod guard;
@@ -34,6 +36,7 @@ mod sql;
 mod status;
 mod store;
 mod value;
+mod virtual_table;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -57,6 +57,9 @@ pub(crate) enum Drift {
 /// Compares a base's table with the live one.
 pub(crate) fn drift(base: Option<&Table>, live: &Table) -> Drift {
     let Some(base) = base else { return Drift::None };
+    if base.module != live.module || (live.module.is_some() && !same_columns(base, live)) {
+        return Drift::Rebuilt;
+    }
     if std::mem::discriminant(&base.storage) != std::mem::discriminant(&live.storage)
         || key_names(base) != key_names(live)
     {
@@ -206,10 +209,20 @@ fn unite(
     let mut defaults = vec![Value::Null; table.columns.len()];
     let mut added: Vec<(usize, String, String)> = Vec::new();
     for (index, other) in &having {
+        let (a, b) = (side_name(template_side), side_name(*index));
+        if other.module != template.module {
+            let what = |table: &Table| match &table.module {
+                Some(module) => format!("a virtual table of {module}"),
+                None => "an ordinary table".to_owned(),
+            };
+            return Ok(Err(format!("it is {} on {a} and {} on {b}", what(template), what(other))));
+        }
+        if template.module.is_some() && !same_columns(template, other) {
+            return Ok(Err(format!("its columns are not the same on {a} and {b}")));
+        }
         if std::mem::discriminant(&other.storage) != std::mem::discriminant(&template.storage)
             || key_names(other) != key_names(template)
         {
-            let (a, b) = (side_name(template_side), side_name(*index));
             return Ok(Err(format!("its primary key is not the same on {a} and {b}")));
         }
         for column in &other.columns {
@@ -367,6 +380,11 @@ fn missing_statements(
             statements
         })
         .collect()
+}
+
+/// Whether two tables have columns of the same names, in whichever order.
+fn same_columns(a: &Table, b: &Table) -> bool {
+    a.columns.len() == b.columns.len() && a.columns.iter().all(|column| b.column(&column.name).is_some())
 }
 
 fn key_names(table: &Table) -> Vec<(String, Collation)> {

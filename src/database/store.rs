@@ -19,7 +19,7 @@ use super::value::Row;
 /// Marks the file as ours (`cr0s`).
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// The schema below.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE replicas (
@@ -43,6 +43,12 @@ CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL, duration_ms INTEGER, report TEXT);
 CREATE TABLE databases (
     database TEXT PRIMARY KEY, last_run TEXT, last_change TEXT, favoured TEXT) WITHOUT ROWID;
+";
+
+/// What version 2 has beside that: views and the like that a side has, or had when it was last merged.
+const SINCE_2: &str = "
+CREATE TABLE companions (
+    database TEXT NOT NULL, side TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (database, side, title)) WITHOUT ROWID;
 ";
 
 /// The open state database.
@@ -226,8 +232,14 @@ impl Store {
         if version == 0 {
             connection
                 .execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};
+                    "BEGIN IMMEDIATE; {SCHEMA} {SINCE_2} PRAGMA user_version = {SCHEMA_VERSION};
                      PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
+                ))
+                .map_err(fail)?;
+        } else if version == 1 {
+            connection
+                .execute_batch(&format!(
+                    "BEGIN IMMEDIATE; {SINCE_2} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
                 ))
                 .map_err(fail)?;
         } else if version > SCHEMA_VERSION {
@@ -323,7 +335,7 @@ impl Store {
     /// Forgets all that is known of a replica: the next run adopts it.
     pub(crate) fn forget_replica(&self, database: &str, side: &str) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        for table in ["replicas", "overlay", "intents", "merged_tables"] {
+        for table in ["replicas", "overlay", "intents", "merged_tables", "companions"] {
             self.connection
                 .prepare_cached(&format!("DELETE FROM {table} WHERE database = ?1 AND side = ?2"))?
                 .execute([database, side])?;
@@ -349,7 +361,38 @@ impl Store {
                  WHERE database = ?1 AND side = ?3",
             )?
             .execute([database, side, from])?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO companions SELECT database, ?2, title FROM companions WHERE database = ?1 AND side = ?3",
+            )?
+            .execute([database, side, from])?;
         transaction.commit()
+    }
+
+    /// The titles of what stood beside the tables of a replica when it was last merged.
+    pub(crate) fn companions(&self, database: &str, side: &str) -> rusqlite::Result<BTreeSet<String>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT title FROM companions WHERE database = ?1 AND side = ?2")?;
+        statement.query_map([database, side], |row| row.get(0))?.collect()
+    }
+
+    /// Remembers them anew.
+    pub(crate) fn set_companions<'t>(
+        &self,
+        database: &str,
+        side: &str,
+        titles: impl Iterator<Item = &'t String>,
+    ) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("DELETE FROM companions WHERE database = ?1 AND side = ?2")?
+            .execute([database, side])?;
+        let mut insert =
+            self.connection.prepare_cached("INSERT OR IGNORE INTO companions VALUES (?1, ?2, ?3)")?;
+        for title in titles {
+            insert.execute([database, side, title])?;
+        }
+        Ok(())
     }
 
     /// The tables of a replica that have been merged, in lower case. Others have no ancestor, whatever the base holds.
