@@ -29,4 +29,5 @@ mod suite {
     mod policies;
     mod schema;
     mod values;
+    mod virtual_tables;
 }
