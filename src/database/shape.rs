@@ -519,7 +519,17 @@ fn rules_of(
             None => ColumnPolicy::Prefer,
         })
     };
-    let policies = table.columns.iter().enumerate().map(policy_of).collect();
+    let mut policies: Vec<ColumnPolicy> = table.columns.iter().enumerate().map(policy_of).collect();
+    // An R-Tree rounds what it is given: a sum would never come to rest.
+    if table.module.as_deref().is_some_and(|module| module.starts_with("rtree")) {
+        if strict && policies.contains(&ColumnPolicy::Sum) {
+            return Err(fault("columns: cells of an R-Tree cannot be summed".to_owned()));
+        }
+        policies
+            .iter_mut()
+            .filter(|policy| **policy == ColumnPolicy::Sum)
+            .for_each(|p| *p = ColumnPolicy::Prefer);
+    }
     let id = match table.storage {
         Storage::Alias { column } => Some(column),
         _ => None,

@@ -185,6 +185,36 @@ pub(crate) fn made_by(statement: &str) -> Option<Made> {
     Some(Made::Column { table: name(at)?, column: name(column)? })
 }
 
+/// What a trigger waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A new row.
+    Insert,
+    /// A changed row.
+    Update,
+    /// A row less.
+    Delete,
+}
+
+/// The event of a CREATE TRIGGER statement.
+pub(crate) fn event(create: &str) -> Option<Event> {
+    let tokens = tokens(create);
+    let word = |token: &Token<'_>, word: &str| token.text.eq_ignore_ascii_case(word);
+    let trigger = tokens.iter().position(|token| word(token, "trigger"))?;
+    // The name, which may be one of these words, comes first.
+    let mut name = trigger + 1;
+    let at = |index: usize, text: &str| tokens.get(index).is_some_and(|token| word(token, text));
+    if at(name, "if") && at(name + 1, "not") {
+        name += 3;
+    }
+    tokens.iter().skip(name + 1).find_map(|token| match () {
+        () if word(token, "insert") => Some(Event::Insert),
+        () if word(token, "update") => Some(Event::Update),
+        () if word(token, "delete") => Some(Event::Delete),
+        () => None,
+    })
+}
+
 struct Token<'a> {
     text: &'a str,
     start: usize,
@@ -329,6 +359,21 @@ mod tests {
             let found = declaration(statement);
             assert_eq!(found.as_ref().map(|found| found.module.as_str()), module, "{statement}");
             assert_eq!(found.as_ref().and_then(|found| found.option("content")), content, "{statement}");
+        }
+    }
+
+    #[test]
+    fn triggers_say_what_they_wait_for() {
+        for (statement, expected) in [
+            (
+                "CREATE TRIGGER \"insert\" BEFORE DELETE ON t BEGIN INSERT INTO u VALUES(1); END",
+                Some(Event::Delete),
+            ),
+            ("CREATE TRIGGER update after Insert ON t BEGIN SELECT 1; END", Some(Event::Insert)),
+            ("CREATE TRIGGER x UPDATE OF a, b ON t BEGIN SELECT 1; END", Some(Event::Update)),
+            ("CREATE VIEW v AS SELECT 1", None),
+        ] {
+            assert_eq!(event(statement), expected, "{statement}");
         }
     }
 

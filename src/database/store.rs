@@ -780,3 +780,24 @@ fn fingerprint_of(conflict: &StoredConflict) -> String {
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_version_is_read() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let old = Connection::open(directory.path().join("state.db"))?;
+        old.execute_batch(&format!(
+            "{SCHEMA} PRAGMA user_version = 1; INSERT INTO replicas (database, side, base, epoch) VALUES ('d', 's', 'b', 7)"
+        ))?;
+        drop(old);
+        for _ in 0..2 {
+            let store = Store::open(directory.path())?;
+            assert_eq!(store.replica("d", "s")?.map(|state| state.epoch), Some(7));
+            assert!(store.companions("d", "s")?.is_empty());
+        }
+        Ok(())
+    }
+}

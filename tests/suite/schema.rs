@@ -299,3 +299,36 @@ fn a_table_of_an_unknown_collation_is_left_alone() {
     assert!(told.contains("t is left alone: ") && told.contains("unknown collation own"), "{told}");
     check_side(&world, "central", "SELECT k FROM other", &["'a'"]);
 }
+
+/// A trigger that cannot do its work would make every write of that side's owner fail.
+#[test]
+fn what_would_not_work_on_a_side_is_not_made_there() {
+    let world = with_policy(World::two(), "all")
+        .tables(json!({ "own": { "exclude": true } }))
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, v)");
+    world.edit(
+        "bot",
+        "CREATE TABLE own(k); CREATE VIEW v AS SELECT k FROM own;
+         CREATE TRIGGER tr_i AFTER INSERT ON t BEGIN INSERT INTO own VALUES(new.k); END;
+         CREATE TRIGGER tr_u AFTER UPDATE OF v ON t BEGIN INSERT INTO own VALUES(new.k); END;
+         CREATE TRIGGER tr_d AFTER DELETE ON t BEGIN DELETE FROM own WHERE k = old.k; END;
+         CREATE TRIGGER fine AFTER DELETE ON t BEGIN SELECT 1; END;
+         INSERT INTO t VALUES('a', 1)",
+    );
+    let report = world.sync();
+    assert_eq!(report["ok"], true, "{report:#}");
+    let told = report["databases"]["d"]["warnings"].to_string();
+    for title in ["view v", "trigger tr_i", "trigger tr_u", "trigger tr_d"] {
+        assert!(
+            told.contains(&format!("{title} was not made on central: no such table: main.own")),
+            "{told}"
+        );
+    }
+    check_side(&world, "central", CODE, &["'trigger' 'fine'"]);
+    world.edit("central", "INSERT INTO t VALUES('b', 1); UPDATE t SET v = 2; DELETE FROM t WHERE k = 'a'");
+    let report = world.sync();
+    assert_eq!(report["databases"]["d"]["warnings"], json!([]), "said once");
+    for side in ["bot", "central"] {
+        check_side(&world, side, "SELECT k, v FROM t", &["'b' 2"]);
+    }
+}

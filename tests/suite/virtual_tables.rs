@@ -441,3 +441,15 @@ fn a_box_that_would_be_inside_out_is_held() {
     check_side(&world, "central", "SELECT id, x0, x1 FROM r", &["1 2.0 4.0", "2 1.0 5.0"]);
     assert_settled(&world);
 }
+
+#[test]
+fn cells_that_are_rounded_are_not_summed() {
+    let world = World::two().tables(json!({ "r": { "columns": { "x0": "sum" } } }));
+    world.edit_all("CREATE VIRTUAL TABLE r USING rtree(id, x0, x1)");
+    let report = world.sync();
+    assert_eq!(state(&report), "failed", "{report:#}");
+    assert!(
+        report["databases"]["d"]["reason"].to_string().contains("cells of an R-Tree cannot be summed"),
+        "{report:#}"
+    );
+}
