@@ -172,6 +172,7 @@ const SCHEMA: &str = "
     CREATE TABLE notes(id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT, of INTEGER REFERENCES scores(id));
     CREATE TABLE log(who TEXT, n INTEGER);
     CREATE TABLE kv(k TEXT PRIMARY KEY, v TEXT) WITHOUT ROWID;
+    CREATE VIRTUAL TABLE texts USING fts5(text); INSERT INTO texts VALUES('old word');
     INSERT INTO scores(user, score) VALUES('ann', 1000), ('bob', 0);
     INSERT INTO log VALUES('all', 0), ('all', 0);
     INSERT INTO kv VALUES('a', 'old'), ('b', 'old'), ('c', 'old'), ('d', 'old');";
@@ -183,7 +184,9 @@ const EDITS: [(&str, &str); 3] = [
         "INSERT OR REPLACE INTO scores(user, score) SELECT user, score + 5 FROM scores WHERE user = 'ann';
          INSERT INTO scores(user, score) VALUES('bot', 1);
          INSERT INTO notes(body, of) VALUES('of bot', last_insert_rowid());
-         INSERT INTO log VALUES('all', 0), ('bot', 1); DELETE FROM kv WHERE k = 'c'",
+         INSERT INTO log VALUES('all', 0), ('bot', 1); DELETE FROM kv WHERE k = 'c';
+         INSERT INTO texts VALUES('word of bot'); CREATE VIEW one AS SELECT 1 AS n;
+         CREATE VIRTUAL TABLE boxes USING rtree(id, a, b); INSERT INTO boxes VALUES(1, 0, 0.1)",
     ),
     (
         "central",
@@ -196,7 +199,8 @@ const EDITS: [(&str, &str); 3] = [
         "UPDATE scores SET score = score + 11 WHERE user = 'ann'; INSERT INTO scores(user, score) VALUES('website', 3);
          INSERT INTO notes(body, of) VALUES('of website', last_insert_rowid());
          INSERT INTO log VALUES('all', 0), ('website', 1); UPDATE kv SET v = 'website' WHERE k = 'b';
-         ALTER TABLE kv ADD COLUMN mood TEXT DEFAULT 'fine'; CREATE TABLE fresh(k TEXT PRIMARY KEY)",
+         ALTER TABLE kv ADD COLUMN mood TEXT DEFAULT 'fine'; CREATE TABLE fresh(k TEXT PRIMARY KEY);
+         INSERT INTO texts VALUES('word of website')",
     ),
 ];
 
@@ -205,7 +209,7 @@ const LATER: [(&str, &str); 2] = [
     (
         "bot",
         "UPDATE scores SET score = score + 100 WHERE user = 'ann'; INSERT INTO log VALUES('bot', 2);
-         UPDATE kv SET v = 'later' WHERE k = 'd'",
+         UPDATE kv SET v = 'later' WHERE k = 'd'; INSERT INTO texts VALUES('later word')",
     ),
     (
         "website",
@@ -215,7 +219,8 @@ const LATER: [(&str, &str); 2] = [
 ];
 
 fn world(journal: &str) -> (World, std::path::PathBuf) {
-    let world = World::three().tables(json!({ "scores": { "columns": { "score": "sum" } } }));
+    let mut world = World::three().tables(json!({ "scores": { "columns": { "score": "sum" } } }));
+    world.json["databases"]["d"]["schema"] = json!("all");
     world.edit_all(&format!("PRAGMA journal_mode = {journal}"));
     let world = world.start(SCHEMA);
     for (side, sql) in EDITS {
@@ -264,11 +269,16 @@ fn judge(world: &World, told: &str, later: bool) {
         ("SELECT count(*) FROM kv WHERE v = 'later'", extra(2)),
         ("SELECT count(*) FROM kv WHERE mood = 'fine'", 3 + extra(1)),
         ("SELECT count(*) FROM fresh", 0),
+        ("SELECT count(*) FROM texts", 3 + extra(1)),
+        ("SELECT count(*) FROM texts WHERE texts MATCH 'word'", 3 + extra(1)),
+        ("SELECT count(*) FROM boxes WHERE a = 0", 1),
+        ("SELECT n FROM one", 1),
     ];
     for side in &world.sides {
         for (sql, want) in expected {
             assert_eq!(number(world, side, sql), want, "{told}: {sql} on {side}");
         }
+        world.edit(side, "INSERT INTO texts(texts) VALUES('integrity-check')");
     }
 }
 

@@ -31,4 +31,5 @@ mod suite {
     mod schema;
     mod undo;
     mod values;
+    mod virtual_tables;
 }

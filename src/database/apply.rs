@@ -21,7 +21,7 @@ use super::plan::{Plan, Side};
 use super::record::{self, Intent, Role, Statement, Written};
 use super::store::Store;
 use super::write::{self, Refused, Updates};
-use super::{Fault, native, sql_error};
+use super::{Fault, accompany, native, sql_error, virtual_table};
 use super::{references, schema};
 
 /// How long one attempt at a lock may wait, in milliseconds: longer, and a second owner would queue behind us.
@@ -62,6 +62,8 @@ pub(crate) struct Done {
     pub(crate) lock_ms: Vec<Option<u64>>,
     /// Sides that could not be written, with the reason.
     pub(crate) unwritten: Vec<(SideIndex, String)>,
+    /// What people should know.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A side under lock.
@@ -109,6 +111,7 @@ pub(crate) fn apply(
             let quiet = versions.get(locked.side) == Some(&data_version(&side.live).map_err(fail)?);
             return Ok(if quiet { Outcome::Refused(refusal) } else { Outcome::Changed });
         }
+        done.notes.extend(accompany::write(&side.live, intent).map_err(fail)?);
     }
     if !writing.is_empty() {
         let intents: Vec<&Intent> = plan.intents.iter().collect();
@@ -272,7 +275,8 @@ fn write_side(live: &Connection, intent: &Intent) -> rusqlite::Result<Option<Ref
     let (indexes, others): (Vec<&Statement>, Vec<&Statement>) =
         intent.statements.iter().partition(|statement| record::is_index(&statement.sql));
     for statement in others {
-        if let Err(cause) = live.execute_batch(&statement.sql) {
+        // One statement each: what else stands in an owner's schema is not run.
+        if let Err(cause) = live.execute(&statement.sql, []) {
             return refusal(cause, &statement.table, None);
         }
     }
@@ -285,7 +289,7 @@ fn write_side(live: &Connection, intent: &Intent) -> rusqlite::Result<Option<Ref
     }
     // A UNIQUE index may only be possible with the rows as they are now.
     for statement in indexes {
-        if let Err(cause) = live.execute_batch(&statement.sql) {
+        if let Err(cause) = live.execute(&statement.sql, []) {
             return refusal(cause, &statement.table, None);
         }
     }
@@ -331,13 +335,24 @@ fn is_unique(cause: &rusqlite::Error) -> bool {
 }
 
 fn refusal(cause: rusqlite::Error, table: &str, write: Option<Write>) -> rusqlite::Result<Option<Refusal>> {
-    let unique = is_unique(&cause);
-    match cause.sqlite_error_code() {
-        Some(
-            ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::Unknown | ErrorCode::TooBig,
-        ) => Ok(Some(Refusal { table: table.to_owned(), write, message: cause.to_string(), unique })),
-        _ => Err(cause),
+    if !is_refusal(&cause) {
+        return Err(cause);
     }
+    let unique = is_unique(&cause);
+    // A damaged index of a virtual table refuses any row, not this one.
+    let write = write.filter(|_| !virtual_table::is_damaged(&cause));
+    Ok(Some(Refusal { table: table.to_owned(), write, message: cause.to_string(), unique }))
+}
+
+/// Whether SQLite does not take what it was given, as opposed to not working at all.
+pub(crate) fn is_refusal(cause: &rusqlite::Error) -> bool {
+    matches!(
+        cause.sqlite_error_code(),
+        Some(
+            ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::Unknown | ErrorCode::TooBig
+        )
+    ) || matches!(cause, rusqlite::Error::MultipleStatement)
+        || virtual_table::is_damaged(cause)
 }
 
 /// Commits one side, waiting for readers no longer than bearable.

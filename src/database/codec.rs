@@ -144,6 +144,11 @@ impl<'a> Decoder<'a> {
         if decoder.byte()? == VERSION { Ok(decoder) } else { Err(Malformed) }
     }
 
+    /// Whether everything has been read.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn byte(&mut self) -> Result<u8> {
         let (first, rest) = self.0.split_first().ok_or(Malformed)?;
         self.0 = rest;

@@ -13,13 +13,14 @@ use crate::config::DatabaseConfig;
 use crate::durable::{self, Nascent};
 use crate::report::{DatabaseReport, State};
 
+use super::companion::Kind;
 use super::open::{self, Found};
 use super::plan::Base;
 use super::run::Job;
-use super::schema::{self, Storage};
+use super::schema::{self, Schema, Storage, Table};
 use super::sql::quote;
 use super::value::Value;
-use super::{Fault, Mode, sql_error, state_error};
+use super::{Fault, Mode, sql_error, state_error, virtual_table};
 
 /// Why a replica is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,16 +49,19 @@ pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection)
             Connection::open(&path).map_err(state_error)?
         }
     };
+    // This also begins the read transaction, where the caller's BEGIN was the last word.
+    let schema = schema::read(live, "main").map_err(fail)?;
     let encoding: String = live.pragma_query_value(None, "encoding", |row| row.get(0)).map_err(fail)?;
     if encoding == "UTF-8" {
         copy::whole(live, &mut connection).map_err(fail)?;
         open::harden(&connection).map_err(state_error)?;
         connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(state_error)?;
         drop_indexes(&connection).map_err(state_error)?;
+        mirror(live, &connection, &schema).map_err(fail)?;
     } else {
         // It is written together with the state, and two databases that are must have one encoding.
         open::harden(&connection).map_err(state_error)?;
-        copy_rows(live, &connection).map_err(fail)?;
+        copy_rows(live, &connection, &schema).map_err(fail)?;
     }
     let schema = schema::read(&connection, "main").map_err(state_error)?;
     Ok(Base { file, connection, schema })
@@ -76,28 +80,76 @@ fn drop_indexes(base: &Connection) -> rusqlite::Result<()> {
     base.execute_batch("COMMIT")
 }
 
+/// Puts mirrors in the place of virtual tables: what is recorded in a base are rows, without a module between.
+fn mirror(live: &Connection, base: &Connection, schema: &Schema) -> rusqlite::Result<()> {
+    base.execute_batch("BEGIN")?;
+    for table in schema.tables.iter().filter(|table| table.module.is_some()) {
+        base.execute(&format!("DROP TABLE {}", quote(&table.name)), [])?;
+        keep_rows(live, base, table)?;
+    }
+    for index in schema.companions.iter().filter(|companion| companion.kind == Kind::Index) {
+        // Nothing but weight here; where it cannot be dropped, it stays.
+        let _ = base.execute(&format!("DROP TABLE {}", quote(&index.name)), []);
+    }
+    base.execute_batch("COMMIT")
+}
+
+/// A base with virtual tables in the place of their mirrors again, as the file of a side is to have them.
+fn unmirrored(base: Connection) -> rusqlite::Result<Connection> {
+    let schema = schema::read(&base, "main")?;
+    if schema.tables.iter().all(|table| table.module.is_none()) {
+        return Ok(base);
+    }
+    let mut copied = Connection::open("")?;
+    copy::whole(&base, &mut copied)?;
+    open::harden(&copied)?;
+    copied.execute_batch("BEGIN")?;
+    for table in schema.tables.iter().filter(|table| table.module.is_some()) {
+        copied.execute(&format!("DROP TABLE {}", quote(&table.name)), [])?;
+        copy_table(&base, &copied, table, &table.sql)?;
+    }
+    copied.execute_batch("COMMIT")?;
+    Ok(copied)
+}
+
 /// Copies every table that can be synced, row by row, into an empty database of another encoding.
-fn copy_rows(from: &Connection, to: &Connection) -> rusqlite::Result<()> {
+fn copy_rows(from: &Connection, to: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     to.pragma_update(None, "ignore_check_constraints", true)?;
     to.execute_batch("BEGIN")?;
-    for table in &schema::read(from, "main")?.tables {
-        to.execute_batch(&table.sql)?;
-        let mut names: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
-        if let Storage::Hidden { name } = table.storage {
-            names.push(name.to_owned());
-        }
-        let places: Vec<String> = (1..=names.len()).map(|index| format!("?{index}")).collect();
-        let (name, names, places) = (quote(&table.name), names.join(", "), places.join(", "));
-        let mut insert = to.prepare(&format!("INSERT INTO {name} ({names}) VALUES ({places})"))?;
-        let mut select = from.prepare(&format!("SELECT {names} FROM main.{name}"))?;
-        let width = select.column_count();
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            let cells = (0..width).map(|column| row.get_ref(column).map(Value::from_ref));
-            insert.execute(params_from_iter(cells.collect::<rusqlite::Result<Vec<Value>>>()?))?;
-        }
+    for table in &schema.tables {
+        keep_rows(from, to, table)?;
     }
     to.execute_batch("COMMIT")
+}
+
+/// Copies a table into a base. A virtual one that turns out to be damaged is as good as none.
+fn keep_rows(from: &Connection, base: &Connection, table: &Table) -> rusqlite::Result<()> {
+    match copy_table(from, base, table, &virtual_table::in_base(table)) {
+        Err(cause) if virtual_table::is_damaged(&cause) => {
+            base.execute(&format!("DROP TABLE {}", quote(&table.name)), []).map(drop)
+        }
+        copied => copied,
+    }
+}
+
+/// Makes a table with `sql` and fills it.
+fn copy_table(from: &Connection, to: &Connection, table: &Table, sql: &str) -> rusqlite::Result<()> {
+    to.execute(sql, [])?;
+    let mut names: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
+    if let Storage::Hidden { name } = table.storage {
+        names.push(name.to_owned());
+    }
+    let places: Vec<String> = (1..=names.len()).map(|index| format!("?{index}")).collect();
+    let (name, names, places) = (quote(&table.name), names.join(", "), places.join(", "));
+    let mut insert = to.prepare(&format!("INSERT INTO {name} ({names}) VALUES ({places})"))?;
+    let mut select = from.prepare(&format!("SELECT {names} FROM main.{name}"))?;
+    let width = select.column_count();
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let cells = (0..width).map(|column| row.get_ref(column).map(Value::from_ref));
+        insert.execute(params_from_iter(cells.collect::<rusqlite::Result<Vec<Value>>>()?))?;
+    }
+    Ok(())
 }
 
 /// Creates a spoke that is not there from the hub, which holds the merged state.
@@ -145,7 +197,11 @@ pub(crate) fn hub(
     let remembered = job.store.replica(database, name).map_err(state_error)?;
     let base = remembered.and_then(|state| open::connect(&job.store.base_path(&state.base), wait).ok());
     let (source, from) = match base {
-        Some(base) => (base, "what was merged last".to_owned()),
+        Some(base) => {
+            // What stands beside tables is not in a base, so none of it was dropped.
+            job.store.set_companions(database, name, [].iter()).map_err(state_error)?;
+            (unmirrored(base).map_err(state_error)?, "what was merged last".to_owned())
+        }
         None => {
             let others = ranked.iter().filter(|side| *side != name);
             let found = others.filter_map(|side| match open::replica(config.replicas.get(side)?, wait) {

@@ -6,19 +6,20 @@
 use crate::config::ColumnPolicy;
 
 use super::bounce;
+use super::companion::{self, Beside};
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Draft, Kind, Winner};
 use super::model::{Ancestor, Cluster, Identity, SideIndex, Slot, Write, with_cell};
 use super::observe;
 use super::plan::{Counts, MergeKind, Observed, Plan, Side, Task, exhausted};
-use super::record::{Intent, Statement, TableWrites};
+use super::record::{self, Intent, Statement, TableWrites};
 use super::schema::Storage;
 use super::shape::{self, Drift, Shape, TableShape};
 use super::sql::quote;
 use super::store::{ConflictRows, Ids, Overlay, OverlayEntry, StoredConflict};
 use super::undo::Touched;
 use super::value::{Row, Value};
-use super::{Fault, sql_error};
+use super::{Fault, sql_error, state_error, virtual_table};
 
 /// Turns decisions into intents.
 pub(crate) fn spell_out(
@@ -31,9 +32,14 @@ pub(crate) fn spell_out(
     let mut intents: Vec<Intent> = Vec::new();
     for (index, side) in task.sides.iter().enumerate() {
         let mut statements: Vec<Statement> = Vec::new();
+        let mut mirrors: Vec<Statement> = Vec::new();
         for table in &shape.tables {
-            let lacks = table.missing.get(index).into_iter().flatten().cloned();
-            statements.extend(lacks.map(|sql| Statement { table: table.rules.name.clone(), sql }));
+            let about = |sql| Statement { table: table.rules.name.clone(), sql };
+            let lacks = table.missing.get(index).into_iter().flatten();
+            if lacks.clone().any(|sql| record::is_virtual(sql)) {
+                mirrors.push(about(virtual_table::in_base(&table.table)));
+            }
+            statements.extend(lacks.cloned().map(about));
         }
         intents.push(Intent {
             database: task.name.to_owned(),
@@ -44,6 +50,7 @@ pub(crate) fn spell_out(
             base_statements: base_statements(&shape, side, task),
             fresh: !side.known || task.kind == MergeKind::Overwrite,
             statements,
+            mirrors,
             tables: shape.tables.iter().map(|table| table.rules.name.clone()).collect(),
             sides: task.sides.iter().map(|side| side.name.clone()).collect(),
             run: task.run,
@@ -62,6 +69,7 @@ pub(crate) fn spell_out(
         shape: Shape::default(),
         held: None,
     };
+    companions(task, &shape, &mut plan)?;
     for ((shape, observed), state) in shape.tables.iter().zip(observed).zip(tables) {
         for (changes, intent) in observed.changes.iter().zip(&mut plan.intents) {
             let writes = changes.iter().map(|change| Write {
@@ -109,6 +117,30 @@ fn touched(state: &TableState, hub: SideIndex) -> Option<Touched> {
     (!rows.is_empty() || contents > 0).then_some(Touched { table, columns, rows, contents })
 }
 
+/// Notes what is to be made beside the tables, and what is to be remembered of that.
+fn companions(task: &Task<'_>, shape: &Shape, plan: &mut Plan) -> Result<(), Fault> {
+    let tables: Vec<&str> = shape.tables.iter().map(|table| table.rules.name.as_str()).collect();
+    let mut known = Vec::new();
+    let mut beside = Vec::new();
+    for side in task.sides {
+        let stored = task.store.companions(task.name, &side.name).map_err(state_error)?;
+        let had = if side.known { stored.clone() } else { Default::default() };
+        beside.push(Beside { side: &side.name, now: &side.schema.companions, had });
+        known.push(stored);
+    }
+    let settled = companion::settle(task.database.schema, &tables, &beside, task.hub);
+    plan.warnings.extend(settled.warnings);
+    let outcome = settled.missing.into_iter().zip(settled.have).zip(known);
+    for (intent, ((missing, have), known)) in plan.intents.iter_mut().zip(outcome) {
+        let made = missing.into_iter().map(|new| Statement { table: new.title(), sql: new.sql });
+        intent.companions = made.collect();
+        if !intent.companions.is_empty() || have != known {
+            intent.remembered = Some(have.into_iter().collect());
+        }
+    }
+    Ok(())
+}
+
 /// What makes a base's schema that of its side.
 fn base_statements(shape: &Shape, side: &Side, task: &Task<'_>) -> Vec<String> {
     let mut statements = Vec::new();
@@ -121,10 +153,10 @@ fn base_statements(shape: &Shape, side: &Side, task: &Task<'_>) -> Vec<String> {
             side.base.schema.table(&table.rules.name),
             shape::drift(side.base.schema.table(&live.name), live),
         ) {
-            (None, _) => statements.push(live.sql.clone()),
+            (None, _) => statements.push(virtual_table::in_base(live)),
             (Some(base), Drift::Rebuilt) => {
                 statements.push(format!("DROP TABLE {}", quote(&base.name)));
-                statements.push(live.sql.clone());
+                statements.push(virtual_table::in_base(live));
             }
             (Some(base), Drift::Dropped) => {
                 let old = quote(&format!("cr0sync old {}", base.name));

@@ -9,10 +9,12 @@
 //! Promise: no acknowledged row is lost, no edit is merged twice, every real conflict is on record, all sides end
 //! equal, and no object, pragma or checkpoint of ours touches a database that is not ours.
 
+mod accompany;
 mod apply;
 mod archive;
 mod bounce;
 mod codec;
+mod companion;
 mod create;
 mod decide;
 mod guard;
@@ -38,6 +40,7 @@ mod status;
 mod store;
 mod undo;
 mod value;
+mod virtual_table;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};

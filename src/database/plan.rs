@@ -26,7 +26,7 @@ use super::shape::{self, Drift, Shape, SideSchema, TableShape};
 use super::store::{OverlayEntry, Store};
 use super::undo::Undo;
 use super::value::Row;
-use super::{Fault, sql_error};
+use super::{Fault, sql_error, virtual_table};
 
 /// How often a plan is gone through again with what was found to be in the way. Each time something more is known,
 /// except for ids of rows that point at each other, which settle in as many rounds as the chain is long.
@@ -307,7 +307,14 @@ fn observe_table(task: &Task<'_>, shape: &TableShape) -> Result<Option<Observed>
     };
     for (index, side) in task.sides.iter().enumerate() {
         let known = observed.known.get(index).copied().unwrap_or(false);
-        let diff = |before, after| observe::diff(shape, before, after).map_err(|e| sql_error(e, &side.name));
+        let fail = |cause: rusqlite::Error| match virtual_table::is_damaged(&cause) {
+            true => Fault::Table {
+                name: name.clone(),
+                reason: format!("it is damaged on {} ({cause})", side.name),
+            },
+            false => sql_error(cause, &side.name),
+        };
+        let diff = |before, after| observe::diff(shape, before, after).map_err(fail);
         let changes =
             if side.known { diff(side.recorded_from(name), side.source(name))? } else { Vec::new() };
         let resolved = if known {

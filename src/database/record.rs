@@ -97,12 +97,19 @@ pub(crate) struct Intent {
     pub(crate) touched: Vec<Touched>,
     /// The change counter under the lock, in rollback mode.
     pub(crate) counter: Option<u32>,
+    /// What the base holds instead of virtual tables that are made on the side.
+    pub(crate) mirrors: Vec<Statement>,
+    /// Views and the like that are made on the side, by their titles. One that is refused undoes nothing.
+    pub(crate) companions: Vec<Statement>,
+    /// The titles to remember beside those, when they are not what is remembered.
+    pub(crate) remembered: Option<Vec<String>>,
 }
 
 impl Intent {
     /// Whether the side is written at all.
     pub(crate) fn writes_anything(&self) -> bool {
         !self.statements.is_empty()
+            || !self.companions.is_empty()
             || !self.raised.is_empty()
             || self.writes.iter().any(|table| !table.writes.is_empty())
     }
@@ -196,7 +203,8 @@ fn record_attached(
         }
         if written == Written::Yes {
             // Bases have no indexes of their own: they would only be in the way.
-            for statement in intent.statements.iter().filter(|s| !is_index(&s.sql)) {
+            let tables = intent.statements.iter().filter(|s| !is_index(&s.sql) && !is_virtual(&s.sql));
+            for statement in tables.chain(&intent.mirrors) {
                 on_base(connection, &statement.sql)?;
             }
         }
@@ -221,6 +229,11 @@ fn record_attached(
     if written == Written::Yes && !intent.bounces.is_empty() {
         store.note_bounces(&intent.database, &intent.side, intent.run, &intent.bounces)?;
     }
+    if let Some(titles) = &intent.remembered {
+        let made = intent.companions.iter().filter(|_| written == Written::Yes);
+        let titles = titles.iter().chain(made.map(|companion| &companion.table));
+        store.set_companions(&intent.database, &intent.side, titles)?;
+    }
     let mut new_conflicts = 0;
     if role == Role::Hub {
         store.set_overlay(&intent.database, "", &intent.tables, &intent.merged_overlay)?;
@@ -243,7 +256,7 @@ fn record_attached(
 
 /// Runs a schema statement of the owner's on the attached base.
 fn on_base(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
-    connection.execute_batch(&super::sql::in_database(statement, "base"))
+    connection.execute(&super::sql::in_database(statement, "base"), []).map(drop)
 }
 
 fn write_base(connection: &Connection, schema: &Schema, tables: &[TableWrites]) -> rusqlite::Result<()> {
@@ -398,10 +411,15 @@ pub(crate) fn is_index(statement: &str) -> bool {
     matches!(made_by(statement), Some(Made::Index(_)))
 }
 
+/// Whether a statement makes a virtual table.
+pub(crate) fn is_virtual(statement: &str) -> bool {
+    matches!(made_by(statement), Some(Made::Virtual(_)))
+}
+
 /// Whether what a schema statement makes is there.
 fn is_made(live: &Connection, schema: &Schema, statement: &str) -> rusqlite::Result<bool> {
     match made_by(statement) {
-        Some(Made::Table(name) | Made::Index(name)) => live
+        Some(Made::Table(name) | Made::Virtual(name) | Made::Index(name)) => live
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE)",
             )?
@@ -410,7 +428,7 @@ fn is_made(live: &Connection, schema: &Schema, statement: &str) -> rusqlite::Res
             Ok(schema.table(&table).is_some_and(|table| table.column(&column).is_some()))
         }
         // Nothing tells; the rows will.
-        None => Ok(true),
+        Some(Made::View(_) | Made::Trigger(_)) | None => Ok(true),
     }
 }
 
@@ -455,6 +473,9 @@ fn encode(intent: &Intent) -> Vec<u8> {
     let overlay = |encoder: &mut Encoder, overlay: &Overlay| {
         encoder.text(&overlay.table).bytes(&store::encode_overlay(overlay));
     };
+    let statement = |encoder: &mut Encoder, statement: &Statement| {
+        encoder.text(&statement.table).text(&statement.sql);
+    };
     encoder
         .text(&intent.database)
         .text(&intent.side)
@@ -464,9 +485,7 @@ fn encode(intent: &Intent) -> Vec<u8> {
         .list(intent.base_statements.iter(), text)
         .list(intent.observed.iter(), tables)
         .integer(i64::from(intent.fresh))
-        .list(intent.statements.iter(), |encoder, statement| {
-            encoder.text(&statement.table).text(&statement.sql);
-        })
+        .list(intent.statements.iter(), statement)
         .list(intent.raised.iter(), |encoder, (table, last)| {
             encoder.text(table).integer(*last);
         })
@@ -503,6 +522,11 @@ fn encode(intent: &Intent) -> Vec<u8> {
         })
         .option(intent.counter, |encoder, counter| {
             encoder.integer(i64::from(counter));
+        })
+        .list(intent.mirrors.iter(), statement)
+        .list(intent.companions.iter(), statement)
+        .option(intent.remembered.as_ref(), |encoder, titles| {
+            encoder.list(titles.iter(), text);
         });
     encoder.finish()
 }
@@ -521,7 +545,9 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         let table = decoder.text()?;
         store::decode_overlay(table, decoder.bytes()?)
     };
-    Ok(Intent {
+    let statement =
+        |decoder: &mut Decoder<'_>| Ok(Statement { table: decoder.text()?, sql: decoder.text()? });
+    let mut intent = Intent {
         database: decoder.text()?,
         side: decoder.text()?,
         base: decoder.text()?,
@@ -530,7 +556,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         base_statements: decoder.list(Decoder::text)?,
         observed: decoder.list(tables)?,
         fresh: decoder.integer()? != 0,
-        statements: decoder.list(|decoder| Ok(Statement { table: decoder.text()?, sql: decoder.text()? }))?,
+        statements: decoder.list(statement)?,
         raised: decoder.list(|decoder| Ok((decoder.text()?, decoder.integer()?)))?,
         writes: decoder.list(tables)?,
         tables: decoder.list(Decoder::text)?,
@@ -565,5 +591,13 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
             .list(|decoder| Ok((decoder.text()?, decoder.bytes()?.to_vec(), decoder.text()?)))?,
         touched: decoder.list(|decoder| store::decode_touched(decoder.bytes()?))?,
         counter: decoder.option(|decoder| u32::try_from(decoder.integer()?).map_err(|_| Malformed))?,
-    })
+        ..Intent::default()
+    };
+    // The first intents ended here.
+    if !decoder.is_at_end() {
+        intent.mirrors = decoder.list(statement)?;
+        intent.companions = decoder.list(statement)?;
+        intent.remembered = decoder.option(|decoder| decoder.list(Decoder::text))?;
+    }
+    Ok(intent)
 }

@@ -557,6 +557,7 @@ fn merge(
             Outcome::Done(done) => {
                 report.conflicts += done.new_conflicts;
                 book(&plan, &sides, Some(&done), report);
+                report.warnings.extend(done.notes.iter().cloned());
                 warn_of_long_locks(report, job.config.guards.max_lock_ms);
                 return remember(job, name, database, &sides, &looks, Some(&done));
             }
@@ -731,7 +732,10 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
 /// Whether there is nothing to do and nothing to record.
 fn is_quiet(plan: &Plan, sides: &[Side]) -> bool {
     let idle = |intent: &Intent| {
-        intent.observed.is_empty() && intent.base_statements.is_empty() && !intent.writes_anything()
+        intent.observed.is_empty()
+            && intent.base_statements.is_empty()
+            && intent.remembered.is_none()
+            && !intent.writes_anything()
     };
     let epoch = sides.first().map(|side| side.epoch);
     plan.intents.iter().all(idle) && sides.iter().all(|side| side.known && Some(side.epoch) == epoch)

@@ -4,8 +4,10 @@
 
 use rusqlite::Connection;
 
+use super::companion::Companion;
 use super::key::Collation;
-use super::sql::quote;
+use super::sql::{Made, made_by, quote};
+use super::virtual_table::{self, Found};
 
 /// One table that can be synced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(crate) struct Table {
     pub(crate) name: String,
     /// The statement that created it, in the owner's words.
     pub(crate) sql: String,
+    /// The module that keeps its rows, in lower case; `None` for an ordinary table.
+    pub(crate) module: Option<String>,
     /// How its rows are stored and addressed.
     pub(crate) storage: Storage,
     /// Whether its ids are never reused.
@@ -90,6 +94,8 @@ pub(crate) struct Schema {
     pub(crate) tables: Vec<Table>,
     /// Tables that are left alone, with the reason.
     pub(crate) skipped: Vec<(String, String)>,
+    /// What stands beside the tables.
+    pub(crate) companions: Vec<Companion>,
 }
 
 impl Schema {
@@ -109,6 +115,8 @@ impl Table {
 /// Reads the schema of an attached database (`main` unless it is one of ours).
 pub(crate) fn read(connection: &Connection, database: &str) -> rusqlite::Result<Schema> {
     let mut schema = Schema::default();
+    // Virtual tables of modules that are not here: which tables are parts of them cannot be told.
+    let mut strange: Vec<String> = Vec::new();
     let sql = format!(
         "SELECT t.name, t.type, t.wr, s.sql FROM pragma_table_list AS t
          JOIN {0}.sqlite_schema AS s ON s.type = 'table' AND s.name = t.name
@@ -122,20 +130,40 @@ pub(crate) fn read(connection: &Connection, database: &str) -> rusqlite::Result<
         let kind: String = row.get(1)?;
         let without_rowid: bool = row.get(2)?;
         let sql: Option<String> = row.get(3)?;
+        let sql = sql.unwrap_or_default();
         if name.to_ascii_lowercase().starts_with("sqlite_") {
             continue;
         }
-        match kind.as_str() {
-            "table" => match read_table(connection, database, &name, without_rowid, sql.unwrap_or_default())?
-            {
-                Ok(table) => schema.tables.push(table),
-                Err(reason) => schema.skipped.push((name, reason)),
-            },
-            "virtual" => schema.skipped.push((name, "virtual tables are not synced yet".into())),
-            _ => {}
+        let found = match kind.as_str() {
+            "table" if makes_table(&sql, &name) => {
+                match read_table(connection, database, &name, without_rowid, sql)? {
+                    Ok(table) => Found::Rows(virtual_table::unmasked(table)),
+                    Err(reason) => Found::Skipped(reason),
+                }
+            }
+            "virtual" if makes_table(&sql, &name) => virtual_table::read(connection, database, &name, sql)?,
+            "table" | "virtual" => Found::Skipped("its definition cannot be read".into()),
+            _ => continue,
+        };
+        match found {
+            Found::Rows(table) => schema.tables.push(table),
+            Found::Index(index) => schema.companions.push(index),
+            Found::Skipped(reason) => schema.skipped.push((name, reason)),
+            Found::Strange(reason) => {
+                strange.push(name.clone());
+                schema.skipped.push((name, reason));
+            }
         }
     }
+    virtual_table::set_aside_parts(&mut schema, &strange);
+    schema.companions.extend(super::companion::read(connection, database)?);
     Ok(schema)
+}
+
+/// Whether a statement out of `sqlite_schema` makes the table it stands for: what another side is to run must not be
+/// anything else, whoever wrote the file.
+fn makes_table(sql: &str, table: &str) -> bool {
+    matches!(made_by(sql), Some(Made::Table(name) | Made::Virtual(name)) if name.eq_ignore_ascii_case(table))
 }
 
 /// One table, or why it is left alone.
@@ -222,9 +250,14 @@ fn read_table(
         primary_key,
         uniques,
         references: read_references(connection, database, name, &columns)?,
-        indexes: indexes.into_iter().filter_map(|index| Some((index.name, index.sql?))).collect(),
+        indexes: indexes
+            .into_iter()
+            .filter_map(|index| Some((index.name, index.sql?)))
+            .filter(|(_, sql)| matches!(made_by(sql), Some(Made::Index(_))))
+            .collect(),
         columns,
         sql,
+        module: None,
     }))
 }
 

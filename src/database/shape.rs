@@ -57,6 +57,9 @@ pub(crate) enum Drift {
 /// Compares a base's table with the live one.
 pub(crate) fn drift(base: Option<&Table>, live: &Table) -> Drift {
     let Some(base) = base else { return Drift::None };
+    if base.module != live.module || (live.module.is_some() && !same_columns(base, live)) {
+        return Drift::Rebuilt;
+    }
     if std::mem::discriminant(&base.storage) != std::mem::discriminant(&live.storage)
         || key_names(base) != key_names(live)
     {
@@ -206,10 +209,20 @@ fn unite(
     let mut defaults = vec![Value::Null; table.columns.len()];
     let mut added: Vec<(usize, String, String)> = Vec::new();
     for (index, other) in &having {
+        let (a, b) = (side_name(template_side), side_name(*index));
+        if other.module != template.module {
+            let what = |table: &Table| match &table.module {
+                Some(module) => format!("a virtual table of {module}"),
+                None => "an ordinary table".to_owned(),
+            };
+            return Ok(Err(format!("it is {} on {a} and {} on {b}", what(template), what(other))));
+        }
+        if template.module.is_some() && !same_columns(template, other) {
+            return Ok(Err(format!("its columns are not the same on {a} and {b}")));
+        }
         if std::mem::discriminant(&other.storage) != std::mem::discriminant(&template.storage)
             || key_names(other) != key_names(template)
         {
-            let (a, b) = (side_name(template_side), side_name(*index));
             return Ok(Err(format!("its primary key is not the same on {a} and {b}")));
         }
         for column in &other.columns {
@@ -369,6 +382,11 @@ fn missing_statements(
         .collect()
 }
 
+/// Whether two tables have columns of the same names, in whichever order.
+fn same_columns(a: &Table, b: &Table) -> bool {
+    a.columns.len() == b.columns.len() && a.columns.iter().all(|column| b.column(&column.name).is_some())
+}
+
 fn key_names(table: &Table) -> Vec<(String, Collation)> {
     let name =
         |column: &usize| table.columns.get(*column).map(|c| c.name.to_ascii_lowercase()).unwrap_or_default();
@@ -501,7 +519,17 @@ fn rules_of(
             None => ColumnPolicy::Prefer,
         })
     };
-    let policies = table.columns.iter().enumerate().map(policy_of).collect();
+    let mut policies: Vec<ColumnPolicy> = table.columns.iter().enumerate().map(policy_of).collect();
+    // An R-Tree rounds what it is given: a sum would never come to rest.
+    if table.module.as_deref().is_some_and(|module| module.starts_with("rtree")) {
+        if strict && policies.contains(&ColumnPolicy::Sum) {
+            return Err(fault("columns: cells of an R-Tree cannot be summed".to_owned()));
+        }
+        policies
+            .iter_mut()
+            .filter(|policy| **policy == ColumnPolicy::Sum)
+            .for_each(|p| *p = ColumnPolicy::Prefer);
+    }
     let id = match table.storage {
         Storage::Alias { column } => Some(column),
         _ => None,

@@ -59,6 +59,62 @@ pub(crate) fn normalised(statement: &str) -> String {
     words.join(" ")
 }
 
+/// What a CREATE VIRTUAL TABLE statement asks of which module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Declaration {
+    /// The module, in lower case.
+    pub(crate) module: String,
+    /// Its arguments of the form `name = value`, names in lower case, values without quotes.
+    pub(crate) options: Vec<(String, String)>,
+}
+
+impl Declaration {
+    /// The value of an option; the last one counts.
+    pub(crate) fn option(&self, name: &str) -> Option<&str> {
+        self.options.iter().rev().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads a CREATE VIRTUAL TABLE statement; `None` for any other.
+pub(crate) fn declaration(create: &str) -> Option<Declaration> {
+    let tokens = tokens(create);
+    let using = tokens.iter().position(|token| token.text.eq_ignore_ascii_case("using"))?;
+    if !matches!(made_by(create)?, Made::Virtual(_)) {
+        return None;
+    }
+    let module = unquote(tokens.get(using + 1)?.text).to_ascii_lowercase();
+    let mut options = Vec::new();
+    let mut depth = 0_usize;
+    let mut argument: Vec<&str> = Vec::new();
+    for token in tokens.iter().skip(using + 2) {
+        match token.text {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let ends = depth == 0 || (depth == 1 && token.text == ",");
+        if !ends {
+            if !(depth == 1 && token.text == "(") {
+                argument.push(token.text);
+            }
+            continue;
+        }
+        if let [name, "=", value @ ..] = argument.as_slice() {
+            let value = value.iter().map(|part| unquote(part)).collect();
+            options.push((unquote(name).to_ascii_lowercase(), value));
+        }
+        argument.clear();
+    }
+    Some(Declaration { module, options })
+}
+
+/// The name of the last constraint of a CREATE TABLE statement.
+pub(crate) fn last_constraint(create: &str) -> Option<String> {
+    let tokens = tokens(create);
+    let at = tokens.iter().rposition(|token| token.text.eq_ignore_ascii_case("constraint"))?;
+    tokens.get(at + 1).map(|token| unquote(token.text))
+}
+
 /// A CREATE TABLE, CREATE INDEX or ALTER TABLE statement, made to act on an attached database.
 pub(crate) fn in_database(statement: &str, database: &str) -> String {
     let tokens = tokens(statement);
@@ -66,7 +122,7 @@ pub(crate) fn in_database(statement: &str, database: &str) -> String {
         |index: usize| tokens.get(index).map(|token| token.text.to_ascii_lowercase()).unwrap_or_default();
     let kind = (0..tokens.len().min(4)).find(|index| matches!(word(*index).as_str(), "table" | "index"));
     let Some(mut name) = kind.map(|kind| kind + 1) else { return statement.to_owned() };
-    if word(name) == "if" {
+    if word(name) == "if" && word(name + 1) == "not" {
         name += 3;
     }
     let Some(token) = tokens.get(name) else { return statement.to_owned() };
@@ -81,6 +137,12 @@ pub(crate) fn in_database(statement: &str, database: &str) -> String {
 pub(crate) enum Made {
     /// A table of this name.
     Table(String),
+    /// A virtual table of this name.
+    Virtual(String),
+    /// A view of this name.
+    View(String),
+    /// A trigger of this name.
+    Trigger(String),
     /// An index of this name.
     Index(String),
     /// A column of a table.
@@ -92,25 +154,65 @@ pub(crate) enum Made {
     },
 }
 
-/// What a CREATE TABLE, CREATE INDEX or ALTER TABLE ADD COLUMN statement makes; `None` for any other.
+/// What a CREATE or an ALTER TABLE ADD COLUMN statement makes; `None` for any other.
 pub(crate) fn made_by(statement: &str) -> Option<Made> {
     let tokens = tokens(statement);
     let is = |index: usize, word: &str| {
         tokens.get(index).is_some_and(|token| token.text.eq_ignore_ascii_case(word))
     };
     let name = |index: usize| tokens.get(index).map(|token| unquote(token.text));
-    let kind = (0..4).find(|index| is(*index, "table") || is(*index, "index"))?;
+    let kind =
+        (1..4).find(|index| ["table", "index", "view", "trigger"].iter().any(|word| is(*index, word)))?;
     let mut at = kind + 1;
-    if is(at, "if") {
+    if is(at, "if") && is(at + 1, "not") {
         at += 3;
     }
+    if is(0, "create") {
+        return name(at).map(match () {
+            () if is(kind, "index") => Made::Index,
+            () if is(kind, "view") => Made::View,
+            () if is(kind, "trigger") => Made::Trigger,
+            () if is(kind - 1, "virtual") => Made::Virtual,
+            () => Made::Table,
+        });
+    }
     if !is(0, "alter") {
-        return name(at).map(if is(kind, "table") { Made::Table } else { Made::Index });
+        return None;
     }
     let mut column = at + 1;
     column += usize::from(is(column, "add"));
     column += usize::from(is(column, "column"));
     Some(Made::Column { table: name(at)?, column: name(column)? })
+}
+
+/// What a trigger waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A new row.
+    Insert,
+    /// A changed row.
+    Update,
+    /// A row less.
+    Delete,
+}
+
+/// The event of a CREATE TRIGGER statement.
+pub(crate) fn event(create: &str) -> Option<Event> {
+    let tokens = tokens(create);
+    let word = |token: &Token<'_>, word: &str| token.text.eq_ignore_ascii_case(word);
+    let trigger = tokens.iter().position(|token| word(token, "trigger"))?;
+    // The name, which may be one of these words, comes first.
+    let mut name = trigger + 1;
+    let at = |index: usize, text: &str| tokens.get(index).is_some_and(|token| word(token, text));
+    if at(name, "if") && at(name + 1, "not") {
+        name += 3;
+    }
+    tokens.iter().skip(name + 1).find_map(|token| match () {
+        () if word(token, "insert") => Some(Event::Insert),
+        () if word(token, "update") => Some(Event::Update),
+        () if word(token, "delete") => Some(Event::Delete),
+        () => None,
+    })
 }
 
 struct Token<'a> {
@@ -230,9 +332,48 @@ mod tests {
             ("CREATE UNIQUE INDEX \"i\"\"\" ON t(a)", Some(Made::Index("i\"".into()))),
             ("ALTER TABLE \"t\" ADD COLUMN a INT", Some(column("t", "a"))),
             ("ALTER TABLE t ADD [b c]", Some(column("t", "b c"))),
+            ("CREATE VIRTUAL TABLE f USING fts5(a)", Some(Made::Virtual("f".into()))),
+            ("CREATE VIEW v AS SELECT 1", Some(Made::View("v".into()))),
+            ("CREATE TRIGGER [t r] AFTER INSERT ON t BEGIN SELECT 1; END", Some(Made::Trigger("t r".into()))),
+            ("CREATE TABLE if(a)", Some(Made::Table("if".into()))),
             ("DROP VIEW v", None),
         ] {
             assert_eq!(made_by(statement), expected);
+        }
+    }
+
+    #[test]
+    fn virtual_tables_say_what_they_ask_of_which_module() {
+        for (statement, module, content) in [
+            ("CREATE VIRTUAL TABLE f USING fts5(a, b UNINDEXED)", Some("fts5"), None),
+            ("CREATE VIRTUAL TABLE f USING FTS5(a, content='')", Some("fts5"), Some("")),
+            ("CREATE VIRTUAL TABLE f USING fts4(content=\"t t\", a, b)", Some("fts4"), Some("t t")),
+            (
+                "CREATE VIRTUAL TABLE f USING fts5(a, content = notes , tokenize='x (,) y')",
+                Some("fts5"),
+                Some("notes"),
+            ),
+            ("CREATE VIRTUAL TABLE f USING fts3", Some("fts3"), None),
+            ("CREATE TABLE f(a)", None, None),
+        ] {
+            let found = declaration(statement);
+            assert_eq!(found.as_ref().map(|found| found.module.as_str()), module, "{statement}");
+            assert_eq!(found.as_ref().and_then(|found| found.option("content")), content, "{statement}");
+        }
+    }
+
+    #[test]
+    fn triggers_say_what_they_wait_for() {
+        for (statement, expected) in [
+            (
+                "CREATE TRIGGER \"insert\" BEFORE DELETE ON t BEGIN INSERT INTO u VALUES(1); END",
+                Some(Event::Delete),
+            ),
+            ("CREATE TRIGGER update after Insert ON t BEGIN SELECT 1; END", Some(Event::Insert)),
+            ("CREATE TRIGGER x UPDATE OF a, b ON t BEGIN SELECT 1; END", Some(Event::Update)),
+            ("CREATE VIEW v AS SELECT 1", None),
+        ] {
+            assert_eq!(event(statement), expected, "{statement}");
         }
     }
 

@@ -21,7 +21,7 @@ use super::value::Row;
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -56,6 +56,10 @@ CREATE TABLE databases (
 ALTER TABLE databases ADD COLUMN unguarded INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE snapshots (
     path TEXT PRIMARY KEY, mark TEXT NOT NULL, sound INTEGER NOT NULL, at TEXT NOT NULL) WITHOUT ROWID;
+",
+    "
+CREATE TABLE companions (
+    database TEXT NOT NULL, side TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (database, side, title)) WITHOUT ROWID;
 ",
 ];
 
@@ -356,7 +360,7 @@ impl Store {
     /// Forgets all that is known of a replica: the next run adopts it.
     pub(crate) fn forget_replica(&self, database: &str, side: &str) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        for table in ["replicas", "overlay", "intents", "merged_tables"] {
+        for table in ["replicas", "overlay", "intents", "merged_tables", "companions"] {
             self.connection
                 .prepare_cached(&format!("DELETE FROM {table} WHERE database = ?1 AND side = ?2"))?
                 .execute([database, side])?;
@@ -382,7 +386,38 @@ impl Store {
                  WHERE database = ?1 AND side = ?3",
             )?
             .execute([database, side, from])?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO companions SELECT database, ?2, title FROM companions WHERE database = ?1 AND side = ?3",
+            )?
+            .execute([database, side, from])?;
         transaction.commit()
+    }
+
+    /// The titles of what stood beside the tables of a replica when it was last merged.
+    pub(crate) fn companions(&self, database: &str, side: &str) -> rusqlite::Result<BTreeSet<String>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT title FROM companions WHERE database = ?1 AND side = ?2")?;
+        statement.query_map([database, side], |row| row.get(0))?.collect()
+    }
+
+    /// Remembers them anew.
+    pub(crate) fn set_companions<'t>(
+        &self,
+        database: &str,
+        side: &str,
+        titles: impl Iterator<Item = &'t String>,
+    ) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("DELETE FROM companions WHERE database = ?1 AND side = ?2")?
+            .execute([database, side])?;
+        let mut insert =
+            self.connection.prepare_cached("INSERT OR IGNORE INTO companions VALUES (?1, ?2, ?3)")?;
+        for title in titles {
+            insert.execute([database, side, title])?;
+        }
+        Ok(())
     }
 
     /// The tables of a replica that have been merged, in lower case. Others have no ancestor, whatever the base holds.

@@ -80,7 +80,8 @@ pub(crate) type Dump = BTreeMap<String, Rows>;
 pub(crate) fn table_names(db: &Connection) -> Vec<String> {
     let mut names = db
         .prepare(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')
+             AND name NOT LIKE 'sqlite_%' ORDER BY name",
         )
         .unwrap();
     let names = names.query_map([], |row| row.get(0)).unwrap();
@@ -110,7 +111,12 @@ fn select(db: &Connection, sql: &str) -> Rows {
 pub(crate) fn dump(db: &Connection) -> Dump {
     let mut tables = Dump::new();
     for name in table_names(db) {
-        let mut rows = select(db, &format!("SELECT * FROM \"{name}\""));
+        let mut rows = match is_virtual(db, &name) {
+            false => select(db, &format!("SELECT * FROM \"{name}\"")),
+            // A module that is not here has no rows to show.
+            true if db.prepare(&format!("SELECT * FROM \"{name}\"")).is_err() => continue,
+            true => select(db, &format!("SELECT rowid, * FROM \"{name}\"")),
+        };
         let mut order: Vec<usize> = (0..rows.columns.len()).collect();
         order.sort_by(|a, b| rows.columns[*a].cmp(&rows.columns[*b]));
         rows.columns = order.iter().map(|at| rows.columns[*at].clone()).collect();
@@ -119,6 +125,11 @@ pub(crate) fn dump(db: &Connection) -> Dump {
         tables.insert(name, rows);
     }
     tables
+}
+
+fn is_virtual(db: &Connection, table: &str) -> bool {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_list WHERE name = ?1 AND type = 'virtual')";
+    db.query_row(sql, [table], |row| row.get(0)).unwrap()
 }
 
 /// What differs between two dumps, as lines a person can read.
