@@ -15,7 +15,6 @@ $show('backups');
 $show('verify', '--quiet');
 $show('backup', '--dry-run');
 $show('backup');
-$show('backup', '--quiet');
 $show('verify');
 $show('clean-backups', '--quiet');
 foreach ([10, 20, 30] as $minute) {
@@ -23,6 +22,8 @@ foreach ([10, 20, 30] as $minute) {
 }
 $show('clean-backups', '--dry-run', '--quiet');
 $show('clean-backups', '--quiet', '--database', 'notes');
+// A second one in the same second is dated a second ahead, and nothing may be counted until that is past.
+$show('backup', '--quiet');
 $id = cr0_db_backups($playground->options())['backups'][0]['id'];
 $show('restore', $id, '--dry-run');
 $show('restore', $id, '--side', 'website', '--all-sides');
@@ -45,7 +46,6 @@ notes:central:TIME  TIME  12288  yes  ROOT/central/notes.db.backup.TIME  the new
 notes:website:TIME  TIME  12288  yes  ROOT/databases/backups/website/notes.db.backup.TIME  the newest verified one; among the newest 3; within 24 hours; the newest of its hour; the newest of its day; the newest of its week
 
 2 backups made.
-backup 0
 verify 0
 backup  sound  path  problem
 notes:central:TIME  yes  ROOT/central/notes.db.backup.TIME
@@ -63,6 +63,7 @@ backup  bytes  because
 notes:central:TIME  12288  goes  no rule keeps it
 
 1 backup removed, 12288 bytes.
+backup 0
 restore 0
 database  state  side  inserted  updated  deleted  new id  locked ms
 notes  restored
