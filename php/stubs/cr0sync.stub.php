@@ -36,7 +36,7 @@ namespace {
     function cr0_db_status(array $options = []): array {}
 
     /**
-     * Merges all sides.
+     * Merges all sides. Before that, the user who runs the sync carries out what cr0_db_enqueue() asked for.
      *
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool} $options dry_run: plans and changes nothing; force: goes on where a guard waits for a person

@@ -30,7 +30,7 @@ impl RunLock {
             .truncate(false)
             .write(true)
             .mode(0o660)
-            .custom_flags(rustix_nofollow())
+            .custom_flags(wary())
             .open(&path)
             .map_err(|cause| Error::io("open the run lock", &path, cause))?;
         match FileExt::try_lock_exclusive(&file) {
@@ -56,8 +56,10 @@ impl Drop for RunLock {
     }
 }
 
-fn rustix_nofollow() -> i32 {
-    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+/// For a file in a directory that others may write to: a symlink is not followed, and a pipe is not waited for.
+fn wary() -> i32 {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    i32::try_from(flags.bits()).unwrap_or(0)
 }
 
 /// Creates a directory of ours with its parents (mode 2770) unless it exists.

@@ -409,6 +409,15 @@ fn another_run_only_postpones() {
 }
 
 #[test]
+fn a_pipe_in_place_of_the_lock_is_not_waited_for() {
+    let world = in_conflict();
+    let lock = world.root().join("sync_state/lock");
+    fs::remove_file(&lock).unwrap();
+    assert!(Command::new("mkfifo").arg(&lock).status().unwrap().success());
+    assert_eq!(world.run(&options()).unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[test]
 fn only_the_group_has_access() {
     let world = in_conflict();
     let id = ask(&world, "backup", json!({})).unwrap();
