@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
+use crate::error::{Error, ErrorKind, Result};
+
 /// Now.
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
@@ -33,4 +35,14 @@ pub(crate) fn pause(milliseconds: u64) {
 /// A time in the form every document of ours uses: RFC 3339, UTC, milliseconds.
 pub(crate) fn stamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Sixteen hexadecimal digits that nobody can guess.
+pub(crate) fn chance() -> Result<String> {
+    let mut bytes = [0_u8; 8];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
+        Ok(8) => Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+        Ok(_) => Err(Error::new(ErrorKind::Io, "cannot get enough random bytes")),
+        Err(cause) => Err(Error::new(ErrorKind::Io, "cannot get random bytes").because(cause)),
+    }
 }

@@ -10,7 +10,8 @@
 //! - [`database`]: open, observe, decide, apply, record. `database/decide` is pure.
 //! - `backup`: verified snapshots, which of them stay (pure), and the way back into a live file.
 //! - [`report`]: what operations return.
-//! - `durable`: locks, and files that appear whole or not at all; the only module that renames.
+//! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
+//!   renames.
 //! - `clock`: the only door to time.
 //!
 //! # Architecture invariants

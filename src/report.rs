@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 /// The version of the documents.
@@ -350,6 +350,61 @@ pub struct VerifyReport {
     pub warnings: Vec<String>,
 }
 
+/// A request that was put into the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueuedReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// The request, for finding it in the queue.
+    pub id: String,
+}
+
+/// Where a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RequestState {
+    /// Not carried out yet, or being carried out right now.
+    Pending,
+    /// Carried out.
+    Done,
+    /// Refused, or not carried out as a whole.
+    Failed,
+}
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueuedRequest {
+    /// Our name for it.
+    pub id: String,
+    /// `resolve`, `acknowledge`, `restore`, `force`, `sync-from`, `backup`, `clean-backups`; `unknown` where the request
+    /// did not say it.
+    pub action: String,
+    /// What the action is about.
+    pub arguments: Json,
+    /// Who asked, in their own words.
+    pub by: String,
+    /// When it was asked for, RFC 3339 UTC.
+    pub at: String,
+    /// Where it is.
+    pub state: RequestState,
+    /// The report of the action, or its head where that is long.
+    pub result: Option<Json>,
+    /// Why it failed: `{kind, message, path, hint}`.
+    pub error: Option<Json>,
+    /// When it was done or failed, RFC 3339 UTC.
+    pub finished_at: Option<String>,
+}
+
+/// The requests there are.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct QueueReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Newest first.
+    pub requests: Vec<QueuedRequest>,
+}
+
 macro_rules! two_unless_ok {
     ($($report:ty),*) => {$(
         impl $report {
@@ -374,4 +429,12 @@ macro_rules! always_zero {
         }
     )*};
 }
-always_zero!(ConflictsReport, AcknowledgeReport, HistoryReport, StatusReport, BackupsReport);
+always_zero!(
+    ConflictsReport,
+    AcknowledgeReport,
+    HistoryReport,
+    StatusReport,
+    BackupsReport,
+    QueuedReport,
+    QueueReport
+);

@@ -21,7 +21,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use cr0sync::Config;
-use cr0sync::database::{self, Options};
+use cr0sync::database::{self, Options, Request};
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -324,4 +324,72 @@ fn a_run_may_die_in_wal_mode() {
 #[test]
 fn a_run_may_die_in_wal_mode_and_owners_go_on() {
     every_death("wal", true);
+}
+
+/// A world with a conflict that central won, and two requests in the queue: to take the other side, and to force.
+fn asked() -> (World, std::path::PathBuf) {
+    let world = World::two().prefer(&["central", "bot"]);
+    let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)");
+    world.edit("bot", "UPDATE t SET x = 1");
+    world.edit("central", "UPDATE t SET x = 2");
+    world.sync();
+    for (action, arguments) in
+        [("resolve", json!({"conflict": "1", "take": "bot"})), ("force", json!({"database": "d"}))]
+    {
+        let request = Request::new(action, arguments.as_object().unwrap().clone(), "").unwrap();
+        database::enqueue(&world.config(), &request).unwrap();
+    }
+    let config = world.root().join("crash.json");
+    let mut json = world.json.clone();
+    json["root"] = json!(world.root());
+    std::fs::write(&config, json.to_string()).unwrap();
+    (world, config)
+}
+
+#[test]
+fn a_run_may_die_over_its_queue() {
+    let mut n = 1;
+    let mut ends = std::collections::BTreeMap::new();
+    loop {
+        let (world, config) = asked();
+        let end = run_until(&config, n);
+        if end == End::NotAllowed {
+            println!("skipped: this machine does not let a process trace another");
+            return;
+        }
+        let told = format!("killed at writing call {n}");
+        assert_eq!(world.sync()["ok"], json!(true), "{told}");
+        let queue = serde_json::to_value(database::queue(&world.config()).unwrap()).unwrap();
+        let mut lines = Vec::new();
+        for one in queue["requests"].as_array().unwrap() {
+            let why = one["error"]["message"].as_str().unwrap_or_default();
+            lines.push(format!("{} {} {why}", one["action"], one["state"]));
+        }
+        // Each of the two ends once, and what was asked for is so, whatever is told of it.
+        assert_eq!(lines.len(), 2, "{told}: {lines:?}");
+        let repeated = "\"resolve\" \"failed\" it was interrupted, and may have been carried out";
+        assert!(
+            lines[1].starts_with("\"resolve\" \"done\"") || lines[1].starts_with(repeated),
+            "{told}: {lines:?}"
+        );
+        let interrupted = "\"force\" \"failed\" it was interrupted; look at history";
+        assert!(lines[0] == "\"force\" \"done\" " || lines[0] == interrupted, "{told}: {lines:?}");
+        assert_converged(&world);
+        assert_settled(&world);
+        assert_eq!(number(&world, "central", "SELECT x FROM t"), 1, "{told}: {lines:?}");
+        let mut left: Vec<_> = std::fs::read_dir(world.root().join("sync_state/queue/results"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with(".json") && !name.starts_with(".new-"))
+            .collect();
+        left.sort();
+        assert!(left.is_empty(), "{told}: {left:?}");
+        *ends.entry(lines.join(", ")).or_insert(0) += 1;
+        if end == End::Finished {
+            break;
+        }
+        n += 1;
+    }
+    println!("{} deaths: {ends:#?}", n - 1);
+    assert!(n > 40, "only {n} writing calls were seen");
 }

@@ -28,6 +28,7 @@ mod suite {
     mod job;
     mod owners;
     mod policies;
+    mod queue;
     mod schema;
     mod undo;
     mod values;

@@ -18,9 +18,9 @@ enum Colour: string
     public static function ofState(string $state): self
     {
         return match ($state) {
-            'synced', 'restored' => self::Good,
+            'synced', 'restored', 'done' => self::Good,
             'failed', 'quarantined', 'problem' => self::Bad,
-            'held', 'skipped', 'open' => self::Look,
+            'held', 'skipped', 'open', 'pending' => self::Look,
             default => self::Faint,
         };
     }

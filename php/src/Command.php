@@ -15,6 +15,8 @@ final readonly class Command
      * @param list<Option> $options the options that only this command knows
      * @param Closure(CommandLine): list<mixed> $arguments what the function is called with
      * @param list<string> $examples
+     * @param null|Closure(CommandLine): array{string, array<string, mixed>} $request the action and arguments that
+     *     stand for it in the queue
      */
     public function __construct(
         public string $name,
@@ -26,6 +28,7 @@ final readonly class Command
         public Closure $arguments,
         public array $options = [],
         public array $examples = [],
+        public ?Closure $request = null,
     ) {
     }
 

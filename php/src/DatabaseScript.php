@@ -54,7 +54,10 @@ final readonly class DatabaseScript
         if (!function_exists('cr0_call')) {
             throw Failure::unavailable('the PHP extension cr0sync is not loaded', $this->how());
         }
-        $answer = cr0_call($line->command->function, ($line->command->arguments)($line));
+        $answer = $line->has('queue') ? self::ask($line) : cr0_call(
+            $line->command->function,
+            ($line->command->arguments)($line),
+        );
         if ($line->has('json')) {
             $this->console->write($answer['json'] . "\n");
         } elseif (isset($answer['report']['error'])) {
@@ -68,13 +71,32 @@ final readonly class DatabaseScript
         return $answer['exit_code'];
     }
 
+    /**
+     * Puts into the queue what the command would do.
+     *
+     * @return array{exit_code: int, json: string, report: array<string, mixed>}
+     */
+    private static function ask(CommandLine $line): array
+    {
+        if ($line->has('dry-run')) {
+            throw Failure::usage('--queue and --dry-run exclude each other', 'leave one of them out');
+        }
+        // To see that the command is complete.
+        ($line->command->arguments)($line);
+        [$action, $arguments] = ($line->command->request)($line);
+        $options = self::options($line, ['config', 'root']) + ['by' => getenv('LOGNAME') ?: 'command line'];
+
+        return cr0_call('cr0_db_enqueue', [$action, $arguments, $options]);
+    }
+
     /** @param array{exit_code: int, json: string, report: array<string, mixed>} $answer */
     private function tell(CommandLine $line, array $answer): void
     {
         $text = new DatabaseText($this->console);
         ['report' => $report, 'json' => $json] = $answer;
         $dry = $line->has('dry-run');
-        $this->console->write(match ($line->command?->function) {
+        $function = $line->has('queue') ? 'cr0_db_enqueue' : $line->command?->function;
+        $this->console->write(match ($function) {
             'cr0_db_status' => $text->status($report),
             'cr0_db_conflicts' => $text->conflicts($report, $line->has('all')),
             'cr0_db_acknowledge' => $text->acknowledged($report, $dry),
@@ -83,6 +105,8 @@ final readonly class DatabaseScript
             'cr0_db_backups' => $text->backups($report),
             'cr0_db_clean_backups' => $text->cleaned($report, $dry, $line->has('quiet')),
             'cr0_db_verify' => $text->verified($report, $line->has('quiet')),
+            'cr0_db_enqueue' => $text->queued($report),
+            'cr0_db_queue' => $text->queue($report, $line->has('quiet')),
             'cr0_config' => $text->config($json),
             default => $text->run($report, $this->found($line, $report), $dry, $line->has('quiet')),
         });
@@ -179,6 +203,11 @@ final readonly class DatabaseScript
         $read = ['config', 'root', 'database'];
         $change = [...$read, 'dry-run', 'force'];
         $from = static fn (CommandLine $line, string $side): array => [$side, self::options($line, $change)];
+        $queue = Option::switch('queue', 'asks the next run to do it, as web pages do, instead of doing it');
+        $fromQueue = static fn (CommandLine $line, string $side): array => [
+            'sync-from',
+            ['side' => $side, 'database' => self::only($line), 'force' => $line->has('force')],
+        ];
 
         return [
             new Command(
@@ -197,14 +226,16 @@ final readonly class DatabaseScript
                 'sync-from', 'SIDE', 1, 1,
                 'makes the hub equal to one side, deletes included, after an emergency backup', 'cr0_db_force_sync',
                 static fn (CommandLine $line): array => $from($line, $line->operands[0]),
-                [],
+                [$queue],
                 ['sync-from website --database users --dry-run', 'sync-from website --database users'],
+                static fn (CommandLine $line): array => $fromQueue($line, $line->operands[0]),
             ),
             new Command(
                 'sync-from-bot', '', 0, 0, 'the same as sync-from bot', 'cr0_db_force_sync',
                 static fn (CommandLine $line): array => $from($line, 'bot'),
-                [],
+                [$queue],
                 ['sync-from-bot --dry-run'],
+                static fn (CommandLine $line): array => $fromQueue($line, 'bot'),
             ),
             new Command(
                 'conflicts', '', 0, 0, 'lists the conflicts on record, with what each side had', 'cr0_db_conflicts',
@@ -223,8 +254,13 @@ final readonly class DatabaseScript
                     ),
                     self::options($line, ['config', 'root', 'dry-run', 'force']),
                 ],
-                [Option::value('take', 'SIDE|base|both', "a side's values, those of before, or both rows")],
-                ['resolve 12 --take website', 'resolve 12 --take base --dry-run'],
+                [Option::value('take', 'SIDE|base|both', "a side's values, those of before, or both rows"), $queue],
+                ['resolve 12 --take website', 'resolve 12 --take base --dry-run', 'resolve 12 --take website --queue'],
+                static fn (CommandLine $line): array => ['resolve', [
+                    'conflict' => $line->operands[0],
+                    'take' => $line->value('take'),
+                    'force' => $line->has('force'),
+                ]],
             ),
             new Command(
                 'acknowledge', 'ID...', 1, PHP_INT_MAX, 'marks conflicts as seen', 'cr0_db_acknowledge',
@@ -232,8 +268,9 @@ final readonly class DatabaseScript
                     $line->operands,
                     self::options($line, ['config', 'root', 'dry-run']),
                 ],
-                [],
+                [$queue],
                 ['acknowledge 12', 'acknowledge 12 13 14'],
+                static fn (CommandLine $line): array => ['acknowledge', ['conflicts' => $line->operands]],
             ),
             new Command(
                 'history', '', 0, 0, 'the runs that did something', 'cr0_db_history',
@@ -287,12 +324,25 @@ final readonly class DatabaseScript
                 [
                     Option::value('side', 'SIDE', 'into this side, instead of the one that the backup is of'),
                     Option::switch('all-sides', 'into every side that can be reached'),
+                    $queue,
                 ],
                 [
                     'restore users:website:2025-07-14_09-31-02 --dry-run',
                     'restore users:website:2025-07-14_09-31-02 --all-sides',
                     'restore /mnt/old/users.db --database users --side central',
                 ],
+                static fn (CommandLine $line): array => ['restore', [
+                    'backup' => $line->operands[0],
+                    'side' => $line->value('side'),
+                    'all_sides' => $line->has('all-sides'),
+                    'force' => $line->has('force'),
+                ]],
+            ),
+            new Command(
+                'queue', '', 0, 0, 'what web pages asked for, and what came of it', 'cr0_db_queue',
+                static fn (CommandLine $line): array => [self::options($line, ['config', 'root'])],
+                [],
+                ['queue', 'queue --quiet'],
             ),
             new Command(
                 'config', '', 0, 0, 'the configuration in force', 'cr0_config',
@@ -311,6 +361,17 @@ final readonly class DatabaseScript
         }
 
         return ['side', 'all-sides'];
+    }
+
+    /** The one database that a request can be about. */
+    private static function only(CommandLine $line): ?string
+    {
+        $names = $line->values('database');
+        if (count($names) > 1) {
+            throw Failure::usage('a request is about one database, or all', 'leave out all but one --database');
+        }
+
+        return $names[0] ?? null;
     }
 
     private static function count(CommandLine $line, string $option): ?int

@@ -217,6 +217,37 @@ final readonly class DatabaseText
         return $text . $this->verdict("{$count} files checked.", $report['ok'], 'Not all of them are sound.');
     }
 
+    /** @param array<string, mixed> $report */
+    public function queued(array $report): string
+    {
+        return 'Asked for as ' . Text::line($report['id']) . ". The next run does it; queue tells what came of it.\n";
+    }
+
+    /** @param array<string, mixed> $report */
+    public function queue(array $report, bool $quiet): string
+    {
+        $table = new Table(['at', 'what', 'by', 'state', 'finished', 'why']);
+        foreach ($report['requests'] as $one) {
+            if ($quiet && $one['state'] === 'done') {
+                continue;
+            }
+            $hint = isset($one['error']['hint']) ? " ({$one['error']['hint']})" : '';
+            $table->add([
+                $one['at'],
+                rtrim("{$one['action']} " . Text::row($one['arguments'])),
+                $one['by'],
+                $one['state'],
+                $one['finished_at'] ?? '',
+                isset($one['error']) ? $one['error']['message'] . $hint : '',
+            ], Colour::ofState($one['state']));
+        }
+        if ($table->isEmpty()) {
+            return $quiet ? '' : "Nothing was asked for.\n";
+        }
+
+        return $table->text($this->console);
+    }
+
     /** @param list<array<string, mixed>> $backups */
     private function backupTable(array $backups): string
     {

@@ -36,7 +36,7 @@ namespace {
     function cr0_db_status(array $options = []): array {}
 
     /**
-     * Merges all sides.
+     * Merges all sides. Before that, the user who runs the sync carries out what cr0_db_enqueue() asked for.
      *
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool} $options dry_run: plans and changes nothing; force: goes on where a guard waits for a person
@@ -234,6 +234,40 @@ namespace {
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_db_verify(array $options = []): array {}
+
+    /**
+     * Asks for something that only the user who runs the sync can do. The next run carries it out, in the order of
+     * asking; cr0_db_queue() tells what came of it. Needs no right but to write to the queue.
+     *
+     * @param 'resolve'|'acknowledge'|'restore'|'force'|'sync-from'|'backup'|'clean-backups' $action
+     * @param array{conflict?: string, take?: string, conflicts?: list<string>, backup?: string, side?: ?string,
+     *     all_sides?: ?bool, database?: ?string, force?: ?bool} $arguments resolve: conflict, take, force;
+     *     acknowledge: conflicts; restore: backup (an id, no path), side or all_sides, force; force (a sync that goes on
+     *     where a guard waits): database; sync-from: side, database, force; backup and clean-backups: database
+     * @param array{config?: ?string, root?: ?string, by?: ?string} $options by: who asks, at most 200 bytes
+     *
+     * @return array{schema: int, id: string}
+     *
+     * @throws Cr0Sync\UsageException for an action or argument that makes no sense
+     * @throws Cr0Sync\BusyException when too many requests wait
+     * @throws Cr0Sync\AccessException for a user who may not write to the queue
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_enqueue(string $action, array $arguments, array $options = []): array {}
+
+    /**
+     * What was asked for by cr0_db_enqueue(), the newest first; results are kept for a week.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, requests: list<array{id: string, action: string, arguments: array<string, mixed>,
+     *     by: string, at: string, state: 'pending'|'done'|'failed', result: ?array<string, mixed>,
+     *     error: ?array{kind: string, message: string, path: ?string, hint: ?string}, finished_at: ?string}>}
+     *     result: the report of what was done; action is 'unknown' for a file that was no request
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_db_queue(array $options = []): array {}
 
     /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).

@@ -27,6 +27,8 @@ copy($playground->path('central'), $old);
 $playground->configure(['backups' => ['keep_weekly' => 0, 'keep_daily' => 0, 'keep_hourly' => 0, 'keep_min' => 0],
     'databases' => ['notes' => ['replicas' => ['central' => 'central/notes.db', 'website' => 'website/notes.db']]]]);
 $document('cr0_db_clean_backups', $playground->options());
+$document('cr0_db_enqueue', 'acknowledge', ['conflicts' => ['1']], $playground->options());
+$document('cr0_db_queue', $playground->options());
 ?>
 --EXPECT--
 cr0_db_sync 1 {
@@ -266,4 +268,24 @@ cr0_db_clean_backups 0 {
     removed_because: string
   }]
   warnings: []
+}
+cr0_db_enqueue 0 {
+  schema: int
+  id: string
+}
+cr0_db_queue 0 {
+  schema: int
+  requests: [{
+    id: string
+    action: string
+    arguments: {
+      conflicts: [string]
+    }
+    by: string
+    at: string
+    state: string
+    result: null
+    error: null
+    finished_at: null
+  }]
 }

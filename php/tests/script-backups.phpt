@@ -22,6 +22,8 @@ foreach ([10, 20, 30] as $minute) {
 }
 $show('clean-backups', '--dry-run', '--quiet');
 $show('clean-backups', '--quiet', '--database', 'notes');
+// A second one in the same second is dated a second ahead, and nothing may be counted until that is past.
+$show('backup', '--quiet');
 $id = cr0_db_backups($playground->options())['backups'][0]['id'];
 $show('restore', $id, '--dry-run');
 $show('restore', $id, '--side', 'website', '--all-sides');
@@ -61,6 +63,7 @@ backup  bytes  because
 notes:central:TIME  12288  goes  no rule keeps it
 
 1 backup removed, 12288 bytes.
+backup 0
 restore 0
 database  state  side  inserted  updated  deleted  new id  locked ms
 notes  restored

@@ -4,7 +4,7 @@
 //! changed since each side's base; `decide` (pure) works out the merged state; `apply` brings every side to it
 //! under guards; `record` remembers exactly what was merged, and settles what a killed run left behind. `plan`
 //! and `run` drive them; `schema` and `shape` say what tables look like on one side and on all; `store` is our
-//! own state. `archive` and `restoration` make backups and bring them back.
+//! own state. `archive` and `restoration` make backups and bring them back. `queue` carries out what web pages asked for.
 //!
 //! Promise: no acknowledged row is lost, no edit is merged twice, every real conflict is on record, all sides end
 //! equal, and no object, pragma or checkpoint of ours touches a database that is not ours.
@@ -27,6 +27,7 @@ mod observe;
 mod open;
 mod place;
 mod plan;
+mod queue;
 mod record;
 mod references;
 mod resolution;
@@ -59,6 +60,7 @@ use crate::report::{
 };
 
 pub use archive::{backup, backups, clean_backups, verify};
+pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};
 pub use status::Detail;
@@ -182,14 +184,30 @@ fn state_failure(cause: rusqlite::Error) -> Error {
     Error::new(ErrorKind::Io, "cannot use the state database").because(cause)
 }
 
-/// Merges all sides of the chosen databases.
+/// Merges all sides of the chosen databases. Before it does, it carries out what waits in the queue, unless that is for
+/// another user to do; what becomes of a request is told by [`queue()`].
 ///
 /// Errors: `Usage` for a pattern that matches nothing, `Locked` when another run is at work, `Io` when our own
 /// state cannot be written. Whatever is wrong with one database is in the report, and the others go on. Write
 /// locks are held for the writing only; killed at any point, the next run finishes or forgets what was begun.
 pub fn sync(config: &Config, options: &Options) -> Result<SyncReport> {
     let chosen = choose(config, options)?;
-    over(config, options, "bidirectional", &chosen, run::sync)
+    let worked = match options.mode {
+        Mode::Apply => queue::work_before_run(config),
+        Mode::DryRun => Ok(()),
+    };
+    let mut report = over(config, options, "bidirectional", &chosen, run::sync)?;
+    if let (Err(error), Some(first)) = (worked, report.databases.values_mut().next()) {
+        // A queue that somebody broke must not stop the sync, and must not go unnoticed.
+        first.warnings.push(format!("the queue of requests was not carried out: {error}"));
+    }
+    Ok(report)
+}
+
+/// The same without a look at the queue, for the queue itself.
+fn force(config: &Config, database: &str) -> Result<SyncReport> {
+    let options = Options { databases: vec![database.to_owned()], force: Force::Yes, ..Options::default() };
+    over(config, &options, "bidirectional", &choose(config, &options)?, run::sync)
 }
 
 /// Makes the hub equal to one side, deletions included, after an emergency copy of the hub. The other sides keep
@@ -415,7 +433,7 @@ fn enter(config: &Config, mode: Mode) -> Result<(Store, Entered)> {
     if mode == Mode::DryRun && !directory.join("state.db").is_file() {
         return Ok((Store::in_memory(&directory)?, (None, mask)));
     }
-    durable::private_directory(&directory)?;
+    durable::state_directory(&directory, &config.ownership)?;
     let lock = RunLock::take(&directory)?;
     Ok((Store::open(&directory)?, (Some(lock), mask)))
 }

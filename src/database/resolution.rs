@@ -29,6 +29,17 @@ pub enum Take {
     Both,
 }
 
+impl From<&str> for Take {
+    /// As people write it: `base`, `both`, or the name of a side.
+    fn from(word: &str) -> Take {
+        match word {
+            "base" => Take::Base,
+            "both" => Take::Both,
+            side => Take::Side(side.to_owned()),
+        }
+    }
+}
+
 /// A conflict and what to take.
 #[derive(Debug)]
 pub(crate) struct Resolution {

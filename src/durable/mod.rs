@@ -1,6 +1,9 @@
 //! Bytes that survive a crash: the run lock, directories of our own, and files put in place whole or not at all.
 //!
-//! The only module that renames files. Apart from the engines, which say what the bytes mean.
+//! The only module that renames files. Apart from the engines, which say what the bytes mean. `folder` is for
+//! directories that others may write to.
+
+mod folder;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -11,6 +14,8 @@ use fs2::FileExt;
 
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) use folder::{Content, Folder};
 
 /// Held while a run writes; other runs are turned away. Released when dropped, or by the kernel.
 #[derive(Debug)]
@@ -25,7 +30,7 @@ impl RunLock {
             .truncate(false)
             .write(true)
             .mode(0o660)
-            .custom_flags(rustix_nofollow())
+            .custom_flags(wary())
             .open(&path)
             .map_err(|cause| Error::io("open the run lock", &path, cause))?;
         match FileExt::try_lock_exclusive(&file) {
@@ -51,8 +56,10 @@ impl Drop for RunLock {
     }
 }
 
-fn rustix_nofollow() -> i32 {
-    i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0)
+/// For a file in a directory that others may write to: a symlink is not followed, and a pipe is not waited for.
+fn wary() -> i32 {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    i32::try_from(flags.bits()).unwrap_or(0)
 }
 
 /// Creates a directory of ours with its parents (mode 2770) unless it exists.
@@ -67,6 +74,26 @@ pub(crate) fn private_directory(path: &Path) -> Result<()> {
         .map_err(|cause| Error::io("create the state directory", path, cause))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o2770))
         .map_err(|cause| Error::io("set the mode of", path, cause))
+}
+
+/// Creates the directory of everything that we remember, unless it exists: for the configured user and group, as far as
+/// we may give it away. The group is how the website gets at its queue.
+pub(crate) fn state_directory(path: &Path, ownership: &Ownership) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    private_directory(path)?;
+    if let Some((user, group)) = owner(ownership) {
+        let user = rustix::process::geteuid().is_root().then_some(user);
+        // Who is not in the group cannot give it to the group. Then the website has no queue, which is for the one who
+        // installs to settle; everything else works.
+        if std::os::unix::fs::chown(path, user, Some(group)).is_ok() {
+            // Giving a directory away may take the bit that hands its group down.
+            fs::set_permissions(path, fs::Permissions::from_mode(0o2770))
+                .map_err(|cause| Error::io("set the mode of", path, cause))?;
+        }
+    }
+    Ok(())
 }
 
 /// Creates an empty file of ours (mode 0660) unless it exists, for SQLite to fill: it would give it to its owner
@@ -247,14 +274,21 @@ pub(crate) fn sync_directory(path: &Path) -> Result<()> {
         .map_err(|cause| Error::io("sync the directory", directory, cause))
 }
 
+/// The number of the configured user; `None` when this machine has no such user.
+pub(crate) fn user(ownership: &Ownership) -> Option<u32> {
+    number("/etc/passwd", &ownership.user)
+}
+
 /// The numbers of a configured owner, from the system's own lists.
 fn owner(ownership: &Ownership) -> Option<(u32, u32)> {
-    let number = |file: &str, name: &str| -> Option<u32> {
-        let text = fs::read_to_string(file).ok()?;
-        text.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
-        })
-    };
     Some((number("/etc/passwd", &ownership.user)?, number("/etc/group", &ownership.group)?))
+}
+
+/// The number of a name in one of the system's lists.
+fn number(file: &str, name: &str) -> Option<u32> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
+    })
 }

@@ -8,8 +8,14 @@ use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use ext_php_rs::zend::{ExecuteData, ExecutorGlobals};
 
+use serde_json::{Map, Value as Json};
+
 use crate::engine::{self, Coercion};
 use crate::exceptions::{Failure, Misuse};
+use crate::values;
+
+/// How deep arrays in an argument may lie in each other: a list in a member is all that any function takes.
+const MAX_DEPTH: usize = 4;
 
 /// One parameter, as Reflection shows it.
 #[derive(Debug)]
@@ -153,6 +159,20 @@ impl Arguments {
             texts.push(text.map_err(|_| self.wrong_value(index, "must be valid UTF-8"))?);
         }
         Ok(texts)
+    }
+
+    /// The members of an array with names, as JSON; `null` is the same as leaving a member out.
+    pub(crate) fn object(&self, index: usize) -> Result<Map<String, Json>, Failure> {
+        let Some(array) = self.array(index)? else { return Ok(Map::new()) };
+        match values::json(array, MAX_DEPTH) {
+            Some(Json::Object(map)) => Ok(map.into_iter().filter(|(_, member)| !member.is_null()).collect()),
+            Some(Json::Array(list)) if list.is_empty() => Ok(Map::new()),
+            Some(_) => Err(self.wrong_value(index, "must have names as keys")),
+            None => {
+                Err(self
+                    .wrong_value(index, "must hold nothing but text in UTF-8, integers, booleans and arrays"))
+            }
+        }
     }
 
     /// The error for an argument of the right type that makes no sense.

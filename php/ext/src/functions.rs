@@ -2,7 +2,7 @@
 //!
 //! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
 
-use cr0sync::database::{self, Take, Target};
+use cr0sync::database::{self, Request, Take, Target};
 use ext_php_rs::builders::FunctionBuilder;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::Zval;
@@ -48,7 +48,7 @@ fn builder<F: Function>() -> FunctionBuilder<'static> {
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 14] = [
+const REPORTS: [Entry; 16] = [
     entry::<Status>(),
     entry::<Sync>(),
     entry::<ForceSync>(),
@@ -62,6 +62,8 @@ const REPORTS: [Entry; 14] = [
     entry::<Restore>(),
     entry::<CleanBackups>(),
     entry::<Verify>(),
+    entry::<Enqueue>(),
+    entry::<Queue>(),
     entry::<Configuration>(),
 ];
 
@@ -145,11 +147,7 @@ impl Function for Resolve {
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let id = arguments.text(0)?;
-        let take = match arguments.text(1)?.as_str() {
-            "base" => Take::Base,
-            "both" => Take::Both,
-            side => Take::Side(side.to_owned()),
-        };
+        let take = Take::from(arguments.text(1)?.as_str());
         let given = Given::read(&arguments, 2, &[Key::Config, Key::Root, Key::DryRun, Key::Force])?;
         let report = database::resolve(&config(&given)?, &id, take, &given.options())?;
         Answer::new(to_value(&report), report.exit_code())
@@ -282,6 +280,41 @@ impl Function for Undo {
         let run = arguments.text(0)?;
         let given = Given::read(&arguments, 1, &[Key::Config, Key::Root, Key::Database, Key::DryRun])?;
         let report = database::undo(&config(&given)?, &run, &given.options())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_enqueue`: asks for something, for the user who runs the sync to do.
+struct Enqueue;
+
+impl Function for Enqueue {
+    const NAME: &'static str = "cr0_db_enqueue";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::required("action", Kind::Text),
+        Parameter::required("arguments", Kind::Array),
+        Parameter::options(),
+    ];
+
+    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
+        let action = arguments.text(0)?;
+        let what = arguments.object(1)?;
+        let given = Given::read(&arguments, 2, &[Key::Config, Key::Root, Key::By])?;
+        let request = Request::new(&action, what, given.by())?;
+        let report = database::enqueue(&config(&given)?, &request)?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
+/// `cr0_db_queue`: what was asked for, and what came of it.
+struct Queue;
+
+impl Function for Queue {
+    const NAME: &'static str = "cr0_db_queue";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root])?;
+        let report = database::queue(&config(&given)?)?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }

@@ -47,6 +47,8 @@ pub(crate) enum Key {
     Side,
     /// bool: every side.
     AllSides,
+    /// string: who asks.
+    By,
 }
 
 impl Key {
@@ -62,6 +64,7 @@ impl Key {
             Key::Limit => "limit",
             Key::Side => "side",
             Key::AllSides => "all_sides",
+            Key::By => "by",
         }
     }
 }
@@ -79,6 +82,7 @@ pub(crate) struct Given {
     limit: Option<usize>,
     side: Option<String>,
     all_sides: bool,
+    by: String,
 }
 
 impl Given {
@@ -118,6 +122,7 @@ impl Given {
             Key::Limit => self.limit = Some(value.count()?),
             Key::Side => self.side = Some(value.word()?),
             Key::AllSides => self.all_sides = value.flag()?,
+            Key::By => self.by = value.word()?,
         }
         Ok(())
     }
@@ -135,6 +140,11 @@ impl Given {
     /// One side, and whether all are meant.
     pub(crate) fn target(&self) -> (Option<String>, bool) {
         (self.side.clone(), self.all_sides)
+    }
+
+    /// Who asks, in their own words.
+    pub(crate) fn by(&self) -> &str {
+        &self.by
     }
 
     /// How much a status tells.

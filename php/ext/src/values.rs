@@ -1,11 +1,44 @@
-//! Reports as PHP values.
+//! Reports as PHP values, and arrays of PHP as JSON.
 //!
 //! Objects and lists both become arrays, as `json_decode` makes them; integers stay integers, real numbers real ones.
-//! Nothing is read back from PHP here.
+//! What comes back is only turned into JSON here; what it means is for the library to say.
 
 use ext_php_rs::error::Result;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use serde_json::Value as Json;
+
+/// An array as JSON, a list where its keys are those of one; `None` when it holds an object, a real number, text that
+/// is not UTF-8, or arrays deeper than that.
+pub(crate) fn json(array: &ZendHashTable, depth: usize) -> Option<Json> {
+    let depth = depth.checked_sub(1)?;
+    let member = |value: &Zval| {
+        let value = value.dereference();
+        if value.is_null() {
+            Some(Json::Null)
+        } else if let Some(flag) = value.bool() {
+            Some(Json::Bool(flag))
+        } else if let Some(integer) = value.long() {
+            Some(integer.into())
+        } else if let Some(text) = value.zend_str() {
+            String::from_utf8(text.as_bytes().to_vec()).ok().map(Json::String)
+        } else {
+            json(value.array()?, depth)
+        }
+    };
+    if array.is_empty() || array.has_sequential_keys() {
+        return array.values().map(member).collect::<Option<Vec<Json>>>().map(Json::Array);
+    }
+    let mut map = serde_json::Map::new();
+    let mut iterator = array.iter();
+    while let Some((name, value)) = iterator.next_zval() {
+        let name = match name.zend_str() {
+            Some(name) => String::from_utf8(name.as_bytes().to_vec()).ok()?,
+            None => name.long()?.to_string(),
+        };
+        map.insert(name, member(value)?);
+    }
+    Some(Json::Object(map))
+}
 
 /// A document as a PHP value.
 ///
