@@ -40,13 +40,14 @@ pub(crate) fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<(
     }
 }
 
-/// Makes a base of a side as it is in the caller's read transaction. In a dry run it stays in memory.
+/// Makes a base of a side as it is in the caller's read transaction. In a dry run it goes with the run.
 pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection) -> Result<Base, Fault> {
     let fail = |cause| sql_error(cause, side);
     // Names hold no @, so that no two of them make one.
     let file = format!("{database}@{side}@{}.db", job.run);
     let mut connection = match job.mode {
-        Mode::DryRun => Connection::open_in_memory().map_err(fail)?,
+        // A nameless database of SQLite's own: in memory while it is small, else in a file that nobody else sees.
+        Mode::DryRun => Connection::open("").map_err(fail)?,
         Mode::Apply => {
             let path = job.store.base_path(&file);
             if let Some(directory) = path.parent() {

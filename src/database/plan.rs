@@ -5,6 +5,7 @@
 //! outcome out. It writes nothing.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use rusqlite::Connection;
 
@@ -17,7 +18,7 @@ use super::guard;
 use super::intent::spell_out;
 use super::key::Key;
 use super::model::{Change, SideIndex};
-use super::observe::{self, Source};
+use super::observe::{self, Cells, Source};
 use super::record::Intent;
 use super::resolution::Resolution;
 use super::round::{Decided, Renames, Round, Translations};
@@ -48,6 +49,8 @@ pub(crate) struct Side {
     pub(crate) epoch: i64,
     /// Tables that have been merged, in lower case; others that the base holds are no ancestor.
     pub(crate) merged: BTreeSet<String>,
+    /// Large cells that were read of this side or of another.
+    pub(crate) cells: Rc<Cells>,
 }
 
 /// A base.
@@ -63,7 +66,8 @@ pub(crate) struct Base {
 
 impl Side {
     pub(crate) fn base_source(&self, table: &str) -> Source<'_> {
-        Source { connection: &self.base.connection, table: self.base.schema.table(table) }
+        let table = self.base.schema.table(table);
+        Source { connection: &self.base.connection, table, cells: Some(&self.cells) }
     }
 
     /// Whether the base tells what the table was when it was last merged, be it that there was none.
@@ -87,7 +91,8 @@ impl Side {
     /// The state that is merged: the live file, or the copy just made of it.
     pub(crate) fn source(&self, table: &str) -> Source<'_> {
         if self.known {
-            Source { connection: &self.live, table: self.schema.table(table) }
+            let table = self.schema.table(table);
+            Source { connection: &self.live, table, cells: Some(&self.cells) }
         } else {
             self.base_source(table)
         }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
@@ -18,6 +19,7 @@ use crate::report::{DatabaseReport, SideReport, State};
 use super::apply::{self, Done, Outcome, Refusal};
 use super::create::{self, Absence};
 use super::model::Slot;
+use super::observe::Cells;
 use super::open::{self, Fingerprint, Found};
 use super::plan::{self, Base, MergeKind, Plan, Side, Task};
 use super::record::{self, Evidence, Intent, Role, Written};
@@ -389,8 +391,8 @@ fn settle(
         }
         report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
     }
-    let left = record::pending(job.store, name)?;
-    seats.retain(|seat| !left.iter().any(|(intent, _)| intent.side == seat.name));
+    let left = record::waiting(job.store, name)?;
+    seats.retain(|seat| !left.contains(&seat.name));
     Ok(())
 }
 
@@ -590,10 +592,11 @@ fn observe(
         return observe_overwrite(job, name, seats);
     }
     let mut watch = Watch::default();
+    let cells = Rc::default();
     for seat in seats {
         let is_hub = seat.name == job.config.hub;
         let side_name = seat.name.clone();
-        match observe_side(job, name, seat, report) {
+        match observe_side(job, name, seat, &cells, report) {
             Ok((side, look)) => {
                 watch.sides.push(side);
                 watch.looks.push(look);
@@ -610,6 +613,7 @@ fn observe_side(
     job: &Job<'_>,
     name: &str,
     seat: Seat,
+    cells: &Rc<Cells>,
     report: &mut DatabaseReport,
 ) -> Result<(Side, Look), Fault> {
     let fail = |cause| sql_error(cause, &seat.name);
@@ -648,7 +652,19 @@ fn observe_side(
     };
     let epoch = if known { epoch } else { 0 };
     let merged = job.store.merged_tables(name, &seat.name).map_err(state_error)?;
-    Ok((Side { name: seat.name, live: seat.live, schema, base, known, epoch, merged }, look))
+    Ok((
+        Side {
+            name: seat.name,
+            live: seat.live,
+            schema,
+            base,
+            known,
+            epoch,
+            merged,
+            cells: Rc::clone(cells),
+        },
+        look,
+    ))
 }
 
 /// Opens a base; `None` when it is gone or damaged, so that its side is adopted anew.
@@ -686,6 +702,7 @@ fn open_base(
 /// Observes hub and side such that the hub as it is now is the ancestor of both.
 fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watch, Fault> {
     let mut watch = Watch::default();
+    let cells = Rc::default();
     let hub = seats.iter().find(|seat| seat.name == job.config.hub);
     let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
     hub.live.execute_batch("BEGIN").map_err(|e| sql_error(e, &hub.name))?;
@@ -707,7 +724,16 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
         watch.looks.push(Look { version, fingerprint: None, counter });
         // The copy of the hub is the ancestor of all its tables.
         let merged = base.schema.tables.iter().map(|table| table.name.to_ascii_lowercase()).collect();
-        watch.sides.push(Side { name: seat.name, live: seat.live, schema, base, known: true, epoch, merged });
+        watch.sides.push(Side {
+            name: seat.name,
+            live: seat.live,
+            schema,
+            base,
+            known: true,
+            epoch,
+            merged,
+            cells: Rc::clone(&cells),
+        });
     }
     Ok(watch)
 }

@@ -19,7 +19,7 @@ use super::value::Row;
 /// Marks the file as ours (`cr0s`).
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// The schema below.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE replicas (
@@ -43,6 +43,13 @@ CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL, duration_ms INTEGER, report TEXT);
 CREATE TABLE databases (
     database TEXT PRIMARY KEY, last_run TEXT, last_change TEXT, favoured TEXT) WITHOUT ROWID;
+";
+
+/// What version 2 adds: the rest of intents that are too long for one blob.
+const PARTS: &str = "
+CREATE TABLE intent_parts (
+    id INTEGER PRIMARY KEY, database TEXT NOT NULL, side TEXT NOT NULL, bytes BLOB NOT NULL);
+CREATE INDEX intent_parts_by_side ON intent_parts (database, side);
 ";
 
 /// The open state database.
@@ -223,10 +230,11 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
         let version: i32 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
-        if version == 0 {
+        if version < SCHEMA_VERSION {
+            let tables = if version == 0 { SCHEMA } else { "" };
             connection
                 .execute_batch(&format!(
-                    "BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION};
+                    "BEGIN IMMEDIATE; {tables} {PARTS} PRAGMA user_version = {SCHEMA_VERSION};
                      PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
                 ))
                 .map_err(fail)?;
@@ -323,7 +331,7 @@ impl Store {
     /// Forgets all that is known of a replica: the next run adopts it.
     pub(crate) fn forget_replica(&self, database: &str, side: &str) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        for table in ["replicas", "overlay", "intents", "merged_tables"] {
+        for table in ["replicas", "overlay", "intents", "intent_parts", "merged_tables"] {
             self.connection
                 .prepare_cached(&format!("DELETE FROM {table} WHERE database = ?1 AND side = ?2"))?
                 .execute([database, side])?;
@@ -635,7 +643,7 @@ impl Store {
     }
 }
 
-fn encode_rows(columns: &[String]) -> Encoder {
+fn encode_rows<'a>(columns: &[String]) -> Encoder<'a> {
     let mut encoder = Encoder::new();
     encoder.list(columns.iter(), |encoder, name| {
         encoder.text(name);
@@ -645,7 +653,7 @@ fn encode_rows(columns: &[String]) -> Encoder {
 
 pub(crate) fn encode_overlay(overlay: &Overlay) -> Vec<u8> {
     let mut encoder = encode_rows(&overlay.columns);
-    let row = |encoder: &mut Encoder, row: &Row| {
+    let row = |encoder: &mut Encoder<'_>, row: &Row| {
         encoder.row(row);
     };
     match &overlay.entry {
@@ -682,10 +690,10 @@ pub(crate) fn decode_overlay(table: String, blob: &[u8]) -> std::result::Result<
 
 pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {
     let mut encoder = encode_rows(&rows.columns);
-    let text = |encoder: &mut Encoder, text: &String| {
+    let text = |encoder: &mut Encoder<'_>, text: &String| {
         encoder.text(text);
     };
-    let row = |encoder: &mut Encoder, row: &Row| {
+    let row = |encoder: &mut Encoder<'_>, row: &Row| {
         encoder.row(row);
     };
     encoder
