@@ -25,6 +25,7 @@ mod suite {
     mod identity;
     mod input;
     mod job;
+    mod many;
     mod owners;
     mod policies;
     mod schema;
