@@ -28,6 +28,7 @@ mod suite {
     mod many;
     mod owners;
     mod policies;
+    mod progress;
     mod schema;
     mod values;
 }

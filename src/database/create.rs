@@ -16,6 +16,7 @@ use crate::report::{DatabaseReport, State};
 
 use super::open::{self, Found};
 use super::plan::Base;
+use super::progress::Phase;
 use super::run::Job;
 use super::schema::{self, Storage};
 use super::sql::quote;
@@ -124,6 +125,8 @@ pub(crate) fn spoke(
     let (Some(hub), Some(path)) = (config.replicas.get(hub_name), config.replicas.get(side)) else {
         return Ok(());
     };
+    // From here on file and base come into being together, so that nobody is asked whether to go on.
+    job.pace.at(database, Phase::Copying, Some(side))?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let hub = open::connect(hub, wait).map_err(|e| sql_error(e, hub_name))?;
     let Some(merged) = job.store.replica(database, hub_name).map_err(state_error)? else { return Ok(()) };
@@ -170,6 +173,7 @@ pub(crate) fn hub(
             found
         }
     };
+    job.pace.at(database, Phase::Copying, Some(name))?;
     let absence = if matches!(found, Found::Empty) { Absence::Empty } else { Absence::Missing };
     fill(job, &source, path, absence, name, report)?;
     // It is another file now, with a change counter of its own.

@@ -23,6 +23,7 @@ mod observe;
 mod open;
 mod place;
 mod plan;
+mod progress;
 mod record;
 mod references;
 mod resolution;
@@ -51,9 +52,11 @@ use crate::report::{
     StatusReport, SyncReport,
 };
 
+pub use progress::{Continue, Phase, Progress};
 pub use resolution::Take;
 pub use status::Detail;
 
+use progress::{Listener, Pace, Teller};
 use resolution::Resolution;
 use run::Job;
 use store::Store;
@@ -147,6 +150,8 @@ impl fmt::Display for Fault {
 pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
     let aside = |state, reason| Fault::Side { name: side.to_owned(), state, reason };
     match cause.sqlite_error_code() {
+        // Nobody but us interrupts our own connections.
+        Some(ErrorCode::OperationInterrupted) => Fault::Error(progress::cancelled()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             aside(State::Skipped, format!("{side} stayed busy"))
         }
@@ -179,8 +184,22 @@ fn state_failure(cause: rusqlite::Error) -> Error {
 /// state cannot be written. Whatever is wrong with one database is in the report, and the others go on. Write
 /// locks are held for the writing only; killed at any point, the next run finishes or forgets what was begun.
 pub fn sync(config: &Config, options: &Options) -> Result<SyncReport> {
+    sync_with(config, options, &mut |_| Continue::Yes)
+}
+
+/// Merges as [`sync`] does, and tells how far it is: at the beginning of each phase, and within one at most ten times a
+/// second. Whoever is told is not called while anything is locked for writing, but readers of a database in rollback
+/// mode may hold up its owner meanwhile, so it should be quick.
+///
+/// Errors: as [`sync`]; `Cancelled` when it was told to stop. A database that was being merged then is as it was;
+/// those before it are merged and in the history.
+pub fn sync_with(
+    config: &Config,
+    options: &Options,
+    tell: &mut dyn FnMut(&Progress<'_>) -> Continue,
+) -> Result<SyncReport> {
     let chosen = choose(config, options)?;
-    over(config, options, "bidirectional", &chosen, run::sync)
+    over(config, options, "bidirectional", &chosen, tell, run::sync)
 }
 
 /// Makes the hub equal to one side, deletions included, after an emergency copy of the hub. The other sides keep
@@ -188,6 +207,18 @@ pub fn sync(config: &Config, options: &Options) -> Result<SyncReport> {
 ///
 /// Errors: as [`sync`]; `Usage` for a side that no chosen database has, or for the hub itself.
 pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncReport> {
+    sync_from_with(config, side, options, &mut |_| Continue::Yes)
+}
+
+/// Does what [`sync_from`] does, and tells how far it is.
+///
+/// Errors: as [`sync_from`] and [`sync_with`].
+pub fn sync_from_with(
+    config: &Config,
+    side: &str,
+    options: &Options,
+    tell: &mut dyn FnMut(&Progress<'_>) -> Continue,
+) -> Result<SyncReport> {
     if side == config.hub {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -208,7 +239,9 @@ pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncR
             .hint(format!("their sides beside the hub are: {}", names.join(", "))));
     }
     let kind = format!("sync-from {side}");
-    over(config, options, &kind, &chosen, |job, name, database| run::sync_from(job, name, database, side))
+    over(config, options, &kind, &chosen, tell, |job, name, database| {
+        run::sync_from(job, name, database, side)
+    })
 }
 
 /// Decides one conflict, as part of a merge of its database.
@@ -225,7 +258,7 @@ pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Resu
         return Err(Error::new(ErrorKind::Usage, format!("database {name} is no longer configured")));
     };
     let chosen = vec![(name.as_str(), database)];
-    over(config, options, "resolve", &chosen, |job, name, database| {
+    over(config, options, "resolve", &chosen, &mut |_| Continue::Yes, |job, name, database| {
         let job = Job { resolution: Some(&resolution), ..*job };
         let report = run::sync(&job, name, database)?;
         let done = matches!(report.state, State::Synced | State::Unchanged | State::Quarantined);
@@ -364,6 +397,7 @@ fn over(
     options: &Options,
     kind: &str,
     chosen: &[(&str, &DatabaseConfig)],
+    tell: Listener<'_>,
     each: impl Fn(&Job<'_>, &str, &DatabaseConfig) -> Result<DatabaseReport>,
 ) -> Result<SyncReport> {
     let watch = clock::start();
@@ -383,8 +417,11 @@ fn over(
         (Store::open(&directory)?, Some(lock))
     };
     let run = store.next_run().map_err(state_failure)?;
+    let teller = Teller::new(chosen.len(), tell);
+    let pace: &dyn Pace = &teller;
     let job = Job {
         config,
+        pace,
         store: &store,
         run,
         kind,
@@ -399,6 +436,10 @@ fn over(
         match each(&job, name, database) {
             Ok(report) => {
                 databases.insert((*name).to_owned(), report);
+                if pace.is_stopped() {
+                    fault = Some(progress::cancelled());
+                    break;
+                }
             }
             Err(error) => {
                 fault = Some(error);
@@ -411,7 +452,8 @@ fn over(
     let mut number = String::new();
     if options.mode == Mode::Apply {
         store.sweep_bases().map_err(state_failure)?;
-        let kept = fault.is_none() && databases.values().any(is_worth_keeping);
+        // What was done before somebody stopped the run was done.
+        let kept = databases.values().any(is_worth_keeping);
         let text = kept.then(|| serde_json::to_string(&databases).unwrap_or_default());
         let noted: Vec<(&str, bool)> =
             databases.iter().map(|(name, report)| (name.as_str(), changed_rows(report))).collect();

@@ -106,11 +106,13 @@ fn read_row(shape: &TableShape, row: &rusqlite::Row<'_>) -> rusqlite::Result<(Sl
     Ok((slot, cells))
 }
 
-/// Everything that differs between two states of one table, slot by slot.
+/// Everything that differs between two states of one table, slot by slot. `read` is called for each row of them; its
+/// error ends the reading.
 pub(crate) fn diff(
     shape: &TableShape,
     before: Source<'_>,
     after: Source<'_>,
+    mut read: impl FnMut() -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Vec<Change>> {
     if let Storage::Key { order } = &shape.table.storage
         && (is_utf16(before.connection)? || is_utf16(after.connection)?)
@@ -124,6 +126,7 @@ pub(crate) fn diff(
     let mut changes = Vec::new();
     let (mut a, mut b) = (old.next()?, new.next()?);
     loop {
+        read()?;
         let order = match (&a, &b) {
             (None, None) => return Ok(changes),
             (Some(_), None) => Ordering::Less,
@@ -498,6 +501,20 @@ fn contents_of(
             each(slot, row, content);
         }
     })
+}
+
+/// About how many rows a table has, without counting them; `None` where nothing tells.
+pub(crate) fn about_rows(source: Source<'_>) -> rusqlite::Result<Option<u64>> {
+    let Some(have) = source.table.filter(|have| !matches!(have.storage, Storage::Key { .. })) else {
+        return Ok(None);
+    };
+    let rowid = rowid_name(have);
+    let of = |which: &str| -> rusqlite::Result<Option<i64>> {
+        let sql = format!("SELECT {which}({rowid}) FROM main.{}", quote(&have.name));
+        source.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))
+    };
+    let (first, last) = (of("min")?, of("max")?);
+    Ok(first.zip(last).map(|(first, last)| last.abs_diff(first).saturating_add(1)))
 }
 
 /// The largest row id that was ever given, as far as the file tells; 0 when none.

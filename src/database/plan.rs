@@ -19,6 +19,7 @@ use super::intent::spell_out;
 use super::key::Key;
 use super::model::{Change, SideIndex};
 use super::observe::{self, Cells, Source};
+use super::progress::{Pace, Phase};
 use super::record::Intent;
 use super::resolution::Resolution;
 use super::round::{Decided, Renames, Round, Translations};
@@ -113,6 +114,8 @@ pub(crate) struct Task<'a> {
     pub(crate) hub: SideIndex,
     /// The state.
     pub(crate) store: &'a Store,
+    /// Who is told how far it is.
+    pub(crate) pace: &'a dyn Pace,
     /// The run.
     pub(crate) run: i64,
     /// Unix seconds.
@@ -233,6 +236,7 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     let mut renames: Vec<Renames> = vec![Renames::new(); shape.tables.len()];
     let mut later: Translations = Vec::new();
     for _ in 0..ROUNDS {
+        task.pace.at(task.name, Phase::Planning, None)?;
         let round = Round {
             task,
             shape: &shape,
@@ -301,7 +305,12 @@ fn observe_table(task: &Task<'_>, shape: &TableShape) -> Result<Option<Observed>
     };
     for (index, side) in task.sides.iter().enumerate() {
         let known = observed.known.get(index).copied().unwrap_or(false);
-        let diff = |before, after| observe::diff(shape, before, after).map_err(|e| sql_error(e, &side.name));
+        let diff = |before: Source<'_>, after: Source<'_>| {
+            let of = observe::about_rows(after).map_err(|e| sql_error(e, &side.name))?;
+            let mut rows = task.pace.table(task.name, name, of);
+            rows.tell()?;
+            observe::diff(shape, before, after, || rows.read()).map_err(|e| sql_error(e, &side.name))
+        };
         let changes =
             if side.known { diff(side.recorded_from(name), side.source(name))? } else { Vec::new() };
         let resolved = if known {

@@ -22,6 +22,7 @@ use super::model::Slot;
 use super::observe::Cells;
 use super::open::{self, Fingerprint, Found};
 use super::plan::{self, Base, MergeKind, Plan, Side, Task};
+use super::progress::{Pace, Phase};
 use super::record::{self, Evidence, Intent, Role, Written};
 use super::resolution::Resolution;
 use super::schema;
@@ -38,6 +39,8 @@ const REFUSALS: usize = 50;
 pub(crate) struct Job<'a> {
     /// The configuration.
     pub(crate) config: &'a Config,
+    /// Who is told how far it is.
+    pub(crate) pace: &'a dyn Pace,
     /// The state.
     pub(crate) store: &'a Store,
     /// The run.
@@ -85,7 +88,9 @@ fn conclude(ended: Result<(), Fault>, mut report: DatabaseReport) -> Result<Data
     match ended {
         Ok(()) => {}
         Err(Fault::Error(error)) => match error.kind() {
-            ErrorKind::Usage | ErrorKind::Stale | ErrorKind::Locked => return Err(error),
+            ErrorKind::Usage | ErrorKind::Stale | ErrorKind::Locked | ErrorKind::Cancelled => {
+                return Err(error);
+            }
             _ => {
                 report.state = State::Failed;
                 let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -114,6 +119,7 @@ fn attempt(
     database: &DatabaseConfig,
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
+    job.pace.next(name)?;
     refuse_shared_files(database)?;
     let intents = record::pending(job.store, name)?;
     let favoured = job.store.favoured(name).map_err(state_error)?;
@@ -132,6 +138,7 @@ fn attempt(
     let mut absent = Vec::new();
     for side in &ranked {
         let Some(path) = database.replicas.get(side) else { continue };
+        job.pace.at(name, Phase::Looking, Some(side))?;
         let fingerprint = open::fingerprint(path);
         let mut found = open::replica(path, wait);
         let is_hub = *side == job.config.hub;
@@ -185,6 +192,10 @@ fn attempt(
             match create::spoke(job, name, database, &side, absence, report) {
                 Ok(()) if report.state == State::Unchanged => report.state = State::Synced,
                 Ok(()) => {}
+                Err(Fault::Error(error)) if error.kind() == ErrorKind::Cancelled => {
+                    // What was merged stays merged, and on record.
+                    report.warnings.push(format!("{side} was not created: the run was stopped"));
+                }
                 Err(fault) => report.warnings.push(format!("{side} was not created: {fault}")),
             }
         }
@@ -234,6 +245,7 @@ fn overwrite(
     side: &str,
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
+    job.pace.next(name)?;
     refuse_shared_files(database)?;
     job.begin()?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
@@ -484,6 +496,7 @@ fn merge(
             hub,
             store: job.store,
             run: job.run,
+            pace: job.pace,
             now: job.at.timestamp(),
             at: &at,
             resolution: job.resolution,
@@ -529,6 +542,7 @@ fn merge(
             book(&plan, &sides, None, report);
             return remember(job, name, database, &sides, &looks, None);
         }
+        job.pace.at(name, Phase::Writing, None)?;
         attempts += 1;
         let busy = job.config.guards.busy_timeout_ms;
         let applied = apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy);
@@ -644,6 +658,7 @@ fn observe_side(
     let (base, known) = match known {
         Some(base) => (base, true),
         None => {
+            job.pace.at(name, Phase::Copying, Some(&seat.name))?;
             let base = create::base(job, name, &seat.name, &seat.live)?;
             // What is merged is the copy; the file itself can go on.
             seat.live.execute_batch("ROLLBACK").map_err(fail)?;
@@ -711,6 +726,7 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
     for seat in &seats {
         let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
         epoch = remembered.map_or(epoch, |state| epoch.max(state.epoch));
+        job.pace.at(name, Phase::Copying, Some(&seat.name))?;
         bases.push(create::base(job, name, &seat.name, &hub.live)?);
     }
     for (seat, base) in seats.into_iter().zip(bases) {
