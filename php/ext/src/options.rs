@@ -17,6 +17,7 @@ use crate::arguments::Arguments;
 use crate::engine::{self, Coercion};
 use crate::exceptions::{Failure, Misuse};
 use crate::ini;
+use crate::progress::Listener;
 
 /// The environment variable that names the configuration file.
 const ENVIRONMENT: &str = "CR0SYNC_CONFIG";
@@ -43,6 +44,8 @@ pub(crate) enum Key {
     Explain,
     /// int: at most so many.
     Limit,
+    /// callable: who is told how far it is.
+    Progress,
 }
 
 impl Key {
@@ -56,6 +59,7 @@ impl Key {
             Key::ShowSecrets => "show_secrets",
             Key::Explain => "explain",
             Key::Limit => "limit",
+            Key::Progress => "progress",
         }
     }
 }
@@ -71,6 +75,7 @@ pub(crate) struct Given {
     show_secrets: bool,
     explain: bool,
     limit: Option<usize>,
+    progress: Option<Zval>,
 }
 
 impl Given {
@@ -108,8 +113,14 @@ impl Given {
             Key::ShowSecrets => self.show_secrets = value.flag()?,
             Key::Explain => self.explain = value.flag()?,
             Key::Limit => self.limit = Some(value.count()?),
+            Key::Progress => self.progress = Some(value.callable()?),
         }
         Ok(())
+    }
+
+    /// Who is told how far a run is.
+    pub(crate) fn listener(&mut self) -> Listener {
+        Listener::new(self.progress.take())
     }
 
     /// For the library.
@@ -194,6 +205,10 @@ impl Value {
 
     fn flag(self) -> Result<bool, Failure> {
         engine::as_bool(&self.value).ok_or_else(|| self.wrong_type("bool"))
+    }
+
+    fn callable(self) -> Result<Zval, Failure> {
+        if engine::is_callable(&self.value) { Ok(self.value) } else { Err(self.wrong_type("callable")) }
     }
 
     fn count(self) -> Result<usize, Failure> {
