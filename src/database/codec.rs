@@ -20,10 +20,13 @@ pub(crate) struct Malformed;
 
 type Result<T> = std::result::Result<T, Malformed>;
 
+/// Takes a part of what is written.
+pub(crate) type Pour<'a> = &'a mut dyn FnMut(&[u8]);
+
 /// Writes.
 pub(crate) struct Encoder<'a> {
     bytes: Vec<u8>,
-    pour: Option<&'a mut dyn FnMut(&[u8])>,
+    pour: Option<Pour<'a>>,
 }
 
 impl<'a> Encoder<'a> {
@@ -33,7 +36,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// Starts a blob that is given away in parts, which are bounded and never empty.
-    pub(crate) fn pouring(pour: &'a mut dyn FnMut(&[u8])) -> Encoder<'a> {
+    pub(crate) fn pouring(pour: Pour<'a>) -> Encoder<'a> {
         Encoder { bytes: vec![VERSION], pour: Some(pour) }
     }
 

@@ -37,6 +37,7 @@ mod store;
 mod value;
 mod write;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -377,17 +378,29 @@ fn unknown_conflict(id: &str) -> Error {
 
 /// Journals that SQLite makes beside a database are for the group, as the database is; the process's own mask comes
 /// back when this is dropped. Our own files say their modes themselves.
-struct Mask(rustix::fs::Mode);
+struct Mask(Cell<rustix::fs::Mode>);
 
 impl Mask {
     fn set() -> Mask {
-        Mask(rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002)))
+        Mask(Cell::new(Mask::ours()))
+    }
+
+    fn ours() -> rustix::fs::Mode {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002))
+    }
+
+    /// Runs somebody else's code under the mask that it knows.
+    fn lift<T>(&self, run: impl FnOnce() -> T) -> T {
+        rustix::process::umask(self.0.get());
+        let result = run();
+        self.0.set(Mask::ours());
+        result
     }
 }
 
 impl Drop for Mask {
     fn drop(&mut self) {
-        rustix::process::umask(self.0);
+        rustix::process::umask(self.0.get());
     }
 }
 
@@ -408,7 +421,7 @@ fn over(
             .at(&config.root)
             .hint("create it, or name another with --root or \"root\" in the configuration"));
     }
-    let _mask = Mask::set();
+    let mask = Mask::set();
     let (store, _lock) = if options.mode == Mode::DryRun && !directory.join("state.db").is_file() {
         (Store::in_memory(&directory)?, None)
     } else {
@@ -417,7 +430,8 @@ fn over(
         (Store::open(&directory)?, Some(lock))
     };
     let run = store.next_run().map_err(state_failure)?;
-    let teller = Teller::new(chosen.len(), tell);
+    let mut tell = |progress: &Progress<'_>| mask.lift(|| tell(progress));
+    let teller = Teller::new(chosen.len(), &mut tell);
     let pace: &dyn Pace = &teller;
     let job = Job {
         config,

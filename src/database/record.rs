@@ -18,7 +18,7 @@ use rusqlite::{Connection, params};
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::codec::{Decoder, Encoder, Malformed};
+use super::codec::{Decoder, Encoder, Malformed, Pour};
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
@@ -470,7 +470,7 @@ pub(crate) fn waiting(store: &Store, database: &str) -> Result<Vec<String>> {
 }
 
 /// Gives an intent away in parts.
-fn encode(intent: &Intent, pour: &mut dyn FnMut(&[u8])) {
+fn encode(intent: &Intent, pour: Pour<'_>) {
     let mut encoder = Encoder::pouring(pour);
     let text = |encoder: &mut Encoder<'_>, text: &String| {
         encoder.text(text);
