@@ -579,3 +579,58 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         counter: decoder.option(|decoder| u32::try_from(decoder.integer()?).map_err(|_| Malformed))?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::value::Value;
+
+    fn intent(cells: usize) -> Intent {
+        let row: Row = (0..cells).map(|_| Value::Blob(vec![1; 1 << 20].into())).collect();
+        let write = Write { old: None, new: Some((Slot::Rowid(1), row)) };
+        let table = TableWrites {
+            table: "t".into(),
+            columns: vec!["a".into()],
+            writes: vec![write],
+            ..TableWrites::default()
+        };
+        Intent {
+            database: "d".into(),
+            side: "bot".into(),
+            writes: vec![table],
+            counter: Some(1),
+            ..Intent::default()
+        }
+    }
+
+    #[test]
+    fn an_intent_in_many_parts_is_read_as_it_was_and_goes_whole() -> Result<()> {
+        let store = Store::in_memory(std::path::Path::new("."))?;
+        let (long, short) = (intent(3), Intent { side: "central".into(), ..intent(0) });
+        declare(&store, 1, &[&long, &short])?;
+        declare(&store, 2, &[&long, &short])?;
+        assert_eq!(pending(&store, "d")?, [(long, false), (short, false)]);
+        assert_eq!(waiting(&store, "d")?, ["bot", "central"]);
+        withdraw(&store, "d")?;
+        assert_eq!(pending(&store, "d")?, []);
+        let left = "SELECT count(*) FROM intent_parts";
+        assert_eq!(store.connection.query_row(left, [], |row| row.get(0)), Ok(0));
+        Ok(())
+    }
+
+    #[test]
+    fn the_intents_of_the_first_version_are_read() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let old = intent(1);
+        let mut blob = Vec::new();
+        encode(&old, &mut |part| blob.extend_from_slice(part));
+        blob[0] = 1;
+        let store = Store::open(directory.path())?;
+        store.connection.execute_batch("DROP TABLE intent_parts; PRAGMA user_version = 1")?;
+        store.connection.execute("INSERT INTO intents VALUES ('d', 'bot', '1', 0, ?1)", [blob])?;
+        drop(store);
+        let store = Store::open(directory.path())?;
+        assert_eq!(pending(&store, "d")?, [(old, false)]);
+        Ok(())
+    }
+}
