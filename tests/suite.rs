@@ -26,8 +26,10 @@ mod suite {
     mod identity;
     mod input;
     mod job;
+    mod many;
     mod owners;
     mod policies;
+    mod progress;
     mod queue;
     mod schema;
     mod undo;

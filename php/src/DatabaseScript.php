@@ -54,10 +54,7 @@ final readonly class DatabaseScript
         if (!function_exists('cr0_call')) {
             throw Failure::unavailable('the PHP extension cr0sync is not loaded', $this->how());
         }
-        $answer = $line->has('queue') ? self::ask($line) : cr0_call(
-            $line->command->function,
-            ($line->command->arguments)($line),
-        );
+        $answer = $line->has('queue') ? self::ask($line) : $this->call($line, $line->command);
         if ($line->has('json')) {
             $this->console->write($answer['json'] . "\n");
         } elseif (isset($answer['report']['error'])) {
@@ -87,6 +84,27 @@ final readonly class DatabaseScript
         $options = self::options($line, ['config', 'root']) + ['by' => getenv('LOGNAME') ?: 'command line'];
 
         return cr0_call('cr0_db_enqueue', [$action, $arguments, $options]);
+    }
+
+    /**
+     * Calls the extension, with a bar for what takes long.
+     *
+     * @return array{exit_code: int, json: string, report: array<string, mixed>}
+     */
+    private function call(CommandLine $line, Command $command): array
+    {
+        $arguments = ($command->arguments)($line);
+        $long = in_array($command->function, ['cr0_db_sync', 'cr0_db_force_sync'], true);
+        $bar = $long && !$line->has('quiet') ? Bar::onTerminal() : null;
+        if ($bar !== null) {
+            // The options come last.
+            $arguments[array_key_last($arguments)]['progress'] = $bar->show(...);
+        }
+        try {
+            return cr0_call($command->function, $arguments);
+        } finally {
+            $bar?->remove();
+        }
     }
 
     /** @param array{exit_code: int, json: string, report: array<string, mixed>} $answer */

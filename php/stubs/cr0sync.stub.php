@@ -39,7 +39,13 @@ namespace {
      * Merges all sides. Before that, the user who runs the sync carries out what cr0_db_enqueue() asked for.
      *
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
-     *     force?: ?bool} $options dry_run: plans and changes nothing; force: goes on where a guard waits for a person
+     *     force?: ?bool, progress?: ?callable(array{database: string, number: int, databases: int,
+     *         phase: 'looking'|'copying'|'comparing'|'planning'|'writing', side: ?string, table: ?string, rows: int,
+     *         of: ?int}): (bool|null|void)} $options
+     *     dry_run: plans and changes nothing; force: goes on where a guard waits for a person; progress: is told how
+     *     far it is (database number of databases; about rows of of the table), at the beginning of each phase and at
+     *     most ten times a second within one. false stops the run, and so does an exception, which comes through; then
+     *     the database at hand is as it was. It is never called while anything is locked for writing
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{
@@ -48,6 +54,7 @@ namespace {
      *         warnings: list<string>}>}
      *
      * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\CancelledException when progress stopped it
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_db_sync(array $options = []): array {}
@@ -56,7 +63,9 @@ namespace {
      * Makes the hub equal to one side, deletes included, after an emergency copy of the hub.
      *
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
-     *     force?: ?bool} $options as for cr0_db_sync()
+     *     force?: ?bool, progress?: ?callable(array{database: string, number: int, databases: int,
+     *         phase: 'looking'|'copying'|'comparing'|'planning'|'writing', side: ?string, table: ?string, rows: int,
+     *         of: ?int}): (bool|null|void)} $options as for cr0_db_sync()
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{
@@ -66,6 +75,7 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when no database has that side, or it is the hub
      * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\CancelledException when progress stopped it
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_db_force_sync(string $side, array $options = []): array {}

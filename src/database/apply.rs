@@ -252,7 +252,7 @@ fn verified(plan: &Plan, sides: &[Side], index: SideIndex, versions: &[i64]) -> 
             if now != side.schema.table(&table.rules.name) {
                 return Ok(false);
             }
-            let source = Source { connection: &side.live, table: now };
+            let source = Source { connection: &side.live, table: now, cells: None };
             let writes = intent.writes.iter().find(|writes| writes.table == table.rules.name);
             if let Some(writes) = writes
                 && !write::verify(table, source, &writes.writes)?

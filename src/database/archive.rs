@@ -417,6 +417,7 @@ mod tests {
             let (config, store, force) = (&self.config, &self.store, Force::No);
             Job {
                 config,
+                pace: &crate::database::progress::Silence,
                 store,
                 run: 7,
                 kind: "bidirectional",

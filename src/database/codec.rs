@@ -1,13 +1,18 @@
 //! Bytes of what the state database keeps: rows, slots, writes.
 //!
 //! Apart from `value`, so that the format is in one place. Every blob opens with [`VERSION`]; newer ones are
-//! refused. Lengths are little-endian. What is read may have been damaged: it never panics, it says so.
+//! refused. Lengths are little-endian. What is read may have been damaged: it never panics, it says so. What is
+//! written may be larger than a blob or the memory can be, so it can be poured out in parts on the way.
 
 use super::model::{Slot, Write};
 use super::value::{Row, Value};
 
-/// The format written here.
-pub(crate) const VERSION: u8 = 1;
+/// The format written here. Version 1 had no [`SAME`].
+pub(crate) const VERSION: u8 = 2;
+/// Stands for a cell of a new row that is what it was in the old one: a large cell is not written twice.
+const SAME: u8 = 6;
+/// How much is gathered before it is poured out. SQLite takes blobs of up to 1 GB, and copies each several times.
+const PART: usize = 1 << 20;
 
 /// A blob of the state database is not what it should be.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,19 +20,40 @@ pub(crate) struct Malformed;
 
 type Result<T> = std::result::Result<T, Malformed>;
 
-/// Writes.
-#[derive(Debug)]
-pub(crate) struct Encoder(Vec<u8>);
+/// Takes a part of what is written.
+pub(crate) type Pour<'a> = &'a mut dyn FnMut(&[u8]);
 
-impl Encoder {
+/// Writes.
+pub(crate) struct Encoder<'a> {
+    bytes: Vec<u8>,
+    pour: Option<Pour<'a>>,
+}
+
+impl<'a> Encoder<'a> {
     /// Starts a blob.
-    pub(crate) fn new() -> Encoder {
-        Encoder(vec![VERSION])
+    pub(crate) fn new() -> Encoder<'a> {
+        Encoder { bytes: vec![VERSION], pour: None }
     }
 
-    /// The blob.
-    pub(crate) fn finish(self) -> Vec<u8> {
-        self.0
+    /// Starts a blob that is given away in parts, which are bounded and never empty.
+    pub(crate) fn pouring(pour: Pour<'a>) -> Encoder<'a> {
+        Encoder { bytes: vec![VERSION], pour: Some(pour) }
+    }
+
+    /// The blob, or what was not poured out yet.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.spill(1);
+        self.bytes
+    }
+
+    /// Pours out what there is, if it is enough.
+    fn spill(&mut self, enough: usize) {
+        if let Some(pour) = &mut self.pour
+            && self.bytes.len() >= enough
+        {
+            self.bytes.chunks(PART).for_each(pour);
+            self.bytes = Vec::new();
+        }
     }
 
     /// A count or length.
@@ -37,14 +63,15 @@ impl Encoder {
 
     /// An integer.
     pub(crate) fn integer(&mut self, value: i64) -> &mut Self {
-        self.0.extend_from_slice(&value.to_le_bytes());
+        self.bytes.extend_from_slice(&value.to_le_bytes());
         self
     }
 
     /// Bytes with their length.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.count(bytes.len());
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
+        self.spill(PART);
         self
     }
 
@@ -55,7 +82,7 @@ impl Encoder {
 
     /// Something or nothing.
     pub(crate) fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) -> &mut Self {
-        self.0.push(u8::from(value.is_some()));
+        self.bytes.push(u8::from(value.is_some()));
         if let Some(value) = value {
             write(self, value);
         }
@@ -78,57 +105,63 @@ impl Encoder {
     /// One value.
     pub(crate) fn value(&mut self, value: &Value) -> &mut Self {
         match value {
-            Value::Null => self.0.push(0),
+            Value::Null => self.bytes.push(0),
             Value::Integer(i) => {
-                self.0.push(1);
+                self.bytes.push(1);
                 self.integer(*i);
             }
             Value::Real(bits) => {
-                self.0.push(2);
-                self.0.extend_from_slice(&bits.to_le_bytes());
+                self.bytes.push(2);
+                self.bytes.extend_from_slice(&bits.to_le_bytes());
             }
             Value::Text(text) => {
-                self.0.push(3);
+                self.bytes.push(3);
                 self.bytes(text);
             }
             Value::Blob(blob) => {
-                self.0.push(4);
+                self.bytes.push(4);
                 self.bytes(blob);
             }
-            Value::Held => self.0.push(5),
+            Value::Held => self.bytes.push(5),
         }
         self
     }
 
     /// One row.
     pub(crate) fn row(&mut self, row: &Row) -> &mut Self {
-        self.list(row.iter(), |encoder, value| {
-            encoder.value(value);
+        self.row_after(&[], row)
+    }
+
+    fn row_after(&mut self, before: &[Value], row: &Row) -> &mut Self {
+        self.list(row.iter().enumerate(), |encoder, (column, value)| match value {
+            Value::Text(_) | Value::Blob(_) if before.get(column) == Some(value) => encoder.bytes.push(SAME),
+            _ => drop(encoder.value(value)),
         })
     }
 
-    fn placed(&mut self, placed: Option<&(Slot, Row)>) {
+    fn placed(&mut self, before: &[Value], placed: Option<&(Slot, Row)>) {
         self.option(placed, |encoder, (slot, row)| {
             match slot {
                 Slot::Rowid(id) => {
-                    encoder.0.push(0);
+                    encoder.bytes.push(0);
                     encoder.integer(*id);
                 }
                 Slot::Key(values) => {
-                    encoder.0.push(1);
+                    encoder.bytes.push(1);
                     encoder.list(values.iter(), |encoder, value| {
                         encoder.value(value);
                     });
                 }
             }
-            encoder.row(row);
+            encoder.row_after(before, row);
         });
     }
 
     /// One write.
     pub(crate) fn write(&mut self, write: &Write) -> &mut Self {
-        self.placed(write.old.as_ref());
-        self.placed(write.new.as_ref());
+        let before = write.old.as_ref().map(|(_, row)| &**row).unwrap_or_default();
+        self.placed(&[], write.old.as_ref());
+        self.placed(before, write.new.as_ref());
         self
     }
 }
@@ -141,7 +174,7 @@ impl<'a> Decoder<'a> {
     /// Opens a blob.
     pub(crate) fn new(blob: &'a [u8]) -> Result<Decoder<'a>> {
         let mut decoder = Decoder(blob);
-        if decoder.byte()? == VERSION { Ok(decoder) } else { Err(Malformed) }
+        if (1..=VERSION).contains(&decoder.byte()?) { Ok(decoder) } else { Err(Malformed) }
     }
 
     /// Whether everything has been read.
@@ -216,23 +249,37 @@ impl<'a> Decoder<'a> {
 
     /// One row.
     pub(crate) fn row(&mut self) -> Result<Row> {
-        Ok(self.list(Self::value)?.into())
+        self.row_after(&[])
     }
 
-    fn placed(&mut self) -> Result<Option<(Slot, Row)>> {
+    fn row_after(&mut self, before: &[Value]) -> Result<Row> {
+        let cell = |decoder: &mut Self, column: usize| match decoder.0.first() {
+            Some(&SAME) => {
+                decoder.byte()?;
+                before.get(column).cloned().ok_or(Malformed)
+            }
+            _ => decoder.value(),
+        };
+        (0..self.count()?).map(|column| cell(self, column)).collect()
+    }
+
+    fn placed(&mut self, before: &[Value]) -> Result<Option<(Slot, Row)>> {
         self.option(|decoder| {
             let slot = match decoder.byte()? {
                 0 => Slot::Rowid(decoder.integer()?),
                 1 => Slot::Key(decoder.list(Self::value)?),
                 _ => return Err(Malformed),
             };
-            Ok((slot, decoder.row()?))
+            Ok((slot, decoder.row_after(before)?))
         })
     }
 
     /// One write.
     pub(crate) fn write(&mut self) -> Result<Write> {
-        Ok(Write { old: self.placed()?, new: self.placed()? })
+        let old = self.placed(&[])?;
+        let before = old.as_ref().map(|(_, row)| &**row).unwrap_or_default();
+        let new = self.placed(before)?;
+        Ok(Write { old, new })
     }
 }
 
@@ -271,5 +318,22 @@ mod tests {
             damaged[index] ^= 0xff;
             let _ = read(&damaged);
         }
+    }
+
+    #[test]
+    fn what_is_poured_out_is_the_same() {
+        let row: Row = [Value::Integer(1), Value::Blob(vec![7; PART * 2 + 1].into())].into();
+        let write = Write { old: Some((Slot::Rowid(1), row.clone())), new: Some((Slot::Rowid(2), row)) };
+        let mut whole = Encoder::new();
+        whole.write(&write).integer(1);
+        let mut parts: Vec<Vec<u8>> = Vec::new();
+        let mut pour = |part: &[u8]| parts.push(part.to_vec());
+        let mut encoder = Encoder::pouring(&mut pour);
+        encoder.write(&write).integer(1);
+        assert!(encoder.finish().is_empty());
+        assert!(parts.len() > 2 && parts.iter().all(|part| (1..=PART).contains(&part.len())));
+        assert_eq!(parts.concat(), whole.finish());
+        assert!(parts.concat().len() < PART * 2 + 200, "an equal cell is written once");
+        assert_eq!(Decoder::new(&parts.concat()).and_then(|mut decoder| decoder.write()), Ok(write));
     }
 }

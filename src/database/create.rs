@@ -16,6 +16,7 @@ use crate::report::{DatabaseReport, State};
 use super::companion::Kind;
 use super::open::{self, Found};
 use super::plan::Base;
+use super::progress::Phase;
 use super::run::Job;
 use super::schema::{self, Schema, Storage, Table};
 use super::sql::quote;
@@ -31,13 +32,14 @@ pub(crate) enum Absence {
     Empty,
 }
 
-/// Makes a base of a side as it is in the caller's read transaction. In a dry run it stays in memory.
+/// Makes a base of a side as it is in the caller's read transaction. In a dry run it goes with the run.
 pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection) -> Result<Base, Fault> {
     let fail = |cause| sql_error(cause, side);
     // Names hold no @, so that no two of them make one.
     let file = format!("{database}@{side}@{}.db", job.run);
     let mut connection = match job.mode {
-        Mode::DryRun => Connection::open_in_memory().map_err(fail)?,
+        // A nameless database of SQLite's own: in memory while it is small, else in a file that nobody else sees.
+        Mode::DryRun => Connection::open("").map_err(fail)?,
         Mode::Apply => {
             let path = job.store.base_path(&file);
             if let Some(directory) = path.parent() {
@@ -165,6 +167,8 @@ pub(crate) fn spoke(
     let (Some(hub), Some(path)) = (config.replicas.get(hub_name), config.replicas.get(side)) else {
         return Ok(());
     };
+    // From here on file and base come into being together, so that nobody is asked whether to go on.
+    job.pace.at(database, Phase::Copying, Some(side))?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let hub = open::connect(hub, wait).map_err(|e| sql_error(e, hub_name))?;
     let Some(merged) = job.store.replica(database, hub_name).map_err(state_error)? else { return Ok(()) };
@@ -215,6 +219,7 @@ pub(crate) fn hub(
             found
         }
     };
+    job.pace.at(database, Phase::Copying, Some(name))?;
     let absence = if matches!(found, Found::Empty) { Absence::Empty } else { Absence::Missing };
     fill(job, &source, path, absence, name, report)?;
     // It is another file now, with a change counter of its own.

@@ -27,6 +27,7 @@ mod observe;
 mod open;
 mod place;
 mod plan;
+mod progress;
 mod queue;
 mod record;
 mod references;
@@ -44,6 +45,7 @@ mod value;
 mod virtual_table;
 mod write;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -60,11 +62,13 @@ use crate::report::{
 };
 
 pub use archive::{backup, backups, clean_backups, verify};
+pub use progress::{Continue, Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};
 pub use status::Detail;
 
+use progress::{Listener, Pace, Teller};
 use resolution::Resolution;
 use run::Job;
 use store::Store;
@@ -158,6 +162,8 @@ impl fmt::Display for Fault {
 pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
     let aside = |state, reason| Fault::Side { name: side.to_owned(), state, reason };
     match cause.sqlite_error_code() {
+        // Nobody but us interrupts our own connections.
+        Some(ErrorCode::OperationInterrupted) => Fault::Error(progress::cancelled()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             aside(State::Skipped, format!("{side} stayed busy"))
         }
@@ -191,12 +197,26 @@ fn state_failure(cause: rusqlite::Error) -> Error {
 /// state cannot be written. Whatever is wrong with one database is in the report, and the others go on. Write
 /// locks are held for the writing only; killed at any point, the next run finishes or forgets what was begun.
 pub fn sync(config: &Config, options: &Options) -> Result<SyncReport> {
+    sync_with(config, options, &mut |_| Continue::Yes)
+}
+
+/// Merges as [`sync`] does, and tells how far it is: at the beginning of each phase, and within one at most ten times a
+/// second. Whoever is told is not called while anything is locked for writing, but readers of a database in rollback
+/// mode may hold up its owner meanwhile, so it should be quick.
+///
+/// Errors: as [`sync`]; `Cancelled` when it was told to stop. A database that was being merged then is as it was;
+/// those before it are merged and in the history.
+pub fn sync_with(
+    config: &Config,
+    options: &Options,
+    tell: &mut dyn FnMut(&Progress<'_>) -> Continue,
+) -> Result<SyncReport> {
     let chosen = choose(config, options)?;
     let worked = match options.mode {
         Mode::Apply => queue::work_before_run(config),
         Mode::DryRun => Ok(()),
     };
-    let mut report = over(config, options, "bidirectional", &chosen, run::sync)?;
+    let mut report = over(config, options, "bidirectional", &chosen, tell, run::sync)?;
     if let (Err(error), Some(first)) = (worked, report.databases.values_mut().next()) {
         // A queue that somebody broke must not stop the sync, and must not go unnoticed.
         first.warnings.push(format!("the queue of requests was not carried out: {error}"));
@@ -207,7 +227,7 @@ pub fn sync(config: &Config, options: &Options) -> Result<SyncReport> {
 /// The same without a look at the queue, for the queue itself.
 fn force(config: &Config, database: &str) -> Result<SyncReport> {
     let options = Options { databases: vec![database.to_owned()], force: Force::Yes, ..Options::default() };
-    over(config, &options, "bidirectional", &choose(config, &options)?, run::sync)
+    over(config, &options, "bidirectional", &choose(config, &options)?, &mut |_| Continue::Yes, run::sync)
 }
 
 /// Makes the hub equal to one side, deletions included, after an emergency copy of the hub. The other sides keep
@@ -215,6 +235,18 @@ fn force(config: &Config, database: &str) -> Result<SyncReport> {
 ///
 /// Errors: as [`sync`]; `Usage` for a side that no chosen database has, or for the hub itself.
 pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncReport> {
+    sync_from_with(config, side, options, &mut |_| Continue::Yes)
+}
+
+/// Does what [`sync_from`] does, and tells how far it is.
+///
+/// Errors: as [`sync_from`] and [`sync_with`].
+pub fn sync_from_with(
+    config: &Config,
+    side: &str,
+    options: &Options,
+    tell: &mut dyn FnMut(&Progress<'_>) -> Continue,
+) -> Result<SyncReport> {
     if side == config.hub {
         return Err(Error::new(
             ErrorKind::Usage,
@@ -235,7 +267,9 @@ pub fn sync_from(config: &Config, side: &str, options: &Options) -> Result<SyncR
             .hint(format!("their sides beside the hub are: {}", names.join(", "))));
     }
     let kind = format!("sync-from {side}");
-    over(config, options, &kind, &chosen, |job, name, database| run::sync_from(job, name, database, side))
+    over(config, options, &kind, &chosen, tell, |job, name, database| {
+        run::sync_from(job, name, database, side)
+    })
 }
 
 /// Decides one conflict, as part of a merge of its database.
@@ -252,7 +286,7 @@ pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Resu
         return Err(Error::new(ErrorKind::Usage, format!("database {name} is no longer configured")));
     };
     let chosen = vec![(name.as_str(), database)];
-    over(config, options, "resolve", &chosen, |job, name, database| {
+    over(config, options, "resolve", &chosen, &mut |_| Continue::Yes, |job, name, database| {
         let job = Job { resolution: Some(&resolution), ..*job };
         let report = run::sync(&job, name, database)?;
         let done = matches!(report.state, State::Synced | State::Unchanged | State::Quarantined);
@@ -286,7 +320,7 @@ pub fn undo(config: &Config, run: &str, options: &Options) -> Result<SyncReport>
                 "`history` lists the runs; the first run of a side cannot be taken back, nor one of long ago",
             ));
     }
-    over(config, options, &format!("undo {run}"), &chosen, |job, name, database| {
+    over(config, options, &format!("undo {run}"), &chosen, &mut |_| Continue::Yes, |job, name, database| {
         run::sync(&Job { undo: undos.get(name), ..*job }, name, database)
     })
 }
@@ -404,17 +438,29 @@ fn unknown_conflict(id: &str) -> Error {
 
 /// Journals that SQLite makes beside a database are for the group, as the database is; the process's own mask comes
 /// back when this is dropped. Our own files say their modes themselves.
-struct Mask(rustix::fs::Mode);
+struct Mask(Cell<rustix::fs::Mode>);
 
 impl Mask {
     fn set() -> Mask {
-        Mask(rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002)))
+        Mask(Cell::new(Mask::ours()))
+    }
+
+    fn ours() -> rustix::fs::Mode {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002))
+    }
+
+    /// Runs somebody else's code under the mask that it knows.
+    fn lift<T>(&self, run: impl FnOnce() -> T) -> T {
+        rustix::process::umask(self.0.get());
+        let result = run();
+        self.0.set(Mask::ours());
+        result
     }
 }
 
 impl Drop for Mask {
     fn drop(&mut self) {
-        rustix::process::umask(self.0);
+        rustix::process::umask(self.0.get());
     }
 }
 
@@ -444,14 +490,19 @@ fn over(
     options: &Options,
     kind: &str,
     chosen: &[(&str, &DatabaseConfig)],
+    tell: Listener<'_>,
     each: impl Fn(&Job<'_>, &str, &DatabaseConfig) -> Result<DatabaseReport>,
 ) -> Result<SyncReport> {
     let watch = clock::start();
     let at = clock::now();
-    let (store, _lock) = enter(config, options.mode)?;
+    let (store, (_lock, mask)) = enter(config, options.mode)?;
     let run = store.next_run().map_err(state_failure)?;
+    let mut tell = |progress: &Progress<'_>| mask.lift(|| tell(progress));
+    let teller = Teller::new(chosen.len(), &mut tell);
+    let pace: &dyn Pace = &teller;
     let job = Job {
         config,
+        pace,
         store: &store,
         run,
         kind,
@@ -467,6 +518,10 @@ fn over(
         match each(&job, name, database) {
             Ok(report) => {
                 databases.insert((*name).to_owned(), report);
+                if pace.is_stopped() {
+                    fault = Some(progress::cancelled());
+                    break;
+                }
             }
             Err(error) => {
                 fault = Some(error);
@@ -482,7 +537,8 @@ fn over(
         if let Some(report) = databases.values_mut().find(|report| changed_rows(report)) {
             report.warnings.extend(archive::thin(&job));
         }
-        let kept = fault.is_none() && databases.values().any(is_worth_keeping);
+        // What was done before somebody stopped the run was done.
+        let kept = databases.values().any(is_worth_keeping);
         let text = kept.then(|| serde_json::to_string(&databases).unwrap_or_default());
         let noted: Vec<(&str, bool)> =
             databases.iter().map(|(name, report)| (name.as_str(), changed_rows(report))).collect();

@@ -3,8 +3,10 @@
 //! Apart from `decide`, which makes sense of what is read. Only SELECTs, on whatever connection it is given; the
 //! caller holds the read transaction. Source of the algorithm: a merge-join of two cursors in slot order.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Statement, params_from_iter};
@@ -23,6 +25,42 @@ pub(crate) struct Source<'a> {
     pub(crate) connection: &'a Connection,
     /// The table as it is there; `None` when it is not.
     pub(crate) table: Option<&'a Table>,
+    /// What is in memory already, where that matters.
+    pub(crate) cells: Option<&'a Cells>,
+}
+
+impl Source<'_> {
+    /// Lets a row that is kept share its large cells.
+    fn share(&self, row: &mut Row) {
+        if let Some(cells) = self.cells {
+            cells.share(row);
+        }
+    }
+}
+
+/// Large cells that are in memory already: what is read of a row on one side mostly is what was read of it on another.
+#[derive(Debug, Default)]
+pub(crate) struct Cells(RefCell<HashSet<Arc<[u8]>>>);
+
+/// Cells below this size are not worth remembering, in bytes.
+const LARGE_CELL: usize = 64;
+
+impl Cells {
+    /// Lets a row that was just read share its large cells with rows that were read before.
+    fn share(&self, row: &mut Row) {
+        let Some(row) = Arc::get_mut(row) else { return };
+        let mut known = self.0.borrow_mut();
+        for value in row {
+            let (Value::Text(bytes) | Value::Blob(bytes)) = value else { continue };
+            if bytes.len() < LARGE_CELL {
+                continue;
+            }
+            match known.get(bytes) {
+                Some(same) => *bytes = Arc::clone(same),
+                None => drop(known.insert(Arc::clone(bytes))),
+            }
+        }
+    }
 }
 
 /// Beyond so many keys a table without an index over them is read once instead of searched for each.
@@ -68,24 +106,27 @@ fn read_row(shape: &TableShape, row: &rusqlite::Row<'_>) -> rusqlite::Result<(Sl
     Ok((slot, cells))
 }
 
-/// Everything that differs between two states of one table, slot by slot.
+/// Everything that differs between two states of one table, slot by slot. `read` is called for each row of them; its
+/// error ends the reading.
 pub(crate) fn diff(
     shape: &TableShape,
     before: Source<'_>,
     after: Source<'_>,
+    mut read: impl FnMut() -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Vec<Change>> {
     if let Storage::Key { order } = &shape.table.storage
         && (is_utf16(before.connection)? || is_utf16(after.connection)?)
     {
         return diff_by_key(shape, order, before, after);
     }
-    let mut before = Cursor::new(shape, before)?;
-    let mut after = Cursor::new(shape, after)?;
-    let mut old = before.open()?;
-    let mut new = after.open()?;
+    let mut old_cursor = Cursor::new(shape, before)?;
+    let mut new_cursor = Cursor::new(shape, after)?;
+    let mut old = old_cursor.open()?;
+    let mut new = new_cursor.open()?;
     let mut changes = Vec::new();
     let (mut a, mut b) = (old.next()?, new.next()?);
     loop {
+        read()?;
         let order = match (&a, &b) {
             (None, None) => return Ok(changes),
             (Some(_), None) => Ordering::Less,
@@ -94,18 +135,22 @@ pub(crate) fn diff(
         };
         match (order, &a, &b) {
             (Ordering::Less, Some(row), _) => {
-                let (slot, row) = read_row(shape, row)?;
+                let (slot, mut row) = read_row(shape, row)?;
+                before.share(&mut row);
                 changes.push(Change { slot, before: Some(row), after: None });
             }
             (Ordering::Greater, _, Some(row)) => {
-                let (slot, row) = read_row(shape, row)?;
+                let (slot, mut row) = read_row(shape, row)?;
+                after.share(&mut row);
                 changes.push(Change { slot, before: None, after: Some(row) });
             }
             (Ordering::Equal, Some(x), Some(y)) => {
                 if !same_cells(shape, x, y)? {
-                    let (_, before) = read_row(shape, x)?;
-                    let (slot, after) = read_row(shape, y)?;
-                    changes.push(Change { slot, before: Some(before), after: Some(after) });
+                    let (_, mut old) = read_row(shape, x)?;
+                    let (slot, mut new) = read_row(shape, y)?;
+                    before.share(&mut old);
+                    after.share(&mut new);
+                    changes.push(Change { slot, before: Some(old), after: Some(new) });
                 }
             }
             _ => return Ok(changes),
@@ -263,8 +308,9 @@ pub(crate) fn rows_by_key(
         shape.table.columns.get(*column).is_some_and(|column| have.column(&column.name).is_some())
     });
     if !complete || (keys.len() >= SCAN_FROM_KEYS && !is_indexed(shape, have, columns)) {
-        rows_where(shape, source, "", &[], |slot, row| {
+        rows_where(shape, source, "", &[], |slot, mut row| {
             if key_of(&row, columns).is_some_and(|key| keys.contains(&key)) {
+                source.share(&mut row);
                 found.push((slot, row));
             }
         })?;
@@ -282,8 +328,9 @@ pub(crate) fn rows_by_key(
     let condition = format!("WHERE {condition}");
     for key in keys {
         let values: Vec<Value> = key.iter().map(value_of).collect();
-        rows_where(shape, source, &condition, &values, |slot, row| {
+        rows_where(shape, source, &condition, &values, |slot, mut row| {
             if key_of(&row, columns).as_ref() == Some(key) {
+                source.share(&mut row);
                 found.push((slot, row));
             }
         })?;
@@ -342,21 +389,99 @@ pub(crate) fn rows_pointing_at(
     ids: &BTreeSet<i64>,
 ) -> rusqlite::Result<Vec<(Slot, Row)>> {
     let mut found = Vec::new();
-    rows_where(shape, source, "", &[], |slot, row| {
+    rows_where(shape, source, "", &[], |slot, mut row| {
         if row.get(column).and_then(Value::as_integer).is_some_and(|id| ids.contains(&id)) {
+            source.share(&mut row);
             found.push((slot, row));
         }
     })?;
     Ok(found)
 }
 
-/// Where rows without identity lie, by content; all of them, or only those of some contents.
+/// Where rows without identity lie, by content, for contents that are `wanted`.
 pub(crate) fn rows_by_content(
     shape: &TableShape,
     source: Source<'_>,
-    wanted: Option<&BTreeSet<Row>>,
+    wanted: impl Fn(&Row) -> bool,
 ) -> rusqlite::Result<BTreeMap<Row, Vec<(Slot, Row)>>> {
     let mut found: BTreeMap<Row, Vec<(Slot, Row)>> = BTreeMap::new();
+    contents_of(shape, source, |slot, mut row, content| {
+        if wanted(&content) {
+            let content = found.get_key_value(&content).map_or(content, |(known, _)| known.clone());
+            row = if row == content { content.clone() } else { row };
+            found.entry(content).or_default().push((slot, row));
+        }
+    })?;
+    Ok(found)
+}
+
+/// What stands for a content of a table where millions of them are counted: no two that anybody can find have the same.
+pub(crate) type Digest = [u8; 16];
+
+/// The digest of a content.
+pub(crate) fn digest(content: &Row) -> Digest {
+    use sha2::{Digest as _, Sha256};
+    let mut hash = Sha256::new();
+    for value in content.iter() {
+        let (class, bytes): (u8, &[u8]) = match value {
+            Value::Null | Value::Held => (0, &[]),
+            Value::Integer(i) => (1, &i.to_le_bytes()),
+            Value::Real(bits) => (2, &bits.to_le_bytes()),
+            Value::Text(text) => (3, text),
+            Value::Blob(blob) => (4, blob),
+        };
+        hash.update([class]);
+        hash.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(bytes);
+    }
+    let mut digest = Digest::default();
+    digest.iter_mut().zip(hash.finalize()).for_each(|(to, from)| *to = from);
+    digest
+}
+
+/// The contents of a table of which not all sides have equally many.
+pub(crate) fn unequal_contents(
+    shape: &TableShape,
+    sources: &[Source<'_>],
+) -> Result<HashSet<Digest>, (usize, rusqlite::Error)> {
+    let all = |index: usize, source: &Source<'_>| {
+        let mut digests = Vec::new();
+        let read = contents_of(shape, *source, |_, _, content| digests.push(digest(&content)));
+        read.map_err(|cause| (index, cause))?;
+        digests.sort_unstable();
+        Ok(digests)
+    };
+    let mut unequal = HashSet::new();
+    let mut sources = sources.iter().enumerate();
+    let Some((index, first)) = sources.next() else { return Ok(unequal) };
+    let first = all(index, first)?;
+    for (index, source) in sources {
+        let other = all(index, source)?;
+        let mut a = first.chunk_by(PartialEq::eq).peekable();
+        let mut b = other.chunk_by(PartialEq::eq).peekable();
+        loop {
+            let order = match (a.peek(), b.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(a), Some(b)) => a.first().cmp(&b.first()),
+            };
+            let left = a.next_if(|_| order != Ordering::Greater).unwrap_or_default();
+            let right = b.next_if(|_| order != Ordering::Less).unwrap_or_default();
+            if left.len() != right.len() {
+                unequal.extend(left.first().or(right.first()));
+            }
+        }
+    }
+    Ok(unequal)
+}
+
+/// Reads all rows without identity: slot, row and content.
+fn contents_of(
+    shape: &TableShape,
+    source: Source<'_>,
+    mut each: impl FnMut(Slot, Row, Row),
+) -> rusqlite::Result<()> {
     let condition = match &shape.rules.identity {
         // Only rows with a NULL in their key are without identity.
         Identity::Key(columns) => {
@@ -371,15 +496,25 @@ pub(crate) fn rows_by_content(
         Identity::Id(_) | Identity::Content => String::new(),
     };
     rows_where(shape, source, &condition, &[], |slot, row| {
-        if shape.rules.key(&row).is_some() {
-            return;
+        if shape.rules.key(&row).is_none() {
+            let content = shape.rules.content(&row);
+            each(slot, row, content);
         }
-        let content = shape.rules.content(&row);
-        if wanted.is_none_or(|wanted| wanted.contains(&content)) {
-            found.entry(content).or_default().push((slot, row));
-        }
-    })?;
-    Ok(found)
+    })
+}
+
+/// About how many rows a table has, without counting them; `None` where nothing tells.
+pub(crate) fn about_rows(source: Source<'_>) -> rusqlite::Result<Option<u64>> {
+    let Some(have) = source.table.filter(|have| !matches!(have.storage, Storage::Key { .. })) else {
+        return Ok(None);
+    };
+    let rowid = rowid_name(have);
+    let of = |which: &str| -> rusqlite::Result<Option<i64>> {
+        let sql = format!("SELECT {which}({rowid}) FROM main.{}", quote(&have.name));
+        source.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0))
+    };
+    let (first, last) = (of("min")?, of("max")?);
+    Ok(first.zip(last).map(|(first, last)| last.abs_diff(first).saturating_add(1)))
 }
 
 /// The largest row id that was ever given, as far as the file tells; 0 when none.

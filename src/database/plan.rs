@@ -5,6 +5,7 @@
 //! outcome out. It writes nothing.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use rusqlite::Connection;
 
@@ -17,7 +18,8 @@ use super::guard;
 use super::intent::spell_out;
 use super::key::Key;
 use super::model::{Change, SideIndex};
-use super::observe::{self, Source};
+use super::observe::{self, Cells, Source};
+use super::progress::{Pace, Phase};
 use super::record::Intent;
 use super::resolution::Resolution;
 use super::round::{Decided, Renames, Round, Translations};
@@ -49,6 +51,8 @@ pub(crate) struct Side {
     pub(crate) epoch: i64,
     /// Tables that have been merged, in lower case; others that the base holds are no ancestor.
     pub(crate) merged: BTreeSet<String>,
+    /// Large cells that were read of this side or of another.
+    pub(crate) cells: Rc<Cells>,
 }
 
 /// A base.
@@ -64,7 +68,8 @@ pub(crate) struct Base {
 
 impl Side {
     pub(crate) fn base_source(&self, table: &str) -> Source<'_> {
-        Source { connection: &self.base.connection, table: self.base.schema.table(table) }
+        let table = self.base.schema.table(table);
+        Source { connection: &self.base.connection, table, cells: Some(&self.cells) }
     }
 
     /// Whether the base tells what the table was when it was last merged, be it that there was none.
@@ -88,7 +93,8 @@ impl Side {
     /// The state that is merged: the live file, or the copy just made of it.
     pub(crate) fn source(&self, table: &str) -> Source<'_> {
         if self.known {
-            Source { connection: &self.live, table: self.schema.table(table) }
+            let table = self.schema.table(table);
+            Source { connection: &self.live, table, cells: Some(&self.cells) }
         } else {
             self.base_source(table)
         }
@@ -109,6 +115,8 @@ pub(crate) struct Task<'a> {
     pub(crate) hub: SideIndex,
     /// The state.
     pub(crate) store: &'a Store,
+    /// Who is told how far it is.
+    pub(crate) pace: &'a dyn Pace,
     /// The run.
     pub(crate) run: i64,
     /// Unix seconds.
@@ -235,6 +243,7 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     let bouncing = task.store.bouncing(task.name).map_err(super::state_error)?;
     let mut later: Translations = Vec::new();
     for _ in 0..ROUNDS {
+        task.pace.at(task.name, Phase::Planning, None)?;
         let round = Round {
             task,
             shape: &shape,
@@ -314,7 +323,12 @@ fn observe_table(task: &Task<'_>, shape: &TableShape) -> Result<Option<Observed>
             },
             false => sql_error(cause, &side.name),
         };
-        let diff = |before, after| observe::diff(shape, before, after).map_err(fail);
+        let diff = |before: Source<'_>, after: Source<'_>| {
+            let of = observe::about_rows(after).map_err(fail)?;
+            let mut rows = task.pace.table(task.name, name, of);
+            rows.tell()?;
+            observe::diff(shape, before, after, || rows.read()).map_err(fail)
+        };
         let changes =
             if side.known { diff(side.recorded_from(name), side.source(name))? } else { Vec::new() };
         let resolved = if known {

@@ -18,7 +18,7 @@ use rusqlite::{Connection, params};
 
 use crate::error::{Error, ErrorKind, Result};
 
-use super::codec::{Decoder, Encoder, Malformed};
+use super::codec::{Decoder, Encoder, Malformed, Pour};
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
@@ -124,10 +124,22 @@ pub(crate) fn declare(store: &Store, run: i64, intents: &[&Intent]) -> Result<()
     let put = || -> rusqlite::Result<()> {
         let transaction = store.connection.unchecked_transaction()?;
         for intent in intents {
+            let (database, side) = (&intent.database, &intent.side);
             store
                 .connection
-                .prepare_cached("INSERT OR REPLACE INTO intents VALUES (?1, ?2, ?3, 0, ?4)")?
-                .execute(params![intent.database, intent.side, run.to_string(), encode(intent)])?;
+                .prepare_cached("INSERT OR REPLACE INTO intents VALUES (?1, ?2, ?3, 0, x'')")?
+                .execute(params![database, side, run.to_string()])?;
+            clear_parts(&store.connection, database, side)?;
+            let mut insert = store
+                .connection
+                .prepare_cached("INSERT INTO intent_parts (database, side, bytes) VALUES (?1, ?2, ?3)")?;
+            let mut outcome = Ok(0);
+            encode(intent, &mut |part| {
+                if outcome.is_ok() {
+                    outcome = insert.execute(params![database, side, part]);
+                }
+            });
+            outcome?;
         }
         transaction.commit()
     };
@@ -136,11 +148,24 @@ pub(crate) fn declare(store: &Store, run: i64, intents: &[&Intent]) -> Result<()
 
 /// Drops the intents of a database that were not decided.
 pub(crate) fn withdraw(store: &Store, database: &str) -> Result<()> {
-    store
-        .connection
-        .execute("DELETE FROM intents WHERE database = ?1 AND NOT decided", [database])
+    let drop = || -> rusqlite::Result<()> {
+        let transaction = store.connection.unchecked_transaction()?;
+        store.connection.execute("DELETE FROM intents WHERE database = ?1 AND NOT decided", [database])?;
+        store.connection.execute(
+            "DELETE FROM intent_parts WHERE database = ?1
+             AND side NOT IN (SELECT side FROM intents WHERE database = ?1)",
+            [database],
+        )?;
+        transaction.commit()
+    };
+    drop().map_err(state_error)
+}
+
+fn clear_parts(connection: &Connection, database: &str, side: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM intent_parts WHERE database = ?1 AND side = ?2")?
+        .execute([database, side])
         .map(drop)
-        .map_err(state_error)
 }
 
 /// Whether a side was written.
@@ -250,6 +275,7 @@ fn record_attached(
     connection
         .prepare_cached("DELETE FROM intents WHERE database = ?1 AND side = ?2")?
         .execute([&intent.database, &intent.side])?;
+    clear_parts(connection, &intent.database, &intent.side)?;
     transaction.commit()?;
     Ok(new_conflicts)
 }
@@ -434,14 +460,25 @@ fn is_made(live: &Connection, schema: &Schema, statement: &str) -> rusqlite::Res
 
 /// The intents of a database that are still on disk, with whether they were decided.
 pub(crate) fn pending(store: &Store, database: &str) -> Result<Vec<(Intent, bool)>> {
-    let read = || -> rusqlite::Result<Vec<(Vec<u8>, bool)>> {
-        let mut statement = store
-            .connection
-            .prepare_cached("SELECT intent, decided FROM intents WHERE database = ?1 ORDER BY side")?;
-        statement.query_map([database], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    let connection = &store.connection;
+    let sides = || -> rusqlite::Result<Vec<(String, Vec<u8>, bool)>> {
+        let mut statement = connection
+            .prepare_cached("SELECT side, intent, decided FROM intents WHERE database = ?1 ORDER BY side")?;
+        statement.query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    };
+    // Version 1 of the state kept all of it in one blob, which is the first part then.
+    let rest = |side: &str, blob: &mut Vec<u8>| -> rusqlite::Result<()> {
+        let mut statement = connection
+            .prepare_cached("SELECT bytes FROM intent_parts WHERE database = ?1 AND side = ?2 ORDER BY id")?;
+        let mut rows = statement.query([database, side])?;
+        while let Some(row) = rows.next()? {
+            blob.extend_from_slice(row.get_ref(0)?.as_blob()?);
+        }
+        Ok(())
     };
     let mut intents = Vec::new();
-    for (blob, decided) in read().map_err(state_error)? {
+    for (side, mut blob, decided) in sides().map_err(state_error)? {
+        rest(&side, &mut blob).map_err(state_error)?;
         let intent = decode(&blob).map_err(|Malformed| {
             Error::new(
                 ErrorKind::Corrupt,
@@ -454,13 +491,24 @@ pub(crate) fn pending(store: &Store, database: &str) -> Result<Vec<(Intent, bool
     Ok(intents)
 }
 
-fn encode(intent: &Intent) -> Vec<u8> {
-    let mut encoder = Encoder::new();
-    let text = |encoder: &mut Encoder, text: &String| {
+/// The sides of a database whose intents are still on disk.
+pub(crate) fn waiting(store: &Store, database: &str) -> Result<Vec<String>> {
+    let sides = || -> rusqlite::Result<Vec<String>> {
+        let mut statement =
+            store.connection.prepare_cached("SELECT side FROM intents WHERE database = ?1")?;
+        statement.query_map([database], |row| row.get(0))?.collect()
+    };
+    sides().map_err(state_error)
+}
+
+/// Gives an intent away in parts.
+fn encode(intent: &Intent, pour: Pour<'_>) {
+    let mut encoder = Encoder::pouring(pour);
+    let text = |encoder: &mut Encoder<'_>, text: &String| {
         encoder.text(text);
     };
-    let tables = |encoder: &mut Encoder, table: &TableWrites| {
-        let number = |encoder: &mut Encoder, number: &usize| {
+    let tables = |encoder: &mut Encoder<'_>, table: &TableWrites| {
+        let number = |encoder: &mut Encoder<'_>, number: &usize| {
             encoder.count(*number);
         };
         encoder.text(&table.table).list(table.columns.iter(), text).list(table.summed.iter(), number).list(
@@ -470,10 +518,10 @@ fn encode(intent: &Intent) -> Vec<u8> {
             },
         );
     };
-    let overlay = |encoder: &mut Encoder, overlay: &Overlay| {
+    let overlay = |encoder: &mut Encoder<'_>, overlay: &Overlay| {
         encoder.text(&overlay.table).bytes(&store::encode_overlay(overlay));
     };
-    let statement = |encoder: &mut Encoder, statement: &Statement| {
+    let statement = |encoder: &mut Encoder<'_>, statement: &Statement| {
         encoder.text(&statement.table).text(&statement.sql);
     };
     encoder
@@ -528,7 +576,7 @@ fn encode(intent: &Intent) -> Vec<u8> {
         .option(intent.remembered.as_ref(), |encoder, titles| {
             encoder.list(titles.iter(), text);
         });
-    encoder.finish()
+    encoder.finish();
 }
 
 fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
@@ -600,4 +648,58 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         intent.remembered = decoder.option(|decoder| decoder.list(Decoder::text))?;
     }
     Ok(intent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::value::Value;
+
+    fn intent(cells: usize) -> Intent {
+        let row: Row = (0..cells).map(|_| Value::Blob(vec![1; 1 << 20].into())).collect();
+        let write = Write { old: None, new: Some((Slot::Rowid(1), row)) };
+        let table = TableWrites {
+            table: "t".into(),
+            columns: vec!["a".into()],
+            writes: vec![write],
+            ..TableWrites::default()
+        };
+        Intent {
+            database: "d".into(),
+            side: "bot".into(),
+            writes: vec![table],
+            counter: Some(1),
+            ..Intent::default()
+        }
+    }
+
+    #[test]
+    fn an_intent_in_many_parts_is_read_as_it_was_and_goes_whole() -> Result<()> {
+        let store = Store::in_memory(std::path::Path::new("."))?;
+        let (long, short) = (intent(3), Intent { side: "central".into(), ..intent(0) });
+        declare(&store, 1, &[&long, &short])?;
+        declare(&store, 2, &[&long, &short])?;
+        assert_eq!(pending(&store, "d")?, [(long, false), (short, false)]);
+        assert_eq!(waiting(&store, "d")?, ["bot", "central"]);
+        withdraw(&store, "d")?;
+        assert_eq!(pending(&store, "d")?, []);
+        let left = "SELECT count(*) FROM intent_parts";
+        assert_eq!(store.connection.query_row(left, [], |row| row.get(0)), Ok(0));
+        Ok(())
+    }
+
+    #[test]
+    fn the_intents_of_the_first_version_are_read() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let old = intent(1);
+        let mut blob = Vec::new();
+        encode(&old, &mut |part| blob.extend_from_slice(part));
+        blob[0] = 1;
+        let store = Store::open(directory.path())?;
+        store.connection.execute("INSERT INTO intents VALUES ('d', 'bot', '1', 0, ?1)", [blob])?;
+        drop(store);
+        let store = Store::open(directory.path())?;
+        assert_eq!(pending(&store, "d")?, [(old, false)]);
+        Ok(())
+    }
 }

@@ -45,7 +45,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn live(&self, shape: &TableShape) -> Source<'_> {
-        Source { connection: &self.side.live, table: self.side.schema.table(&shape.rules.name) }
+        Source { connection: &self.side.live, table: self.side.schema.table(&shape.rules.name), cells: None }
     }
 
     /// The referencing columns, compared as the referenced ones are.

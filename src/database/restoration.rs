@@ -61,7 +61,9 @@ pub fn restore(config: &Config, backup: &str, target: &Target, options: &Options
         return Err(unknown_backup(backup));
     };
     let chosen = vec![(name.as_str(), database)];
-    over(config, options, "restore", &chosen, |job, _, database| carry_out(job, database, &request))
+    over(config, options, "restore", &chosen, &mut |_| super::Continue::Yes, |job, _, database| {
+        carry_out(job, database, &request)
+    })
 }
 
 fn find(config: &Config, backup: &str, target: &Target, options: &Options) -> Result<Request> {

@@ -90,10 +90,11 @@ impl Round<'_> {
             });
             all_taken.push(taken);
         }
+        let at_rest: Vec<bool> = tables.iter().map(|table| table.clusters.is_empty()).collect();
         for (index, ((shape, observed), table)) in
             self.shape.tables.iter().zip(self.observed).zip(&mut tables).enumerate()
         {
-            table.contents = self.contents(index, shape, observed, &translations)?;
+            table.contents = self.contents(index, shape, observed, &translations, &at_rest)?;
         }
         let context = Context { hub: self.task.hub, now: self.task.now };
         for table in &mut tables {
@@ -470,13 +471,14 @@ impl Round<'_> {
         Ok(last)
     }
 
-    /// Reads the rows without identity that matter.
+    /// Reads the rows without identity that matter. `at_rest` tells in which tables no row with identity changed.
     fn contents(
         &self,
         index: usize,
         shape: &TableShape,
         observed: &Observed,
         translations: &Translations,
+        at_rest: &[bool],
     ) -> Result<Contents, Fault> {
         if matches!(shape.rules.identity, Identity::Id(_)) {
             return Ok(Contents::default());
@@ -506,13 +508,26 @@ impl Round<'_> {
         if wanted.is_empty() && !adopting {
             return Ok(contents);
         }
+        // What all sides have equally often is merged as it is, unless what it points at moves. Then all of a side that
+        // is adopted is looked at; a large table is not held in memory for nothing.
+        let quiet = |reference: &Reference| at_rest.get(reference.parent) == Some(&true);
+        let all = adopting && !shape.rules.references.iter().all(quiet);
+        let unequal = if adopting && !all {
+            let sources: Vec<_> = self.task.sides.iter().map(|side| side.source(&shape.rules.name)).collect();
+            let name = |side: SideIndex| self.task.sides.get(side).map_or("", |side| side.name.as_str());
+            observe::unequal_contents(shape, &sources).map_err(|(side, e)| sql_error(e, name(side)))?
+        } else {
+            HashSet::new()
+        };
+        if wanted.is_empty() && unequal.is_empty() && !all {
+            return Ok(contents);
+        }
+        let matters = |row: &Row| {
+            all || wanted.contains(row) || (!unequal.is_empty() && unequal.contains(&observe::digest(row)))
+        };
         for (side, (open, own)) in self.task.sides.iter().zip(&mut contents.sides).enumerate() {
-            let found = observe::rows_by_content(
-                shape,
-                open.source(&shape.rules.name),
-                (!adopting).then_some(&wanted),
-            )
-            .map_err(|e| sql_error(e, &open.name))?;
+            let found = observe::rows_by_content(shape, open.source(&shape.rules.name), matters)
+                .map_err(|e| sql_error(e, &open.name))?;
             own.counts = found
                 .iter()
                 .map(|(row, places)| (row.clone(), i64::try_from(places.len()).unwrap_or(i64::MAX)))

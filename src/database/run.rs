@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
@@ -19,8 +20,10 @@ use super::apply::{self, Done, Outcome, Refusal};
 use super::archive;
 use super::create::{self, Absence};
 use super::model::Slot;
+use super::observe::Cells;
 use super::open::{self, Fingerprint, Found};
 use super::plan::{self, Base, MergeKind, Plan, Side, Task};
+use super::progress::{Pace, Phase};
 use super::record::{self, Evidence, Intent, Role, Written};
 use super::resolution::Resolution;
 use super::schema;
@@ -38,6 +41,8 @@ const REFUSALS: usize = 50;
 pub(crate) struct Job<'a> {
     /// The configuration.
     pub(crate) config: &'a Config,
+    /// Who is told how far it is.
+    pub(crate) pace: &'a dyn Pace,
     /// The state.
     pub(crate) store: &'a Store,
     /// The run.
@@ -87,7 +92,9 @@ fn conclude(ended: Result<(), Fault>, mut report: DatabaseReport) -> Result<Data
     match ended {
         Ok(()) => {}
         Err(Fault::Error(error)) => match error.kind() {
-            ErrorKind::Usage | ErrorKind::Stale | ErrorKind::Locked => return Err(error),
+            ErrorKind::Usage | ErrorKind::Stale | ErrorKind::Locked | ErrorKind::Cancelled => {
+                return Err(error);
+            }
             _ => {
                 report.state = State::Failed;
                 let hint = error.hint_text().map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -116,6 +123,7 @@ fn attempt(
     database: &DatabaseConfig,
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
+    job.pace.next(name)?;
     refuse_shared_files(database)?;
     let intents = record::pending(job.store, name)?;
     let favoured = job.store.favoured(name).map_err(state_error)?;
@@ -134,6 +142,7 @@ fn attempt(
     let mut absent = Vec::new();
     for side in &ranked {
         let Some(path) = database.replicas.get(side) else { continue };
+        job.pace.at(name, Phase::Looking, Some(side))?;
         let fingerprint = open::fingerprint(path);
         let mut found = open::replica(path, wait);
         let is_hub = *side == job.config.hub;
@@ -188,6 +197,10 @@ fn attempt(
             match create::spoke(job, name, database, &side, absence, report) {
                 Ok(()) if report.state == State::Unchanged => report.state = State::Synced,
                 Ok(()) => {}
+                Err(Fault::Error(error)) if error.kind() == ErrorKind::Cancelled => {
+                    // What was merged stays merged, and on record.
+                    report.warnings.push(format!("{side} was not created: the run was stopped"));
+                }
                 Err(fault) => report.warnings.push(format!("{side} was not created: {fault}")),
             }
         }
@@ -237,6 +250,7 @@ fn overwrite(
     side: &str,
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
+    job.pace.next(name)?;
     refuse_shared_files(database)?;
     job.begin()?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
@@ -390,8 +404,8 @@ fn settle(
         }
         report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
     }
-    let left = record::pending(job.store, name)?;
-    seats.retain(|seat| !left.iter().any(|(intent, _)| intent.side == seat.name));
+    let left = record::waiting(job.store, name)?;
+    seats.retain(|seat| !left.contains(&seat.name));
     Ok(())
 }
 
@@ -483,6 +497,7 @@ fn merge(
             hub,
             store: job.store,
             run: job.run,
+            pace: job.pace,
             now: job.at.timestamp(),
             at: &at,
             resolution: job.resolution,
@@ -530,6 +545,7 @@ fn merge(
             book(&plan, &sides, None, report);
             return remember(job, name, database, &sides, &looks, None);
         }
+        job.pace.at(name, Phase::Writing, None)?;
         attempts += 1;
         let busy = job.config.guards.busy_timeout_ms;
         let written = sides.iter().zip(&plan.intents).filter(|(_, intent)| intent.writes_anything());
@@ -606,10 +622,11 @@ fn observe(
         return observe_overwrite(job, name, seats);
     }
     let mut watch = Watch::default();
+    let cells = Rc::default();
     for seat in seats {
         let is_hub = seat.name == job.config.hub;
         let side_name = seat.name.clone();
-        match observe_side(job, name, seat, report) {
+        match observe_side(job, name, seat, &cells, report) {
             Ok((side, look)) => {
                 watch.sides.push(side);
                 watch.looks.push(look);
@@ -626,6 +643,7 @@ fn observe_side(
     job: &Job<'_>,
     name: &str,
     seat: Seat,
+    cells: &Rc<Cells>,
     report: &mut DatabaseReport,
 ) -> Result<(Side, Look), Fault> {
     let fail = |cause| sql_error(cause, &seat.name);
@@ -657,6 +675,7 @@ fn observe_side(
     let (base, known) = match known {
         Some(base) => (base, true),
         None => {
+            job.pace.at(name, Phase::Copying, Some(&seat.name))?;
             let base = create::base(job, name, &seat.name, &seat.live)?;
             // What is merged is the copy; the file itself can go on.
             seat.live.execute_batch("ROLLBACK").map_err(fail)?;
@@ -665,7 +684,19 @@ fn observe_side(
     };
     let epoch = if known { epoch } else { 0 };
     let merged = job.store.merged_tables(name, &seat.name).map_err(state_error)?;
-    Ok((Side { name: seat.name, live: seat.live, schema, base, known, epoch, merged }, look))
+    Ok((
+        Side {
+            name: seat.name,
+            live: seat.live,
+            schema,
+            base,
+            known,
+            epoch,
+            merged,
+            cells: Rc::clone(cells),
+        },
+        look,
+    ))
 }
 
 /// Opens a base; `None` when it is gone or damaged, so that its side is adopted anew.
@@ -703,6 +734,7 @@ fn open_base(
 /// Observes hub and side such that the hub as it is now is the ancestor of both.
 fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watch, Fault> {
     let mut watch = Watch::default();
+    let cells = Rc::default();
     let hub = seats.iter().find(|seat| seat.name == job.config.hub);
     let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
     hub.live.execute_batch("BEGIN").map_err(|e| sql_error(e, &hub.name))?;
@@ -711,6 +743,7 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
     for seat in &seats {
         let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
         epoch = remembered.map_or(epoch, |state| epoch.max(state.epoch));
+        job.pace.at(name, Phase::Copying, Some(&seat.name))?;
         bases.push(create::base(job, name, &seat.name, &hub.live)?);
     }
     for (seat, base) in seats.into_iter().zip(bases) {
@@ -724,7 +757,16 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
         watch.looks.push(Look { version, fingerprint: None, counter });
         // The copy of the hub is the ancestor of all its tables.
         let merged = base.schema.tables.iter().map(|table| table.name.to_ascii_lowercase()).collect();
-        watch.sides.push(Side { name: seat.name, live: seat.live, schema, base, known: true, epoch, merged });
+        watch.sides.push(Side {
+            name: seat.name,
+            live: seat.live,
+            schema,
+            base,
+            known: true,
+            epoch,
+            merged,
+            cells: Rc::clone(&cells),
+        });
     }
     Ok(watch)
 }

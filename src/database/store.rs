@@ -21,7 +21,7 @@ use super::value::Row;
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -60,6 +60,11 @@ CREATE TABLE snapshots (
     "
 CREATE TABLE companions (
     database TEXT NOT NULL, side TEXT NOT NULL, title TEXT NOT NULL, PRIMARY KEY (database, side, title)) WITHOUT ROWID;
+",
+    "
+CREATE TABLE intent_parts (
+    id INTEGER PRIMARY KEY, database TEXT NOT NULL, side TEXT NOT NULL, bytes BLOB NOT NULL);
+CREATE INDEX intent_parts_by_side ON intent_parts (database, side);
 ",
 ];
 
@@ -360,7 +365,7 @@ impl Store {
     /// Forgets all that is known of a replica: the next run adopts it.
     pub(crate) fn forget_replica(&self, database: &str, side: &str) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        for table in ["replicas", "overlay", "intents", "merged_tables", "companions"] {
+        for table in ["replicas", "overlay", "intents", "intent_parts", "merged_tables", "companions"] {
             self.connection
                 .prepare_cached(&format!("DELETE FROM {table} WHERE database = ?1 AND side = ?2"))?
                 .execute([database, side])?;
@@ -867,7 +872,7 @@ fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     upgraded
 }
 
-fn encode_rows(columns: &[String]) -> Encoder {
+fn encode_rows<'a>(columns: &[String]) -> Encoder<'a> {
     let mut encoder = Encoder::new();
     encoder.list(columns.iter(), |encoder, name| {
         encoder.text(name);
@@ -877,7 +882,7 @@ fn encode_rows(columns: &[String]) -> Encoder {
 
 pub(crate) fn encode_overlay(overlay: &Overlay) -> Vec<u8> {
     let mut encoder = encode_rows(&overlay.columns);
-    let row = |encoder: &mut Encoder, row: &Row| {
+    let row = |encoder: &mut Encoder<'_>, row: &Row| {
         encoder.row(row);
     };
     match &overlay.entry {
@@ -914,7 +919,7 @@ pub(crate) fn decode_overlay(table: String, blob: &[u8]) -> std::result::Result<
 
 pub(crate) fn encode_touched(touched: &Touched) -> Vec<u8> {
     let mut encoder = encode_rows(&touched.columns);
-    let row = |encoder: &mut Encoder, row: &Row| {
+    let row = |encoder: &mut Encoder<'_>, row: &Row| {
         encoder.row(row);
     };
     encoder.text(&touched.table).integer(touched.contents).list(
@@ -938,10 +943,10 @@ pub(crate) fn decode_touched(blob: &[u8]) -> std::result::Result<Touched, Malfor
 
 pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {
     let mut encoder = encode_rows(&rows.columns);
-    let text = |encoder: &mut Encoder, text: &String| {
+    let text = |encoder: &mut Encoder<'_>, text: &String| {
         encoder.text(text);
     };
-    let row = |encoder: &mut Encoder, row: &Row| {
+    let row = |encoder: &mut Encoder<'_>, row: &Row| {
         encoder.row(row);
     };
     encoder

@@ -44,8 +44,16 @@ impl World {
         World::new(&["bot", "central", "website"])
     }
 
+    /// The usual two sides with their files on a disk, for what is too large for memory.
+    pub(crate) fn on_disk(directory: &Path) -> World {
+        World::within(tempfile::tempdir_in(directory).unwrap(), &["bot", "central"], "central")
+    }
+
     pub(crate) fn with_hub(sides: &[&str], hub: &str) -> World {
-        let dir = scratch();
+        World::within(scratch(), sides, hub)
+    }
+
+    fn within(dir: TempDir, sides: &[&str], hub: &str) -> World {
         let (user, group) = owner();
         let mut world = World {
             dir,

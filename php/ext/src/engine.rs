@@ -9,12 +9,17 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use ext_php_rs::ffi::{zend_long, zend_throw_exception, zend_type};
+use ext_php_rs::ffi::{
+    _call_user_function_impl, zend_atomic_bool, zend_interrupt_function, zend_long, zend_throw_exception,
+    zend_type,
+};
 use ext_php_rs::flags::{DataType, PropertyFlags};
 use ext_php_rs::types::{ZendObject, ZendStr, Zval};
-use ext_php_rs::zend::{ClassEntry, ModuleEntry, ZendType};
+use ext_php_rs::zend::{ClassEntry, ExecutorGlobals, ModuleEntry, ZendType};
 
 unsafe extern "C" {
+    fn zend_atomic_bool_load(flag: *const zend_atomic_bool) -> bool;
+    fn zend_timeout();
     fn zend_parse_arg_str_slow(zval: *mut Zval, text: *mut *mut ZendStr, number: u32) -> bool;
     fn zend_parse_arg_str_weak(zval: *mut Zval, text: *mut *mut ZendStr, number: u32) -> bool;
     fn zend_parse_arg_bool_weak(zval: *const Zval, flag: *mut bool, number: u32) -> bool;
@@ -109,6 +114,54 @@ pub(crate) fn as_integer(zval: &Zval) -> Option<i64> {
         (!zval.is_null() && unsafe { zend_parse_arg_long_weak(zval, &raw mut integer, NO_ARGUMENT) })
             .then_some(integer)
     })
+}
+
+/// Whether the value can be called from where PHP is now.
+pub(crate) fn is_callable(zval: &Zval) -> bool {
+    zval.is_callable()
+}
+
+/// Calls a callable with one argument; `None` when that was not possible. What it throws is pending afterwards. A fatal
+/// error jumps over the caller, who must be within a `try_catch`.
+pub(crate) fn call(callable: &Zval, argument: Zval) -> Option<Zval> {
+    let mut arguments = [argument];
+    let mut answer = Zval::new();
+    // SAFETY: the callable and the one argument are live and only read; the engine fills the answer.
+    let code = unsafe {
+        _call_user_function_impl(
+            std::ptr::null_mut(),
+            std::ptr::from_ref(callable).cast_mut(),
+            &raw mut answer,
+            1,
+            arguments.as_mut_ptr(),
+            std::ptr::null_mut(),
+        )
+    };
+    (code >= 0).then_some(answer)
+}
+
+/// Does what PHP was asked to do between two instructions: signal handlers, the end of its time. It may jump over the
+/// caller, who must be within a `try_catch`.
+pub(crate) fn serve_interrupt() {
+    // The globals are given back before PHP runs again.
+    let (timed_out, running) = {
+        let globals = ExecutorGlobals::get();
+        // SAFETY: the flag lives as long as PHP does.
+        if !unsafe { zend_atomic_bool_load(&raw const globals.vm_interrupt) } {
+            return;
+        }
+        // SAFETY: as above.
+        (unsafe { zend_atomic_bool_load(&raw const globals.timed_out) }, globals.current_execute_data)
+    };
+    ExecutorGlobals::get_mut().cancel_interrupt();
+    // SAFETY: what the engine itself does when it finds the flag set, with the frame that runs: ours.
+    unsafe {
+        if timed_out {
+            zend_timeout();
+        } else if let Some(serve) = zend_interrupt_function {
+            serve(running);
+        }
+    }
 }
 
 /// The name of a value's type, as in PHP's own errors.

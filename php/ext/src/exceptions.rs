@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use cr0sync::{Error, ErrorKind};
 use ext_php_rs::builders::ClassBuilder;
-use ext_php_rs::zend::{ClassEntry, ce};
+use ext_php_rs::zend::{ClassEntry, bailout, ce};
 
 use crate::engine;
 
@@ -35,6 +35,8 @@ pub(crate) enum Failure {
     Call(Misuse, String),
     /// PHP code that we called has thrown; that exception is pending.
     Pending,
+    /// PHP code that we called has ended the script.
+    Fatal,
 }
 
 impl From<Error> for Failure {
@@ -104,6 +106,8 @@ pub(crate) fn throw(failure: &Failure) {
             engine::throw(class, message, 0, &[]);
         }
         Failure::Pending => {}
+        // SAFETY: nothing of ours is left but what stands on this stack, and that owns nothing.
+        Failure::Fatal => unsafe { bailout() },
     }
 }
 

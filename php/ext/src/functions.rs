@@ -88,7 +88,7 @@ impl Function for Status {
 }
 
 /// What every function knows that changes databases.
-const CHANGES: [Key; 5] = [Key::Config, Key::Root, Key::Database, Key::DryRun, Key::Force];
+const CHANGES: [Key; 6] = [Key::Config, Key::Root, Key::Database, Key::DryRun, Key::Force, Key::Progress];
 
 /// `cr0_db_sync`: merges all sides.
 struct Sync;
@@ -98,8 +98,10 @@ impl Function for Sync {
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &CHANGES)?;
-        let report = database::sync(&config(&given)?, &given.options())?;
+        let mut given = Given::read(&arguments, 0, &CHANGES)?;
+        let (config, mut listener) = (config(&given)?, given.listener());
+        let outcome = database::sync_with(&config, &given.options(), &mut |progress| listener.hear(progress));
+        let report = listener.outcome(outcome)?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }
@@ -113,8 +115,11 @@ impl Function for ForceSync {
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let side = arguments.text(0)?;
-        let given = Given::read(&arguments, 1, &CHANGES)?;
-        let report = database::sync_from(&config(&given)?, &side, &given.options())?;
+        let mut given = Given::read(&arguments, 1, &CHANGES)?;
+        let (config, mut listener) = (config(&given)?, given.listener());
+        let mut tell = |progress: &database::Progress<'_>| listener.hear(progress);
+        let outcome = database::sync_from_with(&config, &side, &given.options(), &mut tell);
+        let report = listener.outcome(outcome)?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }

@@ -17,6 +17,7 @@ use crate::arguments::Arguments;
 use crate::engine::{self, Coercion};
 use crate::exceptions::{Failure, Misuse};
 use crate::ini;
+use crate::progress::Listener;
 
 /// The environment variable that names the configuration file.
 const ENVIRONMENT: &str = "CR0SYNC_CONFIG";
@@ -49,6 +50,8 @@ pub(crate) enum Key {
     AllSides,
     /// string: who asks.
     By,
+    /// callable: who is told how far it is.
+    Progress,
 }
 
 impl Key {
@@ -65,6 +68,7 @@ impl Key {
             Key::Side => "side",
             Key::AllSides => "all_sides",
             Key::By => "by",
+            Key::Progress => "progress",
         }
     }
 }
@@ -83,6 +87,7 @@ pub(crate) struct Given {
     side: Option<String>,
     all_sides: bool,
     by: String,
+    progress: Option<Zval>,
 }
 
 impl Given {
@@ -123,8 +128,14 @@ impl Given {
             Key::Side => self.side = Some(value.word()?),
             Key::AllSides => self.all_sides = value.flag()?,
             Key::By => self.by = value.word()?,
+            Key::Progress => self.progress = Some(value.callable()?),
         }
         Ok(())
+    }
+
+    /// Who is told how far a run is.
+    pub(crate) fn listener(&mut self) -> Listener {
+        Listener::new(self.progress.take())
     }
 
     /// For the library.
@@ -223,6 +234,10 @@ impl Value {
 
     fn flag(self) -> Result<bool, Failure> {
         engine::as_bool(&self.value).ok_or_else(|| self.wrong_type("bool"))
+    }
+
+    fn callable(self) -> Result<Zval, Failure> {
+        if engine::is_callable(&self.value) { Ok(self.value) } else { Err(self.wrong_type("callable")) }
     }
 
     fn count(self) -> Result<usize, Failure> {

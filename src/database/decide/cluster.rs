@@ -30,7 +30,8 @@ pub(crate) struct Clusters<'a> {
 struct Gathering {
     /// The merged state, where it is not what the hub last had.
     merged: Option<Row>,
-    seats: HashMap<SideIndex, Edit>,
+    /// By side; a list, since there are few and a map for each row would be most of what a large plan needs.
+    seats: Vec<(SideIndex, Edit)>,
 }
 
 impl<'a> Clusters<'a> {
@@ -103,7 +104,7 @@ impl<'a> Clusters<'a> {
         });
         let mut renamed: HashMap<Key, Vec<usize>> = HashMap::new();
         for (index, gathering) in self.list.iter().enumerate() {
-            for local in gathering.seats.values().filter_map(|seat| seat.after.as_ref()) {
+            for local in gathering.seats.iter().filter_map(|(_, seat)| seat.after.as_ref()) {
                 if let Some(key) = self.rules.key(&local.row)
                     && self.by_ancestor.get(&key) != Some(&index)
                 {
@@ -123,7 +124,7 @@ impl<'a> Clusters<'a> {
                 self.by_new.entry(key.clone()).or_default().push(index);
                 index
             });
-            match self.list.get_mut(index).and_then(|gathering| gathering.seats.get_mut(&side)) {
+            match self.list.get_mut(index).and_then(|gathering| gathering.seat_of(side)) {
                 Some(seat) => seat.after = edit.after,
                 None => self.seat(index, side, edit),
             }
@@ -136,8 +137,8 @@ impl<'a> Clusters<'a> {
     fn is_same(&self, index: usize, side: SideIndex, key: &Key, edit: &Edit) -> bool {
         let (Some(gathering), Some(local)) = (self.list.get(index), &edit.after) else { return false };
         let mut rows =
-            gathering.seats.values().filter_map(|seat| seat.after.as_ref()).map(|other| &other.row);
-        if let Some(own) = gathering.seats.get(&side) {
+            gathering.seats.iter().filter_map(|(_, seat)| seat.after.as_ref()).map(|other| &other.row);
+        if let Some((_, own)) = gathering.seats.iter().find(|(own, _)| *own == side) {
             // A side that lost the row and has one under the name that others gave it has renamed it too.
             return self.joins.contains(key) && own.after.is_none() && rows.any(|row| self.has_key(row, key));
         }
@@ -173,20 +174,27 @@ impl<'a> Clusters<'a> {
     }
 
     fn seat(&mut self, index: usize, side: SideIndex, edit: Edit) {
-        if let Some(gathering) = self.list.get_mut(index) {
-            gathering.seats.entry(side).or_insert(edit);
+        if let Some(gathering) = self.list.get_mut(index)
+            && gathering.seat_of(side).is_none()
+        {
+            gathering.seats.push((side, edit));
         }
     }
 }
 
 impl Gathering {
+    fn seat_of(&mut self, side: SideIndex) -> Option<&mut Edit> {
+        self.seats.iter_mut().find(|(own, _)| *own == side).map(|(_, seat)| seat)
+    }
+
     fn complete(mut self, hub: SideIndex, known: &[bool]) -> Cluster {
         let seats = known
             .iter()
             .enumerate()
             .map(|(side, known)| {
                 let before = if *known { Ancestor::Known(None) } else { Ancestor::Unknown };
-                self.seats.remove(&side).unwrap_or(Edit { before, after: None })
+                let own = self.seats.iter().position(|(own, _)| *own == side);
+                own.map_or(Edit { before, after: None }, |own| self.seats.swap_remove(own).1)
             })
             .collect::<Vec<_>>();
         let merged = self.merged.or_else(|| match seats.get(hub).map(|seat| &seat.before) {
