@@ -322,3 +322,52 @@ fn the_defaults_need_no_file() {
     let error = Config::load(Some(&dir.path().join("none.json")), None).expect_err("a named file must exist");
     assert!(error.to_string().contains("none.json"), "{error}");
 }
+
+/// A file that is missing because its disk is: nothing is made in the empty directory below, and nothing is deleted.
+#[test]
+fn a_missing_mount_is_not_a_missing_file() {
+    for side in ["bot", "central"] {
+        let world = worlds();
+        let directory = world.path(side).parent().unwrap().to_path_buf();
+        let away = world.root().join("away");
+        fs::create_dir(&away).unwrap();
+        let mount = |what: &str| {
+            std::process::Command::new(what)
+                .args(if what == "mount" { vec!["-t", "tmpfs", "none"] } else { vec![] })
+                .arg(&directory)
+                .output()
+                .is_ok_and(|output| output.status.success())
+        };
+        // The files move onto a disk of their own, and are seen there.
+        let files: Vec<_> = fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path()).collect();
+        for file in &files {
+            fs::rename(file, away.join(file.file_name().unwrap())).unwrap();
+        }
+        if !mount("mount") {
+            println!("skipped: nothing can be mounted here");
+            return;
+        }
+        for file in &files {
+            fs::copy(away.join(file.file_name().unwrap()), file).unwrap();
+        }
+        world.sync();
+        let before = world.dump(side);
+        let copies: Vec<(_, Vec<u8>)> = files.iter().map(|file| (file, fs::read(file).unwrap())).collect();
+        assert!(mount("umount"));
+        let report = world.sync();
+        assert!(reason(&report).contains("is a mount missing?"), "{side}: {report:#}");
+        assert_eq!(
+            fs::read_dir(&directory).unwrap().count(),
+            0,
+            "{side}: something was made below the mount"
+        );
+        assert!(mount("mount"));
+        for (file, bytes) in copies {
+            fs::write(file, bytes).unwrap();
+        }
+        world.sync();
+        let after = world.dump(side);
+        assert!(mount("umount"));
+        assert_eq!(before, after, "{side}");
+    }
+}
