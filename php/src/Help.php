@@ -36,10 +36,10 @@ final readonly class Help
             . $this->examples(['bidirectional --dry-run', 'conflicts', 'resolve 12 --take website'])
             . "\nexit codes:\n" . self::columns([
                 '0' => 'done; a side that was skipped keeps 0',
-                '1' => 'done, with new conflicts',
+                '1' => 'done, with new conflicts, or with a database that is held',
                 '2' => 'failed',
                 '64' => 'wrong command, option or configuration',
-                '69' => 'the extension is missing',
+                '69' => 'the extension is missing, or no database could be looked at',
                 '75' => 'another run is at work',
             ])
             . "\nThe configuration is looked for in --config, the environment variable CR0SYNC_CONFIG,\n"

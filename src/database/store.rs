@@ -812,11 +812,11 @@ impl Store {
             .query_row([database], |row| row.get(0))
     }
 
-    /// Which conflicts wait for a person: database and time of each.
+    /// Where conflicts wait for a person: databases, and when they were found.
     pub(crate) fn waiting(&self) -> rusqlite::Result<Vec<(String, String)>> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT database, at FROM conflicts WHERE status IN ('open', 'held')")?;
+            .prepare_cached("SELECT DISTINCT database, at FROM conflicts WHERE status IN ('open', 'held')")?;
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
 
