@@ -817,6 +817,11 @@ fn warn_of_long_locks(report: &mut DatabaseReport, limit: u64) {
     }
 }
 
+fn is_wal(live: &Connection) -> rusqlite::Result<bool> {
+    let mode: String = live.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok(mode.eq_ignore_ascii_case("wal"))
+}
+
 /// Notes what the files of quiet sides look like, so that the next run need not open them.
 fn remember(
     job: &Job<'_>,
@@ -828,10 +833,15 @@ fn remember(
 ) -> Result<(), Fault> {
     for (index, (side, look)) in sides.iter().zip(looks).enumerate() {
         let device = database.replicas.get(&side.name).and_then(|path| open::device(path));
-        let seen = look.counter.zip(device).map(|(counter, device)| Seen { counter, device });
-        job.store.set_seen(name, &side.name, seen).map_err(state_error)?;
         let behind = done.is_some_and(|done| done.unwritten.iter().any(|(side, _)| *side == index));
-        let written = behind || done.is_some_and(|done| done.lock_ms.get(index).copied().flatten().is_some());
+        let committed =
+            !behind && done.is_some_and(|done| done.lock_ms.get(index).copied().flatten().is_some());
+        let written = behind || committed;
+        // Our own commit has moved the counter by one, but for a WAL, which moves it some time later.
+        let step = u32::from(committed && !is_wal(&side.live).map_err(|e| sql_error(e, &side.name))?);
+        let counter = look.counter.map(|counter| counter.saturating_add(step));
+        let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device });
+        job.store.set_seen(name, &side.name, seen).map_err(state_error)?;
         let Some(fingerprint) = &look.fingerprint else { continue };
         // A file that changed in this very moment may change again without looking different.
         if written || fingerprint.changed_at >= job.at.timestamp() - open::RACY_SECONDS {

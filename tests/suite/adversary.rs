@@ -932,3 +932,17 @@ fn a_cell_that_goes_to_and_fro_is_held() {
     assert_eq!(world.sync()["conflicts"], json!(0));
     check(&world, "SELECT v, w FROM c", &["30 5"]);
 }
+
+/// Also when the copy was taken right before the last run wrote to the file.
+#[test]
+fn a_copy_of_a_moment_ago_is_held() {
+    let world = World::three().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)");
+    let old = std::fs::read(world.path("website")).unwrap();
+    world.edit("bot", "UPDATE t SET x = 1");
+    world.sync();
+    check_side(&world, "website", "SELECT x FROM t", &["1"]);
+    std::fs::write(world.path("website"), old).unwrap();
+    let report = world.sync();
+    assert_eq!(state(&report), "held", "{report:#}");
+    check_side(&world, "bot", "SELECT x FROM t", &["1"]);
+}
