@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::error::{Error, Result};
 
-use super::model::{self, Kind, Snapshot};
+use super::model::{Kind, Snapshot};
 use super::names;
 use super::place::Place;
 
@@ -39,7 +39,7 @@ pub(crate) fn at(place: &Place) -> Result<Vec<Snapshot>> {
             path: entry.path(),
             created_at,
             bytes: file.len(),
-            mark: model::mark(&file),
+            mark: crate::durable::mark(&file),
             verified: false,
         });
     }

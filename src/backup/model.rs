@@ -2,8 +2,6 @@
 //!
 //! Apart from `names`, which writes and reads the file names. Plain data: holds no handle and opens nothing.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -50,18 +48,4 @@ impl Snapshot {
         };
         format!("{}:{}:{kind}{}", self.database, self.side, names::stamp(self.created_at))
     }
-}
-
-/// Changes whenever the file does, or is another one.
-pub(crate) fn mark(file: &Metadata) -> String {
-    format!(
-        "{}:{}:{}:{}.{:09}:{}.{:09}",
-        file.dev(),
-        file.ino(),
-        file.size(),
-        file.mtime(),
-        file.mtime_nsec(),
-        file.ctime(),
-        file.ctime_nsec()
-    )
 }

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::durable::{self, Nascent};
 use crate::error::{Error, ErrorKind, Result};
 
-use super::model::{self, Kind, Snapshot};
+use super::model::{Kind, Snapshot};
 use super::place::Place;
 use super::verify::{self, Verdict};
 use super::{copy, names};
@@ -115,7 +115,7 @@ fn snapshot(
         path,
         created_at,
         bytes: file.len(),
-        mark: model::mark(file),
+        mark: crate::durable::mark(file),
         verified,
     }
 }

@@ -87,6 +87,14 @@ pub(crate) struct Reference {
     pub(crate) parent_columns: Vec<(usize, Collation)>,
 }
 
+impl Reference {
+    /// The referencing columns, compared as the referenced ones are.
+    pub(crate) fn pointers(&self) -> Vec<(usize, Collation)> {
+        let columns = self.columns.iter().zip(&self.parent_columns);
+        columns.map(|(column, (_, collation))| (*column, *collation)).collect()
+    }
+}
+
 impl Rules {
     /// The surrogate id: shown, but not part of what identifies a row.
     pub(crate) fn surrogate(&self) -> Option<usize> {

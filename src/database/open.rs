@@ -11,6 +11,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::durable;
+
 use super::place;
 
 /// What lies at the path of a replica.
@@ -128,6 +130,12 @@ fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
     ))
 }
 
+/// Whether a database keeps a write-ahead log.
+pub(crate) fn is_wal(connection: &Connection) -> rusqlite::Result<bool> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok(mode.eq_ignore_ascii_case("wal"))
+}
+
 /// The device of the directory that a path leads into.
 pub(crate) fn device(path: &Path) -> Option<u64> {
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
@@ -157,16 +165,8 @@ pub(crate) fn fingerprint(path: &Path) -> Option<Fingerprint> {
         match std::fs::metadata(PathBuf::from(name)) {
             Ok(file) => {
                 changed_at = changed_at.max(file.mtime()).max(file.ctime());
-                text.push_str(&format!(
-                    "{}:{}:{}:{}.{:09}:{}.{:09};",
-                    file.dev(),
-                    file.ino(),
-                    file.size(),
-                    file.mtime(),
-                    file.mtime_nsec(),
-                    file.ctime(),
-                    file.ctime_nsec()
-                ));
+                text.push_str(&durable::mark(&file));
+                text.push(';');
             }
             Err(_) if suffix.is_empty() => return None,
             Err(_) => text.push('-'),

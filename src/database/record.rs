@@ -26,7 +26,7 @@ use super::store::{Bounce, Bouncing, Known, Overlay, Store, StoredConflict};
 use super::undo::Touched;
 use super::value::Row;
 use super::write::{self, Updates, witness};
-use super::{native, store};
+use super::{native, open, store};
 
 /// Writes to one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -341,11 +341,7 @@ pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<E
     }
     let transaction = live.unchecked_transaction()?;
     let schema = schema::read(live, "main")?;
-    let mode: String = live.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    if !mode.eq_ignore_ascii_case("wal")
-        && intent.counter.is_some()
-        && native::change_counter(live) == intent.counter
-    {
+    if !open::is_wal(live)? && intent.counter.is_some() && native::change_counter(live) == intent.counter {
         return Ok(Evidence::NotWritten);
     }
     for statement in &intent.statements {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::key::{Collation, Key, key_of};
+use super::key::{Key, key_of};
 use super::model::{Reference, Slot, Write};
 use super::observe::{Source, row_at, rows_by_key};
 use super::plan::{Plan, Side};
@@ -48,12 +48,6 @@ impl Look<'_> {
         Source { connection: &self.side.live, table: self.side.schema.table(&shape.rules.name), cells: None }
     }
 
-    /// The referencing columns, compared as the referenced ones are.
-    fn pointers(&self) -> Vec<(usize, Collation)> {
-        let columns = self.reference.columns.iter().zip(&self.reference.parent_columns);
-        columns.map(|(column, (_, collation))| (*column, *collation)).collect()
-    }
-
     /// No row outside the plan has come to point at a row that the plan moves or takes away.
     fn nobody_came(&self, of_child: &[Write], of_parent: &[Write]) -> rusqlite::Result<bool> {
         let key = |placed: &Option<(Slot, Row)>| key_of(&placed.as_ref()?.1, &self.reference.parent_columns);
@@ -64,7 +58,8 @@ impl Look<'_> {
         }
         let planned: BTreeSet<&Slot> =
             of_child.iter().filter_map(|write| write.old.as_ref()).map(|(slot, _)| slot).collect();
-        for (slot, row) in rows_by_key(self.child, self.live(self.child), &self.pointers(), &keys)? {
+        for (slot, row) in rows_by_key(self.child, self.live(self.child), &self.reference.pointers(), &keys)?
+        {
             if !planned.contains(&slot) && !self.was_there(self.child, &slot, &row)? {
                 return Ok(false);
             }
@@ -74,7 +69,7 @@ impl Look<'_> {
 
     /// No parent that planned rows point at has gone since it was observed.
     fn nobody_left(&self, of_child: &[Write], of_parent: &[Write]) -> rusqlite::Result<bool> {
-        let pointers = self.pointers();
+        let pointers = self.reference.pointers();
         let wanted = of_child.iter().filter_map(|write| key_of(&write.new.as_ref()?.1, &pointers));
         let mut wanted: BTreeSet<Key> = wanted.collect();
         let parents = &self.reference.parent_columns;

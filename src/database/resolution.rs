@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::decide::constraints::TableState;
 use super::decide::decision::Decision;
 use super::decide::merge::Origin;
-use super::key::{Collation, Key, key_of};
+use super::key::{Key, key_of};
 use super::model::{Ancestor, Cluster, Edit, Rules, with_cell};
 use super::observe;
 use super::plan::Side;
@@ -223,9 +223,7 @@ impl Resolution {
     ) -> std::result::Result<(), Fault> {
         for child in &shape.tables {
             for reference in child.rules.references.iter().filter(|reference| reference.parent == index) {
-                let columns = reference.columns.iter().zip(&reference.parent_columns);
-                let by: Vec<(usize, Collation)> =
-                    columns.map(|(column, (_, collation))| (*column, *collation)).collect();
+                let by = reference.pointers();
                 for (side, seat) in sides.iter().zip(&cluster.seats) {
                     let Some(local) = &seat.after else { continue };
                     let Some(key) = key_of(&local.raw, &reference.parent_columns) else { continue };

@@ -188,9 +188,7 @@ impl Round<'_> {
     /// What a row that points at a renamed row is to point at instead.
     fn renamed(&self, side: SideIndex, reference: &Reference, row: &Row) -> Option<&[Value]> {
         let renames = self.renames.get(reference.parent).filter(|renames| !renames.is_empty())?;
-        let columns = reference.columns.iter().zip(&reference.parent_columns);
-        let by: Vec<(usize, Collation)> =
-            columns.map(|(column, (_, collation))| (*column, *collation)).collect();
+        let by = reference.pointers();
         let parent = reference.parent_columns.iter().map(|(column, _)| *column).collect();
         renames.get(&(side, parent, key_of(row, &by)?)).map(Vec::as_slice)
     }

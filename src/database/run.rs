@@ -817,11 +817,6 @@ fn warn_of_long_locks(report: &mut DatabaseReport, limit: u64) {
     }
 }
 
-fn is_wal(live: &Connection) -> rusqlite::Result<bool> {
-    let mode: String = live.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    Ok(mode.eq_ignore_ascii_case("wal"))
-}
-
 /// Notes what the files of quiet sides look like, so that the next run need not open them.
 fn remember(
     job: &Job<'_>,
@@ -838,7 +833,7 @@ fn remember(
             !behind && done.is_some_and(|done| done.lock_ms.get(index).copied().flatten().is_some());
         let written = behind || committed;
         // Our own commit has moved the counter by one, but for a WAL, which moves it some time later.
-        let step = u32::from(committed && !is_wal(&side.live).map_err(|e| sql_error(e, &side.name))?);
+        let step = u32::from(committed && !open::is_wal(&side.live).map_err(|e| sql_error(e, &side.name))?);
         let counter = look.counter.map(|counter| counter.saturating_add(step));
         let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device });
         job.store.set_seen(name, &side.name, seen).map_err(state_error)?;

@@ -206,9 +206,7 @@ impl Way<'_> {
         for child in &self.shape.tables {
             for reference in child.rules.references.iter().filter(|reference| reference.parent == self.index)
             {
-                let columns = reference.columns.iter().zip(&reference.parent_columns);
-                let by: Vec<(usize, Collation)> =
-                    columns.map(|(column, (_, collation))| (*column, *collation)).collect();
+                let by = reference.pointers();
                 let Some(key) = key_of(after, &reference.parent_columns) else { continue };
                 let going: BTreeSet<Key> = self
                     .undo
@@ -234,9 +232,7 @@ impl Way<'_> {
     fn has_parents(&self, before: &Row) -> Result<bool, Fault> {
         for reference in &self.of_shape.rules.references {
             let Some(parent) = self.shape.tables.get(reference.parent) else { continue };
-            let columns = reference.columns.iter().zip(&reference.parent_columns);
-            let by: Vec<(usize, Collation)> =
-                columns.map(|(column, (_, collation))| (*column, *collation)).collect();
+            let by = reference.pointers();
             let Some(key) = key_of(before, &by) else { continue };
             let comes = |own: &Return<'_>| {
                 own.before.as_ref().and_then(|row| key_of(row, &reference.parent_columns)).as_ref()

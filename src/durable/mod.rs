@@ -108,6 +108,20 @@ pub(crate) fn private_file(path: &Path) -> Result<()> {
     }
 }
 
+/// Changes whenever the file does, or is another one.
+pub(crate) fn mark(file: &fs::Metadata) -> String {
+    format!(
+        "{}:{}:{}:{}.{:09}:{}.{:09}",
+        file.dev(),
+        file.ino(),
+        file.size(),
+        file.mtime(),
+        file.mtime_nsec(),
+        file.ctime(),
+        file.ctime_nsec()
+    )
+}
+
 /// A file in the making, in the directory where it will appear. Removed when dropped before it is published.
 #[derive(Debug)]
 pub(crate) struct Nascent {

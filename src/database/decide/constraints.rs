@@ -80,10 +80,8 @@ fn restore_parents(tables: &mut [TableState], child: usize) -> bool {
         if gone.is_empty() {
             continue;
         }
-        let key_of_child = |row: &Row| {
-            let columns = reference.columns.iter().zip(&reference.parent_columns);
-            key_of(row, &columns.map(|(column, (_, collation))| (*column, *collation)).collect::<Vec<_>>())
-        };
+        let pointers = reference.pointers();
+        let key_of_child = |row: &Row| key_of(row, &pointers);
         let Some(table) = tables.get(child) else { continue };
         let mut wanted: BTreeSet<usize> = BTreeSet::new();
         for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
@@ -279,9 +277,7 @@ fn hold_orphans(tables: &mut [TableState], child: usize, sides: usize) -> bool {
                 }
             }
         }
-        let columns: Vec<_> = reference.columns.iter().zip(&reference.parent_columns).collect();
-        let columns: Vec<_> =
-            columns.into_iter().map(|(column, (_, collation))| (*column, *collation)).collect();
+        let columns = reference.pointers();
         let Some(table) = tables.get_mut(child) else { continue };
         for (cluster, decision) in table.clusters.iter().zip(table.decisions.iter_mut()) {
             let Some(key) = decision.row(&table.rules, cluster).and_then(|row| key_of(&row, &columns)) else {
