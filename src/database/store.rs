@@ -1,8 +1,12 @@
 //! The state database: what was merged, what is held, what was about to be written, and what happened.
 //!
 //! `<root>/sync_state/state.db` and the bases beside it are ours alone: full fsync, our schema, our pragmas.
+//! Here are its schema, the runs and what is kept for later; `conflicts` and `replicas` have their own tables.
 //! Apart from `record`, which knows what the entries mean. Whoever may write the directory may have damaged it;
 //! a malformed entry counts as absent, which leads to an adoption and never to a deletion.
+
+mod conflicts;
+mod replicas;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,9 +17,11 @@ use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::codec::{Decoder, Encoder, Malformed};
-use super::model::Slot;
 use super::undo::Touched;
 use super::value::Row;
+
+pub(crate) use conflicts::{ConflictRows, StoredConflict, decode_conflict_rows, encode_conflict_rows};
+pub(crate) use replicas::{Ids, Known, Overlay, OverlayEntry, Seen, decode_overlay, encode_overlay};
 
 /// Marks the file as ours (`cr0s`).
 const APPLICATION_ID: i32 = 0x6372_3073;
@@ -76,28 +82,6 @@ pub(crate) struct Store {
     directory: PathBuf,
 }
 
-/// What is remembered of a replica.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReplicaState {
-    /// File name of its base below `bases/`.
-    pub(crate) base: String,
-    /// The merge it took part in last.
-    pub(crate) epoch: i64,
-    /// Its files when nothing was left to do, if that could be told.
-    pub(crate) fingerprint: Option<String>,
-    /// Its change counter when it was last looked at, and the device its directory lay on.
-    pub(crate) seen: Option<Seen>,
-}
-
-/// What was seen of a file, to notice that it is another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
-    /// The change counter of its header.
-    pub(crate) counter: u32,
-    /// The device of its directory.
-    pub(crate) device: u64,
-}
-
 /// A cell that a side has taken back too often: table, encoded identity of its row, column.
 pub(crate) type Bouncing = (String, Vec<u8>, String);
 
@@ -122,58 +106,6 @@ pub(crate) struct Bounce {
     pub(crate) before: Vec<u8>,
 }
 
-/// Whether something adds to what is known, or is all of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// It adds.
-    Before,
-    /// It is all.
-    Anew,
-}
-
-/// Where an ancestor differs from what the base holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum OverlayEntry {
-    /// A row with identity.
-    Row {
-        /// The ancestor.
-        ancestor: Option<Row>,
-        /// What the base holds instead.
-        mirror: Option<(Slot, Row)>,
-        /// The merged state.
-        merged: Option<Row>,
-        /// What a difference between the ids of ancestor and base means.
-        ids: Ids,
-    },
-    /// A row without: by how many the base has more than the ancestor.
-    Content {
-        /// The row.
-        row: Row,
-        /// The difference.
-        count: i64,
-    },
-}
-
-/// What it means that a row has one id in the base and another in the ancestor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ids {
-    /// The side changed it.
-    Changed,
-    /// The side knows the row under its own id until it is written.
-    Translated,
-}
-
-/// One overlay entry with its table and the columns its rows are made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Overlay {
-    /// Table name.
-    pub(crate) table: String,
-    /// Column names of the rows.
-    pub(crate) columns: Vec<String>,
-    /// The entry.
-    pub(crate) entry: OverlayEntry,
-}
-
 /// A run on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PastRun {
@@ -187,57 +119,6 @@ pub(crate) struct PastRun {
     pub(crate) duration_ms: u64,
     /// The databases' part of its report, as JSON.
     pub(crate) report: String,
-}
-
-/// A conflict as it is kept: rows whole, so that a loser can be taken back at any time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredConflict {
-    /// Its number; 0 before it is stored.
-    pub(crate) number: i64,
-    /// Database name.
-    pub(crate) database: String,
-    /// Table name.
-    pub(crate) table: String,
-    /// Kind name.
-    pub(crate) kind: String,
-    /// Winner: a side, `merged` or `none`.
-    pub(crate) winner: String,
-    /// Why.
-    pub(crate) reason: String,
-    /// `open`, `held`, `acknowledged`, `resolved`.
-    pub(crate) status: String,
-    /// The run that found it.
-    pub(crate) run: String,
-    /// When.
-    pub(crate) at: String,
-    /// The rows.
-    pub(crate) rows: ConflictRows,
-}
-
-impl StoredConflict {
-    /// Whether a side had a row.
-    pub(crate) fn has_row_on(&self, side: &str) -> bool {
-        self.rows.values.iter().any(|(name, row)| name == side && row.is_some())
-    }
-}
-
-/// The rows of a conflict.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ConflictRows {
-    /// All column names.
-    pub(crate) columns: Vec<String>,
-    /// Names of the columns that identify the row.
-    pub(crate) key: Vec<String>,
-    /// Names of the columns that clash; empty means the whole row.
-    pub(crate) clashing: Vec<String>,
-    /// The row that identifies, in the merged state.
-    pub(crate) identity: Option<Row>,
-    /// The ancestor.
-    pub(crate) base: Option<Row>,
-    /// Every side's row.
-    pub(crate) values: Vec<(String, Option<Row>)>,
-    /// What it became.
-    pub(crate) merged: Option<Row>,
 }
 
 impl Store {
@@ -313,196 +194,6 @@ impl Store {
     /// Where a base file lies.
     pub(crate) fn base_path(&self, file: &str) -> PathBuf {
         self.directory.join("bases").join(file)
-    }
-
-    /// What is remembered of a replica.
-    pub(crate) fn replica(&self, database: &str, side: &str) -> rusqlite::Result<Option<ReplicaState>> {
-        self.connection
-            .prepare_cached(
-                "SELECT base, epoch, fingerprint, counter, device FROM replicas WHERE database = ?1 AND side = ?2",
-            )?
-            .query_row([database, side], |row| {
-                let counter: Option<u32> = row.get(3)?;
-                let device: Option<i64> = row.get(4)?;
-                let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: u64::from_ne_bytes(device.to_ne_bytes()) });
-                Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)?, seen })
-            })
-            .optional()
-    }
-
-    /// Remembers which base a replica has and which merge it took part in; what was seen of its file stays.
-    pub(crate) fn set_replica(
-        &self,
-        database: &str,
-        side: &str,
-        base: &str,
-        epoch: i64,
-    ) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO replicas (database, side, base, epoch) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (database, side) DO UPDATE SET base = ?3, epoch = ?4, fingerprint = NULL",
-            )?
-            .execute(params![database, side, base, epoch])
-            .map(drop)
-    }
-
-    /// Remembers what was seen of a replica's file.
-    pub(crate) fn set_seen(&self, database: &str, side: &str, seen: Option<Seen>) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached(
-                "UPDATE replicas SET counter = ?3, device = ?4 WHERE database = ?1 AND side = ?2",
-            )?
-            .execute(params![
-                database,
-                side,
-                seen.map(|seen| seen.counter),
-                seen.map(|seen| i64::from_ne_bytes(seen.device.to_ne_bytes()))
-            ])
-            .map(drop)
-    }
-
-    /// Forgets all that is known of a replica: the next run adopts it.
-    pub(crate) fn forget_replica(&self, database: &str, side: &str) -> rusqlite::Result<()> {
-        let transaction = self.connection.unchecked_transaction()?;
-        for table in ["replicas", "overlay", "intents", "intent_parts", "merged_tables", "companions"] {
-            self.connection
-                .prepare_cached(&format!("DELETE FROM {table} WHERE database = ?1 AND side = ?2"))?
-                .execute([database, side])?;
-        }
-        transaction.commit()
-    }
-
-    /// Remembers a replica that was just made from another: it has no edits, and was merged as far as that one.
-    pub(crate) fn set_new_replica(
-        &self,
-        database: &str,
-        side: &str,
-        base: &str,
-        epoch: i64,
-        from: &str,
-    ) -> rusqlite::Result<()> {
-        self.forget_replica(database, side)?;
-        let transaction = self.connection.unchecked_transaction()?;
-        self.set_replica(database, side, base, epoch)?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO merged_tables SELECT database, ?2, \"table\" FROM merged_tables
-                 WHERE database = ?1 AND side = ?3",
-            )?
-            .execute([database, side, from])?;
-        self.connection
-            .prepare_cached(
-                "INSERT INTO companions SELECT database, ?2, title FROM companions WHERE database = ?1 AND side = ?3",
-            )?
-            .execute([database, side, from])?;
-        transaction.commit()
-    }
-
-    /// The titles of what stood beside the tables of a replica when it was last merged.
-    pub(crate) fn companions(&self, database: &str, side: &str) -> rusqlite::Result<BTreeSet<String>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT title FROM companions WHERE database = ?1 AND side = ?2")?;
-        statement.query_map([database, side], |row| row.get(0))?.collect()
-    }
-
-    /// Remembers them anew.
-    pub(crate) fn set_companions<'t>(
-        &self,
-        database: &str,
-        side: &str,
-        titles: impl Iterator<Item = &'t String>,
-    ) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached("DELETE FROM companions WHERE database = ?1 AND side = ?2")?
-            .execute([database, side])?;
-        let mut insert =
-            self.connection.prepare_cached("INSERT OR IGNORE INTO companions VALUES (?1, ?2, ?3)")?;
-        for title in titles {
-            insert.execute([database, side, title])?;
-        }
-        Ok(())
-    }
-
-    /// The tables of a replica that have been merged, in lower case. Others have no ancestor, whatever the base holds.
-    pub(crate) fn merged_tables(&self, database: &str, side: &str) -> rusqlite::Result<BTreeSet<String>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT lower(\"table\") FROM merged_tables WHERE database = ?1 AND side = ?2")?;
-        statement.query_map([database, side], |row| row.get(0))?.collect()
-    }
-
-    /// Notes that tables of a replica were merged; with a new base they are the only ones that were.
-    pub(crate) fn set_merged_tables(
-        &self,
-        database: &str,
-        side: &str,
-        tables: &[String],
-        known: Known,
-    ) -> rusqlite::Result<()> {
-        if known == Known::Anew {
-            self.connection
-                .prepare_cached("DELETE FROM merged_tables WHERE database = ?1 AND side = ?2")?
-                .execute([database, side])?;
-        }
-        let mut insert =
-            self.connection.prepare_cached("INSERT OR IGNORE INTO merged_tables VALUES (?1, ?2, ?3)")?;
-        for table in tables {
-            insert.execute([database, side, table])?;
-        }
-        Ok(())
-    }
-
-    /// Sets or clears the fingerprint alone.
-    pub(crate) fn set_fingerprint(
-        &self,
-        database: &str,
-        side: &str,
-        fingerprint: Option<&str>,
-    ) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached("UPDATE replicas SET fingerprint = ?3 WHERE database = ?1 AND side = ?2")?
-            .execute(params![database, side, fingerprint])?;
-        Ok(())
-    }
-
-    /// The overlay of a side; an empty name is the merged state itself.
-    pub(crate) fn overlay(&self, database: &str, side: &str) -> rusqlite::Result<Vec<Overlay>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT \"table\", entry FROM overlay WHERE database = ?1 AND side = ?2 ORDER BY id",
-        )?;
-        let mut rows = statement.query([database, side])?;
-        let mut entries = Vec::new();
-        while let Some(row) = rows.next()? {
-            let table: String = row.get(0)?;
-            let blob: Vec<u8> = row.get(1)?;
-            entries.extend(decode_overlay(table, &blob));
-        }
-        Ok(entries)
-    }
-
-    /// Replaces the overlay of a side for some tables.
-    pub(crate) fn set_overlay(
-        &self,
-        database: &str,
-        side: &str,
-        tables: &[String],
-        entries: &[Overlay],
-    ) -> rusqlite::Result<()> {
-        let mut delete = self.connection.prepare_cached(
-            "DELETE FROM overlay WHERE database = ?1 AND side = ?2 AND \"table\" = ?3 COLLATE NOCASE",
-        )?;
-        for table in tables {
-            delete.execute([database, side, table])?;
-        }
-        let mut insert = self.connection.prepare_cached(
-            "INSERT INTO overlay (database, side, \"table\", entry) VALUES (?1, ?2, ?3, ?4)",
-        )?;
-        for overlay in entries {
-            insert.execute(params![database, side, overlay.table, encode_overlay(overlay)])?;
-        }
-        Ok(())
     }
 
     /// Notes that a cell was written: what it was before, and how often in a row a side had taken it back to that.
@@ -581,114 +272,6 @@ impl Store {
             tables.extend(decode_touched(&blob?));
         }
         Ok(tables)
-    }
-
-    /// Stores a conflict. One that still waits is only brought up to date: its row may have changed where it does
-    /// not clash. Returns whether it is new.
-    pub(crate) fn add_conflict(&self, conflict: &StoredConflict) -> rusqlite::Result<bool> {
-        let rows = encode_conflict_rows(&conflict.rows);
-        let fingerprint = fingerprint_of(conflict);
-        let known = self
-            .connection
-            .prepare_cached(
-                "UPDATE conflicts SET rows = ?4
-                 WHERE database = ?1 AND fingerprint = ?2 AND run <> ?3 AND waits AND status <> 'resolved'",
-            )?
-            .execute(params![conflict.database, fingerprint, conflict.run, rows])?;
-        if known > 0 {
-            return Ok(false);
-        }
-        self.connection
-            .prepare_cached(
-                "INSERT INTO conflicts
-                 (database, \"table\", kind, fingerprint, winner, reason, status, run, at, rows, waits)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?7 = 'held')",
-            )?
-            .execute(params![
-                conflict.database,
-                conflict.table,
-                conflict.kind,
-                fingerprint,
-                conflict.winner,
-                conflict.reason,
-                conflict.status,
-                conflict.run,
-                conflict.at,
-                rows
-            ])?;
-        Ok(true)
-    }
-
-    /// Closes held conflicts of some tables that this run no longer found, where all sides they are about were there.
-    pub(crate) fn close_held(
-        &self,
-        database: &str,
-        tables: &[String],
-        sides: &[String],
-        still: &[StoredConflict],
-    ) -> rusqlite::Result<()> {
-        let still: BTreeSet<String> = still.iter().map(fingerprint_of).collect();
-        let mut held = self.connection.prepare_cached(
-            "SELECT number, fingerprint, \"table\", rows FROM conflicts
-             WHERE database = ?1 AND waits AND status <> 'resolved'",
-        )?;
-        let rows: Vec<(i64, String, String, Vec<u8>)> = held
-            .query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-            .collect::<rusqlite::Result<_>>()?;
-        for (number, fingerprint, table, rows) in rows {
-            let about = decode_conflict_rows(&rows).unwrap_or_default().values;
-            let there = about.iter().filter(|(_, row)| row.is_some()).all(|(side, _)| sides.contains(side));
-            if there
-                && !still.contains(&fingerprint)
-                && tables.iter().any(|name| name.eq_ignore_ascii_case(&table))
-            {
-                self.set_status(number, "resolved")?;
-            }
-        }
-        Ok(())
-    }
-
-    /// All conflicts, oldest first.
-    pub(crate) fn conflicts(&self) -> rusqlite::Result<Vec<StoredConflict>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT number, database, \"table\", kind, winner, reason, status, run, at, rows FROM conflicts ORDER BY number",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut conflicts = Vec::new();
-        while let Some(row) = rows.next()? {
-            let blob: Vec<u8> = row.get(9)?;
-            conflicts.push(StoredConflict {
-                number: row.get(0)?,
-                database: row.get(1)?,
-                table: row.get(2)?,
-                kind: row.get(3)?,
-                winner: row.get(4)?,
-                reason: row.get(5)?,
-                status: row.get(6)?,
-                run: row.get(7)?,
-                at: row.get(8)?,
-                rows: decode_conflict_rows(&blob).unwrap_or_default(),
-            });
-        }
-        Ok(conflicts)
-    }
-
-    /// How many conflicts of a database wait for a person.
-    pub(crate) fn open_conflicts(&self, database: &str) -> rusqlite::Result<usize> {
-        self.connection
-            .prepare_cached(
-                "SELECT count(*) FROM conflicts WHERE database = ?1 AND status IN ('open', 'held')",
-            )?
-            .query_row([database], |row| row.get::<_, i64>(0))
-            .map(|count| usize::try_from(count).unwrap_or(0))
-    }
-
-    /// Changes the status of a conflict.
-    pub(crate) fn set_status(&self, number: i64, status: &str) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached("UPDATE conflicts SET status = ?2 WHERE number = ?1")?
-            .execute(params![number, status])?;
-        Ok(())
     }
 
     /// The number that the next run gets.
@@ -812,14 +395,6 @@ impl Store {
             .query_row([database], |row| row.get(0))
     }
 
-    /// Where conflicts wait for a person: databases, and when they were found.
-    pub(crate) fn waiting(&self) -> rusqlite::Result<Vec<(String, String)>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT DISTINCT database, at FROM conflicts WHERE status IN ('open', 'held')")?;
-        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-    }
-
     /// What is remembered of a snapshot: whether it was found sound when its file was as `mark` says.
     pub(crate) fn was_sound(&self, path: &str, mark: &str) -> rusqlite::Result<bool> {
         self.connection
@@ -880,43 +455,6 @@ fn encode_rows<'a>(columns: &[String]) -> Encoder<'a> {
     encoder
 }
 
-pub(crate) fn encode_overlay(overlay: &Overlay) -> Vec<u8> {
-    let mut encoder = encode_rows(&overlay.columns);
-    let row = |encoder: &mut Encoder<'_>, row: &Row| {
-        encoder.row(row);
-    };
-    match &overlay.entry {
-        OverlayEntry::Row { ancestor, mirror, merged, ids } => {
-            let mirror = super::model::Write { old: mirror.clone(), new: None };
-            let kind = match ids {
-                Ids::Changed => 0,
-                Ids::Translated => 2,
-            };
-            encoder.integer(kind).option(ancestor.as_ref(), row).option(merged.as_ref(), row).write(&mirror);
-        }
-        OverlayEntry::Content { row, count } => {
-            encoder.integer(1).row(row).integer(*count);
-        }
-    }
-    encoder.finish()
-}
-
-pub(crate) fn decode_overlay(table: String, blob: &[u8]) -> std::result::Result<Overlay, Malformed> {
-    let mut decoder = Decoder::new(blob)?;
-    let columns = decoder.list(Decoder::text)?;
-    let entry = match decoder.integer()? {
-        kind @ (0 | 2) => {
-            let ancestor = decoder.option(Decoder::row)?;
-            let merged = decoder.option(Decoder::row)?;
-            let ids = if kind == 2 { Ids::Translated } else { Ids::Changed };
-            OverlayEntry::Row { ancestor, merged, mirror: decoder.write()?.old, ids }
-        }
-        1 => OverlayEntry::Content { row: decoder.row()?, count: decoder.integer()? },
-        _ => return Err(Malformed),
-    };
-    Ok(Overlay { table, columns, entry })
-}
-
 pub(crate) fn encode_touched(touched: &Touched) -> Vec<u8> {
     let mut encoder = encode_rows(&touched.columns);
     let row = |encoder: &mut Encoder<'_>, row: &Row| {
@@ -939,64 +477,6 @@ pub(crate) fn decode_touched(blob: &[u8]) -> std::result::Result<Touched, Malfor
         contents: decoder.integer()?,
         rows: decoder.list(|decoder| Ok((decoder.option(Decoder::row)?, decoder.option(Decoder::row)?)))?,
     })
-}
-
-pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {
-    let mut encoder = encode_rows(&rows.columns);
-    let text = |encoder: &mut Encoder<'_>, text: &String| {
-        encoder.text(text);
-    };
-    let row = |encoder: &mut Encoder<'_>, row: &Row| {
-        encoder.row(row);
-    };
-    encoder
-        .list(rows.key.iter(), text)
-        .list(rows.clashing.iter(), text)
-        .option(rows.identity.as_ref(), row)
-        .option(rows.base.as_ref(), row)
-        .list(rows.values.iter(), |encoder, (side, value)| {
-            encoder.text(side).option(value.as_ref(), row);
-        })
-        .option(rows.merged.as_ref(), row);
-    encoder.finish()
-}
-
-pub(crate) fn decode_conflict_rows(blob: &[u8]) -> std::result::Result<ConflictRows, Malformed> {
-    let mut decoder = Decoder::new(blob)?;
-    Ok(ConflictRows {
-        columns: decoder.list(Decoder::text)?,
-        key: decoder.list(Decoder::text)?,
-        clashing: decoder.list(Decoder::text)?,
-        identity: decoder.option(Decoder::row)?,
-        base: decoder.option(Decoder::row)?,
-        values: decoder.list(|decoder| Ok((decoder.text()?, decoder.option(Decoder::row)?)))?,
-        merged: decoder.option(Decoder::row)?,
-    })
-}
-
-/// Names a conflict by the row and the columns that clash, so that a held one is not reported again each minute, nor
-/// when its values change or a side is away.
-fn fingerprint_of(conflict: &StoredConflict) -> String {
-    use sha2::{Digest, Sha256};
-    let rows = &conflict.rows;
-    let key = |row: &Option<Row>| -> Option<Row> {
-        let named = |name: &String| rows.key.is_empty() || rows.key.contains(name);
-        let cells = row.as_ref()?.iter().zip(&rows.columns).filter(|(_, name)| named(name));
-        Some(cells.map(|(cell, _)| cell.clone()).collect())
-    };
-    let named = ConflictRows {
-        key: rows.key.clone(),
-        clashing: rows.clashing.clone(),
-        identity: key(&rows.identity),
-        ..ConflictRows::default()
-    };
-    let rows = encode_conflict_rows(&named);
-    let mut hash = Sha256::new();
-    for part in [conflict.table.as_bytes(), conflict.kind.as_bytes(), &rows] {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

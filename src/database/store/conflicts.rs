@@ -1,0 +1,239 @@
+//! The conflicts on record: rows whole, so that a loser can be taken back at any time.
+//!
+//! Apart from the rest of the state, because a conflict stays for ever. It stores and finds; what is a conflict, and who
+//! won, is decided elsewhere.
+
+use std::collections::BTreeSet;
+
+use rusqlite::params;
+
+use super::{Store, encode_rows};
+use crate::database::codec::{Decoder, Encoder, Malformed};
+use crate::database::value::Row;
+
+/// A conflict as it is kept: rows whole, so that a loser can be taken back at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredConflict {
+    /// Its number; 0 before it is stored.
+    pub(crate) number: i64,
+    /// Database name.
+    pub(crate) database: String,
+    /// Table name.
+    pub(crate) table: String,
+    /// Kind name.
+    pub(crate) kind: String,
+    /// Winner: a side, `merged` or `none`.
+    pub(crate) winner: String,
+    /// Why.
+    pub(crate) reason: String,
+    /// `open`, `held`, `acknowledged`, `resolved`.
+    pub(crate) status: String,
+    /// The run that found it.
+    pub(crate) run: String,
+    /// When.
+    pub(crate) at: String,
+    /// The rows.
+    pub(crate) rows: ConflictRows,
+}
+
+impl StoredConflict {
+    /// Whether a side had a row.
+    pub(crate) fn has_row_on(&self, side: &str) -> bool {
+        self.rows.values.iter().any(|(name, row)| name == side && row.is_some())
+    }
+}
+
+/// The rows of a conflict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ConflictRows {
+    /// All column names.
+    pub(crate) columns: Vec<String>,
+    /// Names of the columns that identify the row.
+    pub(crate) key: Vec<String>,
+    /// Names of the columns that clash; empty means the whole row.
+    pub(crate) clashing: Vec<String>,
+    /// The row that identifies, in the merged state.
+    pub(crate) identity: Option<Row>,
+    /// The ancestor.
+    pub(crate) base: Option<Row>,
+    /// Every side's row.
+    pub(crate) values: Vec<(String, Option<Row>)>,
+    /// What it became.
+    pub(crate) merged: Option<Row>,
+}
+
+impl Store {
+    /// Stores a conflict. One that still waits is only brought up to date: its row may have changed where it does
+    /// not clash. Returns whether it is new.
+    pub(crate) fn add_conflict(&self, conflict: &StoredConflict) -> rusqlite::Result<bool> {
+        let rows = encode_conflict_rows(&conflict.rows);
+        let fingerprint = fingerprint_of(conflict);
+        let known = self
+            .connection
+            .prepare_cached(
+                "UPDATE conflicts SET rows = ?4
+                 WHERE database = ?1 AND fingerprint = ?2 AND run <> ?3 AND waits AND status <> 'resolved'",
+            )?
+            .execute(params![conflict.database, fingerprint, conflict.run, rows])?;
+        if known > 0 {
+            return Ok(false);
+        }
+        self.connection
+            .prepare_cached(
+                "INSERT INTO conflicts
+                 (database, \"table\", kind, fingerprint, winner, reason, status, run, at, rows, waits)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?7 = 'held')",
+            )?
+            .execute(params![
+                conflict.database,
+                conflict.table,
+                conflict.kind,
+                fingerprint,
+                conflict.winner,
+                conflict.reason,
+                conflict.status,
+                conflict.run,
+                conflict.at,
+                rows
+            ])?;
+        Ok(true)
+    }
+
+    /// Closes held conflicts of some tables that this run no longer found, where all sides they are about were there.
+    pub(crate) fn close_held(
+        &self,
+        database: &str,
+        tables: &[String],
+        sides: &[String],
+        still: &[StoredConflict],
+    ) -> rusqlite::Result<()> {
+        let still: BTreeSet<String> = still.iter().map(fingerprint_of).collect();
+        let mut held = self.connection.prepare_cached(
+            "SELECT number, fingerprint, \"table\", rows FROM conflicts
+             WHERE database = ?1 AND waits AND status <> 'resolved'",
+        )?;
+        let rows: Vec<(i64, String, String, Vec<u8>)> = held
+            .query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (number, fingerprint, table, rows) in rows {
+            let about = decode_conflict_rows(&rows).unwrap_or_default().values;
+            let there = about.iter().filter(|(_, row)| row.is_some()).all(|(side, _)| sides.contains(side));
+            if there
+                && !still.contains(&fingerprint)
+                && tables.iter().any(|name| name.eq_ignore_ascii_case(&table))
+            {
+                self.set_status(number, "resolved")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All conflicts, oldest first.
+    pub(crate) fn conflicts(&self) -> rusqlite::Result<Vec<StoredConflict>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number, database, \"table\", kind, winner, reason, status, run, at, rows FROM conflicts ORDER BY number",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut conflicts = Vec::new();
+        while let Some(row) = rows.next()? {
+            let blob: Vec<u8> = row.get(9)?;
+            conflicts.push(StoredConflict {
+                number: row.get(0)?,
+                database: row.get(1)?,
+                table: row.get(2)?,
+                kind: row.get(3)?,
+                winner: row.get(4)?,
+                reason: row.get(5)?,
+                status: row.get(6)?,
+                run: row.get(7)?,
+                at: row.get(8)?,
+                rows: decode_conflict_rows(&blob).unwrap_or_default(),
+            });
+        }
+        Ok(conflicts)
+    }
+
+    /// How many conflicts of a database wait for a person.
+    pub(crate) fn open_conflicts(&self, database: &str) -> rusqlite::Result<usize> {
+        self.connection
+            .prepare_cached(
+                "SELECT count(*) FROM conflicts WHERE database = ?1 AND status IN ('open', 'held')",
+            )?
+            .query_row([database], |row| row.get::<_, i64>(0))
+            .map(|count| usize::try_from(count).unwrap_or(0))
+    }
+
+    /// Changes the status of a conflict.
+    pub(crate) fn set_status(&self, number: i64, status: &str) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE conflicts SET status = ?2 WHERE number = ?1")?
+            .execute(params![number, status])?;
+        Ok(())
+    }
+
+    /// Where conflicts wait for a person: databases, and when they were found.
+    pub(crate) fn waiting(&self) -> rusqlite::Result<Vec<(String, String)>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT DISTINCT database, at FROM conflicts WHERE status IN ('open', 'held')")?;
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+}
+
+pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {
+    let mut encoder = encode_rows(&rows.columns);
+    let text = |encoder: &mut Encoder<'_>, text: &String| {
+        encoder.text(text);
+    };
+    let row = |encoder: &mut Encoder<'_>, row: &Row| {
+        encoder.row(row);
+    };
+    encoder
+        .list(rows.key.iter(), text)
+        .list(rows.clashing.iter(), text)
+        .option(rows.identity.as_ref(), row)
+        .option(rows.base.as_ref(), row)
+        .list(rows.values.iter(), |encoder, (side, value)| {
+            encoder.text(side).option(value.as_ref(), row);
+        })
+        .option(rows.merged.as_ref(), row);
+    encoder.finish()
+}
+
+pub(crate) fn decode_conflict_rows(blob: &[u8]) -> std::result::Result<ConflictRows, Malformed> {
+    let mut decoder = Decoder::new(blob)?;
+    Ok(ConflictRows {
+        columns: decoder.list(Decoder::text)?,
+        key: decoder.list(Decoder::text)?,
+        clashing: decoder.list(Decoder::text)?,
+        identity: decoder.option(Decoder::row)?,
+        base: decoder.option(Decoder::row)?,
+        values: decoder.list(|decoder| Ok((decoder.text()?, decoder.option(Decoder::row)?)))?,
+        merged: decoder.option(Decoder::row)?,
+    })
+}
+
+/// Names a conflict by the row and the columns that clash, so that a held one is not reported again each minute, nor
+/// when its values change or a side is away.
+fn fingerprint_of(conflict: &StoredConflict) -> String {
+    use sha2::{Digest, Sha256};
+    let rows = &conflict.rows;
+    let key = |row: &Option<Row>| -> Option<Row> {
+        let named = |name: &String| rows.key.is_empty() || rows.key.contains(name);
+        let cells = row.as_ref()?.iter().zip(&rows.columns).filter(|(_, name)| named(name));
+        Some(cells.map(|(cell, _)| cell.clone()).collect())
+    };
+    let named = ConflictRows {
+        key: rows.key.clone(),
+        clashing: rows.clashing.clone(),
+        identity: key(&rows.identity),
+        ..ConflictRows::default()
+    };
+    let rows = encode_conflict_rows(&named);
+    let mut hash = Sha256::new();
+    for part in [conflict.table.as_bytes(), conflict.kind.as_bytes(), &rows] {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
