@@ -31,6 +31,8 @@ mod suite {
     mod policies;
     mod progress;
     mod queue;
+    mod races;
+    mod recovery;
     mod schema;
     mod undo;
     mod values;

@@ -100,3 +100,12 @@ pub(crate) fn shape(world: &World, side: &str) -> Vec<String> {
     }
     lines
 }
+
+/// A table that others point at by its id.
+pub(crate) const USERS: &str =
+    "CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, nick TEXT NOT NULL UNIQUE)";
+
+/// How many references lead nowhere.
+pub(crate) fn fk_violations(world: &World, side: &str) -> usize {
+    world.lines(side, "PRAGMA foreign_key_check").len()
+}

@@ -1,0 +1,191 @@
+//! Runs that are interrupted at one chosen step, with owners that go on: nothing is merged twice, nothing is forgotten.
+//!
+//! Apart from the crash tests, which kill at every step but know one world. A reader on our own files makes a step fail
+//! where a killed run would have stopped.
+
+use cr0sync::database;
+use serde_json::json;
+
+use crate::common::{World, check, conflict_lines, open, options, query, seen};
+
+fn base_of(world: &World, side: &str) -> std::path::PathBuf {
+    let mut found: Vec<_> = std::fs::read_dir(world.root().join("sync_state/bases"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| {
+            p.file_name().unwrap().to_str().unwrap().starts_with(&format!("d@{side}@"))
+                && p.extension().unwrap() == "db"
+        })
+        .collect();
+    found.sort();
+    found.pop().unwrap()
+}
+
+/// Runs while a reader sits on a base: the record of that side fails, as if we were killed between its COMMIT and its record.
+fn killed_before_record_of(world: &World, side: &str) -> serde_json::Value {
+    let base = rusqlite::Connection::open(base_of(world, side)).unwrap();
+    base.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
+    let report = world.sync();
+    base.execute_batch("COMMIT").unwrap();
+    report
+}
+
+#[test]
+fn crash_log_insert_on_spoke() {
+    let world = World::two().start("CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT); INSERT INTO log(what) VALUES('old')");
+    // the hub's record of run 2 succeeds, the spoke's COMMIT fails because of a reader and its record too
+    world.edit("central", "INSERT INTO log(what) VALUES('from central')");
+    world.edit("bot", "UPDATE log SET what = 'older'");
+    let reader = world.open("bot");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM log").unwrap();
+    killed_before_record_of(&world, "bot");
+    drop(reader);
+    // the bot goes on
+    world.edit("bot", "INSERT INTO log(what) VALUES('from bot')");
+    world.sync();
+    check(&world, "SELECT what FROM log ORDER BY what", &["'from bot'", "'from central'", "'older'"]);
+}
+
+#[test]
+fn crash_then_spoke_recreated() {
+    let world = World::two()
+        .tables(json!({"t":{"columns":{"n":"sum"}}}))
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10)");
+    world.edit("central", "UPDATE t SET n=n+5");
+    killed_before_record_of(&world, "bot");
+    std::fs::remove_file(world.path("bot")).unwrap();
+    world.edit("central", "UPDATE t SET n=n+7");
+    world.sync();
+    world.sync();
+    check(&world, "SELECT * FROM t", &["'a' 22"]);
+}
+
+#[test]
+fn crash_then_bases_lost() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10)");
+    world.edit("central", "UPDATE t SET n=n+5");
+    killed_before_record_of(&world, "bot");
+    std::fs::remove_dir_all(world.root().join("sync_state/bases")).unwrap();
+    world.sync();
+    let r = world.sync();
+    assert_eq!(r["ok"], true);
+}
+
+#[test]
+fn base_names_collide() {
+    let mut world = World::new(&["central", "b.c", "c"]);
+    world.json["databases"] = json!({
+      "a": {"replicas": {"central": world.file("central","a"), "b.c": world.file("b.c","a")}},
+      "a.b": {"replicas": {"central": world.file("central","a.b"), "c": world.file("c","a.b")}}});
+    let t = "CREATE TABLE t(k TEXT PRIMARY KEY)";
+    for (s, n) in [("central", "a"), ("b.c", "a")] {
+        open(&world.file(s, n)).execute_batch(&format!("{t}; INSERT INTO t VALUES('1'),('2')")).unwrap();
+    }
+    for (s, n) in [("central", "a.b"), ("c", "a.b")] {
+        open(&world.file(s, n))
+            .execute_batch(&format!("{t}; INSERT INTO t VALUES('1'),('2'),('3')"))
+            .unwrap();
+    }
+    world.sync();
+    open(&world.file("central", "a")).execute_batch("INSERT INTO t VALUES('3')").unwrap();
+    world.sync();
+    assert_eq!(query(&open(&world.file("central", "a")), "SELECT * FROM t").rows.len(), 3);
+    assert_eq!(query(&open(&world.file("b.c", "a")), "SELECT * FROM t").rows.len(), 3);
+}
+
+/// Killed between the declaration of the intents and the hub's COMMIT.
+fn killed_before_commit_of_hub(world: &World) {
+    let reader = world.open("central");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
+    let state = rusqlite::Connection::open(world.root().join("sync_state/state.db")).unwrap();
+    let config = world.config();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(move || database::sync(&config, &options()).map(seen));
+        loop {
+            let n: i64 = state
+                .query_row("SELECT count(*) FROM intents WHERE side = 'central'", [], |r| r.get(0))
+                .unwrap_or(0);
+            if n > 0 && state.execute_batch("BEGIN IMMEDIATE").is_ok() {
+                break;
+            }
+        }
+        // It fails, as it should: the state cannot be written any more.
+        let _ = run.join().unwrap();
+        state.execute_batch("ROLLBACK").unwrap();
+    });
+    let n: i64 = state.query_row("SELECT count(*) FROM intents", [], |r| r.get(0)).unwrap();
+    assert!(n > 0);
+}
+
+#[test]
+fn crash_log_insert_on_hub() {
+    let world = World::two().start("CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT); INSERT INTO log(what) VALUES('old')");
+    world.edit("bot", "INSERT INTO log(what) VALUES('from bot')");
+    killed_before_commit_of_hub(&world);
+    world.edit("central", "INSERT INTO log(what) VALUES('from central')");
+    world.sync();
+    check(&world, "SELECT what FROM log ORDER BY what", &["'from bot'", "'from central'", "'old'"]);
+}
+
+#[test]
+fn base_busy_means_adoption() {
+    let world =
+        World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10),('b',1)");
+    world.edit("bot", "DELETE FROM t WHERE k='a'");
+    let base = rusqlite::Connection::open(base_of(&world, "bot")).unwrap();
+    base.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    world.sync();
+    base.execute_batch("COMMIT").unwrap();
+    world.sync();
+    check(&world, "SELECT k FROM t", &["'b'"]);
+}
+
+#[test]
+fn counter_looks_written() {
+    let world = World::two()
+        .tables(json!({"t":{"columns":{"n":"sum"}}}))
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10), ('bob', 0)");
+    world.edit("central", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
+    world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'bob'");
+    let reader = world.open("bot");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+    killed_before_record_of(&world, "bot");
+    drop(reader);
+    world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
+    world.sync();
+    // Nothing can tell the owner's step from ours: it must at least be said.
+    assert_eq!(conflict_lines(&world), ["t uncertain [] merged open"]);
+    check(&world, "SELECT * FROM t", &["'ann' 11", "'bob' 1"]);
+}
+
+#[test]
+fn withdraw_forgets_a_decided_intent() {
+    let mut world = World::three().tables(json!({"t":{"columns":{"n":"sum"}}}));
+    world.json["guards"]["busy_timeout_ms"] = 50.into();
+    let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10)");
+    world.edit("central", "UPDATE t SET n = n + 5");
+    killed_before_record_of(&world, "bot");
+    assert_eq!(world.lines("bot", "SELECT n FROM t"), ["15"]);
+    world.edit("website", "INSERT INTO t VALUES('new', 1)");
+    let lock = world.open("bot");
+    lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    killed_before_commit_of_hub(&world);
+    drop(lock);
+    world.sync();
+    world.sync();
+    check(&world, "SELECT * FROM t", &["'ann' 15", "'new' 1"]);
+}
+
+#[test]
+fn two_log_rows_on_the_hub() {
+    let world = World::two().start("CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT); INSERT INTO log(what) VALUES('old')");
+    world.edit("bot", "INSERT INTO log(what) VALUES('bot 1'),('bot 2')");
+    killed_before_commit_of_hub(&world);
+    world.edit("central", "INSERT INTO log(what) VALUES('central 1'),('central 2')");
+    world.sync();
+    let all: String = world.conflicts().iter().map(|c| c.to_string()).collect();
+    assert!(
+        all.contains("bot 2") || world.lines("bot", "SELECT what FROM log").contains(&"'bot 2'".to_owned()),
+        "bot 2 is nowhere any more: {all}"
+    );
+}
