@@ -128,10 +128,12 @@ pub(crate) fn apply(
         guard.released(hub);
         set_lock_time(&mut done, first);
     }
-    if let Some(intent) = plan.intents.get(hub) {
-        done.new_conflicts = record::record(store, intent, Written::Yes, Role::Hub)?;
+    let Some(of_hub) = plan.intents.get(hub) else { return Ok(Outcome::Done(done)) };
+    if !writing.is_empty() {
+        record::decide(store, of_hub)?;
     }
     let unlocked: BTreeSet<SideIndex> = done.unwritten.iter().map(|(side, _)| *side).collect();
+    let mut spokes: Vec<(&Intent, Written)> = Vec::new();
     for (index, intent) in plan.intents.iter().enumerate().filter(|(index, _)| *index != hub) {
         let mut written = if unlocked.contains(&index) { Written::No } else { Written::Yes };
         if let Some(own) = locked.iter().find(|locked| locked.side == index) {
@@ -145,6 +147,14 @@ pub(crate) fn apply(
             }
             guard.released(index);
         }
+        spokes.push((intent, written));
+    }
+    // Nobody waits for us any more; from here on it takes as long as it takes.
+    if !writing.is_empty() {
+        record::note(store, &spokes)?;
+    }
+    done.new_conflicts = record::record(store, of_hub, Written::Yes, Role::Hub)?;
+    for (intent, written) in spokes {
         record::record(store, intent, written, Role::Spoke)?;
     }
     Ok(Outcome::Done(done))

@@ -8,11 +8,13 @@
 //! - After it, every observed edit is part of the merged state. A side that was written gets observation and
 //!   writes into its base; a side that was not gets its observation only, keeps its old epoch, and the next run
 //!   brings the difference between its base and the hub's.
+//! - What is known of the sides, that the hub or another one has committed, is noted with the intents in a transaction
+//!   of a few bytes. Bases follow when no side is locked any more: owners do not wait for our copies.
 //! - Each step is one transaction over the state and one base; repeating an interrupted one finds it undone.
 //!
-//! `settle` runs at the start of each run and asks the files: a change counter that has not moved means no;
-//! otherwise the planned rows are witnesses. When nothing decides, the write counts as done and is reported.
-//! Apart from `apply`, which does the writing.
+//! `settle` finishes at the start of each run what an earlier one has begun; where nothing is noted it asks the files
+//! (`evidence`). When nothing decides, the write counts as done and is reported. Apart from `apply`, which does the
+//! writing.
 
 use rusqlite::{Connection, params};
 
@@ -22,11 +24,11 @@ use super::codec::{Decoder, Encoder, Malformed, Pour};
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
+use super::store;
 use super::store::{Bounce, Bouncing, Known, Overlay, Store, StoredConflict};
 use super::undo::Touched;
 use super::value::Row;
-use super::write::{self, Updates, witness};
-use super::{native, open, store};
+use super::write::{self, Updates};
 
 /// Writes to one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -146,6 +148,80 @@ pub(crate) fn declare(store: &Store, run: i64, intents: &[&Intent]) -> Result<()
     put().map_err(state_error)
 }
 
+/// What is known of an intent on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Nothing but what was planned.
+    Declared,
+    /// The hub has committed, so the run counts; of this side nothing is known yet.
+    Decided,
+    /// This side has committed, or had nothing to write.
+    Written,
+    /// This side was not written.
+    Unwritten,
+}
+
+impl Progress {
+    fn stored(self) -> i64 {
+        match self {
+            Progress::Declared => 0,
+            Progress::Decided => 1,
+            Progress::Written => 2,
+            Progress::Unwritten => 3,
+        }
+    }
+
+    /// Of what is stored.
+    fn of(stored: i64) -> Progress {
+        match stored {
+            0 => Progress::Declared,
+            2 => Progress::Written,
+            3 => Progress::Unwritten,
+            _ => Progress::Decided,
+        }
+    }
+
+    /// Whether the side was written, where that is known.
+    pub(crate) fn written(self) -> Option<Written> {
+        match self {
+            Progress::Declared | Progress::Decided => None,
+            Progress::Written => Some(Written::Yes),
+            Progress::Unwritten => Some(Written::No),
+        }
+    }
+}
+
+/// Notes on disk that the hub has committed: from here on the run counts.
+pub(crate) fn decide(store: &Store, hub: &Intent) -> Result<()> {
+    let put = || -> rusqlite::Result<()> {
+        store
+            .connection
+            .prepare_cached("UPDATE intents SET decided = iif(side = ?2, ?3, ?4) WHERE database = ?1")?
+            .execute(params![hub.database, hub.side, Progress::Written.stored(), Progress::Decided.stored()])
+            .map(drop)
+    };
+    put().map_err(state_error)
+}
+
+/// Notes on disk which sides were written.
+pub(crate) fn note(store: &Store, sides: &[(&Intent, Written)]) -> Result<()> {
+    let put = || -> rusqlite::Result<()> {
+        let transaction = store.connection.unchecked_transaction()?;
+        for (intent, written) in sides {
+            let progress = match written {
+                Written::Yes => Progress::Written,
+                Written::No => Progress::Unwritten,
+            };
+            store
+                .connection
+                .prepare_cached("UPDATE intents SET decided = ?3 WHERE database = ?1 AND side = ?2")?
+                .execute(params![intent.database, intent.side, progress.stored()])?;
+        }
+        transaction.commit()
+    };
+    put().map_err(state_error)
+}
+
 /// Drops the intents of a database that were not decided.
 pub(crate) fn withdraw(store: &Store, database: &str) -> Result<()> {
     let drop = || -> rusqlite::Result<()> {
@@ -186,8 +262,7 @@ pub(crate) enum Role {
     Spoke,
 }
 
-/// Records one side: base, overlay, epoch, and for the hub conflicts and the decision, in one transaction.
-/// Returns how many conflicts were new.
+/// Records one side: base, overlay, epoch, and for the hub conflicts and the decision, in one transaction. Returns how many conflicts were new.
 pub(crate) fn record(store: &Store, intent: &Intent, written: Written, role: Role) -> Result<usize> {
     let path = store.base_path(&intent.base);
     let fail = |cause: rusqlite::Error| {
@@ -269,8 +344,8 @@ fn record_attached(
         store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
         store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
         connection
-            .prepare_cached("UPDATE intents SET decided = 1 WHERE database = ?1")?
-            .execute([&intent.database])?;
+            .prepare_cached("UPDATE intents SET decided = ?2 WHERE database = ?1 AND decided = ?3")?
+            .execute(params![intent.database, Progress::Decided.stored(), Progress::Declared.stored()])?;
     }
     connection
         .prepare_cached("DELETE FROM intents WHERE database = ?1 AND side = ?2")?
@@ -319,115 +394,6 @@ impl TableWrites {
     }
 }
 
-/// What a file says about an intent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Evidence {
-    /// It was carried out.
-    Written,
-    /// It was not.
-    NotWritten,
-    /// Nothing decides.
-    Unclear,
-}
-
-/// Asks a side whether an intent was carried out.
-///
-/// A transaction happens whole or not at all, so one row can tell. A row that still is what it was before says no; a
-/// row that is what was planned says yes, unless its owner could have come to that alone (a counter one higher, an
-/// equal new row). A new row's place that another row has taken was free, which says no.
-pub(crate) fn evidence(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidence> {
-    if !intent.writes_anything() {
-        return Ok(Evidence::Written);
-    }
-    let transaction = live.unchecked_transaction()?;
-    let schema = schema::read(live, "main")?;
-    if !open::is_wal(live)? && intent.counter.is_some() && native::change_counter(live) == intent.counter {
-        return Ok(Evidence::NotWritten);
-    }
-    for statement in &intent.statements {
-        if !is_made(live, &schema, &statement.sql)? {
-            return Ok(Evidence::NotWritten);
-        }
-    }
-    let (mut yes, mut no, mut perhaps) = (0_usize, 0_usize, 0_usize);
-    for table in &intent.writes {
-        let have = schema.table(&table.table);
-        let Some(have) = have.filter(|have| table.columns.iter().all(|name| have.column(name).is_some()))
-        else {
-            // What it lacks would have been added in the same transaction.
-            return Ok(Evidence::NotWritten);
-        };
-        for write in &table.writes {
-            match testimony(live, have, table, write)? {
-                Testimony::Yes => yes += 1,
-                Testimony::No => no += 1,
-                Testimony::Perhaps => perhaps += 1,
-                Testimony::Nothing => {}
-            }
-        }
-    }
-    drop(transaction);
-    Ok(match (yes, no) {
-        (0, 0) if perhaps == 0 && intent.writes.is_empty() => Evidence::Written,
-        (0, 0) => Evidence::Unclear,
-        (_, 0) => Evidence::Written,
-        (0, _) => Evidence::NotWritten,
-        // An owner has put rows back, or made what we planned: the larger number is right more often.
-        (yes, no) if yes > no => Evidence::Written,
-        _ => Evidence::NotWritten,
-    })
-}
-
-/// What one row says about a write.
-enum Testimony {
-    Yes,
-    No,
-    Perhaps,
-    Nothing,
-}
-
-fn testimony(
-    live: &Connection,
-    have: &schema::Table,
-    table: &TableWrites,
-    write: &Write,
-) -> rusqlite::Result<Testimony> {
-    let now = |placed: &Option<(Slot, Row)>| match placed {
-        Some((slot, _)) => witness(live, have, &table.columns, slot),
-        None => Ok(None),
-    };
-    let (old, new) = (write.old.as_ref().map(|(_, row)| row), write.new.as_ref().map(|(_, row)| row));
-    let (at_old, at_new) = (now(&write.old)?, now(&write.new)?);
-    Ok(match (old, new) {
-        (Some(old), Some(new)) if at_new.as_ref() == Some(new) && old != new => {
-            let only_sums = old
-                .iter()
-                .zip(new.iter())
-                .enumerate()
-                .all(|(column, (old, new))| old == new || table.summed.contains(&column));
-            if only_sums { Testimony::Perhaps } else { Testimony::Yes }
-        }
-        (Some(old), _) if at_old.as_ref() == Some(old) => Testimony::No,
-        (Some(_), None) if at_old.is_none() => Testimony::Yes,
-        (None, Some(new)) => match at_new {
-            // Anybody may add an equal row to a table without a key.
-            Some(now) if now == *new && have.primary_key.is_empty() && have.uniques.is_empty() => {
-                Testimony::Perhaps
-            }
-            Some(now) if now == *new => Testimony::Yes,
-            Some(now) if differs_by_half(&now, new) => Testimony::No,
-            _ => Testimony::Nothing,
-        },
-        _ => Testimony::Nothing,
-    })
-}
-
-/// Whether most of two rows differs: then one did not come from the other.
-fn differs_by_half(a: &Row, b: &Row) -> bool {
-    let equal = a.iter().zip(b.iter()).filter(|(a, b)| a == b).count();
-    equal * 2 <= a.len()
-}
-
 /// Whether a statement makes an index.
 pub(crate) fn is_index(statement: &str) -> bool {
     matches!(made_by(statement), Some(Made::Index(_)))
@@ -438,26 +404,10 @@ pub(crate) fn is_virtual(statement: &str) -> bool {
     matches!(made_by(statement), Some(Made::Virtual(_)))
 }
 
-/// Whether what a schema statement makes is there.
-fn is_made(live: &Connection, schema: &Schema, statement: &str) -> rusqlite::Result<bool> {
-    match made_by(statement) {
-        Some(Made::Table(name) | Made::Virtual(name) | Made::Index(name)) => live
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1 COLLATE NOCASE)",
-            )?
-            .query_row([name], |row| row.get(0)),
-        Some(Made::Column { table, column }) => {
-            Ok(schema.table(&table).is_some_and(|table| table.column(&column).is_some()))
-        }
-        // Nothing tells; the rows will.
-        Some(Made::View(_) | Made::Trigger(_)) | None => Ok(true),
-    }
-}
-
-/// The intents of a database that are still on disk, with whether they were decided.
-pub(crate) fn pending(store: &Store, database: &str) -> Result<Vec<(Intent, bool)>> {
+/// The intents of a database that are still on disk, with what is known of them.
+pub(crate) fn pending(store: &Store, database: &str) -> Result<Vec<(Intent, Progress)>> {
     let connection = &store.connection;
-    let sides = || -> rusqlite::Result<Vec<(String, Vec<u8>, bool)>> {
+    let sides = || -> rusqlite::Result<Vec<(String, Vec<u8>, i64)>> {
         let mut statement = connection
             .prepare_cached("SELECT side, intent, decided FROM intents WHERE database = ?1 ORDER BY side")?;
         statement.query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
@@ -473,7 +423,7 @@ pub(crate) fn pending(store: &Store, database: &str) -> Result<Vec<(Intent, bool
         Ok(())
     };
     let mut intents = Vec::new();
-    for (side, mut blob, decided) in sides().map_err(state_error)? {
+    for (side, mut blob, progress) in sides().map_err(state_error)? {
         rest(&side, &mut blob).map_err(state_error)?;
         let intent = decode(&blob).map_err(|Malformed| {
             Error::new(
@@ -482,7 +432,7 @@ pub(crate) fn pending(store: &Store, database: &str) -> Result<Vec<(Intent, bool
             )
             .hint("move the state directory away: the next run adopts what it finds, deleting nothing")
         })?;
-        intents.push((intent, decided));
+        intents.push((intent, Progress::of(progress)));
     }
     Ok(intents)
 }
@@ -675,12 +625,29 @@ mod tests {
         let (long, short) = (intent(3), Intent { side: "central".into(), ..intent(0) });
         declare(&store, 1, &[&long, &short])?;
         declare(&store, 2, &[&long, &short])?;
-        assert_eq!(pending(&store, "d")?, [(long, false), (short, false)]);
+        assert_eq!(pending(&store, "d")?, [(long, Progress::Declared), (short, Progress::Declared)]);
         assert_eq!(waiting(&store, "d")?, ["bot", "central"]);
         withdraw(&store, "d")?;
         assert_eq!(pending(&store, "d")?, []);
         let left = "SELECT count(*) FROM intent_parts";
         assert_eq!(store.connection.query_row(left, [], |row| row.get(0)), Ok(0));
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_known_of_each_side_is_noted() -> Result<()> {
+        let store = Store::in_memory(std::path::Path::new("."))?;
+        let sides = ["bot", "central", "website"].map(|side| Intent { side: side.into(), ..intent(0) });
+        let [bot, central, website] = &sides;
+        declare(&store, 1, &[bot, central, website])?;
+        let known = |store: &Store| -> Result<Vec<Progress>> {
+            Ok(pending(store, "d")?.into_iter().map(|(_, progress)| progress).collect())
+        };
+        decide(&store, central)?;
+        withdraw(&store, "d")?;
+        assert_eq!(known(&store)?, [Progress::Decided, Progress::Written, Progress::Decided]);
+        note(&store, &[(bot, Written::No), (website, Written::Yes)])?;
+        assert_eq!(known(&store)?, [Progress::Unwritten, Progress::Written, Progress::Written]);
         Ok(())
     }
 
@@ -695,7 +662,7 @@ mod tests {
         store.connection.execute("INSERT INTO intents VALUES ('d', 'bot', '1', 0, ?1)", [blob])?;
         drop(store);
         let store = Store::open(directory.path())?;
-        assert_eq!(pending(&store, "d")?, [(old, false)]);
+        assert_eq!(pending(&store, "d")?, [(old, Progress::Declared)]);
         Ok(())
     }
 }

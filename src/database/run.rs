@@ -19,18 +19,18 @@ use crate::report::{DatabaseReport, SideReport, State};
 use super::apply::{self, Done, Outcome, Refusal};
 use super::archive;
 use super::create::{self, Absence};
-use super::model::Slot;
+
 use super::observe::Cells;
 use super::open::{self, Fingerprint, Found};
 use super::plan::{self, Base, MergeKind, Plan, Side, Task};
 use super::progress::{Pace, Phase};
-use super::record::{self, Evidence, Intent, Role, Written};
+use super::record::{self, Intent};
 use super::resolution::Resolution;
 use super::schema;
-use super::store::{ConflictRows, Seen, Store, StoredConflict};
+use super::store::{Seen, Store};
 use super::undo::Undo;
-use super::value::Row;
-use super::{Fault, Force, Mode, native, sql_error, state_error, write};
+
+use super::{Fault, Force, Mode, native, settle, sql_error, state_error};
 
 /// How often a plan is made anew because a planned row changed before it was locked.
 const ATTEMPTS: u32 = 4;
@@ -74,10 +74,13 @@ impl Job<'_> {
 }
 
 /// A side that takes part, before it is observed.
-struct Seat {
-    name: String,
-    live: Connection,
-    fingerprint: Option<Fingerprint>,
+pub(crate) struct Seat {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its live database.
+    pub(crate) live: Connection,
+    /// The file before it was opened, where that is of use.
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 /// Syncs one database.
@@ -133,6 +136,11 @@ fn attempt(
         return Ok(());
     }
     job.begin()?;
+    // Before the hub is looked at: a lost one is made anew from its base, which must have all of what was merged.
+    let intents = match job.mode {
+        Mode::Apply => settle::finish(job, name, intents, report)?,
+        Mode::DryRun => intents,
+    };
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let mut ranked = database.ranked_sides(&job.config.hub);
     if let Some(favoured) = &favoured {
@@ -177,7 +185,7 @@ fn attempt(
         }
     }
     if job.mode == Mode::Apply {
-        settle(job, name, intents, &mut seats, report)?;
+        settle::settle(job, name, intents, &mut seats, report)?;
         for (side, _) in &absent {
             // What a lost file was can no longer be told from what its owner puts in its place.
             job.store.forget_replica(name, side).map_err(state_error)?;
@@ -271,8 +279,8 @@ fn overwrite(
         }
     }
     if job.mode == Mode::Apply {
-        let intents = record::pending(job.store, name)?;
-        settle(job, name, intents, &mut seats, report)?;
+        let intents = settle::finish(job, name, record::pending(job.store, name)?, report)?;
+        settle::settle(job, name, intents, &mut seats, report)?;
     }
     merge(job, name, database, seats, MergeKind::Overwrite, report)?;
     if job.mode == Mode::Apply {
@@ -282,7 +290,7 @@ fn overwrite(
 }
 
 /// Goes on without a side; the hub cannot be spared.
-fn drop_side(
+pub(crate) fn drop_side(
     side: &str,
     state: State,
     reason: String,
@@ -345,113 +353,6 @@ fn marked(fingerprint: &Fingerprint, database: &DatabaseConfig) -> String {
     let rules = Sha256::digest(format!("{database:?}").as_bytes());
     let rules: String = rules.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{}{rules}", fingerprint.text)
-}
-
-/// Finishes what a killed run has begun; sides whose part cannot be settled now drop out.
-fn settle(
-    job: &Job<'_>,
-    name: &str,
-    mut intents: Vec<(Intent, bool)>,
-    seats: &mut Vec<Seat>,
-    report: &mut DatabaseReport,
-) -> Result<(), Fault> {
-    if intents.is_empty() {
-        return Ok(());
-    }
-    let hub = &job.config.hub;
-    intents.sort_by_key(|(intent, _)| intent.side != *hub);
-    let mut withdrawn = false;
-    for (intent, decided) in intents {
-        let is_hub = intent.side == *hub;
-        if withdrawn && !decided {
-            continue;
-        }
-        if !job.store.base_path(&intent.base).is_file() {
-            job.store.forget_replica(name, &intent.side).map_err(state_error)?;
-            let side = &intent.side;
-            report
-                .warnings
-                .push(format!("an interrupted run cannot be finished for {side}: it is adopted anew"));
-            continue;
-        }
-        let Some(seat) = seats.iter().find(|seat| seat.name == intent.side) else {
-            // Its part waits with it.
-            continue;
-        };
-        let evidence = match record::evidence(&seat.live, &intent).map_err(|e| sql_error(e, &seat.name)) {
-            Ok(evidence) => evidence,
-            Err(Fault::Side { name: side, state, reason }) if !is_hub => {
-                // It drops out below, as its intent stays.
-                drop_side(&side, state, reason, false, report)?;
-                continue;
-            }
-            Err(fault) => return Err(fault),
-        };
-        if is_hub && !decided && evidence == Evidence::NotWritten {
-            record::withdraw(job.store, name)?;
-            withdrawn = true;
-            continue;
-        }
-        let written = if evidence == Evidence::NotWritten { Written::No } else { Written::Yes };
-        let now = if evidence == Evidence::Unclear {
-            uncertain(job, name, &intent, &seat.live)?
-        } else {
-            Vec::new()
-        };
-        record::record(job.store, &intent, written, if is_hub { Role::Hub } else { Role::Spoke })?;
-        for conflict in &now {
-            report.conflicts += usize::from(job.store.add_conflict(conflict).map_err(state_error)?);
-        }
-        report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
-    }
-    let left = record::waiting(job.store, name)?;
-    seats.retain(|seat| !left.contains(&seat.name));
-    Ok(())
-}
-
-/// Every row of which nobody can say whether it was written, with what was there before, what was to be there, and
-/// what is there now.
-fn uncertain(
-    job: &Job<'_>,
-    name: &str,
-    intent: &Intent,
-    live: &Connection,
-) -> Result<Vec<StoredConflict>, Fault> {
-    let fail = |cause| sql_error(cause, &intent.side);
-    let schema = schema::read(live, "main").map_err(fail)?;
-    let mut conflicts = Vec::new();
-    for table in &intent.writes {
-        let Some(have) = schema.table(&table.table) else { continue };
-        for write in &table.writes {
-            let Some((slot, _)) = write.new.as_ref().or(write.old.as_ref()) else { continue };
-            let now = write::witness(live, have, &table.columns, slot).map_err(fail)?;
-            let row = |placed: &Option<(Slot, Row)>| placed.as_ref().map(|(_, row)| row.clone());
-            conflicts.push(StoredConflict {
-                number: 0,
-                database: name.to_owned(),
-                table: table.table.clone(),
-                kind: "uncertain".to_owned(),
-                winner: "merged".to_owned(),
-                reason: format!(
-                    "a run was interrupted while it wrote {}, and nothing tells whether it did: taken as written",
-                    intent.side
-                ),
-                status: "open".to_owned(),
-                run: job.run.to_string(),
-                at: clock::stamp(job.at),
-                rows: ConflictRows {
-                    columns: table.columns.clone(),
-                    key: table.columns.clone(),
-                    clashing: Vec::new(),
-                    identity: row(&write.new).or_else(|| row(&write.old)),
-                    base: row(&write.old),
-                    values: vec![(intent.side.clone(), now)],
-                    merged: row(&write.new),
-                },
-            });
-        }
-    }
-    Ok(conflicts)
 }
 
 /// Sides under observation.

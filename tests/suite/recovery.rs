@@ -30,6 +30,15 @@ fn killed_before_record_of(world: &World, side: &str) -> serde_json::Value {
     report
 }
 
+/// The same, and the note of who has committed is missing as well: the file itself must tell.
+fn killed_before_note_of(world: &World, side: &str) {
+    killed_before_record_of(world, side);
+    let state = rusqlite::Connection::open(world.root().join("sync_state/state.db")).unwrap();
+    let noted =
+        state.execute("UPDATE intents SET decided = 1 WHERE side = ?1 AND decided > 1", [side]).unwrap();
+    assert_eq!(noted, 1, "the run did not get as far as its note");
+}
+
 #[test]
 fn crash_log_insert_on_spoke() {
     let world = World::two().start("CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT); INSERT INTO log(what) VALUES('old')");
@@ -38,12 +47,30 @@ fn crash_log_insert_on_spoke() {
     world.edit("bot", "UPDATE log SET what = 'older'");
     let reader = world.open("bot");
     reader.execute_batch("BEGIN; SELECT count(*) FROM log").unwrap();
-    killed_before_record_of(&world, "bot");
+    killed_before_note_of(&world, "bot");
     drop(reader);
     // the bot goes on
     world.edit("bot", "INSERT INTO log(what) VALUES('from bot')");
     world.sync();
     check(&world, "SELECT what FROM log ORDER BY what", &["'from bot'", "'from central'", "'older'"]);
+}
+
+/// The hub has committed and is lost before it was recorded: what was merged is in our notes alone.
+#[test]
+fn crash_then_hub_lost() {
+    for sql in ["UPDATE t SET n = n + 7", "UPDATE t SET m = 1"] {
+        let world = World::two()
+            .tables(json!({"t":{"columns":{"n":"sum"}}}))
+            .start("CREATE TABLE t(k TEXT PRIMARY KEY, n, m); INSERT INTO t VALUES('a', 10, 0)");
+        world.edit("bot", "UPDATE t SET n = n + 5; INSERT INTO t VALUES('b', 1, 1)");
+        world.edit("central", sql);
+        killed_before_record_of(&world, "central");
+        std::fs::remove_file(world.path("central")).unwrap();
+        world.edit("bot", "UPDATE t SET n = n + 100 WHERE k = 'a'");
+        world.sync();
+        let merged = if sql.contains('7') { "'a' 122 0" } else { "'a' 115 1" };
+        check(&world, "SELECT * FROM t", &[merged, "'b' 1 1"]);
+    }
 }
 
 #[test]
@@ -52,7 +79,7 @@ fn crash_then_spoke_recreated() {
         .tables(json!({"t":{"columns":{"n":"sum"}}}))
         .start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 10)");
     world.edit("central", "UPDATE t SET n=n+5");
-    killed_before_record_of(&world, "bot");
+    killed_before_note_of(&world, "bot");
     std::fs::remove_file(world.path("bot")).unwrap();
     world.edit("central", "UPDATE t SET n=n+7");
     world.sync();
@@ -149,7 +176,7 @@ fn counter_looks_written() {
     world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'bob'");
     let reader = world.open("bot");
     reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
-    killed_before_record_of(&world, "bot");
+    killed_before_note_of(&world, "bot");
     drop(reader);
     world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
     world.sync();
@@ -158,13 +185,35 @@ fn counter_looks_written() {
     check(&world, "SELECT * FROM t", &["'ann' 11", "'bob' 1"]);
 }
 
+/// The same with the note: then nothing needs to be guessed.
+#[test]
+fn what_was_noted_is_known() {
+    for written in [false, true] {
+        let world = World::two()
+            .tables(json!({"t":{"columns":{"n":"sum"}}}))
+            .start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10), ('bob', 0)");
+        world.edit("central", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
+        world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'bob'");
+        let reader = world.open("bot");
+        if !written {
+            reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+        }
+        killed_before_record_of(&world, "bot");
+        drop(reader);
+        world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
+        world.sync();
+        assert_eq!(conflict_lines(&world), [""; 0]);
+        check(&world, "SELECT * FROM t", &["'ann' 12", "'bob' 1"]);
+    }
+}
+
 #[test]
 fn withdraw_forgets_a_decided_intent() {
     let mut world = World::three().tables(json!({"t":{"columns":{"n":"sum"}}}));
     world.json["guards"]["busy_timeout_ms"] = 50.into();
     let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10)");
     world.edit("central", "UPDATE t SET n = n + 5");
-    killed_before_record_of(&world, "bot");
+    killed_before_note_of(&world, "bot");
     assert_eq!(world.lines("bot", "SELECT n FROM t"), ["15"]);
     world.edit("website", "INSERT INTO t VALUES('new', 1)");
     let lock = world.open("bot");

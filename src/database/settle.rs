@@ -1,0 +1,152 @@
+//! Finishing what a killed run has begun.
+//!
+//! First what is known without a look at any file (`finish`), since a hub that is lost is made anew from its base; then,
+//! with the files open, what they can tell (`settle`). Apart from `record`, which says what the state must be, and from
+//! `evidence`, which reads the files. Writes nothing but our own state.
+
+use rusqlite::Connection;
+
+use crate::clock;
+use crate::report::DatabaseReport;
+
+use super::evidence::{self, Evidence};
+use super::model::Slot;
+use super::record::{self, Intent, Progress, Role, Written};
+use super::run::{Job, Seat, drop_side};
+use super::schema;
+use super::store::{ConflictRows, StoredConflict};
+use super::value::Row;
+use super::{Fault, sql_error, state_error, write};
+
+/// Records the sides of which it is known whether they were written. Returns the other intents, the hub's first.
+pub(crate) fn finish(
+    job: &Job<'_>,
+    name: &str,
+    mut intents: Vec<(Intent, Progress)>,
+    report: &mut DatabaseReport,
+) -> Result<Vec<(Intent, Progress)>, Fault> {
+    let hub = &job.config.hub;
+    intents.sort_by_key(|(intent, _)| intent.side != *hub);
+    let mut left = Vec::new();
+    for (intent, progress) in intents {
+        if !job.store.base_path(&intent.base).is_file() {
+            job.store.forget_replica(name, &intent.side).map_err(state_error)?;
+            let side = &intent.side;
+            report
+                .warnings
+                .push(format!("an interrupted run cannot be finished for {side}: it is adopted anew"));
+            continue;
+        }
+        match progress.written() {
+            Some(written) => conclude(job, &intent, written, report)?,
+            None => left.push((intent, progress)),
+        }
+    }
+    Ok(left)
+}
+
+fn conclude(
+    job: &Job<'_>,
+    intent: &Intent,
+    written: Written,
+    report: &mut DatabaseReport,
+) -> Result<(), Fault> {
+    let role = if intent.side == job.config.hub { Role::Hub } else { Role::Spoke };
+    record::record(job.store, intent, written, role)?;
+    report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
+    Ok(())
+}
+
+/// Records the other sides by what their files say; sides whose part cannot be settled now drop out.
+pub(crate) fn settle(
+    job: &Job<'_>,
+    name: &str,
+    intents: Vec<(Intent, Progress)>,
+    seats: &mut Vec<Seat>,
+    report: &mut DatabaseReport,
+) -> Result<(), Fault> {
+    let mut withdrawn = false;
+    for (intent, progress) in intents {
+        let is_hub = intent.side == job.config.hub;
+        let decided = progress != Progress::Declared;
+        if withdrawn && !decided {
+            continue;
+        }
+        let Some(seat) = seats.iter().find(|seat| seat.name == intent.side) else {
+            // Its part waits with it.
+            continue;
+        };
+        let evidence = match evidence::of(&seat.live, &intent).map_err(|e| sql_error(e, &seat.name)) {
+            Ok(evidence) => evidence,
+            Err(Fault::Side { name: side, state, reason }) if !is_hub => {
+                // It drops out below, as its intent stays.
+                drop_side(&side, state, reason, false, report)?;
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        };
+        if is_hub && !decided && evidence == Evidence::NotWritten {
+            record::withdraw(job.store, name)?;
+            withdrawn = true;
+            continue;
+        }
+        let written = if evidence == Evidence::NotWritten { Written::No } else { Written::Yes };
+        let now = if evidence == Evidence::Unclear {
+            uncertain(job, name, &intent, &seat.live)?
+        } else {
+            Vec::new()
+        };
+        conclude(job, &intent, written, report)?;
+        for conflict in &now {
+            report.conflicts += usize::from(job.store.add_conflict(conflict).map_err(state_error)?);
+        }
+    }
+    let left = record::waiting(job.store, name)?;
+    seats.retain(|seat| !left.contains(&seat.name));
+    Ok(())
+}
+
+/// Every row of which nobody can say whether it was written, with what was there before, what was to be there, and
+/// what is there now.
+fn uncertain(
+    job: &Job<'_>,
+    name: &str,
+    intent: &Intent,
+    live: &Connection,
+) -> Result<Vec<StoredConflict>, Fault> {
+    let fail = |cause| sql_error(cause, &intent.side);
+    let schema = schema::read(live, "main").map_err(fail)?;
+    let mut conflicts = Vec::new();
+    for table in &intent.writes {
+        let Some(have) = schema.table(&table.table) else { continue };
+        for write in &table.writes {
+            let Some((slot, _)) = write.new.as_ref().or(write.old.as_ref()) else { continue };
+            let now = write::witness(live, have, &table.columns, slot).map_err(fail)?;
+            let row = |placed: &Option<(Slot, Row)>| placed.as_ref().map(|(_, row)| row.clone());
+            conflicts.push(StoredConflict {
+                number: 0,
+                database: name.to_owned(),
+                table: table.table.clone(),
+                kind: "uncertain".to_owned(),
+                winner: "merged".to_owned(),
+                reason: format!(
+                    "a run was interrupted while it wrote {}, and nothing tells whether it did: taken as written",
+                    intent.side
+                ),
+                status: "open".to_owned(),
+                run: job.run.to_string(),
+                at: clock::stamp(job.at),
+                rows: ConflictRows {
+                    columns: table.columns.clone(),
+                    key: table.columns.clone(),
+                    clashing: Vec::new(),
+                    identity: row(&write.new).or_else(|| row(&write.old)),
+                    base: row(&write.old),
+                    values: vec![(intent.side.clone(), now)],
+                    merged: row(&write.new),
+                },
+            });
+        }
+    }
+    Ok(conflicts)
+}
