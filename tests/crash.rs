@@ -326,6 +326,68 @@ fn a_run_may_die_in_wal_mode_and_owners_go_on() {
     every_death("wal", true);
 }
 
+/// How many calls lie between two deaths of a run over counters: the other tests die at every one.
+const STRIDE: usize = 3;
+
+/// Two sides that only count. After the death of a run one of them counts on, which nobody can tell from what the run was
+/// about to write, but by where its file was.
+fn counts(journal: &str, step: i64, rows: usize) {
+    let (mut n, mut uncertain) = (1, 0);
+    loop {
+        let world = World::two().tables(json!({ "t": { "columns": { "n": "sum" } } }));
+        world.edit_all(&format!("PRAGMA journal_mode = {journal}"));
+        let world = world
+            .start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('a', 0), ('b', 0), ('c', 0)");
+        // An owner that stays: the last one to leave takes a write-ahead log with it.
+        let bot = world.open("bot");
+        let also = if rows > 1 { "'c'" } else { "NULL" };
+        world.edit("central", &format!("UPDATE t SET n = n + 1 WHERE k IN ('a', {also})"));
+        bot.execute_batch(&format!("UPDATE t SET n = n + 1 WHERE k IN ('b', {also})")).unwrap();
+        let config = world.root().join("crash.json");
+        let mut json = world.json.clone();
+        json["root"] = json!(world.root());
+        std::fs::write(&config, json.to_string()).unwrap();
+        let end = run_until(&config, n);
+        if end == End::NotAllowed {
+            println!("skipped: this machine does not let a process trace another");
+            return;
+        }
+        bot.execute_batch(&format!("UPDATE t SET n = n + {step} WHERE k = 'a'")).unwrap();
+        let told = format!("journal_mode {journal}, killed at writing call {n}, step {step}, {rows} rows");
+        assert_eq!(world.sync()["ok"], json!(true), "{told}");
+        assert_converged(&world);
+        let kinds: Vec<String> = world.conflicts().iter().map(|c| c["kind"].to_string()).collect();
+        assert!(kinds.iter().all(|kind| kind == "\"uncertain\""), "{told}: {kinds:?}");
+        let guessed = !kinds.is_empty();
+        let exact = number(&world, "central", "SELECT n FROM t WHERE k = 'a'") == 1 + step;
+        assert!(exact || guessed, "{told}: a count was lost or doubled, and nobody said so");
+        assert_eq!(number(&world, "central", "SELECT n FROM t WHERE k = 'b'"), 1, "{told}");
+        uncertain += usize::from(guessed);
+        if end == End::Finished {
+            break;
+        }
+        n += STRIDE;
+    }
+    println!("{journal}, step {step}, {rows} rows: {} deaths, {uncertain} uncertain", n / STRIDE);
+    assert!(n > 40, "only {n} writing calls were seen");
+    if journal == "wal" && rows > 1 {
+        // The log has our transaction as it was.
+        assert_eq!(uncertain, 0, "{journal}, step {step}, {rows} rows");
+    }
+}
+
+#[test]
+fn a_run_over_counters_may_die() {
+    counts("delete", 5, 1);
+    counts("delete", 1, 2);
+}
+
+#[test]
+fn a_run_over_counters_may_die_in_wal_mode() {
+    counts("wal", 5, 2);
+    counts("wal", 1, 1);
+}
+
 /// A world with a conflict that central won, and two requests in the queue: to take the other side, and to force.
 fn asked() -> (World, std::path::PathBuf) {
     let world = World::two().prefer(&["central", "bot"]);

@@ -21,7 +21,7 @@ use super::plan::{Plan, Side};
 use super::record::{self, Intent, Role, Statement, Written};
 use super::store::Store;
 use super::write::{self, Refused, Updates};
-use super::{Fault, accompany, native, sql_error, virtual_table};
+use super::{Fault, accompany, log, native, sql_error, virtual_table};
 use super::{references, schema};
 
 /// How long one attempt at a lock may wait, in milliseconds: longer, and a second owner would queue behind us.
@@ -105,6 +105,7 @@ pub(crate) fn apply(
             continue;
         };
         intent.counter = native::change_counter(&side.live);
+        intent.log = log::position(&side.live);
         let fail = |cause| sql_error(cause, &side.name);
         if let Some(refusal) = write_side(&side.live, intent).map_err(fail)? {
             // What an owner wrote meanwhile may be in the way; the next look sees it.

@@ -3,9 +3,13 @@
 //! A transaction happens whole or not at all, so anything that only we can have written says yes for all of it, and
 //! anything that cannot be there if we had says no. Apart from `settle`, which acts on the answer. Only reads.
 
+use std::collections::HashSet;
+
 use rusqlite::Connection;
 
+use super::log::{self, Since};
 use super::model::{Slot, Write};
+use super::page::{self, Cell};
 use super::record::{Intent, TableWrites};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
@@ -35,8 +39,19 @@ pub(crate) fn of(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidenc
     }
     let transaction = live.unchecked_transaction()?;
     let schema = schema::read(live, "main")?;
-    if !open::is_wal(live)? && intent.counter.is_some() && native::change_counter(live) == intent.counter {
-        return Ok(Evidence::NotWritten);
+    if open::is_wal(live)? {
+        if let Some(evidence) = of_log(live, &schema, intent)? {
+            return Ok(evidence);
+        }
+    } else if let (Some(then), Some(now)) = (intent.counter, native::change_counter(live)) {
+        if now == then {
+            return Ok(Evidence::NotWritten);
+        }
+        if now == then.wrapping_add(1)
+            && let Some(evidence) = of_rows(live, &schema, intent)?
+        {
+            return Ok(evidence);
+        }
     }
     for statement in &intent.statements {
         if !is_made(live, &schema, &statement.sql)? {
@@ -72,6 +87,116 @@ pub(crate) fn of(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidenc
     })
 }
 
+/// What the write-ahead log says: whether the first transaction after the place that was noted under the lock is ours.
+/// `None` when it says nothing.
+fn of_log(live: &Connection, schema: &Schema, intent: &Intent) -> rusqlite::Result<Option<Evidence>> {
+    let Some(then) = intent.log else { return Ok(None) };
+    let (pages, is_first) = match log::since(live, then) {
+        Since::Nothing => return Ok(Some(Evidence::NotWritten)),
+        Since::Pages(pages) => (pages, true),
+        Since::Restarted(pages) => (pages, false),
+        Since::Unknown => return Ok(None),
+    };
+    let encoding: String = live.pragma_query_value(None, "encoding", |row| row.get(0))?;
+    if encoding != "UTF-8" || native::schema_format(live) != Some(4) {
+        return Ok(None);
+    }
+    let cells: HashSet<Cell<'_>> = pages.iter().flat_map(|page| page::cells(page)).collect();
+    let inline = pages.first().map_or(0, |page| page::inline_at_most(page.len()));
+    let mut found = Found::default();
+    for table in &intent.writes {
+        let Some(have) = schema.table(&table.table) else { continue };
+        // A table that has got a column since is not the one that was written.
+        if have.columns.len() != table.columns.len() || stores_generated(live, have)? {
+            continue;
+        }
+        for write in &table.writes {
+            let Some((Slot::Rowid(rowid), new)) = &write.new else { continue };
+            let record = page::record(have, &table.columns, new).filter(|record| record.len() <= inline);
+            let Some(record) = record else { continue };
+            let is_there = cells.contains(&Cell { rowid: Some(*rowid), record: &record });
+            found.note(is_there, have, table, write);
+        }
+    }
+    Ok(if is_first { found.verdict() } else { found.verdict().filter(|v| *v == Evidence::Written) })
+}
+
+/// What the rows say where they are as the first transaction after the lock left them. `None` when no row was to be new.
+fn of_rows(live: &Connection, schema: &Schema, intent: &Intent) -> rusqlite::Result<Option<Evidence>> {
+    let mut found = Found::default();
+    for table in &intent.writes {
+        let have = schema.table(&table.table);
+        let Some(have) = have.filter(|have| table.columns.iter().all(|name| have.column(name).is_some()))
+        else {
+            continue;
+        };
+        for write in &table.writes {
+            let Some((slot, new)) = &write.new else { continue };
+            let is_there = witness(live, have, &table.columns, slot)?.as_ref() == Some(new);
+            found.note(is_there, have, table, write);
+        }
+    }
+    Ok(found.verdict())
+}
+
+/// Which of the planned rows the first transaction after the lock has written.
+#[derive(Debug, Default)]
+struct Found {
+    /// Rows that only we would have written.
+    ours: usize,
+    /// Rows that the owner could have come to alone.
+    anyones: usize,
+    /// Rows that are not there.
+    absent: usize,
+}
+
+impl Found {
+    fn note(&mut self, is_there: bool, have: &schema::Table, table: &TableWrites, write: &Write) {
+        if !is_there {
+            self.absent += 1;
+        } else if could_be_anyones(have, table, write) {
+            self.anyones += 1;
+        } else {
+            self.ours += 1;
+        }
+    }
+
+    fn verdict(&self) -> Option<Evidence> {
+        match (self.absent, self.ours, self.anyones) {
+            (0, 0, 0) => None,
+            (0, 0, 1) => Some(Evidence::Unclear),
+            // More than one that anybody could have written, in one transaction, are no chance any more.
+            (0, _, _) => Some(Evidence::Written),
+            _ => Some(Evidence::NotWritten),
+        }
+    }
+}
+
+/// Whether a table keeps the values of generated columns.
+fn stores_generated(live: &Connection, have: &schema::Table) -> rusqlite::Result<bool> {
+    live.prepare_cached("SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?1, 'main') WHERE hidden = 3)")?
+        .query_row([&have.name], |row| row.get(0))
+}
+
+/// Whether the owner could have come to a write alone: by adding the same to a counter, or an equal row to a table
+/// without a key.
+fn could_be_anyones(have: &schema::Table, table: &TableWrites, write: &Write) -> bool {
+    match (&write.old, &write.new) {
+        (Some((_, old)), Some((_, new))) => only_sums(table, old, new),
+        (None, Some(_)) => has_no_key(have),
+        _ => false,
+    }
+}
+
+fn only_sums(table: &TableWrites, old: &Row, new: &Row) -> bool {
+    let mut cells = old.iter().zip(new.iter()).enumerate();
+    cells.all(|(column, (old, new))| old == new || table.summed.contains(&column))
+}
+
+fn has_no_key(have: &schema::Table) -> bool {
+    have.primary_key.is_empty() && have.uniques.is_empty()
+}
+
 /// What one row says about a write.
 enum Testimony {
     Yes,
@@ -94,20 +219,13 @@ fn testimony(
     let (at_old, at_new) = (now(&write.old)?, now(&write.new)?);
     Ok(match (old, new) {
         (Some(old), Some(new)) if at_new.as_ref() == Some(new) && old != new => {
-            let only_sums = old
-                .iter()
-                .zip(new.iter())
-                .enumerate()
-                .all(|(column, (old, new))| old == new || table.summed.contains(&column));
-            if only_sums { Testimony::Perhaps } else { Testimony::Yes }
+            if only_sums(table, old, new) { Testimony::Perhaps } else { Testimony::Yes }
         }
         (Some(old), _) if at_old.as_ref() == Some(old) => Testimony::No,
         (Some(_), None) if at_old.is_none() => Testimony::Yes,
         (None, Some(new)) => match at_new {
             // Anybody may add an equal row to a table without a key.
-            Some(now) if now == *new && have.primary_key.is_empty() && have.uniques.is_empty() => {
-                Testimony::Perhaps
-            }
+            Some(now) if now == *new && has_no_key(have) => Testimony::Perhaps,
             Some(now) if now == *new => Testimony::Yes,
             Some(now) if differs_by_half(&now, new) => Testimony::No,
             _ => Testimony::Nothing,

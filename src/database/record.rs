@@ -21,6 +21,7 @@ use rusqlite::{Connection, params};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::codec::{Decoder, Encoder, Malformed, Pour};
+use super::log::Position;
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
@@ -99,6 +100,8 @@ pub(crate) struct Intent {
     pub(crate) touched: Vec<Touched>,
     /// The change counter under the lock, in rollback mode.
     pub(crate) counter: Option<u32>,
+    /// How far the write-ahead log reached under the lock, where there is one.
+    pub(crate) log: Option<Position>,
     /// What the base holds instead of virtual tables that are made on the side.
     pub(crate) mirrors: Vec<Statement>,
     /// Views and the like that are made on the side, by their titles. One that is refused undoes nothing.
@@ -521,6 +524,9 @@ fn encode(intent: &Intent, pour: Pour<'_>) {
         .list(intent.companions.iter(), statement)
         .option(intent.remembered.as_ref(), |encoder, titles| {
             encoder.list(titles.iter(), text);
+        })
+        .option(intent.log, |encoder, log| {
+            encoder.bytes(&log.salts).integer(i64::from(log.frames));
         });
     encoder.finish();
 }
@@ -593,6 +599,13 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         intent.companions = decoder.list(statement)?;
         intent.remembered = decoder.option(|decoder| decoder.list(Decoder::text))?;
     }
+    if !decoder.is_at_end() {
+        intent.log = decoder.option(|decoder| {
+            let salts = decoder.bytes()?.try_into().map_err(|_| Malformed)?;
+            let frames = u32::try_from(decoder.integer()?).map_err(|_| Malformed)?;
+            Ok(Position { salts, frames })
+        })?;
+    }
     Ok(intent)
 }
 
@@ -615,6 +628,7 @@ mod tests {
             side: "bot".into(),
             writes: vec![table],
             counter: Some(1),
+            log: Some(Position { salts: *b"saltsalt", frames: 7 }),
             ..Intent::default()
         }
     }
