@@ -6,7 +6,7 @@
 
 use rusqlite::Connection;
 
-use super::native;
+use super::{native, open};
 
 /// How far a log reached at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,10 @@ struct Header {
 }
 
 fn header(connection: &Connection) -> Option<Header> {
+    // Asked for the index of a database without a log, SQLite would make one.
+    if !open::is_wal(connection).ok()? {
+        return None;
+    }
     parse(&native::index_header(connection)?)
 }
 
@@ -217,6 +221,7 @@ mod tests {
         let connection = Connection::open(directory.path().join("a.db"))?;
         connection.execute_batch("CREATE TABLE t(a)")?;
         assert_eq!(look(&connection, position)?, None);
+        assert_eq!(std::fs::read_dir(directory.path())?.count(), 1, "nothing is made beside it");
         assert_eq!(look(&Connection::open_in_memory()?, position)?, None);
         assert_eq!(parse(&[0; 96]), None);
         assert_eq!(parse(&[1; 95]), None);

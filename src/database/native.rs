@@ -87,8 +87,8 @@ pub(crate) const INDEX_HEADER: usize = 96;
 /// How SQLite maps a wal-index, in bytes: its first block, which it has mapped in any transaction (wal.c, `WALINDEX_PGSZ`).
 const INDEX_BLOCK: c_int = 32_768;
 
-/// The header of the wal-index of `main`. The caller holds at least a read transaction. `None` where the database keeps no
-/// log, or its index is in the memory of one connection.
+/// The header of the wal-index of `main`. The caller holds at least a read transaction on a database in WAL mode: in any other
+/// SQLite would make an index. `None` where the index is in the memory of one connection.
 pub(crate) fn index_header(connection: &Connection) -> Option<[u8; INDEX_HEADER]> {
     let file = handle(connection, Handle::Database)?;
     let mut block: *mut c_void = std::ptr::null_mut();
