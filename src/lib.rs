@@ -13,6 +13,7 @@
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
 //! - `clock`: the only door to time.
+//! - `docs/crash.md`: what a crash can leave behind, and how a run goes on.
 //!
 //! # Architecture invariants
 //!

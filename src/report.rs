@@ -320,10 +320,11 @@ pub struct CleanReport {
     pub warnings: Vec<String>,
 }
 
-/// A file that was checked.
+/// Something that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckedBackup {
-    /// The backup, or `database:side:base` for the copy of what was merged last.
+    /// The backup; `state`; or `database:side:WHAT`: `live` for the file of the side, `base` for the copy of what was
+    /// merged last, `agreement` for whether that tells the same as those of the other sides.
     pub id: String,
     /// Database name.
     pub database: String,
@@ -337,16 +338,16 @@ pub struct CheckedBackup {
     pub problem: Option<String>,
 }
 
-/// A check of backups.
+/// A check of everything that a recovery would rely on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     /// Version of this document.
     pub schema: u32,
     /// Whether all of them are sound.
     pub ok: bool,
-    /// The newest of each side, and the bases.
+    /// What was checked.
     pub checked: Vec<CheckedBackup>,
-    /// Sides without a backup.
+    /// Sides without a backup, and what the next run has to do.
     pub warnings: Vec<String>,
 }
 

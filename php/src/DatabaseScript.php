@@ -320,7 +320,7 @@ final readonly class DatabaseScript
                 ['backups', 'backups --database users --json'],
             ),
             new Command(
-                'verify', '', 0, 0, 'checks the newest backup of every side', 'cr0_db_verify',
+                'verify', '', 0, 0, 'checks backups, sides and state, and that they agree', 'cr0_db_verify',
                 static fn (CommandLine $line): array => [self::options($line, [...$read, 'dry-run'])],
                 [],
                 ['verify', 'verify --database users --quiet'],

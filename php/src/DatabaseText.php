@@ -201,7 +201,7 @@ final readonly class DatabaseText
     /** @param array<string, mixed> $report */
     public function verified(array $report, bool $quiet): string
     {
-        $table = new Table(['backup', 'sound', 'path', 'problem']);
+        $table = new Table(['what', 'sound', 'path', 'problem']);
         foreach ($report['checked'] as $one) {
             if (!$quiet || !$one['ok']) {
                 $cells = [$one['id'], $one['ok'] ? 'yes' : 'no', $one['path'], $one['problem'] ?? ''];
@@ -214,7 +214,7 @@ final readonly class DatabaseText
         }
         $count = count($report['checked']);
 
-        return $text . $this->verdict("{$count} files checked.", $report['ok'], 'Not all of them are sound.');
+        return $text . $this->verdict("{$count} things checked.", $report['ok'], 'Not all of them are sound.');
     }
 
     /** @param array<string, mixed> $report */

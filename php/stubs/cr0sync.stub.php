@@ -232,7 +232,8 @@ namespace {
     function cr0_db_clean_backups(array $options = []): array {}
 
     /**
-     * Checks the newest backups of each side, and the copies of what was merged last.
+     * Checks the newest backups of each side, the state, the sides and the copies of what was merged last, and that
+     * all of these agree. `id` is a backup, or `state`, or `DATABASE:SIDE:` with `live`, `base` or `agreement`.
      *
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool} $options
      *     dry_run: does not note what was found

@@ -35,7 +35,7 @@ No backups.
 verify 0
 notes on central has no backup yet
 notes on website has no backup yet
-0 files checked.
+3 things checked.
 backup 0
 notes on central would be copied to ROOT/central
 notes on website would be copied to ROOT/databases/backups/website
@@ -47,11 +47,14 @@ notes:website:TIME  TIME  12288  yes  ROOT/databases/backups/website/notes.db.ba
 
 2 backups made.
 verify 0
-backup  sound  path  problem
+what  sound  path  problem
 notes:central:TIME  yes  ROOT/central/notes.db.backup.TIME
 notes:website:TIME  yes  ROOT/databases/backups/website/notes.db.backup.TIME
+state  yes  ROOT/sync_state/state.db
+notes:central:live  yes  ROOT/central/notes.db
+notes:website:live  yes  ROOT/website/notes.db
 
-2 files checked.
+5 things checked.
 clean-backups 0
 clean-backups 0
 backup  bytes  because

@@ -3,7 +3,6 @@
 //! Apart from `backup`, which knows one side at a time and remembers nothing, and from `restoration`, the way back.
 //! Here configuration and state come together. Everything but looking happens under the run lock.
 
-use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,13 +10,12 @@ use rusqlite::Connection;
 
 use crate::backup::retention::{self, OpenConflict, Verdict};
 use crate::backup::snapshot::{self, Damage, Order, Taken};
-use crate::backup::{Kind, Place, Snapshot, list, restore, verify};
+use crate::backup::{Kind, Place, Snapshot, list, restore};
 use crate::clock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{
-    Backup, BackupReport, BackupsReport, CheckedBackup, CleanReport, DatabaseReport, RemovedBackup, SCHEMA,
-    State, VerifyReport,
+    Backup, BackupReport, BackupsReport, CleanReport, DatabaseReport, RemovedBackup, SCHEMA, State,
 };
 
 use super::open::{self, Found};
@@ -230,61 +228,6 @@ fn clear<'a>(
     Ok(cleared)
 }
 
-/// Checks the newest backups of each side, and the bases, and remembers what was found.
-///
-/// Errors: as `sync`. A file that is not sound is in the report.
-pub fn verify(config: &Config, options: &Options) -> Result<VerifyReport> {
-    let chosen = choose(config, options)?;
-    let now = clock::now();
-    let mut report = VerifyReport { schema: SCHEMA, ok: true, checked: Vec::new(), warnings: Vec::new() };
-    // A base is in use while a run is at work.
-    let (store, _lock) = enter(config, options.mode)?;
-    for place in chosen.iter().flat_map(|(name, _)| Place::all(config, name)) {
-        let all = list::at(&place)?;
-        let newest = |kind| all.iter().find(|one| one.kind == kind && one.created_at <= now);
-        for one in [newest(Kind::Regular), newest(Kind::Emergency)].into_iter().flatten() {
-            let verdict = verify::file(&one.path);
-            let sound = verdict == verify::Verdict::Sound;
-            if options.mode == Mode::Apply {
-                remember(&store, one, sound, now)?;
-            }
-            note(&mut report, &place, one.id(), &one.path, verdict);
-        }
-        if newest(Kind::Regular).is_none() {
-            report.warnings.push(format!("{} on {} has no backup yet", place.database, place.side));
-        }
-        if let Some(state) = store.replica(&place.database, &place.side).map_err(state_failure)? {
-            let path = store.base_path(&state.base);
-            let verdict = base(&path, config);
-            note(&mut report, &place, format!("{}:{}:base", place.database, place.side), &path, verdict);
-        }
-    }
-    Ok(report)
-}
-
-/// Bases are written at times, so their journals count.
-fn base(path: &Path, config: &Config) -> verify::Verdict {
-    let wait = Duration::from_millis(config.guards.busy_timeout_ms);
-    let checked = open::connect(path, wait).and_then(|connection| verify::connection_is_sound(&connection));
-    checked.unwrap_or_else(|cause| verify::Verdict::Damaged(cause.to_string()))
-}
-
-fn note(report: &mut VerifyReport, place: &Place, id: String, path: &Path, verdict: verify::Verdict) {
-    let problem = match verdict {
-        verify::Verdict::Sound => None,
-        verify::Verdict::Damaged(reason) => Some(reason),
-    };
-    report.ok &= problem.is_none();
-    report.checked.push(CheckedBackup {
-        id,
-        database: place.database.clone(),
-        side: place.side.clone(),
-        path: path.display().to_string(),
-        ok: problem.is_none(),
-        problem,
-    });
-}
-
 /// Makes a snapshot and remembers that it is sound.
 fn take(store: &Store, live: &Connection, order: &Order<'_>) -> Result<Taken> {
     let taken = snapshot::take(live, order)?;
@@ -292,7 +235,7 @@ fn take(store: &Store, live: &Connection, order: &Order<'_>) -> Result<Taken> {
     Ok(taken)
 }
 
-fn remember(store: &Store, one: &Snapshot, sound: bool, now: DateTime<Utc>) -> Result<()> {
+pub(super) fn remember(store: &Store, one: &Snapshot, sound: bool, now: DateTime<Utc>) -> Result<()> {
     store.set_sound(&one.path.to_string_lossy(), &one.mark, sound, &clock::stamp(now)).map_err(state_failure)
 }
 

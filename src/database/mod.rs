@@ -10,6 +10,7 @@
 //! equal, and no object, pragma or checkpoint of ours touches a database that is not ours.
 
 mod accompany;
+mod agreement;
 mod apply;
 mod archive;
 mod bounce;
@@ -46,6 +47,7 @@ mod status;
 mod store;
 mod undo;
 mod value;
+mod verification;
 mod virtual_table;
 mod write;
 
@@ -65,12 +67,13 @@ use crate::report::{
     StatusReport, SyncReport,
 };
 
-pub use archive::{backup, backups, clean_backups, verify};
+pub use archive::{backup, backups, clean_backups};
 pub use progress::{Continue, Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};
 pub use status::Detail;
+pub use verification::verify;
 
 use progress::{Listener, Pace, Teller};
 use resolution::Resolution;
@@ -480,7 +483,7 @@ fn enter(config: &Config, mode: Mode) -> Result<(Store, Entered)> {
             .hint("create it, or name another with --root or \"root\" in the configuration"));
     }
     let mask = Mask::set();
-    if mode == Mode::DryRun && !directory.join("state.db").is_file() {
+    if mode == Mode::DryRun && !directory.join(store::FILE).is_file() {
         return Ok((Store::in_memory(&directory)?, (None, mask)));
     }
     durable::state_directory(&directory, &config.ownership)?;

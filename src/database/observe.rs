@@ -476,6 +476,15 @@ pub(crate) fn unequal_contents(
     Ok(unequal)
 }
 
+/// Reads all rows of a table.
+pub(crate) fn each_row(
+    shape: &TableShape,
+    source: Source<'_>,
+    mut each: impl FnMut(Row),
+) -> rusqlite::Result<()> {
+    rows_where(shape, source, "", &[], |_, row| each(row))
+}
+
 /// Reads all rows without identity: slot, row and content.
 fn contents_of(
     shape: &TableShape,

@@ -82,6 +82,9 @@ pub(crate) struct Store {
     directory: PathBuf,
 }
 
+/// The file name of the state database.
+pub(crate) const FILE: &str = "state.db";
+
 /// A cell that a side has taken back too often: table, encoded identity of its row, column.
 pub(crate) type Bouncing = (String, Vec<u8>, String);
 
@@ -124,7 +127,7 @@ pub(crate) struct PastRun {
 impl Store {
     /// Opens or creates the state of a root. The caller holds the run lock when it is going to write.
     pub(crate) fn open(directory: &Path) -> Result<Store> {
-        let path = directory.join("state.db");
+        let path = directory.join(FILE);
         durable::private_file(&path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -138,7 +141,7 @@ impl Store {
     }
 
     fn prepare(directory: &Path, connection: rusqlite::Result<Connection>) -> Result<Store> {
-        let path = directory.join("state.db");
+        let path = directory.join(FILE);
         let fail = |cause: rusqlite::Error| {
             Error::new(ErrorKind::Io, "cannot open the state database")
                 .at(&path)
@@ -162,7 +165,7 @@ impl Store {
 
     /// Opens the state if there is any; for looking only.
     pub(crate) fn open_existing(directory: &Path) -> Result<Option<Store>> {
-        let path = directory.join("state.db");
+        let path = directory.join(FILE);
         match std::fs::metadata(&path) {
             Ok(_) => Store::open(directory).map(Some),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -189,6 +192,11 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Where the state itself lies.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.join(FILE)
     }
 
     /// Where a base file lies.

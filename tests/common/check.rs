@@ -2,9 +2,10 @@
 //!
 //! Apart from `world`, which builds and acts. A check prints both sides' differences before it fails.
 
+use cr0sync::database::{self, Options};
 use serde_json::{Value, json};
 
-use super::{NAME, World, differences, query};
+use super::{NAME, Val, World, differences, query};
 
 /// Every side holds the same rows, by type and bytes.
 pub(crate) fn assert_converged(world: &World) {
@@ -25,6 +26,26 @@ pub(crate) fn assert_settled(world: &World) {
     for (side, before) in world.sides.iter().zip(&before) {
         let lines = differences("before", before, "after", &world.dump(side));
         assert!(lines.is_empty(), "{side} changed in the second run:\n{}", lines.join("\n"));
+    }
+    assert_agreed(world);
+}
+
+/// What is remembered of all sides is one, and nothing of ours lies beside their files.
+pub(crate) fn assert_agreed(world: &World) {
+    let verified = database::verify(&world.config(), &Options::default()).unwrap();
+    // Tests damage backups; the rest is ours to keep.
+    let ours = |id: &str| ["state", ":base", ":agreement", ":live"].iter().any(|what| id.ends_with(what));
+    let bad: Vec<_> = verified.checked.iter().filter(|one| !one.ok && ours(&one.id)).collect();
+    assert!(bad.is_empty(), "{bad:#?}");
+    for side in &world.sides {
+        let mode = query(&world.open(side), "PRAGMA journal_mode").rows;
+        if mode != [[Val::text("wal")]] {
+            for suffix in ["-wal", "-shm"] {
+                let mut beside = world.path(side).into_os_string();
+                beside.push(suffix);
+                assert!(!std::path::Path::new(&beside).exists(), "{beside:?} is ours");
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::expect::{Before, Expected, Frame, expect};
 use super::merge::Meeting;
 use super::model::{Snap, Token, observe};
 use super::schema::{Domain, Orphan, Policy};
-use crate::common::{Dump, NAME, Val, World, differences, dump, is_empty_run, open};
+use crate::common::{Dump, NAME, Val, World, assert_agreed, differences, dump, is_empty_run, open};
 
 pub(crate) const NAMES: [&str; 3] = ["bot", "central", "website"];
 const OTHER_NAMES: [&str; 3] = ["zulu", "mike", "alfa"];
@@ -278,6 +278,10 @@ fn settle(world: &World, owners: &[Connection], was: &[Dump], n: usize) -> Verdi
             n + 1,
             lines.join("\n")
         ));
+    }
+    // A few milliseconds more, so not after every round.
+    if n % 4 == 0 {
+        assert_agreed(world);
     }
     Ok(())
 }

@@ -274,7 +274,12 @@ fn damage_is_found_by_verify_and_refused_by_restore() {
     assert_eq!((verified.ok, verified.exit_code()), (true, 0), "{verified:#?}");
     let ids: Vec<String> = verified.checked.iter().map(|one| one.id.clone()).collect();
     let (bot, central) = (id_of(&report, "bot"), id_of(&report, "central"));
-    assert_eq!(ids, [bot.as_str(), "d:bot:base", central.as_str(), "d:central:base"]);
+    let others = ["base", "agreement", "live"]
+        .into_iter()
+        .flat_map(|what| [format!("d:bot:{what}"), format!("d:central:{what}")]);
+    let expected: Vec<String> =
+        [bot.clone(), central, "state".to_owned()].into_iter().chain(others).collect();
+    assert_eq!(ids, expected);
 
     damage(&path_of(&report, "bot"));
     let stale: Vec<bool> = backups(&world).iter().map(|one| one["verified"].as_bool().unwrap()).collect();
@@ -292,6 +297,55 @@ fn damage_is_found_by_verify_and_refused_by_restore() {
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     }
     assert_eq!(files(world.path("bot").parent().unwrap()), before);
+    assert_settled(&world);
+}
+
+/// A base that tells something else than the others is found, whatever table it is in, and how to go on is said.
+#[test]
+fn verify_proves_that_what_is_remembered_agrees() {
+    let world = World::two();
+    let world = world.start(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, n TEXT UNIQUE, x); CREATE TABLE bag(x);
+         CREATE TABLE w(k TEXT PRIMARY KEY, x) WITHOUT ROWID;
+         INSERT INTO t(n) VALUES('a'), ('b'); INSERT INTO bag VALUES(1), (1), (2); INSERT INTO w VALUES('k', 1)",
+    );
+    let base = || {
+        let bases = fs::read_dir(world.root().join("sync_state/bases")).unwrap();
+        let base = bases.map(|e| e.unwrap().path()).find(|p| p.to_str().unwrap().contains("d@central@"));
+        rusqlite::Connection::open(base.unwrap()).unwrap()
+    };
+    for (table, sql, back) in [
+        ("t", "UPDATE t SET x = 1 WHERE n = 'a'", "UPDATE t SET x = NULL"),
+        ("t", "UPDATE t SET id = 9 WHERE n = 'b'", "UPDATE t SET id = 2 WHERE id = 9"),
+        ("bag", "DELETE FROM bag WHERE x = 2", "INSERT INTO bag VALUES(2)"),
+        ("bag", "UPDATE bag SET x = 2 WHERE rowid = 1", "UPDATE bag SET x = 1 WHERE rowid = 1"),
+        ("w", "INSERT INTO w VALUES('new', 1)", "DELETE FROM w WHERE k = 'new'"),
+    ] {
+        base().execute_batch(sql).unwrap();
+        let verified = database::verify(&world.config(), &options()).unwrap();
+        let bad: Vec<_> = verified.checked.iter().filter(|one| !one.ok).collect();
+        assert_eq!(bad.len(), 1, "{sql}: {verified:#?}");
+        assert_eq!(bad[0].id, "d:central:agreement", "{sql}");
+        let problem = bad[0].problem.clone().unwrap();
+        assert!(
+            problem.contains(&format!("{table} (")) && problem.contains("rows differ from bot"),
+            "{problem}"
+        );
+        base().execute_batch(back).unwrap();
+        assert!(database::verify(&world.config(), &options()).unwrap().ok, "{back}");
+    }
+    world.edit("bot", "INSERT INTO bag VALUES(3)");
+    let verified = database::verify(&world.config(), &options()).unwrap();
+    assert!(verified.ok);
+    assert!(
+        verified
+            .warnings
+            .iter()
+            .any(|line| line == "d: bot holds what was not merged yet, or is held, in bag"),
+        "{:?}",
+        verified.warnings
+    );
+    world.sync();
     assert_settled(&world);
 }
 
