@@ -31,6 +31,9 @@ pub(crate) enum Since {
     Unknown,
 }
 
+/// The salts of a log that nobody has written to yet. The next one looks the same, after its owner has left and taken this
+/// one along.
+const NO_SALTS: [u8; 8] = [0; 8];
 /// Bytes before the first frame.
 const LOG_HEADER: u64 = 32;
 /// Bytes before the page of each frame.
@@ -81,7 +84,7 @@ fn parse(bytes: &[u8]) -> Option<Header> {
 /// What was committed after a position. The caller holds a transaction, so that the log stays as it is.
 pub(crate) fn since(connection: &Connection, then: Position) -> Since {
     let Some(Header { position: now, page_size }) = header(connection) else { return Since::Unknown };
-    if now.salts == then.salts {
+    if then.salts != NO_SALTS && now.salts == then.salts {
         return match now.frames.cmp(&then.frames) {
             std::cmp::Ordering::Equal => Since::Nothing,
             std::cmp::Ordering::Less => Since::Unknown,
@@ -89,8 +92,7 @@ pub(crate) fn since(connection: &Connection, then: Position) -> Since {
                 .map_or(Since::Unknown, Since::Pages),
         };
     }
-    // An empty log has no salts of its own yet.
-    if (then.frames == 0 || follows(then.salts, now.salts)) && now.frames > 0 {
+    if (then.salts == NO_SALTS || follows(then.salts, now.salts)) && now.frames > 0 {
         return first_transaction(connection, now, page_size, 0).map_or(Since::Unknown, Since::Restarted);
     }
     Since::Unknown
@@ -192,8 +194,12 @@ mod tests {
         let connection = Connection::open(directory.path().join("a.db"))?;
         connection.execute_batch("PRAGMA wal_autocheckpoint = 0")?;
         let then = look(&connection, position)?.ok_or("no log")?;
-        assert_eq!(then.frames, 0);
-        assert_eq!(look(&connection, |c| since(c, then))?, Since::Nothing);
+        assert_eq!(then, Position { salts: NO_SALTS, frames: 0 });
+        assert_eq!(
+            look(&connection, |c| since(c, then))?,
+            Since::Unknown,
+            "its owner may have come and gone"
+        );
         connection.execute_batch("INSERT INTO t VALUES ('first')")?;
         assert!(matches!(look(&connection, |c| since(c, then))?, Since::Restarted(_)));
         Ok(())

@@ -238,3 +238,23 @@ fn two_log_rows_on_the_hub() {
         "bot 2 is nowhere any more: {all}"
     );
 }
+
+/// A log that is empty says nothing: another one, with what we wrote, may have come and gone with its owner.
+#[test]
+fn an_empty_log_is_no_witness() {
+    let world = World::two().tables(json!({"t":{"columns":{"n":"sum"}}}));
+    world.edit_all("PRAGMA journal_mode = wal");
+    let world =
+        world.start("CREATE TABLE t(k TEXT PRIMARY KEY, n, m); INSERT INTO t VALUES('a', 0, 0), ('b', 0, 0)");
+    world.edit("bot", "UPDATE t SET n = n + 5, m = 1 WHERE k = 'a'");
+    world.edit("central", "UPDATE t SET n = n + 7 WHERE k = 'b'");
+    killed_before_note_of(&world, "bot");
+    let state = rusqlite::Connection::open(world.root().join("sync_state/state.db")).unwrap();
+    state.execute("UPDATE intents SET decided = 0", []).unwrap();
+    for side in ["bot", "central"] {
+        world.edit(side, "SELECT 1");
+        assert!(!world.path(side).with_extension("db-wal").exists(), "the last to leave takes the log along");
+    }
+    world.sync();
+    check(&world, "SELECT * FROM t", &["'a' 5 1", "'b' 7 0"]);
+}
