@@ -1,9 +1,8 @@
 //! A run is killed at its first system call that writes, at its second, at its third, until none is left: after each
 //! death the next run must bring everything to the one right end, with every edit merged exactly once.
 //!
-//! Apart from `suite` because a run has to die in a process of its own. The child is this program again; it is traced
-//! and killed at the entry of a call, so that the call itself does not happen. Where tracing is not allowed the test
-//! says so and passes.
+//! Apart from `suite` because a run has to die in a process of its own. Other tests let the call fail instead, as a broken
+//! or full disk would, once or from then on. Where tracing is not allowed a test says so and passes.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -15,156 +14,21 @@
 )]
 
 mod common;
+#[path = "crash/trace.rs"]
+mod trace;
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::collections::{BTreeMap, BTreeSet};
 
-use cr0sync::Config;
-use cr0sync::database::{self, Options, Request};
-use nix::sys::ptrace;
-use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
+use cr0sync::database::{self, Request};
 use serde_json::json;
 
 use common::{Val, World, assert_converged, assert_settled, query};
-
-/// Tells the child which configuration to run.
-const CHILD: &str = "CR0SYNC_CRASH_CONFIG";
-
-/// Calls that change what a disk holds, or promise that it does.
-const WRITING: [libc::c_long; 12] = [
-    libc::SYS_write,
-    libc::SYS_pwrite64,
-    libc::SYS_writev,
-    libc::SYS_pwritev,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
-    libc::SYS_ftruncate,
-    libc::SYS_fallocate,
-    libc::SYS_unlinkat,
-    libc::SYS_renameat2,
-    libc::SYS_openat,
-    libc::SYS_fchmod,
-];
-
-/// Old names of calls that only some machines have.
-#[cfg(target_arch = "x86_64")]
-const OLD: [libc::c_long; 3] = [libc::SYS_unlink, libc::SYS_rename, libc::SYS_open];
-#[cfg(not(target_arch = "x86_64"))]
-const OLD: [libc::c_long; 0] = [];
+use trace::{Blow, End, run_until};
 
 /// The child of the tests below; on its own it does nothing.
 #[test]
 fn child() {
-    let Some(config) = std::env::var_os(CHILD) else { return };
-    let config = Config::load(Some(Path::new(&config)), None).unwrap();
-    // Whoever traces this thread must know it, and says when to go on.
-    println!("\nthread {}", std::fs::read_link("/proc/thread-self").unwrap().display());
-    std::io::stdin().lock().read_line(&mut String::new()).unwrap();
-    let report = database::sync(&config, &Options::default()).unwrap();
-    assert!(report.ok, "{report:?}");
-}
-
-/// How a traced run ended.
-#[derive(PartialEq, Eq, Debug)]
-enum End {
-    /// Killed at the call it was to be killed at.
-    Killed,
-    /// It had fewer calls than that.
-    Finished,
-    /// This machine does not let us trace.
-    NotAllowed,
-}
-
-/// Runs the child and kills it at its `n`th writing call, counted from 1.
-fn run_until(config: &Path, n: usize) -> End {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-        .env(CHILD, config)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut words = BufReader::new(child.stdout.take().unwrap());
-    let end = trace(&mut child, &mut words, n);
-    if end == End::Finished {
-        // Let it say its last words, and end by itself.
-        std::io::copy(&mut words, &mut std::io::sink()).unwrap();
-    } else {
-        let _ = child.kill();
-    }
-    let status = child.wait().unwrap();
-    assert!(end != End::Finished || status.success(), "the run failed without being killed: {status}");
-    end
-}
-
-fn trace(child: &mut Child, words: &mut impl BufRead, n: usize) -> End {
-    let mut line = String::new();
-    let thread = loop {
-        line.clear();
-        assert!(words.read_line(&mut line).unwrap() > 0, "the child says nothing");
-        if let Some(link) = line.trim_end().strip_prefix("thread ") {
-            break Pid::from_raw(link.rsplit('/').next().unwrap().parse().unwrap());
-        }
-    };
-    if ptrace::seize(thread, ptrace::Options::PTRACE_O_TRACESYSGOOD).is_err() {
-        return End::NotAllowed;
-    }
-    ptrace::interrupt(thread).unwrap();
-    waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap();
-    ptrace::syscall(thread, None).unwrap();
-    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
-    let mut calls = 0;
-    loop {
-        let signal = match waitpid(thread, Some(WaitPidFlag::__WALL)) {
-            Ok(WaitStatus::PtraceSyscall(_)) => {
-                if enters_a_writing_call(thread) {
-                    calls += 1;
-                    if calls == n {
-                        child.kill().unwrap();
-                        // A traced thread is gone only when its tracer has seen that.
-                        while matches!(waitpid(thread, Some(WaitPidFlag::__WALL)), Ok(status) if !is_end(status))
-                        {
-                        }
-                        return End::Killed;
-                    }
-                }
-                None
-            }
-            Ok(status) if is_end(status) => return End::Finished,
-            Err(_) => return End::Finished,
-            Ok(WaitStatus::Stopped(_, Signal::SIGTRAP)) => None,
-            Ok(WaitStatus::Stopped(_, signal)) => Some(signal),
-            Ok(_) => None,
-        };
-        if ptrace::syscall(thread, signal).is_err() {
-            return End::Finished;
-        }
-    }
-}
-
-fn is_end(status: WaitStatus) -> bool {
-    matches!(status, WaitStatus::Exited(..) | WaitStatus::Signaled(..))
-}
-
-/// Whether a thread that is about to enter a call would change a disk with it.
-fn enters_a_writing_call(thread: Pid) -> bool {
-    if ptrace::syscall_info(thread).unwrap().op != libc::PTRACE_SYSCALL_INFO_ENTRY {
-        return false;
-    }
-    // The kernel's own words: the number of the call and its arguments.
-    let text = std::fs::read_to_string(format!("/proc/{thread}/syscall")).unwrap();
-    let mut words = text.split_ascii_whitespace();
-    let call: libc::c_long = words.next().unwrap().parse().unwrap();
-    let arguments: Vec<u64> =
-        words.map(|word| u64::from_str_radix(word.trim_start_matches("0x"), 16).unwrap()).collect();
-    if call == libc::SYS_openat {
-        return arguments[2] & u64::from(libc::O_CREAT.unsigned_abs()) != 0;
-    }
-    WRITING.contains(&call) || OLD.contains(&call)
+    trace::child();
 }
 
 const SCHEMA: &str = "
@@ -284,9 +148,10 @@ fn judge(world: &World, told: &str, later: bool) {
 
 fn every_death(journal: &str, later: bool) {
     let mut n = std::env::var("CR0SYNC_FIRST").map_or(1, |n| n.parse().unwrap());
+    let mut hit = BTreeSet::new();
     loop {
         let (world, config) = world(journal);
-        let end = run_until(&config, n);
+        let (end, said) = run_until(&config, None, n, Blow::Death);
         if end == End::NotAllowed {
             println!("skipped: this machine does not let a process trace another");
             return;
@@ -297,13 +162,45 @@ fn every_death(journal: &str, later: bool) {
             }
         }
         judge(&world, &format!("journal_mode {journal}, killed at writing call {n}, later {later}"), later);
-        if end == End::Finished {
-            break;
+        match end {
+            End::Struck(file) => hit.extend(kind_of(&file, &world)),
+            _ => {
+                assert!(said.contains("\"ok\":true"), "{said}");
+                break;
+            }
         }
         n += 1;
     }
     println!("{journal}: {} deaths", n - 1);
     assert!(n > 40, "only {n} writing calls were seen");
+    let log = if journal == "wal" { "-wal" } else { "-journal" };
+    let sides =
+        ["bot", "central", "website"].map(|side| [format!("{side}/d.db{log}"), format!("{side} backup")]);
+    let ours = ["state", "state-journal", "base", "base-journal", "latest"].map(String::from);
+    let expected: BTreeSet<String> = sides.into_iter().flatten().chain(ours).collect();
+    let missing: Vec<&String> = expected.difference(&hit).collect();
+    assert!(missing.is_empty(), "no run died over {missing:?}, only over {hit:?}");
+}
+
+/// What kind of file it was over which a run died.
+fn kind_of(file: &str, world: &World) -> Option<String> {
+    let root = world.root();
+    let name = std::path::Path::new(file).file_name()?.to_str()?.to_owned();
+    let side = world
+        .sides
+        .iter()
+        .find(|side| world.path(side).parent().is_some_and(|own| file.starts_with(own.to_str().unwrap())));
+    Some(match file.strip_prefix(root.to_str()?) {
+        Some(own) if own.contains("/bases/") => {
+            name.find("-journal").map_or("base", |_| "base-journal").into()
+        }
+        Some("/sync_state/state.db") => "state".into(),
+        Some("/sync_state/state.db-journal") => "state-journal".into(),
+        _ if name.contains("latest") => "latest".into(),
+        Some(own) if own.contains("/backups/") => format!("{} backup", own.split('/').nth(3)?),
+        _ if name.contains(".backup.") => format!("{} backup", side?),
+        _ => format!("{}/{name}", side?),
+    })
 }
 
 #[test]
@@ -324,6 +221,62 @@ fn a_run_may_die_in_wal_mode() {
 #[test]
 fn a_run_may_die_in_wal_mode_and_owners_go_on() {
     every_death("wal", true);
+}
+
+/// Lets a call fail, at each writing call in turn. Whatever the run says of it, the next one brings the right end.
+fn every_failure(journal: &str, blow: fn(i32) -> Blow, error: i32, stride: usize) {
+    if !trace::CAN_FAIL {
+        println!("skipped: calls can be made to fail on x86_64 only");
+        return;
+    }
+    let (mut n, mut failed, mut partly) = (1, 0, 0);
+    loop {
+        let (world, config) = world(journal);
+        let (end, said) = run_until(&config, None, n, blow(error));
+        if end == End::NotAllowed {
+            println!("skipped: this machine does not let a process trace another");
+            return;
+        }
+        let told = format!("journal_mode {journal}, {:?} from writing call {n} on: {end:?}", blow(error));
+        // It says what became of it, in words, and where.
+        if let Some(error) = said.lines().find_map(|line| line.strip_prefix("error ")) {
+            assert!(error.contains('/') || error.contains("state"), "{told}: {error}");
+            failed += 1;
+        } else {
+            let report = said
+                .lines()
+                .find_map(|line| line.strip_prefix("report "))
+                .unwrap_or_else(|| panic!("{told}: {said}"));
+            partly += usize::from(report.contains("\"ok\":false"));
+        }
+        judge(&world, &told, false);
+        if end == End::Finished {
+            break;
+        }
+        n += stride;
+    }
+    println!("{journal}: {} failures, of which {failed} ended the run and {partly} a database", n / stride);
+    assert!(failed + partly > 10, "{failed} and {partly} of {n}: the failures do not reach the run");
+}
+
+#[test]
+fn any_call_may_fail() {
+    every_failure("delete", Blow::Once, libc::EIO, 2);
+}
+
+#[test]
+fn any_call_may_fail_in_wal_mode() {
+    every_failure("wal", Blow::Once, libc::EIO, 2);
+}
+
+#[test]
+fn the_disk_may_be_full_at_any_call() {
+    every_failure("delete", Blow::FromThenOn, libc::ENOSPC, 3);
+}
+
+#[test]
+fn the_disk_may_be_full_at_any_call_in_wal_mode() {
+    every_failure("wal", Blow::FromThenOn, libc::ENOSPC, 3);
 }
 
 /// How many calls lie between two deaths of a run over counters: the other tests die at every one.
@@ -347,7 +300,7 @@ fn counts(journal: &str, step: i64, rows: usize) {
         let mut json = world.json.clone();
         json["root"] = json!(world.root());
         std::fs::write(&config, json.to_string()).unwrap();
-        let end = run_until(&config, n);
+        let (end, _) = run_until(&config, None, n, Blow::Death);
         if end == End::NotAllowed {
             println!("skipped: this machine does not let a process trace another");
             return;
@@ -411,10 +364,10 @@ fn asked() -> (World, std::path::PathBuf) {
 #[test]
 fn a_run_may_die_over_its_queue() {
     let mut n = 1;
-    let mut ends = std::collections::BTreeMap::new();
+    let mut ends = BTreeMap::new();
     loop {
         let (world, config) = asked();
-        let end = run_until(&config, n);
+        let (end, _) = run_until(&config, None, n, Blow::Death);
         if end == End::NotAllowed {
             println!("skipped: this machine does not let a process trace another");
             return;

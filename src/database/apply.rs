@@ -121,10 +121,15 @@ pub(crate) fn apply(
 
     let mut guard = guard;
     if let Some(first) = locked.iter().find(|locked| locked.side == hub) {
-        if let Err(cause) = commit(sides, first.side) {
-            drop(guard);
-            record::withdraw(store, &database)?;
-            return Err(cause);
+        match commit(sides, first.side) {
+            Committed::Yes => {}
+            Committed::No(cause) => {
+                drop(guard);
+                record::withdraw(store, &database)?;
+                return Err(cause);
+            }
+            // The intents stay: the next run asks the file.
+            Committed::Perhaps(cause) => return Err(cause),
         }
         guard.released(hub);
         set_lock_time(&mut done, first);
@@ -138,15 +143,22 @@ pub(crate) fn apply(
     for (index, intent) in plan.intents.iter().enumerate().filter(|(index, _)| *index != hub) {
         let mut written = if unlocked.contains(&index) { Written::No } else { Written::Yes };
         if let Some(own) = locked.iter().find(|locked| locked.side == index) {
-            match commit(sides, index) {
-                Ok(()) => set_lock_time(&mut done, own),
-                Err(cause) => {
+            let outcome = commit(sides, index);
+            guard.released(index);
+            match outcome {
+                Committed::Yes => set_lock_time(&mut done, own),
+                Committed::No(cause) => {
                     written = Written::No;
                     done.unwritten.push((index, cause.to_string()));
                     roll_back(sides, index);
                 }
+                Committed::Perhaps(cause) => {
+                    done.unwritten.push((index, cause.to_string()));
+                    roll_back(sides, index);
+                    // Its intent stays: the next run asks the file.
+                    continue;
+                }
             }
-            guard.released(index);
         }
         spokes.push((intent, written));
     }
@@ -366,17 +378,28 @@ pub(crate) fn is_refusal(cause: &rusqlite::Error) -> bool {
         || virtual_table::is_damaged(cause)
 }
 
+/// What became of a COMMIT.
+enum Committed {
+    /// It happened.
+    Yes,
+    /// It did not, and will not.
+    No(Fault),
+    /// The disk failed on the way. What SQLite has written may still turn out to be a whole transaction: when it could
+    /// not fill up the last sector of a log, or not tell that a journal is gone.
+    Perhaps(Fault),
+}
+
 /// Commits one side, waiting for readers no longer than bearable.
-fn commit(sides: &[Side], index: SideIndex) -> Result<(), Fault> {
-    let Some(side) = sides.get(index) else { return Ok(()) };
-    for _ in 1..COMMIT_ATTEMPTS {
-        match side.live.execute_batch("COMMIT") {
-            Err(cause) if is_busy(&cause) && !side.live.is_autocommit() => {}
-            result => return result.map_err(|e| sql_error(e, &side.name)),
+fn commit(sides: &[Side], index: SideIndex) -> Committed {
+    let Some(side) = sides.get(index) else { return Committed::Yes };
+    for attempt in 1..=COMMIT_ATTEMPTS {
+        let Err(cause) = side.live.execute_batch("COMMIT") else { return Committed::Yes };
+        if !is_busy(&cause) {
+            return Committed::Perhaps(sql_error(cause, &side.name));
+        }
+        if attempt == COMMIT_ATTEMPTS || side.live.is_autocommit() {
+            break;
         }
     }
-    side.live.execute_batch("COMMIT").map_err(|e| match is_busy(&e) {
-        true => busy(sides, index, "has a reader that does not end"),
-        false => sql_error(e, &side.name),
-    })
+    Committed::No(busy(sides, index, "has a reader that does not end"))
 }
