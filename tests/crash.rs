@@ -14,8 +14,10 @@
 )]
 
 mod common;
-#[path = "crash/trace.rs"]
-mod trace;
+mod crash {
+    pub(crate) mod trace;
+    pub(crate) mod users;
+}
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,12 +25,19 @@ use cr0sync::database::{self, Request};
 use serde_json::json;
 
 use common::{Val, World, assert_converged, assert_settled, query};
-use trace::{Blow, End, run_until};
+use crash::trace::{self, Blow, End, run_until};
+use crash::users;
 
 /// The child of the tests below; on its own it does nothing.
 #[test]
 fn child() {
     trace::child();
+}
+
+/// The same for the owners in some of them.
+#[test]
+fn owner() {
+    users::owner();
 }
 
 const SCHEMA: &str = "
@@ -277,6 +286,22 @@ fn the_disk_may_be_full_at_any_call() {
 #[test]
 fn the_disk_may_be_full_at_any_call_in_wal_mode() {
     every_failure("wal", Blow::FromThenOn, libc::ENOSPC, 3);
+}
+
+#[test]
+fn owners_can_go_on_when_a_run_of_root_dies() {
+    users::owners_go_on(None, ["wal", "delete", "wal"], 7);
+}
+
+#[test]
+fn owners_can_go_on_when_a_run_of_the_bot_user_dies() {
+    users::owners_go_on(Some(users::cr0()), ["delete", "wal", "delete"], 7);
+    users::owners_go_on(Some(users::cr0()), ["wal", "delete", "wal"], 7);
+}
+
+#[test]
+fn owners_can_go_on_when_a_run_of_the_website_dies() {
+    users::owners_go_on(Some(users::website()), ["delete", "wal", "delete"], 7);
 }
 
 /// How many calls lie between two deaths of a run over counters: the other tests die at every one.

@@ -23,6 +23,7 @@ mod suite {
     mod chinook;
     mod constraints;
     mod decisions;
+    mod full_disk;
     mod identity;
     mod input;
     mod job;

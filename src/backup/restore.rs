@@ -14,7 +14,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode};
 
 use crate::clock;
-use crate::durable::Nascent;
+use crate::durable::{AsOwner, Nascent};
 use crate::error::{Error, ErrorKind, Result};
 
 use super::verify::{self, Verdict};
@@ -102,6 +102,7 @@ impl Source {
         path: &Path,
         patience: Duration,
     ) -> Result<Restored> {
+        let _owner = AsOwner::of(path);
         self.attempt(live, patience).map_err(|obstacle| failure(path, obstacle))
     }
 

@@ -21,7 +21,7 @@ use super::plan::{Plan, Side};
 use super::record::{self, Intent, Role, Statement, Written};
 use super::store::Store;
 use super::write::{self, Refused, Updates};
-use super::{Fault, accompany, log, native, sql_error, virtual_table};
+use super::{Fault, accompany, log, native, open, sql_error, virtual_table};
 use super::{references, schema};
 
 /// How long one attempt at a lock may wait, in milliseconds: longer, and a second owner would queue behind us.
@@ -104,6 +104,7 @@ pub(crate) fn apply(
         let (Some(side), Some(intent)) = (sides.get(locked.side), plan.intents.get_mut(locked.side)) else {
             continue;
         };
+        let _owner = open::as_owner(&side.live);
         intent.counter = native::change_counter(&side.live);
         intent.log = log::position(&side.live);
         let fail = |cause| sql_error(cause, &side.name);
@@ -209,6 +210,7 @@ fn roll_back(sides: &[Side], side: SideIndex) {
     if let Some(side) = sides.get(side)
         && !side.live.is_autocommit()
     {
+        let _owner = open::as_owner(&side.live);
         // A failed ROLLBACK leaves nothing to do: closing the connection does the same.
         let _ = side.live.execute_batch("ROLLBACK");
     }
@@ -231,6 +233,7 @@ fn lock_all(
             let Some(side) = sides.get(*index) else { continue };
             let _ = side.live.busy_timeout(Duration::from_millis(ATTEMPT_MS));
             let since = clock::start();
+            let _owner = open::as_owner(&side.live);
             match side.live.execute_batch("BEGIN IMMEDIATE") {
                 Ok(()) => locked.push(Locked { side: *index, since }),
                 Err(cause) if is_busy(&cause) => {
@@ -342,8 +345,14 @@ fn write_table(
             outcome = Ok(());
         }
     }
-    live.execute_batch("RELEASE cr0sync_table")?;
-    Ok(outcome)
+    match outcome {
+        // A disk that is full, and other trouble of that kind, ends the whole transaction, savepoint and all.
+        Err(refused) if live.is_autocommit() => Err(refused.cause),
+        outcome => {
+            live.execute_batch("RELEASE cr0sync_table")?;
+            Ok(outcome)
+        }
+    }
 }
 
 fn is_unique(cause: &rusqlite::Error) -> bool {
@@ -392,6 +401,7 @@ enum Committed {
 /// Commits one side, waiting for readers no longer than bearable.
 fn commit(sides: &[Side], index: SideIndex) -> Committed {
     let Some(side) = sides.get(index) else { return Committed::Yes };
+    let _owner = open::as_owner(&side.live);
     for attempt in 1..=COMMIT_ATTEMPTS {
         let Err(cause) = side.live.execute_batch("COMMIT") else { return Committed::Yes };
         if !is_busy(&cause) {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use crate::backup::copy;
 use crate::config::DatabaseConfig;
-use crate::durable::{self, Nascent};
+use crate::durable::{self, AsOwner, Nascent};
 use crate::report::{DatabaseReport, State};
 
 use super::companion::Kind;
@@ -251,6 +251,7 @@ pub(super) fn fill(
     if absence == Absence::Empty {
         let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
         let mut target = open::connect(path, wait).map_err(fail)?;
+        let _owner = AsOwner::of(path);
         let backup = Backup::new(from, &mut target).map_err(fail)?;
         // This takes the write lock of the target and copies nothing yet.
         backup.step(0).map_err(fail)?;

@@ -181,9 +181,12 @@ pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
             ErrorCode::ReadOnly
             | ErrorCode::PermissionDenied
             | ErrorCode::CannotOpen
-            | ErrorCode::DiskFull
             | ErrorCode::SystemIoFailure,
         ) => aside(State::Skipped, format!("{side} cannot be used: {cause}")),
+        Some(ErrorCode::DiskFull) => aside(
+            State::Skipped,
+            format!("{side} cannot be used: {cause}; make room on its disk, and the next run goes on"),
+        ),
         _ => Fault::Failed(format!("{side}: {cause}")),
     }
 }
@@ -194,7 +197,9 @@ pub(crate) fn state_error(cause: rusqlite::Error) -> Fault {
 }
 
 fn state_failure(cause: rusqlite::Error) -> Error {
-    Error::new(ErrorKind::Io, "cannot use the state database").because(cause)
+    let full = cause.sqlite_error_code() == Some(ErrorCode::DiskFull);
+    let error = Error::new(ErrorKind::Io, "cannot use the state database").because(cause);
+    if full { error.hint("make room on the disk of sync_state; the next run goes on") } else { error }
 }
 
 /// Merges all sides of the chosen databases. Before it does, it carries out what waits in the queue, unless that is for

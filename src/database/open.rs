@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::durable;
+use crate::durable::{self, AsOwner};
 
 use super::place;
 
@@ -80,6 +80,8 @@ pub(crate) fn replica(path: &Path, wait: Duration) -> Found {
 
 /// Opens a file that exists.
 pub(crate) fn connect(path: &Path, wait: Duration) -> rusqlite::Result<Connection> {
+    // The first read makes a log and its index where there are none.
+    let _owner = AsOwner::of(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
@@ -87,6 +89,11 @@ pub(crate) fn connect(path: &Path, wait: Duration) -> rusqlite::Result<Connectio
     // The first read shows whether it is a database.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
+}
+
+/// Acts as the owner of an open database, for what makes a journal beside it.
+pub(crate) fn as_owner(connection: &Connection) -> AsOwner {
+    AsOwner::of(Path::new(connection.path().unwrap_or_default()))
 }
 
 /// What an error of SQLite says about the file.

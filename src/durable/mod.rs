@@ -4,6 +4,7 @@
 //! directories that others may write to.
 
 mod folder;
+mod owner;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -16,6 +17,7 @@ use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use folder::{Content, Folder};
+pub(crate) use owner::AsOwner;
 
 /// Held while a run writes; other runs are turned away. Released when dropped, or by the kernel.
 #[derive(Debug)]
