@@ -22,7 +22,7 @@ use super::codec::{Decoder, Encoder, Malformed, Pour};
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
-use super::store::{Bounce, Bouncing, Known, Overlay, Store, StoredConflict};
+use super::store::{Bounce, Bouncing, Known, Overlay, RESOLVED, Store, StoredConflict};
 use super::undo::Touched;
 use super::value::Row;
 use super::write::{self, Updates, witness};
@@ -103,6 +103,8 @@ pub(crate) struct Intent {
     pub(crate) companions: Vec<Statement>,
     /// The titles to remember beside those, when they are not what is remembered.
     pub(crate) remembered: Option<Vec<String>>,
+    /// The number of the conflict that a person decided with this run; with the hub only.
+    pub(crate) resolved: Option<i64>,
 }
 
 impl Intent {
@@ -268,6 +270,9 @@ fn record_attached(
         store.keep_touched(intent.run, &intent.database, &intent.touched)?;
         store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
         store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
+        if let Some(number) = intent.resolved {
+            store.set_status(number, RESOLVED)?;
+        }
         connection
             .prepare_cached("UPDATE intents SET decided = 1 WHERE database = ?1")?
             .execute([&intent.database])?;
@@ -571,6 +576,9 @@ fn encode(intent: &Intent, pour: Pour<'_>) {
         .list(intent.companions.iter(), statement)
         .option(intent.remembered.as_ref(), |encoder, titles| {
             encoder.list(titles.iter(), text);
+        })
+        .option(intent.resolved, |encoder, number| {
+            encoder.integer(number);
         });
     encoder.finish();
 }
@@ -643,6 +651,10 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         intent.companions = decoder.list(statement)?;
         intent.remembered = decoder.option(|decoder| decoder.list(Decoder::text))?;
     }
+    // The second ones here.
+    if !decoder.is_at_end() {
+        intent.resolved = decoder.option(Decoder::integer)?;
+    }
     Ok(intent)
 }
 
@@ -681,6 +693,18 @@ mod tests {
         assert_eq!(pending(&store, "d")?, []);
         let left = "SELECT count(*) FROM intent_parts";
         assert_eq!(store.connection.query_row(left, [], |row| row.get(0)), Ok(0));
+        Ok(())
+    }
+
+    #[test]
+    fn intents_that_end_earlier_are_read() -> std::result::Result<(), Malformed> {
+        let new = Intent { remembered: Some(vec!["view v".into()]), resolved: Some(7), ..intent(0) };
+        let mut blob = Vec::new();
+        encode(&new, &mut |part| blob.extend_from_slice(part));
+        assert_eq!(decode(&blob)?, new);
+        // A conflict's number takes nine bytes.
+        let second = blob.get(..blob.len() - 9).unwrap_or_default();
+        assert_eq!(decode(second)?, Intent { resolved: None, ..new });
         Ok(())
     }
 

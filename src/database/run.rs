@@ -177,7 +177,11 @@ fn attempt(
         }
     }
     if job.mode == Mode::Apply {
+        let interrupted = !intents.is_empty();
         settle(job, name, intents, &mut seats, report)?;
+        if let Some(resolution) = job.resolution.filter(|_| interrupted) {
+            resolution.refuse_decided(job.store)?;
+        }
         for (side, _) in &absent {
             // What a lost file was can no longer be told from what its owner puts in its place.
             job.store.forget_replica(name, side).map_err(state_error)?;
