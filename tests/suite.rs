@@ -23,6 +23,7 @@ mod suite {
     mod chinook;
     mod constraints;
     mod decisions;
+    mod guards;
     mod identity;
     mod input;
     mod job;
