@@ -24,6 +24,7 @@ mod suite {
     mod constraints;
     mod decisions;
     mod full_disk;
+    mod guards;
     mod identity;
     mod input;
     mod job;

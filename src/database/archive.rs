@@ -3,6 +3,7 @@
 //! Apart from `backup`, which knows one side at a time and remembers nothing, and from `restoration`, the way back.
 //! Here configuration and state come together. Everything but looking happens under the run lock.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -239,6 +240,17 @@ pub(super) fn remember(store: &Store, one: &Snapshot, sound: bool, now: DateTime
     store.set_sound(&one.path.to_string_lossy(), &one.mark, sound, &clock::stamp(now)).map_err(state_failure)
 }
 
+/// A side that a run is about to write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'s> {
+    /// Its name.
+    pub(crate) side: &'s str,
+    /// Its file, not locked for writing.
+    pub(crate) live: &'s Connection,
+    /// A number that changes when others write to it.
+    pub(crate) version: i64,
+}
+
 /// What a run does before it writes: a verified snapshot of each side that it is about to write, where one is due.
 ///
 /// A side whose copy is not sound, or that stays busy, is a fault of that side. Where there is no room, the run goes on
@@ -246,25 +258,57 @@ pub(super) fn remember(store: &Store, one: &Snapshot, sound: bool, now: DateTime
 pub(crate) fn secure<'s>(
     job: &Job<'_>,
     database: &str,
-    sides: impl Iterator<Item = (&'s str, &'s Connection)>,
+    targets: impl Iterator<Item = Target<'s>>,
     report: &mut DatabaseReport,
 ) -> std::result::Result<(), Fault> {
-    for (side, live) in sides {
+    for Target { side, live, .. } in targets {
         let Err(error) = before_write(job, database, side, live) else { continue };
-        let state = match error.kind() {
-            ErrorKind::Corrupt => State::Quarantined,
-            ErrorKind::Busy => State::Skipped,
-            _ => {
+        match fault_of(side, error) {
+            Fault::Error(error) => {
                 let warning = in_words(&format!("{side} was written without a backup"), &error);
                 if !report.warnings.contains(&warning) {
                     report.warnings.push(warning);
                 }
-                continue;
             }
-        };
-        return Err(Fault::Side { name: side.to_owned(), state, reason: error.to_string() });
+            fault => return Err(fault),
+        }
     }
     Ok(())
+}
+
+/// What a run does before it writes what a guard would have held, or what a person takes back or over: a verified
+/// emergency copy of each side that it is about to write, however young the last backup is. Without one nothing is
+/// written. `copied` says at which version a side was copied in this run already; one that nobody has written to since
+/// is not copied again.
+pub(crate) fn secure_for_certain<'s>(
+    job: &Job<'_>,
+    database: &str,
+    targets: impl Iterator<Item = Target<'s>>,
+    copied: &mut HashMap<String, i64>,
+    report: &mut DatabaseReport,
+) -> std::result::Result<(), Fault> {
+    for Target { side, live, version } in targets {
+        if copied.get(side) == Some(&version) {
+            continue;
+        }
+        let place =
+            Place::of(job.config, database, side).ok_or_else(|| super::unknown_side(database, side))?;
+        let taken = make(job, &place, live, Kind::Emergency, Damage::Refuse);
+        let copy = taken.map_err(|error| fault_of(side, error))?.snapshot;
+        report.warnings.push(format!("{side} was copied to {} first", copy.path.display()));
+        copied.insert(side.to_owned(), version);
+    }
+    Ok(())
+}
+
+/// What it means for a run that a side could not be copied.
+fn fault_of(side: &str, error: Error) -> Fault {
+    let state = match error.kind() {
+        ErrorKind::Corrupt => State::Quarantined,
+        ErrorKind::Busy => State::Skipped,
+        _ => return Fault::Error(error),
+    };
+    Fault::Side { name: side.to_owned(), state, reason: error.to_string() }
 }
 
 /// A verified snapshot of one side, unless one was made within `backups.every_minutes`, or with force, in this run.
@@ -284,23 +328,23 @@ fn before_write(job: &Job<'_>, database: &str, side: &str, live: &Connection) ->
     if !due {
         return Ok(None);
     }
-    make(job, &place, live, Kind::Regular).map(|taken| Some(taken.snapshot))
+    make(job, &place, live, Kind::Regular, Damage::Refuse).map(|taken| Some(taken.snapshot))
 }
 
-/// A verified copy of a side before something drastic is done to it. With force, a copy that is not sound is kept
+/// A verified copy of a side before a backup is written into it. With force, a copy that is not sound is kept
 /// too, since there is no better one.
 ///
 /// Errors: as [`snapshot::take`], with nothing made.
 pub(crate) fn emergency(job: &Job<'_>, database: &str, side: &str, live: &Connection) -> Result<Snapshot> {
     let place = Place::of(job.config, database, side).ok_or_else(|| super::unknown_side(database, side))?;
-    make(job, &place, live, Kind::Emergency).map(|taken| taken.snapshot)
+    let damage = match job.force {
+        Force::Yes => Damage::Keep,
+        Force::No => Damage::Refuse,
+    };
+    make(job, &place, live, Kind::Emergency, damage).map(|taken| taken.snapshot)
 }
 
-fn make(job: &Job<'_>, place: &Place, live: &Connection, kind: Kind) -> Result<Taken> {
-    let damage = match (kind, job.force) {
-        (Kind::Emergency, Force::Yes) => Damage::Keep,
-        _ => Damage::Refuse,
-    };
+fn make(job: &Job<'_>, place: &Place, live: &Connection, kind: Kind, damage: Damage) -> Result<Taken> {
     let tag = job.run.to_string();
     take(job.store, live, &Order { config: job.config, place, kind, at: job.at, tag: &tag, damage })
 }
@@ -433,7 +477,7 @@ mod tests {
     fn what_stands_in_the_way_is_a_fault_of_the_side_or_a_warning() -> Tested {
         let secured = |world: &World, live: &Connection| {
             let mut report = DatabaseReport::new(State::Synced, None);
-            let sides = || [("web", live)].into_iter();
+            let sides = || [Target { side: "web", live, version: 1 }].into_iter();
             let first = secure(&world.job(0, Mode::Apply), "d", sides(), &mut report);
             let ended = first.and_then(|()| secure(&world.job(0, Mode::Apply), "d", sides(), &mut report));
             let state = match ended {

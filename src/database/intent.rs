@@ -91,6 +91,9 @@ pub(crate) fn spell_out(
             intent.touched.extend(touched(state, task.hub));
         }
     }
+    if let Some(intent) = plan.intents.get_mut(task.hub) {
+        intent.resolved = task.resolution.map(|resolution| resolution.conflict.number);
+    }
     for intent in &mut plan.intents {
         intent.observed.retain(|table| !table.writes.is_empty());
         intent.writes.retain(|table| !table.writes.is_empty());

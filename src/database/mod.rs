@@ -303,7 +303,8 @@ pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Resu
         let report = run::sync(&job, name, database)?;
         let done = matches!(report.state, State::Synced | State::Unchanged | State::Quarantined);
         if job.mode == Mode::Apply && done {
-            job.store.set_status(number, "resolved").map_err(state_failure)?;
+            // A run that wrote has recorded it with the rows; one that found nothing to do has not.
+            job.store.set_status(number, store::RESOLVED).map_err(state_failure)?;
         }
         Ok(report)
     })

@@ -25,8 +25,7 @@ use super::log::Position;
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
-use super::store;
-use super::store::{Bounce, Bouncing, Known, Overlay, Store, StoredConflict};
+use super::store::{self, Bounce, Bouncing, Known, Overlay, RESOLVED, Store, StoredConflict};
 use super::undo::Touched;
 use super::value::Row;
 use super::write::{self, Updates};
@@ -108,6 +107,8 @@ pub(crate) struct Intent {
     pub(crate) companions: Vec<Statement>,
     /// The titles to remember beside those, when they are not what is remembered.
     pub(crate) remembered: Option<Vec<String>>,
+    /// The number of the conflict that a person decided with this run; with the hub only.
+    pub(crate) resolved: Option<i64>,
 }
 
 impl Intent {
@@ -346,6 +347,9 @@ fn record_attached(
         store.keep_touched(intent.run, &intent.database, &intent.touched)?;
         store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
         store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
+        if let Some(number) = intent.resolved {
+            store.set_status(number, RESOLVED)?;
+        }
         connection
             .prepare_cached("UPDATE intents SET decided = ?2 WHERE database = ?1 AND decided = ?3")?
             .execute(params![intent.database, Progress::Decided.stored(), Progress::Declared.stored()])?;
@@ -525,6 +529,9 @@ fn encode(intent: &Intent, pour: Pour<'_>) {
         .option(intent.remembered.as_ref(), |encoder, titles| {
             encoder.list(titles.iter(), text);
         })
+        .option(intent.resolved, |encoder, number| {
+            encoder.integer(number);
+        })
         .option(intent.log, |encoder, log| {
             encoder.bytes(&log.salts).integer(i64::from(log.frames));
         });
@@ -599,7 +606,9 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         intent.companions = decoder.list(statement)?;
         intent.remembered = decoder.option(|decoder| decoder.list(Decoder::text))?;
     }
+    // The second ones here.
     if !decoder.is_at_end() {
+        intent.resolved = decoder.option(Decoder::integer)?;
         intent.log = decoder.option(|decoder| {
             let salts = decoder.bytes()?.try_into().map_err(|_| Malformed)?;
             let frames = u32::try_from(decoder.integer()?).map_err(|_| Malformed)?;
@@ -662,6 +671,19 @@ mod tests {
         assert_eq!(known(&store)?, [Progress::Decided, Progress::Written, Progress::Decided]);
         note(&store, &[(bot, Written::No), (website, Written::Yes)])?;
         assert_eq!(known(&store)?, [Progress::Unwritten, Progress::Written, Progress::Written]);
+        Ok(())
+    }
+
+    #[test]
+    fn intents_that_end_earlier_are_read() -> std::result::Result<(), Malformed> {
+        let new =
+            Intent { remembered: Some(vec!["view v".into()]), resolved: Some(7), log: None, ..intent(0) };
+        let mut blob = Vec::new();
+        encode(&new, &mut |part| blob.extend_from_slice(part));
+        assert_eq!(decode(&blob)?, new);
+        // A conflict's number takes nine bytes, no log one.
+        let second = blob.get(..blob.len() - 10).unwrap_or_default();
+        assert_eq!(decode(second)?, Intent { resolved: None, ..new });
         Ok(())
     }
 

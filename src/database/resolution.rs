@@ -14,9 +14,9 @@ use super::model::{Ancestor, Cluster, Edit, Rules, with_cell};
 use super::observe;
 use super::plan::Side;
 use super::shape::Shape;
-use super::store::StoredConflict;
+use super::store::{RESOLVED, Store, StoredConflict};
 use super::value::{Row, Value};
-use super::{Fault, sql_error};
+use super::{Fault, sql_error, state_error};
 
 /// What to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Resolution {
     /// Checks that the decision makes sense for the conflict.
     pub(crate) fn new(conflict: StoredConflict, take: Take) -> Result<Resolution> {
         let usage = |message: String| Error::new(ErrorKind::Usage, message);
-        if conflict.status == "resolved" {
+        if conflict.status == RESOLVED {
             return Err(usage(format!("conflict {} is resolved already", conflict.number)));
         }
         if conflict.rows.identity.is_none() {
@@ -82,6 +82,19 @@ impl Resolution {
             }
             _ => Ok(Resolution { conflict, take }),
         }
+    }
+
+    /// Refuses to decide what the run that was interrupted, and is finished now, has decided.
+    pub(crate) fn refuse_decided(&self, store: &Store) -> std::result::Result<(), Fault> {
+        let number = self.conflict.number;
+        if !store.is_resolved(number).map_err(state_error)? {
+            return Ok(());
+        }
+        let what = format!("conflict {number} is resolved already, by the run that was interrupted");
+        Err(Fault::Error(
+            Error::new(ErrorKind::Usage, what)
+                .hint("that run is finished now; look at the row with `conflicts`"),
+        ))
     }
 
     /// The table and key of the row it is about.

@@ -17,7 +17,7 @@ use crate::error::{ErrorKind, Result};
 use crate::report::{DatabaseReport, SideReport, State};
 
 use super::apply::{self, Done, Outcome, Refusal};
-use super::archive;
+use super::archive::{self, Target};
 use super::create::{self, Absence};
 
 use super::observe::Cells;
@@ -136,6 +136,7 @@ fn attempt(
         return Ok(());
     }
     job.begin()?;
+    let interrupted = !intents.is_empty();
     // Before the hub is looked at: a lost one is made anew from its base, which must have all of what was merged.
     let intents = match job.mode {
         Mode::Apply => settle::finish(job, name, intents, report)?,
@@ -186,6 +187,9 @@ fn attempt(
     }
     if job.mode == Mode::Apply {
         settle::settle(job, name, intents, &mut seats, report)?;
+        if let Some(resolution) = job.resolution.filter(|_| interrupted) {
+            resolution.refuse_decided(job.store)?;
+        }
         for (side, _) in &absent {
             // What a lost file was can no longer be told from what its owner puts in its place.
             job.store.forget_replica(name, side).map_err(state_error)?;
@@ -370,6 +374,8 @@ struct Look {
     fingerprint: Option<Fingerprint>,
     /// The change counter of its header.
     counter: Option<u32>,
+    /// Whether the file was to be held, and is not since a person has said so.
+    overridden: bool,
 }
 
 /// Observes, plans and applies, again while planned rows change under us.
@@ -383,6 +389,7 @@ fn merge(
 ) -> Result<(), Fault> {
     let mut refused: Vec<Refusal> = Vec::new();
     let mut paused: Vec<(String, String)> = Vec::new();
+    let mut copied = HashMap::new();
     let mut attempts = 0;
     let at = clock::stamp(job.at);
     loop {
@@ -426,8 +433,7 @@ fn merge(
             }
             Err(fault) => return Err(fault),
         };
-        let unguarded = job.store.unguarded(name).map_err(state_error)?;
-        if let (Some(reason), Force::No, false, None) = (&plan.held, job.force, unguarded, job.undo) {
+        if let (Some(reason), None, false) = (&plan.held, job.undo, passes_guards(job, name)?) {
             let (name, reason) = (job.config.hub.clone(), reason.clone());
             return Err(Fault::Side { name, state: State::Held, reason });
         }
@@ -449,16 +455,15 @@ fn merge(
         job.pace.at(name, Phase::Writing, None)?;
         attempts += 1;
         let busy = job.config.guards.busy_timeout_ms;
-        let written = sides.iter().zip(&plan.intents).filter(|(_, intent)| intent.writes_anything());
-        let mut written = written.map(|(side, _)| (side.name.as_str(), &side.live));
+        let written = sides.iter().zip(&looks).zip(&plan.intents);
+        let written = written
+            .filter(|(_, intent)| intent.writes_anything())
+            .map(|((side, look), _)| Target { side: &side.name, live: &side.live, version: look.version });
+        let overridden = plan.held.is_some() || looks.iter().any(|look| look.overridden);
         // After it was observed, so that the copy has every row that the plan takes away.
-        let secured = match (job.undo, kind) {
-            (None, MergeKind::ThreeWay) => archive::secure(job, name, written, report),
-            _ => written.try_for_each(|(side, live)| {
-                let copy = archive::emergency(job, name, side, live)?;
-                report.warnings.push(format!("{side} was copied to {} first", copy.path.display()));
-                Ok(())
-            }),
+        let secured = match (job.undo, kind, overridden) {
+            (None, MergeKind::ThreeWay, false) => archive::secure(job, name, written, report),
+            _ => archive::secure_for_certain(job, name, written, &mut copied, report),
         };
         let applied =
             secured.and_then(|()| apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy));
@@ -499,6 +504,11 @@ fn merge(
         }
         seats = sides.into_iter().map(Seat::again).collect();
     }
+}
+
+/// Whether what would be held goes on: a person has said so, or has restored a backup.
+fn passes_guards(job: &Job<'_>, name: &str) -> Result<bool, Fault> {
+    Ok(job.force == Force::Yes || job.store.unguarded(name).map_err(state_error)?)
 }
 
 fn is_paused(paused: &[(String, String)], table: &str) -> bool {
@@ -554,20 +564,19 @@ fn observe_side(
     let schema = schema::read(&seat.live, "main").map_err(fail)?;
     let version = apply::data_version(&seat.live).map_err(fail)?;
     let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
-    let look = Look { version, fingerprint: seat.fingerprint, counter: native::change_counter(&seat.live) };
-    if let (Some(then), Some(now), Force::No) =
-        (remembered.as_ref().and_then(|state| state.seen), look.counter, job.force)
-        && now < then.counter
-        && !job.store.unguarded(name).map_err(state_error)?
-    {
+    let counter = native::change_counter(&seat.live);
+    let then = remembered.as_ref().and_then(|state| state.seen).map(|seen| seen.counter);
+    let back = then.zip(counter).filter(|(then, now)| now < then);
+    if let (Some((then, now)), false) = (back, passes_guards(job, name)?) {
         let reason = format!(
-            "{0} has gone back in time (its change counter was {1} and is {now}): an old copy seems to have been put \
+            "{0} has gone back in time (its change counter was {then} and is {now}): an old copy seems to have been put \
              in its place. Nothing was written. If what it has is to count as edits, run once with --force; if not, \
              remove the file, and the next run creates it again",
-            seat.name, then.counter
+            seat.name
         );
         return Err(Fault::Side { name: job.config.hub.clone(), state: State::Held, reason });
     }
+    let look = Look { version, fingerprint: seat.fingerprint, counter, overridden: back.is_some() };
     let epoch = remembered.as_ref().map_or(0, |state| state.epoch);
     let known = match remembered {
         Some(state) => open_base(job, &seat.name, &state.base, report)?,
@@ -655,7 +664,7 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
         let schema = schema::read(&seat.live, "main").map_err(fail)?;
         let version = apply::data_version(&seat.live).map_err(fail)?;
         let counter = native::change_counter(&seat.live);
-        watch.looks.push(Look { version, fingerprint: None, counter });
+        watch.looks.push(Look { version, fingerprint: None, counter, overridden: false });
         // The copy of the hub is the ancestor of all its tables.
         let merged = base.schema.tables.iter().map(|table| table.name.to_ascii_lowercase()).collect();
         watch.sides.push(Side {

@@ -20,7 +20,9 @@ use super::codec::{Decoder, Encoder, Malformed};
 use super::undo::Touched;
 use super::value::Row;
 
-pub(crate) use conflicts::{ConflictRows, StoredConflict, decode_conflict_rows, encode_conflict_rows};
+pub(crate) use conflicts::{
+    ConflictRows, RESOLVED, StoredConflict, decode_conflict_rows, encode_conflict_rows,
+};
 pub(crate) use replicas::{Ids, Known, Overlay, OverlayEntry, Seen, decode_overlay, encode_overlay};
 
 /// Marks the file as ours (`cr0s`).

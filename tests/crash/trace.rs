@@ -5,7 +5,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -82,19 +81,15 @@ pub(crate) struct User {
 impl User {
     /// A program that runs as this user.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = Command::new(program);
-        let groups: Vec<nix::unistd::Gid> = self.groups.iter().map(|gid| (*gid).into()).collect();
-        let (uid, gid) = (self.uid, self.gid);
-        // SAFETY: between fork and exec only three system calls are made.
-        #[allow(unsafe_code, reason = "std cannot set supplementary groups")]
-        unsafe {
-            command.pre_exec(move || {
-                nix::unistd::setgroups(&groups)?;
-                nix::unistd::setgid(gid.into())?;
-                nix::unistd::setuid(uid.into())?;
-                Ok(())
-            });
-        }
+        // std cannot set supplementary groups.
+        let mut command = Command::new("setpriv");
+        let groups: Vec<String> = self.groups.iter().map(u32::to_string).collect();
+        command
+            .arg(format!("--reuid={}", self.uid))
+            .arg(format!("--regid={}", self.gid))
+            .arg(format!("--groups={}", groups.join(",")))
+            .arg("--")
+            .arg(program);
         command
     }
 }
@@ -222,7 +217,7 @@ pub(crate) const CAN_FAIL: bool = cfg!(target_arch = "x86_64");
 fn fail(thread: Pid, error: i32) {
     let mut registers = ptrace::getregs(thread).unwrap();
     registers.orig_rax = u64::MAX;
-    registers.rax = i64::from(-error).cast_unsigned();
+    registers.rax = u64::from_ne_bytes(i64::from(-error).to_ne_bytes());
     ptrace::setregs(thread, registers).unwrap();
 }
 

@@ -106,7 +106,7 @@ fn use_as_owner(world: &World, side: &str, told: &str) {
         .map(|entry| entry.unwrap())
         .map(|entry| {
             let file = entry.metadata().unwrap();
-            format!("{} {}:{} {:o}", entry.file_name().display(), file.uid(), file.gid(), file.mode())
+            format!("{:?} {}:{} {:o}", entry.file_name(), file.uid(), file.gid(), file.mode())
         })
         .collect();
     assert!(

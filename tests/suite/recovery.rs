@@ -3,7 +3,8 @@
 //! Apart from the crash tests, which kill at every step but know one world. A reader on our own files makes a step fail
 //! where a killed run would have stopped.
 
-use cr0sync::database;
+use cr0sync::ErrorKind;
+use cr0sync::database::{self, Take};
 use serde_json::json;
 
 use crate::common::{World, check, conflict_lines, open, options, query, seen};
@@ -23,11 +24,64 @@ fn base_of(world: &World, side: &str) -> std::path::PathBuf {
 
 /// Runs while a reader sits on a base: the record of that side fails, as if we were killed between its COMMIT and its record.
 fn killed_before_record_of(world: &World, side: &str) -> serde_json::Value {
+    without_record_of(world, side, || world.sync())
+}
+
+fn without_record_of<T>(world: &World, side: &str, run: impl FnOnce() -> T) -> T {
     let base = rusqlite::Connection::open(base_of(world, side)).unwrap();
     base.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
-    let report = world.sync();
+    let outcome = run();
     base.execute_batch("COMMIT").unwrap();
-    report
+    outcome
+}
+
+/// A conflict that is decided, but for the record of it: whoever comes next finishes that, be it the same decision.
+#[test]
+fn a_decision_outlives_its_run() {
+    for again in [false, true] {
+        let world = World::two().prefer(&["central", "bot"]);
+        let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)");
+        world.edit("bot", "UPDATE t SET x = 1");
+        world.edit("central", "UPDATE t SET x = 2");
+        world.sync();
+        let id = world.conflicts()[0]["id"].as_str().unwrap().to_owned();
+        let take = || world.resolve(&id, Take::Side("bot".into()));
+        let failed = without_record_of(&world, "central", take);
+        assert!(failed.is_err() || failed.unwrap()["ok"] == json!(false), "the record was to fail");
+        assert_eq!(world.lines("central", "SELECT x FROM t"), ["1"], "the hub was to be written");
+        assert_eq!(conflict_lines(&world), ["t update_update [x] central open"]);
+        if again {
+            let error = take().expect_err("it was decided");
+            assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+            assert!(error.to_string().contains("is resolved already, by the run"), "{error}");
+        } else {
+            world.sync();
+        }
+        // The other side has it by the next run.
+        world.sync();
+        assert_eq!(conflict_lines(&world), ["t update_update [x] central resolved"]);
+        check(&world, "SELECT x FROM t", &["1"]);
+    }
+}
+
+/// Before the hub has it, nothing is decided: the conflict stays open, and the same decision is taken.
+#[test]
+fn a_decision_that_never_was_stays_to_be_taken() {
+    let world = World::two().prefer(&["central", "bot"]);
+    let world = world.start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)");
+    world.edit("bot", "UPDATE t SET x = 1");
+    world.edit("central", "UPDATE t SET x = 2");
+    world.sync();
+    let id = world.conflicts()[0]["id"].as_str().unwrap().to_owned();
+    let take = || world.resolve(&id, Take::Side("bot".into()));
+    let reader = world.open("central");
+    reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+    let _ = take();
+    drop(reader);
+    assert_eq!(conflict_lines(&world), ["t update_update [x] central open"]);
+    take().unwrap();
+    assert_eq!(conflict_lines(&world), ["t update_update [x] central resolved"]);
+    check(&world, "SELECT x FROM t", &["1"]);
 }
 
 /// The same, and the note of who has committed is missing as well: the file itself must tell.

@@ -11,6 +11,9 @@ use super::{Store, encode_rows};
 use crate::database::codec::{Decoder, Encoder, Malformed};
 use crate::database::value::Row;
 
+/// The status of a conflict that is settled.
+pub(crate) const RESOLVED: &str = "resolved";
+
 /// A conflict as it is kept: rows whole, so that a loser can be taken back at any time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredConflict {
@@ -122,7 +125,7 @@ impl Store {
                 && !still.contains(&fingerprint)
                 && tables.iter().any(|name| name.eq_ignore_ascii_case(&table))
             {
-                self.set_status(number, "resolved")?;
+                self.set_status(number, RESOLVED)?;
             }
         }
         Ok(())
@@ -161,6 +164,13 @@ impl Store {
             )?
             .query_row([database], |row| row.get::<_, i64>(0))
             .map(|count| usize::try_from(count).unwrap_or(0))
+    }
+
+    /// Whether a conflict is settled.
+    pub(crate) fn is_resolved(&self, number: i64) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM conflicts WHERE number = ?1 AND status = ?2)")?
+            .query_row(params![number, RESOLVED], |row| row.get(0))
     }
 
     /// Changes the status of a conflict.

@@ -1,0 +1,124 @@
+//! What a person may force, and what is kept before it is done.
+//!
+//! Apart from `input`, which has the guards that nobody can force, and from `backups`, which has the ordinary copies.
+
+use std::path::PathBuf;
+
+use cr0sync::database::{Force, Options};
+use serde_json::json;
+
+use crate::common::{Dump, World, check_side, dump, open, options, state};
+
+const TABLE: &str = "CREATE TABLE t(k INTEGER PRIMARY KEY, x); \
+     WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) INSERT INTO t SELECT i, 0 FROM n";
+
+fn forced() -> Options {
+    Options { force: Force::Yes, ..options() }
+}
+
+/// The emergency copies of a side.
+fn copies(world: &World, side: &str) -> Vec<PathBuf> {
+    let directory = match side {
+        "central" => world.path(side).parent().unwrap().to_path_buf(),
+        _ => world.root().join("databases/backups").join(side),
+    };
+    let mut found: Vec<PathBuf> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("d.db.emergency."))
+        .collect();
+    found.sort();
+    found
+}
+
+/// How a world comes to be held, and which sides the forced run writes to.
+type Case = (&'static str, fn(&World), &'static [&'static str]);
+
+const CASES: [Case; 4] = [
+    ("deleted 80", |world| world.edit("bot", "DELETE FROM t WHERE k <= 80"), &["central", "website"]),
+    ("has no table left", |world| world.edit("bot", "DROP TABLE t"), &[]),
+    (
+        "gone back in time",
+        |world| {
+            let old = std::fs::read(world.path("bot")).unwrap();
+            world.edit("central", "UPDATE t SET x = 1 WHERE k <= 10");
+            world.sync();
+            std::fs::write(world.path("bot"), old).unwrap();
+        },
+        &["central", "website"],
+    ),
+    (
+        "gone back in time",
+        |world| {
+            let old = std::fs::read(world.path("central")).unwrap();
+            world.edit("bot", "UPDATE t SET x = 1 WHERE k <= 10");
+            world.sync();
+            std::fs::write(world.path("central"), old).unwrap();
+            // Its owner goes on, so that each side gets something.
+            world.edit("bot", "UPDATE t SET x = 2 WHERE k = 100");
+        },
+        &["bot", "central", "website"],
+    ),
+];
+
+/// However young the last backup is, each side that is written is copied as it was.
+#[test]
+fn what_is_forced_is_copied_first() {
+    for (why, hold, written) in CASES {
+        let world = World::three().start(TABLE);
+        // A backup of each side that would be young enough for an ordinary run.
+        world.edit_all("UPDATE t SET x = 'young' WHERE k = 50");
+        world.edit("bot", "UPDATE t SET x = 'young' WHERE k = 51");
+        world.edit("central", "UPDATE t SET x = 'young' WHERE k = 52");
+        world.sync();
+        hold(&world);
+        let report = world.sync();
+        assert_eq!(state(&report), "held", "{why}: {report:#}");
+        let reason = report["databases"]["d"]["reason"].as_str().unwrap();
+        assert!(reason.contains(why), "{why}: {reason}");
+        let none: Vec<PathBuf> = world.sides.iter().flat_map(|side| copies(&world, side)).collect();
+        assert!(none.is_empty(), "{why}: what is held needs no copy: {none:?}");
+
+        let before: Vec<Dump> = world.sides.iter().map(|side| world.dump(side)).collect();
+        let report = world.run(&forced()).unwrap();
+        assert_eq!(report["ok"], json!(true), "{why}: {report:#}");
+        for (side, before) in world.sides.iter().zip(before) {
+            let found = copies(&world, side);
+            let changed = world.dump(side) != before;
+            assert_eq!(changed, written.contains(&side.as_str()), "{why}: {side}: {report:#}");
+            assert_eq!(found.len(), usize::from(changed), "{why}: {side}: {found:?}");
+            if let Some(copy) = found.first() {
+                assert_eq!(dump(&open(copy)), before, "{why}: {side}");
+                let told = format!("{side} was copied to {} first", copy.display());
+                let warnings = report["databases"]["d"]["warnings"].as_array().unwrap();
+                assert!(warnings.contains(&json!(told)), "{why}: {report:#}");
+            }
+        }
+    }
+}
+
+/// Without a copy nothing is forced, and the next attempt is free to do it.
+#[test]
+fn without_room_for_a_copy_nothing_is_forced() {
+    let mut world = World::two().start(TABLE);
+    world.edit("bot", "DELETE FROM t WHERE k <= 80");
+    world.json["guards"]["min_free_percent"] = json!(100);
+    let report = world.run(&forced()).unwrap();
+    assert_eq!((&report["ok"], state(&report)), (&json!(false), "failed"), "{report:#}");
+    check_side(&world, "central", "SELECT count(*) FROM t", &["100"]);
+    world.json["guards"]["min_free_percent"] = json!(0);
+    world.run(&forced()).unwrap();
+    check_side(&world, "central", "SELECT count(*) FROM t", &["20"]);
+    assert_eq!(copies(&world, "central").len(), 1);
+}
+
+/// Where no guard waits, force is an ordinary run with an ordinary backup.
+#[test]
+fn what_nothing_holds_needs_no_emergency_copy() {
+    let world = World::two().start(TABLE);
+    world.edit("bot", "UPDATE t SET x = 1 WHERE k = 1");
+    world.run(&forced()).unwrap();
+    check_side(&world, "central", "SELECT x FROM t WHERE k = 1", &["1"]);
+    assert!(copies(&world, "central").is_empty());
+}
