@@ -157,6 +157,31 @@ fn an_index_over_another_table_is_rebuilt_where_we_write() {
     }
 }
 
+/// Such an index follows its table anyway; saying so is no mistake, and saying more means nothing.
+#[test]
+fn what_an_index_over_another_table_points_at_may_be_said() {
+    for (create, policy, warns) in [
+        ("fts5(title, content='t', content_rowid='id')", json!({ "references": { "rowid": "t.id" } }), false),
+        ("fts4(content=\"t\", title)", json!({ "references": { "docid": "T.id" } }), false),
+        ("fts5(title, content='t', content_rowid='id')", json!({ "references": { "rowid": "s.id" } }), true),
+        ("fts5(title, content='t', content_rowid='id')", json!({ "append_only": true }), true),
+    ] {
+        let world = World::two().tables(json!({ "F": policy })).start(&format!(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, title TEXT); CREATE TABLE s(id INTEGER PRIMARY KEY);
+             CREATE VIRTUAL TABLE f USING {create}"
+        ));
+        world.edit("bot", "INSERT INTO t VALUES(1, 'tree of the bot')");
+        world.edit("central", "INSERT INTO t VALUES(1, 'tree of central')");
+        let warnings = world.sync()["databases"]["d"]["warnings"].to_string();
+        let said = warnings.contains(
+            "the configuration has rules for F, which has no rows of its own but indexes those of t",
+        );
+        assert_eq!((said, warnings == "[]"), (warns, !warns), "{create} {policy}: {warnings}");
+        finds(&world, "f", "tree", &["1 'tree of central'", "2 'tree of the bot'"]);
+        intact(&world, "f");
+    }
+}
+
 #[test]
 fn a_new_index_over_another_table_is_made_and_filled() {
     let world = World::two()
