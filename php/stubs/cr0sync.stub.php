@@ -197,8 +197,9 @@ namespace {
      * @param string $backup an id as cr0_db_backups() lists them, or the path of a file
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool, side?: ?string, all_sides?: ?bool} $options side, all_sides: into that side, or into all,
-     *     instead of the side that the backup is of; dry_run: only checks the backup; force: overwrites a damaged file;
-     *     database: needed for a file that cr0_db_backups() does not list
+     *     instead of the side that the backup is of; dry_run: only checks the backup and counts the rows that would come,
+     *     change and go, by table in the warnings; force: overwrites a damaged file; database: needed for a file that
+     *     cr0_db_backups() does not list
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{

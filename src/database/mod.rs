@@ -4,7 +4,7 @@
 //! changed since each side's base; `decide` (pure) works out the merged state; `apply` brings every side to it
 //! under guards; `record` remembers exactly what was merged, and settles what a killed run left behind. `plan`
 //! and `run` drive them; `schema` and `shape` say what tables look like on one side and on all; `store` is our
-//! own state. `archive` and `restoration` make backups and bring them back. `queue` carries out what web pages asked for.
+//! own state. `archive` and `restoration` make backups and bring them back, and `forecast` says what that would change. `queue` carries out what web pages asked for.
 //!
 //! Promise: no acknowledged row is lost, no edit is merged twice, every real conflict is on record, all sides end
 //! equal, and no object, pragma or checkpoint of ours touches a database that is not ours.
@@ -17,6 +17,7 @@ mod codec;
 mod companion;
 mod create;
 mod decide;
+mod forecast;
 mod guard;
 mod intent;
 mod json;
