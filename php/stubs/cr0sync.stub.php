@@ -51,7 +51,11 @@ namespace {
      *     databases: array<string, array{
      *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
      *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
-     *         warnings: list<string>}>}
+     *         warnings: list<string>}>,
+     *     requests: list<array{id: string, action: string, arguments: array<string, mixed>, by: string, at: string,
+     *         state: 'pending'|'done'|'failed', result: ?array<string, mixed>, error: ?array{kind: string,
+     *         message: string, path: ?string, hint: ?string}, finished_at: ?string}>}
+     *     requests: what was carried out of the queue before, as cr0_db_queue() tells it; databases do not count that
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\CancelledException when progress stopped it

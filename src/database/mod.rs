@@ -192,7 +192,7 @@ fn state_failure(cause: rusqlite::Error) -> Error {
 }
 
 /// Merges all sides of the chosen databases. Before it does, it carries out what waits in the queue, unless that is for
-/// another user to do; what becomes of a request is told by [`queue()`].
+/// another user to do; what came of that is in the report, and told by [`queue()`].
 ///
 /// Errors: `Usage` for a pattern that matches nothing, `Locked` when another run is at work, `Io` when our own
 /// state cannot be written. Whatever is wrong with one database is in the report, and the others go on. Write
@@ -213,12 +213,13 @@ pub fn sync_with(
     tell: &mut dyn FnMut(&Progress<'_>) -> Continue,
 ) -> Result<SyncReport> {
     let chosen = choose(config, options)?;
-    let worked = match options.mode {
+    let (requests, fault) = match options.mode {
         Mode::Apply => queue::work_before_run(config),
-        Mode::DryRun => Ok(()),
+        Mode::DryRun => (Vec::new(), None),
     };
     let mut report = over(config, options, "bidirectional", &chosen, tell, run::sync)?;
-    if let (Err(error), Some(first)) = (worked, report.databases.values_mut().next()) {
+    report.requests = Some(requests);
+    if let (Some(error), Some(first)) = (fault, report.databases.values_mut().next()) {
         // A queue that somebody broke must not stop the sync, and must not go unnoticed.
         first.warnings.push(format!("the queue of requests was not carried out: {error}"));
     }
@@ -559,6 +560,7 @@ fn over(
             duration_ms: watch.millis(),
             conflicts,
             databases,
+            requests: None,
         }),
     }
 }
