@@ -34,6 +34,7 @@ mod suite {
     mod races;
     mod recovery;
     mod schema;
+    mod status;
     mod undo;
     mod values;
     mod virtual_tables;

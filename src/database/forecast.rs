@@ -10,11 +10,12 @@ use rusqlite::Connection;
 
 use crate::backup::copy;
 use crate::config::{Config, DatabaseConfig, SchemaPolicy, TablePolicy};
+use crate::error::Result;
 use crate::report::SideReport;
 
 use super::observe::{self, Source};
-use super::schema;
-use super::shape::{self, SideSchema, TableShape};
+use super::schema::{self, Schema};
+use super::shape::{self, Shape, SideSchema, TableShape};
 use super::{Fault, sql_error};
 
 /// What would change in one side.
@@ -34,17 +35,7 @@ pub(crate) fn of(config: &Config, side: &str, backup: &Path, live: &Connection) 
     live.execute_batch("BEGIN").map_err(of_live)?;
     let now = schema::read(live, "main").map_err(of_live)?;
     let then = schema::read(&backup, "main").map_err(of_backup)?;
-    let plain = DatabaseConfig {
-        replicas: BTreeMap::new(),
-        prefer: Vec::new(),
-        schema: SchemaPolicy::Additive,
-        tables: vec![("*".to_owned(), TablePolicy::default())],
-    };
-    let sides = [
-        SideSchema { side, now: &now, base: None },
-        SideSchema { side: "the backup", now: &then, base: None },
-    ];
-    let shape = shape::build(config, "", &plain, &sides, 0, &[])?;
+    let shape = plain_shape(config, [(side, &now), ("the backup", &then)])?;
     let mut forecast = Forecast::default();
     for table in &shape.tables {
         let name = &table.rules.name;
@@ -68,6 +59,18 @@ pub(crate) fn of(config: &Config, side: &str, backup: &Path, live: &Connection) 
         .tables
         .extend(paused.map(|(name, reason)| format!("{side}, {name}: cannot be compared: {reason}")));
     Ok(forecast)
+}
+
+/// The shape of two states of one database when no policy plays a part.
+pub(crate) fn plain_shape(config: &Config, states: [(&str, &Schema); 2]) -> Result<Shape> {
+    let plain = DatabaseConfig {
+        replicas: BTreeMap::new(),
+        prefer: Vec::new(),
+        schema: SchemaPolicy::Additive,
+        tables: vec![("*".to_owned(), TablePolicy::default())],
+    };
+    let sides = states.map(|(side, now)| SideSchema { side, now, base: None });
+    shape::build(config, "", &plain, &sides, 0, &[])
 }
 
 fn count(table: &TableShape, before: Source<'_>, after: Source<'_>) -> rusqlite::Result<SideReport> {

@@ -33,6 +33,7 @@ mod queue;
 mod record;
 mod references;
 mod resolution;
+mod rest;
 mod restoration;
 mod round;
 mod run;

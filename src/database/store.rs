@@ -21,13 +21,15 @@ use super::undo::Touched;
 use super::value::Row;
 
 pub(crate) use conflicts::{ConflictRows, StoredConflict, decode_conflict_rows, encode_conflict_rows};
-pub(crate) use replicas::{Ids, Known, Overlay, OverlayEntry, Seen, decode_overlay, encode_overlay};
+pub(crate) use replicas::{
+    Ids, Known, Overlay, OverlayEntry, ReplicaState, Seen, decode_overlay, encode_overlay,
+};
 
 /// Marks the file as ours (`cr0s`).
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -71,6 +73,9 @@ CREATE TABLE companions (
 CREATE TABLE intent_parts (
     id INTEGER PRIMARY KEY, database TEXT NOT NULL, side TEXT NOT NULL, bytes BLOB NOT NULL);
 CREATE INDEX intent_parts_by_side ON intent_parts (database, side);
+",
+    "
+ALTER TABLE replicas ADD COLUMN left_as TEXT;
 ",
 ];
 
