@@ -251,6 +251,10 @@ fn record_attached(
     store.set_replica(&intent.database, &intent.side, &intent.base, epoch)?;
     let known = if intent.fresh { Known::Anew } else { Known::Before };
     store.set_merged_tables(&intent.database, &intent.side, &intent.tables, known)?;
+    if role == Role::Hub {
+        // What is noted now was not known when it was planned what still waits; the hub is recorded first.
+        store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
+    }
     if written == Written::Yes && !intent.bounces.is_empty() {
         store.note_bounces(&intent.database, &intent.side, intent.run, &intent.bounces)?;
     }
@@ -266,7 +270,6 @@ fn record_attached(
             new_conflicts += usize::from(store.add_conflict(conflict)?);
         }
         store.keep_touched(intent.run, &intent.database, &intent.touched)?;
-        store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
         store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
         connection
             .prepare_cached("UPDATE intents SET decided = 1 WHERE database = ?1")?
@@ -571,6 +574,9 @@ fn encode(intent: &Intent, pour: Pour<'_>) {
         .list(intent.companions.iter(), statement)
         .option(intent.remembered.as_ref(), |encoder, titles| {
             encoder.list(titles.iter(), text);
+        })
+        .list(intent.bounces.iter(), |encoder, cell| {
+            encoder.integer(cell.times);
         });
     encoder.finish();
 }
@@ -629,6 +635,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
                 key: decoder.bytes()?.to_vec(),
                 column: decoder.text()?,
                 before: decoder.bytes()?.to_vec(),
+                times: 0,
             })
         })?,
         bouncing: decoder
@@ -642,6 +649,11 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         intent.mirrors = decoder.list(statement)?;
         intent.companions = decoder.list(statement)?;
         intent.remembered = decoder.option(|decoder| decoder.list(Decoder::text))?;
+    }
+    // And later ones here.
+    if !decoder.is_at_end() {
+        let times = decoder.list(Decoder::integer)?;
+        intent.bounces.iter_mut().zip(times).for_each(|(cell, times)| cell.times = times);
     }
     Ok(intent)
 }
