@@ -84,6 +84,25 @@ fn two_texts_under_one_new_rowid_are_both_kept() {
     }
 }
 
+/// The rule of integer keys: one id and one content are one row, and two ids are two.
+#[test]
+fn equal_texts_are_one_row_under_one_rowid_and_two_under_two() {
+    for module in FULL_TEXT {
+        let world = World::two().start(module);
+        for (side, rowid) in [("bot", 7), ("central", 9)] {
+            world.edit(
+                side,
+                &format!(
+                    "INSERT INTO f(rowid, title) VALUES(1, 'same word'); INSERT INTO f(rowid, title) VALUES({rowid}, 'other word')"
+                ),
+            );
+        }
+        assert_eq!(world.sync()["conflicts"], 0, "{module}: {:?}", world.conflicts());
+        finds(&world, "f", "word", &["1 'same word'", "7 'other word'", "9 'other word'"]);
+        intact(&world, "f");
+    }
+}
+
 #[test]
 fn one_cell_changed_on_two_sides_is_a_conflict() {
     let world = World::two().start(&format!("{}; INSERT INTO f VALUES('a', 'x')", FULL_TEXT[0]));
