@@ -68,7 +68,7 @@ impl DatabaseReport {
 }
 
 /// How a run went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SyncReport {
     /// Version of this document.
     pub schema: u32,
@@ -82,6 +82,9 @@ pub struct SyncReport {
     pub conflicts: usize,
     /// By database.
     pub databases: BTreeMap<String, DatabaseReport>,
+    /// What was carried out of the queue before, newest first; only of a sync of all sides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Vec<QueuedRequest>>,
 }
 
 impl SyncReport {

@@ -36,6 +36,7 @@ mod suite {
     mod races;
     mod recovery;
     mod schema;
+    mod status;
     mod undo;
     mod values;
     mod virtual_tables;

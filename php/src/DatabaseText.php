@@ -45,16 +45,61 @@ final readonly class DatabaseText
                 $start = ['', ''];
             }
         }
-        if ($quiet && $table->isEmpty()) {
+        $requests = $this->carriedOut($report['requests'] ?? [], $quiet);
+        if ($quiet && $table->isEmpty() && $requests === '') {
             return '';
         }
-        $text = $table->isEmpty() ? '' : $table->text($this->console);
-        $text .= $notes === '' ? '' : "\n{$notes}";
+        $parts = array_filter([$requests, $table->isEmpty() ? '' : $table->text($this->console), $notes]);
+        $text = implode("\n", $parts);
         foreach ($conflicts as $conflict) {
             $text .= "\n" . $this->conflict($conflict);
         }
 
         return $text . "\n" . $this->summary($report, $dry) . "\n";
+    }
+
+    /**
+     * What a run did on request before it merged, with the rows of all sides that each request wrote.
+     *
+     * @param list<array<string, mixed>> $requests
+     */
+    private function carriedOut(array $requests, bool $quiet): string
+    {
+        $table = new Table(['request', 'by', 'state', 'run', 'inserted', 'updated', 'deleted', 'new id', 'why']);
+        foreach (array_reverse($requests) as $one) {
+            if ($quiet && $one['state'] === 'done') {
+                continue;
+            }
+            $sides = array_merge(...array_values(array_map(
+                static fn (array $database): array => array_values($database['sides']),
+                $one['result']['databases'] ?? [],
+            )));
+            $sum = static fn (string $what): int|string => $sides === [] ? '' : array_sum(array_column($sides, $what));
+            $table->add([
+                self::request($one),
+                $one['by'],
+                $one['state'],
+                $one['result']['run'] ?? '',
+                ...array_map($sum, self::COUNTS),
+                self::why($one),
+            ], Colour::ofState($one['state']));
+        }
+
+        return $table->isEmpty() ? '' : $table->text($this->console);
+    }
+
+    /** @param array<string, mixed> $one */
+    private static function request(array $one): string
+    {
+        return rtrim("{$one['action']} " . Text::row($one['arguments']));
+    }
+
+    /** @param array<string, mixed> $one */
+    private static function why(array $one): string
+    {
+        $hint = isset($one['error']['hint']) ? " ({$one['error']['hint']})" : '';
+
+        return isset($one['error']) ? $one['error']['message'] . $hint : '';
     }
 
     /** @param array<string, mixed> $report */
@@ -231,14 +276,13 @@ final readonly class DatabaseText
             if ($quiet && $one['state'] === 'done') {
                 continue;
             }
-            $hint = isset($one['error']['hint']) ? " ({$one['error']['hint']})" : '';
             $table->add([
                 $one['at'],
-                rtrim("{$one['action']} " . Text::row($one['arguments'])),
+                self::request($one),
                 $one['by'],
                 $one['state'],
                 $one['finished_at'] ?? '',
-                isset($one['error']) ? $one['error']['message'] . $hint : '',
+                self::why($one),
             ], Colour::ofState($one['state']));
         }
         if ($table->isEmpty()) {
@@ -295,7 +339,8 @@ final readonly class DatabaseText
         if ($dry) {
             return "Dry run, {$report['duration_ms']} ms, {$conflicts}. Nothing was changed.";
         }
-        $run = $report['run'] === '' ? 'Nothing to do' : "Run {$report['run']}";
+        $nothing = ($report['requests'] ?? []) === [] ? 'Nothing to do' : 'Nothing else to do';
+        $run = $report['run'] === '' ? $nothing : "Run {$report['run']}";
         $line = "{$run}, {$report['duration_ms']} ms, {$conflicts}.";
 
         return $report['ok'] ? $line : $this->console->paint("{$line} Not everything went well.", Colour::Bad);

@@ -51,7 +51,11 @@ namespace {
      *     databases: array<string, array{
      *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
      *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
-     *         warnings: list<string>}>}
+     *         warnings: list<string>}>,
+     *     requests: list<array{id: string, action: string, arguments: array<string, mixed>, by: string, at: string,
+     *         state: 'pending'|'done'|'failed', result: ?array<string, mixed>, error: ?array{kind: string,
+     *         message: string, path: ?string, hint: ?string}, finished_at: ?string}>}
+     *     requests: what was carried out of the queue before, as cr0_db_queue() tells it; databases do not count that
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\CancelledException when progress stopped it
@@ -197,8 +201,9 @@ namespace {
      * @param string $backup an id as cr0_db_backups() lists them, or the path of a file
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool, side?: ?string, all_sides?: ?bool} $options side, all_sides: into that side, or into all,
-     *     instead of the side that the backup is of; dry_run: only checks the backup; force: overwrites a damaged file;
-     *     database: needed for a file that cr0_db_backups() does not list
+     *     instead of the side that the backup is of; dry_run: only checks the backup and counts the rows that would come,
+     *     change and go, by table in the warnings; force: overwrites a damaged file; database: needed for a file that
+     *     cr0_db_backups() does not list
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{

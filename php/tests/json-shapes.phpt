@@ -61,6 +61,7 @@ cr0_db_sync 1 {
       warnings: []
     }
   }
+  requests: []
 }
 cr0_db_conflicts 0 {
   schema: int

@@ -20,7 +20,9 @@ $count->execute();
 echo $count->fetchColumn(), "\n";
 $count->closeCursor();
 
-echo cr0_db_restore($id, $playground->options(['dry_run' => true]))['databases']['notes']['warnings'][0] === "website would get the content of {$id}" ? "as planned\n" : "not as planned\n";
+$planned = cr0_db_restore($id, $playground->options(['dry_run' => true]))['databases']['notes'];
+echo $planned['warnings'][0] === "website would get the content of {$id}" ? "as planned\n" : "not as planned\n";
+echo $planned['warnings'][1], "\n", json_encode($planned['sides']), "\n";
 $report = cr0_db_restore($id, $playground->options());
 echo $report['databases']['notes']['state'], ' ', $report['ok'] ? 'ok' : 'not ok', "\n";
 $count->execute();
@@ -37,6 +39,8 @@ foreach (['central', 'website'] as $side) {
 2 notes:website:TIME
 2
 as planned
+website, note: 0 rows inserted, 1 updated, 1 deleted
+{"website":{"inserted":0,"updated":1,"deleted":1,"rekeyed":0,"lock_ms":0}}
 restored ok
 1
 [["a","old"],["c","after"]]

@@ -69,7 +69,7 @@ notes:central:TIME  12288  goes  no rule keeps it
 backup 0
 restore 0
 database  state  side  inserted  updated  deleted  new id  locked ms
-notes  restored
+notes  restored  central  0  0  0  0  0
 
 notes: central would get the content of notes:central:TIME
 

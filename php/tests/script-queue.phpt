@@ -9,7 +9,7 @@ cr0_db_sync($playground->options());
 $show = static function (string ...$words) use ($playground): void {
     [$code, $out, $err] = $playground->script(...$words);
     $out = preg_replace(['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/\d{8}T\d+Z-[0-9a-f]{16}/'], ['TIME', 'ID'], $out);
-    $out = preg_replace('/(?<=\S)  +/', '  ', $out);
+    $out = preg_replace(['/(?<=\S)  +/', '/, \d+ ms/'], ['  ', ', N ms'], $out);
     echo implode(' ', $words), ' -> ', $code, "\n", $out, $err;
 };
 putenv('LOGNAME=ann');
@@ -27,7 +27,7 @@ $show('sync-from', 'website', '--database', 'notes', '--database', 'more', '--qu
 foreach (json_decode($playground->script('queue', '--json')[1], true)['requests'] as $one) {
     echo $one['action'], ' ', json_encode($one['arguments']), ' ', $one['state'], ' ', $one['by'], "\n";
 }
-$playground->script('bidirectional');
+$show('bidirectional');
 foreach (explode("\n", $playground->script('queue')[1]) as $line) {
     echo preg_replace(['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/  +/'], ['TIME', '  '], $line), "\n";
 }
@@ -63,6 +63,17 @@ sync-from {"side":"website","database":"notes","force":true} pending ann
 restore {"backup":"notes:central:2001-01-01_00-00-00","side":"website"} pending ann
 acknowledge {"conflicts":["8","9"]} pending ann
 resolve {"conflict":"1","take":"website"} pending ann
+bidirectional -> 0
+request  by  state  run  inserted  updated  deleted  new id  why
+resolve conflict="1" take="website"  ann  done  3  0  2  0  0
+acknowledge conflicts=["8","9"]  ann  failed  there is no conflict 8 (`conflicts` lists them with their ids)
+restore backup="notes:central:2001-01-01_00-00-00" side="website"  ann  failed  there is no backup notes:central:2001-01-01_00-00-00 (`backups` lists them with their ids)
+sync-from side="website" database="notes" force=true  ann  done  0  0  0  0
+
+database  state  side  inserted  updated  deleted  new id  locked ms
+notes  unchanged
+
+Nothing else to do, N ms, 0 new conflicts.
 at  what  by  state  finished  why
 TIME  sync-from side="website" database="notes" force=true  ann  done  TIME
 TIME  restore backup="notes:central:2001-01-01_00-00-00" side="website"  ann  failed  TIME  there is no backup notes:central:2001-01-01_00-00-00 (`backups` lists them with their ids)

@@ -1,15 +1,16 @@
 //! Noticing that a side takes back what it is given: cells that go to and fro between two owners for ever.
 //!
 //! A cell that was written and comes back to what it was before, run after run, is not an edit of a person but of a
-//! program that writes its own value each time. After a few times its changes no longer travel and a person is asked.
-//! Apart from `decide`, which is told what oscillates. Pure.
+//! program that writes its own value each time. When what was written to a cell has been taken back in three runs in a
+//! row that wrote it, whichever sides took it back, its changes no longer travel and a person is asked. One side that
+//! changes its own mind takes nothing back. Apart from `decide`, which is told what oscillates. Pure.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::codec::Encoder;
 use super::model::{Cluster, Identity, Rules, Write};
-use super::store::{Bounce, Bouncing};
-use super::value::Row;
+use super::store::{Bounce, Bouncing, Noted};
+use super::value::{Row, Value};
 
 /// More writes than this to one table in one run are somebody's bulk edit, which nobody takes back row by row.
 const MOST: usize = 1_000;
@@ -27,8 +28,49 @@ fn key_of(rules: &Rules, row: &Row) -> Vec<u8> {
     encoder.finish()
 }
 
+/// How often in a row what was written to cells has been taken back, by row and column, now included.
+#[derive(Debug, Default)]
+pub(crate) struct TakenBack(HashMap<(Vec<u8>, usize), i64>);
+
+impl TakenBack {
+    /// What the sides have now, against what was noted when the cells of this table were written.
+    pub(crate) fn of(rules: &Rules, noted: &[Noted], sides: &[&str], clusters: &[Cluster]) -> TakenBack {
+        let mut found = TakenBack::default();
+        let mut by_row: HashMap<&[u8], Vec<(&Noted, usize)>> = HashMap::new();
+        for cell in noted {
+            let column = rules.columns.iter().position(|name| name.eq_ignore_ascii_case(&cell.column));
+            by_row.entry(&cell.key).or_default().extend(column.map(|column| (cell, column)));
+        }
+        if by_row.is_empty() {
+            return found;
+        }
+        for cluster in clusters {
+            for (seat, side) in cluster.seats.iter().zip(sides) {
+                let Some(row) = seat.after.as_ref().map(|local| &local.raw) else { continue };
+                let key = key_of(rules, row);
+                let cells = by_row.get(key.as_slice()).map(Vec::as_slice).unwrap_or_default();
+                for (cell, column) in cells.iter().filter(|(cell, _)| cell.side == *side) {
+                    // Runs that wrote the cell since, on whichever side, break the row.
+                    let later = cells.iter().any(|(other, at)| at == column && other.run > cell.run);
+                    if !later && row.get(*column).map(encoded).as_ref() == Some(&cell.before) {
+                        let times = found.0.entry((key.clone(), *column)).or_default();
+                        *times = cell.times.saturating_add(1).max(*times);
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+fn encoded(value: &Value) -> Vec<u8> {
+    let mut encoder = Encoder::new();
+    encoder.value(value);
+    encoder.finish()
+}
+
 /// The cells that writes to one table change, row ids aside.
-pub(crate) fn of_writes(rules: &Rules, writes: &[Write]) -> Vec<Bounce> {
+pub(crate) fn of_writes(rules: &Rules, writes: &[Write], taken_back: &TakenBack) -> Vec<Bounce> {
     if writes.len() > MOST || rules.identity == Identity::Content {
         return Vec::new();
     }
@@ -41,13 +83,12 @@ pub(crate) fn of_writes(rules: &Rules, writes: &[Write]) -> Vec<Bounce> {
                 continue;
             }
             let Some(name) = rules.columns.get(column) else { continue };
-            let mut before = Encoder::new();
-            before.value(old);
             cells.push(Bounce {
                 table: rules.name.clone(),
                 key: key.clone(),
                 column: name.clone(),
-                before: before.finish(),
+                before: encoded(old),
+                times: taken_back.0.get(&(key.clone(), column)).copied().unwrap_or_default(),
             });
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::config::ColumnPolicy;
 
-use super::bounce;
+use super::bounce::{self, TakenBack};
 use super::companion::{self, Beside};
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Draft, Kind, Winner};
@@ -266,8 +266,10 @@ impl TableSpeller<'_, '_> {
             ));
         }
         self.contents(&mut writes, &mut next_rowid)?;
+        let taken_back =
+            if writes.iter().all(Vec::is_empty) { TakenBack::default() } else { self.taken_back()? };
         for (intent, writes) in self.plan.intents.iter_mut().zip(writes) {
-            intent.bounces.extend(bounce::of_writes(rules, &writes));
+            intent.bounces.extend(bounce::of_writes(rules, &writes, &taken_back));
             let summed = rules.policies.iter().enumerate();
             let summed = summed.filter(|(_, policy)| **policy == ColumnPolicy::Sum).map(|(column, _)| column);
             intent.writes.push(TableWrites {
@@ -289,6 +291,16 @@ impl TableSpeller<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// How often in a row cells of this table have been taken back; what a person decides takes nothing back.
+    fn taken_back(&self) -> Result<TakenBack, Fault> {
+        if self.task.resolution.is_some() || self.task.undo.is_some() {
+            return Ok(TakenBack::default());
+        }
+        let noted = self.task.store.noted(self.task.name, &self.shape.rules.name).map_err(state_error)?;
+        let sides: Vec<&str> = self.task.sides.iter().map(|side| side.name.as_str()).collect();
+        Ok(TakenBack::of(&self.shape.rules, &noted, &sides, &self.state.clusters))
     }
 
     /// Notes where ancestors will differ from what the bases hold.

@@ -4,7 +4,7 @@
 //! changed since each side's base; `decide` (pure) works out the merged state; `apply` brings every side to it
 //! under guards; `record` remembers exactly what was merged, and settles what a killed run left behind. `plan`
 //! and `run` drive them; `schema` and `shape` say what tables look like on one side and on all; `store` is our
-//! own state. `archive` and `restoration` make backups and bring them back. `queue` carries out what web pages asked for.
+//! own state. `archive` and `restoration` make backups and bring them back, and `forecast` says what that would change. `queue` carries out what web pages asked for.
 //!
 //! Promise: no acknowledged row is lost, no edit is merged twice, every real conflict is on record, all sides end
 //! equal, and no object, pragma or checkpoint of ours touches a database that is not ours.
@@ -19,6 +19,7 @@ mod companion;
 mod create;
 mod decide;
 mod evidence;
+mod forecast;
 mod guard;
 mod intent;
 mod json;
@@ -36,6 +37,7 @@ mod queue;
 mod record;
 mod references;
 mod resolution;
+mod rest;
 mod restoration;
 mod round;
 mod run;
@@ -203,7 +205,7 @@ fn state_failure(cause: rusqlite::Error) -> Error {
 }
 
 /// Merges all sides of the chosen databases. Before it does, it carries out what waits in the queue, unless that is for
-/// another user to do; what becomes of a request is told by [`queue()`].
+/// another user to do; what came of that is in the report, and told by [`queue()`].
 ///
 /// Errors: `Usage` for a pattern that matches nothing, `Locked` when another run is at work, `Io` when our own
 /// state cannot be written. Whatever is wrong with one database is in the report, and the others go on. Write
@@ -224,12 +226,13 @@ pub fn sync_with(
     tell: &mut dyn FnMut(&Progress<'_>) -> Continue,
 ) -> Result<SyncReport> {
     let chosen = choose(config, options)?;
-    let worked = match options.mode {
+    let (requests, fault) = match options.mode {
         Mode::Apply => queue::work_before_run(config),
-        Mode::DryRun => Ok(()),
+        Mode::DryRun => (Vec::new(), None),
     };
     let mut report = over(config, options, "bidirectional", &chosen, tell, run::sync)?;
-    if let (Err(error), Some(first)) = (worked, report.databases.values_mut().next()) {
+    report.requests = Some(requests);
+    if let (Some(error), Some(first)) = (fault, report.databases.values_mut().next()) {
         // A queue that somebody broke must not stop the sync, and must not go unnoticed.
         first.warnings.push(format!("the queue of requests was not carried out: {error}"));
     }
@@ -571,6 +574,7 @@ fn over(
             duration_ms: watch.millis(),
             conflicts,
             databases,
+            requests: None,
         }),
     }
 }

@@ -37,6 +37,9 @@ pub(crate) struct Replica {
     pub(crate) connection: Connection,
 }
 
+/// How long a busy database is waited for by whoever only looks.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// Settings that keep a connection from leaving traces: no triggers, no checkpoints, no trust in the schema.
 pub(crate) fn harden(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
@@ -94,6 +97,16 @@ pub(crate) fn connect(path: &Path, wait: Duration) -> rusqlite::Result<Connectio
 /// Acts as the owner of an open database, for what makes a journal beside it.
 pub(crate) fn as_owner(connection: &Connection) -> AsOwner {
     AsOwner::of(Path::new(connection.path().unwrap_or_default()))
+}
+
+/// Opens a file that exists for looking only.
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let _owner = AsOwner::of(path);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    harden(&connection)?;
+    Ok(connection)
 }
 
 /// What an error of SQLite says about the file.
@@ -170,6 +183,8 @@ pub(crate) fn fingerprint(path: &Path) -> Option<Fingerprint> {
         let mut name = path.clone().into_os_string();
         name.push(suffix);
         match std::fs::metadata(PathBuf::from(name)) {
+            // An empty log holds nothing, and is made anew or touched by whoever only looks.
+            Ok(file) if suffix == "-wal" && file.len() == 0 => text.push('-'),
             Ok(file) => {
                 changed_at = changed_at.max(file.mtime()).max(file.ctime());
                 text.push_str(&durable::mark(&file));

@@ -330,6 +330,10 @@ fn record_attached(
     store.set_replica(&intent.database, &intent.side, &intent.base, epoch)?;
     let known = if intent.fresh { Known::Anew } else { Known::Before };
     store.set_merged_tables(&intent.database, &intent.side, &intent.tables, known)?;
+    if role == Role::Hub {
+        // What is noted now was not known when it was planned what still waits; the hub is recorded first.
+        store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
+    }
     if written == Written::Yes && !intent.bounces.is_empty() {
         store.note_bounces(&intent.database, &intent.side, intent.run, &intent.bounces)?;
     }
@@ -345,7 +349,6 @@ fn record_attached(
             new_conflicts += usize::from(store.add_conflict(conflict)?);
         }
         store.keep_touched(intent.run, &intent.database, &intent.touched)?;
-        store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;
         store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
         if let Some(number) = intent.resolved {
             store.set_status(number, RESOLVED)?;
@@ -534,6 +537,9 @@ fn encode(intent: &Intent, pour: Pour<'_>) {
         })
         .option(intent.log, |encoder, log| {
             encoder.bytes(&log.salts).integer(i64::from(log.frames));
+        })
+        .list(intent.bounces.iter(), |encoder, cell| {
+            encoder.integer(cell.times);
         });
     encoder.finish();
 }
@@ -592,6 +598,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
                 key: decoder.bytes()?.to_vec(),
                 column: decoder.text()?,
                 before: decoder.bytes()?.to_vec(),
+                times: 0,
             })
         })?,
         bouncing: decoder
@@ -614,6 +621,8 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
             let frames = u32::try_from(decoder.integer()?).map_err(|_| Malformed)?;
             Ok(Position { salts, frames })
         })?;
+        let times = decoder.list(Decoder::integer)?;
+        intent.bounces.iter_mut().zip(times).for_each(|(cell, times)| cell.times = times);
     }
     Ok(intent)
 }
@@ -681,8 +690,8 @@ mod tests {
         let mut blob = Vec::new();
         encode(&new, &mut |part| blob.extend_from_slice(part));
         assert_eq!(decode(&blob)?, new);
-        // A conflict's number takes nine bytes, no log one.
-        let second = blob.get(..blob.len() - 10).unwrap_or_default();
+        // A number of a conflict takes nine bytes, no log one, and no cells eight.
+        let second = blob.get(..blob.len() - 18).unwrap_or_default();
         assert_eq!(decode(second)?, Intent { resolved: None, ..new });
         Ok(())
     }

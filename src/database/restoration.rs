@@ -20,6 +20,7 @@ use crate::report::{DatabaseReport, SideReport, State, SyncReport};
 
 use super::archive::{self, Shelf, in_words};
 use super::create::{self, Absence};
+use super::forecast;
 use super::open::{self, Found};
 use super::run::Job;
 use super::store::Store;
@@ -51,8 +52,8 @@ struct Request {
 /// next run brings it to the other sides. `backup` is an id as `backups` lists them, or a path; for a file that is
 /// not listed there, and that nobody may be writing, `options` must choose one database.
 ///
-/// A dry run checks the backup and says what would be done. With force, a live file that is damaged is overwritten
-/// too. Errors: as `sync`; `Usage` for an unknown backup or side, `Corrupt` for a backup that is not sound, `Busy`
+/// A dry run checks the backup and says what would be done: the rows that would come, change and go, in all as the counts
+/// of the side, and by table in the warnings. With force, a live file that is damaged is overwritten too. Errors: as `sync`; `Usage` for an unknown backup or side, `Corrupt` for a backup that is not sound, `Busy`
 /// when others keep the live file locked, `Stale` while an interrupted run is to be finished; nothing is changed
 /// then.
 pub fn restore(config: &Config, backup: &str, target: &Target, options: &Options) -> Result<SyncReport> {
@@ -134,7 +135,7 @@ fn carry_out(job: &Job<'_>, database: &DatabaseConfig, request: &Request) -> Res
             return Err(verify::refusal(&request.path, &reason));
         }
         for side in &request.sides {
-            report.warnings.push(format!("{side} would get the content of {}", request.id));
+            foretell(job, database, request, side, &mut report)?;
         }
         return Ok(report);
     }
@@ -161,6 +162,39 @@ fn carry_out(job: &Job<'_>, database: &DatabaseConfig, request: &Request) -> Res
         report.warnings.extend(skipped);
     }
     Ok(report)
+}
+
+/// Says what would happen to one side.
+fn foretell(
+    job: &Job<'_>,
+    database: &DatabaseConfig,
+    request: &Request,
+    side: &str,
+    report: &mut DatabaseReport,
+) -> Result<()> {
+    let (name, id) = (request.name.as_str(), request.id.as_str());
+    let path = database.replicas.get(side).ok_or_else(|| unknown_side(name, side))?;
+    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
+    let obstacle = match open::replica(path, wait) {
+        Found::Replica(replica) => {
+            report.warnings.push(format!("{side} would get the content of {id}"));
+            match forecast::of(job.config, side, &request.path, &replica.connection) {
+                Ok(forecast) => {
+                    report.warnings.extend(forecast.tables);
+                    report.sides.insert(side.to_owned(), forecast.all);
+                }
+                Err(fault) => report.warnings.push(format!("{side} cannot be compared with it: {fault}")),
+            }
+            return Ok(());
+        }
+        Found::Missing | Found::Empty => {
+            report.warnings.push(format!("{side} is not there and would be made from {id}"));
+            return Ok(());
+        }
+        Found::Quarantined(reason) | Found::Skipped(reason) => reason,
+    };
+    report.warnings.push(format!("{side} could not get the content of {id} now: {obstacle}"));
+    Ok(())
 }
 
 fn into_side(

@@ -26,6 +26,7 @@ use super::plan::{self, Base, MergeKind, Plan, Side, Task};
 use super::progress::{Pace, Phase};
 use super::record::{self, Intent};
 use super::resolution::Resolution;
+use super::rest;
 use super::schema;
 use super::store::{Seen, Store};
 use super::undo::Undo;
@@ -747,6 +748,9 @@ fn remember(
         let counter = look.counter.map(|counter| counter.saturating_add(step));
         let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device });
         job.store.set_seen(name, &side.name, seen).map_err(state_error)?;
+        let left = database.replicas.get(&side.name).filter(|_| !behind);
+        let left = left.and_then(|path| rest::left_as(&side.live, look.version, path));
+        job.store.set_left(name, &side.name, left.as_deref()).map_err(state_error)?;
         let Some(fingerprint) = &look.fingerprint else { continue };
         // A file that changed in this very moment may change again without looking different.
         if written || fingerprint.changed_at >= job.at.timestamp() - open::RACY_SECONDS {

@@ -4,7 +4,7 @@
 
 use rusqlite::Connection;
 
-use super::companion::Companion;
+use super::companion::{Companion, Kind};
 use super::key::Collation;
 use super::sql::{Made, made_by, quote};
 use super::virtual_table::{self, Found};
@@ -102,6 +102,13 @@ impl Schema {
     /// The table of that name, as SQLite matches names.
     pub(crate) fn table(&self, name: &str) -> Option<&Table> {
         self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The table whose rows a full-text index of that name is over.
+    pub(crate) fn index_over(&self, name: &str) -> Option<&str> {
+        let indexes = self.companions.iter().filter(|companion| companion.kind == Kind::Index);
+        let mut found = indexes.filter(|index| index.name.eq_ignore_ascii_case(name));
+        found.next().map(|index| index.of.as_str())
     }
 }
 

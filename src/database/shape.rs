@@ -118,13 +118,24 @@ pub(crate) fn build(
             }
         }
     }
-    for (wanted, _) in database.tables.iter().filter(|(table, _)| !table.contains(['*', '?'])) {
+    for (wanted, policy) in database.tables.iter().filter(|(table, _)| !table.contains(['*', '?'])) {
         let there = |side: &SideSchema<'_>| {
             side.now.table(wanted).is_some()
                 || side.now.skipped.iter().any(|(table, _)| table.eq_ignore_ascii_case(wanted))
         };
-        if !sides.iter().any(there) {
-            shape.warnings.push(format!("the configuration has a table {wanted}, which no side has"));
+        if sides.iter().any(there) {
+            continue;
+        }
+        match sides.iter().find_map(|side| side.now.index_over(wanted)) {
+            None => {
+                shape.warnings.push(format!("the configuration has a table {wanted}, which no side has"));
+            }
+            // It is made anew from the rows that it indexes: its row ids follow theirs, whatever becomes of them.
+            Some(of) if says_only_what_holds(policy, of) => {}
+            Some(of) => shape.warnings.push(format!(
+                "the configuration has rules for {wanted}, which has no rows of its own but indexes those of {of}: only \
+                 references to {of} mean something there"
+            )),
         }
     }
     let mut candidates = Vec::new();
@@ -170,6 +181,16 @@ pub(crate) fn build(
         table.rules.id_is_referenced = referenced.contains(&index);
     }
     Ok(shape)
+}
+
+/// Whether all that a policy says of an index over the table `of` is that it points there.
+fn says_only_what_holds(policy: &TablePolicy, of: &str) -> bool {
+    let plain = TablePolicy {
+        references: policy.references.clone(),
+        origin: policy.origin,
+        ..TablePolicy::default()
+    };
+    *policy == plain && policy.references.values().all(|(table, _)| table.eq_ignore_ascii_case(of))
 }
 
 type United = (Table, Vec<Value>, Vec<Vec<String>>);

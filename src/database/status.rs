@@ -1,14 +1,12 @@
 //! Looking without touching: where the sides are, how far behind, and by which rules they are merged.
 //!
-//! Apart from `run`, which changes things. Opens databases for reading only, and only to explain or to name their
-//! journal mode.
+//! Apart from `run`, which changes things. Opens databases for reading only.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use crate::config::{Config, DatabaseConfig, OnDeleteUpdate};
 use crate::error::Result;
@@ -17,6 +15,7 @@ use crate::report::{DatabaseStatus, SideStatus, TableStatus};
 use super::model::Identity;
 use super::open;
 use super::place;
+use super::rest;
 use super::schema::{self, Schema, Storage};
 use super::shape::{self, SideSchema, TableShape};
 use super::state_failure;
@@ -31,9 +30,6 @@ pub enum Detail {
     /// The rules of every table too.
     Explain,
 }
-
-/// How long a busy database is waited for.
-const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The status of one database.
 pub(crate) fn of(
@@ -55,10 +51,14 @@ pub(crate) fn of(
             None => None,
         };
         let mut status = look(path);
+        // Before it is opened, which can leave files beside it.
+        let now = open::fingerprint(path);
+        let mut live = None;
         match open_reader(path) {
-            Some(Ok((mode, schema))) => {
+            Some(Ok((mode, schema, connection))) => {
                 status.journal_mode = Some(mode);
                 schemas.push((side.clone(), schema));
+                live = Some(connection);
             }
             Some(Err(cause)) => {
                 status.problem = Some(match open::unusable(path, &cause) {
@@ -68,14 +68,15 @@ pub(crate) fn of(
             }
             None => {}
         }
-        match remembered {
-            Some(state) => {
+        match (remembered, store) {
+            (Some(state), Some(store)) => {
                 epochs.insert(side.clone(), state.epoch);
-                let now = open::fingerprint(path).map(|now| now.text);
-                let quiet = state.fingerprint.zip(now).is_some_and(|(then, now)| then.starts_with(&now));
-                changed |= !quiet;
+                let at_rest = |now: open::Fingerprint| {
+                    rest::is_at_rest(config, store, &state, &now.text, live.as_ref(), status.bytes)
+                };
+                changed |= !now.is_some_and(at_rest);
             }
-            None => new = true,
+            _ => new = true,
         }
         sides.insert(side, status);
     }
@@ -83,6 +84,8 @@ pub(crate) fn of(
     for (side, status) in &mut sides {
         status.lag = newest - epochs.get(side).copied().unwrap_or(0);
     }
+    // A side that missed a merge has something to get, however quiet it is.
+    changed |= sides.values().any(|side| side.lag > 0);
     let problem = sides.values().any(|side: &SideStatus| side.problem.is_some());
     let state = match (problem, new, changed) {
         (true, ..) => "problem",
@@ -148,20 +151,17 @@ fn named(list: &str, number: u32) -> String {
     found.unwrap_or(wanted)
 }
 
-/// Journal mode and schema; `None` when there is nothing to open.
-fn open_reader(path: &Path) -> Option<rusqlite::Result<(String, Schema)>> {
+/// Journal mode, schema and connection; `None` when there is nothing to open.
+fn open_reader(path: &Path) -> Option<rusqlite::Result<(String, Schema, Connection)>> {
     let file = std::fs::metadata(path).ok()?;
     if !file.is_file() || file.len() == 0 {
         return None;
     }
-    let read = || -> rusqlite::Result<(String, Schema)> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
-        open::harden(&connection)?;
+    let read = || -> rusqlite::Result<(String, Schema, Connection)> {
+        let connection = open::reader(path)?;
         let schema = schema::read(&connection, "main")?;
         let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        Ok((mode, schema))
+        Ok((mode, schema, connection))
     };
     Some(read())
 }

@@ -23,13 +23,15 @@ use super::value::Row;
 pub(crate) use conflicts::{
     ConflictRows, RESOLVED, StoredConflict, decode_conflict_rows, encode_conflict_rows,
 };
-pub(crate) use replicas::{Ids, Known, Overlay, OverlayEntry, Seen, decode_overlay, encode_overlay};
+pub(crate) use replicas::{
+    Ids, Known, Overlay, OverlayEntry, ReplicaState, Seen, decode_overlay, encode_overlay,
+};
 
 /// Marks the file as ours (`cr0s`).
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -74,6 +76,9 @@ CREATE TABLE intent_parts (
     id INTEGER PRIMARY KEY, database TEXT NOT NULL, side TEXT NOT NULL, bytes BLOB NOT NULL);
 CREATE INDEX intent_parts_by_side ON intent_parts (database, side);
 ",
+    "
+ALTER TABLE replicas ADD COLUMN left_as TEXT;
+",
 ];
 
 /// The open state database.
@@ -87,13 +92,13 @@ pub(crate) struct Store {
 /// The file name of the state database.
 pub(crate) const FILE: &str = "state.db";
 
-/// A cell that a side has taken back too often: table, encoded identity of its row, column.
+/// A cell that has been taken back too often: table, encoded identity of its row, column.
 pub(crate) type Bouncing = (String, Vec<u8>, String);
 
 /// For how many runs it is remembered what they did, so that they can be taken back.
 const UNDO_RUNS: i64 = 1_000;
 
-/// How often in a row a side may take a cell back before its changes no longer travel.
+/// How often in a row a cell may be taken back before its changes no longer travel.
 const BOUNCE_TIMES: i64 = 3;
 /// For how many runs a written cell is remembered: longer, and it was not taken back at once.
 const BOUNCE_RUNS: i64 = 10;
@@ -109,6 +114,25 @@ pub(crate) struct Bounce {
     pub(crate) column: String,
     /// What it was, encoded.
     pub(crate) before: Vec<u8>,
+    /// In how many runs in a row what was written to it had been taken back until then.
+    pub(crate) times: i64,
+}
+
+/// What is remembered of a cell that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// The side that it was written on.
+    pub(crate) side: String,
+    /// The identity of its row, encoded.
+    pub(crate) key: Vec<u8>,
+    /// Column name.
+    pub(crate) column: String,
+    /// What it was, encoded.
+    pub(crate) before: Vec<u8>,
+    /// In how many runs in a row it had been taken back until then.
+    pub(crate) times: i64,
+    /// The run that wrote it last.
+    pub(crate) run: i64,
 }
 
 /// A run on record.
@@ -206,8 +230,8 @@ impl Store {
         self.directory.join("bases").join(file)
     }
 
-    /// Notes that a cell was written: what it was before, and how often in a row a side had taken it back to that.
-    /// Cells that were not written in the last runs are forgotten, unless they wait for a person.
+    /// Notes that cells were written: what they were before, and how often in a row they had been taken back. Cells
+    /// that were not written in the last runs are forgotten, unless they wait for a person.
     pub(crate) fn note_bounces(
         &self,
         database: &str,
@@ -215,12 +239,12 @@ impl Store {
         run: i64,
         cells: &[Bounce],
     ) -> rusqlite::Result<()> {
-        let mut note = self.connection.prepare_cached(
-            "INSERT INTO bounces VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)
-             ON CONFLICT DO UPDATE SET times = iif(before = ?6, times + 1, 0), before = ?6, run = ?7",
-        )?;
+        let mut note = self
+            .connection
+            .prepare_cached("INSERT OR REPLACE INTO bounces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
         for cell in cells {
-            note.execute(params![database, side, cell.table, cell.key, cell.column, cell.before, run])?;
+            let Bounce { table, key, column, before, times } = cell;
+            note.execute(params![database, side, table, key, column, before, times, run])?;
         }
         self.connection
             .prepare_cached("DELETE FROM bounces WHERE database = ?1 AND run < ?2 AND times < ?3")?
@@ -228,7 +252,27 @@ impl Store {
             .map(drop)
     }
 
-    /// Cells that a side has taken back too often: table, key and column.
+    /// What is remembered of the cells of a table that were written lately, but for those that wait for a person: when
+    /// one of those is written, it is because it was decided.
+    pub(crate) fn noted(&self, database: &str, table: &str) -> rusqlite::Result<Vec<Noted>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT side, key, \"column\", before, times, run FROM bounces
+             WHERE database = ?1 AND \"table\" = ?2 AND times < ?3",
+        )?;
+        let rows = statement.query_map(params![database, table, BOUNCE_TIMES], |row| {
+            Ok(Noted {
+                side: row.get(0)?,
+                key: row.get(1)?,
+                column: row.get(2)?,
+                before: row.get(3)?,
+                times: row.get(4)?,
+                run: row.get(5)?,
+            })
+        })?;
+        rows.collect()
+    }
+
+    /// Cells that have been taken back too often: table, key and column.
     pub(crate) fn bouncing(&self, database: &str) -> rusqlite::Result<Vec<Bouncing>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT DISTINCT \"table\", key, \"column\" FROM bounces WHERE database = ?1 AND times >= ?2",

@@ -653,36 +653,65 @@ fn a_file_that_went_back_in_time_is_held() {
 /// A program that writes its own value each time is not answered for ever.
 #[test]
 fn a_cell_that_goes_to_and_fro_is_held() {
-    let world = World::two()
-        .start("CREATE TABLE c(k TEXT PRIMARY KEY, v, w); INSERT INTO c VALUES('timeout', 90, 0)");
-    let (bot, web) = ("UPDATE c SET v = 90", "UPDATE c SET v = 60");
-    let mut held = None;
-    for n in 0..20 {
+    for (winner, value) in [("bot", "90 5"), ("central", "60 5")] {
+        let world = World::two()
+            .start("CREATE TABLE c(k TEXT PRIMARY KEY, v, w); INSERT INTO c VALUES('timeout', 90, 0)");
+        let (bot, web) = ("UPDATE c SET v = 90", "UPDATE c SET v = 60");
+        let is_held = || conflict_lines(&world).iter().any(|line| line.starts_with("c oscillation [v]"));
+        // Written in the first run, taken back in the three after it.
+        for (side, edit) in [("central", web), ("bot", bot), ("central", web), ("bot", bot)] {
+            assert!(!is_held());
+            world.edit(side, edit);
+            world.sync();
+        }
         world.edit("central", web);
         world.sync();
-        if conflict_lines(&world).iter().any(|line| line.starts_with("c oscillation [v]")) {
-            held = Some(n);
-            break;
-        }
-        world.edit("bot", bot);
-        world.sync();
+        assert!(is_held(), "{:?}", conflict_lines(&world));
+        // From now on each keeps its own, quietly, and the rest of the row travels.
+        world.edit("bot", &format!("{bot}; UPDATE c SET w = 5"));
+        world.edit("central", web);
+        assert_eq!(world.sync()["conflicts"], json!(0));
+        check_side(&world, "bot", "SELECT v, w FROM c", &["90 5"]);
+        check_side(&world, "central", "SELECT v, w FROM c", &["60 5"]);
+        assert_settled(&world);
+        // A person decides, and the cell travels again.
+        let all = world.conflicts();
+        let held = all.iter().find(|conflict| conflict["status"] == json!("held")).unwrap();
+        world.resolve(held["id"].as_str().unwrap(), Take::Side(winner.into())).unwrap();
+        check(&world, "SELECT v, w FROM c", &[value]);
+        world.edit("central", "UPDATE c SET v = 30");
+        assert_eq!(world.sync()["conflicts"], json!(0));
+        check(&world, "SELECT v, w FROM c", &["30 5"]);
     }
-    assert!(held.is_some_and(|n| (2..6).contains(&n)), "{held:?}");
-    // From now on each keeps its own, quietly, and the rest of the row travels.
-    world.edit("bot", &format!("{bot}; UPDATE c SET w = 5"));
-    world.edit("central", web);
-    assert_eq!(world.sync()["conflicts"], json!(0));
-    check_side(&world, "bot", "SELECT v, w FROM c", &["90 5"]);
-    check_side(&world, "central", "SELECT v, w FROM c", &["60 5"]);
-    assert_settled(&world);
-    // A person decides, and the cell travels again.
-    let all = world.conflicts();
-    let held = all.iter().find(|conflict| conflict["status"] == json!("held")).unwrap();
-    world.resolve(held["id"].as_str().unwrap(), Take::Side("bot".into())).unwrap();
-    check(&world, "SELECT v, w FROM c", &["90 5"]);
-    world.edit("central", "UPDATE c SET v = 30");
-    assert_eq!(world.sync()["conflicts"], json!(0));
-    check(&world, "SELECT v, w FROM c", &["30 5"]);
+}
+
+/// It takes no longer where all programs write between two runs, and none where one side changes its own mind.
+#[test]
+fn a_cell_that_all_write_each_time_is_held_as_soon() {
+    let runs_until_held = |edits: &[(&str, &str)], together: bool| {
+        let world = World::three()
+            .prefer(&["website", "central", "bot"])
+            .start("CREATE TABLE c(k TEXT PRIMARY KEY, v); INSERT INTO c VALUES('timeout', 0)");
+        let is_held = || conflict_lines(&world).iter().any(|line| line.starts_with("c oscillation [v]"));
+        for run in 1..=24 {
+            for (at, (side, value)) in edits.iter().enumerate() {
+                if together || at == (run - 1) % edits.len() {
+                    world.edit(side, &format!("UPDATE c SET v = {value}"));
+                }
+            }
+            world.sync();
+            if is_held() {
+                return Some(run);
+            }
+        }
+        None
+    };
+    assert_eq!(runs_until_held(&[("bot", "90"), ("website", "60")], true), Some(5));
+    // Nothing is taken back before the second run here.
+    assert_eq!(runs_until_held(&[("bot", "90"), ("website", "60")], false), Some(6));
+    assert_eq!(runs_until_held(&[("bot", "90"), ("website", "v + 1")], true), Some(5));
+    assert_eq!(runs_until_held(&[("bot", "90"), ("bot", "60")], false), None);
+    assert_eq!(runs_until_held(&[("bot", "v + 1"), ("website", "v + 1")], false), None);
 }
 
 /// Also when the copy was taken right before the last run wrote to the file.

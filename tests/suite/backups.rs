@@ -485,10 +485,49 @@ fn a_dry_run_restores_nothing() {
     let before = (files(world.path("bot").parent().unwrap()), world.dump("central"), backups(&world));
     let dry = Options { mode: Mode::DryRun, ..options() };
     let report = seen(database::restore(&world.config(), &id, &Target::AllSides, &dry).unwrap());
-    assert_eq!(report["databases"][NAME]["warnings"].as_array().unwrap().len(), 2, "{report:#}");
+    assert_eq!(report["databases"][NAME]["warnings"].as_array().unwrap().len(), 4, "{report:#}");
     let after = (files(world.path("bot").parent().unwrap()), world.dump("central"), backups(&world));
     assert!(before == after);
     assert_eq!(world.history(1)["runs"][0]["kind"], "bidirectional");
+}
+
+#[test]
+fn a_dry_run_counts_the_rows_that_would_change() {
+    let world =
+        World::two().start(&format!("{TABLE}; CREATE TABLE log(line); INSERT INTO log VALUES('a'), ('b')"));
+    let id = id_of(&backup(&world), "bot");
+    let dry = Options { mode: Mode::DryRun, ..options() };
+    let foretold = |target: &Target| {
+        let report = seen(database::restore(&world.config(), &id, target, &dry).unwrap());
+        let database = &report["databases"][NAME];
+        (database["sides"].clone(), database["warnings"].as_array().unwrap().clone())
+    };
+    let counts = |inserted, updated, deleted| json!({ "inserted": inserted, "updated": updated, "deleted": deleted, "rekeyed": 0, "lock_ms": 0 });
+    let (sides, lines) = foretold(&Target::Own);
+    assert_eq!(sides, json!({ "bot": counts(0, 0, 0) }));
+    assert_eq!(lines, [json!(format!("bot would get the content of {id}"))]);
+    // By type and bytes, whatever the policy says of the table.
+    world.edit(
+        "bot",
+        "UPDATE t SET x = x + 0.0 WHERE k = 'ann'; DELETE FROM t WHERE k = 'bob'; INSERT INTO t VALUES('dan', 4), ('eve', 5);
+         DELETE FROM log; CREATE TABLE new(a); INSERT INTO new VALUES(1)",
+    );
+    let (sides, lines) = foretold(&Target::AllSides);
+    assert_eq!(sides, json!({ "bot": counts(3, 1, 3), "central": counts(0, 0, 0) }));
+    let told = |line: &str| lines.contains(&json!(line));
+    assert!(told("bot, t: 1 rows inserted, 1 updated, 2 deleted"), "{lines:#?}");
+    assert!(told("bot, log: 2 rows inserted, 0 updated, 0 deleted"), "{lines:#?}");
+    assert!(told("bot, new: 0 rows inserted, 0 updated, 1 deleted"), "{lines:#?}");
+    // It is what then happens.
+    let copied = world.path("central");
+    restore(&world, &id, &Target::Own).unwrap();
+    assert_same(&world, "bot", &copied);
+    fs::remove_file(world.path("bot")).unwrap();
+    let (sides, lines) = foretold(&Target::Own);
+    assert_eq!(
+        (sides, lines),
+        (json!({}), vec![json!(format!("bot is not there and would be made from {id}"))])
+    );
 }
 
 #[test]

@@ -90,12 +90,23 @@ fn the_website_asks_and_the_next_run_acts() {
             "at": waiting[0]["at"], "state": "pending", "result": null, "error": null, "finished_at": null
         })]
     );
-    world.dry_run();
+    assert_eq!(world.dry_run()["requests"], json!([]));
     assert_eq!(lines(&requests(&world)), ["resolve pending"]);
     check_side(&world, "central", "SELECT x FROM t", &["2"]);
-    assert_eq!(world.sync()["ok"], true);
+    let report = world.sync();
+    assert_eq!(report["ok"], true);
     check(&world, "SELECT x FROM t", &["1"]);
     let over = requests(&world);
+    // The run that carried it out tells of it, with its run and its counts.
+    assert_eq!(report["requests"], json!(over));
+    assert_eq!(
+        (&over[0]["result"]["run"], &report["databases"]["d"]["state"]),
+        (&json!("3"), &json!("unchanged"))
+    );
+    for side in ["bot", "central"] {
+        assert_eq!(over[0]["result"]["databases"]["d"]["sides"][side]["updated"], 1);
+    }
+    assert_eq!(world.sync()["requests"], json!([]));
     assert_eq!(lines(&over), ["resolve done"]);
     assert_eq!(over[0]["id"], json!(id));
     assert_eq!(over[0]["result"]["databases"]["d"]["state"], "synced");

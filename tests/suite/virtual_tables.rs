@@ -84,6 +84,25 @@ fn two_texts_under_one_new_rowid_are_both_kept() {
     }
 }
 
+/// The rule of integer keys: one id and one content are one row, and two ids are two.
+#[test]
+fn equal_texts_are_one_row_under_one_rowid_and_two_under_two() {
+    for module in FULL_TEXT {
+        let world = World::two().start(module);
+        for (side, rowid) in [("bot", 7), ("central", 9)] {
+            world.edit(
+                side,
+                &format!(
+                    "INSERT INTO f(rowid, title) VALUES(1, 'same word'); INSERT INTO f(rowid, title) VALUES({rowid}, 'other word')"
+                ),
+            );
+        }
+        assert_eq!(world.sync()["conflicts"], 0, "{module}: {:?}", world.conflicts());
+        finds(&world, "f", "word", &["1 'same word'", "7 'other word'", "9 'other word'"]);
+        intact(&world, "f");
+    }
+}
+
 #[test]
 fn one_cell_changed_on_two_sides_is_a_conflict() {
     let world = World::two().start(&format!("{}; INSERT INTO f VALUES('a', 'x')", FULL_TEXT[0]));
@@ -154,6 +173,31 @@ fn an_index_over_another_table_is_rebuilt_where_we_write() {
         finds(&world, "f", "gone", &[]);
         intact(&world, "f");
         assert_settled(&world);
+    }
+}
+
+/// Such an index follows its table anyway; saying so is no mistake, and saying more means nothing.
+#[test]
+fn what_an_index_over_another_table_points_at_may_be_said() {
+    for (create, policy, warns) in [
+        ("fts5(title, content='t', content_rowid='id')", json!({ "references": { "rowid": "t.id" } }), false),
+        ("fts4(content=\"t\", title)", json!({ "references": { "docid": "T.id" } }), false),
+        ("fts5(title, content='t', content_rowid='id')", json!({ "references": { "rowid": "s.id" } }), true),
+        ("fts5(title, content='t', content_rowid='id')", json!({ "append_only": true }), true),
+    ] {
+        let world = World::two().tables(json!({ "F": policy })).start(&format!(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, title TEXT); CREATE TABLE s(id INTEGER PRIMARY KEY);
+             CREATE VIRTUAL TABLE f USING {create}"
+        ));
+        world.edit("bot", "INSERT INTO t VALUES(1, 'tree of the bot')");
+        world.edit("central", "INSERT INTO t VALUES(1, 'tree of central')");
+        let warnings = world.sync()["databases"]["d"]["warnings"].to_string();
+        let said = warnings.contains(
+            "the configuration has rules for F, which has no rows of its own but indexes those of t",
+        );
+        assert_eq!((said, warnings == "[]"), (warns, !warns), "{create} {policy}: {warnings}");
+        finds(&world, "f", "tree", &["1 'tree of central'", "2 'tree of the bot'"]);
+        intact(&world, "f");
     }
 }
 

@@ -147,20 +147,32 @@ pub fn work_queue(config: &Config) -> Result<QueueReport> {
         .at(state_directory(config))
         .hint("his next run does it"));
     }
-    let mut requests = Work::begin(config)?.map_or_else(|| Ok(Vec::new()), Work::finish)?;
-    requests.reverse();
-    Ok(QueueReport { schema: SCHEMA, requests })
+    let (requests, fault) = carried_out(config)?;
+    match fault {
+        Some(error) => Err(error),
+        None => Ok(QueueReport { schema: SCHEMA, requests }),
+    }
 }
 
-/// The same before a run, for whom it is to do; others leave it alone.
-pub(crate) fn work_before_run(config: &Config) -> Result<()> {
-    match owner(config) {
-        Some(owner) if is_ours(config, owner) => work_queue(config).map(|_| ()),
-        Some(_) => Ok(()),
+/// What came of the queue, newest first, and the first error of a request that could not be filed.
+type Worked = (Vec<QueuedRequest>, Option<Error>);
+
+fn carried_out(config: &Config) -> Result<Worked> {
+    let (mut requests, fault) = Work::begin(config)?.map_or_else(Worked::default, Work::finish);
+    requests.reverse();
+    Ok((requests, fault))
+}
+
+/// The same before a run, for whom it is to do; others leave it alone. What was carried out is given also where
+/// something else went wrong, since it was.
+pub(crate) fn work_before_run(config: &Config) -> Worked {
+    let worked = match owner(config) {
+        Some(owner) if is_ours(config, owner) => carried_out(config),
         // Made by the first run that may, so that the website has where to ask.
-        None if config.root.is_dir() => make(config).map(|_| ()),
-        None => Ok(()),
-    }
+        None if config.root.is_dir() => make(config).map(|_| Worked::default()),
+        Some(_) | None => Ok(Worked::default()),
+    };
+    worked.unwrap_or_else(|error| (Vec::new(), Some(error)))
 }
 
 fn directory(config: &Config) -> PathBuf {
@@ -276,9 +288,15 @@ impl<'a> Work<'a> {
         Ok(locked.then_some(Work { config, queue, results, over: Vec::new() }))
     }
 
+    /// Carries all of it out.
+    fn finish(mut self) -> Worked {
+        let fault = self.go_through().err();
+        (self.over, fault)
+    }
+
     /// One request that cannot be filed must not stop the others, nor go unnoticed: the first such error is given when
     /// all of them are through.
-    fn finish(mut self) -> Result<Vec<QueuedRequest>> {
+    fn go_through(&mut self) -> Result<()> {
         let mut fault = None;
         let mut next = Next::Go;
         for id in ids(&self.results, ".begun")? {
@@ -297,10 +315,7 @@ impl<'a> Work<'a> {
             }
         }
         note(self.sweep().map(|()| Next::Go), &mut fault);
-        match fault {
-            None => Ok(self.over),
-            Some(error) => Err(error),
-        }
+        fault.map_or(Ok(()), Err)
     }
 
     /// Finds out how far a request got that was begun.

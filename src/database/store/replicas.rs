@@ -21,6 +21,9 @@ pub(crate) struct ReplicaState {
     pub(crate) epoch: i64,
     /// Its files when nothing was left to do, if that could be told.
     pub(crate) fingerprint: Option<String>,
+    /// Its files when the last run was through with them, where nobody else had written. Too young to be trusted alone:
+    /// what was written in the same moment may look the same.
+    pub(crate) left_as: Option<String>,
     /// Its change counter when it was last looked at, and the device its directory lay on.
     pub(crate) seen: Option<Seen>,
 }
@@ -91,13 +94,13 @@ impl Store {
     pub(crate) fn replica(&self, database: &str, side: &str) -> rusqlite::Result<Option<ReplicaState>> {
         self.connection
             .prepare_cached(
-                "SELECT base, epoch, fingerprint, counter, device FROM replicas WHERE database = ?1 AND side = ?2",
+                "SELECT base, epoch, fingerprint, counter, device, left_as FROM replicas WHERE database = ?1 AND side = ?2",
             )?
             .query_row([database, side], |row| {
                 let counter: Option<u32> = row.get(3)?;
                 let device: Option<i64> = row.get(4)?;
                 let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: u64::from_ne_bytes(device.to_ne_bytes()) });
-                Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)?, seen })
+                Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)?, left_as: row.get(5)?, seen })
             })
             .optional()
     }
@@ -113,7 +116,7 @@ impl Store {
         self.connection
             .prepare_cached(
                 "INSERT INTO replicas (database, side, base, epoch) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (database, side) DO UPDATE SET base = ?3, epoch = ?4, fingerprint = NULL",
+                 ON CONFLICT (database, side) DO UPDATE SET base = ?3, epoch = ?4, fingerprint = NULL, left_as = NULL",
             )?
             .execute(params![database, side, base, epoch])
             .map(drop)
@@ -131,6 +134,14 @@ impl Store {
                 seen.map(|seen| seen.counter),
                 seen.map(|seen| i64::from_ne_bytes(seen.device.to_ne_bytes()))
             ])
+            .map(drop)
+    }
+
+    /// Remembers what a replica's files were when a run was through with them.
+    pub(crate) fn set_left(&self, database: &str, side: &str, left_as: Option<&str>) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE replicas SET left_as = ?3 WHERE database = ?1 AND side = ?2")?
+            .execute(params![database, side, left_as])
             .map(drop)
     }
 
