@@ -132,7 +132,8 @@ impl<'a> Encoder<'a> {
         self.row_after(&[], row)
     }
 
-    fn row_after(&mut self, before: &[Value], row: &Row) -> &mut Self {
+    /// One row that came of another.
+    pub(crate) fn row_after(&mut self, before: &[Value], row: &Row) -> &mut Self {
         self.list(row.iter().enumerate(), |encoder, (column, value)| match value {
             Value::Text(_) | Value::Blob(_) if before.get(column) == Some(value) => encoder.bytes.push(SAME),
             _ => drop(encoder.value(value)),
@@ -252,7 +253,8 @@ impl<'a> Decoder<'a> {
         self.row_after(&[])
     }
 
-    fn row_after(&mut self, before: &[Value]) -> Result<Row> {
+    /// One row that came of another.
+    pub(crate) fn row_after(&mut self, before: &[Value]) -> Result<Row> {
         let cell = |decoder: &mut Self, column: usize| match decoder.0.first() {
             Some(&SAME) => {
                 decoder.byte()?;

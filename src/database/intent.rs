@@ -3,13 +3,16 @@
 //! Apart from `round`, which decides, and from `record`, which stores the intents. It reads nothing but the highest
 //! row ids.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use crate::config::ColumnPolicy;
 
 use super::bounce::{self, TakenBack};
 use super::companion::{self, Beside};
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Draft, Kind, Winner};
-use super::model::{Ancestor, Cluster, Identity, SideIndex, Slot, Write, with_cell};
+use super::model::{Ancestor, Change, Cluster, Identity, SideIndex, Slot, Write, with_cell};
 use super::observe;
 use super::plan::{Counts, MergeKind, Observed, Plan, Side, Task, exhausted};
 use super::record::{self, Intent, Statement, TableWrites};
@@ -25,8 +28,8 @@ use super::{Fault, sql_error, state_error, virtual_table};
 pub(crate) fn spell_out(
     task: &Task<'_>,
     shape: Shape,
-    observed: &[Observed],
-    tables: &[TableState],
+    observed: Vec<Observed>,
+    tables: Vec<TableState>,
 ) -> Result<Plan, Fault> {
     let new_epoch = task.sides.iter().map(|side| side.epoch).max().unwrap_or(0) + 1;
     let mut intents: Vec<Intent> = Vec::new();
@@ -70,11 +73,16 @@ pub(crate) fn spell_out(
         held: None,
     };
     companions(task, &shape, &mut plan)?;
-    for ((shape, observed), state) in shape.tables.iter().zip(observed).zip(tables) {
-        for (changes, intent) in observed.changes.iter().zip(&mut plan.intents) {
-            let writes = changes.iter().map(|change| Write {
-                old: change.before.clone().map(|row| (change.slot.clone(), row)),
-                new: change.after.clone().map(|row| (change.slot.clone(), row)),
+    // What is spelled out takes the place of what it is spelled from: a large plan is in memory once.
+    let observed: Vec<(bool, Vec<Vec<Change>>)> = observed
+        .into_iter()
+        .map(|observed| (observed.known.iter().all(|known| *known), observed.changes))
+        .collect();
+    for ((shape, (known, changes)), mut state) in shape.tables.iter().zip(observed).zip(tables) {
+        for (changes, intent) in changes.into_iter().zip(&mut plan.intents) {
+            let writes = changes.into_iter().map(|change| Write {
+                old: change.before.map(|row| (change.slot.clone(), row)),
+                new: change.after.map(|row| (change.slot, row)),
             });
             intent.observed.push(TableWrites {
                 table: shape.rules.name.clone(),
@@ -83,13 +91,11 @@ pub(crate) fn spell_out(
                 writes: writes.collect(),
             });
         }
-        TableSpeller { task, shape, state, plan: &mut plan }.spell_out()?;
         // What was adopted had no ancestor to go back to.
-        if observed.known.iter().all(|known| *known)
-            && let Some(intent) = plan.intents.get_mut(task.hub)
-        {
-            intent.touched.extend(touched(state, task.hub));
+        if known && let Some(intent) = plan.intents.get_mut(task.hub) {
+            intent.touched.extend(touched(&state, task.hub));
         }
+        TableSpeller::new(task, shape, &mut state, &mut plan).spell_out()?;
     }
     if let Some(intent) = plan.intents.get_mut(task.hub) {
         intent.resolved = task.resolution.map(|resolution| resolution.conflict.number);
@@ -102,11 +108,14 @@ pub(crate) fn spell_out(
     Ok(plan)
 }
 
-/// What becomes of the merged state of one table.
-fn touched(state: &TableState, hub: SideIndex) -> Option<Touched> {
+/// How many rows are kept in one piece: what a run did may be more than the memory, or a blob, can hold.
+const TOUCHED_ROWS: usize = 500;
+
+/// What becomes of the merged state of one table, in pieces.
+fn touched(state: &TableState, hub: SideIndex) -> Vec<Touched> {
     let rules = &state.rules;
     let rows = state.clusters.iter().zip(&state.decisions).filter_map(|(cluster, decision)| {
-        let after = decision.merged_after(rules, cluster);
+        let after = decision.merged_after(rules, cluster).map(|row| shared(cluster, row));
         (after != cluster.merged).then(|| (cluster.merged.clone(), after))
     });
     let rows: Vec<(Option<Row>, Option<Row>)> = rows.collect();
@@ -116,8 +125,26 @@ fn touched(state: &TableState, hub: SideIndex) -> Option<Touched> {
     let theirs: i64 =
         changes.get(hub).into_iter().flat_map(|changes| changes.values()).map(|count| count.abs()).sum();
     let contents = theirs + own.unwrap_or(0);
-    let (table, columns) = (rules.name.clone(), rules.columns.clone());
-    (!rows.is_empty() || contents > 0).then_some(Touched { table, columns, rows, contents })
+    let piece = |rows: &[(Option<Row>, Option<Row>)], contents| Touched {
+        table: rules.name.clone(),
+        columns: rules.columns.clone(),
+        rows: rows.to_vec(),
+        contents,
+    };
+    let mut pieces: Vec<Touched> = rows.chunks(TOUCHED_ROWS).map(|rows| piece(rows, 0)).collect();
+    match pieces.first_mut() {
+        Some(first) => first.contents = contents,
+        None if contents > 0 => pieces.push(piece(&[], contents)),
+        None => {}
+    }
+    pieces
+}
+
+/// A row of the merged state, as it lies in memory already where a side has it.
+fn shared(cluster: &Cluster, row: Row) -> Row {
+    let locals = cluster.seats.iter().filter_map(|seat| seat.after.as_ref());
+    let mut known = locals.flat_map(|local| [&local.raw, &local.row]).chain(&cluster.merged);
+    known.find(|known| **known == row).cloned().unwrap_or(row)
 }
 
 /// Notes what is to be made beside the tables, and what is to be remembered of that.
@@ -203,11 +230,36 @@ fn base_statements(shape: &Shape, side: &Side, task: &Task<'_>) -> Vec<String> {
 struct TableSpeller<'a, 'p> {
     task: &'a Task<'a>,
     shape: &'a TableShape,
-    state: &'a TableState,
+    state: &'p mut TableState,
     plan: &'p mut Plan,
+    /// What many conflicts say alike, once: they would be most of what a plan with many conflicts needs.
+    words: HashSet<Arc<str>>,
+    columns: Arc<[String]>,
+    key: Arc<[String]>,
 }
 
-impl TableSpeller<'_, '_> {
+impl<'a, 'p> TableSpeller<'a, 'p> {
+    fn new(task: &'a Task<'a>, shape: &'a TableShape, state: &'p mut TableState, plan: &'p mut Plan) -> Self {
+        let rules = &shape.rules;
+        let named = |column: &usize| rules.columns.get(*column).cloned();
+        let key = match &rules.identity {
+            Identity::Key(key) => key.iter().filter_map(|(column, _)| named(column)).collect(),
+            Identity::Id(column) => named(column).into_iter().collect(),
+            Identity::Content => rules.columns.as_slice().into(),
+        };
+        let columns = rules.columns.as_slice().into();
+        TableSpeller { task, shape, state, plan, words: HashSet::new(), columns, key }
+    }
+
+    fn word(&mut self, word: &str) -> Arc<str> {
+        if let Some(known) = self.words.get(word) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = word.into();
+        self.words.insert(Arc::clone(&new));
+        new
+    }
+
     fn spell_out(&mut self) -> Result<(), Fault> {
         let rules = &self.shape.rules;
         let mut last = 0;
@@ -227,10 +279,14 @@ impl TableSpeller<'_, '_> {
         }
         let mut writes: Vec<Vec<Write>> = vec![Vec::new(); self.task.sides.len()];
         let mut ignored = 0_usize;
-        for (cluster, decision) in self.state.clusters.iter().zip(&self.state.decisions) {
+        let taken_back = self.taken_back()?;
+        let clusters = std::mem::take(&mut self.state.clusters);
+        let decisions = std::mem::take(&mut self.state.decisions);
+        for (cluster, decision) in clusters.into_iter().zip(decisions) {
+            let (cluster, decision) = (&cluster, &decision);
             ignored += decision.ignored.len();
             for (side, seat) in cluster.seats.iter().enumerate() {
-                let target = decision.row_on(rules, cluster, side);
+                let target = decision.row_on(rules, cluster, side).map(|row| shared(cluster, row));
                 let current = seat.after.as_ref();
                 let mut slot = None;
                 if let Some(row) = &target {
@@ -266,8 +322,6 @@ impl TableSpeller<'_, '_> {
             ));
         }
         self.contents(&mut writes, &mut next_rowid)?;
-        let taken_back =
-            if writes.iter().all(Vec::is_empty) { TakenBack::default() } else { self.taken_back()? };
         for (intent, writes) in self.plan.intents.iter_mut().zip(writes) {
             intent.bounces.extend(bounce::of_writes(rules, &writes, &taken_back));
             let summed = rules.policies.iter().enumerate();
@@ -295,7 +349,7 @@ impl TableSpeller<'_, '_> {
 
     /// How often in a row cells of this table have been taken back; what a person decides takes nothing back.
     fn taken_back(&self) -> Result<TakenBack, Fault> {
-        if self.task.resolution.is_some() || self.task.undo.is_some() {
+        if self.state.clusters.is_empty() || self.task.resolution.is_some() || self.task.undo.is_some() {
             return Ok(TakenBack::default());
         }
         let noted = self.task.store.noted(self.task.name, &self.shape.rules.name).map_err(state_error)?;
@@ -368,54 +422,44 @@ impl TableSpeller<'_, '_> {
     }
 
     fn conflict(&mut self, cluster: &Cluster, decision: &Decision, draft: &Draft) {
-        let rules = &self.shape.rules;
-        let name = |side: SideIndex| self.task.sides.get(side).map(|side| side.name.clone());
+        let (rules, task) = (&self.shape.rules, self.task);
+        let name = |side: SideIndex| task.sides.get(side).map(|side| side.name.as_str());
         let (winner, status) = match draft.winner {
             Winner::Side(side) => {
                 (name(side).unwrap_or_default(), if decision.frozen { "held" } else { "open" })
             }
-            Winner::Merged => ("merged".to_owned(), if decision.frozen { "held" } else { "open" }),
-            Winner::Nobody => ("none".to_owned(), "held"),
+            Winner::Merged => ("merged", if decision.frozen { "held" } else { "open" }),
+            Winner::Nobody => ("none", "held"),
         };
-        let columns = |indexes: &mut dyn Iterator<Item = usize>| -> Vec<String> {
-            indexes.filter_map(|index| rules.columns.get(index).cloned()).collect()
-        };
-        let key = match &rules.identity {
-            Identity::Key(key) => columns(&mut key.iter().map(|(column, _)| *column)),
-            Identity::Id(column) => columns(&mut std::iter::once(*column)),
-            Identity::Content => rules.columns.clone(),
-        };
-        let merged = decision.row(rules, cluster);
+        let clashing = draft.columns.iter().filter_map(|column| rules.columns.get(*column).cloned());
+        let merged = decision.row(rules, cluster).map(|row| shared(cluster, row));
         let first = cluster.seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| local.raw.clone());
-        let values = cluster
-            .seats
-            .iter()
-            .enumerate()
-            .filter_map(|(side, seat)| {
-                Some((name(side)?, seat.after.as_ref().map(|local| local.raw.clone())))
-            })
-            .collect();
+        let mut values = Vec::with_capacity(cluster.seats.len());
+        for (side, seat) in cluster.seats.iter().enumerate() {
+            let Some(name) = name(side) else { continue };
+            values.push((self.word(name), seat.after.as_ref().map(|local| local.raw.clone())));
+        }
         let conflict = StoredConflict {
             number: 0,
-            database: self.task.name.to_owned(),
-            table: rules.name.clone(),
-            kind: draft.kind.name().to_owned(),
-            winner,
-            reason: draft.reason.clone(),
-            status: status.to_owned(),
-            run: self.task.run.to_string(),
-            at: self.task.at.to_owned(),
+            database: self.word(task.name),
+            table: self.word(&rules.name),
+            kind: self.word(draft.kind.name()),
+            winner: self.word(winner),
+            reason: self.word(&draft.reason),
+            status: self.word(status),
+            run: self.word(&task.run.to_string()),
+            at: self.word(task.at),
             rows: ConflictRows {
-                columns: rules.columns.clone(),
-                key,
-                clashing: columns(&mut draft.columns.iter().copied()),
+                columns: Arc::clone(&self.columns),
+                key: Arc::clone(&self.key),
+                clashing: clashing.collect(),
                 identity: merged.clone().or_else(|| cluster.merged.clone()).or(first),
                 base: draft.base.clone(),
                 values,
                 merged,
             },
         };
-        if let Some(intent) = self.plan.intents.get_mut(self.task.hub) {
+        if let Some(intent) = self.plan.intents.get_mut(task.hub) {
             if draft.kind == Kind::Oscillation
                 && let Some(row) = &conflict.rows.identity
             {
@@ -428,7 +472,7 @@ impl TableSpeller<'_, '_> {
     /// Spells out what becomes of rows without identity.
     fn contents(&mut self, writes: &mut [Vec<Write>], next_rowid: &mut [i64]) -> Result<(), Fault> {
         let rules = &self.shape.rules;
-        let mut contents = self.state.contents.clone();
+        let mut contents = std::mem::take(&mut self.state.contents);
         if rules.append_only {
             let lost = contents.keep_losses();
             if lost > 0 {

@@ -93,7 +93,7 @@ pub(crate) fn conflict(stored: StoredConflict, secrecy: &Secrecy) -> Conflict {
     let values: BTreeMap<String, Json> = rows
         .values
         .iter()
-        .map(|(side, row)| (side.clone(), object(&rows, row.as_ref(), None, secrecy)))
+        .map(|(side, row)| (side.to_string(), object(&rows, row.as_ref(), None, secrecy)))
         .collect();
     let key = match object(&rows, rows.identity.as_ref(), Some(&rows.key), secrecy) {
         Json::Null => json!({}),
@@ -101,18 +101,18 @@ pub(crate) fn conflict(stored: StoredConflict, secrecy: &Secrecy) -> Conflict {
     };
     Conflict {
         id: stored.number.to_string(),
-        database: stored.database,
-        table: stored.table,
+        database: stored.database.to_string(),
+        table: stored.table.to_string(),
         key,
-        kind: stored.kind,
+        kind: stored.kind.to_string(),
         base: object(&rows, rows.base.as_ref(), None, secrecy),
         columns: rows.clashing,
         values,
-        winner: stored.winner,
-        reason: stored.reason,
-        status: stored.status,
-        run: stored.run,
-        at: stored.at,
+        winner: stored.winner.to_string(),
+        reason: stored.reason.to_string(),
+        status: stored.status.to_string(),
+        run: stored.run.to_string(),
+        at: stored.at.to_string(),
     }
 }
 

@@ -297,7 +297,7 @@ pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Resu
     let conflict = found.ok_or_else(|| unknown_conflict(id))?;
     let (number, name) = (conflict.number, conflict.database.clone());
     let resolution = Resolution::new(conflict, take)?;
-    let Some((name, database)) = config.databases.get_key_value(&name) else {
+    let Some((name, database)) = config.databases.get_key_value(&*name) else {
         return Err(Error::new(ErrorKind::Usage, format!("database {name} is no longer configured")));
     };
     let chosen = vec![(name.as_str(), database)];
@@ -350,7 +350,7 @@ pub fn conflicts(config: &Config, options: &Options) -> Result<ConflictsReport> 
     if let Some(store) = Store::open_existing(&state_directory(config))? {
         let secrets = json::Secrecy::new(config, options.secrets);
         for conflict in store.conflicts().map_err(state_failure)? {
-            if chosen.iter().any(|(name, _)| *name == conflict.database) {
+            if chosen.iter().any(|(name, _)| **name == *conflict.database) {
                 conflicts.push(json::conflict(conflict, &secrets));
             }
         }
@@ -375,7 +375,7 @@ pub fn acknowledge(config: &Config, ids: &[String], mode: Mode) -> Result<Acknow
         found.push(find_conflict(&store, id)?.ok_or_else(|| unknown_conflict(id))?);
     }
     if mode == Mode::Apply {
-        for conflict in found.iter().filter(|conflict| conflict.status != "resolved") {
+        for conflict in found.iter().filter(|conflict| &*conflict.status != "resolved") {
             store.set_status(conflict.number, "acknowledged").map_err(state_failure)?;
         }
     }

@@ -281,7 +281,8 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
                 },
                 MergeKind::Overwrite => None,
             };
-            let mut plan = spell_out(task, shape, &observed, &tables)?;
+            drop(taken);
+            let mut plan = spell_out(task, shape, observed, tables)?;
             plan.held = held;
             plan.warnings.extend(left.into_iter().map(|row| format!("left as it is: {row}")));
             return Ok(plan);

@@ -579,14 +579,14 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         conflicts: decoder.list(|decoder| {
             Ok(StoredConflict {
                 number: 0,
-                database: decoder.text()?,
-                table: decoder.text()?,
-                kind: decoder.text()?,
-                winner: decoder.text()?,
-                reason: decoder.text()?,
-                status: decoder.text()?,
-                run: decoder.text()?,
-                at: decoder.text()?,
+                database: decoder.text()?.into(),
+                table: decoder.text()?.into(),
+                kind: decoder.text()?.into(),
+                winner: decoder.text()?.into(),
+                reason: decoder.text()?.into(),
+                status: decoder.text()?.into(),
+                run: decoder.text()?.into(),
+                at: decoder.text()?.into(),
                 rows: store::decode_conflict_rows(decoder.bytes()?)?,
             })
         })?,
@@ -594,7 +594,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         run: decoder.integer()?,
         bounces: decoder.list(|decoder| {
             Ok(Bounce {
-                table: decoder.text()?,
+                table: decoder.text()?.into(),
                 key: decoder.bytes()?.to_vec(),
                 column: decoder.text()?,
                 before: decoder.bytes()?.to_vec(),

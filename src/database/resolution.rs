@@ -53,7 +53,7 @@ impl Resolution {
     /// Checks that the decision makes sense for the conflict.
     pub(crate) fn new(conflict: StoredConflict, take: Take) -> Result<Resolution> {
         let usage = |message: String| Error::new(ErrorKind::Usage, message);
-        if conflict.status == RESOLVED {
+        if &*conflict.status == RESOLVED {
             return Err(usage(format!("conflict {} is resolved already", conflict.number)));
         }
         if conflict.rows.identity.is_none() {
@@ -61,22 +61,22 @@ impl Resolution {
                 .hint("acknowledge it once you have dealt with it"));
         }
         match &take {
-            Take::Side(side) if !conflict.rows.values.iter().any(|(name, _)| name == side) => {
-                let names: Vec<&str> = conflict.rows.values.iter().map(|(name, _)| name.as_str()).collect();
+            Take::Side(side) if !conflict.rows.values.iter().any(|(name, _)| **name == **side) => {
+                let names: Vec<&str> = conflict.rows.values.iter().map(|(name, _)| &**name).collect();
                 Err(usage(format!("conflict {} has no side {side}", conflict.number))
                     .hint(format!("take one of: {}, base", names.join(", "))))
             }
-            Take::Base if conflict.kind == "adoption" => {
+            Take::Base if &*conflict.kind == "adoption" => {
                 Err(usage(format!("nobody knows what the row of conflict {} was before", conflict.number))
                     .hint("take a side"))
             }
-            Take::Side(side) if conflict.kind == "unique" && conflict.has_row_on(side) => Err(usage(format!(
+            Take::Side(side) if &*conflict.kind == "unique" && conflict.has_row_on(side) => Err(usage(format!(
                 "conflict {} is about two different rows that want the same {}",
                 conflict.number,
                 conflict.rows.clashing.join(", ")
             ))
             .hint("change one of them on its side, and the next run carries both; or take base, or a side that lacks the row")),
-            Take::Both if conflict.kind != "insert_insert" && conflict.kind != "adoption" => {
+            Take::Both if &*conflict.kind != "insert_insert" && &*conflict.kind != "adoption" => {
                 Err(usage(format!("conflict {} is about one row; both cannot be kept", conflict.number))
                     .hint("take a side, or base"))
             }
@@ -153,7 +153,7 @@ impl Resolution {
             let rows = cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
             rows.chain(cluster.merged.as_ref()).any(|row| rules.key(row).as_ref() == Some(&key))
         };
-        let held = self.conflict.status == "held" || self.conflict.winner == "none";
+        let held = &*self.conflict.status == "held" || &*self.conflict.winner == "none";
         let unchanged = |cluster: &Cluster| {
             sides.iter().zip(&cluster.seats).all(|(side, seat)| {
                 let now = seat.after.as_ref().map(|local| &local.raw);
@@ -163,7 +163,7 @@ impl Resolution {
                         .rows
                         .values
                         .iter()
-                        .find(|(name, _)| *name == side.name)
+                        .find(|(name, _)| **name == side.name)
                         .map(|(_, row)| row),
                     false => Some(&self.conflict.rows.merged),
                 };
@@ -180,7 +180,7 @@ impl Resolution {
         let chosen = match &self.take {
             Take::Side(side) => {
                 let values = &self.conflict.rows.values;
-                values.iter().find(|(name, _)| name == side).and_then(|(_, row)| row.clone())
+                values.iter().find(|(name, _)| **name == **side).and_then(|(_, row)| row.clone())
             }
             Take::Base => self.conflict.rows.base.clone(),
             Take::Both => self.loser(),

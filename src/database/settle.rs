@@ -125,24 +125,25 @@ fn uncertain(
             let row = |placed: &Option<(Slot, Row)>| placed.as_ref().map(|(_, row)| row.clone());
             conflicts.push(StoredConflict {
                 number: 0,
-                database: name.to_owned(),
-                table: table.table.clone(),
-                kind: "uncertain".to_owned(),
-                winner: "merged".to_owned(),
+                database: name.into(),
+                table: table.table.as_str().into(),
+                kind: "uncertain".into(),
+                winner: "merged".into(),
                 reason: format!(
                     "a run was interrupted while it wrote {}, and nothing tells whether it did: taken as written",
                     intent.side
-                ),
-                status: "open".to_owned(),
-                run: job.run.to_string(),
-                at: clock::stamp(job.at),
+                )
+                .into(),
+                status: "open".into(),
+                run: job.run.to_string().into(),
+                at: clock::stamp(job.at).into(),
                 rows: ConflictRows {
-                    columns: table.columns.clone(),
-                    key: table.columns.clone(),
+                    columns: table.columns.as_slice().into(),
+                    key: table.columns.as_slice().into(),
                     clashing: Vec::new(),
                     identity: row(&write.new).or_else(|| row(&write.old)),
                     base: row(&write.old),
-                    values: vec![(intent.side.clone(), now)],
+                    values: vec![(intent.side.as_str().into(), now)],
                     merged: row(&write.new),
                 },
             });

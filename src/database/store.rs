@@ -31,7 +31,7 @@ pub(crate) use replicas::{
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -78,6 +78,13 @@ CREATE INDEX intent_parts_by_side ON intent_parts (database, side);
 ",
     "
 ALTER TABLE replicas ADD COLUMN left_as TEXT;
+",
+    "
+CREATE TABLE touched_parts (
+    id INTEGER PRIMARY KEY, run INTEGER NOT NULL, database TEXT NOT NULL, rows BLOB NOT NULL);
+CREATE INDEX touched_parts_by_run ON touched_parts (run, database);
+INSERT INTO touched_parts (run, database, rows) SELECT run, database, rows FROM touched ORDER BY run, database;
+DROP TABLE touched;
 ",
 ];
 
@@ -305,21 +312,23 @@ impl Store {
 
     /// Keeps what a run did to the merged state, and forgets that of runs long ago.
     pub(crate) fn keep_touched(&self, run: i64, database: &str, tables: &[Touched]) -> rusqlite::Result<()> {
-        let mut keep =
-            self.connection.prepare_cached("INSERT OR REPLACE INTO touched VALUES (?1, ?2, ?3, ?4)")?;
+        let mut keep = self
+            .connection
+            .prepare_cached("INSERT INTO touched_parts (run, database, rows) VALUES (?1, ?2, ?3)")?;
         for table in tables {
-            keep.execute(params![run, database, table.table, encode_touched(table)])?;
+            keep.execute(params![run, database, encode_touched(table)])?;
         }
         self.connection
-            .prepare_cached("DELETE FROM touched WHERE run < ?1")?
+            .prepare_cached("DELETE FROM touched_parts WHERE run < ?1")?
             .execute([run - UNDO_RUNS])
             .map(drop)
     }
 
     /// What a run did to the merged state of a database; tables that cannot be read any more are left out.
     pub(crate) fn touched(&self, run: i64, database: &str) -> rusqlite::Result<Vec<Touched>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT rows FROM touched WHERE run = ?1 AND database = ?2")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT rows FROM touched_parts WHERE run = ?1 AND database = ?2 ORDER BY id")?;
         let rows = statement.query_map(params![run, database], |row| row.get::<_, Vec<u8>>(0))?;
         let mut tables = Vec::new();
         for blob in rows {
@@ -511,13 +520,16 @@ fn encode_rows<'a>(columns: &[String]) -> Encoder<'a> {
 
 pub(crate) fn encode_touched(touched: &Touched) -> Vec<u8> {
     let mut encoder = encode_rows(&touched.columns);
-    let row = |encoder: &mut Encoder<'_>, row: &Row| {
-        encoder.row(row);
-    };
     encoder.text(&touched.table).integer(touched.contents).list(
         touched.rows.iter(),
         |encoder, (before, after)| {
-            encoder.option(before.as_ref(), row).option(after.as_ref(), row);
+            let known = before.as_deref().unwrap_or_default();
+            let put = |encoder: &mut Encoder<'_>, row: &Row| {
+                encoder.row(row);
+            };
+            encoder.option(before.as_ref(), put).option(after.as_ref(), |encoder, row| {
+                encoder.row_after(known, row);
+            });
         },
     );
     encoder.finish()
@@ -529,7 +541,12 @@ pub(crate) fn decode_touched(blob: &[u8]) -> std::result::Result<Touched, Malfor
         columns: decoder.list(Decoder::text)?,
         table: decoder.text()?,
         contents: decoder.integer()?,
-        rows: decoder.list(|decoder| Ok((decoder.option(Decoder::row)?, decoder.option(Decoder::row)?)))?,
+        rows: decoder.list(|decoder| {
+            let before = decoder.option(Decoder::row)?;
+            let known = before.as_deref().unwrap_or_default();
+            let after = decoder.option(|decoder| decoder.row_after(known))?;
+            Ok((before, after))
+        })?,
     })
 }
 

@@ -124,7 +124,7 @@ fn listed(config: &Config, backup: &str) -> Result<()> {
 fn is_resolved(config: &Config, conflict: &str) -> bool {
     let store = Store::open_existing(&state_directory(config)).ok().flatten();
     let found = store.and_then(|store| find_conflict(&store, conflict).ok().flatten());
-    found.is_some_and(|conflict| conflict.status == "resolved")
+    found.is_some_and(|conflict| &*conflict.status == "resolved")
 }
 
 /// A run did what was asked when every database that it was about ended well.

@@ -4,6 +4,7 @@
 //! won, is decided elsewhere.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rusqlite::params;
 
@@ -20,21 +21,21 @@ pub(crate) struct StoredConflict {
     /// Its number; 0 before it is stored.
     pub(crate) number: i64,
     /// Database name.
-    pub(crate) database: String,
+    pub(crate) database: Arc<str>,
     /// Table name.
-    pub(crate) table: String,
+    pub(crate) table: Arc<str>,
     /// Kind name.
-    pub(crate) kind: String,
+    pub(crate) kind: Arc<str>,
     /// Winner: a side, `merged` or `none`.
-    pub(crate) winner: String,
+    pub(crate) winner: Arc<str>,
     /// Why.
-    pub(crate) reason: String,
+    pub(crate) reason: Arc<str>,
     /// `open`, `held`, `acknowledged`, `resolved`.
-    pub(crate) status: String,
+    pub(crate) status: Arc<str>,
     /// The run that found it.
-    pub(crate) run: String,
+    pub(crate) run: Arc<str>,
     /// When.
-    pub(crate) at: String,
+    pub(crate) at: Arc<str>,
     /// The rows.
     pub(crate) rows: ConflictRows,
 }
@@ -42,7 +43,7 @@ pub(crate) struct StoredConflict {
 impl StoredConflict {
     /// Whether a side had a row.
     pub(crate) fn has_row_on(&self, side: &str) -> bool {
-        self.rows.values.iter().any(|(name, row)| name == side && row.is_some())
+        self.rows.values.iter().any(|(name, row)| **name == *side && row.is_some())
     }
 }
 
@@ -50,9 +51,9 @@ impl StoredConflict {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ConflictRows {
     /// All column names.
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Arc<[String]>,
     /// Names of the columns that identify the row.
-    pub(crate) key: Vec<String>,
+    pub(crate) key: Arc<[String]>,
     /// Names of the columns that clash; empty means the whole row.
     pub(crate) clashing: Vec<String>,
     /// The row that identifies, in the merged state.
@@ -60,7 +61,7 @@ pub(crate) struct ConflictRows {
     /// The ancestor.
     pub(crate) base: Option<Row>,
     /// Every side's row.
-    pub(crate) values: Vec<(String, Option<Row>)>,
+    pub(crate) values: Vec<(Arc<str>, Option<Row>)>,
     /// What it became.
     pub(crate) merged: Option<Row>,
 }
@@ -110,7 +111,6 @@ impl Store {
         sides: &[String],
         still: &[StoredConflict],
     ) -> rusqlite::Result<()> {
-        let still: BTreeSet<String> = still.iter().map(fingerprint_of).collect();
         let mut held = self.connection.prepare_cached(
             "SELECT number, fingerprint, \"table\", rows FROM conflicts
              WHERE database = ?1 AND waits AND status <> 'resolved'",
@@ -118,9 +118,16 @@ impl Store {
         let rows: Vec<(i64, String, String, Vec<u8>)> = held
             .query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
             .collect::<rusqlite::Result<_>>()?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let still: BTreeSet<String> = still.iter().map(fingerprint_of).collect();
         for (number, fingerprint, table, rows) in rows {
             let about = decode_conflict_rows(&rows).unwrap_or_default().values;
-            let there = about.iter().filter(|(_, row)| row.is_some()).all(|(side, _)| sides.contains(side));
+            let there = about
+                .iter()
+                .filter(|(_, row)| row.is_some())
+                .all(|(side, _)| sides.iter().any(|own| **own == **side));
             if there
                 && !still.contains(&fingerprint)
                 && tables.iter().any(|name| name.eq_ignore_ascii_case(&table))
@@ -213,12 +220,12 @@ pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {
 pub(crate) fn decode_conflict_rows(blob: &[u8]) -> std::result::Result<ConflictRows, Malformed> {
     let mut decoder = Decoder::new(blob)?;
     Ok(ConflictRows {
-        columns: decoder.list(Decoder::text)?,
-        key: decoder.list(Decoder::text)?,
+        columns: decoder.list(Decoder::text)?.into(),
+        key: decoder.list(Decoder::text)?.into(),
         clashing: decoder.list(Decoder::text)?,
         identity: decoder.option(Decoder::row)?,
         base: decoder.option(Decoder::row)?,
-        values: decoder.list(|decoder| Ok((decoder.text()?, decoder.option(Decoder::row)?)))?,
+        values: decoder.list(|decoder| Ok((decoder.text()?.into(), decoder.option(Decoder::row)?)))?,
         merged: decoder.option(Decoder::row)?,
     })
 }
@@ -230,7 +237,7 @@ fn fingerprint_of(conflict: &StoredConflict) -> String {
     let rows = &conflict.rows;
     let key = |row: &Option<Row>| -> Option<Row> {
         let named = |name: &String| rows.key.is_empty() || rows.key.contains(name);
-        let cells = row.as_ref()?.iter().zip(&rows.columns).filter(|(_, name)| named(name));
+        let cells = row.as_ref()?.iter().zip(rows.columns.iter()).filter(|(_, name)| named(name));
         Some(cells.map(|(cell, _)| cell.clone()).collect())
     };
     let named = ConflictRows {
