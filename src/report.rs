@@ -58,12 +58,16 @@ pub struct DatabaseReport {
     pub sides: BTreeMap<String, SideReport>,
     /// What people should know.
     pub warnings: Vec<String>,
+    /// Tables that were left alone, with the reason, where they were looked at; `status` tells.
+    #[serde(skip)]
+    pub(crate) paused: Option<BTreeMap<String, String>>,
 }
 
 impl DatabaseReport {
     /// A report without rows.
     pub(crate) fn new(state: State, reason: Option<String>) -> DatabaseReport {
-        DatabaseReport { state, reason, conflicts: 0, sides: BTreeMap::new(), warnings: Vec::new() }
+        let (sides, warnings) = (BTreeMap::new(), Vec::new());
+        DatabaseReport { state, reason, conflicts: 0, sides, warnings, paused: None }
     }
 }
 
@@ -220,8 +224,12 @@ pub struct TableStatus {
 /// What is known of one database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DatabaseStatus {
-    /// `synced`, `changed`, `new`, or `problem`.
+    /// `synced`, `changed`, `new`, `held`, or `problem`.
     pub state: String,
+    /// Why the whole database waits for a person, if it does.
+    pub held: Option<Notice>,
+    /// Tables that are left alone, with the reason, as the last run that looked found them.
+    pub paused: BTreeMap<String, Notice>,
     /// When it was last looked at.
     pub last_run: Option<String>,
     /// When it last changed.
@@ -233,6 +241,15 @@ pub struct DatabaseStatus {
     /// By table; only when asked to explain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tables: Option<BTreeMap<String, TableStatus>>,
+}
+
+/// Something that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Why.
+    pub reason: String,
+    /// Since which run, RFC 3339 UTC.
+    pub since: String,
 }
 
 /// What is known of all databases.

@@ -107,8 +107,14 @@ final readonly class DatabaseText
     {
         $databases = new Table(['database', 'state', 'last run', 'last change', 'open conflicts']);
         $sides = new Table(['database', 'side', 'bytes', 'journal', 'owner', 'lag', 'path', 'problem']);
-        $tables = '';
+        $tables = $waiting = '';
         foreach ($report['databases'] as $name => $database) {
+            if ($database['held'] !== null) {
+                $waiting .= "{$name} is held since {$database['held']['since']}: {$database['held']['reason']}\n";
+            }
+            foreach ($database['paused'] as $table => $notice) {
+                $waiting .= "{$name}.{$table} is left alone since {$notice['since']}: {$notice['reason']}\n";
+            }
             $databases->add([
                 (string) $name,
                 $database['state'],
@@ -136,7 +142,8 @@ final readonly class DatabaseText
             return "No databases.\n";
         }
 
-        return $databases->text($this->console) . "\n" . $sides->text($this->console) . $tables;
+        return $databases->text($this->console) . "\n" . $sides->text($this->console)
+            . ($waiting === '' ? '' : "\n" . self::lines(explode("\n", rtrim($waiting)))) . $tables;
     }
 
     /** @param array<string, mixed> $report */

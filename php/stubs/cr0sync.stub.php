@@ -25,7 +25,9 @@ namespace {
      *     database: name patterns; explain: also how every table is matched and merged
      *
      * @return array{schema: int, databases: array<string, array{
-     *     state: 'new'|'changed'|'synced'|'problem', last_run: ?string, last_change: ?string, open_conflicts: int,
+     *     state: 'new'|'changed'|'synced'|'held'|'problem', held: ?array{reason: string, since: string},
+     *     paused: array<string, array{reason: string, since: string}>, last_run: ?string, last_change: ?string,
+     *     open_conflicts: int,
      *     sides: array<string, array{path: string, exists: bool, bytes: int, journal_mode: ?string, owner: ?string,
      *         lag: int, problem: ?string}>,
      *     tables?: array<string, array{identity: list<string>, rule: string, columns: array<string, string>,

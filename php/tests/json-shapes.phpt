@@ -104,6 +104,9 @@ cr0_db_status 0 {
   databases: {
     notes: {
       state: string
+      held: null
+      paused: {
+      }
       last_run: string
       last_change: string
       open_conflicts: int

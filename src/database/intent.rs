@@ -3,7 +3,7 @@
 //! Apart from `round`, which decides, and from `record`, which stores the intents. It reads nothing but the highest
 //! row ids.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::ColumnPolicy;
@@ -234,6 +234,7 @@ struct TableSpeller<'a, 'p> {
     plan: &'p mut Plan,
     /// What many conflicts say alike, once: they would be most of what a plan with many conflicts needs.
     words: HashSet<Arc<str>>,
+    lists: HashMap<Vec<usize>, Arc<[String]>>,
     columns: Arc<[String]>,
     key: Arc<[String]>,
 }
@@ -248,7 +249,7 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
             Identity::Content => rules.columns.as_slice().into(),
         };
         let columns = rules.columns.as_slice().into();
-        TableSpeller { task, shape, state, plan, words: HashSet::new(), columns, key }
+        TableSpeller { task, shape, state, plan, words: HashSet::new(), lists: HashMap::new(), columns, key }
     }
 
     fn word(&mut self, word: &str) -> Arc<str> {
@@ -431,7 +432,10 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
             Winner::Merged => ("merged", if decision.frozen { "held" } else { "open" }),
             Winner::Nobody => ("none", "held"),
         };
-        let clashing = draft.columns.iter().filter_map(|column| rules.columns.get(*column).cloned());
+        let clashing = self.lists.entry(draft.columns.clone()).or_insert_with(|| {
+            draft.columns.iter().filter_map(|column| rules.columns.get(*column).cloned()).collect()
+        });
+        let clashing = Arc::clone(clashing);
         let merged = decision.row(rules, cluster).map(|row| shared(cluster, row));
         let first = cluster.seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| local.raw.clone());
         let mut values = Vec::with_capacity(cluster.seats.len());
@@ -452,7 +456,7 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
             rows: ConflictRows {
                 columns: Arc::clone(&self.columns),
                 key: Arc::clone(&self.key),
-                clashing: clashing.collect(),
+                clashing,
                 identity: merged.clone().or_else(|| cluster.merged.clone()).or(first),
                 base: draft.base.clone(),
                 values,

@@ -68,9 +68,9 @@ fn value(value: &Value) -> Json {
         },
         Value::Text(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => json!(text),
-            Err(_) => json!({"text_base64": STANDARD.encode(bytes)}),
+            Err(_) => json!({"text_base64": STANDARD.encode(&bytes[..])}),
         },
-        Value::Blob(bytes) => json!({"blob_base64": STANDARD.encode(bytes)}),
+        Value::Blob(bytes) => json!({"blob_base64": STANDARD.encode(&bytes[..])}),
     }
 }
 
@@ -106,7 +106,7 @@ pub(crate) fn conflict(stored: StoredConflict, secrecy: &Secrecy) -> Conflict {
         key,
         kind: stored.kind.to_string(),
         base: object(&rows, rows.base.as_ref(), None, secrecy),
-        columns: rows.clashing,
+        columns: rows.clashing.to_vec(),
         values,
         winner: stored.winner.to_string(),
         reason: stored.reason.to_string(),

@@ -69,7 +69,7 @@ pub(crate) enum KeyPart {
 }
 
 /// A whole key.
-pub(crate) type Key = Vec<KeyPart>;
+pub(crate) type Key = std::sync::Arc<[KeyPart]>;
 
 /// The key part of a value; `None` for NULL.
 pub(crate) fn key_part(value: &Value, collation: Collation) -> Option<KeyPart> {

@@ -14,6 +14,7 @@ mod agreement;
 mod apply;
 mod archive;
 mod bounce;
+mod bytes;
 mod codec;
 mod companion;
 mod create;
@@ -500,6 +501,17 @@ fn enter(config: &Config, mode: Mode) -> Result<(Store, Entered)> {
     Ok((Store::open(&directory)?, (Some(lock), mask)))
 }
 
+/// What is remembered of a run over one database.
+fn outcome<'a>(name: &'a str, report: &'a DatabaseReport) -> store::Outcome<'a> {
+    let held = match (report.state, &report.reason) {
+        (State::Held, Some(reason)) => store::Held::Yes(reason),
+        // Who has not looked at the rows does not know.
+        _ if report.paused.is_some() => store::Held::No,
+        _ => store::Held::Unknown,
+    };
+    store::Outcome { database: name, changed: changed_rows(report), held, paused: report.paused.as_ref() }
+}
+
 /// Does something to every chosen database under the run lock and puts it on record.
 fn over(
     config: &Config,
@@ -556,8 +568,8 @@ fn over(
         // What was done before somebody stopped the run was done.
         let kept = databases.values().any(is_worth_keeping);
         let text = kept.then(|| serde_json::to_string(&databases).unwrap_or_default());
-        let noted: Vec<(&str, bool)> =
-            databases.iter().map(|(name, report)| (name.as_str(), changed_rows(report))).collect();
+        let noted: Vec<store::Outcome<'_>> =
+            databases.iter().map(|(name, report)| outcome(name, report)).collect();
         store
             .end_run(run, &clock::stamp(at), watch.millis(), text.as_deref(), &noted)
             .map_err(state_failure)?;

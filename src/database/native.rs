@@ -1,7 +1,7 @@
 //! The few calls that rusqlite has no safe form for: reading a database and its log through SQLite's own file handles.
 //!
 //! A descriptor of our own would do the same and, when closed, drop every lock this process holds on the file.
-//! The only module of this crate that may contain `unsafe`. It reads, and never writes.
+//! With `bytes` the only module of this crate that may contain `unsafe`. It reads, and never writes.
 #![expect(unsafe_code, reason = "sqlite3_file has no safe wrapper")]
 
 use std::ffi::{c_int, c_void};

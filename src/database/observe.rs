@@ -6,11 +6,13 @@
 use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Statement, params_from_iter};
 
+use super::bytes::{Attic, Bytes};
 use super::key::{Collation, Key, KeyPart, compare_cells, key_of};
 use super::model::{Change, Identity, Slot};
 use super::schema::{Direction, Storage, Table};
@@ -38,26 +40,36 @@ impl Source<'_> {
     }
 }
 
-/// Large cells that are in memory already: what is read of a row on one side mostly is what was read of it on another.
-#[derive(Debug, Default)]
-pub(crate) struct Cells(RefCell<HashSet<Arc<[u8]>>>);
+/// Large cells that were read already: what is read of a row on one side mostly is what was read of it on another.
+#[derive(Debug)]
+pub(crate) struct Cells(RefCell<(HashSet<Bytes>, Attic)>);
 
 /// Cells below this size are not worth remembering, in bytes.
 const LARGE_CELL: usize = 64;
+/// How much large cells may take in memory before they are put away, in bytes.
+const IN_MEMORY: usize = 8 << 20;
 
 impl Cells {
+    /// None yet. Many of them are put away in a directory of ours.
+    pub(crate) fn new(directory: &Path) -> Cells {
+        Cells(RefCell::new((HashSet::new(), Attic::new(directory, IN_MEMORY))))
+    }
+
     /// Lets a row that was just read share its large cells with rows that were read before.
     fn share(&self, row: &mut Row) {
         let Some(row) = Arc::get_mut(row) else { return };
-        let mut known = self.0.borrow_mut();
+        let (known, attic) = &mut *self.0.borrow_mut();
         for value in row {
             let (Value::Text(bytes) | Value::Blob(bytes)) = value else { continue };
             if bytes.len() < LARGE_CELL {
                 continue;
             }
             match known.get(bytes) {
-                Some(same) => *bytes = Arc::clone(same),
-                None => drop(known.insert(Arc::clone(bytes))),
+                Some(same) => *bytes = same.clone(),
+                None => {
+                    *bytes = attic.put(std::mem::take(bytes));
+                    known.insert(bytes.clone());
+                }
             }
         }
     }

@@ -594,7 +594,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         run: decoder.integer()?,
         bounces: decoder.list(|decoder| {
             Ok(Bounce {
-                table: decoder.text()?.into(),
+                table: decoder.text()?,
                 key: decoder.bytes()?.to_vec(),
                 column: decoder.text()?,
                 before: decoder.bytes()?.to_vec(),

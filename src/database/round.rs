@@ -442,7 +442,7 @@ impl Round<'_> {
         }
         let wanted: BTreeSet<Key> = ids::wanted(&shape.rules, clusters)
             .into_iter()
-            .map(|id| vec![super::key::KeyPart::Integer(id)])
+            .map(|id| Key::from([super::key::KeyPart::Integer(id)]))
             .collect();
         let mut occupied = HashSet::new();
         let mut last = clusters

@@ -534,7 +534,7 @@ fn observe(
         return observe_overwrite(job, name, seats);
     }
     let mut watch = Watch::default();
-    let cells = Rc::default();
+    let cells = Rc::new(Cells::new(job.store.directory()));
     for seat in seats {
         let is_hub = seat.name == job.config.hub;
         let side_name = seat.name.clone();
@@ -645,7 +645,7 @@ fn open_base(
 /// Observes hub and side such that the hub as it is now is the ancestor of both.
 fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watch, Fault> {
     let mut watch = Watch::default();
-    let cells = Rc::default();
+    let cells = Rc::new(Cells::new(job.store.directory()));
     let hub = seats.iter().find(|seat| seat.name == job.config.hub);
     let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
     hub.live.execute_batch("BEGIN").map_err(|e| sql_error(e, &hub.name))?;
@@ -697,6 +697,7 @@ fn is_quiet(plan: &Plan, sides: &[Side]) -> bool {
 /// Books a plan into the report.
 fn book(plan: &Plan, sides: &[Side], done: Option<&Done>, report: &mut DatabaseReport) {
     report.warnings.extend(plan.warnings.iter().cloned());
+    report.paused = Some(plan.shape.paused.iter().cloned().collect());
     for (index, (side, counts)) in sides.iter().zip(&plan.counts).enumerate() {
         let unwritten = done.and_then(|done| done.unwritten.iter().find(|(side, _)| *side == index));
         if let Some((_, reason)) = unwritten {

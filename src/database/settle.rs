@@ -140,7 +140,7 @@ fn uncertain(
                 rows: ConflictRows {
                     columns: table.columns.as_slice().into(),
                     key: table.columns.as_slice().into(),
-                    clashing: Vec::new(),
+                    clashing: [].into(),
                     identity: row(&write.new).or_else(|| row(&write.old)),
                     base: row(&write.old),
                     values: vec![(intent.side.as_str().into(), now)],

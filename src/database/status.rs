@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::config::{Config, DatabaseConfig, OnDeleteUpdate};
 use crate::error::Result;
-use crate::report::{DatabaseStatus, SideStatus, TableStatus};
+use crate::report::{DatabaseStatus, Notice, SideStatus, TableStatus};
 
 use super::model::Identity;
 use super::open;
@@ -93,6 +93,20 @@ pub(crate) fn of(
         (_, _, true) => "changed",
         _ => "synced",
     };
+    let notices = match store {
+        Some(store) => store.notices(name).map_err(state_failure)?,
+        None => Vec::new(),
+    };
+    let (mut held, mut paused) = (None, BTreeMap::new());
+    for (table, reason, since) in notices {
+        let notice = Notice { reason, since };
+        if table.is_empty() {
+            held = Some(notice);
+        } else {
+            paused.insert(table, notice);
+        }
+    }
+    let state = if held.is_some() && !problem { "held" } else { state };
     let (last_run, last_change) = match store {
         Some(store) => store.last(name).map_err(state_failure)?,
         None => (None, None),
@@ -105,7 +119,16 @@ pub(crate) fn of(
         Detail::Summary => None,
         Detail::Explain => Some(explain(config, name, database, &schemas)?),
     };
-    Ok(DatabaseStatus { state: state.to_owned(), last_run, last_change, open_conflicts, sides, tables })
+    Ok(DatabaseStatus {
+        state: state.to_owned(),
+        held,
+        paused,
+        last_run,
+        last_change,
+        open_conflicts,
+        sides,
+        tables,
+    })
 }
 
 /// What `stat` says.

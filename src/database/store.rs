@@ -8,7 +8,7 @@
 mod conflicts;
 mod replicas;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -31,7 +31,7 @@ pub(crate) use replicas::{
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -85,6 +85,11 @@ CREATE TABLE touched_parts (
 CREATE INDEX touched_parts_by_run ON touched_parts (run, database);
 INSERT INTO touched_parts (run, database, rows) SELECT run, database, rows FROM touched ORDER BY run, database;
 DROP TABLE touched;
+",
+    "
+CREATE TABLE notices (
+    database TEXT NOT NULL, \"table\" TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
+    PRIMARY KEY (database, \"table\")) WITHOUT ROWID;
 ",
 ];
 
@@ -140,6 +145,28 @@ pub(crate) struct Noted {
     pub(crate) times: i64,
     /// The run that wrote it last.
     pub(crate) run: i64,
+}
+
+/// How a run over one database ended.
+pub(crate) struct Outcome<'a> {
+    /// Database name.
+    pub(crate) database: &'a str,
+    /// Whether rows of it changed.
+    pub(crate) changed: bool,
+    /// Whether it waits for a person.
+    pub(crate) held: Held<'a>,
+    /// Tables that were left alone, with the reason; `None` where nobody looked.
+    pub(crate) paused: Option<&'a BTreeMap<String, String>>,
+}
+
+/// Whether a database waits for a person.
+pub(crate) enum Held<'a> {
+    /// It does, and why.
+    Yes(&'a str),
+    /// It does not.
+    No,
+    /// Nobody looked.
+    Unknown,
 }
 
 /// A run on record.
@@ -225,6 +252,11 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Where all of the state lies.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Where the state itself lies.
@@ -360,7 +392,7 @@ impl Store {
         at: &str,
         duration_ms: u64,
         report: Option<&str>,
-        databases: &[(&str, bool)],
+        databases: &[Outcome<'_>],
     ) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
         match report {
@@ -378,11 +410,51 @@ impl Store {
             "INSERT INTO databases (database, last_run, last_change) VALUES (?1, ?2, iif(?3, ?2, NULL))
              ON CONFLICT (database) DO UPDATE SET last_run = ?2, last_change = iif(?3, ?2, last_change)",
         )?;
-        for (database, changed) in databases {
-            note.execute(params![database, at, changed])?;
+        for outcome in databases {
+            note.execute(params![outcome.database, at, outcome.changed])?;
+            match outcome.held {
+                Held::Yes(reason) => self.keep_notice(outcome.database, "", reason, at)?,
+                Held::No => self.drop_notices(outcome.database, |table| table.is_empty())?,
+                Held::Unknown => {}
+            }
+            if let Some(paused) = outcome.paused {
+                self.drop_notices(outcome.database, |table| {
+                    !table.is_empty() && !paused.contains_key(table)
+                })?;
+                for (table, reason) in paused {
+                    self.keep_notice(outcome.database, table, reason, at)?;
+                }
+            }
         }
         drop(note);
         transaction.commit()
+    }
+
+    fn keep_notice(&self, database: &str, table: &str, reason: &str, at: &str) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO notices VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (database, \"table\") DO UPDATE SET reason = ?3",
+            )?
+            .execute([database, table, reason, at])
+            .map(drop)
+    }
+
+    fn drop_notices(&self, database: &str, which: impl Fn(&str) -> bool) -> rusqlite::Result<()> {
+        for (table, ..) in self.notices(database)?.iter().filter(|(table, ..)| which(table)) {
+            self.connection
+                .prepare_cached("DELETE FROM notices WHERE database = ?1 AND \"table\" = ?2")?
+                .execute([database, table])?;
+        }
+        Ok(())
+    }
+
+    /// What waits for a person: tables, the empty name for the whole database, with the reason and since when.
+    pub(crate) fn notices(&self, database: &str) -> rusqlite::Result<Vec<(String, String, String)>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT \"table\", reason, since FROM notices WHERE database = ?1 ORDER BY 1")?;
+        statement.query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
     }
 
     /// The runs on record, newest first.

@@ -190,7 +190,8 @@ impl Way<'_> {
             let source = side.source(&self.of_shape.rules.name);
             let fail = |e| sql_error(e, &side.name);
             last = last.max(observe::last_rowid(self.of_shape, source).map_err(fail)?);
-            let keys: BTreeSet<Key> = wanted.map(|id| vec![KeyPart::Integer(id)]).into_iter().collect();
+            let keys: BTreeSet<Key> =
+                wanted.map(|id| Key::from([KeyPart::Integer(id)])).into_iter().collect();
             let by = [(column, Collation::Binary)];
             taken |= !observe::rows_by_key(self.of_shape, source, &by, &keys).map_err(fail)?.is_empty();
         }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
+use super::bytes::Bytes;
+
 /// One cell. Equality is identity of storage class and bytes, so `1` and `1.0` differ, and so do `a` and `A`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Value {
@@ -19,9 +21,9 @@ pub(crate) enum Value {
     /// The bits of a double.
     Real(u64),
     /// Text as bytes in the database's UTF-8, valid or not.
-    Text(Arc<[u8]>),
+    Text(Bytes),
     /// A blob.
-    Blob(Arc<[u8]>),
+    Blob(Bytes),
     /// No value at all: the ancestor of a cell that was held before it ever had an ancestor. Only in the overlay;
     /// it differs from every stored value.
     Held,

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use cr0sync::database::{Force, Options};
+use cr0sync::database::{self, Detail, Force, Options};
 use serde_json::json;
 
 use crate::common::{Dump, World, check_side, dump, open, options, state};
@@ -121,4 +121,38 @@ fn what_nothing_holds_needs_no_emergency_copy() {
     world.run(&forced()).unwrap();
     check_side(&world, "central", "SELECT x FROM t WHERE k = 1", &["1"]);
     assert!(copies(&world, "central").is_empty());
+}
+
+/// What waits for a person is told by status until it does not wait any more, and since when.
+#[test]
+fn status_tells_what_is_held_and_what_is_left_alone() {
+    let world = World::two().start(
+        "CREATE TABLE t(k TEXT PRIMARY KEY, x); CREATE TABLE odd(k TEXT PRIMARY KEY, x INTEGER);
+         WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 100)
+         INSERT INTO t SELECT n, n FROM n",
+    );
+    let status = || {
+        let report = database::status(&world.config(), &options(), Detail::Summary);
+        serde_json::to_value(report.unwrap()).unwrap()["databases"]["d"].clone()
+    };
+    assert_eq!((status()["held"].clone(), status()["paused"].clone()), (json!(null), json!({})));
+    world.edit("bot", "ALTER TABLE odd DROP COLUMN x");
+    world.sync();
+    let first = status();
+    let reason = first["paused"]["odd"]["reason"].as_str().unwrap().to_owned();
+    assert!(!reason.is_empty() && first["held"].is_null(), "{first:#}");
+    world.edit("bot", "DELETE FROM t");
+    assert_eq!(world.sync()["databases"]["d"]["state"], "held");
+    let held = status();
+    assert_eq!(held["state"], "held");
+    assert!(held["held"]["reason"].as_str().unwrap().contains("--force"), "{held:#}");
+    assert_eq!(held["paused"], first["paused"], "what nobody looked at since stays, with its date");
+    world.sync();
+    assert_eq!(status()["held"]["since"], held["held"]["since"]);
+    world.edit("bot", "ALTER TABLE odd ADD COLUMN x INTEGER");
+    database::sync(&world.config(), &forced()).unwrap();
+    world.sync();
+    let settled = status();
+    assert!(settled["held"].is_null(), "{settled:#}");
+    assert_eq!(settled["paused"], json!({}), "{settled:#}");
 }

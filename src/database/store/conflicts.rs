@@ -55,7 +55,7 @@ pub(crate) struct ConflictRows {
     /// Names of the columns that identify the row.
     pub(crate) key: Arc<[String]>,
     /// Names of the columns that clash; empty means the whole row.
-    pub(crate) clashing: Vec<String>,
+    pub(crate) clashing: Arc<[String]>,
     /// The row that identifies, in the merged state.
     pub(crate) identity: Option<Row>,
     /// The ancestor.
@@ -222,7 +222,7 @@ pub(crate) fn decode_conflict_rows(blob: &[u8]) -> std::result::Result<ConflictR
     Ok(ConflictRows {
         columns: decoder.list(Decoder::text)?.into(),
         key: decoder.list(Decoder::text)?.into(),
-        clashing: decoder.list(Decoder::text)?,
+        clashing: decoder.list(Decoder::text)?.into(),
         identity: decoder.option(Decoder::row)?,
         base: decoder.option(Decoder::row)?,
         values: decoder.list(|decoder| Ok((decoder.text()?.into(), decoder.option(Decoder::row)?)))?,
