@@ -29,6 +29,7 @@ mod log;
 mod model;
 mod native;
 mod observe;
+mod old_copy;
 mod open;
 mod page;
 mod place;

@@ -162,6 +162,13 @@ pub(crate) fn device(path: &Path) -> Option<u64> {
     path.parent().and_then(|parent| std::fs::metadata(parent).ok()).map(|directory| directory.dev())
 }
 
+/// What tells a file from any other that lies or lay at the same path: numbers are given again, birth times are not.
+pub(crate) fn file_of(path: &Path) -> Option<String> {
+    let file = std::fs::metadata(path).ok()?;
+    let born = file.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    Some(format!("{}:{}:{}", file.dev(), file.ino(), born.map_or(0, |born| born.as_nanos())))
+}
+
 /// The files of a database as `stat` shows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint {

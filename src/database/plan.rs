@@ -19,6 +19,7 @@ use super::intent::spell_out;
 use super::key::Key;
 use super::model::{Change, SideIndex};
 use super::observe::{self, Cells, Source};
+use super::old_copy::{self, Suspicion};
 use super::progress::{Pace, Phase};
 use super::record::Intent;
 use super::resolution::Resolution;
@@ -51,6 +52,8 @@ pub(crate) struct Side {
     pub(crate) epoch: i64,
     /// Tables that have been merged, in lower case; others that the base holds are no ancestor.
     pub(crate) merged: BTreeSet<String>,
+    /// What makes its file suspect.
+    pub(crate) suspicion: Suspicion,
     /// Large cells that were read of this side or of another.
     pub(crate) cells: Rc<Cells>,
 }
@@ -276,7 +279,10 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
         if !grown {
             let held = match task.kind {
                 MergeKind::ThreeWay => match guard::emptied(task) {
-                    None => guard::mass_deletion(task, &shape, &tables)?,
+                    None => match old_copy::found(task, &shape, &observed)? {
+                        None => guard::mass_deletion(task, &shape, &tables)?,
+                        found => found,
+                    },
                     emptied => emptied,
                 },
                 MergeKind::Overwrite => None,

@@ -44,8 +44,11 @@ pub(crate) fn is_at_rest(
         live.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema")?;
         if !open::is_wal(live)? {
             // The files have to look the same too: another file may have the same counter.
-            let counter =
-                state.seen.filter(|_| state.left_as.as_deref() == Some(now)).map(|seen| seen.counter);
+            let counter = state
+                .seen
+                .as_ref()
+                .filter(|_| state.left_as.as_deref() == Some(now))
+                .map(|seen| seen.counter);
             return Ok(counter.is_some() && native::change_counter(live) == counter);
         }
         // How they look is no help: when root opens a log, that alone changes its times.

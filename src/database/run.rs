@@ -21,6 +21,7 @@ use super::archive::{self, Target};
 use super::create::{self, Absence};
 
 use super::observe::Cells;
+use super::old_copy::{self, Suspicion};
 use super::open::{self, Fingerprint, Found};
 use super::plan::{self, Base, MergeKind, Plan, Side, Task};
 use super::progress::{Pace, Phase};
@@ -375,6 +376,8 @@ struct Look {
     fingerprint: Option<Fingerprint>,
     /// The change counter of its header.
     counter: Option<u32>,
+    /// Which file it was.
+    file: Option<String>,
     /// Whether the file was to be held, and is not since a person has said so.
     overridden: bool,
 }
@@ -566,18 +569,13 @@ fn observe_side(
     let version = apply::data_version(&seat.live).map_err(fail)?;
     let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
     let counter = native::change_counter(&seat.live);
-    let then = remembered.as_ref().and_then(|state| state.seen).map(|seen| seen.counter);
-    let back = then.zip(counter).filter(|(then, now)| now < then);
-    if let (Some((then, now)), false) = (back, passes_guards(job, name)?) {
-        let reason = format!(
-            "{0} has gone back in time (its change counter was {then} and is {now}): an old copy seems to have been put \
-             in its place. Nothing was written. If what it has is to count as edits, run once with --force; if not, \
-             remove the file, and the next run creates it again",
-            seat.name
-        );
-        return Err(Fault::Side { name: job.config.hub.clone(), state: State::Held, reason });
-    }
-    let look = Look { version, fingerprint: seat.fingerprint, counter, overridden: back.is_some() };
+    let seen = remembered.as_ref().and_then(|state| state.seen.as_ref());
+    let went_back = seen.map(|seen| seen.counter).zip(counter).filter(|(then, now)| now < then);
+    let path = job.config.databases.get(name).and_then(|database| database.replicas.get(&seat.name));
+    let file = path.and_then(|path| open::file_of(path));
+    let then = seen.and_then(|seen| seen.file.as_ref());
+    let replaced = then.zip(file.as_ref()).is_some_and(|(then, now)| then != now);
+    let suspicion = Suspicion { went_back, replaced };
     let epoch = remembered.as_ref().map_or(0, |state| state.epoch);
     let known = match remembered {
         Some(state) => open_base(job, &seat.name, &state.base, report)?,
@@ -585,6 +583,13 @@ fn observe_side(
     };
     let (base, known) = match known {
         Some(base) => (base, true),
+        // Without a base nobody can tell what it lacks.
+        None if went_back.is_some() && !passes_guards(job, name)? => {
+            let everything = old_copy::Evidence { changed: 1, ..Default::default() };
+            let why = old_copy::verdict(suspicion, everything).unwrap_or_default();
+            let reason = old_copy::in_words(&seat.name, &why);
+            return Err(Fault::Side { name: job.config.hub.clone(), state: State::Held, reason });
+        }
         None => {
             job.pace.at(name, Phase::Copying, Some(&seat.name))?;
             let base = create::base(job, name, &seat.name, &seat.live)?;
@@ -593,6 +598,8 @@ fn observe_side(
             (base, false)
         }
     };
+    let overridden = !known && went_back.is_some();
+    let look = Look { version, fingerprint: seat.fingerprint, counter, file, overridden };
     let epoch = if known { epoch } else { 0 };
     let merged = job.store.merged_tables(name, &seat.name).map_err(state_error)?;
     Ok((
@@ -604,6 +611,7 @@ fn observe_side(
             known,
             epoch,
             merged,
+            suspicion,
             cells: Rc::clone(cells),
         },
         look,
@@ -665,7 +673,7 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
         let schema = schema::read(&seat.live, "main").map_err(fail)?;
         let version = apply::data_version(&seat.live).map_err(fail)?;
         let counter = native::change_counter(&seat.live);
-        watch.looks.push(Look { version, fingerprint: None, counter, overridden: false });
+        watch.looks.push(Look { version, fingerprint: None, counter, file: None, overridden: false });
         // The copy of the hub is the ancestor of all its tables.
         let merged = base.schema.tables.iter().map(|table| table.name.to_ascii_lowercase()).collect();
         watch.sides.push(Side {
@@ -676,6 +684,7 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
             known: true,
             epoch,
             merged,
+            suspicion: Suspicion::default(),
             cells: Rc::clone(&cells),
         });
     }
@@ -747,7 +756,9 @@ fn remember(
         // Our own commit has moved the counter by one, but for a WAL, which moves it some time later.
         let step = u32::from(committed && !open::is_wal(&side.live).map_err(|e| sql_error(e, &side.name))?);
         let counter = look.counter.map(|counter| counter.saturating_add(step));
-        let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device });
+        let path = database.replicas.get(&side.name);
+        let file = look.file.clone().or_else(|| path.and_then(|path| open::file_of(path)));
+        let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device, file });
         job.store.set_seen(name, &side.name, seen).map_err(state_error)?;
         let left = database.replicas.get(&side.name).filter(|_| !behind);
         let left = left.and_then(|path| rest::left_as(&side.live, look.version, path));

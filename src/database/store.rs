@@ -31,7 +31,7 @@ pub(crate) use replicas::{
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -90,6 +90,9 @@ DROP TABLE touched;
 CREATE TABLE notices (
     database TEXT NOT NULL, \"table\" TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
     PRIMARY KEY (database, \"table\")) WITHOUT ROWID;
+",
+    "
+ALTER TABLE replicas ADD COLUMN file TEXT;
 ",
 ];
 
@@ -354,6 +357,15 @@ impl Store {
             .prepare_cached("DELETE FROM touched_parts WHERE run < ?1")?
             .execute([run - UNDO_RUNS])
             .map(drop)
+    }
+
+    /// The last runs that did something to the merged state of a database, newest first.
+    pub(crate) fn recent_runs(&self, database: &str, most: usize) -> rusqlite::Result<Vec<i64>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT DISTINCT run FROM touched_parts WHERE database = ?1 ORDER BY run DESC LIMIT ?2",
+        )?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        statement.query_map(params![database, most], |row| row.get(0))?.collect()
     }
 
     /// What a run did to the merged state of a database; tables that cannot be read any more are left out.

@@ -156,3 +156,114 @@ fn status_tells_what_is_held_and_what_is_left_alone() {
     assert!(settled["held"].is_null(), "{settled:#}");
     assert_eq!(settled["paused"], json!({}), "{settled:#}");
 }
+
+/// A world in which a bot's file was copied, and then a run and its owner went on.
+fn with_an_old_copy(journal: &str) -> (World, PathBuf) {
+    let world = World::two();
+    world.edit_all(&format!("PRAGMA journal_mode = {journal}"));
+    let world = world.start(TABLE);
+    let copy = world.root().join("old.db");
+    world.open("bot").execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    if journal == "wal" {
+        open(&copy).query_row("PRAGMA journal_mode = wal", [], |_| Ok(())).unwrap();
+    }
+    world.edit("central", "UPDATE t SET x = 'new' WHERE k = 7");
+    world.sync();
+    (world, copy)
+}
+
+/// Lets a file take the place of the bot's, as mv and rsync do.
+fn replace(world: &World, by: &std::path::Path) {
+    for suffix in ["-wal", "-shm"] {
+        let mut beside = world.path("bot").into_os_string();
+        beside.push(suffix);
+        let _ = std::fs::remove_file(beside);
+    }
+    std::fs::rename(by, world.path("bot")).unwrap();
+}
+
+/// Commits until the change counter of a file is beyond any that was seen.
+fn age(path: &std::path::Path) {
+    let db = open(path);
+    for _ in 0..50 {
+        db.execute_batch("UPDATE t SET x = 'mine' WHERE k = 90; UPDATE t SET x = 0 WHERE k = 90").unwrap();
+    }
+}
+
+#[test]
+fn an_old_copy_in_a_files_place_is_held() {
+    for journal in ["delete", "wal"] {
+        for written_since in [false, true] {
+            let told = format!("{journal}, written since: {written_since}");
+            let (world, copy) = with_an_old_copy(journal);
+            age(&copy);
+            if written_since {
+                open(&copy).execute_batch("UPDATE t SET x = 'edit' WHERE k = 99").unwrap();
+            }
+            replace(&world, &copy);
+            let report = world.sync();
+            assert_eq!(state(&report), "held", "{told}: {report:#}");
+            let reason = report["databases"]["d"]["reason"].as_str().unwrap();
+            assert!(reason.contains("before run 2") && reason.contains("--force"), "{told}: {reason}");
+            check_side(&world, "central", "SELECT x FROM t WHERE k = 7", &["'new'"]);
+            // The owner takes it away again: it is made anew, and nothing is lost.
+            std::fs::remove_file(world.path("bot")).unwrap();
+            for suffix in ["db-wal", "db-shm"] {
+                let _ = std::fs::remove_file(world.path("bot").with_extension(suffix));
+            }
+            world.sync();
+            check_side(&world, "bot", "SELECT x FROM t WHERE k = 7", &["'new'"]);
+        }
+    }
+}
+
+/// A copy of another side's file, from before the last run.
+#[test]
+fn an_old_copy_of_another_side_is_held() {
+    let world = World::two().start(TABLE);
+    let copy = world.root().join("old.db");
+    world.edit("bot", "UPDATE t SET x = 'new' WHERE k IN (7, 8)");
+    age(&world.path("central"));
+    std::fs::copy(world.path("central"), &copy).unwrap();
+    world.sync();
+    replace(&world, &copy);
+    let report = world.sync();
+    assert_eq!(state(&report), "held", "{report:#}");
+    let report = world.run(&forced()).unwrap();
+    assert_eq!(report["ok"], json!(true), "{report:#}");
+    check_side(&world, "central", "SELECT x FROM t WHERE k = 7", &["0"]);
+    assert_eq!(copies(&world, "central").len(), 1);
+}
+
+/// What people and programs do to their files that is no old copy.
+#[test]
+fn another_file_is_no_old_copy_as_long_as_what_was_merged_stands() {
+    type Act = fn(&World);
+    let acts: [(&str, Act); 5] = [
+        ("VACUUM INTO and rename", |world| {
+            let new = world.root().join("new.db");
+            world.open("bot").execute("VACUUM INTO ?1", [new.to_str().unwrap()]).unwrap();
+            replace(world, &new);
+        }),
+        ("the same with an edit", |world| {
+            let new = world.root().join("new.db");
+            world.open("bot").execute("VACUUM INTO ?1", [new.to_str().unwrap()]).unwrap();
+            open(&new).execute_batch("UPDATE t SET x = 'edit' WHERE k = 1").unwrap();
+            age(&new);
+            replace(world, &new);
+        }),
+        ("VACUUM", |world| world.edit("bot", "VACUUM")),
+        ("a value is taken back in the same file", |world| {
+            world.edit("bot", "UPDATE t SET x = 0 WHERE k = 7");
+        }),
+        ("many values are set in the same file", |world| world.edit("bot", "UPDATE t SET x = 0")),
+    ];
+    for (told, act) in acts {
+        let (world, _) = with_an_old_copy("delete");
+        act(&world);
+        let report = world.sync();
+        assert_ne!(state(&report), "held", "{told}: {report:#}");
+        assert_eq!(report["ok"], json!(true), "{told}: {report:#}");
+        crate::common::assert_converged(&world);
+    }
+}

@@ -29,12 +29,14 @@ pub(crate) struct ReplicaState {
 }
 
 /// What was seen of a file, to notice that it is another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// The change counter of its header.
     pub(crate) counter: u32,
     /// The device of its directory.
     pub(crate) device: u64,
+    /// Which file it was.
+    pub(crate) file: Option<String>,
 }
 
 /// Whether something adds to what is known, or is all of it.
@@ -94,12 +96,13 @@ impl Store {
     pub(crate) fn replica(&self, database: &str, side: &str) -> rusqlite::Result<Option<ReplicaState>> {
         self.connection
             .prepare_cached(
-                "SELECT base, epoch, fingerprint, counter, device, left_as FROM replicas WHERE database = ?1 AND side = ?2",
+                "SELECT base, epoch, fingerprint, counter, device, left_as, file FROM replicas WHERE database = ?1 AND side = ?2",
             )?
             .query_row([database, side], |row| {
                 let counter: Option<u32> = row.get(3)?;
                 let device: Option<i64> = row.get(4)?;
-                let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: u64::from_ne_bytes(device.to_ne_bytes()) });
+                let file = row.get(6)?;
+                let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: u64::from_ne_bytes(device.to_ne_bytes()), file });
                 Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)?, left_as: row.get(5)?, seen })
             })
             .optional()
@@ -126,13 +129,14 @@ impl Store {
     pub(crate) fn set_seen(&self, database: &str, side: &str, seen: Option<Seen>) -> rusqlite::Result<()> {
         self.connection
             .prepare_cached(
-                "UPDATE replicas SET counter = ?3, device = ?4 WHERE database = ?1 AND side = ?2",
+                "UPDATE replicas SET counter = ?3, device = ?4, file = ?5 WHERE database = ?1 AND side = ?2",
             )?
             .execute(params![
                 database,
                 side,
-                seen.map(|seen| seen.counter),
-                seen.map(|seen| i64::from_ne_bytes(seen.device.to_ne_bytes()))
+                seen.as_ref().map(|seen| seen.counter),
+                seen.as_ref().map(|seen| i64::from_ne_bytes(seen.device.to_ne_bytes())),
+                seen.and_then(|seen| seen.file)
             ])
             .map(drop)
     }
