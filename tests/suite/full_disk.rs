@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 use crate::common::{World, assert_converged, assert_settled, check, options, seen};
 
-/// A disk of one megabyte in the place of a directory, with what was in it.
+/// A disk of three megabytes in the place of a directory, with what was in it.
 struct Disk(PathBuf);
 
 impl Disk {
     fn mount(at: &Path) -> Option<Disk> {
         let away = at.with_extension("away");
         copy(at, &away);
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(at).output();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "none"]).arg(at).output();
         if !mounted.is_ok_and(|out| out.status.success()) {
             println!("skipped: nothing can be mounted here");
             return None;
@@ -32,9 +32,9 @@ impl Disk {
     /// Takes all but so many bytes.
     fn fill(&self, left: usize) {
         let filler = self.0.join("filler");
-        let mut bytes = vec![7_u8; 1 << 20];
+        let mut bytes = vec![7_u8; 3 << 20];
         while fs::write(&filler, &bytes).is_err() {
-            bytes.truncate(bytes.len() - 4096);
+            bytes.truncate(bytes.len() - 8192);
         }
         bytes.truncate(bytes.len().saturating_sub(left));
         fs::write(&filler, &bytes).unwrap();
