@@ -212,7 +212,8 @@ pub(crate) fn seen(report: impl Serialize) -> Value {
 pub(crate) fn open(path: &Path) -> Connection {
     let db = Connection::open(path).unwrap_or_else(|error| panic!("open {}: {error}", path.display()));
     db.busy_timeout(Duration::from_secs(10)).unwrap();
-    db.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF").unwrap();
+    db.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF")
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     db
 }
 
