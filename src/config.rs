@@ -7,9 +7,11 @@
 //! ship, `write` says what is in force, `json` and `pattern` are their tools.
 
 mod json;
+mod names;
 mod parse;
 mod pattern;
 mod shipped;
+mod tables;
 mod write;
 
 use std::collections::BTreeMap;

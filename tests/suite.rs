@@ -35,6 +35,7 @@ mod suite {
     mod queue;
     mod races;
     mod recovery;
+    mod restore;
     mod schema;
     mod status;
     mod undo;

@@ -3,16 +3,14 @@
 //! Parses, does not validate: what comes out can only hold valid combinations, so nobody has to check again. It
 //! touches no file: `super` reads, this understands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::json::{Node, Place, Problem, unknown};
-use super::pattern::{is_pattern, specificity};
-use super::write::{COLUMN_POLICIES, ON_DELETE_UPDATE, SCHEMA_POLICIES};
-use super::{
-    Backups, ColumnPolicy, Config, DatabaseConfig, Guards, Ownership, PolicyOrigin, Rekey, TablePolicy,
-    shipped,
-};
+use super::names::{check_name, check_side, path_text, plain, side_name, texts};
+use super::tables::tables;
+use super::write::SCHEMA_POLICIES;
+use super::{Backups, Config, DatabaseConfig, Guards, Ownership, shipped};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The newest version of the file that we understand.
@@ -21,12 +19,8 @@ pub(super) const VERSION: u64 = 1;
 const MAX_WAIT_MS: u64 = 600_000;
 /// More copies or hours than this are a mistake too (about a century of hours).
 const MAX_KEPT: u64 = 1_000_000;
-/// Names become parts of file names, which end at 255 bytes on every file system we know.
-const MAX_NAME_BYTES: usize = 100;
-/// Words that stand beside side names in reports and in `resolve --take`.
-const RESERVED_SIDES: [&str; 4] = ["base", "both", "merged", "none"];
 
-type Read<T> = std::result::Result<T, Problem>;
+pub(super) type Read<T> = std::result::Result<T, Problem>;
 
 /// Reads a document. `root` beats what the document says, `default_root` fills in where it says nothing.
 pub(super) fn config(
@@ -210,116 +204,6 @@ fn prefer(place: &Place<'_>, replicas: &BTreeMap<String, PathBuf>) -> Read<Vec<S
     Ok(prefer)
 }
 
-fn tables(place: &Place<'_>) -> Read<Vec<(String, TablePolicy)>> {
-    let mut tables = Vec::new();
-    for (pattern, place) in named(place)? {
-        tables.push((pattern.to_owned(), table(&place)?));
-    }
-    tables.sort_by(|(a, _), (b, _)| specificity(a).cmp(&specificity(b)));
-    Ok(tables)
-}
-
-fn table(place: &Place<'_>) -> Read<TablePolicy> {
-    let [identity, columns, newest_by, references, on_delete_update, append_only, exclude, rekey] = place
-        .fields([
-            "identity",
-            "columns",
-            "newest_by",
-            "references",
-            "on_delete_update",
-            "append_only",
-            "exclude",
-            "rekey",
-        ])?;
-    let newest_by = newest_by.map(|place| place.text().map(str::to_owned)).transpose()?;
-    let yes = |place: Option<Place<'_>>, default: bool| place.map_or(Ok(default), |place| place.boolean());
-    Ok(TablePolicy {
-        identity: identity.map(|place| self::identity(&place)).transpose()?,
-        columns: match columns {
-            Some(place) => self::columns(&place, newest_by.as_deref())?,
-            None => BTreeMap::new(),
-        },
-        newest_by,
-        references: references.map_or_else(|| Ok(BTreeMap::new()), |place| self::references(&place))?,
-        on_delete_update: on_delete_update
-            .map(|place| place.choice(&ON_DELETE_UPDATE))
-            .transpose()?
-            .unwrap_or_default(),
-        append_only: yes(append_only, false)?,
-        exclude: yes(exclude, false)?,
-        rekey: if yes(rekey, true)? { Rekey::Allow } else { Rekey::Forbid },
-        origin: PolicyOrigin::User,
-    })
-}
-
-fn identity(place: &Place<'_>) -> Read<Vec<String>> {
-    let mut identity: Vec<String> = Vec::new();
-    for item in place.items()? {
-        let column = item.text()?;
-        if is_pattern(column) {
-            return Err(item.wrong("must be one column, not a pattern"));
-        }
-        if identity.iter().any(|known| known.eq_ignore_ascii_case(column)) {
-            return Err(item.wrong(format!("{column:?} is named twice")));
-        }
-        identity.push(column.to_owned());
-    }
-    if identity.is_empty() {
-        return Err(place
-            .wrong("must name at least one column")
-            .hint("leave it out to let the schema decide"));
-    }
-    Ok(identity)
-}
-
-fn columns(place: &Place<'_>, newest_by: Option<&str>) -> Read<BTreeMap<String, ColumnPolicy>> {
-    let mut columns = BTreeMap::new();
-    for (column, place) in named(place)? {
-        let policy = place.choice(&COLUMN_POLICIES)?;
-        if policy == ColumnPolicy::Newest && newest_by.is_none() {
-            return Err(place
-                .wrong("\"newest\" needs to know which column says when a row was changed")
-                .hint("add \"newest_by\": \"COLUMN\" to the table"));
-        }
-        columns.insert(column.to_owned(), policy);
-    }
-    Ok(columns)
-}
-
-fn references(place: &Place<'_>) -> Read<BTreeMap<String, (String, String)>> {
-    let mut references = BTreeMap::new();
-    for (column, place) in named(place)? {
-        if is_pattern(column) {
-            return Err(place.wrong("must be one column, not a pattern"));
-        }
-        let target = match place.text()?.split_once('.') {
-            Some((table, key)) if !table.is_empty() && !key.is_empty() && !key.contains('.') => {
-                (table.to_owned(), key.to_owned())
-            }
-            _ => return Err(place.wrong("must be written as \"table.column\"")),
-        };
-        references.insert(column.to_owned(), target);
-    }
-    Ok(references)
-}
-
-/// The entries of an object whose keys are SQL names: those do not differ by case alone.
-fn named<'a>(place: &Place<'a>) -> Read<Vec<(&'a str, Place<'a>)>> {
-    let entries = place.entries()?;
-    let mut seen = BTreeSet::new();
-    for (name, place) in &entries {
-        if name.is_empty() || name.contains('\0') {
-            return Err(place.wrong("is not a name"));
-        }
-        if !seen.insert(name.to_ascii_lowercase()) {
-            return Err(
-                place.wrong("is given twice; SQLite does not tell upper and lower case apart in names")
-            );
-        }
-    }
-    Ok(entries)
-}
-
 fn backups(place: &Place<'_>, root: &Path) -> Read<Backups> {
     let [directory, within, hourly, daily, weekly, min, total, every] = place.fields([
         "directory",
@@ -403,55 +287,9 @@ fn mode(place: &Place<'_>) -> Read<u32> {
     u32::from_str_radix(text, 8).map_err(|_| wrong())
 }
 
-fn texts(place: &Place<'_>) -> Read<Vec<String>> {
-    place.items()?.iter().map(|item| item.text().map(str::to_owned)).collect()
-}
-
-fn path_text<'a>(place: &Place<'a>) -> Read<&'a str> {
-    let text = place.text()?;
-    if text.starts_with("~/") {
-        return Err(place.wrong("\"~\" is not expanded").hint("write the whole path"));
-    }
-    Ok(text)
-}
-
-/// The path without doubled slashes and `.`; `..` stays, as a symlink may stand before it.
-fn plain(path: &Path) -> PathBuf {
-    path.components().collect()
-}
-
-fn side_name(place: &Place<'_>) -> Read<String> {
-    let name = place.text()?;
-    check_side(&place.path, name)?;
-    Ok(name.to_owned())
-}
-
-fn check_side(path: &str, name: &str) -> Read<()> {
-    if RESERVED_SIDES.contains(&name) {
-        return Err(Problem::new(
-            path,
-            format!("{name:?} cannot be the name of a side: it means something else in reports"),
-        ));
-    }
-    check_name(path, "side", name)
-}
-
-/// Names become file names in the state directory and words on a command line.
-fn check_name(path: &str, what: &str, name: &str) -> Read<()> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    if name.is_empty()
-        || name.len() > MAX_NAME_BYTES
-        || name.starts_with(['.', '-'])
-        || !name.chars().all(fits)
-    {
-        return Err(Problem::new(path, format!("{name:?} cannot be the name of a {what}"))
-            .hint("use letters, digits, _ - and . and do not begin with . or -"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{ColumnPolicy, PolicyOrigin, Rekey, TablePolicy};
     use super::*;
 
     fn read(json: &str) -> Result<Config> {
