@@ -107,13 +107,14 @@ final readonly class DatabaseText
     {
         $databases = new Table(['database', 'state', 'last run', 'last change', 'open conflicts']);
         $sides = new Table(['database', 'side', 'bytes', 'journal', 'owner', 'lag', 'path', 'problem']);
-        $tables = $waiting = '';
+        $waiting = [];
+        $tables = '';
         foreach ($report['databases'] as $name => $database) {
             if ($database['held'] !== null) {
-                $waiting .= "{$name} is held since {$database['held']['since']}: {$database['held']['reason']}\n";
+                $waiting[] = "{$name} is held since {$database['held']['since']}: {$database['held']['reason']}";
             }
             foreach ($database['paused'] as $table => $notice) {
-                $waiting .= "{$name}.{$table} is left alone since {$notice['since']}: {$notice['reason']}\n";
+                $waiting[] = "{$name}.{$table} is left alone since {$notice['since']}: {$notice['reason']}";
             }
             $databases->add([
                 (string) $name,
@@ -143,7 +144,7 @@ final readonly class DatabaseText
         }
 
         return $databases->text($this->console) . "\n" . $sides->text($this->console)
-            . ($waiting === '' ? '' : "\n" . self::lines(explode("\n", rtrim($waiting)))) . $tables;
+            . ($waiting === [] ? '' : "\n" . self::lines($waiting)) . $tables;
     }
 
     /** @param array<string, mixed> $report */
