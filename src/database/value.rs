@@ -50,6 +50,14 @@ impl Value {
         Value::Text(text.as_bytes().into())
     }
 
+    /// How many bytes of text or blob it has.
+    pub(crate) fn length(&self) -> usize {
+        match self {
+            Value::Text(bytes) | Value::Blob(bytes) => bytes.length(),
+            _ => 0,
+        }
+    }
+
     /// Whether it can be added to.
     pub(crate) fn is_number(&self) -> bool {
         match self {

@@ -685,6 +685,28 @@ fn a_cell_that_goes_to_and_fro_is_held() {
     }
 }
 
+/// Cells that are too long to be kept are known again all the same.
+#[test]
+fn a_long_cell_that_goes_to_and_fro_is_held() {
+    let world = World::two().start("CREATE TABLE c(k TEXT PRIMARY KEY, v); INSERT INTO c VALUES('page', 0)");
+    let write = |side: &str, letter: &str| {
+        world.edit(side, &format!("UPDATE c SET v = replace(hex(zeroblob(5000)), '0', '{letter}')"));
+        world.sync();
+        conflict_lines(&world).iter().any(|line| line.starts_with("c oscillation [v]"))
+    };
+    assert!(!write("bot", "b"), "where all began");
+    for (side, letter, held) in
+        [("central", "c", false), ("bot", "b", false), ("central", "c", false), ("bot", "x", false)]
+    {
+        assert_eq!(write(side, letter), held, "{letter}");
+    }
+    // What is new takes nothing back, so that it takes as long again.
+    for (side, letter, held) in [("central", "c", false), ("bot", "x", false), ("central", "c", false)] {
+        assert_eq!(write(side, letter), held, "{letter}, again");
+    }
+    assert!(write("bot", "x"));
+}
+
 /// It takes no longer where all programs write between two runs, and none where one side changes its own mind.
 #[test]
 fn a_cell_that_all_write_each_time_is_held_as_soon() {
