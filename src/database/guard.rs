@@ -41,7 +41,7 @@ pub(crate) fn mass_deletion(
         for (index, side) in task.sides.iter().enumerate().filter(|(_, side)| side.known) {
             let clusters = state.clusters.iter().zip(&state.decisions);
             let gone = clusters.filter(|(cluster, decision)| {
-                decision.cells.is_none()
+                decision.merged.is_none()
                     && !decision.frozen
                     && !decision.ignored.contains(&index)
                     && is_deleted_on(cluster, index)

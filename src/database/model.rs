@@ -140,8 +140,11 @@ impl Rules {
     }
 }
 
-/// A row with one cell replaced.
+/// A row with one cell replaced; the same row where that is what it has.
 pub(crate) fn with_cell(row: &Row, column: usize, value: &Value) -> Row {
+    if row.get(column) == Some(value) {
+        return row.clone();
+    }
     row.iter().enumerate().map(|(i, v)| if i == column { value.clone() } else { v.clone() }).collect()
 }
 

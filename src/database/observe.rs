@@ -162,6 +162,7 @@ pub(crate) fn diff(
                     let (slot, mut new) = read_row(shape, y)?;
                     before.share(&mut old);
                     after.share(&mut new);
+                    keep_equal(&old, &mut new);
                     changes.push(Change { slot, before: Some(old), after: Some(new) });
                 }
             }
@@ -172,6 +173,16 @@ pub(crate) fn diff(
         }
         if order != Ordering::Less {
             b = new.next()?;
+        }
+    }
+}
+
+/// Lets a row that was just read share the cells that are what they were.
+fn keep_equal(old: &Row, new: &mut Row) {
+    let Some(new) = Arc::get_mut(new) else { return };
+    for (old, new) in old.iter().zip(new) {
+        if old == new {
+            new.clone_from(old);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::decide::constraints::TableState;
-use super::decide::decision::Decision;
+use super::decide::decision::{Decision, Whole};
 use super::decide::merge::Origin;
 use super::key::{Key, key_of};
 use super::model::{Ancestor, Cluster, Edit, Rules, with_cell};
@@ -211,10 +211,8 @@ impl Resolution {
             }
             (chosen, _) => chosen,
         };
-        let decision = Decision {
-            cells: row.map(|row| row.iter().map(|value| (value.clone(), Origin::Person)).collect()),
-            ..Decision::default()
-        };
+        let decision =
+            Decision { merged: row.map(|row| Whole::of(row, Origin::Person)), ..Decision::default() };
         let id =
             rules.assigned_id().and_then(|id| cluster.merged.as_ref()?.get(id)).and_then(Value::as_integer);
         if let Some(cluster) = table.clusters.get_mut(position) {
@@ -293,10 +291,9 @@ impl Resolution {
             id: Some(next),
         });
         let row = with_cell(&row, column, &Value::Integer(next));
-        table.decisions.push(Decision {
-            cells: Some(row.iter().map(|value| (value.clone(), Origin::Person)).collect()),
-            ..Decision::default()
-        });
+        table
+            .decisions
+            .push(Decision { merged: Some(Whole::of(row, Origin::Person)), ..Decision::default() });
         Ok(())
     }
 }

@@ -275,18 +275,7 @@ impl Round<'_> {
             }
             Local { slot, raw, row }
         };
-        let mut by_before: HashMap<Key, usize> = HashMap::new();
-        let mut inserted: HashMap<Key, usize> = HashMap::new();
         let pairs = observed.edits.get(side).map(|edits| edits.pairs.as_slice()).unwrap_or_default();
-        for (position, (before, after)) in pairs.iter().enumerate() {
-            match (before.as_ref().and_then(|row| rules.key(row)), after) {
-                (Some(key), _) => {
-                    by_before.insert(key, position);
-                }
-                (None, Some((_, row))) => inserted.extend(rules.key(row).map(|key| (key, position))),
-                (None, None) => {}
-            }
-        }
         if !is_known(observed, side) {
             for (before, after) in pairs {
                 wanted.extend(before.as_ref().and_then(|row| rules.key(row)));
@@ -297,6 +286,17 @@ impl Round<'_> {
             }
             result.list.extend(self.adopted_children(index, side, shape, translations, &result.list)?);
             return Ok(result);
+        }
+        let mut by_before: HashMap<Key, usize> = HashMap::new();
+        let mut inserted: HashMap<Key, usize> = HashMap::new();
+        for (position, (before, after)) in pairs.iter().enumerate() {
+            match (before.as_ref().and_then(|row| rules.key(row)), after) {
+                (Some(key), _) => {
+                    by_before.insert(key, position);
+                }
+                (None, Some((_, row))) => inserted.extend(rules.key(row).map(|key| (key, position))),
+                (None, None) => {}
+            }
         }
 
         let id = |row: &Row| rules.assigned_id().and_then(|id| row.get(id)).and_then(Value::as_integer);
@@ -660,7 +660,7 @@ fn squatted_in(table: &TableState) -> BTreeSet<i64> {
     }
     let moving = table.clusters.iter().zip(&table.decisions).enumerate();
     moving
-        .filter(|(_, (_, decision))| decision.cells.is_some() && !decision.frozen)
+        .filter(|(_, (_, decision))| decision.merged.is_some() && !decision.frozen)
         .filter_map(|(index, (cluster, _))| Some((index, cluster.id?)))
         .filter(|(index, id)| resting.get(id).is_some_and(|rest| rest.iter().any(|other| other != index)))
         .map(|(_, id)| id)
@@ -692,12 +692,12 @@ fn set_aside(tables: &mut [TableState], refusal: &Refusal) -> Result<(), Fault> 
         }
         found = true;
         *decision = Decision { frozen: true, ..Decision::default() };
-        decision.conflicts.push(Draft {
+        decision.report(Draft {
             kind: if refusal.unique { Kind::Unique } else { Kind::Schema },
             columns: Vec::new(),
             base: cluster.merged.clone(),
             winner: Winner::Nobody,
-            reason: format!("the schema of a side does not take the row: {}", refusal.message),
+            reason: format!("the schema of a side does not take the row: {}", refusal.message).into(),
         });
     }
     if found { Ok(()) } else { Err(given_up()) }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::decide::constraints::TableState;
-use super::decide::decision::Decision;
+use super::decide::decision::{Decision, Whole};
 use super::decide::merge::Origin;
 use super::key::{Collation, Key, KeyPart, key_of};
 use super::model::{Ancestor, Cluster, Edit, Rules};
@@ -154,7 +154,7 @@ impl Way<'_> {
             Some(before) if !self.has_parents(before)? => return Ok(Some("what it points at is gone")),
             _ => {}
         }
-        let cells = row.before.as_ref().map(|before| {
+        let merged = row.before.as_ref().map(|before| {
             let today = position.and_then(|position| table.clusters.get(position));
             let today = today.and_then(|cluster| cluster.seats.iter().find_map(|seat| seat.after.as_ref()));
             let cells = rules.columns.iter().enumerate().map(|(column, name)| {
@@ -162,9 +162,9 @@ impl Way<'_> {
                 let now = today.and_then(|local| local.row.get(column)).filter(|_| !known);
                 now.or_else(|| before.get(column)).cloned().unwrap_or(Value::Null)
             });
-            cells.map(|value| (value, Origin::Merged)).collect()
+            Whole::of(cells.collect(), Origin::Merged)
         });
-        let decision = Decision { cells, ..Decision::default() };
+        let decision = Decision { merged, ..Decision::default() };
         let id = match (&row.before, rules.assigned_id(), position) {
             (Some(before), Some(column), None) => Some(self.free_id(before, column, table)?),
             _ => None,

@@ -78,9 +78,12 @@ impl<'a> Clusters<'a> {
     }
 
     /// A row that a side has and did not change.
-    pub(crate) fn add_unchanged(&mut self, side: SideIndex, canonical: Key, local: Local) {
+    pub(crate) fn add_unchanged(&mut self, side: SideIndex, canonical: Key, mut local: Local) {
         if self.taken.get(side).is_some_and(|taken| taken.contains(&local.slot)) {
             return;
+        }
+        if let Some(gathering) = self.by_ancestor.get(&canonical).and_then(|index| self.list.get(*index)) {
+            gathering.share(&mut local);
         }
         let known = self.known.get(side).copied().unwrap_or(false);
         let before = if known { Ancestor::Known(Some(local.row.clone())) } else { Ancestor::Unknown };
@@ -177,6 +180,8 @@ impl<'a> Clusters<'a> {
         if let Some(gathering) = self.list.get_mut(index)
             && gathering.seat_of(side).is_none()
         {
+            // No more than are needed: a vector that grows by itself starts with room for four.
+            gathering.seats.reserve_exact(self.known.len().saturating_sub(gathering.seats.len()));
             gathering.seats.push((side, edit));
         }
     }
@@ -185,6 +190,23 @@ impl<'a> Clusters<'a> {
 impl Gathering {
     fn seat_of(&mut self, side: SideIndex) -> Option<&mut Edit> {
         self.seats.iter_mut().find(|(own, _)| *own == side).map(|(_, seat)| seat)
+    }
+
+    /// Lets a row that equals one which is here already be that one: mostly it is what another side has changed.
+    fn share(&self, local: &mut Local) {
+        let rows = self.seats.iter().flat_map(|(_, seat)| {
+            let before = match &seat.before {
+                Ancestor::Known(row) => row.as_ref(),
+                Ancestor::Unknown => None,
+            };
+            before.into_iter().chain(seat.after.as_ref().map(|other| &other.raw))
+        });
+        if let Some(same) = rows.into_iter().find(|row| **row == local.raw) {
+            if local.row == local.raw {
+                local.row = same.clone();
+            }
+            local.raw = same.clone();
+        }
     }
 
     fn complete(mut self, hub: SideIndex, known: &[bool]) -> Cluster {

@@ -11,7 +11,7 @@ use crate::database::model::{Ancestor, Cluster, Edit, Rules, SideIndex, with_cel
 use crate::database::value::{Row, Value};
 
 use super::contents::Contents;
-use super::decision::{Decision, Draft, Kind, Winner, changed};
+use super::decision::{Decision, Draft, Kind, Whole, Winner, changed};
 use super::merge::Origin;
 
 /// One table in the middle of being planned.
@@ -71,7 +71,7 @@ fn restore_parents(tables: &mut [TableState], child: usize) -> bool {
         let Some(parent) = tables.get(reference.parent) else { continue };
         let mut gone: HashMap<Key, usize> = HashMap::new();
         for (index, (cluster, decision)) in parent.clusters.iter().zip(&parent.decisions).enumerate() {
-            if decision.cells.is_some() || decision.frozen {
+            if decision.merged.is_some() || decision.frozen {
                 continue;
             }
             let key = last_known(cluster).and_then(|row| key_of(row, &reference.parent_columns));
@@ -141,8 +141,8 @@ fn last_known(cluster: &Cluster) -> Option<&Row> {
 
 fn restore(cluster: &Cluster, decision: &mut Decision) {
     let Some(row) = last_known(cluster) else { return };
-    decision.cells = Some(row.iter().map(|value| (value.clone(), Origin::Ancestor)).collect());
-    decision.conflicts.push(Draft {
+    decision.merged = Some(Whole::of(row.clone(), Origin::Ancestor));
+    decision.report(Draft {
         kind: Kind::ForeignKey,
         columns: Vec::new(),
         base: Some(row.clone()),
@@ -187,12 +187,9 @@ fn hold_collisions(table: &mut TableState) -> bool {
 
 /// How strong a row's claim to a UNIQUE key is: the weakest origin among the cells of the key.
 fn claim_of(decision: &Decision, unique: &[(usize, Collation)]) -> Origin {
-    let cells = decision.cells.iter().flatten().enumerate();
-    cells
-        .filter(|(index, _)| unique.iter().any(|(column, _)| column == index))
-        .map(|(_, (_, origin))| *origin)
-        .max()
-        .unwrap_or(Origin::Ancestor)
+    let origins = decision.merged.as_ref().map(|merged| &*merged.origins).unwrap_or_default();
+    let of_key = unique.iter().filter_map(|(column, _)| origins.get(*column));
+    of_key.copied().max().unwrap_or(Origin::Ancestor)
 }
 
 fn freeze(
@@ -205,7 +202,7 @@ fn freeze(
     let base = table.clusters.get(index).and_then(|cluster| cluster.merged.clone());
     if let Some(decision) = table.decisions.get_mut(index) {
         *decision = Decision { frozen: true, ..Decision::default() };
-        decision.conflicts.push(Draft {
+        decision.report(Draft {
             kind: Kind::Unique,
             columns: unique.iter().map(|(column, _)| *column).collect(),
             base,
@@ -213,7 +210,7 @@ fn freeze(
                 Origin::Side(side) => Winner::Side(side),
                 Origin::Person | Origin::Ancestor | Origin::Merged => Winner::Merged,
             },
-            reason,
+            reason: reason.into(),
         });
     }
 }

@@ -5,6 +5,7 @@
 //! deleted, what differs is a conflict. Apart from `merge`, which knows one ancestor only, and `constraints`,
 //! which knows other rows. No I/O, no clock, no SQL.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::config::ColumnPolicy;
@@ -23,7 +24,7 @@ pub(crate) struct Context {
 }
 
 /// The kinds of conflicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     /// One cell changed on several sides.
     UpdateUpdate,
@@ -60,7 +61,7 @@ impl Kind {
 }
 
 /// Who won.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Winner {
     /// One side in all of it.
     Side(SideIndex),
@@ -82,14 +83,42 @@ pub(crate) struct Draft {
     /// Who won.
     pub(crate) winner: Winner,
     /// Why, in words.
-    pub(crate) reason: String,
+    pub(crate) reason: Cow<'static, str>,
+}
+
+/// A merged row. It shares what a side has, where that is the same: most of what is decided is what somebody has.
+#[derive(Debug, Clone)]
+pub(crate) struct Whole {
+    /// The cells.
+    pub(crate) row: Row,
+    /// Where each of them came from.
+    pub(crate) origins: Box<[Origin]>,
+}
+
+impl Whole {
+    /// A row whose cells all came from one place.
+    pub(crate) fn of(row: Row, origin: Origin) -> Whole {
+        let origins = row.iter().map(|_| origin).collect();
+        Whole { row, origins }
+    }
+
+    /// Cells that were merged.
+    fn merged(cells: Cells, cluster: &Cluster) -> Whole {
+        let same = |row: &&Row| row.iter().eq(cells.iter().map(|(value, _)| value));
+        let locals = cluster.seats.iter().filter_map(|seat| seat.after.as_ref());
+        let known =
+            locals.flat_map(|local| [&local.row, &local.raw]).chain(&cluster.merged).find(same).cloned();
+        let origins = cells.iter().map(|(_, origin)| *origin).collect();
+        let row = known.unwrap_or_else(|| cells.into_iter().map(|(value, _)| value).collect());
+        Whole { row, origins }
+    }
 }
 
 /// What becomes of a cluster.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Decision {
-    /// The merged row with origins; `None` is absent.
-    pub(crate) cells: Option<Cells>,
+    /// The merged row; `None` is absent.
+    pub(crate) merged: Option<Whole>,
     /// Columns where every side keeps its own cell.
     pub(crate) held: BTreeSet<usize>,
     /// Those of them whose ancestors are not the same for all sides: they have none afterwards, so that no side looks
@@ -173,10 +202,10 @@ pub(crate) fn decide(rules: &Rules, cluster: &Cluster, context: Context) -> Deci
     if !adopted.is_empty() && !decision.frozen {
         state = adopt(rules, &mut decision, state, merged_before, adopted, context);
     }
-    decision.cells = state;
     if decision.frozen {
-        decision.cells = None;
         decision.held.clear();
+    } else {
+        decision.merged = state.map(|cells| Whole::merged(cells, cluster));
     }
     decision
 }
@@ -221,7 +250,7 @@ fn take(
     for (columns, kind, reason) in reasons {
         if !columns.is_empty() {
             let (base, winner, reason) = (base.clone(), Winner::Nobody, reason.into());
-            decision.conflicts.push(Draft { kind, columns, base, winner, reason });
+            decision.report(Draft { kind, columns, base, winner, reason });
         }
     }
     decision.held.extend(held);
@@ -235,7 +264,7 @@ fn take(
             }
         };
         let kind = if kind == Kind::Adoption { kind } else { Kind::UpdateDelete };
-        decision.conflicts.push(Draft { kind, columns: Vec::new(), base, winner, reason: reason.into() });
+        decision.report(Draft { kind, columns: Vec::new(), base, winner, reason: reason.into() });
     }
     cells
 }
@@ -260,7 +289,7 @@ fn report(
                 draft.winner = Winner::Merged;
             }
         }
-        None => decision.conflicts.push(Draft {
+        None => decision.report(Draft {
             kind,
             columns: columns.collect(),
             base,
@@ -342,7 +371,7 @@ fn winner(origins: impl IntoIterator<Item = Origin>) -> Winner {
     }
 }
 
-fn reason(rules: &Rules, clashes: &[(usize, Origin)]) -> String {
+fn reason(rules: &Rules, clashes: &[(usize, Origin)]) -> Cow<'static, str> {
     let is = |column: usize, policy| rules.policies.get(column) == Some(&policy);
     if clashes.iter().all(|(column, _)| is(*column, ColumnPolicy::Max)) {
         return "totals without a common ancestor: the larger one".into();
@@ -350,9 +379,11 @@ fn reason(rules: &Rules, clashes: &[(usize, Origin)]) -> String {
     let newest = |column: usize| is(column, ColumnPolicy::Newest);
     let stamp = rules.newest_by.and_then(|column| rules.columns.get(column));
     match stamp {
-        Some(stamp) if clashes.iter().all(|(column, _)| newest(*column)) => format!("newest by {stamp}"),
+        Some(stamp) if clashes.iter().all(|(column, _)| newest(*column)) => {
+            format!("newest by {stamp}").into()
+        }
         Some(stamp) if clashes.iter().any(|(column, _)| newest(*column)) => {
-            format!("newest by {stamp}, else the preferred side")
+            format!("newest by {stamp}, else the preferred side").into()
         }
         _ => "the preferred side".into(),
     }
@@ -367,13 +398,18 @@ pub(crate) fn changed(seat: &Edit) -> bool {
 }
 
 impl Decision {
+    /// Puts a conflict on record. Few rows have more than one.
+    pub(crate) fn report(&mut self, draft: Draft) {
+        self.conflicts.reserve_exact(1);
+        self.conflicts.push(draft);
+    }
+
     /// The merged row.
     pub(crate) fn row(&self, rules: &Rules, cluster: &Cluster) -> Option<Row> {
-        let cells = self.cells.as_ref()?;
-        let row: Row = cells.iter().map(|(value, _)| value.clone()).collect();
+        let row = &self.merged.as_ref()?.row;
         Some(match (rules.assigned_id(), cluster.id) {
-            (Some(column), Some(id)) => with_cell(&row, column, &Value::Integer(id)),
-            _ => row,
+            (Some(column), Some(id)) => with_cell(row, column, &Value::Integer(id)),
+            _ => row.clone(),
         })
     }
 
