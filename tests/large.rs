@@ -5,7 +5,7 @@
 //! size (two files of 1 GB) takes minutes and 6 GB of disk, so it is run where `CR0SYNC_LARGE=1` asks for it.
 //!
 //! What a plan holds in memory is what differs. No run over a million rows may need 200 MB, also where a tenth of them has
-//! changed; the one exception are as many conflicts at once, each of which keeps all that it takes to decide otherwise.
+//! changed or is a conflict; large cells that differ are not held in memory at all.
 #![cfg(target_os = "linux")]
 #![allow(
     clippy::unwrap_used,
@@ -76,14 +76,12 @@ struct Size {
     body: usize,
     /// What no run may need, in MB.
     limit: u64,
-    /// What a run may need in which a tenth of all rows is a conflict.
-    limit_of_conflicts: u64,
 }
 
 /// Files of 15 MB.
-const MEDIUM: Size = Size { rows: 100_000, body: 100, limit: 48, limit_of_conflicts: 64 };
+const MEDIUM: Size = Size { rows: 100_000, body: 100, limit: 48 };
 /// Files of 1 GB.
-const LARGE: Size = Size { rows: 1_000_000, body: 1_150, limit: 200, limit_of_conflicts: 300 };
+const LARGE: Size = Size { rows: 1_000_000, body: 1_150, limit: 200 };
 /// Files of 150 MB, since what costs is the number of rows.
 const LARGE_BAG: Size = Size { body: 100, ..LARGE };
 
@@ -147,11 +145,10 @@ fn story(size: Size) {
     std::fs::copy(world.path("central"), world.path("bot")).unwrap();
     let bytes = std::fs::metadata(world.path("bot")).unwrap().len();
     println!("{} rows, {} MB a side", size.rows, bytes >> 20);
-    let within = |world: &World, what: &str, limit: u64| {
-        run(world, what, limit);
+    let step = |world: &World, what: &str| {
+        run(world, what, size.limit);
         assert_equal(world, &DIGESTS);
     };
-    let step = |world: &World, what: &str| within(world, what, size.limit);
     step(&world, "first run, equal sides");
     step(&world, "nothing changed");
     for side in ["bot", "central"] {
@@ -184,7 +181,7 @@ fn story(size: Size) {
     step(&world, "a side is missing");
     std::fs::remove_dir_all(world.root().join("sync_state")).unwrap();
     world.edit("bot", &format!("UPDATE messages SET at = at + 1 WHERE id <= {tenth}"));
-    within(&world, "first run, a tenth differs", size.limit_of_conflicts);
+    step(&world, "first run, a tenth differs");
     assert_settled(&world);
 }
 
@@ -210,6 +207,33 @@ fn story_of_a_bag(size: Size) {
     std::fs::remove_dir_all(world.root().join("sync_state")).unwrap();
     world.edit("bot", "INSERT INTO score SELECT * FROM score LIMIT 1000");
     step(&world, "first run of a bag, 1,000 more on one side");
+}
+
+/// Rows of 1 MB, of which all change.
+#[test]
+fn large_cells() {
+    const ROWS: u32 = 64;
+    let world = World::on_disk(disk());
+    let db = world.open("central");
+    db.execute_batch("CREATE TABLE files(name TEXT PRIMARY KEY, at INTEGER, body BLOB)").unwrap();
+    for n in 0..ROWS {
+        let body = n.to_le_bytes().repeat(1 << 18);
+        db.execute("INSERT INTO files VALUES(?, 0, ?)", params![format!("file {n}"), body]).unwrap();
+    }
+    drop(db);
+    std::fs::copy(world.path("central"), world.path("bot")).unwrap();
+    let step = |what: &str| {
+        run(&world, what, 48);
+        assert_equal(&world, &["SELECT name, at, length(body), substr(body, 1000000, 8) FROM files"]);
+    };
+    step("first run of large cells, equal sides");
+    world.edit("bot", "UPDATE files SET at = 1");
+    step("the rows of large cells changed");
+    world.edit("central", "UPDATE files SET body = body || x'00'");
+    step("the large cells changed");
+    std::fs::remove_dir_all(world.root().join("sync_state")).unwrap();
+    world.edit("bot", "UPDATE files SET at = 2");
+    step("first run of large cells, all differ");
 }
 
 /// Whether the large sizes are asked for; says so when not.

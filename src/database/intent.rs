@@ -3,7 +3,8 @@
 //! Apart from `round`, which decides, and from `record`, which stores the intents. It reads nothing but the highest
 //! row ids.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::ColumnPolicy;
@@ -19,7 +20,7 @@ use super::record::{self, Intent, Statement, TableWrites};
 use super::schema::Storage;
 use super::shape::{self, Drift, Shape, TableShape};
 use super::sql::quote;
-use super::store::{ConflictRows, Ids, Overlay, OverlayEntry, StoredConflict};
+use super::store::{ConflictRows, FoundConflict, Ids, Overlay, OverlayEntry, StoredConflict};
 use super::undo::Touched;
 use super::value::{Row, Value};
 use super::{Fault, sql_error, state_error, virtual_table};
@@ -108,8 +109,10 @@ pub(crate) fn spell_out(
     Ok(plan)
 }
 
-/// How many rows are kept in one piece: what a run did may be more than the memory, or a blob, can hold.
+/// How many rows are kept in one piece, and how many bytes if they are large: what a run did may be more than the
+/// memory, or a blob, can hold.
 const TOUCHED_ROWS: usize = 500;
+const TOUCHED_BYTES: usize = 1 << 20;
 
 /// What becomes of the merged state of one table, in pieces.
 fn touched(state: &TableState, hub: SideIndex) -> Vec<Touched> {
@@ -118,23 +121,35 @@ fn touched(state: &TableState, hub: SideIndex) -> Vec<Touched> {
         let after = decision.merged_after(rules, cluster).map(|row| shared(cluster, row));
         (after != cluster.merged).then(|| (cluster.merged.clone(), after))
     });
-    let rows: Vec<(Option<Row>, Option<Row>)> = rows.collect();
+    let mut lots: Vec<Vec<(Option<Row>, Option<Row>)>> = Vec::new();
+    let mut bytes = 0;
+    for (before, after) in rows {
+        let more = before.iter().chain(&after).flat_map(|row| row.iter()).map(Value::length).sum::<usize>();
+        match lots.last_mut().filter(|lot| lot.len() < TOUCHED_ROWS && bytes + more <= TOUCHED_BYTES) {
+            Some(lot) => lot.push((before, after)),
+            None => {
+                lots.push(vec![(before, after)]);
+                bytes = 0;
+            }
+        }
+        bytes += more;
+    }
     let (changes, _) = state.contents.plan(hub);
     let own =
         state.contents.sides.get(hub).map(|own| own.differences.values().map(|count| count.abs()).sum());
     let theirs: i64 =
         changes.get(hub).into_iter().flat_map(|changes| changes.values()).map(|count| count.abs()).sum();
     let contents = theirs + own.unwrap_or(0);
-    let piece = |rows: &[(Option<Row>, Option<Row>)], contents| Touched {
+    let piece = |rows, contents| Touched {
         table: rules.name.clone(),
         columns: rules.columns.clone(),
-        rows: rows.to_vec(),
+        rows,
         contents,
     };
-    let mut pieces: Vec<Touched> = rows.chunks(TOUCHED_ROWS).map(|rows| piece(rows, 0)).collect();
+    let mut pieces: Vec<Touched> = lots.into_iter().map(|rows| piece(rows, 0)).collect();
     match pieces.first_mut() {
         Some(first) => first.contents = contents,
-        None if contents > 0 => pieces.push(piece(&[], contents)),
+        None if contents > 0 => pieces.push(piece(Vec::new(), contents)),
         None => {}
     }
     pieces
@@ -227,14 +242,16 @@ fn base_statements(shape: &Shape, side: &Side, task: &Task<'_>) -> Vec<String> {
     statements
 }
 
+/// What decides what a conflict of one table says: kind, winner, status, reason and columns.
+type About = (Kind, Winner, &'static str, Cow<'static, str>, Vec<usize>);
+
 struct TableSpeller<'a, 'p> {
     task: &'a Task<'a>,
     shape: &'a TableShape,
     state: &'p mut TableState,
     plan: &'p mut Plan,
     /// What many conflicts say alike, once: they would be most of what a plan with many conflicts needs.
-    words: HashSet<Arc<str>>,
-    lists: HashMap<Vec<usize>, Arc<[String]>>,
+    alike: HashMap<About, Arc<StoredConflict>>,
     columns: Arc<[String]>,
     key: Arc<[String]>,
 }
@@ -249,16 +266,7 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
             Identity::Content => rules.columns.as_slice().into(),
         };
         let columns = rules.columns.as_slice().into();
-        TableSpeller { task, shape, state, plan, words: HashSet::new(), lists: HashMap::new(), columns, key }
-    }
-
-    fn word(&mut self, word: &str) -> Arc<str> {
-        if let Some(known) = self.words.get(word) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = word.into();
-        self.words.insert(Arc::clone(&new));
-        new
+        TableSpeller { task, shape, state, plan, alike: HashMap::new(), columns, key }
     }
 
     fn spell_out(&mut self) -> Result<(), Fault> {
@@ -432,40 +440,42 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
             Winner::Merged => ("merged", if decision.frozen { "held" } else { "open" }),
             Winner::Nobody => ("none", "held"),
         };
-        let clashing = self.lists.entry(draft.columns.clone()).or_insert_with(|| {
-            draft.columns.iter().filter_map(|column| rules.columns.get(*column).cloned()).collect()
-        });
-        let clashing = Arc::clone(clashing);
-        let merged = decision.row(rules, cluster).map(|row| shared(cluster, row));
-        let first = cluster.seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| local.raw.clone());
-        let mut values = Vec::with_capacity(cluster.seats.len());
-        for (side, seat) in cluster.seats.iter().enumerate() {
-            let Some(name) = name(side) else { continue };
-            values.push((self.word(name), seat.after.as_ref().map(|local| local.raw.clone())));
-        }
-        let conflict = StoredConflict {
-            number: 0,
-            database: self.word(task.name),
-            table: self.word(&rules.name),
-            kind: self.word(draft.kind.name()),
-            winner: self.word(winner),
-            reason: self.word(&draft.reason),
-            status: self.word(status),
-            run: self.word(&task.run.to_string()),
-            at: self.word(task.at),
-            rows: ConflictRows {
+        let sides = &task.sides;
+        let about = (draft.kind, draft.winner, status, draft.reason.clone(), draft.columns.clone());
+        let alike = self.alike.entry(about).or_insert_with(|| {
+            let clashing = draft.columns.iter().filter_map(|column| rules.columns.get(*column).cloned());
+            let rows = ConflictRows {
                 columns: Arc::clone(&self.columns),
                 key: Arc::clone(&self.key),
-                clashing,
-                identity: merged.clone().or_else(|| cluster.merged.clone()).or(first),
-                base: draft.base.clone(),
-                values,
-                merged,
-            },
+                clashing: clashing.collect(),
+                values: sides.iter().map(|side| (side.name.as_str().into(), None)).collect(),
+                ..ConflictRows::default()
+            };
+            Arc::new(StoredConflict {
+                number: 0,
+                database: task.name.into(),
+                table: rules.name.as_str().into(),
+                kind: draft.kind.name().into(),
+                winner: winner.into(),
+                reason: (*draft.reason).into(),
+                status: status.into(),
+                run: task.run.to_string().into(),
+                at: task.at.into(),
+                rows,
+            })
+        });
+        let merged = decision.row(rules, cluster).map(|row| shared(cluster, row));
+        let locals = || cluster.seats.iter().map(|seat| seat.after.as_ref().map(|local| local.raw.clone()));
+        let conflict = FoundConflict {
+            alike: Arc::clone(alike),
+            identity: merged.clone().or_else(|| cluster.merged.clone()).or_else(|| locals().flatten().next()),
+            base: draft.base.clone(),
+            values: locals().collect(),
+            merged,
         };
         if let Some(intent) = self.plan.intents.get_mut(task.hub) {
             if draft.kind == Kind::Oscillation
-                && let Some(row) = &conflict.rows.identity
+                && let Some(row) = &conflict.identity
             {
                 intent.bouncing.extend(bounce::still(rules, row, &draft.columns.iter().copied().collect()));
             }

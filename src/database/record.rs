@@ -25,7 +25,7 @@ use super::log::Position;
 use super::model::{Slot, Write};
 use super::schema::{self, Schema};
 use super::sql::{Made, made_by};
-use super::store::{self, Bounce, Bouncing, Known, Overlay, RESOLVED, Store, StoredConflict};
+use super::store::{self, Bounce, Bouncing, FoundConflict, Known, Overlay, RESOLVED, Store, StoredConflict};
 use super::undo::Touched;
 use super::value::Row;
 use super::write::{self, Updates};
@@ -86,7 +86,7 @@ pub(crate) struct Intent {
     /// The overlay of the merged state; with the hub only.
     pub(crate) merged_overlay: Vec<Overlay>,
     /// Conflicts of the run; with the hub only.
-    pub(crate) conflicts: Vec<StoredConflict>,
+    pub(crate) conflicts: Vec<FoundConflict>,
     /// The sides that took part; with the hub only.
     pub(crate) sides: Vec<String>,
     /// The run.
@@ -346,7 +346,7 @@ fn record_attached(
     if role == Role::Hub {
         store.set_overlay(&intent.database, "", &intent.tables, &intent.merged_overlay)?;
         for conflict in &intent.conflicts {
-            new_conflicts += usize::from(store.add_conflict(conflict)?);
+            new_conflicts += usize::from(store.add_conflict(&conflict.spelled())?);
         }
         store.keep_touched(intent.run, &intent.database, &intent.touched)?;
         store.close_held(&intent.database, &intent.tables, &intent.sides, &intent.conflicts)?;
@@ -499,6 +499,7 @@ fn encode(intent: &Intent, pour: Pour<'_>) {
         .list(intent.overlay_unwritten.iter(), overlay)
         .list(intent.merged_overlay.iter(), overlay)
         .list(intent.conflicts.iter(), |encoder, conflict| {
+            let conflict = conflict.spelled();
             for part in [
                 &conflict.database,
                 &conflict.table,
@@ -577,7 +578,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
         overlay_unwritten: decoder.list(overlay)?,
         merged_overlay: decoder.list(overlay)?,
         conflicts: decoder.list(|decoder| {
-            Ok(StoredConflict {
+            Ok(FoundConflict::from(StoredConflict {
                 number: 0,
                 database: decoder.text()?.into(),
                 table: decoder.text()?.into(),
@@ -588,7 +589,7 @@ fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
                 run: decoder.text()?.into(),
                 at: decoder.text()?.into(),
                 rows: store::decode_conflict_rows(decoder.bytes()?)?,
-            })
+            }))
         })?,
         sides: decoder.list(Decoder::text)?,
         run: decoder.integer()?,

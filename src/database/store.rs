@@ -21,7 +21,7 @@ use super::undo::Touched;
 use super::value::Row;
 
 pub(crate) use conflicts::{
-    ConflictRows, RESOLVED, StoredConflict, decode_conflict_rows, encode_conflict_rows,
+    ConflictRows, FoundConflict, RESOLVED, StoredConflict, decode_conflict_rows, encode_conflict_rows,
 };
 pub(crate) use replicas::{
     Ids, Known, Overlay, OverlayEntry, ReplicaState, Seen, decode_overlay, encode_overlay,

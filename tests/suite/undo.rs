@@ -89,3 +89,26 @@ fn what_cannot_be_taken_back_is_said() {
         assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
     }
 }
+
+/// What a run did is kept in pieces, by rows and by bytes.
+#[test]
+fn a_large_run_is_taken_back_whole() {
+    let world = World::two().start(
+        "CREATE TABLE many(id INTEGER PRIMARY KEY, v); CREATE TABLE large(k TEXT PRIMARY KEY, v, w);
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200) INSERT INTO many SELECT i, i FROM n;
+         INSERT INTO large SELECT id, 0, zeroblob(700000 + id) FROM many LIMIT 5",
+    );
+    let before = world.dump("central");
+    world.edit(
+        "bot",
+        "UPDATE many SET v = -v; UPDATE large SET v = 1; UPDATE large SET w = zeroblob(9) WHERE k > '3'",
+    );
+    let report = world.sync();
+    assert_ne!(world.dump("central"), before);
+    let undone = world.undo(&run_of(&report)).unwrap();
+    assert!(!warnings(&undone).contains("left as it is"), "{undone:#}");
+    for side in ["bot", "central"] {
+        assert!(world.dump(side) == before, "{side}");
+    }
+    assert_settled(&world);
+}

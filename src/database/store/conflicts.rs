@@ -66,6 +66,43 @@ pub(crate) struct ConflictRows {
     pub(crate) merged: Option<Row>,
 }
 
+/// A conflict of a plan. There may be many in one, so what they say alike is there once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FoundConflict {
+    /// All but the rows; it names the sides in their order.
+    pub(crate) alike: Arc<StoredConflict>,
+    /// The row that identifies, in the merged state.
+    pub(crate) identity: Option<Row>,
+    /// The ancestor.
+    pub(crate) base: Option<Row>,
+    /// Every side's row.
+    pub(crate) values: Box<[Option<Row>]>,
+    /// What it became.
+    pub(crate) merged: Option<Row>,
+}
+
+impl FoundConflict {
+    /// Spelled out.
+    pub(crate) fn spelled(&self) -> StoredConflict {
+        let mut conflict = (*self.alike).clone();
+        let rows = &mut conflict.rows;
+        rows.identity.clone_from(&self.identity);
+        rows.base.clone_from(&self.base);
+        rows.merged.clone_from(&self.merged);
+        rows.values.iter_mut().zip(&self.values).for_each(|((_, value), row)| value.clone_from(row));
+        conflict
+    }
+}
+
+impl From<StoredConflict> for FoundConflict {
+    fn from(mut conflict: StoredConflict) -> FoundConflict {
+        let rows = &mut conflict.rows;
+        let (identity, base, merged) = (rows.identity.take(), rows.base.take(), rows.merged.take());
+        let values = rows.values.iter_mut().map(|(_, row)| row.take()).collect();
+        FoundConflict { alike: Arc::new(conflict), identity, base, values, merged }
+    }
+}
+
 impl Store {
     /// Stores a conflict. One that still waits is only brought up to date: its row may have changed where it does
     /// not clash. Returns whether it is new.
@@ -109,7 +146,7 @@ impl Store {
         database: &str,
         tables: &[String],
         sides: &[String],
-        still: &[StoredConflict],
+        still: &[FoundConflict],
     ) -> rusqlite::Result<()> {
         let mut held = self.connection.prepare_cached(
             "SELECT number, fingerprint, \"table\", rows FROM conflicts
@@ -121,7 +158,7 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
-        let still: BTreeSet<String> = still.iter().map(fingerprint_of).collect();
+        let still: BTreeSet<String> = still.iter().map(|found| fingerprint_of(&found.spelled())).collect();
         for (number, fingerprint, table, rows) in rows {
             let about = decode_conflict_rows(&rows).unwrap_or_default().values;
             let there = about
@@ -253,4 +290,38 @@ fn fingerprint_of(conflict: &StoredConflict) -> String {
         hash.update(part);
     }
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::value::Value;
+
+    #[test]
+    fn what_is_found_is_spelled_as_it_was() {
+        let row = |number| Some(Row::from([Value::Integer(number)]));
+        let rows = ConflictRows {
+            columns: ["a".to_owned()].into(),
+            key: ["a".to_owned()].into(),
+            clashing: [].into(),
+            identity: row(1),
+            base: row(2),
+            values: vec![("bot".into(), row(3)), ("central".into(), None), ("web".into(), row(4))],
+            merged: row(5),
+        };
+        let word = || "word".into();
+        let conflict = StoredConflict {
+            number: 0,
+            database: "d".into(),
+            table: "t".into(),
+            kind: word(),
+            winner: word(),
+            reason: word(),
+            status: word(),
+            run: word(),
+            at: word(),
+            rows,
+        };
+        assert_eq!(FoundConflict::from(conflict.clone()).spelled(), conflict);
+    }
 }
