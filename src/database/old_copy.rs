@@ -18,6 +18,8 @@ use super::value::{Row, Value};
 
 /// How many runs are looked at: a copy that is older than that is told by the newest of them as well.
 const RUNS: usize = 20;
+/// How many rows have to be back where others stand: a copy has what its own owner wrote before the run merged it.
+const CLEAR: usize = 3;
 
 /// What makes a file suspect before any row of it was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,11 +35,16 @@ pub(crate) struct Suspicion {
 pub(crate) struct Evidence {
     /// Rows that differ from what was merged last.
     pub(crate) changed: usize,
-    /// Those of them that are exactly what they were before the run that touched them last, of the newest runs of which
-    /// no row stands.
+    /// Those of them that are exactly what they were before the run that touched them last, of the newest runs that are
+    /// [`gone`].
     pub(crate) back: usize,
     /// The oldest of those runs.
     pub(crate) since: Option<i64>,
+}
+
+/// Whether a file lacks a run: nothing of it stands, or much is back and no more stands than that.
+fn gone(back: usize, stands: usize) -> bool {
+    stands == 0 || (back >= CLEAR && back >= stands)
 }
 
 /// Why a side is to wait for a person; `None` when it need not.
@@ -99,7 +106,7 @@ fn evidence(
     let mut seen = HashSet::new();
     for run in task.store.recent_runs(task.name, RUNS).map_err(state_error)? {
         let touched = task.store.touched(run, task.name).map_err(state_error)?;
-        let (mut back, mut stands) = (0, false);
+        let (mut back, mut stands) = (0, 0);
         for table in &touched {
             let Some(now) = tables.iter().find(|now| now.rules.name.eq_ignore_ascii_case(&table.table))
             else {
@@ -107,7 +114,7 @@ fn evidence(
             };
             now.compare(table, &mut seen, &mut back, &mut stands);
         }
-        if stands {
+        if !gone(back, stands) {
             break;
         }
         if back > 0 {
@@ -140,7 +147,7 @@ impl<'a> Now<'a> {
         table: &Touched,
         seen: &mut HashSet<(String, Key)>,
         back: &mut usize,
-        stands: &mut bool,
+        stands: &mut usize,
     ) {
         let fit = |row: &Row| -> Option<Row> {
             let at = |name: &String| table.columns.iter().position(|own| own.eq_ignore_ascii_case(name));
@@ -155,7 +162,7 @@ impl<'a> Now<'a> {
                 continue;
             }
             match self.rows.get(&key) {
-                None => *stands = true,
+                None => *stands += 1,
                 Some(now) if self.same(*now, before.as_ref()) => *back += 1,
                 Some(_) => {}
             }
@@ -175,6 +182,22 @@ impl<'a> Now<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_is_gone_where_nothing_or_less_than_what_is_back_stands() {
+        for (back, stands, expected) in [
+            (0, 0, true),
+            (1, 0, true),
+            (0, 1, false),
+            (2, 1, false),
+            (3, 1, true),
+            (3, 3, true),
+            (3, 4, false),
+            (20, 21, false),
+        ] {
+            assert_eq!(gone(back, stands), expected, "{back} back, {stands} stand");
+        }
+    }
 
     #[test]
     fn the_verdict() {

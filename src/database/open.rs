@@ -162,11 +162,12 @@ pub(crate) fn device(path: &Path) -> Option<u64> {
     path.parent().and_then(|parent| std::fs::metadata(parent).ok()).map(|directory| directory.dev())
 }
 
-/// What tells a file from any other that lies or lay at the same path: numbers are given again, birth times are not.
+/// What tells a file from any other that lies or lay at the same path: numbers are given again, birth times are not. The
+/// number of the device is no part of it, as it may be another one after each boot.
 pub(crate) fn file_of(path: &Path) -> Option<String> {
     let file = std::fs::metadata(path).ok()?;
     let born = file.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    Some(format!("{}:{}:{}", file.dev(), file.ino(), born.map_or(0, |born| born.as_nanos())))
+    Some(format!("{}:{}", file.ino(), born.map_or(0, |born| born.as_nanos())))
 }
 
 /// The files of a database as `stat` shows them.

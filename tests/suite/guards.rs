@@ -235,6 +235,25 @@ fn an_old_copy_of_another_side_is_held() {
     assert_eq!(copies(&world, "central").len(), 1);
 }
 
+/// A copy that has what its owner wrote, which the last run merged, and lacks what the others wrote.
+#[test]
+fn an_old_copy_with_its_owners_own_edit_is_held() {
+    for (last, held) in [(9, true), (8, false)] {
+        let world = World::two().start(TABLE);
+        let copy = world.root().join("old.db");
+        world.edit("bot", "UPDATE t SET x = 'own' WHERE k = 1");
+        world.open("bot").execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        world.edit("central", &format!("UPDATE t SET x = 'new' WHERE k BETWEEN 7 AND {last}"));
+        world.sync();
+        age(&copy);
+        replace(&world, &copy);
+        let report = world.sync();
+        assert_eq!(state(&report) == "held", held, "{last}: {report:#}");
+        let expected = if held { "'new'" } else { "0" };
+        check_side(&world, "central", "SELECT x FROM t WHERE k = 7", &[expected]);
+    }
+}
+
 /// What people and programs do to their files that is no old copy.
 #[test]
 fn another_file_is_no_old_copy_as_long_as_what_was_merged_stands() {
