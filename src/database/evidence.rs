@@ -30,9 +30,9 @@ pub(crate) enum Evidence {
 
 /// Asks a side whether an intent was carried out.
 ///
-/// A transaction happens whole or not at all, so one row can tell. A row that still is what it was before says no; a
-/// row that is what was planned says yes, unless its owner could have come to that alone (a counter one higher, an
-/// equal new row). A new row's place that another row has taken was free, which says no.
+/// A transaction happens whole or not at all, so one row can tell. One whose cells still are what they were before says no;
+/// one whose cells are what was planned says yes, unless its owner could have come to that alone (a counter one higher, an
+/// equal new row). A new row's place that is free, or that another row has taken, says no.
 pub(crate) fn of(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidence> {
     if !intent.writes_anything() {
         return Ok(Evidence::Written);
@@ -178,12 +178,12 @@ fn stores_generated(live: &Connection, have: &schema::Table) -> rusqlite::Result
         .query_row([&have.name], |row| row.get(0))
 }
 
-/// Whether the owner could have come to a write alone: by adding the same to a counter, or an equal row to a table
-/// without a key.
+/// Whether the owner could have come to a write alone, such that it makes a difference: by adding the same to a counter,
+/// or making it, or adding an equal row to a table without a key.
 fn could_be_anyones(have: &schema::Table, table: &TableWrites, write: &Write) -> bool {
     match (&write.old, &write.new) {
         (Some((_, old)), Some((_, new))) => only_sums(table, old, new),
-        (None, Some(_)) => has_no_key(have),
+        (None, Some(_)) => has_no_key(have) || !table.summed.is_empty(),
         _ => false,
     }
 }
@@ -218,26 +218,50 @@ fn testimony(
     let (old, new) = (write.old.as_ref().map(|(_, row)| row), write.new.as_ref().map(|(_, row)| row));
     let (at_old, at_new) = (now(&write.old)?, now(&write.new)?);
     Ok(match (old, new) {
-        (Some(old), Some(new)) if at_new.as_ref() == Some(new) && old != new => {
-            if only_sums(table, old, new) { Testimony::Perhaps } else { Testimony::Yes }
-        }
-        (Some(old), _) if at_old.as_ref() == Some(old) => Testimony::No,
-        (Some(_), None) if at_old.is_none() => Testimony::Yes,
-        (None, Some(new)) => match at_new {
-            // Anybody may add an equal row to a table without a key.
-            Some(now) if now == *new && has_no_key(have) => Testimony::Perhaps,
-            Some(now) if now == *new => Testimony::Yes,
-            Some(now) if differs_by_half(&now, new) => Testimony::No,
-            _ => Testimony::Nothing,
+        (Some(old), Some(new)) => match at_new.or_else(|| at_old.filter(|now| now == old)) {
+            Some(now) => by_cell(table, old, new, &now),
+            None => Testimony::Nothing,
         },
-        _ => Testimony::Nothing,
+        (Some(old), None) => match at_old {
+            None => Testimony::Yes,
+            // What its owner changed is still there, unless it is another one.
+            Some(now) if differs_by_half(&now, old, &table.summed) => Testimony::Nothing,
+            Some(_) => Testimony::No,
+        },
+        (None, Some(new)) => match at_new {
+            // Anybody may add an equal row to a table without a key, or make the same counter.
+            Some(now) if now == *new && could_be_anyones(have, table, write) => Testimony::Perhaps,
+            Some(now) if now == *new => Testimony::Yes,
+            Some(now) if differs_by_half(&now, new, &table.summed) => Testimony::No,
+            Some(_) => Testimony::Nothing,
+            // Its owner may have taken it away again; then it comes back, which loses nothing.
+            None => Testimony::No,
+        },
+        (None, None) => Testimony::Nothing,
     })
 }
 
-/// Whether most of two rows differs: then one did not come from the other.
-fn differs_by_half(a: &Row, b: &Row) -> bool {
-    let equal = a.iter().zip(b.iter()).filter(|(a, b)| a == b).count();
-    equal * 2 <= a.len()
+/// What the cells say that were to be changed, whatever the owner has done to the others since.
+fn by_cell(table: &TableWrites, old: &Row, new: &Row, now: &Row) -> Testimony {
+    let changed = || old.iter().zip(new.iter()).enumerate().filter(|(_, (old, new))| old != new);
+    let is_sum = |column: &usize| table.summed.contains(column);
+    let sums_only = changed().all(|(column, _)| is_sum(&column));
+    // A counter moves by itself: it is asked only where there is nothing else.
+    let asked: Vec<usize> = changed().map(|(column, _)| column).filter(|c| sums_only || !is_sum(c)).collect();
+    let all_as_in = |row: &Row| asked.iter().all(|column| now.get(*column) == row.get(*column));
+    match (asked.is_empty(), all_as_in(new), all_as_in(old)) {
+        (false, true, _) if sums_only => Testimony::Perhaps,
+        (false, true, _) => Testimony::Yes,
+        (false, _, true) => Testimony::No,
+        _ => Testimony::Nothing,
+    }
+}
+
+/// Whether most of two rows differs: then one did not come from the other. Counters are made to differ.
+fn differs_by_half(a: &Row, b: &Row, summed: &[usize]) -> bool {
+    let cells = a.iter().zip(b.iter()).enumerate().filter(|(column, _)| !summed.contains(column));
+    let (equal, differing): (Vec<_>, Vec<_>) = cells.partition(|(_, (a, b))| a == b);
+    equal.len() <= differing.len()
 }
 
 /// Whether what a schema statement makes is there.
@@ -253,5 +277,42 @@ fn is_made(live: &Connection, schema: &Schema, statement: &str) -> rusqlite::Res
         }
         // Nothing tells; the rows will.
         Some(Made::View(_) | Made::Trigger(_)) | None => Ok(true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::value::Value;
+
+    #[test]
+    fn what_cells_say() {
+        let row = |cells: [i64; 4]| -> Row { cells.map(Value::Integer).into_iter().collect() };
+        let table =
+            TableWrites { table: "t".into(), columns: Vec::new(), summed: vec![3], writes: Vec::new() };
+        let says = |old, new, now| match by_cell(&table, &row(old), &row(new), &row(now)) {
+            Testimony::Yes => "yes",
+            Testimony::No => "no",
+            Testimony::Perhaps => "perhaps",
+            Testimony::Nothing => "nothing",
+        };
+        for (old, new, now, expected) in [
+            ([1, 0, 0, 0], [1, 5, 0, 0], [1, 5, 0, 0], "yes"),
+            ([1, 0, 0, 0], [1, 5, 0, 0], [1, 0, 0, 0], "no"),
+            // The owner changed another cell.
+            ([1, 0, 0, 0], [1, 5, 0, 0], [1, 5, 7, 0], "yes"),
+            ([1, 0, 0, 0], [1, 5, 0, 0], [1, 0, 7, 9], "no"),
+            // Or the same.
+            ([1, 0, 0, 0], [1, 5, 0, 0], [1, 6, 0, 0], "nothing"),
+            ([1, 0, 0, 0], [1, 5, 6, 0], [1, 5, 0, 0], "nothing"),
+            // A counter is asked only where there is nothing else.
+            ([1, 0, 0, 2], [1, 5, 0, 3], [1, 5, 0, 2], "yes"),
+            ([1, 0, 0, 2], [1, 0, 0, 3], [1, 0, 0, 3], "perhaps"),
+            ([1, 0, 0, 2], [1, 0, 0, 3], [1, 8, 0, 2], "no"),
+            ([1, 0, 0, 2], [1, 0, 0, 3], [1, 0, 0, 4], "nothing"),
+            ([1, 0, 0, 2], [1, 0, 0, 2], [1, 0, 0, 2], "nothing"),
+        ] {
+            assert_eq!(says(old, new, now), expected, "{old:?} -> {new:?}: {now:?}");
+        }
     }
 }

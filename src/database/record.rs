@@ -266,8 +266,20 @@ pub(crate) enum Role {
     Spoke,
 }
 
-/// Records one side: base, overlay, epoch, and for the hub conflicts and the decision, in one transaction. Returns how many conflicts were new.
+/// Records one side: base, overlay, epoch, and for the hub conflicts and the decision, in one transaction. Returns how
+/// many conflicts were new.
 pub(crate) fn record(store: &Store, intent: &Intent, written: Written, role: Role) -> Result<usize> {
+    record_with(store, intent, written, role, &[])
+}
+
+/// The same, with what is in doubt about the side: once it is recorded, nothing asks again.
+pub(crate) fn record_with(
+    store: &Store,
+    intent: &Intent,
+    written: Written,
+    role: Role,
+    doubts: &[StoredConflict],
+) -> Result<usize> {
     let path = store.base_path(&intent.base);
     let fail = |cause: rusqlite::Error| {
         Error::new(ErrorKind::Io, "cannot record the merge in").at(&path).because(cause)
@@ -281,7 +293,7 @@ pub(crate) fn record(store: &Store, intent: &Intent, written: Written, role: Rol
         let name = super::value::Value::Text(name.into());
         connection.execute("ATTACH DATABASE ?1 AS base", [&name]).map_err(fail)?;
     }
-    let result = record_attached(store, intent, written, role, needs_base);
+    let result = record_attached(store, intent, written, role, needs_base, doubts);
     if needs_base {
         connection.execute_batch("DETACH DATABASE base").map_err(fail)?;
     }
@@ -294,6 +306,7 @@ fn record_attached(
     written: Written,
     role: Role,
     needs_base: bool,
+    doubts: &[StoredConflict],
 ) -> rusqlite::Result<usize> {
     let connection = &store.connection;
     // A CHECK that the owner's rows break is not ours to enforce on a copy.
@@ -343,6 +356,9 @@ fn record_attached(
         store.set_companions(&intent.database, &intent.side, titles)?;
     }
     let mut new_conflicts = 0;
+    for doubt in doubts {
+        new_conflicts += usize::from(store.add_conflict(doubt)?);
+    }
     if role == Role::Hub {
         store.set_overlay(&intent.database, "", &intent.tables, &intent.merged_overlay)?;
         for conflict in &intent.conflicts {

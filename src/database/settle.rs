@@ -14,6 +14,7 @@ use super::model::Slot;
 use super::record::{self, Intent, Progress, Role, Written};
 use super::run::{Job, Seat, drop_side};
 use super::schema;
+use super::steps::Step;
 use super::store::{ConflictRows, StoredConflict};
 use super::value::Row;
 use super::{Fault, sql_error, state_error, write};
@@ -38,7 +39,7 @@ pub(crate) fn finish(
             continue;
         }
         match progress.written() {
-            Some(written) => conclude(job, &intent, written, report)?,
+            Some(written) => conclude(job, &intent, written, &[], report)?,
             None => left.push((intent, progress)),
         }
     }
@@ -49,10 +50,12 @@ fn conclude(
     job: &Job<'_>,
     intent: &Intent,
     written: Written,
+    doubts: &[StoredConflict],
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     let role = if intent.side == job.config.hub { Role::Hub } else { Role::Spoke };
-    record::record(job.store, intent, written, role)?;
+    report.conflicts += record::record_with(job.store, intent, written, role, doubts)?;
+    job.steps.at(Step::Recorded, &intent.side);
     report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
     Ok(())
 }
@@ -85,21 +88,19 @@ pub(crate) fn settle(
             }
             Err(fault) => return Err(fault),
         };
+        job.steps.at(Step::Asked, &intent.side);
         if is_hub && !decided && evidence == Evidence::NotWritten {
             record::withdraw(job.store, name)?;
+            job.steps.at(Step::Withdrawn, "");
             withdrawn = true;
             continue;
         }
         let written = if evidence == Evidence::NotWritten { Written::No } else { Written::Yes };
-        let now = if evidence == Evidence::Unclear {
-            uncertain(job, name, &intent, &seat.live)?
-        } else {
-            Vec::new()
+        let doubts = match evidence {
+            Evidence::Unclear => uncertain(job, name, &intent, &seat.live)?,
+            Evidence::Written | Evidence::NotWritten => Vec::new(),
         };
-        conclude(job, &intent, written, report)?;
-        for conflict in &now {
-            report.conflicts += usize::from(job.store.add_conflict(conflict).map_err(state_error)?);
-        }
+        conclude(job, &intent, written, &doubts, report)?;
     }
     let left = record::waiting(job.store, name)?;
     seats.retain(|seat| !left.contains(&seat.name));
