@@ -405,6 +405,7 @@ mod tests {
             Job {
                 config,
                 pace: &crate::database::progress::Silence,
+                steps: &crate::database::steps::Unwatched,
                 store,
                 run: 7,
                 kind: "bidirectional",

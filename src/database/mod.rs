@@ -48,12 +48,18 @@ mod settle;
 mod shape;
 mod sql;
 mod status;
+mod steps;
 mod store;
 mod undo;
 mod value;
 mod verification;
 mod virtual_table;
 mod write;
+
+// It lies with the other tests, and is compiled in here for what it drives: nobody outside can reach that.
+#[cfg(test)]
+#[path = "../../tests/simulation/mod.rs"]
+mod simulation;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -532,6 +538,7 @@ fn over(
     let job = Job {
         config,
         pace,
+        steps: &steps::Unwatched,
         store: &store,
         run,
         kind,

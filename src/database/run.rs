@@ -29,6 +29,7 @@ use super::record::{self, Intent};
 use super::resolution::Resolution;
 use super::rest;
 use super::schema;
+use super::steps::{Step, Steps};
 use super::store::{Seen, Store};
 use super::undo::Undo;
 
@@ -45,6 +46,8 @@ pub(crate) struct Job<'a> {
     pub(crate) config: &'a Config,
     /// Who is told how far it is.
     pub(crate) pace: &'a dyn Pace,
+    /// Who is at the boundaries between its steps.
+    pub(crate) steps: &'a dyn Steps,
     /// The state.
     pub(crate) store: &'a Store,
     /// The run.
@@ -131,6 +134,7 @@ fn attempt(
     job.pace.next(name)?;
     refuse_shared_files(database)?;
     let intents = record::pending(job.store, name)?;
+    job.steps.at(Step::Began, "");
     let favoured = job.store.favoured(name).map_err(state_error)?;
     let plain = intents.is_empty() && favoured.is_none() && job.resolution.is_none() && job.undo.is_none();
     if plain && unchanged(job, name, database)? {
@@ -422,6 +426,7 @@ fn merge(
             // Ends the read transaction, in which nothing was written; where it ended by itself this fails.
             let _ = side.live.execute_batch("ROLLBACK");
         }
+        job.steps.at(Step::Planned, "");
         let mut plan = match planned {
             Ok(plan) => plan,
             Err(Fault::Side { name: side, state, reason }) => {
@@ -458,7 +463,6 @@ fn merge(
         }
         job.pace.at(name, Phase::Writing, None)?;
         attempts += 1;
-        let busy = job.config.guards.busy_timeout_ms;
         let written = sides.iter().zip(&looks).zip(&plan.intents);
         let written = written
             .filter(|(_, intent)| intent.writes_anything())
@@ -469,8 +473,8 @@ fn merge(
             (None, MergeKind::ThreeWay, false) => archive::secure(job, name, written, report),
             _ => archive::secure_for_certain(job, name, written, &mut copied, report),
         };
-        let applied =
-            secured.and_then(|()| apply::apply(job.store, job.run, &mut plan, &sides, hub, &versions, busy));
+        job.steps.at(Step::Secured, "");
+        let applied = secured.and_then(|()| apply::apply(job, &mut plan, &sides, hub, &versions));
         let outcome = match applied {
             Err(Fault::Side { name: side, state, reason }) if side != job.config.hub => {
                 drop_side(&side, state, reason, false, report)?;
@@ -543,6 +547,7 @@ fn observe(
         let side_name = seat.name.clone();
         match observe_side(job, name, seat, &cells, report) {
             Ok((side, look)) => {
+                job.steps.at(Step::Observed, &side.name);
                 watch.sides.push(side);
                 watch.looks.push(look);
             }
@@ -763,6 +768,7 @@ fn remember(
         let left = database.replicas.get(&side.name).filter(|_| !behind);
         let left = left.and_then(|path| rest::left_as(&side.live, look.version, path));
         job.store.set_left(name, &side.name, left.as_deref()).map_err(state_error)?;
+        job.steps.at(Step::Remembered, &side.name);
         let Some(fingerprint) = &look.fingerprint else { continue };
         // A file that changed in this very moment may change again without looking different.
         if written || fingerprint.changed_at >= job.at.timestamp() - open::RACY_SECONDS {
