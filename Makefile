@@ -24,6 +24,7 @@ demo: build
 	@python3 -B tests/demo/demo.py
 
 test: build
+	@sh .ci/packages test
 	@sh tests/run.sh
 
 # Builds only where nothing is built yet, so that `make && sudo make install` never compiles as root.

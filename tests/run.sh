@@ -43,35 +43,29 @@ php_tests() {
         }'
 }
 
-# The demo checks itself: it fails when sides differ or anything is lost.
-demo() {
-    if python3 -B tests/demo/demo.py --directory "$sums/playground" >"$sums/demo.log" 2>&1; then
-        echo 'demo: ok'
-        echo 1 0 0 >"$sums/demo"
+# A program that checks itself, and says in its last line what it did; all of what it says when it fails.
+whole() {
+    name=$1
+    shift
+    if "$@" >"$sums/log" 2>&1; then
+        tail -n 1 "$sums/log"
+        echo 1 0 0 >"$sums/$name"
     else
-        cat "$sums/demo.log"
-        echo 'demo: FAILED'
-        echo 0 1 0 >"$sums/demo"
-    fi
-}
-
-# Owners write while the sync is killed again and again; it says itself what it did. CR0SYNC_SOAK_SECONDS makes it longer.
-soak() {
-    if python3 -B tests/soak/soak.py >"$sums/soak.log" 2>&1; then
-        cat "$sums/soak.log"
-        echo 1 0 0 >"$sums/soak"
-    else
-        cat "$sums/soak.log"
-        echo 'soak: FAILED'
-        echo 0 1 0 >"$sums/soak"
+        cat "$sums/log"
+        echo "$name: FAILED"
+        echo 0 1 0 >"$sums/$name"
     fi
 }
 
 rust
 php_tests
-demo
-soak
+# The main job, as a person watches it: it fails when sides differ or anything is lost.
+whole demo python3 -B tests/demo/demo.py --directory "$sums/playground"
+# Owners write while the sync is killed again and again. CR0SYNC_SOAK_SECONDS makes it longer.
+whole soak python3 -B tests/soak/soak.py
+# The extension under php-fpm.
+whole web python3 -B tests/web/web.py
 
-cat "$sums/rust" "$sums/php" "$sums/demo" "$sums/soak" | awk '
+cat "$sums/rust" "$sums/php" "$sums/demo" "$sums/soak" "$sums/web" | awk '
     { passed += $1; failed += $2; skipped += $3 }
     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }'
