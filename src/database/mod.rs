@@ -41,6 +41,7 @@ mod references;
 mod resolution;
 mod rest;
 mod restoration;
+mod returned;
 mod round;
 mod run;
 mod schema;

@@ -28,6 +28,7 @@ use super::progress::{Pace, Phase};
 use super::record::{self, Intent};
 use super::resolution::Resolution;
 use super::rest;
+use super::returned;
 use super::schema;
 use super::steps::{Step, Steps};
 use super::store::{Seen, Store};
@@ -396,12 +397,12 @@ fn merge(
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     let mut refused: Vec<Refusal> = Vec::new();
-    let mut paused: Vec<(String, String)> = Vec::new();
+    let mut paused = returned::waiting(job, name, &seats)?;
     let mut copied = HashMap::new();
     let mut attempts = 0;
     let at = clock::stamp(job.at);
     loop {
-        let Watch { sides, looks } = observe(job, name, seats, kind, report)?;
+        let Watch { sides, looks } = observe(job, name, database, seats, kind, report)?;
         let hub = sides.iter().position(|side| side.name == job.config.hub);
         let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
         let versions: Vec<i64> = looks.iter().map(|look| look.version).collect();
@@ -429,6 +430,14 @@ fn merge(
         job.steps.at(Step::Planned, "");
         let mut plan = match planned {
             Ok(plan) => plan,
+            // What we remember may be damaged instead of what it is about.
+            Err(Fault::Side { name: side, state: State::Quarantined, .. })
+                if sides.iter().any(|own| own.name == side && is_damaged(&own.base.connection)) =>
+            {
+                forget(job, name, &side, report)?;
+                seats = sides.into_iter().map(Seat::again).collect();
+                continue;
+            }
             Err(Fault::Side { name: side, state, reason }) => {
                 drop_side(&side, state, reason, side == job.config.hub, report)?;
                 seats = sides.into_iter().filter(|own| own.name != side).map(Seat::again).collect();
@@ -442,6 +451,9 @@ fn merge(
             }
             Err(fault) => return Err(fault),
         };
+        if job.mode == Mode::Apply && kind == MergeKind::ThreeWay {
+            returned::note(job, name, &sides, &plan.shape.dropped)?;
+        }
         if let (Some(reason), None, false) = (&plan.held, job.undo, passes_guards(job, name)?) {
             let (name, reason) = (job.config.hub.clone(), reason.clone());
             return Err(Fault::Side { name, state: State::Held, reason });
@@ -533,6 +545,7 @@ impl Seat {
 fn observe(
     job: &Job<'_>,
     name: &str,
+    database: &DatabaseConfig,
     seats: Vec<Seat>,
     kind: MergeKind,
     report: &mut DatabaseReport,
@@ -545,7 +558,7 @@ fn observe(
     for seat in seats {
         let is_hub = seat.name == job.config.hub;
         let side_name = seat.name.clone();
-        match observe_side(job, name, seat, &cells, report) {
+        match observe_side(job, name, database, seat, &cells, report) {
             Ok((side, look)) => {
                 job.steps.at(Step::Observed, &side.name);
                 watch.sides.push(side);
@@ -562,6 +575,7 @@ fn observe(
 fn observe_side(
     job: &Job<'_>,
     name: &str,
+    database: &DatabaseConfig,
     seat: Seat,
     cells: &Rc<Cells>,
     report: &mut DatabaseReport,
@@ -569,6 +583,7 @@ fn observe_side(
     let fail = |cause| sql_error(cause, &seat.name);
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     seat.live.busy_timeout(wait).map_err(fail)?;
+    returned::refill(job, name, database, &seat, report)?;
     seat.live.execute_batch("BEGIN").map_err(fail)?;
     let schema = schema::read(&seat.live, "main").map_err(fail)?;
     let version = apply::data_version(&seat.live).map_err(fail)?;
@@ -621,6 +636,27 @@ fn observe_side(
         },
         look,
     ))
+}
+
+/// Whether a database of ours cannot be read as a whole.
+pub(crate) fn is_damaged(base: &Connection) -> bool {
+    let told: rusqlite::Result<String> = base.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    !told.is_ok_and(|told| told == "ok")
+}
+
+/// Forgets what was remembered of a side, as it is damaged.
+fn forget(job: &Job<'_>, name: &str, side: &str, report: &mut DatabaseReport) -> Result<(), Fault> {
+    if job.mode == Mode::DryRun {
+        let reason =
+            "what is remembered of it is damaged: a run adopts it as on the first run, deleting nothing"
+                .into();
+        return Err(Fault::Side { name: side.to_owned(), state: State::Skipped, reason });
+    }
+    job.store.forget_replica(name, side).map_err(state_error)?;
+    report.warnings.push(format!(
+        "what was remembered of {side} is damaged: it is adopted as on the first run, deleting nothing"
+    ));
+    Ok(())
 }
 
 /// Opens a base; `None` when it is gone or damaged, so that its side is adopted anew.

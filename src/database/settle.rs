@@ -4,15 +4,18 @@
 //! with the files open, what they can tell (`settle`). Apart from `record`, which says what the state must be, and from
 //! `evidence`, which reads the files. Writes nothing but our own state.
 
-use rusqlite::Connection;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
 
 use crate::clock;
 use crate::report::DatabaseReport;
 
 use super::evidence::{self, Evidence};
 use super::model::Slot;
+use super::open;
 use super::record::{self, Intent, Progress, Role, Written};
-use super::run::{Job, Seat, drop_side};
+use super::run::{self, Job, Seat, drop_side};
 use super::schema;
 use super::steps::Step;
 use super::store::{ConflictRows, StoredConflict};
@@ -31,19 +34,34 @@ pub(crate) fn finish(
     let mut left = Vec::new();
     for (intent, progress) in intents {
         if !job.store.base_path(&intent.base).is_file() {
-            job.store.forget_replica(name, &intent.side).map_err(state_error)?;
-            let side = &intent.side;
-            report
-                .warnings
-                .push(format!("an interrupted run cannot be finished for {side}: it is adopted anew"));
+            forget(job, name, &intent.side, report)?;
             continue;
         }
         match progress.written() {
-            Some(written) => conclude(job, &intent, written, &[], report)?,
+            Some(written) => match conclude(job, &intent, written, &[], report) {
+                Err(_) if base_is_damaged(job, &intent) => forget(job, name, &intent.side, report)?,
+                concluded => concluded?,
+            },
             None => left.push((intent, progress)),
         }
     }
     Ok(left)
+}
+
+fn forget(job: &Job<'_>, name: &str, side: &str, report: &mut DatabaseReport) -> Result<(), Fault> {
+    job.store.forget_replica(name, side).map_err(state_error)?;
+    report.warnings.push(format!("an interrupted run cannot be finished for {side}: it is adopted anew"));
+    Ok(())
+}
+
+fn base_is_damaged(job: &Job<'_>, intent: &Intent) -> bool {
+    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
+    match open::connect(&job.store.base_path(&intent.base), wait) {
+        Ok(base) => run::is_damaged(&base),
+        Err(cause) => {
+            matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        }
+    }
 }
 
 fn conclude(
@@ -100,7 +118,10 @@ pub(crate) fn settle(
             Evidence::Unclear => uncertain(job, name, &intent, &seat.live)?,
             Evidence::Written | Evidence::NotWritten => Vec::new(),
         };
-        conclude(job, &intent, written, &doubts, report)?;
+        match conclude(job, &intent, written, &doubts, report) {
+            Err(_) if base_is_damaged(job, &intent) => forget(job, name, &intent.side, report)?,
+            concluded => concluded?,
+        }
     }
     let left = record::waiting(job.store, name)?;
     seats.retain(|seat| !left.contains(&seat.name));

@@ -37,8 +37,45 @@ pub(crate) struct Shape {
     pub(crate) tables: Vec<TableShape>,
     /// Tables that are left alone this time: name and reason.
     pub(crate) paused: Vec<(String, String)>,
+    /// What sides lack that they once had and others have.
+    pub(crate) dropped: Vec<Dropped>,
     /// What people should know.
     pub(crate) warnings: Vec<String>,
+}
+
+/// Something that a side had when it was last merged, and that it lacks while others have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// The side.
+    pub(crate) side: usize,
+    /// The table, as the side's base calls it.
+    pub(crate) table: String,
+    /// The column; none where it is the whole table.
+    pub(crate) column: Option<String>,
+}
+
+/// What sides lack that they once had and others have.
+fn dropped(sides: &[SideSchema<'_>]) -> Vec<Dropped> {
+    let mut dropped = Vec::new();
+    for (index, side) in sides.iter().enumerate() {
+        for base in side.base.into_iter().flat_map(|base| &base.tables) {
+            let elsewhere: Vec<&Table> =
+                sides.iter().filter_map(|other| other.now.table(&base.name)).collect();
+            let gone = |column| Dropped { side: index, table: base.name.clone(), column };
+            match side.now.table(&base.name) {
+                None if elsewhere.is_empty() => {}
+                None => dropped.push(gone(None)),
+                Some(now) => {
+                    let lacks = base.columns.iter().filter(|column| now.column(&column.name).is_none());
+                    let lacks = lacks.filter(|lacking| {
+                        elsewhere.iter().any(|other| other.column(&lacking.name).is_some())
+                    });
+                    dropped.extend(lacks.map(|column| gone(Some(column.name.clone()))));
+                }
+            }
+        }
+    }
+    dropped
 }
 
 /// How a base's table differs from the live one.
@@ -102,7 +139,7 @@ pub(crate) fn build(
     hub: usize,
     refused: &[(String, String)],
 ) -> Result<Shape> {
-    let mut shape = Shape { paused: refused.to_vec(), ..Shape::default() };
+    let mut shape = Shape { paused: refused.to_vec(), dropped: dropped(sides), ..Shape::default() };
     let mut names: Vec<&str> = Vec::new();
     let mut seen = BTreeSet::new();
     let order = sides.iter().skip(hub).take(1).chain(sides.iter());
@@ -426,6 +463,11 @@ fn default_of(definition: &str, column: &str) -> rusqlite::Result<Value> {
     scratch.query_row(&format!("SELECT {} FROM scratch", quote(column)), [], |row| {
         Ok(Value::from_ref(row.get_ref(0)?))
     })
+}
+
+/// The value that the rows of a table got when a column was added to it; none where that cannot be told.
+pub(crate) fn added_value(table: &Table, column: &str) -> Option<Value> {
+    default_of(&column_definition(&table.sql, column)?, column).ok()
 }
 
 /// What a table points at, declared and configured: table, and the column of a single one.

@@ -31,7 +31,7 @@ pub(crate) use replicas::{
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -93,6 +93,11 @@ CREATE TABLE notices (
 ",
     "
 ALTER TABLE replicas ADD COLUMN file TEXT;
+",
+    "
+CREATE TABLE dropped (
+    database TEXT NOT NULL, side TEXT NOT NULL, \"table\" TEXT NOT NULL COLLATE NOCASE,
+    \"column\" TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY (database, side, \"table\", \"column\")) WITHOUT ROWID;
 ",
 ];
 

@@ -7,7 +7,7 @@ use cr0sync::ErrorKind;
 use cr0sync::database::{self, Take};
 use serde_json::json;
 
-use crate::common::{World, check, conflict_lines, open, options, query, seen};
+use crate::common::{World, assert_settled, check, conflict_lines, open, options, query, seen};
 
 fn base_of(world: &World, side: &str) -> std::path::PathBuf {
     let mut found: Vec<_> = std::fs::read_dir(world.root().join("sync_state/bases"))
@@ -311,4 +311,30 @@ fn an_empty_log_is_no_witness() {
     }
     world.sync();
     check(&world, "SELECT * FROM t", &["'a' 5 1", "'b' 7 0"]);
+}
+
+/// A damaged base says nothing against the file that it is about.
+#[test]
+fn a_damaged_base_is_made_anew_and_its_side_stays_in_use() {
+    for side in ["bot", "central", "website"] {
+        let world = World::three().start(
+            "CREATE TABLE t(k TEXT PRIMARY KEY, x);
+             WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO t SELECT 'key ' || i, 0 FROM n",
+        );
+        let base = base_of(&world, side);
+        let mut bytes = std::fs::read(&base).unwrap();
+        for page in bytes.chunks_mut(4096).skip(2) {
+            page[..64].fill(0x5a);
+        }
+        std::fs::write(&base, bytes).unwrap();
+        world.edit(side, "UPDATE t SET x = 1 WHERE k = 'key 7'; INSERT INTO t VALUES('new', 1)");
+        let dry = world.dry_run();
+        assert!(dry.to_string().contains("damaged"), "{dry:#}");
+        let report = world.sync();
+        assert!(report.to_string().contains(&format!("what was remembered of {side} is")), "{report:#}");
+        assert_eq!(report["ok"], true, "{report:#}");
+        check(&world, "SELECT count(*), max(x) FROM t WHERE k = 'new' OR x = 0 OR k = 'key 7'", &["2001 1"]);
+        check(&world, "SELECT x FROM t WHERE k = 'new'", &["1"]);
+        assert_settled(&world);
+    }
 }

@@ -332,3 +332,72 @@ fn what_would_not_work_on_a_side_is_not_made_there() {
         check_side(&world, side, "SELECT k, v FROM t", &["'b' 2"]);
     }
 }
+
+const USERS: &str = "CREATE TABLE u(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, token TEXT); \
+     CREATE TABLE w(k TEXT PRIMARY KEY, token TEXT) WITHOUT ROWID; CREATE TABLE l(line TEXT, token TEXT); \
+     WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 80) \
+     INSERT INTO u(name, token) SELECT 'u' || i, iif(i % 10, 't' || i, NULL) FROM n; \
+     INSERT INTO w SELECT name, token FROM u; INSERT INTO l SELECT name, token FROM u; \
+     INSERT INTO l SELECT name, token FROM u WHERE id < 5;";
+
+/// Whoever adds a column again, as he is told to, has not emptied it everywhere.
+#[test]
+fn a_column_that_is_back_gets_its_values_back() {
+    for side in ["bot", "central", "website"] {
+        let world = World::three().start(USERS);
+        for table in ["u", "w", "l"] {
+            world.edit(side, &format!("ALTER TABLE {table} DROP COLUMN token"));
+        }
+        let report = world.sync();
+        assert!(report.to_string().contains("column token was dropped on"), "{report:#}");
+        // What others do meanwhile, and the side itself: one row is written anew under another id.
+        world.edit("bot", "UPDATE u SET name = 'renamed' WHERE name = 'u7'");
+        world.edit(side, "INSERT OR REPLACE INTO u(name) VALUES ('u8'); INSERT INTO u(name) VALUES ('new')");
+        world.sync();
+        for table in ["u", "w", "l"] {
+            world.edit(side, &format!("ALTER TABLE {table} ADD COLUMN token TEXT"));
+        }
+        world.edit(side, "UPDATE u SET token = 'own' WHERE name = 'u9'");
+        let dry = world.dry_run();
+        assert!(dry.to_string().contains("is back on"), "{dry:#}");
+        let report = world.sync();
+        assert_eq!(report["databases"]["d"]["conflicts"], 0, "{side}: {report:#}");
+        assert!(report.to_string().contains("is back on"), "{report:#}");
+        for other in ["bot", "central", "website"] {
+            check_side(&world, other, "SELECT count(*), count(token) FROM u", &["81 72"]);
+            check_side(
+                &world,
+                other,
+                "SELECT name, token FROM u WHERE name IN ('renamed', 'u8', 'u9', 'u10', 'new') ORDER BY name",
+                &["'new' NULL", "'renamed' 't7'", "'u10' NULL", "'u8' 't8'", "'u9' 'own'"],
+            );
+            check_side(&world, other, "SELECT count(token) FROM w", &["72"]);
+            check_side(&world, other, "SELECT count(*), count(token) FROM l", &["84 76"]);
+        }
+        assert!(!world.sync().to_string().contains("is back on"));
+    }
+}
+
+/// Nor has whoever creates a table again deleted its rows.
+#[test]
+fn a_table_that_is_back_gets_its_rows_back() {
+    for side in ["bot", "central", "website"] {
+        let world = World::three().start(USERS);
+        let rows = |other: &str| {
+            ["SELECT * FROM w ORDER BY k", "SELECT * FROM l ORDER BY line"].map(|sql| world.lines(other, sql))
+        };
+        let before = rows("bot");
+        world.edit(side, "DROP TABLE w; DROP TABLE l");
+        let report = world.sync();
+        assert!(report.to_string().contains("it was dropped on"), "{report:#}");
+        world.edit(
+            side,
+            "CREATE TABLE w(k TEXT PRIMARY KEY, token TEXT) WITHOUT ROWID; CREATE TABLE l(line TEXT, token TEXT)",
+        );
+        let report = world.sync();
+        assert_eq!(report["databases"]["d"]["conflicts"], 0, "{side}: {report:#}");
+        for other in ["bot", "central", "website"] {
+            assert_eq!(rows(other), before, "{side}, on {other}: {report:#}");
+        }
+    }
+}

@@ -152,7 +152,9 @@ impl Store {
     /// Forgets all that is known of a replica: the next run adopts it.
     pub(crate) fn forget_replica(&self, database: &str, side: &str) -> rusqlite::Result<()> {
         let transaction = self.connection.unchecked_transaction()?;
-        for table in ["replicas", "overlay", "intents", "intent_parts", "merged_tables", "companions"] {
+        for table in
+            ["replicas", "overlay", "intents", "intent_parts", "merged_tables", "companions", "dropped"]
+        {
             self.connection
                 .prepare_cached(&format!("DELETE FROM {table} WHERE database = ?1 AND side = ?2"))?
                 .execute([database, side])?;
@@ -239,6 +241,57 @@ impl Store {
             insert.execute([database, side, table])?;
         }
         Ok(())
+    }
+
+    /// A table is gone: one that is made anew under its name is no later state of it.
+    pub(crate) fn forget_merged_table(
+        &self,
+        database: &str,
+        side: &str,
+        table: &str,
+    ) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("DELETE FROM merged_tables WHERE database = ?1 AND side = ?2 AND \"table\" = ?3")?
+            .execute([database, side, table])
+            .map(drop)
+    }
+
+    /// A column is gone on a side while others have it.
+    pub(crate) fn note_dropped(
+        &self,
+        database: &str,
+        side: &str,
+        table: &str,
+        column: &str,
+    ) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO dropped VALUES (?1, ?2, ?3, ?4)")?
+            .execute([database, side, table, column])
+            .map(drop)
+    }
+
+    /// The columns that were gone: table and column.
+    pub(crate) fn dropped(&self, database: &str, side: &str) -> rusqlite::Result<Vec<(String, String)>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT \"table\", \"column\" FROM dropped WHERE database = ?1 AND side = ?2 ORDER BY 1, 2",
+        )?;
+        statement.query_map([database, side], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+
+    /// It is there again, with what it had.
+    pub(crate) fn forget_dropped(
+        &self,
+        database: &str,
+        side: &str,
+        table: &str,
+        column: &str,
+    ) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "DELETE FROM dropped WHERE database = ?1 AND side = ?2 AND \"table\" = ?3 AND \"column\" = ?4",
+            )?
+            .execute([database, side, table, column])
+            .map(drop)
     }
 
     /// Sets or clears the fingerprint alone.
