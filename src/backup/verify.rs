@@ -14,6 +14,9 @@ use super::copy;
 /// How many complaints are read at most. Those about rows are passed over, and must not hide one about structure.
 const COMPLAINTS: u32 = 1_000_000;
 
+/// How many complaints are told: a file can have as many as it has pages.
+const TOLD: usize = 4;
+
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -103,7 +106,7 @@ fn complaint(connection: &Connection, sql: &str) -> rusqlite::Result<Verdict> {
             Ok(Some(row)) => {
                 let line: String = row.get(0)?;
                 if line != "ok" && !is_about_a_row(&line) {
-                    return Ok(Verdict::Damaged(line.replace('\n', "; ")));
+                    return Ok(Verdict::Damaged(in_short(&line)));
                 }
             }
             Ok(None) => return Ok(Verdict::Sound),
@@ -116,6 +119,16 @@ fn damage(cause: rusqlite::Error) -> rusqlite::Result<Verdict> {
     match cause.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Ok(Verdict::Damaged(cause.to_string())),
         _ => Err(cause),
+    }
+}
+
+/// The first of the complaints, and how many there are beyond them.
+fn in_short(lines: &str) -> String {
+    let mut lines = lines.lines();
+    let told: Vec<&str> = lines.by_ref().take(TOLD).collect();
+    match lines.count() {
+        0 => told.join("; "),
+        more => format!("{}; and {more} more", told.join("; ")),
     }
 }
 
@@ -169,6 +182,13 @@ mod tests {
         std::fs::remove_file(&path)?;
         assert!(matches!(file(&path), Verdict::Damaged(reason) if reason.contains("unable to open")));
         Ok(())
+    }
+
+    #[test]
+    fn many_complaints_are_told_in_short() {
+        assert_eq!(in_short("a"), "a");
+        assert_eq!(in_short("a\nb\nc\nd"), "a; b; c; d");
+        assert_eq!(in_short("a\nb\nc\nd\ne\nf"), "a; b; c; d; and 2 more");
     }
 
     #[test]

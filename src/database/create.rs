@@ -52,7 +52,7 @@ pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection)
         }
     };
     // This also begins the read transaction, where the caller's BEGIN was the last word.
-    let schema = schema::read(live, "main").map_err(fail)?;
+    let schema = open::first_read(live).map_err(fail)?;
     let encoding: String = live.pragma_query_value(None, "encoding", |row| row.get(0)).map_err(fail)?;
     if encoding == "UTF-8" {
         copy::whole(live, &mut connection).map_err(fail)?;
@@ -175,7 +175,7 @@ pub(crate) fn spoke(
     // File and base are copies of one moment, so that what its owner does from then on is an edit.
     let fail = |cause| sql_error(cause, hub_name);
     hub.execute_batch("BEGIN").map_err(fail)?;
-    hub.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(fail)?;
+    open::first_read(&hub).map_err(fail)?;
     fill(job, &hub, path, absence, side, report)?;
     let base = base(job, database, side, &hub)?;
     hub.execute_batch("COMMIT").map_err(fail)?;

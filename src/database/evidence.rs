@@ -38,7 +38,7 @@ pub(crate) fn of(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidenc
         return Ok(Evidence::Written);
     }
     let transaction = live.unchecked_transaction()?;
-    let schema = schema::read(live, "main")?;
+    let schema = open::first_read(live)?;
     if open::is_wal(live)? {
         if let Some(evidence) = of_log(live, &schema, intent)? {
             return Ok(evidence);

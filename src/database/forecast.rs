@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::report::SideReport;
 
 use super::observe::{self, Source};
+use super::open;
 use super::schema::{self, Schema};
 use super::shape::{self, Shape, SideSchema, TableShape};
 use super::{Fault, sql_error};
@@ -33,7 +34,7 @@ pub(crate) fn of(config: &Config, side: &str, backup: &Path, live: &Connection) 
     let of_backup = |cause: rusqlite::Error| Fault::Failed(format!("the backup cannot be compared: {cause}"));
     let backup = copy::frozen(backup).map_err(of_backup)?;
     live.execute_batch("BEGIN").map_err(of_live)?;
-    let now = schema::read(live, "main").map_err(of_live)?;
+    let now = open::first_read(live).map_err(of_live)?;
     let then = schema::read(&backup, "main").map_err(of_backup)?;
     let shape = plain_shape(config, [(side, &now), ("the backup", &then)])?;
     let mut forecast = Forecast::default();

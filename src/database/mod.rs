@@ -13,6 +13,7 @@ mod accompany;
 mod agreement;
 mod apply;
 mod archive;
+mod beside;
 mod bounce;
 mod bytes;
 mod codec;

@@ -13,7 +13,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::durable::{self, AsOwner};
 
-use super::place;
+use super::schema::{self, Schema};
+use super::{beside, place};
 
 /// What lies at the path of a replica.
 #[derive(Debug)]
@@ -81,8 +82,9 @@ pub(crate) fn replica(path: &Path, wait: Duration) -> Found {
     }
 }
 
-/// Opens a file that exists.
+/// Opens a file that exists. What lies beside it is looked at first, see [`beside`].
 pub(crate) fn connect(path: &Path, wait: Duration) -> rusqlite::Result<Connection> {
+    beside::check(path)?;
     // The first read makes a log and its index where there are none.
     let _owner = AsOwner::of(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -99,8 +101,16 @@ pub(crate) fn as_owner(connection: &Connection) -> AsOwner {
     AsOwner::of(Path::new(connection.path().unwrap_or_default()))
 }
 
+/// Reads the schema as the first thing in a transaction, and as the owner: what a killed writer has left is rolled back
+/// here, and a file removed that its journal names.
+pub(crate) fn first_read(connection: &Connection) -> rusqlite::Result<Schema> {
+    let _owner = as_owner(connection);
+    schema::read(connection, "main")
+}
+
 /// Opens a file that exists for looking only.
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    beside::check(path)?;
     let _owner = AsOwner::of(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
+use crate::backup::verify::{self, Verdict};
 use crate::clock;
 use crate::config::{Config, DatabaseConfig};
 use crate::error::{ErrorKind, Result};
@@ -481,10 +482,10 @@ fn merge(
             .map(|((side, look), _)| Target { side: &side.name, live: &side.live, version: look.version });
         let overridden = plan.held.is_some() || looks.iter().any(|look| look.overridden);
         // After it was observed, so that the copy has every row that the plan takes away.
-        let secured = match (job.undo, kind, overridden) {
+        let secured = refuse_damage(&sides, &plan).and_then(|()| match (job.undo, kind, overridden) {
             (None, MergeKind::ThreeWay, false) => archive::secure(job, name, written, report),
             _ => archive::secure_for_certain(job, name, written, &mut copied, report),
-        };
+        });
         job.steps.at(Step::Secured, "");
         let applied = secured.and_then(|()| apply::apply(job, &mut plan, &sides, hub, &versions));
         let outcome = match applied {
@@ -585,7 +586,7 @@ fn observe_side(
     seat.live.busy_timeout(wait).map_err(fail)?;
     returned::refill(job, name, database, &seat, report)?;
     seat.live.execute_batch("BEGIN").map_err(fail)?;
-    let schema = schema::read(&seat.live, "main").map_err(fail)?;
+    let schema = open::first_read(&seat.live).map_err(fail)?;
     let version = apply::data_version(&seat.live).map_err(fail)?;
     let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
     let counter = native::change_counter(&seat.live);
@@ -711,7 +712,7 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
         if seat.name != job.config.hub {
             seat.live.execute_batch("BEGIN").map_err(fail)?;
         }
-        let schema = schema::read(&seat.live, "main").map_err(fail)?;
+        let schema = open::first_read(&seat.live).map_err(fail)?;
         let version = apply::data_version(&seat.live).map_err(fail)?;
         let counter = native::change_counter(&seat.live);
         watch.looks.push(Look { version, fingerprint: None, counter, file: None, overridden: false });
@@ -730,6 +731,27 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
         });
     }
     Ok(watch)
+}
+
+/// Checks each side that others would get something from. Rows that damage has changed or hidden look like edits, and
+/// would be merged; a side that only gets something is looked at when it is copied, see [`archive::secure`].
+fn refuse_damage(sides: &[Side], plan: &Plan) -> Result<(), Fault> {
+    for (side, intent) in sides.iter().zip(&plan.intents) {
+        if side.known && intent.observed.is_empty() {
+            continue;
+        }
+        let fail = |cause| sql_error(cause, &side.name);
+        let _owner = open::as_owner(&side.live);
+        // What a CHECK says of a row is no damage, and may take its time.
+        side.live.execute_batch("PRAGMA ignore_check_constraints = ON").map_err(fail)?;
+        let verdict = verify::connection_is_sound(&side.live);
+        side.live.execute_batch("PRAGMA ignore_check_constraints = OFF").map_err(fail)?;
+        if let Verdict::Damaged(reason) = verdict.map_err(fail)? {
+            let reason = format!("{} is damaged ({reason}): it is neither read nor written", side.name);
+            return Err(Fault::Side { name: side.name.clone(), state: State::Quarantined, reason });
+        }
+    }
+    Ok(())
 }
 
 /// Whether there is nothing to do and nothing to record.
