@@ -25,6 +25,7 @@ mod suite {
     mod decisions;
     mod full_disk;
     mod guards;
+    mod hostile;
     mod identity;
     mod input;
     mod job;

@@ -76,16 +76,16 @@ pub(crate) struct Rows {
 /// Every ordinary table of a database.
 pub(crate) type Dump = BTreeMap<String, Rows>;
 
-/// The names of the tables that people made.
-pub(crate) fn table_names(db: &Connection) -> Vec<String> {
-    let mut names = db
+/// The tables that people made, with what kind of table each is.
+fn tables(db: &Connection) -> Vec<(String, String)> {
+    let mut tables = db
         .prepare(
-            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')
+            "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')
              AND name NOT LIKE 'sqlite_%' ORDER BY name",
         )
         .unwrap();
-    let names = names.query_map([], |row| row.get(0)).unwrap();
-    names.map(Result::unwrap).collect()
+    let tables = tables.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    tables.map(Result::unwrap).collect()
 }
 
 /// The rows a query gives, in a fixed order.
@@ -109,27 +109,23 @@ fn select(db: &Connection, sql: &str) -> Rows {
 
 /// Every row of every table. Column order does not count: it may differ between sides after ADD COLUMN.
 pub(crate) fn dump(db: &Connection) -> Dump {
-    let mut tables = Dump::new();
-    for name in table_names(db) {
-        let mut rows = match is_virtual(db, &name) {
-            false => select(db, &format!("SELECT * FROM \"{name}\"")),
+    let mut dump = Dump::new();
+    for (name, kind) in tables(db) {
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        let mut rows = match kind == "virtual" {
+            false => select(db, &format!("SELECT * FROM {quoted}")),
             // A module that is not here has no rows to show.
-            true if db.prepare(&format!("SELECT * FROM \"{name}\"")).is_err() => continue,
-            true => select(db, &format!("SELECT rowid, * FROM \"{name}\"")),
+            true if db.prepare(&format!("SELECT * FROM {quoted}")).is_err() => continue,
+            true => select(db, &format!("SELECT rowid, * FROM {quoted}")),
         };
         let mut order: Vec<usize> = (0..rows.columns.len()).collect();
         order.sort_by(|a, b| rows.columns[*a].cmp(&rows.columns[*b]));
         rows.columns = order.iter().map(|at| rows.columns[*at].clone()).collect();
         rows.rows = rows.rows.iter().map(|row| order.iter().map(|at| row[*at].clone()).collect()).collect();
         rows.rows.sort();
-        tables.insert(name, rows);
+        dump.insert(name, rows);
     }
-    tables
-}
-
-fn is_virtual(db: &Connection, table: &str) -> bool {
-    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_list WHERE name = ?1 AND type = 'virtual')";
-    db.query_row(sql, [table], |row| row.get(0)).unwrap()
+    dump
 }
 
 /// What differs between two dumps, as lines a person can read.

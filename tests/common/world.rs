@@ -75,6 +75,15 @@ impl World {
         world
     }
 
+    /// The same world once more, in a place of its own: quicker than to start another.
+    pub(crate) fn copy(&self) -> World {
+        let dir = scratch();
+        copy_below(self.dir.path(), dir.path());
+        let json =
+            self.json.to_string().replace(self.dir.path().to_str().unwrap(), dir.path().to_str().unwrap());
+        World { dir, sides: self.sides.clone(), json: serde_json::from_str(&json).unwrap() }
+    }
+
     /// Configures one more database on the same sides.
     pub(crate) fn add_database(&mut self, name: &str) {
         let replicas: serde_json::Map<String, Value> =
@@ -226,6 +235,19 @@ pub(crate) fn scratch() -> TempDir {
         }
     }
     tempfile::tempdir().unwrap()
+}
+
+/// Copies what lies in a directory.
+pub(crate) fn copy_below(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_below(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }
 
 /// Who runs the tests, so that files belong to someone who exists.

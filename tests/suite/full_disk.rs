@@ -11,7 +11,7 @@ use std::process::Command;
 use cr0sync::database;
 use serde_json::{Value, json};
 
-use crate::common::{World, assert_converged, assert_settled, check, options, seen};
+use crate::common::{World, assert_converged, assert_settled, check, copy_below, options, seen};
 
 /// A disk of three megabytes in the place of a directory, with what was in it.
 struct Disk(PathBuf);
@@ -19,13 +19,13 @@ struct Disk(PathBuf);
 impl Disk {
     fn mount(at: &Path) -> Option<Disk> {
         let away = at.with_extension("away");
-        copy(at, &away);
+        copy_below(at, &away);
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "none"]).arg(at).output();
         if !mounted.is_ok_and(|out| out.status.success()) {
             println!("skipped: nothing can be mounted here");
             return None;
         }
-        copy(&away, at);
+        copy_below(&away, at);
         Some(Disk(at.to_path_buf()))
     }
 
@@ -50,18 +50,6 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 
