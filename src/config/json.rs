@@ -238,13 +238,14 @@ pub(super) fn join(path: &str, key: &str) -> String {
 /// A name nobody knows, with the nearest one that somebody does.
 pub(super) fn unknown(path: &str, what: &str, name: &str, known: &[&str]) -> Problem {
     let problem = Problem::new(path, format!("{what} {name:?}"));
-    let nearest = known.iter().map(|candidate| (distance(name, candidate), *candidate)).min();
-    match nearest {
-        Some((steps, candidate)) if steps <= 1 + name.chars().count() / 4 => {
-            problem.hint(format!("did you mean {candidate:?}?"))
-        }
-        Some(_) => problem.hint(format!("known are: {}", known.join(", "))),
-        None => problem,
+    let length = name.chars().count();
+    let most = 1 + length / 4;
+    // What differs more than that in length alone is not looked at: a long name and many others would take for ever.
+    let near = known.iter().filter(|candidate| candidate.chars().count().abs_diff(length) <= most);
+    match near.map(|candidate| (distance(name, candidate), *candidate)).min() {
+        Some((steps, candidate)) if steps <= most => problem.hint(format!("did you mean {candidate:?}?")),
+        _ if known.is_empty() => problem,
+        _ => problem.hint(format!("known are: {}", known.join(", "))),
     }
 }
 
@@ -298,6 +299,14 @@ mod tests {
         {
             assert_eq!(distance(left, right), steps, "{left} {right}");
         }
+    }
+
+    #[test]
+    fn a_name_of_another_length_is_not_compared() {
+        let hint = |name: &str| unknown("", "unknown side", name, &["bot", "website"]).hint;
+        assert_eq!(hint("websit").as_deref(), Some("did you mean \"website\"?"));
+        assert_eq!(hint(&"w".repeat(4 << 20)).as_deref(), Some("known are: bot, website"));
+        assert_eq!(unknown("", "unknown side", "a", &[]).hint, None);
     }
 
     #[test]

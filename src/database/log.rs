@@ -38,8 +38,8 @@ const NO_SALTS: [u8; 8] = [0; 8];
 const LOG_HEADER: u64 = 32;
 /// Bytes before the page of each frame.
 const FRAME_HEADER: usize = 24;
-/// Pages of one transaction that are looked at; a larger one is not worth its memory.
-const PAGES_AT_MOST: usize = 4_096;
+/// How much of one transaction is looked at (bytes); a larger one is not worth its memory.
+const BYTES_AT_MOST: usize = 16 << 20;
 
 /// How far the log of `main` reaches. The caller holds a transaction; `None` where there is no log.
 pub(crate) fn position(connection: &Connection) -> Option<Position> {
@@ -48,9 +48,9 @@ pub(crate) fn position(connection: &Connection) -> Option<Position> {
 
 /// The part of a wal-index header that is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Header {
-    position: Position,
-    page_size: usize,
+pub(super) struct Header {
+    pub(super) position: Position,
+    pub(super) page_size: usize,
 }
 
 fn header(connection: &Connection) -> Option<Header> {
@@ -62,7 +62,7 @@ fn header(connection: &Connection) -> Option<Header> {
 }
 
 /// Reads a wal-index header of two equal copies.
-fn parse(bytes: &[u8]) -> Option<Header> {
+pub(super) fn parse(bytes: &[u8]) -> Option<Header> {
     let (first, second) = (bytes.get(..48)?, bytes.get(48..96)?);
     // Byte 12 tells whether it is filled in.
     if first != second || first.get(12) == Some(&0) {
@@ -111,6 +111,9 @@ fn first_transaction(
     page_size: usize,
     skip: u32,
 ) -> Option<Vec<Vec<u8>>> {
+    if page_size == 0 {
+        return None;
+    }
     let mut pages: std::collections::BTreeMap<u32, Vec<u8>> = std::collections::BTreeMap::new();
     let length = u64::try_from(FRAME_HEADER + page_size).ok()?;
     for frame in skip..now.frames {
@@ -128,7 +131,7 @@ fn first_transaction(
         if head.get(4..8)? != [0; 4] {
             return Some(pages.into_values().collect());
         }
-        if pages.len() > PAGES_AT_MOST {
+        if pages.len().saturating_mul(page_size) > BYTES_AT_MOST {
             return None;
         }
     }

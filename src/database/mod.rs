@@ -63,6 +63,12 @@ mod write;
 #[path = "../../tests/simulation/mod.rs"]
 mod simulation;
 
+// Likewise what the fuzzers drive; only a build for them (`--cfg fuzzing`) has it.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+#[path = "../../tests/fuzz/readers/mod.rs"]
+pub mod fuzz;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

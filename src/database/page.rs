@@ -15,7 +15,7 @@ pub(crate) struct Cell<'a> {
     pub(crate) record: &'a [u8],
 }
 
-/// The rows of a page that lie on it whole; none where it is not a leaf.
+/// The rows of a page that lie on it whole; none where it is not a leaf. Together they are no longer than the page.
 pub(crate) fn cells(page: &[u8]) -> Vec<Cell<'_>> {
     let mut found = Vec::new();
     // A page 1 begins with the header of the file.
@@ -26,9 +26,14 @@ pub(crate) fn cells(page: &[u8]) -> Vec<Cell<'_>> {
         _ => return found,
     };
     let Some(count) = number(page, start + 3) else { return found };
+    let mut room = page.len();
     for index in 0..count {
-        let cell = number(page, start + 8 + 2 * index).and_then(|at| cell(page, at, has_rowid));
-        found.extend(cell);
+        let Some(at) = number(page, start + 8 + 2 * index) else { break };
+        let Some(cell) = cell(page, at, has_rowid) else { continue };
+        // Where cells overlap it is no page, and all of them together could be long beyond measure.
+        let Some(rest) = room.checked_sub(cell.record.len()) else { return Vec::new() };
+        room = rest;
+        found.push(cell);
     }
     found
 }
@@ -59,7 +64,7 @@ pub(crate) fn inline_at_most(page_size: usize) -> usize {
 }
 
 /// A variable-length integer, and where the next byte is.
-fn varint(bytes: &[u8], mut at: usize) -> Option<(i64, usize)> {
+pub(super) fn varint(bytes: &[u8], mut at: usize) -> Option<(i64, usize)> {
     let mut value: u64 = 0;
     for _ in 0..8 {
         let byte = *bytes.get(at)?;
@@ -74,7 +79,8 @@ fn varint(bytes: &[u8], mut at: usize) -> Option<(i64, usize)> {
     Some((i64::from_ne_bytes(value.to_ne_bytes()), at.checked_add(1)?))
 }
 
-fn put_varint(into: &mut Vec<u8>, value: usize) {
+/// Writes one.
+pub(super) fn put_varint(into: &mut Vec<u8>, value: usize) {
     // Lengths and types only, far below where the ninth byte is special.
     let mut shift = 7 * (usize::BITS.saturating_sub(value.leading_zeros()).div_ceil(7).max(1) - 1);
     while shift > 0 {
@@ -268,6 +274,14 @@ mod tests {
         assert_eq!(record(schema.table("w").ok_or("w")?, &columns, &row), None);
         assert_eq!(record(schema.table("t").ok_or("t")?, &columns, &row), None, "a column is not known");
         Ok(())
+    }
+
+    /// A page may name one cell as often as there is room for pointers, each of them as long as a page.
+    #[test]
+    fn cells_that_overlap_are_none() {
+        let mut page = vec![0x0d; 65_536];
+        page[3..5].copy_from_slice(&[0xff, 0xff]);
+        assert_eq!(cells(&page), []);
     }
 
     /// Every page that is broken in one byte, or ends early, is read without a word.

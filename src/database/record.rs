@@ -474,7 +474,7 @@ pub(crate) fn waiting(store: &Store, database: &str) -> Result<Vec<String>> {
 }
 
 /// Gives an intent away in parts.
-fn encode(intent: &Intent, pour: Pour<'_>) {
+pub(super) fn encode(intent: &Intent, pour: Pour<'_>) {
     let mut encoder = Encoder::pouring(pour);
     let text = |encoder: &mut Encoder<'_>, text: &String| {
         encoder.text(text);
@@ -561,7 +561,8 @@ fn encode(intent: &Intent, pour: Pour<'_>) {
     encoder.finish();
 }
 
-fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
+/// Reads what [`encode`] wrote, whichever version of it did.
+pub(super) fn decode(blob: &[u8]) -> std::result::Result<Intent, Malformed> {
     let mut decoder = Decoder::new(blob)?;
     let tables = |decoder: &mut Decoder<'_>| {
         Ok(TableWrites {

@@ -538,6 +538,7 @@ impl Round<'_> {
                 own.translated = own.counts.keys().filter_map(new).collect();
             }
             own.places = found;
+            own.bound();
         }
         Ok(contents)
     }

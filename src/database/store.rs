@@ -295,7 +295,7 @@ impl Store {
         }
         self.connection
             .prepare_cached("DELETE FROM bounces WHERE database = ?1 AND run < ?2 AND times < ?3")?
-            .execute(params![database, run - BOUNCE_RUNS, BOUNCE_TIMES])
+            .execute(params![database, run.saturating_sub(BOUNCE_RUNS), BOUNCE_TIMES])
             .map(drop)
     }
 
@@ -360,7 +360,7 @@ impl Store {
         }
         self.connection
             .prepare_cached("DELETE FROM touched_parts WHERE run < ?1")?
-            .execute([run - UNDO_RUNS])
+            .execute([run.saturating_sub(UNDO_RUNS)])
             .map(drop)
     }
 
@@ -674,6 +674,17 @@ mod tests {
         future.execute_batch(&format!("PRAGMA user_version = {}", STEPS.len() + 1))?;
         drop(future);
         assert_eq!(Store::open(directory.path()).err().map(|error| error.kind()), Some(ErrorKind::Usage));
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_of_any_number_is_kept() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let store = Store::in_memory(Path::new("."))?;
+        for run in [i64::MIN, 0, i64::MAX] {
+            store.note_bounces("d", "bot", run, &[])?;
+            store.keep_touched(run, "d", &[Touched { contents: 1, ..Touched::default() }])?;
+            assert_eq!(store.recent_runs("d", 1)?, [run]);
+        }
         Ok(())
     }
 

@@ -40,6 +40,15 @@ impl SideContents {
 }
 
 impl SideContents {
+    /// Nobody has added more than there is: whoever remembers it otherwise has a damaged memory, and those rows would be
+    /// added to every other side.
+    pub(crate) fn bound(&mut self) {
+        for (row, difference) in &mut self.differences {
+            *difference = (*difference).min(self.counts.get(row).copied().unwrap_or(0));
+        }
+        self.differences.retain(|_, difference| *difference != 0);
+    }
+
     /// How many rows are fewer than there were, of contents that have become fewer.
     pub(crate) fn lost(&self) -> usize {
         let fewer = self.differences.values().filter(|count| **count < 0);
@@ -181,6 +190,15 @@ mod tests {
             let (changes, _) = Contents { sides }.plan(0);
             let changes: Vec<i64> = changes.iter().map(|side| side.values().sum()).collect();
             assert_eq!(changes, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_more_was_added_than_there_is() {
+        for (count, difference, expected) in [(3, 2, 2), (3, 3, 3), (3, 1 << 40, 3), (0, 5, 0), (0, -5, -5)] {
+            let mut side = side(true, count, difference);
+            side.bound();
+            assert_eq!(side.differences.values().sum::<i64>(), expected, "{count} {difference}");
         }
     }
 }

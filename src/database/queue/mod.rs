@@ -23,7 +23,7 @@
 //! Apart from the operations, which it only calls. It must never carry out what it did not write down first.
 
 mod carry_out;
-mod request;
+pub(super) mod request;
 
 use std::path::PathBuf;
 
@@ -248,7 +248,7 @@ fn pending(filed: &Filed) -> QueuedRequest {
 }
 
 /// Reads a result; `None` where it is none.
-fn finished(bytes: &[u8], id: &str) -> Option<QueuedRequest> {
+pub(super) fn finished(bytes: &[u8], id: &str) -> Option<QueuedRequest> {
     let Finished { version, request } = serde_json::from_slice(bytes).ok()?;
     let sound = version == VERSION && request.id == id && request.state != RequestState::Pending;
     sound.then_some(request)

@@ -5,12 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Error as Cause, params};
 
 use super::{Store, encode_rows};
 use crate::database::codec::{Decoder, Encoder, Malformed};
 use crate::database::model::{Slot, Write};
 use crate::database::value::Row;
+
+/// Merges are counted from 0: what is as far out as this was never counted, but damaged.
+const EPOCHS: u64 = 1 << 62;
+/// More rows than this no database can hold: none has more bytes (sqlite.org/limits.html).
+const ROWS: u64 = 1 << 48;
 
 /// What is remembered of a replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +97,7 @@ pub(crate) struct Overlay {
 }
 
 impl Store {
-    /// What is remembered of a replica.
+    /// What is remembered of a replica; nothing, where it cannot be what was stored.
     pub(crate) fn replica(&self, database: &str, side: &str) -> rusqlite::Result<Option<ReplicaState>> {
         self.connection
             .prepare_cached(
@@ -105,7 +110,14 @@ impl Store {
                 let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: u64::from_ne_bytes(device.to_ne_bytes()), file });
                 Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)?, left_as: row.get(5)?, seen })
             })
-            .optional()
+            .map(|state| Some(state).filter(|state| state.epoch.unsigned_abs() < EPOCHS))
+            .or_else(|cause| match cause {
+                Cause::QueryReturnedNoRows
+                | Cause::IntegralValueOutOfRange(..)
+                | Cause::InvalidColumnType(..)
+                | Cause::FromSqlConversionFailure(..) => Ok(None),
+                cause => Err(cause),
+            })
     }
 
     /// Remembers which base a replica has and which merge it took part in; what was seen of its file stays.
@@ -377,8 +389,45 @@ pub(crate) fn decode_overlay(table: String, blob: &[u8]) -> std::result::Result<
             let ids = if kind == 2 { Ids::Translated } else { Ids::Changed };
             OverlayEntry::Row { ancestor, merged, mirror: decoder.write()?.old, ids }
         }
-        1 => OverlayEntry::Content { row: decoder.row()?, count: decoder.integer()? },
+        1 => {
+            let (row, count) = (decoder.row()?, decoder.integer()?);
+            if count.unsigned_abs() > ROWS {
+                return Err(Malformed);
+            }
+            OverlayEntry::Content { row, count }
+        }
         _ => return Err(Malformed),
     };
     Ok(Overlay { table, columns, entry })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::database::value::Value;
+
+    /// A damaged entry counts as absent, so that no sum has to reckon with it.
+    #[test]
+    fn what_was_never_counted_is_not_believed() -> Result<(), Box<dyn std::error::Error>> {
+        let store = Store::in_memory(Path::new("."))?;
+        for (epoch, known) in [(-1, true), (0, true), (1 << 40, true), (i64::MAX, false), (i64::MIN, false)] {
+            store.set_replica("d", "bot", "base.db", epoch)?;
+            assert_eq!(store.replica("d", "bot")?.is_some(), known, "{epoch}");
+        }
+        store.set_replica("d", "bot", "base.db", 1)?;
+        for (counter, known) in [("NULL", true), ("7", true), ("-1", false), ("'seven'", false)] {
+            store.connection.execute(&format!("UPDATE replicas SET counter = {counter}"), [])?;
+            assert_eq!(store.replica("d", "bot")?.is_some(), known, "{counter}");
+        }
+        for (count, known) in [(-3, true), (1 << 48, true), (i64::MAX, false), (i64::MIN, false)] {
+            let row = Row::from([Value::Integer(1)]);
+            let entry = OverlayEntry::Content { row, count };
+            let overlay = Overlay { table: "t".into(), columns: vec!["a".into()], entry };
+            let read = decode_overlay("t".into(), &encode_overlay(&overlay));
+            assert_eq!(read.ok(), known.then_some(overlay), "{count}");
+        }
+        Ok(())
+    }
 }

@@ -1,0 +1,4 @@
+//! Drives `fuzz::page`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cr0sync::database::fuzz::page(bytes));
