@@ -61,13 +61,17 @@ pub struct DatabaseReport {
     /// Tables that were left alone, with the reason, where they were looked at; `status` tells.
     #[serde(skip)]
     pub(crate) paused: Option<BTreeMap<String, String>>,
+    /// Sides that were looked at: why one is quarantined, or nothing where one is well; `status` tells.
+    #[serde(skip)]
+    pub(crate) looked: BTreeMap<String, Option<String>>,
 }
 
 impl DatabaseReport {
     /// A report without rows.
     pub(crate) fn new(state: State, reason: Option<String>) -> DatabaseReport {
         let (sides, warnings) = (BTreeMap::new(), Vec::new());
-        DatabaseReport { state, reason, conflicts: 0, sides, warnings, paused: None }
+        let (paused, looked) = (None, BTreeMap::new());
+        DatabaseReport { state, reason, conflicts: 0, sides, warnings, paused, looked }
     }
 }
 
@@ -230,6 +234,8 @@ pub struct DatabaseStatus {
     pub held: Option<Notice>,
     /// Tables that are left alone, with the reason, as the last run that looked found them.
     pub paused: BTreeMap<String, Notice>,
+    /// Sides that are neither read nor written, with the reason, as the last run that looked found them.
+    pub quarantined: BTreeMap<String, Notice>,
     /// When it was last looked at.
     pub last_run: Option<String>,
     /// When it last changed.

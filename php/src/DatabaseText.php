@@ -116,6 +116,12 @@ final readonly class DatabaseText
             foreach ($database['paused'] as $table => $notice) {
                 $waiting[] = "{$name}.{$table} is left alone since {$notice['since']}: {$notice['reason']}";
             }
+            foreach ($database['quarantined'] as $side => $notice) {
+                $waiting[] = "{$name} on {$side} is quarantined since {$notice['since']}: {$notice['reason']}";
+            }
+            if ($quiet && !self::waits($database)) {
+                continue;
+            }
             $databases->add([
                 (string) $name,
                 $database['state'],
@@ -347,7 +353,16 @@ final readonly class DatabaseText
         if ($dry) {
             return "Dry run, {$report['duration_ms']} ms, {$conflicts}. Nothing was changed.";
         }
-        $nothing = ($report['requests'] ?? []) === [] ? 'Nothing to do' : 'Nothing else to do';
+        $well = array_filter(
+            $report['databases'],
+            static fn (array $one): bool => in_array($one['state'], ['unchanged', 'synced'], true),
+        );
+        $nothing = match (true) {
+            // What waits or fails as it did in the run before.
+            count($well) < count($report['databases']) => 'Nothing new',
+            ($report['requests'] ?? []) === [] => 'Nothing to do',
+            default => 'Nothing else to do',
+        };
         $run = $report['run'] === '' ? $nothing : "Run {$report['run']}";
         $line = "{$run}, {$report['duration_ms']} ms, {$conflicts}.";
 

@@ -26,7 +26,8 @@ namespace {
      *
      * @return array{schema: int, databases: array<string, array{
      *     state: 'new'|'changed'|'synced'|'held'|'problem', held: ?array{reason: string, since: string},
-     *     paused: array<string, array{reason: string, since: string}>, last_run: ?string, last_change: ?string,
+     *     paused: array<string, array{reason: string, since: string}>,
+     *     quarantined: array<string, array{reason: string, since: string}>, last_run: ?string, last_change: ?string,
      *     open_conflicts: int,
      *     sides: array<string, array{path: string, exists: bool, bytes: int, journal_mode: ?string, owner: ?string,
      *         lag: int, problem: ?string}>,

@@ -107,6 +107,8 @@ cr0_db_status 0 {
       held: null
       paused: {
       }
+      quarantined: {
+      }
       last_run: string
       last_change: string
       open_conflicts: int

@@ -32,6 +32,16 @@ pub(crate) enum Absence {
     Empty,
 }
 
+impl Absence {
+    /// What was the matter, and what was done about it.
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Absence::Missing => "was not there; it was created",
+            Absence::Empty => "had no bytes; it was filled",
+        }
+    }
+}
+
 /// Makes a base of a side as it is in the caller's read transaction. In a dry run it goes with the run.
 pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection) -> Result<Base, Fault> {
     let fail = |cause| sql_error(cause, side);
@@ -182,7 +192,7 @@ pub(crate) fn spoke(
     // The hub's owner may have written since the merge: what is not merged yet reaches this side as to one that was away.
     let epoch = merged.epoch - 1;
     job.store.set_new_replica(database, side, &base.file, epoch, hub_name).map_err(state_error)?;
-    report.warnings.push(format!("{side} was not there; it was created ({})", path.display()));
+    report.warnings.push(format!("{side} {} ({})", absence.in_words(), path.display()));
     Ok(())
 }
 
@@ -224,7 +234,7 @@ pub(crate) fn hub(
     fill(job, &source, path, absence, name, report)?;
     // It is another file now, with a change counter of its own.
     job.store.set_seen(database, name, None).map_err(state_error)?;
-    report.warnings.push(format!("{name} was not there; it was created from {from} ({})", path.display()));
+    report.warnings.push(format!("{name} {} from {from} ({})", absence.in_words(), path.display()));
     Ok(())
 }
 

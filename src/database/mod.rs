@@ -193,7 +193,7 @@ pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
             aside(State::Skipped, format!("{side} stayed busy"))
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            aside(State::Quarantined, format!("{side} is damaged ({cause}): it is neither read nor written"))
+            aside(State::Quarantined, format!("{side} is damaged ({cause})"))
         }
         Some(
             ErrorCode::ReadOnly
@@ -524,7 +524,14 @@ fn outcome<'a>(name: &'a str, report: &'a DatabaseReport) -> store::Outcome<'a> 
         _ if report.paused.is_some() => store::Held::No,
         _ => store::Held::Unknown,
     };
-    store::Outcome { database: name, changed: changed_rows(report), held, paused: report.paused.as_ref() }
+    store::Outcome {
+        database: name,
+        changed: changed_rows(report),
+        held,
+        paused: report.paused.as_ref(),
+        looked: &report.looked,
+        said: said(report),
+    }
 }
 
 /// Does something to every chosen database under the run lock and puts it on record.
@@ -582,7 +589,10 @@ fn over(
             report.warnings.extend(archive::thin(&job));
         }
         // What was done before somebody stopped the run was done.
-        let kept = databases.values().any(is_worth_keeping);
+        let mut kept = false;
+        for (name, report) in &databases {
+            kept |= is_worth_keeping(&store, name, report)?;
+        }
         let text = kept.then(|| serde_json::to_string(&databases).unwrap_or_default());
         let noted: Vec<store::Outcome<'_>> =
             databases.iter().map(|(name, report)| outcome(name, report)).collect();
@@ -612,8 +622,19 @@ fn changed_rows(report: &DatabaseReport) -> bool {
     report.sides.values().any(|side| *side != SideReport::default())
 }
 
-/// Whether a run did something that `history` should tell.
-fn is_worth_keeping(report: &DatabaseReport) -> bool {
+/// What a run has to say of a database beside rows and conflicts; `None` where all is well.
+fn said(report: &DatabaseReport) -> Option<String> {
     let quiet = matches!(report.state, State::Unchanged | State::Synced) && report.warnings.is_empty();
-    report.conflicts > 0 || changed_rows(report) || !quiet
+    let said = (report.state, &report.reason, &report.warnings);
+    (!quiet).then(|| serde_json::to_string(&said).unwrap_or_default())
+}
+
+/// Whether a run did something that `history` should tell. What waits for a person is told once, not each minute;
+/// `status` knows since when it waits.
+fn is_worth_keeping(store: &Store, name: &str, report: &DatabaseReport) -> Result<bool> {
+    if report.conflicts > 0 || changed_rows(report) {
+        return Ok(true);
+    }
+    let said = said(report);
+    Ok(said.is_some() && said != store.said(name).map_err(state_failure)?)
 }

@@ -123,17 +123,24 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
 pub(crate) fn unusable(path: &Path, cause: &rusqlite::Error) -> Found {
     let place = path.display();
     match cause.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => Found::Quarantined(format!(
-            "{place} is not a database, or is encrypted: it is neither read nor written"
-        )),
-        Some(ErrorCode::DatabaseCorrupt) => {
-            Found::Quarantined(format!("{place} is damaged ({cause}): it is neither read nor written"))
+        Some(ErrorCode::NotADatabase) => {
+            Found::Quarantined(format!("{place} is not a database, or is encrypted"))
         }
+        Some(ErrorCode::DatabaseCorrupt) => Found::Quarantined(format!("{place} is damaged ({cause})")),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Found::Skipped(format!("{place} is busy"))
         }
         _ => Found::Skipped(format!("cannot open {place}: {cause}")),
     }
+}
+
+/// What to say of a quarantined file: why, and what a person can do about it.
+pub(crate) fn quarantine(path: &Path, reason: &str) -> String {
+    format!(
+        "{reason}; it is neither read nor written. Move {} away, with its -journal and -wal, and the next run makes it \
+         again from the others; or restore a backup",
+        path.display()
+    )
 }
 
 /// Whether writing would leave files that their owner can still use.

@@ -90,15 +90,41 @@ pub(crate) struct Seat {
     pub(crate) fingerprint: Option<Fingerprint>,
 }
 
+/// What a run needs a side for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Nothing goes without it.
+    Hub,
+    /// The hub is to be made equal to it.
+    Source,
+    /// The others can go on without it.
+    Spoke,
+}
+
+impl Part {
+    fn of(job: &Job<'_>, side: &str, kind: MergeKind) -> Part {
+        match kind {
+            _ if side == job.config.hub => Part::Hub,
+            MergeKind::Overwrite => Part::Source,
+            MergeKind::ThreeWay => Part::Spoke,
+        }
+    }
+}
+
 /// Syncs one database.
 pub(crate) fn sync(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<DatabaseReport> {
     let mut report = DatabaseReport::new(State::Synced, None);
     let ended = attempt(job, name, database, &mut report);
-    conclude(ended, report)
+    conclude(job, database, ended, report)
 }
 
 /// Turns what went wrong with one database into its report.
-fn conclude(ended: Result<(), Fault>, mut report: DatabaseReport) -> Result<DatabaseReport> {
+fn conclude(
+    job: &Job<'_>,
+    database: &DatabaseConfig,
+    ended: Result<(), Fault>,
+    mut report: DatabaseReport,
+) -> Result<DatabaseReport> {
     match ended {
         Ok(()) => {}
         Err(Fault::Error(error)) => match error.kind() {
@@ -119,12 +145,35 @@ fn conclude(ended: Result<(), Fault>, mut report: DatabaseReport) -> Result<Data
             report.state = State::Failed;
             report.reason = Some(format!("{name}: {reason}"));
         }
+        Err(Fault::Side { name, state: State::Quarantined, reason }) => {
+            report.state = State::Quarantined;
+            report.looked.insert(name, Some(reason));
+        }
         Err(Fault::Side { state, reason, .. }) => {
             report.state = state;
             report.reason = Some(reason);
         }
     }
+    tell_quarantined(job, database, &mut report);
     Ok(report)
+}
+
+/// Says which files are not touched, why, and what to do about it.
+fn tell_quarantined(job: &Job<'_>, database: &DatabaseConfig, report: &mut DatabaseReport) {
+    let mut told = Vec::new();
+    for (side, looked) in &mut report.looked {
+        let (Some(reason), Some(path)) = (looked, database.replicas.get(side)) else { continue };
+        *reason = open::quarantine(path, reason);
+        told.push(match *side == job.config.hub {
+            true => format!("the hub {side} cannot be used: {reason}"),
+            false => format!("{side}: {reason}"),
+        });
+    }
+    match report.state {
+        State::Quarantined => report.reason = Some(told.join("; ")),
+        // Something else keeps the whole database from being merged.
+        _ => report.warnings.extend(told),
+    }
 }
 
 fn attempt(
@@ -162,7 +211,8 @@ fn attempt(
         job.pace.at(name, Phase::Looking, Some(side))?;
         let fingerprint = open::fingerprint(path);
         let mut found = open::replica(path, wait);
-        let is_hub = *side == job.config.hub;
+        let part = Part::of(job, side, MergeKind::ThreeWay);
+        let is_hub = part == Part::Hub;
         if is_hub
             && matches!(found, Found::Missing)
             && let Some(reason) = elsewhere(job, name, side, path)?
@@ -171,10 +221,11 @@ fn attempt(
         }
         if is_hub && matches!(found, Found::Missing | Found::Empty) {
             if job.mode == Mode::DryRun {
-                let reason = format!(
-                    "the hub {side} is not there yet ({}); a real run creates it first",
-                    path.display()
-                );
+                let (is, does) = match found {
+                    Found::Empty => ("has no bytes yet", "fills"),
+                    _ => ("is not there yet", "creates"),
+                };
+                let reason = format!("the hub {side} {is} ({}); a real run {does} it first", path.display());
                 return Err(Fault::Side { name: side.clone(), state: State::Skipped, reason });
             }
             create::hub(job, name, database, &ranked, &found, report)?;
@@ -185,14 +236,15 @@ fn attempt(
                 seats.push(Seat { name: side.clone(), live: replica.connection, fingerprint });
             }
             Found::Missing => match elsewhere(job, name, side, path)? {
-                Some(reason) => drop_side(side, State::Skipped, reason, is_hub, report)?,
+                Some(reason) => drop_side(side, State::Skipped, reason, part, report)?,
                 None => absent.push((side.clone(), Absence::Missing)),
             },
             Found::Empty => absent.push((side.clone(), Absence::Empty)),
-            Found::Quarantined(reason) => drop_side(side, State::Quarantined, reason, is_hub, report)?,
-            Found::Skipped(reason) => drop_side(side, State::Skipped, reason, is_hub, report)?,
+            Found::Quarantined(reason) => drop_side(side, State::Quarantined, reason, part, report)?,
+            Found::Skipped(reason) => drop_side(side, State::Skipped, reason, part, report)?,
         }
     }
+    report.looked.extend(absent.iter().map(|(side, _)| (side.clone(), None)));
     if job.mode == Mode::Apply {
         settle::settle(job, name, intents, &mut seats, report)?;
         if let Some(resolution) = job.resolution.filter(|_| interrupted) {
@@ -225,7 +277,10 @@ fn attempt(
             }
         }
     } else {
-        report.warnings.extend(absent.into_iter().map(|(side, _)| format!("{side} would be created")));
+        report.warnings.extend(absent.into_iter().map(|(side, absence)| match absence {
+            Absence::Missing => format!("{side} would be created"),
+            Absence::Empty => format!("{side} would be filled"),
+        }));
     }
     Ok(())
 }
@@ -260,7 +315,7 @@ pub(crate) fn sync_from(
 ) -> Result<DatabaseReport> {
     let mut report = DatabaseReport::new(State::Synced, None);
     let ended = overwrite(job, name, database, side, &mut report);
-    conclude(ended, report)
+    conclude(job, database, ended, report)
 }
 
 fn overwrite(
@@ -286,8 +341,13 @@ fn overwrite(
             Found::Missing | Found::Empty => {
                 return Err(Fault::Failed(format!("{own} has no database at {}", path.display())));
             }
-            Found::Quarantined(reason) => drop_side(&own, State::Quarantined, reason, true, report)?,
-            Found::Skipped(reason) => drop_side(&own, State::Skipped, reason, true, report)?,
+            Found::Quarantined(reason) => {
+                let part = Part::of(job, &own, MergeKind::Overwrite);
+                drop_side(&own, State::Quarantined, reason, part, report)?;
+            }
+            Found::Skipped(reason) => {
+                drop_side(&own, State::Skipped, reason, Part::of(job, &own, MergeKind::Overwrite), report)?;
+            }
         }
     }
     if job.mode == Mode::Apply {
@@ -301,26 +361,30 @@ fn overwrite(
     Ok(())
 }
 
-/// Goes on without a side; the hub cannot be spared.
+/// Goes on without a side, unless it cannot be spared.
 pub(crate) fn drop_side(
     side: &str,
     state: State,
     reason: String,
-    is_hub: bool,
+    part: Part,
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
-    if is_hub {
-        let reason = format!("the hub {side} cannot be used: {reason}");
-        return Err(Fault::Side { name: side.to_owned(), state, reason });
-    }
-    if state == State::Quarantined {
-        report.state = State::Quarantined;
-        report.reason = Some(match report.reason.take() {
-            Some(before) => format!("{before}; {side}: {reason}"),
-            None => format!("{side}: {reason}"),
-        });
-    } else {
-        report.warnings.push(format!("{side} was skipped: {reason}"));
+    let name = side.to_owned();
+    match (part, state) {
+        (Part::Spoke, State::Quarantined) => {
+            report.state = State::Quarantined;
+            report.looked.insert(name, Some(reason));
+        }
+        (Part::Spoke, _) => report.warnings.push(format!("{side} was skipped: {reason}")),
+        (Part::Hub | Part::Source, State::Quarantined) => return Err(Fault::Side { name, state, reason }),
+        (Part::Hub, _) => {
+            let reason = format!("the hub {side} cannot be used: {reason}");
+            return Err(Fault::Side { name, state, reason });
+        }
+        (Part::Source, _) => {
+            let reason = format!("{side} cannot be used: {reason}");
+            return Err(Fault::Side { name, state, reason });
+        }
     }
     Ok(())
 }
@@ -440,7 +504,7 @@ fn merge(
                 continue;
             }
             Err(Fault::Side { name: side, state, reason }) => {
-                drop_side(&side, state, reason, side == job.config.hub, report)?;
+                drop_side(&side, state, reason, Part::of(job, &side, kind), report)?;
                 seats = sides.into_iter().filter(|own| own.name != side).map(Seat::again).collect();
                 continue;
             }
@@ -490,7 +554,7 @@ fn merge(
         let applied = secured.and_then(|()| apply::apply(job, &mut plan, &sides, hub, &versions));
         let outcome = match applied {
             Err(Fault::Side { name: side, state, reason }) if side != job.config.hub => {
-                drop_side(&side, state, reason, false, report)?;
+                drop_side(&side, state, reason, Part::of(job, &side, kind), report)?;
                 seats = sides.into_iter().filter(|own| own.name != side).map(Seat::again).collect();
                 continue;
             }
@@ -557,7 +621,6 @@ fn observe(
     let mut watch = Watch::default();
     let cells = Rc::new(Cells::new(job.store.directory()));
     for seat in seats {
-        let is_hub = seat.name == job.config.hub;
         let side_name = seat.name.clone();
         match observe_side(job, name, database, seat, &cells, report) {
             Ok((side, look)) => {
@@ -566,7 +629,9 @@ fn observe(
                 watch.looks.push(look);
             }
             Err(held @ Fault::Side { state: State::Held, .. }) => return Err(held),
-            Err(Fault::Side { state, reason, .. }) => drop_side(&side_name, state, reason, is_hub, report)?,
+            Err(Fault::Side { state, reason, .. }) => {
+                drop_side(&side_name, state, reason, Part::of(job, &side_name, kind), report)?;
+            }
             Err(fault) => return Err(fault),
         }
     }
@@ -747,7 +812,7 @@ fn refuse_damage(sides: &[Side], plan: &Plan) -> Result<(), Fault> {
         let verdict = verify::connection_is_sound(&side.live);
         side.live.execute_batch("PRAGMA ignore_check_constraints = OFF").map_err(fail)?;
         if let Verdict::Damaged(reason) = verdict.map_err(fail)? {
-            let reason = format!("{} is damaged ({reason}): it is neither read nor written", side.name);
+            let reason = format!("{} is damaged ({reason})", side.name);
             return Err(Fault::Side { name: side.name.clone(), state: State::Quarantined, reason });
         }
     }
@@ -770,6 +835,7 @@ fn is_quiet(plan: &Plan, sides: &[Side]) -> bool {
 fn book(plan: &Plan, sides: &[Side], done: Option<&Done>, report: &mut DatabaseReport) {
     report.warnings.extend(plan.warnings.iter().cloned());
     report.paused = Some(plan.shape.paused.iter().cloned().collect());
+    report.looked.extend(sides.iter().map(|side| (side.name.clone(), None)));
     for (index, (side, counts)) in sides.iter().zip(&plan.counts).enumerate() {
         let unwritten = done.and_then(|done| done.unwritten.iter().find(|(side, _)| *side == index));
         if let Some((_, reason)) = unwritten {

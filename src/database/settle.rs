@@ -15,7 +15,7 @@ use super::evidence::{self, Evidence};
 use super::model::Slot;
 use super::open;
 use super::record::{self, Intent, Progress, Role, Written};
-use super::run::{self, Job, Seat, drop_side};
+use super::run::{self, Job, Part, Seat, drop_side};
 use super::schema;
 use super::steps::Step;
 use super::store::{ConflictRows, StoredConflict};
@@ -101,7 +101,7 @@ pub(crate) fn settle(
             Ok(evidence) => evidence,
             Err(Fault::Side { name: side, state, reason }) if !is_hub => {
                 // It drops out below, as its intent stays.
-                drop_side(&side, state, reason, false, report)?;
+                drop_side(&side, state, reason, Part::Spoke, report)?;
                 continue;
             }
             Err(fault) => return Err(fault),

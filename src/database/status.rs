@@ -62,7 +62,8 @@ pub(crate) fn of(
             }
             Some(Err(cause)) => {
                 status.problem = Some(match open::unusable(path, &cause) {
-                    open::Found::Quarantined(reason) | open::Found::Skipped(reason) => reason,
+                    open::Found::Quarantined(reason) => open::quarantine(path, &reason),
+                    open::Found::Skipped(reason) => reason,
                     _ => cause.to_string(),
                 });
             }
@@ -83,6 +84,17 @@ pub(crate) fn of(
     let newest = epochs.values().copied().max().unwrap_or(0);
     for (side, status) in &mut sides {
         status.lag = newest - epochs.get(side).copied().unwrap_or(0);
+    }
+    let mut quarantined = BTreeMap::new();
+    let known = match store {
+        Some(store) => store.quarantined(name).map_err(state_failure)?,
+        None => Vec::new(),
+    };
+    for (side, reason, since) in known {
+        // What can be seen now says more than what the last run found, such as that the file is gone.
+        let Some(status) = sides.get_mut(&side) else { continue };
+        status.problem.get_or_insert_with(|| reason.clone());
+        quarantined.insert(side, Notice { reason, since });
     }
     // A side that missed a merge has something to get, however quiet it is.
     changed |= sides.values().any(|side| side.lag > 0);
@@ -123,6 +135,7 @@ pub(crate) fn of(
         state: state.to_owned(),
         held,
         paused,
+        quarantined,
         last_run,
         last_change,
         open_conflicts,

@@ -31,7 +31,7 @@ pub(crate) use replicas::{
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -99,6 +99,12 @@ CREATE TABLE dropped (
     database TEXT NOT NULL, side TEXT NOT NULL, \"table\" TEXT NOT NULL COLLATE NOCASE,
     \"column\" TEXT NOT NULL COLLATE NOCASE, PRIMARY KEY (database, side, \"table\", \"column\")) WITHOUT ROWID;
 ",
+    "
+CREATE TABLE quarantines (
+    database TEXT NOT NULL, side TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
+    PRIMARY KEY (database, side)) WITHOUT ROWID;
+ALTER TABLE databases ADD COLUMN said TEXT;
+",
 ];
 
 /// The open state database.
@@ -165,6 +171,10 @@ pub(crate) struct Outcome<'a> {
     pub(crate) held: Held<'a>,
     /// Tables that were left alone, with the reason; `None` where nobody looked.
     pub(crate) paused: Option<&'a BTreeMap<String, String>>,
+    /// Sides that were looked at: why one is quarantined, or nothing where one is well.
+    pub(crate) looked: &'a BTreeMap<String, Option<String>>,
+    /// What there was to say of it, beside rows and conflicts.
+    pub(crate) said: Option<String>,
 }
 
 /// Whether a database waits for a person.
@@ -424,11 +434,11 @@ impl Store {
             }
         }
         let mut note = self.connection.prepare_cached(
-            "INSERT INTO databases (database, last_run, last_change) VALUES (?1, ?2, iif(?3, ?2, NULL))
-             ON CONFLICT (database) DO UPDATE SET last_run = ?2, last_change = iif(?3, ?2, last_change)",
+            "INSERT INTO databases (database, last_run, last_change, said) VALUES (?1, ?2, iif(?3, ?2, NULL), ?4)
+             ON CONFLICT (database) DO UPDATE SET last_run = ?2, last_change = iif(?3, ?2, last_change), said = ?4",
         )?;
         for outcome in databases {
-            note.execute(params![outcome.database, at, outcome.changed])?;
+            note.execute(params![outcome.database, at, outcome.changed, outcome.said])?;
             match outcome.held {
                 Held::Yes(reason) => self.keep_notice(outcome.database, "", reason, at)?,
                 Held::No => self.drop_notices(outcome.database, |table| table.is_empty())?,
@@ -441,6 +451,9 @@ impl Store {
                 for (table, reason) in paused {
                     self.keep_notice(outcome.database, table, reason, at)?;
                 }
+            }
+            for (side, reason) in outcome.looked {
+                self.note_quarantine(outcome.database, side, reason.as_deref(), at)?;
             }
         }
         drop(note);
@@ -455,6 +468,47 @@ impl Store {
             )?
             .execute([database, table, reason, at])
             .map(drop)
+    }
+
+    /// Remembers since when a side is quarantined, or forgets it where the side is well.
+    fn note_quarantine(
+        &self,
+        database: &str,
+        side: &str,
+        reason: Option<&str>,
+        at: &str,
+    ) -> rusqlite::Result<()> {
+        match reason {
+            Some(reason) => self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO quarantines VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (database, side) DO UPDATE SET reason = ?3",
+                )?
+                .execute([database, side, reason, at]),
+            None => self
+                .connection
+                .prepare_cached("DELETE FROM quarantines WHERE database = ?1 AND side = ?2")?
+                .execute([database, side]),
+        }
+        .map(drop)
+    }
+
+    /// The sides of a database that are quarantined, with the reason and since when.
+    pub(crate) fn quarantined(&self, database: &str) -> rusqlite::Result<Vec<(String, String, String)>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT side, reason, since FROM quarantines WHERE database = ?1")?;
+        statement.query_map([database], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    }
+
+    /// What the last run had to say of a database, beside rows and conflicts.
+    pub(crate) fn said(&self, database: &str) -> rusqlite::Result<Option<String>> {
+        self.connection
+            .prepare_cached("SELECT said FROM databases WHERE database = ?1")?
+            .query_row([database], |row| row.get(0))
+            .optional()
+            .map(Option::flatten)
     }
 
     fn drop_notices(&self, database: &str, which: impl Fn(&str) -> bool) -> rusqlite::Result<()> {

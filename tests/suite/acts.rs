@@ -182,6 +182,31 @@ fn the_history_tells_every_run_that_did_something() {
     assert_eq!(world.history(1)["runs"].as_array().unwrap().len(), 1);
 }
 
+/// Cron asks each minute, and a person is away for a week.
+#[test]
+fn what_waits_is_told_once() {
+    let rows: Vec<String> = (0..100).map(|n| format!("({n})")).collect();
+    let world =
+        World::two().start(&format!("CREATE TABLE t(k PRIMARY KEY); INSERT INTO t VALUES{}", rows.join(",")));
+    let runs = || world.history(99)["runs"].as_array().unwrap().len();
+    let before = runs();
+    world.edit("bot", "DELETE FROM t WHERE k < 80");
+    let held = world.sync();
+    assert_eq!((state(&held), held["run"].as_str().unwrap().is_empty(), runs()), ("held", false, before + 1));
+    for _ in 0..3 {
+        let again = world.sync();
+        assert_eq!((state(&again), &again["run"], runs()), ("held", &json!(""), before + 1));
+    }
+    world.edit("bot", "DELETE FROM t WHERE k < 81");
+    assert_eq!((state(&world.sync()), runs()), ("held", before + 2), "it waits for something else now");
+    let back = "WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 80) INSERT INTO t SELECT n FROM n";
+    world.edit("bot", back);
+    world.sync();
+    let well = runs();
+    world.edit("bot", "DELETE FROM t WHERE k < 81");
+    assert_eq!((state(&world.sync()), runs()), ("held", well + 1), "it was well in between");
+}
+
 #[test]
 fn status_says_where_things_stand() {
     let world = clash();

@@ -77,6 +77,8 @@ fn zero_bytes_are_filled() {
         fs::write(world.path(side), b"").unwrap();
         let report = world.sync();
         assert_eq!(report["ok"], true, "{report:#}");
+        let told = report["databases"]["d"]["warnings"][0].as_str().unwrap();
+        assert!(told.starts_with(&format!("{side} had no bytes; it was filled")), "{told}");
         healthy(&world);
         let other = if side == "bot" { "central" } else { "bot" };
         for at in ["bot", "central"] {

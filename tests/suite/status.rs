@@ -124,3 +124,59 @@ fn a_copy_put_in_its_place_is_a_change() {
     fs::write(world.path("bot"), other).unwrap();
     assert_eq!(state(&world), "changed");
 }
+
+/// A damaged page is found by who reads it, which a look does not.
+#[test]
+fn a_side_that_is_quarantined_is_told_until_it_is_well() {
+    let world = World::three().start(
+        "CREATE TABLE t(k TEXT PRIMARY KEY, x); WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 200)
+         INSERT INTO t SELECT 'k' || n, zeroblob(100) FROM n",
+    );
+    assert_eq!(status(&world)["quarantined"], json!({}));
+    let sound = fs::read(world.path("website")).unwrap();
+    let mut damaged = sound.clone();
+    damaged[3 * 4096..].fill(0xff);
+    fs::write(world.path("website"), damaged).unwrap();
+    world.edit("bot", "INSERT INTO t VALUES('new', 1)");
+    let report = world.sync();
+    assert_eq!(report["databases"]["d"]["state"], "quarantined");
+    let (reason, path) = (report["databases"]["d"]["reason"].as_str().unwrap(), world.path("website"));
+    assert!(reason.starts_with("website: ") && reason.contains(path.to_str().unwrap()), "{reason}");
+    assert!(reason.contains("away") && reason.contains("the next run makes it again"), "{reason}");
+    let told = status(&world);
+    let notice = &told["quarantined"]["website"];
+    assert_eq!(format!("website: {}", notice["reason"].as_str().unwrap()), reason);
+    assert_eq!(
+        (&told["state"], &told["sides"]["website"]["problem"]),
+        (&json!("problem"), &notice["reason"])
+    );
+    assert_eq!(told["sides"]["bot"]["problem"], Value::Null);
+    world.sync();
+    assert_eq!(&status(&world)["quarantined"]["website"], notice, "since the first run that found it");
+    // What a person may do: another file, or none.
+    fs::write(world.path("website"), sound).unwrap();
+    world.sync();
+    assert_eq!((status(&world)["quarantined"].clone(), state(&world)), (json!({}), "synced".to_owned()));
+    fs::write(world.path("website"), "no database, but long enough to be told from an empty one").unwrap();
+    world.sync();
+    assert_eq!(status(&world)["quarantined"].as_object().unwrap().len(), 1);
+    fs::remove_file(world.path("website")).unwrap();
+    world.sync();
+    assert_eq!(status(&world)["quarantined"], json!({}));
+    world.sync();
+    assert_eq!(state(&world), "synced");
+}
+
+#[test]
+fn a_quarantined_hub_is_told() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY)");
+    fs::write(world.path("central"), "no database, but long enough to be told from an empty one").unwrap();
+    let report = world.sync();
+    let reason = report["databases"]["d"]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the hub central cannot be used: "), "{reason}");
+    assert!(reason.contains("the next run makes it again"), "{reason}");
+    assert_eq!(status(&world)["quarantined"].as_object().unwrap().keys().collect::<Vec<_>>(), ["central"]);
+    fs::remove_file(world.path("central")).unwrap();
+    world.sync();
+    assert_eq!(status(&world)["quarantined"], json!({}));
+}
