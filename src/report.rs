@@ -10,6 +10,16 @@ use serde_json::Value as Json;
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;
 
+/// A number of rows, in words.
+pub(crate) fn rows(number: usize) -> String {
+    counted(number, "row", "rows")
+}
+
+/// A number of things, in words.
+pub(crate) fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// How a run ended for one database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -115,7 +115,7 @@ final readonly class DatabaseScript
         $dry = $line->has('dry-run');
         $function = $line->has('queue') ? 'cr0_db_enqueue' : $line->command?->function;
         $this->console->write(match ($function) {
-            'cr0_db_status' => $text->status($report),
+            'cr0_db_status' => $text->status($report, $line->has('quiet')),
             'cr0_db_conflicts' => $text->conflicts($report, $line->has('all')),
             'cr0_db_acknowledge' => $text->acknowledged($report, $dry),
             'cr0_db_history' => $text->history($report),

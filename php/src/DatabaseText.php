@@ -102,8 +102,11 @@ final readonly class DatabaseText
         return isset($one['error']) ? $one['error']['message'] . $hint : '';
     }
 
-    /** @param array<string, mixed> $report */
-    public function status(array $report): string
+    /**
+     * @param array<string, mixed> $report
+     * @param bool $quiet only what waits for a person
+     */
+    public function status(array $report, bool $quiet): string
     {
         $databases = new Table(['database', 'state', 'last run', 'last change', 'open conflicts']);
         $sides = new Table(['database', 'side', 'bytes', 'journal', 'owner', 'lag', 'path', 'problem']);
@@ -130,6 +133,9 @@ final readonly class DatabaseText
                 $database['open_conflicts'],
             ], Colour::ofState($database['state']));
             foreach ($database['sides'] as $side => $one) {
+                if ($quiet && $one['problem'] === null) {
+                    continue;
+                }
                 $sides->add([
                     (string) $name,
                     (string) $side,
@@ -146,11 +152,22 @@ final readonly class DatabaseText
             }
         }
         if ($databases->isEmpty()) {
-            return "No databases.\n";
+            return $quiet ? '' : "No databases.\n";
         }
 
-        return $databases->text($this->console) . "\n" . $sides->text($this->console)
+        return $databases->text($this->console) . ($sides->isEmpty() ? '' : "\n" . $sides->text($this->console))
             . ($waiting === [] ? '' : "\n" . self::lines($waiting)) . $tables;
+    }
+
+    /**
+     * Whether something of a database needs a person.
+     *
+     * @param array<string, mixed> $database
+     */
+    private static function waits(array $database): bool
+    {
+        return in_array($database['state'], ['held', 'problem'], true) || $database['open_conflicts'] > 0
+            || $database['paused'] !== [] || $database['quarantined'] !== [];
     }
 
     /** @param array<string, mixed> $report */
@@ -175,8 +192,8 @@ final readonly class DatabaseText
             ], $waits ? Colour::Look : Colour::Faint);
             $details .= "\n" . $this->conflict($conflict);
         }
-        $are = $seen === 1 ? 'is' : 'are';
-        $rest = $seen === 0 ? '' : "{$seen} more {$are} acknowledged or resolved; --all shows them.\n";
+        $more = Text::count($seen, 'more is', 'more are');
+        $rest = $seen === 0 ? '' : "{$more} acknowledged or resolved; --all shows them.\n";
         if ($table->isEmpty()) {
             return "No conflicts wait for anyone.\n{$rest}";
         }
@@ -189,7 +206,7 @@ final readonly class DatabaseText
     {
         $ids = Text::line(implode(', ', $report['acknowledged']));
 
-        return $dry ? "Would mark as seen: {$ids}. Nothing was changed.\n" : "Marked as seen: {$ids}.\n";
+        return $text . ($resolved === '' ? '' : "Resolved already, and left so: {$resolved}.\n");
     }
 
     /** @param array<string, mixed> $report */
@@ -222,8 +239,9 @@ final readonly class DatabaseText
         if ($quiet && $text === '') {
             return '';
         }
-        $count = count($report['backups']);
-        $made = $dry ? 'Dry run. Nothing was made.' : $count . ($count === 1 ? ' backup' : ' backups') . ' made.';
+        $made = $dry
+            ? 'Dry run. Nothing was made.'
+            : Text::count(count($report['backups']), 'backup', 'backups') . ' made.';
 
         return $text . $this->verdict($made, $report['ok']);
     }
@@ -249,7 +267,7 @@ final readonly class DatabaseText
             $table->add([$one['id'], $one['bytes'], 'stays', implode('; ', $one['kept_because'])], Colour::Faint);
         }
         $text = $table->isEmpty() ? '' : $table->text($this->console) . "\n";
-        $backups = $count . ($count === 1 ? ' backup' : ' backups');
+        $backups = Text::count($count, 'backup', 'backups');
         $line = $dry
             ? "Dry run. {$backups} would go, {$report['freed_bytes']} bytes."
             : "{$backups} removed, {$report['freed_bytes']} bytes.";
@@ -271,9 +289,9 @@ final readonly class DatabaseText
         if ($quiet && $text === '') {
             return '';
         }
-        $count = count($report['checked']);
+        $things = Text::count(count($report['checked']), 'thing', 'things');
 
-        return $text . $this->verdict("{$count} things checked.", $report['ok'], 'Not all of them are sound.');
+        return $text . $this->verdict("{$things} checked.", $report['ok'], 'Not all of them are sound.');
     }
 
     /** @param array<string, mixed> $report */
@@ -348,8 +366,7 @@ final readonly class DatabaseText
     /** @param array<string, mixed> $report */
     private function summary(array $report, bool $dry): string
     {
-        $count = $report['conflicts'];
-        $conflicts = $count . ' new ' . ($count === 1 ? 'conflict' : 'conflicts');
+        $conflicts = Text::count($report['conflicts'], 'new conflict', 'new conflicts');
         if ($dry) {
             return "Dry run, {$report['duration_ms']} ms, {$conflicts}. Nothing was changed.";
         }

@@ -33,11 +33,14 @@ final class Text
         }, (string) $text);
     }
 
-    /** A value as JSON shows it, but for NULL. */
+    /** A value as JSON shows it, but for NULL and what is hidden. */
     public static function value(mixed $value): string
     {
         if ($value === null) {
             return 'NULL';
+        }
+        if ($value === ['redacted' => true]) {
+            return '(hidden)';
         }
         $flags = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION;
         $text = self::line((string) json_encode($value, $flags | JSON_INVALID_UTF8_SUBSTITUTE));
@@ -62,6 +65,12 @@ final class Text
         }
 
         return implode(' ', $cells);
+    }
+
+    /** A number of things. */
+    public static function count(int $number, string $one, string $many): string
+    {
+        return "{$number} " . ($number === 1 ? $one : $many);
     }
 
     public static function width(string $text): int

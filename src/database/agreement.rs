@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::config::{Config, DatabaseConfig};
 use crate::error::Result;
+use crate::report::counted;
 
 use super::model::Identity;
 use super::observe::{self, Source};
@@ -75,7 +76,8 @@ pub(crate) fn disagreements(
                 *tally.entry(digest).or_default() -= count;
             }
             let rows: i64 = tally.values().map(|count| count.abs()).sum();
-            tables.push(format!("{} ({rows} rows differ from {})", table.rules.name, first.side));
+            let rows = counted(usize::try_from(rows).unwrap_or(usize::MAX), "row differs", "rows differ");
+            tables.push(format!("{} ({rows} from {})", table.rules.name, first.side));
         }
         if !tables.is_empty() {
             found.insert(other.side.to_owned(), tables);

@@ -55,8 +55,12 @@ pub(crate) fn mass_deletion(
             let Some(base) = side.base.schema.table(&shape.rules.name) else { continue };
             let all = count(&side.base.connection, &base.name).map_err(state_error)?;
             if gone.saturating_mul(100) > all.saturating_mul(limit) {
+                let keyless = match lost {
+                    0 => "",
+                    _ => " (without a key, a row that changed counts as deleted and added)",
+                };
                 return Ok(Some(format!(
-                    "{} deleted {gone} of {all} rows of {}, more than {percent} percent; nothing was written. If that \
+                    "{} deleted {gone} of {all} rows of {}{keyless}, more than {percent} percent; nothing was written. If that \
                      is meant, run once with --force; if not, restore {} first",
                     side.name, shape.rules.name, side.name
                 )));

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::ColumnPolicy;
+use crate::report::{counted, rows};
 
 use super::bounce::{self, TakenBack};
 use super::companion::{self, Beside};
@@ -326,8 +327,9 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
         }
         if ignored > 0 {
             self.plan.warnings.push(format!(
-                "{}: {ignored} deletions or updates of rows were left where they are, since the table only grows",
-                rules.name
+                "{}: {} left where made, since the table only grows",
+                rules.name,
+                counted(ignored, "deletion or update", "deletions or updates")
             ));
         }
         self.contents(&mut writes, &mut next_rowid)?;
@@ -491,16 +493,18 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
             let lost = contents.keep_losses();
             if lost > 0 {
                 self.plan.warnings.push(format!(
-                    "{}: {lost} rows deleted on one side stay on the others, since the table only grows",
-                    rules.name
+                    "{}: {} deleted on one side, and kept on the others, since the table only grows",
+                    rules.name,
+                    rows(usize::try_from(lost).unwrap_or(usize::MAX))
                 ));
             }
         }
         let (changes, adopted) = contents.plan(self.task.hub);
         if adopted > 0 {
             self.plan.warnings.push(format!(
-                "{}: {adopted} rows without a key were there in different numbers; the larger was taken",
-                rules.name
+                "{}: {} without a key, in different numbers on the sides; the larger was taken",
+                rules.name,
+                rows(adopted)
             ));
         }
         for (side, (changes, own)) in changes.into_iter().zip(&contents.sides).enumerate() {

@@ -383,7 +383,7 @@ pub fn acknowledge(config: &Config, ids: &[String], mode: Mode) -> Result<Acknow
         return Err(unknown_conflict(ids.first().map_or("", String::as_str)));
     };
     let _lock = match mode {
-        Mode::Apply => Some(RunLock::take(&directory)?),
+        Mode::Apply => Some(RunLock::take(&directory).map_err(|error| for_whom(config, error))?),
         Mode::DryRun => None,
     };
     let mut found = Vec::new();
@@ -440,13 +440,20 @@ fn state_directory(config: &Config) -> PathBuf {
     config.root.join("sync_state")
 }
 
+/// How many databases are named to who asked for one that is not there.
+const NAMED: usize = 5;
+
 /// The chosen databases by name.
 fn choose<'a>(config: &'a Config, options: &Options) -> Result<Vec<(&'a str, &'a DatabaseConfig)>> {
     for pattern in &options.databases {
         if !config.databases.keys().any(|name| glob(pattern, name)) {
-            let names: Vec<&str> = config.databases.keys().map(String::as_str).collect();
+            let names: Vec<&str> = config.databases.keys().map(String::as_str).take(NAMED).collect();
+            let more = match config.databases.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more; `status` lists them"),
+            };
             return Err(Error::new(ErrorKind::Usage, format!("no database is called {pattern}"))
-                .hint(format!("databases are: {}", names.join(", "))));
+                .hint(format!("databases are: {}{more}", names.join(", "))));
         }
     }
     let wanted = |name: &str| options.databases.is_empty() || options.databases.iter().any(|p| glob(p, name));
@@ -499,6 +506,18 @@ impl Drop for Mask {
 /// What is held while a run is at work; the lock is missing where there is nothing to lock yet.
 type Entered = (Option<RunLock>, Mask);
 
+/// Says who may, where an error says that this user may not.
+fn for_whom(config: &Config, error: Error) -> Error {
+    if error.kind() != ErrorKind::Access || error.hint_text().is_some() {
+        return error;
+    }
+    let owner = &config.ownership;
+    error.hint(format!(
+        "run as {}, or as a user of the group {}, as `ownership` in the configuration says",
+        owner.user, owner.group
+    ))
+}
+
 /// Takes the run lock and opens the state. A dry run leaves nothing behind where nothing was.
 fn enter(config: &Config, mode: Mode) -> Result<(Store, Entered)> {
     let directory = state_directory(config);
@@ -511,9 +530,10 @@ fn enter(config: &Config, mode: Mode) -> Result<(Store, Entered)> {
     if mode == Mode::DryRun && !directory.join(store::FILE).is_file() {
         return Ok((Store::in_memory(&directory)?, (None, mask)));
     }
-    durable::state_directory(&directory, &config.ownership)?;
-    let lock = RunLock::take(&directory)?;
-    Ok((Store::open(&directory)?, (Some(lock), mask)))
+    let allowed = |error| for_whom(config, error);
+    durable::state_directory(&directory, &config.ownership).map_err(allowed)?;
+    let lock = RunLock::take(&directory).map_err(allowed)?;
+    Ok((Store::open(&directory).map_err(allowed)?, (Some(lock), mask)))
 }
 
 /// What is remembered of a run over one database.

@@ -287,6 +287,32 @@ fn databases_are_chosen_by_name() {
 }
 
 #[test]
+fn of_many_databases_some_are_named() {
+    let mut world = World::two();
+    let hint = |world: &World| {
+        let options = Options { databases: vec!["nope".into()], ..Options::default() };
+        world.run(&options).expect_err("no such database").hint_text().unwrap().to_owned()
+    };
+    assert_eq!(hint(&world), "databases are: d");
+    (1..10).for_each(|n| world.add_database(&format!("d{n}")));
+    assert_eq!(hint(&world), "databases are: d, d1, d2, d3, d4 and 5 more; `status` lists them");
+}
+
+/// Neither file can be spared, and only one of them is the hub.
+#[test]
+fn a_broken_source_is_not_called_the_hub() {
+    for (side, words) in [("bot", "bot: "), ("central", "the hub central cannot be used: ")] {
+        let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 1)");
+        std::fs::write(world.path(side), "no database, but long enough to be told from an empty one")
+            .unwrap();
+        let report = world.sync_from("bot").unwrap();
+        let reason = report["databases"]["d"]["reason"].as_str().unwrap();
+        assert_eq!(state(&report), "quarantined");
+        assert!(reason.starts_with(words) && reason.contains("is not a database"), "{reason}");
+    }
+}
+
+#[test]
 fn a_run_without_anything_to_do_says_so() {
     let world = clash();
     let report = world.sync();

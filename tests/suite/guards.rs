@@ -113,6 +113,20 @@ fn without_room_for_a_copy_nothing_is_forced() {
     assert_eq!(copies(&world, "central").len(), 1);
 }
 
+/// Nobody deleted anything, as far as its owner knows.
+#[test]
+fn a_table_without_a_key_says_what_counts_as_deleted() {
+    for (table, says) in [("CREATE TABLE t(a)", true), ("CREATE TABLE t(a PRIMARY KEY)", false)] {
+        let rows: Vec<String> = (0..100).map(|n| format!("({n})")).collect();
+        let world = World::two().start(&format!("{table}; INSERT INTO t VALUES{}", rows.join(",")));
+        world.edit("bot", if says { "UPDATE t SET a = a + 1000" } else { "DELETE FROM t WHERE a < 90" });
+        let report = world.sync();
+        assert_eq!(state(&report), "held", "{report:#}");
+        let reason = report["databases"]["d"]["reason"].as_str().unwrap();
+        assert_eq!(reason.contains("a row that changed counts as deleted and added"), says, "{reason}");
+    }
+}
+
 /// Where no guard waits, force is an ordinary run with an ordinary backup.
 #[test]
 fn what_nothing_holds_needs_no_emergency_copy() {

@@ -284,7 +284,10 @@ fn sides_that_meet_for_the_first_time() {
     let report = world.sync();
     assert_eq!(report["ok"], true);
     assert_eq!(conflict_lines(&world), ["t adoption [x,n] central open"]);
-    assert!(report["databases"]["d"]["warnings"].to_string().contains("log: 1 rows"), "{report:#}");
+    assert!(
+        report["databases"]["d"]["warnings"].to_string().contains("log: 1 row without a key"),
+        "{report:#}"
+    );
     check(&world, "SELECT * FROM t", &["'bot' 1 1", "'both' 'c' 9", "'central' 1 1", "'same' 1 1"]);
     check(&world, "SELECT * FROM log", &["1", "1", "2"]);
     assert_converged(&world);

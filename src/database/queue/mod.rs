@@ -41,7 +41,7 @@ use request::{Filed, MAX_REQUEST_BYTES};
 
 pub use request::{Action, Request};
 
-use super::state_directory;
+use super::{for_whom, state_directory};
 
 /// The most requests that wait: more than people click between two runs, and few enough for one run.
 const MAX_PENDING: usize = 100;
@@ -80,8 +80,10 @@ pub fn enqueue(config: &Config, request: &Request) -> Result<QueuedReport> {
             .at(&config.root)
             .hint("run `bidirectional` once as the user who runs the sync; that makes it"));
     }
-    let queue = Folder::create(&directory(config))?;
-    let waiting = queue.names(MAX_NAMES)?.iter().filter(|name| stem(name, ".json").is_some()).count();
+    let allowed = |error| for_whom(config, error);
+    let queue = Folder::create(&directory(config)).map_err(allowed)?;
+    let waiting =
+        queue.names(MAX_NAMES).map_err(allowed)?.iter().filter(|name| stem(name, ".json").is_some()).count();
     if waiting >= MAX_PENDING {
         return Err(Error::new(ErrorKind::Busy, format!("the queue is full: {waiting} requests wait"))
             .hint("the sync carries them out; look whether it runs"));
@@ -93,7 +95,7 @@ pub fn enqueue(config: &Config, request: &Request) -> Result<QueuedReport> {
     if u64::try_from(json.len()).map_or(true, |length| length > MAX_REQUEST_BYTES) {
         return Err(Error::new(ErrorKind::Usage, "the request is too long"));
     }
-    queue.put(&file(&filed.id), json.as_bytes())?;
+    queue.put(&file(&filed.id), json.as_bytes()).map_err(allowed)?;
     Ok(QueuedReport { schema: SCHEMA, id: filed.id })
 }
 
