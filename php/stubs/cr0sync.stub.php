@@ -205,7 +205,8 @@ namespace {
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool, side?: ?string, all_sides?: ?bool} $options side, all_sides: into that side, or into all,
      *     instead of the side that the backup is of; dry_run: only checks the backup and counts the rows that would come,
-     *     change and go, by table in the warnings; force: overwrites a damaged file; database: needed for a file that
+     *     change and go, by table in the warnings; force: overwrites a damaged file, and takes a backup that has no table
+     *     in common with it; database: needed for a file that
      *     cr0_db_backups() does not list
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,

@@ -4,20 +4,24 @@
 //! and matches nothing: no policy plays a part. It writes to neither file, and holds a read transaction on the live one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::backup::copy;
 use crate::config::{Config, DatabaseConfig, SchemaPolicy, TablePolicy};
 use crate::error::Result;
-use crate::report::SideReport;
+use crate::report::{SideReport, rows};
 
+use super::model::Change;
 use super::observe::{self, Source};
 use super::open;
 use super::schema::{self, Schema};
 use super::shape::{self, Shape, SideSchema, TableShape};
 use super::{Fault, sql_error};
+
+/// What it means that a backup cannot be read.
+pub(crate) fn of_backup(cause: rusqlite::Error) -> Fault {
+    Fault::Failed(format!("the backup cannot be compared: {cause}"))
+}
 
 /// What would change in one side.
 #[derive(Debug, Default)]
@@ -28,20 +32,29 @@ pub(crate) struct Forecast {
     pub(crate) tables: Vec<String>,
 }
 
-/// Compares a backup with the live file of one side.
-pub(crate) fn of(config: &Config, side: &str, backup: &Path, live: &Connection) -> Result<Forecast, Fault> {
-    let of_live = |cause| sql_error(cause, side);
-    let of_backup = |cause: rusqlite::Error| Fault::Failed(format!("the backup cannot be compared: {cause}"));
-    let backup = copy::frozen(backup).map_err(of_backup)?;
-    live.execute_batch("BEGIN").map_err(of_live)?;
-    let now = open::first_read(live).map_err(of_live)?;
-    let then = schema::read(&backup, "main").map_err(of_backup)?;
+/// Compares a backup with the live file of one side, outside any transaction.
+pub(crate) fn of(
+    config: &Config,
+    side: &str,
+    backup: &Connection,
+    live: &Connection,
+) -> Result<Forecast, Fault> {
+    live.execute_batch("BEGIN").map_err(|cause| sql_error(cause, side))?;
+    let forecast = compare(config, side, backup, live);
+    // Ends the read transaction; where it ended by itself this fails.
+    let _ = live.execute_batch("ROLLBACK");
+    forecast
+}
+
+fn compare(config: &Config, side: &str, backup: &Connection, live: &Connection) -> Result<Forecast, Fault> {
+    let now = open::first_read(live).map_err(|cause| sql_error(cause, side))?;
+    let then = schema::read(backup, "main").map_err(of_backup)?;
     let shape = plain_shape(config, [(side, &now), ("the backup", &then)])?;
     let mut forecast = Forecast::default();
     for table in &shape.tables {
         let name = &table.rules.name;
         let before = Source { connection: live, table: now.table(name), cells: None };
-        let after = Source { connection: &backup, table: then.table(name), cells: None };
+        let after = Source { connection: backup, table: then.table(name), cells: None };
         match count(table, before, after) {
             Ok(counts) if counts == SideReport::default() => {}
             Ok(counts) => {
@@ -49,8 +62,9 @@ pub(crate) fn of(config: &Config, side: &str, backup: &Path, live: &Connection) 
                 forecast.all.inserted += inserted;
                 forecast.all.updated += updated;
                 forecast.all.deleted += deleted;
-                let rows = format!("{inserted} rows inserted, {updated} updated, {deleted} deleted");
-                forecast.tables.push(format!("{side}, {name}: {rows}"));
+                let inserted = rows(inserted);
+                let counts = format!("{inserted} inserted, {updated} updated, {deleted} deleted");
+                forecast.tables.push(format!("{side}, {name}: {counts}"));
             }
             Err(cause) => forecast.tables.push(format!("{side}, {name}: cannot be compared: {cause}")),
         }
@@ -76,12 +90,11 @@ pub(crate) fn plain_shape(config: &Config, states: [(&str, &Schema); 2]) -> Resu
 
 fn count(table: &TableShape, before: Source<'_>, after: Source<'_>) -> rusqlite::Result<SideReport> {
     let mut counts = SideReport::default();
-    for change in observe::diff(table, before, after, || Ok(()))? {
-        match (change.before, change.after) {
-            (None, _) => counts.inserted += 1,
-            (Some(_), Some(_)) => counts.updated += 1,
-            (Some(_), None) => counts.deleted += 1,
-        }
-    }
+    let each = |change: Change| match (change.before, change.after) {
+        (None, _) => counts.inserted += 1,
+        (Some(_), Some(_)) => counts.updated += 1,
+        (Some(_), None) => counts.deleted += 1,
+    };
+    observe::each_change(table, before, after, || Ok(()), each)?;
     Ok(counts)
 }

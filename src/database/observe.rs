@@ -124,23 +124,35 @@ pub(crate) fn diff(
     shape: &TableShape,
     before: Source<'_>,
     after: Source<'_>,
-    mut read: impl FnMut() -> rusqlite::Result<()>,
+    read: impl FnMut() -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Vec<Change>> {
+    let mut changes = Vec::new();
+    each_change(shape, before, after, read, |change| changes.push(change))?;
+    Ok(changes)
+}
+
+/// The same, one after the other, for who need not keep them.
+pub(crate) fn each_change(
+    shape: &TableShape,
+    before: Source<'_>,
+    after: Source<'_>,
+    mut read: impl FnMut() -> rusqlite::Result<()>,
+    mut each: impl FnMut(Change),
+) -> rusqlite::Result<()> {
     if let Storage::Key { order } = &shape.table.storage
         && (is_utf16(before.connection)? || is_utf16(after.connection)?)
     {
-        return diff_by_key(shape, order, before, after);
+        return diff_by_key(shape, order, before, after, each);
     }
     let mut old_cursor = Cursor::new(shape, before)?;
     let mut new_cursor = Cursor::new(shape, after)?;
     let mut old = old_cursor.open()?;
     let mut new = new_cursor.open()?;
-    let mut changes = Vec::new();
     let (mut a, mut b) = (old.next()?, new.next()?);
     loop {
         read()?;
         let order = match (&a, &b) {
-            (None, None) => return Ok(changes),
+            (None, None) => return Ok(()),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (Some(a), Some(b)) => compare_slots(shape, a, b)?,
@@ -149,12 +161,12 @@ pub(crate) fn diff(
             (Ordering::Less, Some(row), _) => {
                 let (slot, mut row) = read_row(shape, row)?;
                 before.share(&mut row);
-                changes.push(Change { slot, before: Some(row), after: None });
+                each(Change { slot, before: Some(row), after: None });
             }
             (Ordering::Greater, _, Some(row)) => {
                 let (slot, mut row) = read_row(shape, row)?;
                 after.share(&mut row);
-                changes.push(Change { slot, before: None, after: Some(row) });
+                each(Change { slot, before: None, after: Some(row) });
             }
             (Ordering::Equal, Some(x), Some(y)) => {
                 if !same_cells(shape, x, y)? {
@@ -163,10 +175,10 @@ pub(crate) fn diff(
                     before.share(&mut old);
                     after.share(&mut new);
                     keep_equal(&old, &mut new);
-                    changes.push(Change { slot, before: Some(old), after: Some(new) });
+                    each(Change { slot, before: Some(old), after: Some(new) });
                 }
             }
-            _ => return Ok(changes),
+            _ => return Ok(()),
         }
         if order != Ordering::Greater {
             a = old.next()?;
@@ -192,26 +204,28 @@ fn is_utf16(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(encoding != "UTF-8")
 }
 
-/// The same as [`diff`] where the two states do not sort text alike, with one of them in memory.
+/// The same as [`each_change`] where the two states do not sort text alike, with one of them in memory.
 fn diff_by_key(
     shape: &TableShape,
     order: &[(usize, Collation, Direction)],
     before: Source<'_>,
     after: Source<'_>,
-) -> rusqlite::Result<Vec<Change>> {
+    mut each: impl FnMut(Change),
+) -> rusqlite::Result<()> {
     let by: Vec<(usize, Collation)> =
         order.iter().map(|(column, collation, _)| (*column, *collation)).collect();
     let mut old: BTreeMap<Option<Key>, (Slot, Row)> = BTreeMap::new();
     rows_where(shape, before, "", &[], |slot, row| drop(old.insert(key_of(&row, &by), (slot, row))))?;
-    let mut changes = Vec::new();
     rows_where(shape, after, "", &[], |slot, row| {
         let before = old.remove(&key_of(&row, &by)).map(|(_, row)| row);
         if before.as_ref() != Some(&row) {
-            changes.push(Change { slot, before, after: Some(row) });
+            each(Change { slot, before, after: Some(row) });
         }
     })?;
-    changes.extend(old.into_values().map(|(slot, row)| Change { slot, before: Some(row), after: None }));
-    Ok(changes)
+    for (slot, row) in old.into_values() {
+        each(Change { slot, before: Some(row), after: None });
+    }
+    Ok(())
 }
 
 /// A statement over a whole table in slot order; none where the table is not.

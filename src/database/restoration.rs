@@ -7,10 +7,14 @@
 //! Killed at any point, a live file has its old content or the restored one, and what it had lies beside it. Killed
 //! between the two, the next run sees an ordinary edit: a guard may hold it, and a person sees it.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::Connection;
+
+use crate::backup::copy;
 use crate::backup::restore::{Source, Way};
 use crate::backup::verify::{self, Verdict};
 use crate::clock;
@@ -24,7 +28,7 @@ use super::forecast;
 use super::open::{self, Found};
 use super::run::Job;
 use super::store::Store;
-use super::{Fault, Mode, Options, choose, over, state_directory, state_failure, unknown_side};
+use super::{Fault, Force, Mode, Options, choose, over, state_directory, state_failure, unknown_side};
 
 /// Which sides a backup goes into.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -177,8 +181,17 @@ fn foretell(
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let obstacle = match open::replica(path, wait) {
         Found::Replica(replica) => {
+            let backup = copy::frozen(&request.path).map_err(|cause| plain(forecast::of_backup(cause)))?;
+            refuse_another(job, request, side, &backup, &replica.connection)?;
             report.warnings.push(format!("{side} would get the content of {id}"));
-            match forecast::of(job.config, side, &request.path, &replica.connection) {
+            if let Verdict::Damaged(reason) = verify::connection_is_sound(&replica.connection)
+                .unwrap_or_else(|cause| Verdict::Damaged(cause.to_string()))
+            {
+                report.warnings.push(format!(
+                    "{side} is damaged ({reason}), so no sound copy of what it has can be made first: {FORCED}"
+                ));
+            }
+            match forecast::of(job.config, side, &backup, &replica.connection) {
                 Ok(forecast) => {
                     report.warnings.extend(forecast.tables);
                     report.sides.insert(side.to_owned(), forecast.all);
@@ -191,7 +204,8 @@ fn foretell(
             report.warnings.push(format!("{side} is not there and would be made from {id}"));
             return Ok(());
         }
-        Found::Quarantined(reason) | Found::Skipped(reason) => reason,
+        Found::Quarantined(reason) => format!("{reason}; {MOVE_AWAY}"),
+        Found::Skipped(reason) => reason,
     };
     report.warnings.push(format!("{side} could not get the content of {id} now: {obstacle}"));
     Ok(())
@@ -210,12 +224,21 @@ fn into_side(
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let fill = |absence, report: &mut DatabaseReport| {
         create::fill(job, source.connection(), path, absence, side, report).map_err(plain)?;
-        report.warnings.push(format!("{side} was not there and has the content of {id} now"));
+        let was = match absence {
+            Absence::Missing => "was not there",
+            Absence::Empty => "had no bytes",
+        };
+        report.warnings.push(format!("{side} {was} and has the content of {id} now"));
         Ok::<u64, Error>(0)
     };
+    let mut counts = SideReport::default();
     let lock_ms = match open::replica(path, wait) {
         Found::Replica(mut replica) => {
-            let copy = archive::emergency(job, name, side, &replica.connection)?;
+            refuse_another(job, request, side, source.connection(), &replica.connection)?;
+            let copy = archive::emergency(job, name, side, &replica.connection).map_err(|error| {
+                if error.kind() == ErrorKind::Corrupt { error.hint(FORCED) } else { error }
+            })?;
+            let changed = forecast::of(job.config, side, source.connection(), &replica.connection);
             let restored = source.write_to(&mut replica.connection, path, wait)?;
             let how = match restored.way {
                 Way::Pages => String::new(),
@@ -225,6 +248,16 @@ fn into_side(
             report
                 .warnings
                 .push(format!("{side} has the content of {id} now{how}; what it had before is in {before}"));
+            counts = match changed {
+                Ok(changed) => {
+                    report.warnings.extend(changed.tables);
+                    changed.all
+                }
+                Err(fault) => {
+                    report.warnings.push(format!("what changed in {side} could not be counted: {fault}"));
+                    SideReport::default()
+                }
+            };
             let limit = job.config.guards.max_lock_ms;
             if restored.lock_ms > limit {
                 let lock = restored.lock_ms;
@@ -238,7 +271,7 @@ fn into_side(
         Found::Empty => fill(Absence::Empty, report)?,
         Found::Quarantined(reason) => {
             return Err(Error::new(ErrorKind::Corrupt, format!("cannot restore into {side}: {reason}"))
-                .hint("move the file away, with its -journal and -wal, and restore again"));
+                .hint(MOVE_AWAY));
         }
         Found::Skipped(reason) => {
             return Err(Error::new(ErrorKind::Io, format!("cannot restore into {side}: {reason}")));
@@ -248,8 +281,41 @@ fn into_side(
         job.store.set_favoured(name, Some(side)).map_err(state_failure)?;
         job.store.set_unguarded(name, true).map_err(state_failure)?;
     }
-    report.sides.insert(side.to_owned(), SideReport { lock_ms, ..SideReport::default() });
+    report.sides.insert(side.to_owned(), SideReport { lock_ms, ..counts });
+    report.looked.insert(side.to_owned(), None);
     Ok(())
+}
+
+/// What a person can do about a file that is no database.
+const MOVE_AWAY: &str = "move the file away, with its -journal and -wal, and restore again";
+/// What force does where a file is damaged.
+const FORCED: &str =
+    "with --force it is restored all the same, and a copy of the file is kept as it is, damage included";
+
+/// Refuses a file that is of another database, unless a person says that it is not.
+fn refuse_another(
+    job: &Job<'_>,
+    request: &Request,
+    side: &str,
+    backup: &Connection,
+    live: &Connection,
+) -> Result<()> {
+    // What cannot be read is not known to be of another database.
+    let (Ok(then), Ok(now)) = (tables(backup), tables(live)) else { return Ok(()) };
+    if job.force == Force::Yes || now.is_empty() || !then.is_disjoint(&now) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, format!("no table of {side} is in"))
+        .at(&request.path)
+        .hint("is it of another database? with --force it is restored all the same, after an emergency copy"))
+}
+
+/// The names of the tables that somebody made.
+fn tables(connection: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut statement = connection.prepare(
+        "SELECT lower(name) FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+    )?;
+    statement.query_map([], |row| row.get(0))?.collect()
 }
 
 /// What stopped one side, as the error of the whole.
@@ -264,8 +330,6 @@ fn plain(fault: Fault) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::Connection;
-
     use super::*;
 
     #[test]

@@ -134,12 +134,17 @@ fn a_dry_run_counts_the_rows_that_would_change() {
     let (sides, lines) = foretold(&Target::AllSides);
     assert_eq!(sides, json!({ "bot": counts(3, 1, 3), "central": counts(0, 0, 0) }));
     let told = |line: &str| lines.contains(&json!(line));
-    assert!(told("bot, t: 1 rows inserted, 1 updated, 2 deleted"), "{lines:#?}");
+    assert!(told("bot, t: 1 row inserted, 1 updated, 2 deleted"), "{lines:#?}");
     assert!(told("bot, log: 2 rows inserted, 0 updated, 0 deleted"), "{lines:#?}");
     assert!(told("bot, new: 0 rows inserted, 0 updated, 1 deleted"), "{lines:#?}");
     // It is what then happens.
     let copied = world.path("central");
-    restore(&world, &id, &Target::Own).unwrap();
+    let done = restore(&world, &id, &Target::Own).unwrap()["databases"][NAME].clone();
+    for count in ["inserted", "updated", "deleted"] {
+        assert_eq!(done["sides"]["bot"][count], sides["bot"][count], "{done:#}");
+    }
+    let told = done["warnings"].as_array().unwrap();
+    assert!(told.contains(&json!("bot, log: 2 rows inserted, 0 updated, 0 deleted")), "{done:#}");
     assert_same(&world, "bot", &copied);
     fs::remove_file(world.path("bot")).unwrap();
     let (sides, lines) = foretold(&Target::Own);
@@ -147,6 +152,25 @@ fn a_dry_run_counts_the_rows_that_would_change() {
         (sides, lines),
         (json!({}), vec![json!(format!("bot is not there and would be made from {id}"))])
     );
+}
+
+#[test]
+fn a_backup_of_another_database_is_refused() {
+    let (world, _) = a_day_later(World::two());
+    let other = world.root().join("other.db");
+    open(&other).execute_batch("CREATE TABLE unrelated(x); INSERT INTO unrelated VALUES(1)").unwrap();
+    let (path, before) = (other.to_str().unwrap(), world.dump("bot"));
+    for mode in [Mode::DryRun, Mode::Apply] {
+        let options = Options { databases: vec![NAME.to_owned()], mode, ..options() };
+        let error =
+            database::restore(&world.config(), path, &side("bot"), &options).expect_err("no table in common");
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert!(error.hint_text().unwrap().contains("--force"), "{error:?}");
+    }
+    assert_eq!(world.dump("bot"), before);
+    let force = Options { databases: vec![NAME.to_owned()], force: Force::Yes, ..options() };
+    database::restore(&world.config(), path, &side("bot"), &force).unwrap();
+    check_side(&world, "bot", "SELECT x FROM unrelated", &["1"]);
 }
 
 #[test]
@@ -158,10 +182,8 @@ fn what_is_missing_or_empty_is_made_from_the_backup() {
             fs::write(world.path("bot"), "").unwrap();
         }
         let report = restore(&world, &id, &Target::Own).unwrap();
-        assert!(
-            report["databases"][NAME]["warnings"][0].as_str().unwrap().contains("was not there"),
-            "{report:#}"
-        );
+        let was = if empty { "bot had no bytes and" } else { "bot was not there and" };
+        assert!(report["databases"][NAME]["warnings"][0].as_str().unwrap().contains(was), "{report:#}");
         world.sync();
         check(&world, "SELECT k, x FROM t ORDER BY k", &["'ann' 1", "'bob' 21", "'cid' 3", "'eve' 5"]);
     }
@@ -173,6 +195,10 @@ fn a_damaged_file_is_overwritten_only_by_force() {
     damage(&world.path("bot"));
     let error = restore(&world, &id, &Target::Own).expect_err("no sound emergency copy can be made");
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.hint_text().unwrap().contains("--force"), "{error:?}");
+    let dry = Options { mode: Mode::DryRun, ..options() };
+    let foretold = seen(database::restore(&world.config(), &id, &Target::Own, &dry).unwrap());
+    assert!(foretold["databases"][NAME]["warnings"].to_string().contains("--force"), "{foretold:#}");
     let force = Options { force: Force::Yes, ..options() };
     let report = seen(database::restore(&world.config(), &id, &Target::Own, &force).unwrap());
     assert_eq!(state(&report), "restored");
