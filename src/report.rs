@@ -143,6 +143,8 @@ pub struct Conflict {
     pub base: Json,
     /// What each side had.
     pub values: BTreeMap<String, Json>,
+    /// What can be taken: sides, `base`, `both`; nothing where it can only be acknowledged.
+    pub choices: Vec<String>,
     /// A side, `merged`, or `none`.
     pub winner: String,
     /// Why.
@@ -171,6 +173,8 @@ pub struct AcknowledgeReport {
     pub schema: u32,
     /// Their ids.
     pub acknowledged: Vec<String>,
+    /// Those that were resolved already, and stay so.
+    pub resolved: Vec<String>,
 }
 
 /// One run of the past.

@@ -204,7 +204,13 @@ final readonly class DatabaseText
     /** @param array<string, mixed> $report */
     public function acknowledged(array $report, bool $dry): string
     {
-        $ids = Text::line(implode(', ', $report['acknowledged']));
+        $seen = Text::line(implode(', ', $report['acknowledged']));
+        $resolved = Text::line(implode(', ', $report['resolved']));
+        $text = match (true) {
+            $seen === '' => '',
+            $dry => "Would mark as seen: {$seen}. Nothing was changed.\n",
+            default => "Marked as seen: {$seen}.\n",
+        };
 
         return $text . ($resolved === '' ? '' : "Resolved already, and left so: {$resolved}.\n");
     }
@@ -400,10 +406,8 @@ final readonly class DatabaseText
         }
         $facts['because'] = Text::line($conflict['reason']);
         if (in_array($conflict['status'], ['open', 'held', 'acknowledged'], true)) {
-            $sides = array_keys($conflict['values']);
-            $both = in_array($conflict['kind'], ['insert_insert', 'adoption'], true) ? ['both'] : [];
-            $takes = Text::line(implode('|', [...$sides, 'base', ...$both]));
-            $facts['decide'] = $conflict['key'] === []
+            $takes = Text::line(implode('|', $conflict['choices']));
+            $facts['decide'] = $takes === ''
                 ? "acknowledge {$conflict['id']}, once you have dealt with it"
                 : "resolve {$conflict['id']} --take {$takes}, or acknowledge {$conflict['id']}";
         }

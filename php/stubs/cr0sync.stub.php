@@ -95,9 +95,11 @@ namespace {
      *
      * @return array{schema: int, conflicts: list<array{
      *     id: string, database: string, table: string, key: array<string, mixed>,
-     *     kind: 'update_update'|'update_delete'|'insert_insert'|'unique'|'foreign_key'|'schema'|'adoption'|'uncertain',
+     *     kind: 'update_update'|'update_delete'|'insert_insert'|'unique'|'foreign_key'|'schema'|'adoption'|'uncertain'
+     *         |'oscillation',
      *     columns: list<string>, base: ?array<string, mixed>, values: array<string, ?array<string, mixed>>,
-     *     winner: string, reason: string, status: 'open'|'held'|'acknowledged'|'resolved', run: string, at: string}>}
+     *     choices: list<string>, winner: string, reason: string, status: 'open'|'held'|'acknowledged'|'resolved',
+     *     run: string, at: string}>} choices: what can be taken, nothing where it can only be acknowledged
      *
      * @throws Cr0Sync\Cr0SyncException
      */
@@ -123,12 +125,12 @@ namespace {
     function cr0_db_resolve(string $id, string $take, array $options = []): array {}
 
     /**
-     * Marks conflicts as seen; all of them, or none when one is unknown.
+     * Marks conflicts as seen; all of them, or none when one is unknown. What is resolved stays so.
      *
      * @param list<string> $ids
      * @param array{config?: ?string, root?: ?string, dry_run?: ?bool} $options
      *
-     * @return array{schema: int, acknowledged: list<string>}
+     * @return array{schema: int, acknowledged: list<string>, resolved: list<string>}
      *
      * @throws Cr0Sync\UsageException for an unknown id
      * @throws Cr0Sync\LockedException when another run is at work

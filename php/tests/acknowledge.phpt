@@ -15,6 +15,6 @@ echo cr0_db_conflicts($playground->options())['conflicts'][0]['status'], "\n";
 --EXPECT--
 Cr0Sync\UsageException: there is no conflict 2
 1
-{"schema":1,"acknowledged":["1"]}
+{"schema":1,"acknowledged":["1"],"resolved":[]}
 0
 acknowledged

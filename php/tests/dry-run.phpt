@@ -24,6 +24,6 @@ echo $before === $playground->fingerprint() ? 'untouched' : 'touched', "\n";
 --EXPECT--
 1 1 ''
 untouched
-{"schema":1,"acknowledged":["1"]}
+{"schema":1,"acknowledged":["1"],"resolved":[]}
 Cr0Sync\UsageException: there is no conflict 9
 0 0 0 0 untouched

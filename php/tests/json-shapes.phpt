@@ -88,6 +88,7 @@ cr0_db_conflicts 0 {
         text: string
       }
     }
+    choices: [string]
     winner: string
     reason: string
     status: string
@@ -98,6 +99,7 @@ cr0_db_conflicts 0 {
 cr0_db_acknowledge 0 {
   schema: int
   acknowledged: [string]
+  resolved: []
 }
 cr0_db_status 0 {
   schema: int

@@ -14,6 +14,6 @@ echo preg_match('/^notes  .* 0$/m', $playground->script('status')[1]), "\n";
 ?>
 --EXPECT--
 0 from website
-Marked as seen: 1.
+Resolved already, and left so: 1.
 3
 1

@@ -451,6 +451,8 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
                 key: Arc::clone(&self.key),
                 clashing: clashing.collect(),
                 values: sides.iter().map(|side| (side.name.as_str().into(), None)).collect(),
+                both: matches!(draft.kind, Kind::InsertInsert | Kind::Adoption)
+                    && matches!(rules.identity, Identity::Id(_)),
                 ..ConflictRows::default()
             };
             Arc::new(StoredConflict {

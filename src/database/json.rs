@@ -12,6 +12,7 @@ use crate::config::{Config, glob};
 use crate::report::Conflict;
 
 use super::Secrets;
+use super::resolution::Resolution;
 use super::store::{ConflictRows, StoredConflict};
 use super::value::{Row, Value};
 
@@ -89,6 +90,7 @@ fn object(rows: &ConflictRows, row: Option<&Row>, only: Option<&[String]>, secre
 
 /// A conflict for the outside.
 pub(crate) fn conflict(stored: StoredConflict, secrecy: &Secrecy) -> Conflict {
+    let choices = Resolution::choices(&stored);
     let rows = stored.rows;
     let values: BTreeMap<String, Json> = rows
         .values
@@ -108,6 +110,7 @@ pub(crate) fn conflict(stored: StoredConflict, secrecy: &Secrecy) -> Conflict {
         base: object(&rows, rows.base.as_ref(), None, secrecy),
         columns: rows.clashing.to_vec(),
         values,
+        choices,
         winner: stored.winner.to_string(),
         reason: stored.reason.to_string(),
         status: stored.status.to_string(),

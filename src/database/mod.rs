@@ -374,7 +374,7 @@ pub fn conflicts(config: &Config, options: &Options) -> Result<ConflictsReport> 
     Ok(ConflictsReport { schema: SCHEMA, conflicts })
 }
 
-/// Marks conflicts as seen; they stay on record. A dry run only checks the ids.
+/// Marks conflicts as seen; they stay on record, and resolved ones stay resolved. A dry run only checks the ids.
 ///
 /// Errors: `Usage` for an unknown id (nothing is marked then), `Locked` when a run is at work.
 pub fn acknowledge(config: &Config, ids: &[String], mode: Mode) -> Result<AcknowledgeReport> {
@@ -390,12 +390,17 @@ pub fn acknowledge(config: &Config, ids: &[String], mode: Mode) -> Result<Acknow
     for id in ids {
         found.push(find_conflict(&store, id)?.ok_or_else(|| unknown_conflict(id))?);
     }
+    let (resolved, waiting): (Vec<_>, Vec<_>) =
+        found.iter().partition(|conflict| &*conflict.status == store::RESOLVED);
     if mode == Mode::Apply {
-        for conflict in found.iter().filter(|conflict| &*conflict.status != "resolved") {
+        for conflict in &waiting {
             store.set_status(conflict.number, "acknowledged").map_err(state_failure)?;
         }
     }
-    Ok(AcknowledgeReport { schema: SCHEMA, acknowledged: ids.to_vec() })
+    let ids = |found: Vec<&store::StoredConflict>| {
+        found.into_iter().map(|conflict| conflict.number.to_string()).collect()
+    };
+    Ok(AcknowledgeReport { schema: SCHEMA, acknowledged: ids(waiting), resolved: ids(resolved) })
 }
 
 /// The runs that did something, newest first, at most `limit`.

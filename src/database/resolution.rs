@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::counted;
 
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Whole};
@@ -52,6 +53,27 @@ pub(crate) struct Resolution {
 impl Resolution {
     /// Checks that the decision makes sense for the conflict.
     pub(crate) fn new(conflict: StoredConflict, take: Take) -> Result<Resolution> {
+        Resolution::check(&conflict, &take)?;
+        Ok(Resolution { conflict, take })
+    }
+
+    /// The decisions that make sense for a conflict, as people write them.
+    pub(crate) fn choices(conflict: &StoredConflict) -> Vec<String> {
+        let sides: BTreeSet<&str> = conflict.rows.values.iter().map(|(side, _)| &**side).collect();
+        let sides = sides.into_iter().map(|side| Take::Side(side.to_owned()));
+        let both = conflict.rows.both.then_some(Take::Both);
+        let takes = sides.chain([Take::Base]).chain(both);
+        takes
+            .filter(|take| Resolution::check(conflict, take).is_ok())
+            .map(|take| match take {
+                Take::Side(side) => side,
+                Take::Base => "base".to_owned(),
+                Take::Both => "both".to_owned(),
+            })
+            .collect()
+    }
+
+    fn check(conflict: &StoredConflict, take: &Take) -> Result<()> {
         let usage = |message: String| Error::new(ErrorKind::Usage, message);
         if &*conflict.status == RESOLVED {
             return Err(usage(format!("conflict {} is resolved already", conflict.number)));
@@ -60,7 +82,7 @@ impl Resolution {
             return Err(usage(format!("conflict {} is not about a row", conflict.number))
                 .hint("acknowledge it once you have dealt with it"));
         }
-        match &take {
+        match take {
             Take::Side(side) if !conflict.rows.values.iter().any(|(name, _)| **name == **side) => {
                 let names: Vec<&str> = conflict.rows.values.iter().map(|(name, _)| &**name).collect();
                 Err(usage(format!("conflict {} has no side {side}", conflict.number))
@@ -80,7 +102,7 @@ impl Resolution {
                 Err(usage(format!("conflict {} is about one row; both cannot be kept", conflict.number))
                     .hint("take a side, or base"))
             }
-            _ => Ok(Resolution { conflict, take }),
+            _ => Ok(()),
         }
     }
 
@@ -242,14 +264,12 @@ impl Resolution {
                     let rows = observe::rows_by_key(child, source, &by, &BTreeSet::from([key]))
                         .map_err(|e| sql_error(e, &side.name))?;
                     if !rows.is_empty() {
+                        let point = counted(rows.len(), "row points", "rows point");
                         let error = Error::new(
                             ErrorKind::Usage,
                             format!(
-                                "{} rows of {} on {} point at the row of conflict {}, so it cannot be taken away",
-                                rows.len(),
-                                child.rules.name,
-                                side.name,
-                                self.conflict.number
+                                "{point} at the row of conflict {} ({} on {}), so it cannot be taken away",
+                                self.conflict.number, child.rules.name, side.name
                             ),
                         );
                         return Err(Fault::Error(

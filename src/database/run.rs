@@ -527,7 +527,10 @@ fn merge(
             if is_quiet(&plan, &sides) && report.state == State::Synced && report.warnings.is_empty() {
                 report.state = State::Unchanged;
             }
-            report.conflicts += plan.intents.get(hub).map_or(0, |intent| intent.conflicts.len());
+            for found in plan.intents.get(hub).iter().flat_map(|intent| &intent.conflicts) {
+                let known = job.store.waits_already(&found.spelled()).map_err(state_error)?;
+                report.conflicts += usize::from(!known);
+            }
             book(&plan, &sides, None, report);
             return Ok(());
         }

@@ -167,6 +167,7 @@ fn uncertain(
                     base: row(&write.old),
                     values: vec![(intent.side.as_str().into(), now)],
                     merged: row(&write.new),
+                    both: false,
                 },
             });
         }

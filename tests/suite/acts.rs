@@ -3,7 +3,7 @@
 //! Apart from the merge itself. Every act is a run like any other: recorded, and the sides are equal afterwards.
 
 use cr0sync::ErrorKind;
-use cr0sync::database::{self, Detail, Options, Take};
+use cr0sync::database::{self, Detail, Mode, Options, Take};
 use serde_json::{Value, json};
 
 use crate::common::{
@@ -112,6 +112,76 @@ fn both_rows_where_two_are_possible() {
     check(&world, "SELECT x FROM t", &["'bot'", "'central'"]);
 }
 
+/// What is offered is what is taken.
+#[test]
+fn only_what_is_possible_is_offered() {
+    let offered = |schema: &str, rekey: bool, started: bool| {
+        let world = World::two().tables(json!({ "t": { "rekey": rekey } }));
+        world.edit_all(schema);
+        if started {
+            world.sync();
+        }
+        for side in ["bot", "central"] {
+            world.edit(side, &format!("INSERT INTO t VALUES(1, 'a', '{side}')"));
+        }
+        world.sync();
+        let conflict = world.conflicts()[0].clone();
+        let choices: Vec<String> = serde_json::from_value(conflict["choices"].clone()).unwrap();
+        for take in ["bot", "central", "base", "both"] {
+            let done = world.resolve(&id(&world), Take::from(take));
+            assert_eq!(done.is_ok(), choices.iter().any(|choice| choice == take), "{schema}: {take}");
+            if done.is_ok() {
+                break;
+            }
+        }
+        choices.join(" ")
+    };
+    let (by_id, by_key) =
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)", "CREATE TABLE t(k PRIMARY KEY, a, b)");
+    assert_eq!(offered(by_id, false, true), "bot central base both");
+    assert_eq!(offered(by_key, true, true), "bot central base");
+    assert_eq!(offered(by_id, true, false), "bot central both");
+    assert_eq!(offered(by_key, true, false), "bot central");
+    let world = clash();
+    world.resolve(&id(&world), Take::Base).unwrap();
+    assert_eq!(world.conflicts()[0]["choices"], json!([]), "it is resolved");
+}
+
+/// What waits already is nothing new, neither in a plan nor in a run.
+#[test]
+fn a_dry_run_counts_what_a_run_would_count() {
+    let world = World::two()
+        .tables(json!({ "t": { "columns": { "y": "hold" } } }))
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, x, y); INSERT INTO t VALUES('k', 1, 1), ('o', 1, 1)");
+    world.edit("bot", "UPDATE t SET x = 2 WHERE k = 'k'; UPDATE t SET y = 2 WHERE k = 'o'");
+    world.edit("central", "UPDATE t SET x = 3 WHERE k = 'k'; UPDATE t SET y = 3 WHERE k = 'o'");
+    assert_eq!(world.dry_run()["conflicts"], 2);
+    assert_eq!(world.sync()["conflicts"], 2);
+    assert_eq!(world.dry_run()["conflicts"], 0);
+    let conflicts = world.conflicts();
+    let id = conflicts.iter().find(|one| one["columns"] == json!(["x"])).unwrap()["id"].as_str().unwrap();
+    for mode in [Mode::DryRun, Mode::Apply] {
+        let options = Options { mode, ..Options::default() };
+        let report = database::resolve(&world.config(), id, Take::Side("bot".into()), &options).unwrap();
+        assert_eq!((report.conflicts, report.exit_code()), (0, 0), "{mode:?}");
+    }
+}
+
+/// Conflicts and what stays of a run that is taken back come in the order of the rows, whatever the run.
+#[test]
+fn conflicts_come_in_the_order_of_their_rows() {
+    let rows: Vec<String> = (0..60).map(|n| format!("('{n:02}', 0)")).collect();
+    let world = World::two()
+        .start(&format!("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES{}", rows.join(",")));
+    world.edit("bot", "UPDATE t SET x = 1");
+    world.edit("central", "UPDATE t SET x = 2");
+    world.sync();
+    let keys: Vec<String> =
+        world.conflicts().iter().map(|one| one["key"]["k"].as_str().unwrap().to_owned()).collect();
+    let wanted: Vec<String> = (0..60).map(|n| format!("{n:02}")).collect();
+    assert_eq!(keys, wanted);
+}
+
 #[test]
 fn acknowledged_conflicts_are_at_rest() {
     let world = clash();
@@ -120,6 +190,10 @@ fn acknowledged_conflicts_are_at_rest() {
     assert_eq!(report["acknowledged"], json!([id]));
     assert!(statuses(&world).iter().all(|status| status == "acknowledged"));
     assert_settled(&world);
+    world.resolve(&id, Take::Side("bot".into())).unwrap();
+    let report = world.acknowledge(std::slice::from_ref(&id)).unwrap();
+    assert_eq!((&report["acknowledged"], &report["resolved"]), (&json!([]), &json!([id])));
+    assert_eq!(statuses(&world), ["resolved"]);
     let error = world.acknowledge(&["no-such-id".to_owned()]).expect_err("there is no such conflict");
     assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
 }

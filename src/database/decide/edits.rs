@@ -16,7 +16,8 @@ pub(crate) type Pair = (Option<Row>, Option<(Slot, Row)>);
 /// What one side did to a table.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Edits {
-    /// Rows with an identity, in no particular order.
+    /// Rows with an identity. Those that were there before come first, in their order, so that two runs over the same
+    /// edits say the same.
     pub(crate) pairs: Vec<Pair>,
     /// Rows without: by how many each content became more (or fewer).
     pub(crate) contents: BTreeMap<Row, i64>,
@@ -85,6 +86,7 @@ pub(crate) fn resolve(rules: &Rules, changes: Vec<Change>, follow: Follow) -> Re
     if follow == Follow::Renames {
         follow_renames(rules, &mut vanished, &mut fresh, &mut edits.pairs);
     }
+    edits.pairs.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     edits.pairs.extend(vanished.into_iter().map(|before| (Some(before), None)));
     edits.pairs.extend(fresh.into_iter().map(|after| (None, Some(after))));
     Ok(edits)

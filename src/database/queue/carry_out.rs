@@ -171,8 +171,9 @@ mod tests {
 
     #[test]
     fn long_reports_are_cut() {
-        let mut report = AcknowledgeReport { schema: 1, acknowledged: vec!["1".to_owned()] };
-        assert_eq!(short(&report), json!({"schema": 1, "acknowledged": ["1"]}));
+        let mut report =
+            AcknowledgeReport { schema: 1, acknowledged: vec!["1".to_owned()], resolved: Vec::new() };
+        assert_eq!(short(&report), json!({"schema": 1, "acknowledged": ["1"], "resolved": []}));
         report.acknowledged = vec!["1".to_owned(); MAX_REPORT_BYTES];
         assert_eq!(short(&report), json!({"schema": 1, "shortened": true}));
     }

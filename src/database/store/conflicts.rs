@@ -64,6 +64,8 @@ pub(crate) struct ConflictRows {
     pub(crate) values: Vec<(Arc<str>, Option<Row>)>,
     /// What it became.
     pub(crate) merged: Option<Row>,
+    /// Whether both rows could be kept, one under a new id.
+    pub(crate) both: bool,
 }
 
 /// A conflict of a plan. There may be many in one, so what they say alike is there once.
@@ -138,6 +140,16 @@ impl Store {
                 rows
             ])?;
         Ok(true)
+    }
+
+    /// Whether a conflict is on record already and still waits, so that finding it again is nothing new.
+    pub(crate) fn waits_already(&self, conflict: &StoredConflict) -> rusqlite::Result<bool> {
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM conflicts
+                 WHERE database = ?1 AND fingerprint = ?2 AND run <> ?3 AND waits AND status <> 'resolved')",
+            )?
+            .query_row(params![conflict.database, fingerprint_of(conflict), conflict.run], |row| row.get(0))
     }
 
     /// Closes held conflicts of some tables that this run no longer found, where all sides they are about were there.
@@ -251,6 +263,10 @@ pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {
             encoder.text(side).option(value.as_ref(), row);
         })
         .option(rows.merged.as_ref(), row);
+    // Left out where it is not so: conflicts are named by what they say, and the first ones ended here.
+    if rows.both {
+        encoder.integer(1);
+    }
     encoder.finish()
 }
 
@@ -264,6 +280,7 @@ pub(crate) fn decode_conflict_rows(blob: &[u8]) -> std::result::Result<ConflictR
         base: decoder.option(Decoder::row)?,
         values: decoder.list(|decoder| Ok((decoder.text()?.into(), decoder.option(Decoder::row)?)))?,
         merged: decoder.option(Decoder::row)?,
+        both: !decoder.is_at_end() && decoder.integer()? != 0,
     })
 }
 
@@ -308,7 +325,11 @@ mod tests {
             base: row(2),
             values: vec![("bot".into(), row(3)), ("central".into(), None), ("web".into(), row(4))],
             merged: row(5),
+            both: true,
         };
+        assert_eq!(decode_conflict_rows(&encode_conflict_rows(&rows)), Ok(rows.clone()));
+        let plain = ConflictRows { both: false, ..rows.clone() };
+        assert_eq!(decode_conflict_rows(&encode_conflict_rows(&plain)), Ok(plain));
         let word = || "word".into();
         let conflict = StoredConflict {
             number: 0,
