@@ -15,6 +15,6 @@ echo $code, ' ', json_decode($out)->ok ? 'planned' : 'failed', "\n";
 ?>
 --EXPECT--
 true as a run
-64 database_sync_script.php: run 77 has nothing that can be taken back
-  `history` lists the runs; the first run of a side cannot be taken back, nor one of long ago
+64 database_sync_script.php: there is no run 77
+  `history` lists the runs with their numbers
 0 planned

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
+use serde_json::Value as Json;
 
 use crate::backup::retention::{self, OpenConflict, Verdict};
 use crate::backup::snapshot::{self, Damage, Order, Taken};
@@ -102,6 +103,23 @@ pub fn backups(config: &Config, options: &Options) -> Result<BackupsReport> {
     let shelf = Shelf::of(config, store.as_ref(), clock::now())?;
     let backups = shelf.listed(|one| chosen.iter().any(|(name, _)| *name == one.database));
     Ok(BackupsReport { schema: SCHEMA, backups })
+}
+
+/// The emergency copies that a run names in its report, by their ids; none where they are gone.
+pub(super) fn emergencies_of(config: &Config, store: &Store, report: &str) -> Result<Vec<String>> {
+    let report: Json = serde_json::from_str(report).unwrap_or_default();
+    let databases = report.as_object().into_iter().flat_map(|databases| databases.values());
+    let told: Vec<&str> = databases
+        .filter_map(|database| database.get("warnings")?.as_array())
+        .flatten()
+        .filter_map(Json::as_str)
+        .collect();
+    let shelf = Shelf::of(config, Some(store), clock::now())?;
+    let named = |one: &&Snapshot| {
+        let path = one.path.display().to_string();
+        one.kind == Kind::Emergency && told.iter().any(|line| line.ends_with(&path))
+    };
+    Ok(shelf.snapshots.iter().filter(named).map(Snapshot::id).collect())
 }
 
 /// Makes a verified backup of every reachable side of the chosen databases. A dry run says where they would go.

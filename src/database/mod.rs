@@ -332,26 +332,29 @@ pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Resu
 /// Takes a run back, as a new one: the rows it touched are set to what they were before it, on every side, after an
 /// emergency copy of each. Rows that have changed since are left and listed in the warnings.
 ///
-/// Errors: as [`sync`]; `Usage` for a run that is not on record or has nothing that can be taken back.
+/// Errors: as [`sync`]; `Usage` for a run that is not on record, or that has nothing that can be taken back: then the
+/// hint says what can.
 pub fn undo(config: &Config, run: &str, options: &Options) -> Result<SyncReport> {
     let mut chosen = choose(config, options)?;
     let mut undos = BTreeMap::new();
-    if let Some(store) = Store::open_existing(&state_directory(config))? {
-        let number: i64 = run.parse().unwrap_or(0);
-        for (name, _) in &chosen {
-            let tables = store.touched(number, name).map_err(state_failure)?;
-            if !tables.is_empty() {
-                undos.insert((*name).to_owned(), undo::Undo { tables });
-            }
+    let unknown = || {
+        Error::new(ErrorKind::Usage, format!("there is no run {run}"))
+            .hint("`history` lists the runs with their numbers")
+    };
+    let store = Store::open_existing(&state_directory(config))?.ok_or_else(unknown)?;
+    let number: i64 = run.parse().map_err(|_| unknown())?;
+    for (name, _) in &chosen {
+        let tables = store.touched(number, name).map_err(state_failure)?;
+        if !tables.is_empty() {
+            undos.insert((*name).to_owned(), undo::Undo { tables });
         }
     }
-    chosen.retain(|(name, _)| undos.contains_key(*name));
-    if chosen.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, format!("run {run} has nothing that can be taken back"))
-            .hint(
-                "`history` lists the runs; the first run of a side cannot be taken back, nor one of long ago",
-            ));
+    if undos.is_empty() {
+        let past = store.past_run(number).map_err(state_failure)?.ok_or_else(unknown)?;
+        let names: Vec<&str> = chosen.iter().map(|(name, _)| *name).collect();
+        return Err(undo::nothing(config, &store, &past, &names)?);
     }
+    chosen.retain(|(name, _)| undos.contains_key(*name));
     over(config, options, &format!("undo {run}"), &chosen, &mut |_| Continue::Yes, |job, name, database| {
         run::sync(&Job { undo: undos.get(name), ..*job }, name, database)
     })

@@ -202,6 +202,27 @@ pub(crate) struct PastRun {
     pub(crate) report: String,
 }
 
+impl PastRun {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<PastRun> {
+        Ok(PastRun {
+            number: row.get(0)?,
+            at: row.get(1)?,
+            kind: row.get(2)?,
+            duration_ms: u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
+            report: row.get(4)?,
+        })
+    }
+}
+
+/// On which side of a run another one is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nearest {
+    /// The last before it.
+    Before,
+    /// The first after it.
+    After,
+}
+
 impl Store {
     /// Opens or creates the state of a root. The caller holds the run lock when it is going to write.
     pub(crate) fn open(directory: &Path) -> Result<Store> {
@@ -383,6 +404,20 @@ impl Store {
         statement.query_map(params![database, most], |row| row.get(0))?.collect()
     }
 
+    /// The run next to another one that did something to the merged state of a database.
+    pub(crate) fn nearest_touched(
+        &self,
+        run: i64,
+        database: &str,
+        which: Nearest,
+    ) -> rusqlite::Result<Option<i64>> {
+        let sql = match which {
+            Nearest::Before => "SELECT max(run) FROM touched_parts WHERE database = ?1 AND run < ?2",
+            Nearest::After => "SELECT min(run) FROM touched_parts WHERE database = ?1 AND run > ?2",
+        };
+        self.connection.prepare_cached(sql)?.query_row(params![database, run], |row| row.get(0))
+    }
+
     /// What a run did to the merged state of a database; tables that cannot be read any more are left out.
     pub(crate) fn touched(&self, run: i64, database: &str) -> rusqlite::Result<Vec<Touched>> {
         let mut statement = self
@@ -533,16 +568,15 @@ impl Store {
         let mut statement = self.connection.prepare_cached(
             "SELECT number, at, kind, coalesce(duration_ms, 0), coalesce(report, '{}') FROM runs ORDER BY number DESC",
         )?;
-        let rows = statement.query_map([], |row| {
-            Ok(PastRun {
-                number: row.get(0)?,
-                at: row.get(1)?,
-                kind: row.get(2)?,
-                duration_ms: u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0),
-                report: row.get(4)?,
-            })
-        })?;
-        rows.collect()
+        statement.query_map([], PastRun::read)?.collect()
+    }
+
+    /// One run on record.
+    pub(crate) fn past_run(&self, number: i64) -> rusqlite::Result<Option<PastRun>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number, at, kind, coalesce(duration_ms, 0), coalesce(report, '{}') FROM runs WHERE number = ?1",
+        )?;
+        statement.query_row([number], PastRun::read).optional()
     }
 
     /// When a database was last looked at, and last changed.

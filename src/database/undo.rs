@@ -5,6 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{counted, rows};
+
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Whole};
 use super::decide::merge::Origin;
@@ -13,8 +17,47 @@ use super::model::{Ancestor, Cluster, Edit, Rules};
 use super::observe;
 use super::plan::Side;
 use super::shape::{Shape, TableShape};
+use super::store::{Nearest, PastRun, Store};
 use super::value::{Row, Value};
-use super::{Fault, sql_error};
+use super::{Fault, archive, sql_error, state_failure};
+
+/// Says of a run that has nothing to take back what can be done instead.
+///
+/// Errors: when our state, or a place of backups, cannot be read.
+pub(crate) fn nothing(config: &Config, store: &Store, past: &PastRun, databases: &[&str]) -> Result<Error> {
+    let run = past.number;
+    let error = Error::new(ErrorKind::Usage, format!("run {run} has nothing that can be taken back"));
+    let nearest = |which: Nearest| -> Result<Option<i64>> {
+        let mut found = None;
+        for database in databases {
+            let own = store.nearest_touched(run, database, which).map_err(state_failure)?;
+            found = match which {
+                Nearest::Before => found.max(own),
+                Nearest::After => found.into_iter().chain(own).min(),
+            };
+        }
+        Ok(found)
+    };
+    if past.kind == "restore" {
+        let copies = archive::emergencies_of(config, store, &past.report)?;
+        let copies = match copies.as_slice() {
+            [] => "what was there before is in an emergency copy, as long as `backups` lists it".to_owned(),
+            copies => format!("what was there before is in {}; restore that", copies.join(", ")),
+        };
+        let after = nearest(Nearest::After)?
+            .map(|run| format!(". What a later run brought to the other sides, `undo {run}` takes back"));
+        return Ok(error.hint(format!("it is a restore: {copies}{}", after.unwrap_or_default())));
+    }
+    Ok(match nearest(Nearest::Before)? {
+        Some(before) => error.hint(format!(
+            "it changed no row that was merged before: it carried an earlier run on, or was the first of a side. The last \
+             one before it that can be taken back is run {before}"
+        )),
+        None => error.hint(
+            "it changed no row that was merged before; the first run of a side cannot be taken back, nor one of long ago",
+        ),
+    })
+}
 
 /// How many rows that are left are named one by one.
 const NAMED: usize = 20;
@@ -86,13 +129,13 @@ impl Undo {
             }
         }
         for table in self.tables.iter().filter(|table| table.contents != 0) {
-            let rows = table.contents;
-            left.push(format!("{}: {rows} rows without a key stay as they are", table.table));
+            let rows = rows(usize::try_from(table.contents).unwrap_or(usize::MAX));
+            left.push(format!("{}: {rows} without a key cannot be taken back", table.table));
         }
         let more = left.len().saturating_sub(NAMED);
         left.truncate(NAMED);
         if more > 0 {
-            left.push(format!("and {more} more rows"));
+            left.push(format!("and {}", counted(more, "more row", "more rows")));
         }
         Ok(left)
     }

@@ -4,9 +4,10 @@
 //! stays, and is said.
 
 use cr0sync::ErrorKind;
+use cr0sync::database::{self, Target};
 use serde_json::{Value, json};
 
-use crate::common::{World, assert_converged, assert_settled, check, conflict_lines};
+use crate::common::{World, assert_converged, assert_settled, check, conflict_lines, options, seen};
 
 const START: &str = "
     CREATE TABLE u(id INTEGER PRIMARY KEY AUTOINCREMENT, nick TEXT NOT NULL UNIQUE, points);
@@ -83,11 +84,47 @@ fn a_deleted_row_comes_back_under_a_free_id() {
 
 #[test]
 fn what_cannot_be_taken_back_is_said() {
-    let world = World::two().start(START);
-    for run in ["1", "77", "x", ""] {
+    let world = World::two();
+    world.edit_all(START);
+    world.edit("bot", "INSERT INTO u(nick) VALUES('dan')");
+    assert_eq!(run_of(&world.sync()), "1");
+    let refused = |run: &str| {
         let error = world.undo(run).expect_err(run);
         assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        (error.to_string(), error.hint_text().unwrap().to_owned())
+    };
+    for run in ["77", "x", ""] {
+        assert_eq!(refused(run).0, format!("there is no run {run}"));
     }
+    let (what, hint) = refused("1");
+    assert_eq!(what, "run 1 has nothing that can be taken back");
+    assert!(hint.contains("the first run of a side"), "{hint}");
+}
+
+/// A run that only brings on what an earlier one did, and a restore, say what to do instead.
+#[test]
+fn what_can_be_taken_back_instead_is_said() {
+    let world = World::three().start(START);
+    world.edit("bot", "UPDATE u SET points = 10");
+    let first = run_of(&world.sync());
+    std::fs::remove_file(world.path("website")).unwrap();
+    let carried = run_of(&world.sync());
+    let hint = |run: &str| world.undo(run).expect_err(run).hint_text().unwrap().to_owned();
+    assert!(hint(&carried).ends_with(&format!("is run {first}")), "{}", hint(&carried));
+
+    let backups = database::backup(&world.config(), &options()).unwrap().backups;
+    let backup = backups.iter().find(|one| one.side == "bot").unwrap();
+    world.edit("bot", "UPDATE u SET points = 20");
+    world.sync();
+    let restored = seen(database::restore(&world.config(), &backup.id, &Target::Own, &options()).unwrap());
+    let told = hint(&run_of(&restored));
+    let copies = database::backups(&world.config(), &options()).unwrap().backups;
+    let copy = copies.iter().find(|one| one.id.contains(":emergency:")).unwrap();
+    assert!(told.contains(&copy.id) && !told.contains("undo"), "{told}");
+    let after = run_of(&world.sync());
+    assert!(hint(&run_of(&restored)).contains(&format!("`undo {after}`")), "{}", hint(&run_of(&restored)));
+    world.undo(&after).unwrap();
+    check(&world, "SELECT DISTINCT points FROM u", &["20"]);
 }
 
 /// What a run did is kept in pieces, by rows and by bytes.
