@@ -96,11 +96,12 @@ pub struct SyncReport {
     pub run: String,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
-    /// New conflicts.
+    /// New conflicts, also of what was carried out of the queue before.
     pub conflicts: usize,
     /// By database.
     pub databases: BTreeMap<String, DatabaseReport>,
-    /// What was carried out of the queue before, newest first; only of a sync of all sides.
+    /// What was carried out of the queue before, newest first; in a dry run what waits there. Only of a sync of all
+    /// sides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<Vec<QueuedRequest>>,
 }
@@ -435,6 +436,14 @@ pub struct QueuedRequest {
     pub error: Option<Json>,
     /// When it was done or failed, RFC 3339 UTC.
     pub finished_at: Option<String>,
+}
+
+impl QueuedRequest {
+    /// How many new conflicts carrying it out has made; none where its report says nothing of the kind.
+    pub(crate) fn new_conflicts(&self) -> usize {
+        let count = self.result.as_ref().and_then(|report| report.get("conflicts")).and_then(Json::as_u64);
+        count.map_or(0, |count| usize::try_from(count).unwrap_or(usize::MAX))
+    }
 }
 
 /// The requests there are.

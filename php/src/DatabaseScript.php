@@ -131,19 +131,21 @@ final readonly class DatabaseScript
     }
 
     /**
-     * The conflicts that a run found.
+     * The conflicts that a run found, and those of what it did on request.
      *
      * @param array<string, mixed> $run
      * @return list<array<string, mixed>>
      */
     private function found(CommandLine $line, array $run): array
     {
-        if ($run['conflicts'] === 0 || $run['run'] === '') {
+        $requests = array_column(array_column($run['requests'] ?? [], 'result'), 'run');
+        $runs = array_filter([$run['run'], ...$requests], static fn (string $one): bool => $one !== '');
+        if ($run['conflicts'] === 0 || $runs === []) {
             return [];
         }
         $options = self::options($line, ['config', 'root']);
         $report = cr0_call('cr0_db_conflicts', [$options + ['show_secrets' => $line->has('show-secrets')]])['report'];
-        $ofRun = static fn (array $conflict): bool => $conflict['run'] === $run['run'];
+        $ofRun = static fn (array $conflict): bool => in_array($conflict['run'], $runs, true);
 
         return array_values(array_filter($report['conflicts'] ?? [], $ofRun));
     }

@@ -45,7 +45,9 @@ final readonly class DatabaseText
                 $start = ['', ''];
             }
         }
-        $requests = $this->carriedOut($report['requests'] ?? [], $quiet);
+        $requests = $dry
+            ? self::waiting($report['requests'] ?? [], $quiet)
+            : $this->carriedOut($report['requests'] ?? [], $quiet);
         if ($quiet && $table->isEmpty() && $requests === '') {
             return '';
         }
@@ -65,9 +67,11 @@ final readonly class DatabaseText
      */
     private function carriedOut(array $requests, bool $quiet): string
     {
-        $table = new Table(['request', 'by', 'state', 'run', 'inserted', 'updated', 'deleted', 'new id', 'why']);
+        $table = new Table(
+            ['request', 'by', 'state', 'run', 'conflicts', 'inserted', 'updated', 'deleted', 'new id', 'why'],
+        );
         foreach (array_reverse($requests) as $one) {
-            if ($quiet && $one['state'] === 'done') {
+            if ($quiet && $one['state'] === 'done' && ($one['result']['conflicts'] ?? 0) === 0) {
                 continue;
             }
             $sides = array_merge(...array_values(array_map(
@@ -80,12 +84,28 @@ final readonly class DatabaseText
                 $one['by'],
                 $one['state'],
                 $one['result']['run'] ?? '',
+                is_int($one['result']['conflicts'] ?? null) ? $one['result']['conflicts'] : '',
                 ...array_map($sum, self::COUNTS),
                 self::why($one),
             ], Colour::ofState($one['state']));
         }
 
         return $table->isEmpty() ? '' : $table->text($this->console);
+    }
+
+    /**
+     * What a dry run says of requests, which it leaves where they are.
+     *
+     * @param list<array<string, mixed>> $requests
+     */
+    private static function waiting(array $requests, bool $quiet): string
+    {
+        if ($quiet || $requests === []) {
+            return '';
+        }
+
+        return Text::count(count($requests), 'request waits', 'requests wait')
+            . " in the queue; a real run carries out what it may before it syncs.\n";
     }
 
     /** @param array<string, mixed> $one */

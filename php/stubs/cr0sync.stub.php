@@ -58,7 +58,8 @@ namespace {
      *     requests: list<array{id: string, action: string, arguments: array<string, mixed>, by: string, at: string,
      *         state: 'pending'|'done'|'failed', result: ?array<string, mixed>, error: ?array{kind: string,
      *         message: string, path: ?string, hint: ?string}, finished_at: ?string}>}
-     *     requests: what was carried out of the queue before, as cr0_db_queue() tells it; databases do not count that
+     *     requests: what was carried out of the queue before, as cr0_db_queue() tells it; in a dry run what waits there.
+     *     conflicts counts the new ones of requests too, databases do not
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\CancelledException when progress stopped it

@@ -27,6 +27,8 @@ $show('sync-from', 'website', '--database', 'notes', '--database', 'more', '--qu
 foreach (json_decode($playground->script('queue', '--json')[1], true)['requests'] as $one) {
     echo $one['action'], ' ', json_encode($one['arguments']), ' ', $one['state'], ' ', $one['by'], "\n";
 }
+$show('bidirectional', '--dry-run');
+$show('bidirectional', '--dry-run', '--quiet');
 $show('bidirectional');
 foreach (explode("\n", $playground->script('queue')[1]) as $line) {
     echo preg_replace(['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/  +/'], ['TIME', '  '], $line), "\n";
@@ -63,12 +65,20 @@ sync-from {"side":"website","database":"notes","force":true} pending ann
 restore {"backup":"notes:central:2001-01-01_00-00-00","side":"website"} pending ann
 acknowledge {"conflicts":["8","9"]} pending ann
 resolve {"conflict":"1","take":"website"} pending ann
+bidirectional --dry-run -> 0
+4 requests wait in the queue; a real run carries out what it may before it syncs.
+
+database  state  side  inserted  updated  deleted  new id  locked ms
+notes  unchanged
+
+Dry run, N ms, 0 new conflicts. Nothing was changed.
+bidirectional --dry-run --quiet -> 0
 bidirectional -> 0
-request  by  state  run  inserted  updated  deleted  new id  why
-resolve conflict="1" take="website"  ann  done  3  0  2  0  0
+request  by  state  run  conflicts  inserted  updated  deleted  new id  why
+resolve conflict="1" take="website"  ann  done  3  0  0  2  0  0
 acknowledge conflicts=["8","9"]  ann  failed  there is no conflict 8 (`conflicts` lists them with their ids)
 restore backup="notes:central:2001-01-01_00-00-00" side="website"  ann  failed  there is no backup notes:central:2001-01-01_00-00-00 (`backups` lists them with their ids)
-sync-from side="website" database="notes" force=true  ann  done  0  0  0  0
+sync-from side="website" database="notes" force=true  ann  done  0  0  0  0  0
 
 database  state  side  inserted  updated  deleted  new id  locked ms
 notes  unchanged

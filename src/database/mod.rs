@@ -81,8 +81,8 @@ use crate::config::{Config, DatabaseConfig, glob};
 use crate::durable::{self, RunLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{
-    AcknowledgeReport, ConflictsReport, DatabaseReport, HistoryReport, Run, SCHEMA, SideReport, State,
-    StatusReport, SyncReport,
+    AcknowledgeReport, ConflictsReport, DatabaseReport, HistoryReport, QueuedRequest, Run, SCHEMA,
+    SideReport, State, StatusReport, SyncReport,
 };
 
 pub use archive::{backup, backups, clean_backups};
@@ -221,7 +221,7 @@ fn state_failure(cause: rusqlite::Error) -> Error {
 }
 
 /// Merges all sides of the chosen databases. Before it does, it carries out what waits in the queue, unless that is for
-/// another user to do; what came of that is in the report, and told by [`queue()`].
+/// another user to do; what came of that is in the report, and told by [`queue()`]. A dry run tells what waits there.
 ///
 /// Errors: `Usage` for a pattern that matches nothing, `Locked` when another run is at work, `Io` when our own
 /// state cannot be written. Whatever is wrong with one database is in the report, and the others go on. Write
@@ -244,9 +244,11 @@ pub fn sync_with(
     let chosen = choose(config, options)?;
     let (requests, fault) = match options.mode {
         Mode::Apply => queue::work_before_run(config),
-        Mode::DryRun => (Vec::new(), None),
+        Mode::DryRun => queue::waiting(config),
     };
     let mut report = over(config, options, "bidirectional", &chosen, tell, run::sync)?;
+    // Whoever looks at this run looks at what it did on request, too.
+    report.conflicts += requests.iter().map(QueuedRequest::new_conflicts).sum::<usize>();
     report.requests = Some(requests);
     if let (Some(error), Some(first)) = (fault, report.databases.values_mut().next()) {
         // A queue that somebody broke must not stop the sync, and must not go unnoticed.

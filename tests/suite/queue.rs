@@ -90,7 +90,7 @@ fn the_website_asks_and_the_next_run_acts() {
             "at": waiting[0]["at"], "state": "pending", "result": null, "error": null, "finished_at": null
         })]
     );
-    assert_eq!(world.dry_run()["requests"], json!([]));
+    assert_eq!(world.dry_run()["requests"], json!(waiting), "it tells what waits");
     assert_eq!(lines(&requests(&world)), ["resolve pending"]);
     check_side(&world, "central", "SELECT x FROM t", &["2"]);
     let report = world.sync();
@@ -150,6 +150,24 @@ fn force_goes_on_where_a_guard_waits() {
     world.sync();
     assert_eq!(lines(&requests(&world)), ["force done"]);
     check(&world, "SELECT k FROM t", &["'7'"]);
+}
+
+/// Nobody but the run that carries a request out would tell of what it found.
+#[test]
+fn conflicts_of_a_request_count_for_its_run() {
+    let rows: Vec<String> = (0..200).map(|n| format!("({n}, 0)")).collect();
+    let start = format!("CREATE TABLE t(k INTEGER PRIMARY KEY, x); INSERT INTO t VALUES{}", rows.join(","));
+    let world = World::two().start(&start);
+    world.edit("bot", "DELETE FROM t WHERE k > 7; UPDATE t SET x = 1 WHERE k = 7");
+    world.edit("central", "UPDATE t SET x = 2 WHERE k = 7");
+    assert_eq!(world.sync()["databases"]["d"]["state"], "held");
+    ask(&world, "force", json!({"database": "d"})).unwrap();
+    let report = database::sync(&world.config(), &options()).unwrap();
+    assert_eq!((report.conflicts, report.exit_code()), (1, 1));
+    assert_eq!(seen(&report)["databases"]["d"]["conflicts"], 0, "a database counts what came after");
+    assert_eq!(seen(&report)["requests"][0]["result"]["conflicts"], 1);
+    let report = database::sync(&world.config(), &options()).unwrap();
+    assert_eq!((report.conflicts, report.exit_code()), (0, 0));
 }
 
 #[test]

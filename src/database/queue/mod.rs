@@ -177,6 +177,18 @@ pub(crate) fn work_before_run(config: &Config) -> Worked {
     worked.unwrap_or_else(|error| (Vec::new(), Some(error)))
 }
 
+/// What waits for the next run, newest first, for a dry run.
+pub(crate) fn waiting(config: &Config) -> Worked {
+    match queue(config) {
+        Ok(report) => {
+            let mut requests = report.requests;
+            requests.retain(|request| request.state == RequestState::Pending);
+            (requests, None)
+        }
+        Err(error) => (Vec::new(), Some(error)),
+    }
+}
+
 fn directory(config: &Config) -> PathBuf {
     state_directory(config).join("queue")
 }
