@@ -475,6 +475,16 @@ fn queue_child() {
     assert_eq!(seen(database::queue(&config).unwrap())["requests"][0]["state"], "pending");
     let file = &config.databases["d"].replicas["central"];
     assert!(fs::File::options().write(true).open(file).is_err(), "it was not to write databases");
+    // Where it may do nothing at all, it is told who may.
+    let closed = Config { root: config.root.with_file_name("closed"), ..config };
+    for error in [
+        database::enqueue(&closed, &request).unwrap_err(),
+        database::sync(&closed, &Options::default()).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Access, "{error}");
+        let hint = error.hint_text().unwrap_or_default();
+        assert!(hint.contains("root") && hint.contains("group www-data"), "{error}: {hint}");
+    }
 }
 
 #[test]
@@ -504,6 +514,9 @@ fn one_user_asks_and_another_acts() {
     let mut json = world.json.clone();
     json["root"] = json!(world.root());
     fs::write(&config, json.to_string()).unwrap();
+    let closed = base.join("closed/sync_state");
+    fs::create_dir_all(closed.join("queue")).unwrap();
+    fs::write(closed.join("lock"), "").unwrap();
     let program = base.join("child");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let child = Command::new("setpriv")
