@@ -153,6 +153,7 @@ fn conflict_rows() -> ConflictRows {
         base: cells("x"),
         values: vec![("bot".into(), cells("bot")), ("website".into(), None)],
         merged: cells("bot"),
+        both: true,
     }
 }
 
