@@ -21,8 +21,9 @@
 //! - Only `durable` renames files; only `database/native`, `database/bytes` and the PHP shell contain `unsafe`.
 //! - A conflict or a broken file is a value in the report. `Err` means that the run could not be decided.
 //! - The library never prints, reads the environment or exits.
-//! - One copy of SQLite a process: the system's. A database, its journal and its WAL are opened through SQLite
-//!   only, since closing any other descriptor on them would drop this process's locks.
+//! - One copy of SQLite a process: the system's. A database and its WAL are opened through SQLite only, since closing
+//!   any other descriptor on them would drop this process's locks. On a rollback journal SQLite keeps none; `beside`
+//!   reads the end of it, before SQLite would do what it says.
 //! - No checkpoint, pragma or schema object of ours in a database that is not ours.
 //! - Nothing on disk lacks a version.
 

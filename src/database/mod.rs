@@ -13,6 +13,7 @@ mod accompany;
 mod agreement;
 mod apply;
 mod archive;
+mod base;
 mod beside;
 mod bounce;
 mod bytes;
@@ -56,6 +57,7 @@ mod undo;
 mod value;
 mod verification;
 mod virtual_table;
+mod watch;
 mod write;
 
 // It lies with the other tests, and is compiled in here for what it drives: nobody outside can reach that.

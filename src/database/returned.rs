@@ -10,13 +10,13 @@ use crate::config::DatabaseConfig;
 use crate::report::DatabaseReport;
 
 use super::archive::{self, Target};
-use super::plan::Side;
+use super::plan::{Base, Side};
 use super::run::{Job, Seat};
-use super::schema::{self, Schema, Storage, Table};
+use super::schema::{Schema, Storage, Table};
 use super::shape::{Dropped, added_value};
 use super::sql::quote;
 use super::value::Value;
-use super::{Fault, Mode, apply, observe, open, sql_error, state_error};
+use super::{Fault, apply, observe, open, sql_error, state_error};
 
 /// Remembers what sides lack that they once had.
 pub(crate) fn note(job: &Job<'_>, name: &str, sides: &[Side], dropped: &[Dropped]) -> Result<(), Fault> {
@@ -31,31 +31,25 @@ pub(crate) fn note(job: &Job<'_>, name: &str, sides: &[Side], dropped: &[Dropped
     Ok(())
 }
 
-/// Columns of a side that were dropped and are there again: table and column.
-fn back(job: &Job<'_>, name: &str, seat: &Seat, now: &Schema) -> Result<Vec<(String, String)>, Fault> {
-    let dropped = job.store.dropped(name, &seat.name).map_err(state_error)?;
+/// Columns that were dropped and are there again: table and column.
+pub(crate) fn back(
+    job: &Job<'_>,
+    name: &str,
+    side: &str,
+    now: &Schema,
+) -> Result<Vec<(String, String)>, Fault> {
+    let dropped = job.store.dropped(name, side).map_err(state_error)?;
     let is_back = |(table, column): &(String, String)| {
         now.table(table).is_some_and(|table| table.column(column).is_some())
     };
     Ok(dropped.into_iter().filter(is_back).collect())
 }
 
-/// Tables that cannot be planned before a run has given their columns the values back, with the reason.
-pub(crate) fn waiting(job: &Job<'_>, name: &str, seats: &[Seat]) -> Result<Vec<(String, String)>, Fault> {
-    let mut waiting = Vec::new();
-    for seat in seats.iter().filter(|_| job.mode == Mode::DryRun) {
-        let now = schema::read(&seat.live, "main").map_err(|cause| sql_error(cause, &seat.name))?;
-        for (table, column) in back(job, name, seat, &now)? {
-            waiting.push((
-                table,
-                format!(
-                    "column {column} is back on {}; a run first gives it the values that it had",
-                    seat.name
-                ),
-            ));
-        }
-    }
-    Ok(waiting)
+/// Why their tables wait, where the columns cannot get their values back now.
+pub(crate) fn in_words(side: &str, back: &[(String, String)]) -> Vec<(String, String)> {
+    let why =
+        |column| format!("column {column} is back on {side}; a run first gives it the values that it had");
+    back.iter().map(|(table, column)| (table.clone(), why(column))).collect()
 }
 
 /// Gives columns that are back the values that they had. Done again after a crash, it finds nothing left to do.
@@ -64,36 +58,20 @@ pub(crate) fn refill(
     name: &str,
     database: &DatabaseConfig,
     seat: &Seat,
+    base: &Base,
+    (now, back): (&Schema, Vec<(String, String)>),
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
-    if job.mode == Mode::DryRun {
-        return Ok(());
-    }
     let fail = |cause| sql_error(cause, &seat.name);
-    if job.store.dropped(name, &seat.name).map_err(state_error)?.is_empty() {
-        return Ok(());
-    }
-    let now = schema::read(&seat.live, "main").map_err(fail)?;
-    let back = back(job, name, seat, &now)?;
-    let Some(remembered) =
-        job.store.replica(name, &seat.name).map_err(state_error)?.filter(|_| !back.is_empty())
-    else {
-        return Ok(());
-    };
-    // Where there is no base any more, the side is adopted.
-    let wait = std::time::Duration::from_millis(job.config.guards.busy_timeout_ms);
-    let base = open::connect(&job.store.base_path(&remembered.base), wait)
-        .and_then(|base| schema::read(&base, "main").map(|schema| (base, schema)));
-    let Ok((base, before)) = base else { return Ok(()) };
     let version = apply::data_version(&seat.live).map_err(fail)?;
     let target = Target { side: &seat.name, live: &seat.live, version };
     archive::secure(job, name, [target].into_iter(), report)?;
     for (table, column) in back {
-        if let (Some(was), Some(is)) = (before.table(&table), now.table(&table)) {
+        if let (Some(was), Some(is)) = (base.schema.table(&table), now.table(&table)) {
             let _owner = open::as_owner(&seat.live);
             let policy = database.table_policy(name, &table);
-            let filled =
-                fill(&base, was, &seat.live, is, &column, policy.identity.as_deref()).map_err(fail)?;
+            let filled = fill(&base.connection, was, &seat.live, is, &column, policy.identity.as_deref())
+                .map_err(fail)?;
             report.warnings.push(format!(
                 "{table}: column {column} is back on {}: {filled} of its cells got the value that they had",
                 seat.name

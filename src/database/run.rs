@@ -3,15 +3,13 @@
 //! Apart from `mod`, which offers the operations, and from `plan` and `apply`, the two halves it joins. A side
 //! that is busy, missing or broken drops out with a reason; the others go on without it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::rc::Rc;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
-use crate::backup::verify::{self, Verdict};
 use crate::clock;
 use crate::config::{Config, DatabaseConfig};
 use crate::error::{ErrorKind, Result};
@@ -20,22 +18,18 @@ use crate::report::{DatabaseReport, SideReport, State};
 use super::apply::{self, Done, Outcome, Refusal};
 use super::archive::{self, Target};
 use super::create::{self, Absence};
-
-use super::observe::Cells;
-use super::old_copy::{self, Suspicion};
 use super::open::{self, Fingerprint, Found};
-use super::plan::{self, Base, MergeKind, Plan, Side, Task};
+use super::plan::{self, MergeKind, Plan, Side, Task};
 use super::progress::{Pace, Phase};
 use super::record::{self, Intent};
 use super::resolution::Resolution;
 use super::rest;
 use super::returned;
-use super::schema;
 use super::steps::{Step, Steps};
 use super::store::{Seen, Store};
 use super::undo::Undo;
-
-use super::{Fault, Force, Mode, native, settle, sql_error, state_error};
+use super::watch::{self, Look, Watch};
+use super::{Fault, Force, Mode, base, settle, sql_error, state_error};
 
 /// How often a plan is made anew because a planned row changed before it was locked.
 const ATTEMPTS: u32 = 4;
@@ -102,7 +96,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    fn of(job: &Job<'_>, side: &str, kind: MergeKind) -> Part {
+    pub(crate) fn of(job: &Job<'_>, side: &str, kind: MergeKind) -> Part {
         match kind {
             _ if side == job.config.hub => Part::Hub,
             MergeKind::Overwrite => Part::Source,
@@ -431,27 +425,6 @@ fn marked(fingerprint: &Fingerprint, database: &DatabaseConfig) -> String {
     format!("{}{rules}", fingerprint.text)
 }
 
-/// Sides under observation.
-#[derive(Default)]
-struct Watch {
-    sides: Vec<Side>,
-    looks: Vec<Look>,
-}
-
-/// What was seen of a side's file when it was observed.
-struct Look {
-    /// Changes when another connection commits.
-    version: i64,
-    /// The file before it was opened, where that is still of use.
-    fingerprint: Option<Fingerprint>,
-    /// The change counter of its header.
-    counter: Option<u32>,
-    /// Which file it was.
-    file: Option<String>,
-    /// Whether the file was to be held, and is not since a person has said so.
-    overridden: bool,
-}
-
 /// Observes, plans and applies, again while planned rows change under us.
 fn merge(
     job: &Job<'_>,
@@ -462,12 +435,18 @@ fn merge(
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     let mut refused: Vec<Refusal> = Vec::new();
-    let mut paused = returned::waiting(job, name, &seats)?;
+    let mut paused: Vec<(String, String)> = Vec::new();
+    let mut sound = BTreeSet::new();
     let mut copied = HashMap::new();
     let mut attempts = 0;
     let at = clock::stamp(job.at);
     loop {
-        let Watch { sides, looks } = observe(job, name, database, seats, kind, report)?;
+        let Watch { sides, looks } = watch::observe(job, name, database, seats, kind, report)?;
+        for (table, reason) in looks.iter().flat_map(|look| &look.waiting) {
+            if !is_paused(&paused, table) {
+                paused.push((table.clone(), reason.clone()));
+            }
+        }
         let hub = sides.iter().position(|side| side.name == job.config.hub);
         let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
         let versions: Vec<i64> = looks.iter().map(|look| look.version).collect();
@@ -497,9 +476,9 @@ fn merge(
             Ok(plan) => plan,
             // What we remember may be damaged instead of what it is about.
             Err(Fault::Side { name: side, state: State::Quarantined, .. })
-                if sides.iter().any(|own| own.name == side && is_damaged(&own.base.connection)) =>
+                if sides.iter().any(|own| own.name == side && base::is_damaged(&own.base.connection)) =>
             {
-                forget(job, name, &side, report)?;
+                base::forget(job, name, &side, report)?;
                 seats = sides.into_iter().map(Seat::again).collect();
                 continue;
             }
@@ -549,9 +528,11 @@ fn merge(
             .map(|((side, look), _)| Target { side: &side.name, live: &side.live, version: look.version });
         let overridden = plan.held.is_some() || looks.iter().any(|look| look.overridden);
         // After it was observed, so that the copy has every row that the plan takes away.
-        let secured = refuse_damage(&sides, &plan).and_then(|()| match (job.undo, kind, overridden) {
-            (None, MergeKind::ThreeWay, false) => archive::secure(job, name, written, report),
-            _ => archive::secure_for_certain(job, name, written, &mut copied, report),
+        let secured = watch::refuse_damage(&sides, &plan, &mut sound).and_then(|()| {
+            match (job.undo, kind, overridden) {
+                (None, MergeKind::ThreeWay, false) => archive::secure(job, name, written, report),
+                _ => archive::secure_for_certain(job, name, written, &mut copied, report),
+            }
         });
         job.steps.at(Step::Secured, "");
         let applied = secured.and_then(|()| apply::apply(job, &mut plan, &sides, hub, &versions));
@@ -595,7 +576,7 @@ fn merge(
 }
 
 /// Whether what would be held goes on: a person has said so, or has restored a backup.
-fn passes_guards(job: &Job<'_>, name: &str) -> Result<bool, Fault> {
+pub(crate) fn passes_guards(job: &Job<'_>, name: &str) -> Result<bool, Fault> {
     Ok(job.force == Force::Yes || job.store.unguarded(name).map_err(state_error)?)
 }
 
@@ -607,219 +588,6 @@ impl Seat {
     fn again(side: Side) -> Seat {
         Seat { name: side.name, live: side.live, fingerprint: None }
     }
-}
-
-/// Opens a read transaction on every side and finds its base, or makes one.
-fn observe(
-    job: &Job<'_>,
-    name: &str,
-    database: &DatabaseConfig,
-    seats: Vec<Seat>,
-    kind: MergeKind,
-    report: &mut DatabaseReport,
-) -> Result<Watch, Fault> {
-    if kind == MergeKind::Overwrite {
-        return observe_overwrite(job, name, seats);
-    }
-    let mut watch = Watch::default();
-    let cells = Rc::new(Cells::new(job.store.directory()));
-    for seat in seats {
-        let side_name = seat.name.clone();
-        match observe_side(job, name, database, seat, &cells, report) {
-            Ok((side, look)) => {
-                job.steps.at(Step::Observed, &side.name);
-                watch.sides.push(side);
-                watch.looks.push(look);
-            }
-            Err(held @ Fault::Side { state: State::Held, .. }) => return Err(held),
-            Err(Fault::Side { state, reason, .. }) => {
-                drop_side(&side_name, state, reason, Part::of(job, &side_name, kind), report)?;
-            }
-            Err(fault) => return Err(fault),
-        }
-    }
-    Ok(watch)
-}
-
-fn observe_side(
-    job: &Job<'_>,
-    name: &str,
-    database: &DatabaseConfig,
-    seat: Seat,
-    cells: &Rc<Cells>,
-    report: &mut DatabaseReport,
-) -> Result<(Side, Look), Fault> {
-    let fail = |cause| sql_error(cause, &seat.name);
-    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
-    seat.live.busy_timeout(wait).map_err(fail)?;
-    returned::refill(job, name, database, &seat, report)?;
-    seat.live.execute_batch("BEGIN").map_err(fail)?;
-    let schema = open::first_read(&seat.live).map_err(fail)?;
-    let version = apply::data_version(&seat.live).map_err(fail)?;
-    let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
-    let counter = native::change_counter(&seat.live);
-    let seen = remembered.as_ref().and_then(|state| state.seen.as_ref());
-    let went_back = seen.map(|seen| seen.counter).zip(counter).filter(|(then, now)| now < then);
-    let path = job.config.databases.get(name).and_then(|database| database.replicas.get(&seat.name));
-    let file = path.and_then(|path| open::file_of(path));
-    let then = seen.and_then(|seen| seen.file.as_ref());
-    let replaced = then.zip(file.as_ref()).is_some_and(|(then, now)| then != now);
-    let suspicion = Suspicion { went_back, replaced };
-    let epoch = remembered.as_ref().map_or(0, |state| state.epoch);
-    let known = match remembered {
-        Some(state) => open_base(job, &seat.name, &state.base, report)?,
-        None => None,
-    };
-    let (base, known) = match known {
-        Some(base) => (base, true),
-        // Without a base nobody can tell what it lacks.
-        None if went_back.is_some() && !passes_guards(job, name)? => {
-            let everything = old_copy::Evidence { changed: 1, ..Default::default() };
-            let why = old_copy::verdict(suspicion, everything).unwrap_or_default();
-            let reason = old_copy::in_words(&seat.name, &why);
-            return Err(Fault::Side { name: job.config.hub.clone(), state: State::Held, reason });
-        }
-        None => {
-            job.pace.at(name, Phase::Copying, Some(&seat.name))?;
-            let base = create::base(job, name, &seat.name, &seat.live)?;
-            // What is merged is the copy; the file itself can go on.
-            seat.live.execute_batch("ROLLBACK").map_err(fail)?;
-            (base, false)
-        }
-    };
-    let overridden = !known && went_back.is_some();
-    let look = Look { version, fingerprint: seat.fingerprint, counter, file, overridden };
-    let epoch = if known { epoch } else { 0 };
-    let merged = job.store.merged_tables(name, &seat.name).map_err(state_error)?;
-    Ok((
-        Side {
-            name: seat.name,
-            live: seat.live,
-            schema,
-            base,
-            known,
-            epoch,
-            merged,
-            suspicion,
-            cells: Rc::clone(cells),
-        },
-        look,
-    ))
-}
-
-/// Whether a database of ours cannot be read as a whole.
-pub(crate) fn is_damaged(base: &Connection) -> bool {
-    let told: rusqlite::Result<String> = base.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
-    !told.is_ok_and(|told| told == "ok")
-}
-
-/// Forgets what was remembered of a side, as it is damaged.
-fn forget(job: &Job<'_>, name: &str, side: &str, report: &mut DatabaseReport) -> Result<(), Fault> {
-    if job.mode == Mode::DryRun {
-        let reason =
-            "what is remembered of it is damaged: a run adopts it as on the first run, deleting nothing"
-                .into();
-        return Err(Fault::Side { name: side.to_owned(), state: State::Skipped, reason });
-    }
-    job.store.forget_replica(name, side).map_err(state_error)?;
-    report.warnings.push(format!(
-        "what was remembered of {side} is damaged: it is adopted as on the first run, deleting nothing"
-    ));
-    Ok(())
-}
-
-/// Opens a base; `None` when it is gone or damaged, so that its side is adopted anew.
-fn open_base(
-    job: &Job<'_>,
-    side: &str,
-    file: &str,
-    report: &mut DatabaseReport,
-) -> Result<Option<Base>, Fault> {
-    let path = job.store.base_path(file);
-    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
-    let opened = open::connect(&path, wait).and_then(|connection| {
-        let schema = schema::read(&connection, "main")?;
-        Ok(Base { file: file.to_owned(), connection, schema })
-    });
-    match opened {
-        Ok(base) => Ok(Some(base)),
-        Err(cause) => match cause.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::CannotOpen) => {
-                report.warnings.push(format!(
-                    "what was remembered of {side} is lost or damaged ({cause}): it is adopted as on the first run, \
-                     deleting nothing"
-                ));
-                Ok(None)
-            }
-            _ => Err(Fault::Side {
-                name: side.to_owned(),
-                state: State::Skipped,
-                reason: format!("what is remembered of it cannot be read now: {cause}"),
-            }),
-        },
-    }
-}
-
-/// Observes hub and side such that the hub as it is now is the ancestor of both.
-fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watch, Fault> {
-    let mut watch = Watch::default();
-    let cells = Rc::new(Cells::new(job.store.directory()));
-    let hub = seats.iter().find(|seat| seat.name == job.config.hub);
-    let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
-    hub.live.execute_batch("BEGIN").map_err(|e| sql_error(e, &hub.name))?;
-    let mut epoch = 0;
-    let mut bases = Vec::new();
-    for seat in &seats {
-        let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
-        epoch = remembered.map_or(epoch, |state| epoch.max(state.epoch));
-        job.pace.at(name, Phase::Copying, Some(&seat.name))?;
-        bases.push(create::base(job, name, &seat.name, &hub.live)?);
-    }
-    for (seat, base) in seats.into_iter().zip(bases) {
-        let fail = |cause| sql_error(cause, &seat.name);
-        if seat.name != job.config.hub {
-            seat.live.execute_batch("BEGIN").map_err(fail)?;
-        }
-        let schema = open::first_read(&seat.live).map_err(fail)?;
-        let version = apply::data_version(&seat.live).map_err(fail)?;
-        let counter = native::change_counter(&seat.live);
-        watch.looks.push(Look { version, fingerprint: None, counter, file: None, overridden: false });
-        // The copy of the hub is the ancestor of all its tables.
-        let merged = base.schema.tables.iter().map(|table| table.name.to_ascii_lowercase()).collect();
-        watch.sides.push(Side {
-            name: seat.name,
-            live: seat.live,
-            schema,
-            base,
-            known: true,
-            epoch,
-            merged,
-            suspicion: Suspicion::default(),
-            cells: Rc::clone(&cells),
-        });
-    }
-    Ok(watch)
-}
-
-/// Checks each side that others would get something from. Rows that damage has changed or hidden look like edits, and
-/// would be merged; a side that only gets something is looked at when it is copied, see [`archive::secure`].
-fn refuse_damage(sides: &[Side], plan: &Plan) -> Result<(), Fault> {
-    for (side, intent) in sides.iter().zip(&plan.intents) {
-        if side.known && intent.observed.is_empty() {
-            continue;
-        }
-        let fail = |cause| sql_error(cause, &side.name);
-        let _owner = open::as_owner(&side.live);
-        // What a CHECK says of a row is no damage, and may take its time.
-        side.live.execute_batch("PRAGMA ignore_check_constraints = ON").map_err(fail)?;
-        let verdict = verify::connection_is_sound(&side.live);
-        side.live.execute_batch("PRAGMA ignore_check_constraints = OFF").map_err(fail)?;
-        if let Verdict::Damaged(reason) = verdict.map_err(fail)? {
-            let reason = format!("{} is damaged ({reason})", side.name);
-            return Err(Fault::Side { name: side.name.clone(), state: State::Quarantined, reason });
-        }
-    }
-    Ok(())
 }
 
 /// Whether there is nothing to do and nothing to record.

@@ -4,23 +4,20 @@
 //! with the files open, what they can tell (`settle`). Apart from `record`, which says what the state must be, and from
 //! `evidence`, which reads the files. Writes nothing but our own state.
 
-use std::time::Duration;
-
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 
 use crate::clock;
 use crate::report::DatabaseReport;
 
 use super::evidence::{self, Evidence};
 use super::model::Slot;
-use super::open;
 use super::record::{self, Intent, Progress, Role, Written};
-use super::run::{self, Job, Part, Seat, drop_side};
+use super::run::{Job, Part, Seat, drop_side};
 use super::schema;
 use super::steps::Step;
 use super::store::{ConflictRows, StoredConflict};
 use super::value::Row;
-use super::{Fault, sql_error, state_error, write};
+use super::{Fault, base, sql_error, state_error, write};
 
 /// Records the sides of which it is known whether they were written. Returns the other intents, the hub's first.
 pub(crate) fn finish(
@@ -34,45 +31,42 @@ pub(crate) fn finish(
     let mut left = Vec::new();
     for (intent, progress) in intents {
         if !job.store.base_path(&intent.base).is_file() {
-            forget(job, name, &intent.side, report)?;
+            forget(job, name, &intent, report)?;
             continue;
         }
         match progress.written() {
-            Some(written) => match conclude(job, &intent, written, &[], report) {
-                Err(_) if base_is_damaged(job, &intent) => forget(job, name, &intent.side, report)?,
-                concluded => concluded?,
-            },
+            Some(written) => conclude(job, name, &intent, written, &[], report)?,
             None => left.push((intent, progress)),
         }
     }
     Ok(left)
 }
 
-fn forget(job: &Job<'_>, name: &str, side: &str, report: &mut DatabaseReport) -> Result<(), Fault> {
-    job.store.forget_replica(name, side).map_err(state_error)?;
+/// Goes on without what was remembered of a side: it is adopted anew. What the run has decided stays on record.
+fn forget(job: &Job<'_>, name: &str, intent: &Intent, report: &mut DatabaseReport) -> Result<(), Fault> {
+    for conflict in &intent.conflicts {
+        report.conflicts += usize::from(job.store.add_conflict(&conflict.spelled()).map_err(state_error)?);
+    }
+    job.store.forget_replica(name, &intent.side).map_err(state_error)?;
+    let side = &intent.side;
     report.warnings.push(format!("an interrupted run cannot be finished for {side}: it is adopted anew"));
     Ok(())
 }
 
-fn base_is_damaged(job: &Job<'_>, intent: &Intent) -> bool {
-    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
-    match open::connect(&job.store.base_path(&intent.base), wait) {
-        Ok(base) => run::is_damaged(&base),
-        Err(cause) => {
-            matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-        }
-    }
-}
-
 fn conclude(
     job: &Job<'_>,
+    name: &str,
     intent: &Intent,
     written: Written,
     doubts: &[StoredConflict],
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     let role = if intent.side == job.config.hub { Role::Hub } else { Role::Spoke };
-    report.conflicts += record::record_with(job.store, intent, written, role, doubts)?;
+    match record::record_with(job.store, intent, written, role, doubts) {
+        Ok(new) => report.conflicts += new,
+        Err(_) if base::is_unusable(job, &intent.base) => return forget(job, name, intent, report),
+        Err(cause) => return Err(cause.into()),
+    }
     job.steps.at(Step::Recorded, &intent.side);
     report.warnings.push(format!("an interrupted run was finished for {}", intent.side));
     Ok(())
@@ -118,10 +112,7 @@ pub(crate) fn settle(
             Evidence::Unclear => uncertain(job, name, &intent, &seat.live)?,
             Evidence::Written | Evidence::NotWritten => Vec::new(),
         };
-        match conclude(job, &intent, written, &doubts, report) {
-            Err(_) if base_is_damaged(job, &intent) => forget(job, name, &intent.side, report)?,
-            concluded => concluded?,
-        }
+        conclude(job, name, &intent, written, &doubts, report)?;
     }
     let left = record::waiting(job.store, name)?;
     seats.retain(|seat| !left.contains(&seat.name));

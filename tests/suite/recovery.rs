@@ -338,3 +338,22 @@ fn a_damaged_base_is_made_anew_and_its_side_stays_in_use() {
         assert_settled(&world);
     }
 }
+
+/// Nor does a damaged file against its base: rows that a CHECK refuses are no damage.
+#[test]
+fn a_base_outlives_the_damage_of_its_file() {
+    let world = World::three().start(
+        "CREATE TABLE t(k TEXT PRIMARY KEY, x CHECK(x >= 0)); PRAGMA ignore_check_constraints = ON;
+         WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO t SELECT 'key ' || i, -1 FROM n",
+    );
+    let mut bytes = std::fs::read(world.path("bot")).unwrap();
+    for page in bytes.chunks_mut(4096).skip(2) {
+        page[..64].fill(0x5a);
+    }
+    std::fs::write(world.path("bot"), bytes).unwrap();
+    let base = base_of(&world, "bot");
+    let report = world.sync();
+    assert_eq!(report["databases"]["d"]["state"], "quarantined", "{report:#}");
+    assert!(!report.to_string().contains("what was remembered"), "{report:#}");
+    assert_eq!(base_of(&world, "bot"), base);
+}

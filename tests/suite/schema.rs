@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use crate::common::{World, assert_settled, check, check_side, is_empty_run, query, shape};
+use crate::common::{World, assert_settled, check, check_side, is_empty_run, open, query, shape};
 
 #[test]
 fn a_new_column_travels_with_its_values() {
@@ -400,4 +400,25 @@ fn a_table_that_is_back_gets_its_rows_back() {
             assert_eq!(rows(other), before, "{side}, on {other}: {report:#}");
         }
     }
+}
+
+/// What may be an old copy is not written to, whatever of it is back.
+#[test]
+fn a_column_that_is_back_in_an_old_copy_waits_with_it() {
+    let world = World::two().start(USERS);
+    let old = std::fs::read(world.path("bot")).unwrap();
+    world.edit("bot", "ALTER TABLE w DROP COLUMN token");
+    world.edit("central", "UPDATE u SET token = 'new' WHERE id > 10");
+    world.sync();
+    let mut copy = old;
+    // Its counter is lower, and one of its cells is as if it had just been added.
+    let path = world.root().join("old.db");
+    std::fs::write(&path, &copy).unwrap();
+    open(&path).execute("UPDATE w SET token = NULL WHERE k = 'u1'", []).unwrap();
+    copy = std::fs::read(&path).unwrap();
+    std::fs::remove_file(world.path("bot")).unwrap();
+    std::fs::write(world.path("bot"), &copy).unwrap();
+    let report = world.sync();
+    assert_eq!(report["databases"]["d"]["state"], "held", "{report:#}");
+    assert!(std::fs::read(world.path("bot")).unwrap() == copy, "it was written to: {report:#}");
 }
