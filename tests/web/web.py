@@ -356,6 +356,12 @@ class Web:
                 pass
         return found
 
+    def files_at_rest(self, pid):
+        """What a process has open once the connection of its last page is closed, which is after the page has arrived."""
+        wait_for("the page's connection closes",
+                 lambda: sum(path.startswith("socket:") for path in self.open_files(pid)) == 1)
+        return sorted(self.open_files(pid))
+
     # Memory.
 
     def twenty_thousand_calls(self):
@@ -363,7 +369,7 @@ class Web:
         calls = 4 * per_page
         for _ in range(warm):
             pid = self.get("one", do="many", n=per_page)["pid"]
-        before, files = self.resident_kb(pid), len(self.open_files(pid))
+        before, files = self.resident_kb(pid), self.files_at_rest(pid)
         for _ in range(pages):
             page = self.get("one", do="many", n=per_page)
         if page["pid"] != pid:
@@ -373,8 +379,8 @@ class Web:
         self.counts["KB more after them"] = after - before
         if after - before > SLACK_KB:
             raise Failure(f"{pages * calls} calls need {after - before} KB more: {before} before, {after} after")
-        if len(self.open_files(pid)) != files:
-            raise Failure(f"files are left open: {self.open_files(pid)}")
+        if (left := self.files_at_rest(pid)) != files:
+            raise Failure(f"{files} were open before, {left} after")
 
     @staticmethod
     def resident_kb(pid):
