@@ -7,6 +7,7 @@
 //! ship, `write` says what is in force, `json` and `pattern` are their tools.
 
 mod json;
+mod logs;
 mod names;
 mod parse;
 mod pattern;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub use logs::LogConfig;
 pub(crate) use pattern::glob;
 
 /// A configuration larger than this is a mistake, not a configuration (bytes).
@@ -34,6 +36,8 @@ pub struct Config {
     pub hub: String,
     /// Databases by name.
     pub databases: BTreeMap<String, DatabaseConfig>,
+    /// Logs by name.
+    pub logs: BTreeMap<String, LogConfig>,
     /// Where backups lie and which of them stay.
     pub backups: Backups,
     /// Limits that stop a run from doing damage.
@@ -99,6 +103,7 @@ impl Config {
             root: root.to_path_buf(),
             hub: shipped::HUB.to_owned(),
             databases: shipped::databases(root),
+            logs: shipped::logs(root),
             backups: shipped::backups(),
             guards: shipped::guards(),
             ownership: shipped::ownership(),

@@ -36,7 +36,7 @@ mod error;
 pub mod report;
 
 pub use config::{
-    Backups, ColumnPolicy, Config, DatabaseConfig, Guards, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey,
+    Backups, ColumnPolicy, Config, DatabaseConfig, Guards, LogConfig, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey,
     SchemaPolicy, TablePolicy,
 };
 pub use error::{Error, ErrorKind, Result};

@@ -77,9 +77,9 @@ fn document(
             _ => return Err(version.wrong("there is no such version").hint("write 1")),
         }
     }
-    // Nothing reads these sections yet. They must be objects, so that a file written for more keeps its shape.
-    for section in [logs, integrity].into_iter().flatten() {
-        section.entries()?;
+    // Nothing reads this section yet. It must be an object, so that a file written for more keeps its shape.
+    if let Some(integrity) = integrity {
+        integrity.entries()?;
     }
 
     let named_root = root.map(|place| root_path(&place, source)).transpose()?;
@@ -87,13 +87,21 @@ fn document(
         forced_root.map(Path::to_path_buf).or(named_root).unwrap_or_else(|| default_root.to_path_buf());
     let named_hub = hub.as_ref().map(side_name).transpose()?;
     let hub = named_hub.unwrap_or_else(|| shipped::HUB.to_owned());
+    let own_databases = databases.is_some();
     let databases = match databases {
         Some(place) => self::databases(&place, &root, &hub)?,
         None => shipped_databases(&root, &hub)?,
     };
+    let logs = match logs {
+        Some(place) => super::logs::logs(&place, &root, &hub)?,
+        // Whoever says which databases there are has another infrastructure than the one we ship for.
+        None if own_databases => BTreeMap::new(),
+        None => super::logs::shipped(&root, &hub)?,
+    };
     Ok(Config {
         hub,
         databases,
+        logs,
         backups: backups.map_or_else(|| Ok(shipped::backups()), |place| self::backups(&place, &root))?,
         guards: guards.map_or_else(|| Ok(shipped::guards()), |place| self::guards(&place))?,
         ownership: ownership.map_or_else(|| Ok(shipped::ownership()), |place| self::ownership(&place))?,
@@ -327,6 +335,19 @@ mod tests {
             (r#"{"hubb": "central"}"#, r#"hubb: unknown key "hubb" (did you mean "hub"?)"#),
             (r#"{"hub": "central", "hub": "bot"}"#, "hub: is given twice (keep one of the two)"),
             (r#"{"logs": {"a": [{"x": 1, "x": 2}]}}"#, "logs.a[0].x: is given twice (keep one of the two)"),
+            (r#"{"logs": {"a": {}}}"#, r#"logs.a: has no copies (write "copies": {"bot": "PATH", "central": "PATH"})"#),
+            (
+                r#"{"logs": {"a": {"copies": {"bot": "/a"}}}}"#,
+                r#"logs.a.copies: the hub "central" has no copy (its copy is the archive: name it here, or set "hub" to a side that has one)"#,
+            ),
+            (
+                r#"{"logs": {"a": {"copies": {"central": "/a", "bot": "/b"}, "mirrors": ["bto"]}}}"#,
+                r#"logs.a.mirrors[0]: unknown side "bto" (did you mean "bot"?)"#,
+            ),
+            (
+                r#"{"logs": {"a": {"copies": {"central": "/a"}}, "b": {"copies": {"central": "/a"}}}}"#,
+                "logs.b.copies.central: is the same file as logs.a.copies.central (every copy is a file of its own)",
+            ),
             (r#"{"backups": []}"#, "backups: expected an object, found a list"),
             (
                 r#"{"backups": {"keep_hourly": -1}}"#,
@@ -505,7 +526,8 @@ mod tests {
                     "*": {"rekey": false},
                     "t": {"identity": ["a", "b"], "columns": {"n": "sum", "t": "newest", "*_at": "max"}, "newest_by": "t",
                           "references": {"r": "other.id"}, "on_delete_update": "delete", "append_only": true}}}},
-            "logs": {"x": {"copies": {}}}, "integrity": {},
+            "logs": {"x": {"copies": {"central": "logs/x.log", "website": "/w/x.log", "bot": "/b/x.log"},
+                "mirrors": ["website"], "rotate": {}, "allow_owners": ["bots"]}}, "integrity": {},
             "backups": {"directory": "saved/./here", "keep_within_hours": 1, "keep_daily": 0, "max_total_bytes": 5000000000},
             "guards": {"max_delete_percent": 0, "busy_timeout_ms": 10},
             "secrets": ["*api_secret*"],
@@ -514,6 +536,10 @@ mod tests {
         let again = Config::parse(config.to_json().to_string().as_bytes(), Path::new("/elsewhere"), None)?;
         assert_eq!(config, again);
         assert_eq!(config.root, Path::new("/data/x"));
+        let log = config.logs.get("x").cloned().unwrap_or_else(|| unreachable!("x was read"));
+        assert_eq!(log.copies.get("central").map(PathBuf::as_path), Some(Path::new("/data/x/logs/x.log")));
+        assert_eq!((log.mirrors.contains("website"), log.mirrors.len()), (true, 1));
+        assert_eq!(log.allow_owners, ["bots"]);
         let backups = &config.backups;
         assert_eq!(backups.directory.as_deref(), Some(Path::new("/data/x/saved/here")));
         assert_eq!((backups.keep_within_hours, backups.keep_hourly, backups.keep_daily), (1, 48, 0));

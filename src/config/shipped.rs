@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::ColumnPolicy::{self, Max, Min, MinNonzero, Prefer, Sum};
 use super::pattern::glob;
-use super::{Backups, DatabaseConfig, Guards, Ownership, PolicyOrigin, SchemaPolicy, TablePolicy};
+use super::{Backups, DatabaseConfig, Guards, LogConfig, Ownership, PolicyOrigin, SchemaPolicy, TablePolicy};
 
 /// Where the infrastructure lives unless told otherwise.
 pub(super) const ROOT: &str = "/data/cr0_system";
@@ -21,6 +21,10 @@ pub(super) const FILE_NAME: &str = "cr0sync.json";
 const BOT_DIRECTORY: &str = "/home/cr0/cr0bot";
 const CENTRAL_DIRECTORY: &str = "databases";
 const WEBSITE_DIRECTORY: &str = "/var/www/html/data";
+const CENTRAL_LOGS: &str = "logs/irc_networks";
+/// The logs of each bot; a mirror of them is on the website.
+const BOT_LOGS: [&str; 3] = ["bot", "errors", "startup"];
+const NETWORKS: [&str; 2] = ["rizon", "libera"];
 /// What people edit on the website is most deliberate, what the bot writes is most replaceable.
 const PREFER: [&str; 3] = ["website", "central", "bot"];
 
@@ -80,6 +84,26 @@ pub(super) fn databases(root: &Path) -> BTreeMap<String, DatabaseConfig> {
     let three = WITH_BOT.iter().map(|name| database(name, &["bot", "central", "website"]));
     let two = WITHOUT_BOT.iter().map(|name| database(name, &["central", "website"]));
     three.chain(two).collect()
+}
+
+/// The logs that exist where nobody configured any.
+pub(super) fn logs(root: &Path) -> BTreeMap<String, LogConfig> {
+    let log = |network: &str, kind: &str| {
+        let name = format!("{network}_{kind}");
+        let file = format!("{name}.log");
+        let copies = [
+            ("bot", Path::new(BOT_DIRECTORY).join("logs").join(&file)),
+            ("central", root.join(CENTRAL_LOGS).join(network).join(&file)),
+            ("website", Path::new(WEBSITE_DIRECTORY).join("logs").join(&file)),
+        ];
+        let config = LogConfig {
+            copies: copies.into_iter().map(|(side, path)| (side.to_owned(), path)).collect(),
+            mirrors: ["website".to_owned()].into(),
+            ..LogConfig::default()
+        };
+        (name, config)
+    };
+    NETWORKS.iter().flat_map(|network| BOT_LOGS.iter().map(move |kind| log(network, kind))).collect()
 }
 
 /// The shipped policy of a table, if there is one.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{ColumnPolicy, Config, DatabaseConfig, OnDeleteUpdate, Rekey, SchemaPolicy, TablePolicy};
+use super::{ColumnPolicy, Config, DatabaseConfig, LogConfig, OnDeleteUpdate, Rekey, SchemaPolicy, TablePolicy};
 
 /// The words of the file for each column policy.
 pub(super) const COLUMN_POLICIES: [(&str, ColumnPolicy); 7] = [
@@ -31,11 +31,14 @@ pub(super) const SCHEMA_POLICIES: [(&str, SchemaPolicy); 3] =
 pub(super) fn config(config: &Config) -> Value {
     let databases: Map<String, Value> =
         config.databases.iter().map(|(name, database)| (name.clone(), self::database(database))).collect();
+    let logs: Map<String, Value> =
+        config.logs.iter().map(|(name, log)| (name.clone(), self::log(log))).collect();
     json!({
         "version": super::parse::VERSION,
         "root": path(&config.root),
         "hub": config.hub,
         "databases": databases,
+        "logs": logs,
         "backups": {
             "directory": config.backups.directory.as_deref().map(path),
             "keep_within_hours": config.backups.keep_within_hours,
@@ -60,6 +63,12 @@ pub(super) fn config(config: &Config) -> Value {
             "file_mode": format!("{:04o}", config.ownership.file_mode),
         },
     })
+}
+
+fn log(log: &LogConfig) -> Value {
+    let copies: Map<String, Value> =
+        log.copies.iter().map(|(side, copy)| (side.clone(), path(copy))).collect();
+    json!({ "copies": copies, "mirrors": log.mirrors, "allow_owners": log.allow_owners })
 }
 
 fn database(database: &DatabaseConfig) -> Value {

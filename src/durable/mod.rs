@@ -8,6 +8,7 @@ mod owner;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -230,6 +231,19 @@ impl Drop for Nascent {
             let _ = fs::remove_file(&self.temporary);
         }
     }
+}
+
+/// Replaces a file of ours (mode 0660), whole or not at all, and makes that last.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let fail = |cause| Error::io("replace", path, cause);
+    let (mut nascent, mut file) = Nascent::create(path, "replace")?;
+    file.write_all(bytes)
+        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(0o660)))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&nascent.temporary, path))
+        .map_err(fail)?;
+    nascent.published = true;
+    sync_directory(path)
 }
 
 /// Makes a symlink name another file of its directory, from one moment to the next.

@@ -1,0 +1,218 @@
+//! Which of the files that lie there is the one that was read, whatever was renamed, packed, truncated or made anew.
+//!
+//! A file is known by its number and by what it has (see `file::Proof`): numbers are given again and files are copied,
+//! so neither is believed alone. `locate` is pure but for the proofs that it asks for.
+
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+use super::file::{Access, FileId, LogFile, Owners, PROOF, Unopened};
+use super::names::{self, Age, Packing};
+use super::state::Cursor;
+
+/// What lies at a copy's path and around it.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    /// The file at the path itself.
+    pub(crate) live: Option<Rc<LogFile>>,
+    /// The rotated ones, oldest first.
+    pub(crate) rotated: Vec<Rc<LogFile>>,
+    /// What was passed over, and why.
+    pub(crate) refused: Vec<String>,
+}
+
+/// Looks at the path, and around it for what is not listed in `apart`.
+///
+/// # Errors
+/// In words, when the file at the path cannot be read.
+pub(crate) fn shelf(path: &Path, access: Access, owners: &Owners, apart: &[&Path]) -> Result<Shelf, String> {
+    let mut shelf = Shelf::default();
+    match LogFile::open(path, Packing::Plain, access, owners) {
+        Ok(file) => shelf.live = Some(Rc::new(file)),
+        Err(Unopened::Missing) => {}
+        Err(Unopened::Refused(why)) => return Err(format!("{} {why}", path.display())),
+    }
+    let (Some(directory), Some(live)) = (path.parent(), path.file_name()) else { return Ok(shelf) };
+    let listed = match std::fs::read_dir(directory) {
+        Ok(listed) => listed,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(shelf),
+        Err(cause) => return Err(format!("cannot list {}: {cause}", directory.display())),
+    };
+    let bytes = |name: &std::ffi::OsStr| std::os::unix::ffi::OsStrExt::as_bytes(name).to_vec();
+    let live = bytes(live);
+    let mut found: Vec<(LogFile, Age)> = Vec::new();
+    for entry in listed.flatten() {
+        let name = entry.file_name();
+        let Some(rotated) = names::rotated(&live, &bytes(&name)) else { continue };
+        let path = directory.join(&name);
+        if apart.contains(&path.as_path()) {
+            continue;
+        }
+        match LogFile::open(&path, rotated.packing, Access::Read, owners) {
+            Ok(file) => found.push((file, rotated.age)),
+            Err(Unopened::Missing) => {}
+            Err(Unopened::Refused(why)) => shelf.refused.push(format!("{} {why}", path.display())),
+        }
+    }
+    names::oldest_first(&mut found, |(_, age)| age, |(file, _)| file.written);
+    shelf.rotated = without_doubles(found.into_iter().map(|(file, _)| file).collect()).into_iter().map(Rc::new).collect();
+    Ok(shelf)
+}
+
+/// While a file is packed, both it and what it is packed into lie there; the plain one counts.
+fn without_doubles(files: Vec<LogFile>) -> Vec<LogFile> {
+    let plain: Vec<_> =
+        files.iter().filter(|file| file.packing == Packing::Plain).map(|file| file.path.clone()).collect();
+    let is_double = |file: &LogFile| file.packing != Packing::Plain && plain.contains(&file.path.with_extension(""));
+    files.into_iter().filter(|file| !is_double(file)).collect()
+}
+
+/// Where a cursor's file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// At the path, as before.
+    Live,
+    /// Rotated: this one of the shelf's.
+    Rotated(usize),
+    /// Nowhere.
+    Lost,
+}
+
+/// What `locate` has to know of a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Candidate {
+    pub(crate) id: FileId,
+    pub(crate) written: i128,
+}
+
+/// Finds a cursor's file among the live one and the rotated ones (oldest first). `fits` says whether a file has at the
+/// cursor's place what the cursor's file had; the live one's number is `None`. Files that are `known` to be others are
+/// not asked.
+pub(crate) fn locate(
+    cursor: &Cursor,
+    live: Option<Candidate>,
+    rotated: &[Candidate],
+    known: &[FileId],
+    mut fits: impl FnMut(Option<usize>) -> io::Result<bool>,
+) -> io::Result<Found> {
+    // So few bytes may be how every file of this log begins.
+    let is_short = cursor.offset < PROOF;
+    let same = |candidate: &Candidate| candidate.id == cursor.id;
+    let unknown = |candidate: &Candidate| !known.contains(&candidate.id);
+    let later = |candidate: &Candidate| unknown(candidate) && candidate.written >= i128::from(cursor.written);
+    if live.as_ref().is_some_and(same) && fits(None)? {
+        // Truncated after it was copied, and written again with the same beginning?
+        let mut copied = false;
+        if is_short {
+            let after = |file: &Candidate| later(file) && file.written > i128::from(cursor.written);
+            for (index, _) in rotated.iter().enumerate().filter(|(_, file)| after(file)) {
+                if fits(Some(index))? {
+                    copied = true;
+                    break;
+                }
+            }
+        }
+        if !copied {
+            return Ok(Found::Live);
+        }
+    }
+    for (index, _) in rotated.iter().enumerate().filter(|(_, file)| same(file)) {
+        if fits(Some(index))? {
+            return Ok(Found::Rotated(index));
+        }
+    }
+    // Packed or copied, it has kept the time of its last write, or a later one; the oldest of those is the one, as any
+    // file that was begun after it is younger.
+    for (index, _) in rotated.iter().enumerate().filter(|(_, file)| later(file)) {
+        if fits(Some(index))? {
+            return Ok(Found::Rotated(index));
+        }
+    }
+    if cursor.offset == 0 {
+        // Nothing was read of it, so whatever lies there is as good.
+        return Ok(if live.is_some() { Found::Live } else { Found::Lost });
+    }
+    if !is_short {
+        if live.is_some() && fits(None)? {
+            return Ok(Found::Live);
+        }
+        for (index, _) in rotated.iter().enumerate().rev().filter(|(_, file)| unknown(file)) {
+            if fits(Some(index))? {
+                return Ok(Found::Rotated(index));
+            }
+        }
+    }
+    Ok(Found::Lost)
+}
+
+/// The same for the files of a shelf.
+pub(crate) fn on_shelf(cursor: &Cursor, shelf: &Shelf, known: &[FileId]) -> io::Result<Found> {
+    let candidate = |file: &LogFile| Candidate { id: file.id, written: file.written };
+    let rotated: Vec<Candidate> = shelf.rotated.iter().map(|file| candidate(file)).collect();
+    locate(cursor, shelf.live.as_deref().map(candidate), &rotated, known, |index| {
+        let file = match index {
+            None => shelf.live.as_ref(),
+            Some(index) => shelf.rotated.get(index),
+        };
+        file.map_or(Ok(false), |file| fits(file, cursor))
+    })
+}
+
+/// Whether a file has at the cursor's place what the cursor's file had. One that cannot be unpacked, as it may be in the
+/// making, does not.
+pub(crate) fn fits(file: &LogFile, cursor: &Cursor) -> io::Result<bool> {
+    if file.packing == Packing::Plain && file.size < cursor.offset {
+        return Ok(false);
+    }
+    match file.proof(cursor.offset) {
+        Ok(proof) => Ok(proof.as_ref() == Some(&cursor.proof)),
+        Err(_) if file.packing != Packing::Plain => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::file::Proof;
+
+    fn id(ino: u64) -> FileId {
+        FileId { dev: 1, ino, born: None }
+    }
+
+    #[test]
+    fn where_a_file_went() -> io::Result<()> {
+        use Found::{Live, Lost, Rotated};
+        // The cursor is in file 7, last written at 50. For each file: its number, when it was written, whether it fits.
+        type File = (u64, i128, bool);
+        let table: &[(&str, u64, Option<File>, &[File], Found)] = &[
+            ("unchanged", 9000, Some((7, 50, true)), &[], Live),
+            ("renamed", 9000, Some((8, 60, false)), &[(7, 55, true)], Rotated(0)),
+            ("renamed twice", 9000, Some((9, 60, false)), &[(7, 55, true), (8, 58, false)], Rotated(0)),
+            ("packed", 9000, Some((8, 60, false)), &[(3, 40, false), (9, 55, true)], Rotated(1)),
+            ("copied and truncated", 9000, Some((7, 60, false)), &[(8, 55, true)], Rotated(0)),
+            ("its number given again", 9000, Some((7, 60, false)), &[], Lost),
+            ("written anew by an editor", 9000, Some((8, 60, true)), &[], Live),
+            ("gone", 9000, None, &[(3, 40, false)], Lost),
+            // So short that all begin alike: the oldest that was written later is the one.
+            ("short and renamed", 10, Some((8, 60, true)), &[(3, 40, true), (7, 55, true)], Rotated(1)),
+            ("short and packed", 10, Some((8, 60, true)), &[(3, 40, true), (5, 55, true), (6, 58, true)], Rotated(1)),
+            ("short, copied and truncated", 10, Some((7, 60, true)), &[(3, 40, true), (8, 55, true)], Rotated(1)),
+            ("short and made anew", 10, Some((8, 60, true)), &[(3, 40, true)], Lost),
+            ("short and unchanged", 10, Some((7, 60, true)), &[(3, 40, true)], Live),
+            ("empty until now", 0, Some((8, 60, true)), &[(3, 40, true)], Live),
+        ];
+        for (what, offset, live, rotated, expected) in table {
+            let proof = Proof::of(b"", b"");
+            let cursor = Cursor { id: id(7), offset: *offset, proof, written: 50, foreign: Vec::new() };
+            let candidate = |file: &File| Candidate { id: id(file.0), written: file.1 };
+            let candidates: Vec<_> = rotated.iter().map(candidate).collect();
+            let found = locate(&cursor, live.as_ref().map(candidate), &candidates, &[], |index| {
+                Ok(index.map_or(live.as_ref(), |index| rotated.get(index)).is_some_and(|file| file.2))
+            })?;
+            assert_eq!(found, *expected, "{what}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,317 @@
+//! What we remember of logs: `sync_state/logs/state`, a hint that the files themselves can always correct.
+//!
+//! One line a log, `NAME MARK JSON`, after a first line with format and version: a run over thousands of logs of which
+//! none has changed compares marks and never parses the rest. `intent` says what the run that is under way is about to
+//! append to, `NAME.ledger` where each range of an archive came from; both are for the run after a crash.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::durable;
+use crate::error::{Error, ErrorKind, Result};
+
+use super::file::{FileId, Proof, hex};
+
+/// The first line of the state; the number is its version.
+const FORMAT: &str = "cr0sync logs 1";
+/// A state larger than this is none (bytes): some 400 bytes for each of more logs than anybody has.
+const MAX_STATE: u64 = 1 << 30;
+
+/// A place in a file, with proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cursor {
+    pub(crate) id: FileId,
+    /// Bytes before it are done with.
+    pub(crate) offset: u64,
+    pub(crate) proof: Proof,
+    /// When the file was last written to, in nanoseconds.
+    pub(crate) written: i64,
+    /// Ranges behind it, by start and length, that we wrote there ourselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) foreign: Vec<(u64, u64)>,
+}
+
+/// A file that was rotated away, and may still be written to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Watched {
+    pub(crate) cursor: Cursor,
+    /// Its size at the last look (bytes).
+    pub(crate) size: u64,
+    /// In how many runs in a row it has not changed.
+    pub(crate) quiet: u32,
+}
+
+/// One copy that is not the archive.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) struct CopyState {
+    /// Where its file was read to.
+    pub(crate) live: Option<Cursor>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) watched: Vec<Watched>,
+    /// Up to where in the archive, in bytes from its beginning, it has what others wrote.
+    pub(crate) sent: u64,
+    /// Bytes of others that we wrote into it, ever.
+    #[serde(default)]
+    pub(crate) foreign_bytes: u64,
+    /// Whether what it had at first was found in the archive by so little that it may be an accident.
+    #[serde(default)]
+    pub(crate) weak: bool,
+}
+
+/// One log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogState {
+    /// The end of the archive's live file that we know.
+    pub(crate) archive: Cursor,
+    /// Where in the archive its live file begins, in bytes from the beginning of the archive.
+    pub(crate) base: u64,
+    /// Bytes of the ledger that count.
+    pub(crate) ledger: u64,
+    /// The digest of its last entry.
+    pub(crate) chain: String,
+    pub(crate) copies: BTreeMap<String, CopyState>,
+    /// When lines were last merged, RFC 3339.
+    #[serde(default)]
+    pub(crate) merged_at: Option<String>,
+}
+
+impl LogState {
+    /// Where in the archive the known end lies.
+    pub(crate) fn end(&self) -> u64 {
+        self.base + self.archive.offset
+    }
+}
+
+/// All logs; what has not changed stays text.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Mark and JSON by name.
+    logs: BTreeMap<String, (String, String)>,
+    path: PathBuf,
+}
+
+impl State {
+    /// Reads what there is.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is no state of ours, or a newer one.
+    pub(crate) fn open(directory: &Path) -> Result<State> {
+        let path = directory.join("state");
+        let mut text = String::new();
+        match File::open(&path) {
+            Ok(file) => {
+                file.take(MAX_STATE)
+                    .read_to_string(&mut text)
+                    .map_err(|cause| Error::io("read the state of the logs", &path, cause))?;
+            }
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(State { logs: BTreeMap::new(), path });
+            }
+            Err(cause) => return Err(Error::io("read the state of the logs", &path, cause)),
+        }
+        let mut lines = text.lines();
+        if lines.next() != Some(FORMAT) {
+            return Err(Error::new(ErrorKind::Corrupt, "this is no state of logs that this version can read:")
+                .at(&path)
+                .hint("a newer cr0sync may have written it; if it is damaged, move it away: the logs are then aligned by their content, and nothing is lost"));
+        }
+        let logs = lines.filter_map(|line| {
+            let mut parts = line.splitn(3, '\t');
+            Some((parts.next()?.to_owned(), (parts.next()?.to_owned(), parts.next()?.to_owned())))
+        });
+        Ok(State { logs: logs.collect(), path })
+    }
+
+    /// What the files of a log looked like when nothing was left to do.
+    pub(crate) fn mark(&self, log: &str) -> Option<&str> {
+        self.logs.get(log).map(|(mark, _)| mark.as_str())
+    }
+
+    /// What is remembered of a log; nothing where that makes no sense.
+    pub(crate) fn log(&self, log: &str) -> Option<LogState> {
+        self.logs.get(log).and_then(|(_, json)| serde_json::from_str(json).ok())
+    }
+
+    pub(crate) fn set(&mut self, log: &str, mark: String, state: &LogState) -> Result<()> {
+        let json = serde_json::to_string(state).map_err(|cause| {
+            Error::new(ErrorKind::Internal, "cannot write down what is known of a log").because(cause)
+        })?;
+        self.logs.insert(log.to_owned(), (mark, json));
+        Ok(())
+    }
+
+    /// Puts it on disk, whole or not at all.
+    pub(crate) fn save(&self) -> Result<()> {
+        let mut text = String::from(FORMAT);
+        text.push('\n');
+        for (name, (mark, json)) in &self.logs {
+            for part in [name.as_str(), "\t", mark, "\t", json, "\n"] {
+                text.push_str(part);
+            }
+        }
+        durable::replace(&self.path, text.as_bytes())
+    }
+}
+
+/// What a run is about to append to.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Intent {
+    pub(crate) logs: BTreeMap<String, LogIntent>,
+}
+
+/// What a run is about to do to one log.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogIntent {
+    /// Bytes of the archive's live file before.
+    pub(crate) archive: u64,
+    /// Files that it takes from: which, and up to where.
+    pub(crate) reads: Vec<(FileId, u64)>,
+    /// Sizes of the other copies' files before (bytes).
+    pub(crate) copies: BTreeMap<String, u64>,
+}
+
+/// What is known of a run that died.
+#[derive(Debug)]
+pub(crate) enum Died {
+    /// None did.
+    No,
+    /// What it was about to do.
+    In(Intent),
+    /// What it was about to do cannot be read.
+    Somewhere,
+}
+
+impl Died {
+    /// Whether it may have appended to a log, and what is known of that.
+    pub(crate) fn of(&self, log: &str) -> Option<Option<&LogIntent>> {
+        match self {
+            Died::No => None,
+            Died::In(intent) => intent.logs.get(log).map(Some),
+            Died::Somewhere => Some(None),
+        }
+    }
+}
+
+fn intent_path(directory: &Path) -> PathBuf {
+    directory.join("intent")
+}
+
+/// What the last run left undone.
+pub(crate) fn died(directory: &Path) -> Died {
+    match std::fs::read(intent_path(directory)) {
+        Err(_) => Died::No,
+        Ok(bytes) if bytes.is_empty() => Died::No,
+        Ok(bytes) => serde_json::from_slice(&bytes).map_or(Died::Somewhere, Died::In),
+    }
+}
+
+/// Puts on disk what a run is about to do.
+pub(crate) fn declare(directory: &Path, intent: &Intent) -> Result<()> {
+    let path = intent_path(directory);
+    let bytes = serde_json::to_vec(intent).unwrap_or_default();
+    let fail = |cause| Error::io("write down what is to be done in", &path, cause);
+    let mut file = open_ours(&path, Start::Empty).map_err(fail)?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(fail)
+}
+
+/// It is done, and the state says so.
+pub(crate) fn done(directory: &Path) -> Result<()> {
+    let path = intent_path(directory);
+    open_ours(&path, Start::Empty).map(drop).map_err(|cause| Error::io("clear", &path, cause))
+}
+
+#[derive(PartialEq)]
+enum Start {
+    Empty,
+    Kept,
+}
+
+fn open_ours(path: &Path, start: Start) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(start == Start::Empty).mode(0o660).open(path)
+}
+
+/// Where one range of an archive came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// Where it begins, in bytes from the beginning of the archive.
+    pub(crate) from: u64,
+    /// How long it is (bytes).
+    pub(crate) length: u64,
+    /// The side that wrote it.
+    pub(crate) origin: String,
+    /// The file it was taken from; none for what was in the archive already.
+    pub(crate) file: Option<FileId>,
+    /// Where in that file it began.
+    pub(crate) offset: u64,
+    /// The digest of its bytes.
+    pub(crate) sha256: String,
+    pub(crate) at: String,
+    /// The digest of the entry before.
+    pub(crate) before: String,
+}
+
+/// The ledger of one log: a chain of entries, each with the digest of the one before.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    path: PathBuf,
+}
+
+impl Ledger {
+    pub(crate) fn of(directory: &Path, log: &str) -> Ledger {
+        Ledger { path: directory.join(format!("{log}.ledger")) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds entries behind the bytes that count; returns how many count now, and the digest of the last entry.
+    pub(crate) fn append(&self, length: u64, chain: &str, entries: &mut [Entry]) -> Result<(u64, String, Option<File>)> {
+        let fail = |cause| Error::io("write down where lines came from in", &self.path, cause);
+        if entries.is_empty() {
+            return Ok((length, chain.to_owned(), None));
+        }
+        let (mut text, mut chain) = (Vec::new(), chain.to_owned());
+        for entry in entries {
+            entry.before.clone_from(&chain);
+            let line = serde_json::to_vec(entry).unwrap_or_default();
+            chain = hex(&Sha256::digest(&line));
+            text.extend_from_slice(&line);
+            text.push(b'\n');
+        }
+        let file = open_ours(&self.path, Start::Kept).map_err(fail)?;
+        // What a run that died has added does not count.
+        file.set_len(length).map_err(fail)?;
+        std::os::unix::fs::FileExt::write_all_at(&file, &text, length).map_err(fail)?;
+        Ok((length + u64::try_from(text.len()).unwrap_or(0), chain, Some(file)))
+    }
+
+    /// Reads what counts, oldest first; entries that do not follow each other end it.
+    pub(crate) fn read(&self, length: u64) -> Result<Vec<Entry>> {
+        let mut text = Vec::new();
+        match File::open(&self.path) {
+            Ok(file) => file
+                .take(length)
+                .read_to_end(&mut text)
+                .map_err(|cause| Error::io("read where lines came from in", &self.path, cause))?,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) => return Err(Error::io("read where lines came from in", &self.path, cause)),
+        };
+        let (mut entries, mut chain): (Vec<Entry>, Option<String>) = (Vec::new(), None);
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let Ok(entry) = serde_json::from_slice::<Entry>(line) else { break };
+            if chain.is_some_and(|chain| entry.before != chain) {
+                break;
+            }
+            chain = Some(hex(&Sha256::digest(line)));
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+}
