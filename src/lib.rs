@@ -8,6 +8,7 @@
 //!
 //! - [`Config`]: one JSON file, parsed into a value that can only be valid.
 //! - [`database`]: open, observe, decide, apply, record. `database/decide` is pure.
+//! - [`logs`]: exactly-once merge of logs, with rotated files.
 //! - `backup`: verified snapshots, which of them stay (pure), and the way back into a live file.
 //! - [`report`]: what operations return.
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
@@ -33,6 +34,7 @@ mod config;
 pub mod database;
 mod durable;
 mod error;
+pub mod logs;
 pub mod report;
 
 pub use config::{

@@ -2,10 +2,14 @@
 //!
 //! Shells print them and turn [`SyncReport::exit_code`] into their own; nothing here decides anything.
 
+mod logs;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+
+pub use logs::{LogReport, LogSideReport, LogState, LogsReport};
 
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;

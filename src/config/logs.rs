@@ -98,7 +98,9 @@ fn mirrors(place: &Place<'_>, copies: &BTreeMap<String, PathBuf>, hub: &str) -> 
 /// A hub that a shipped log does not have cannot be its archive.
 pub(super) fn shipped(root: &Path, hub: &str) -> Read<BTreeMap<String, LogConfig>> {
     let mut logs = super::shipped::logs(root);
-    logs.values_mut().for_each(|log| drop(log.mirrors.remove(hub)));
+    for log in logs.values_mut() {
+        log.mirrors.remove(hub);
+    }
     match logs.iter().find(|(_, log)| !log.copies.contains_key(hub)) {
         None => Ok(logs),
         Some((name, _)) => Err(Problem::new("hub", format!("the shipped log {name:?} has no side {hub:?}"))

@@ -309,6 +309,11 @@ pub(crate) fn user(ownership: &Ownership) -> Option<u32> {
     number("/etc/passwd", &ownership.user)
 }
 
+/// The number of a user; `None` when this machine has no such user.
+pub(crate) fn user_named(name: &str) -> Option<u32> {
+    number("/etc/passwd", name)
+}
+
 /// The numbers of a configured owner, from the system's own lists.
 fn owner(ownership: &Ownership) -> Option<(u32, u32)> {
     Some((number("/etc/passwd", &ownership.user)?, number("/etc/group", &ownership.group)?))

@@ -205,7 +205,7 @@ mod tests {
         ];
         for (what, offset, live, rotated, expected) in table {
             let proof = Proof::of(b"", b"");
-            let cursor = Cursor { id: id(7), offset: *offset, proof, written: 50, foreign: Vec::new() };
+            let cursor = Cursor { id: id(7), offset: *offset, proof, written: 50 };
             let candidate = |file: &File| Candidate { id: id(file.0), written: file.1 };
             let candidates: Vec<_> = rotated.iter().map(candidate).collect();
             let found = locate(&cursor, live.as_ref().map(candidate), &candidates, &[], |index| {

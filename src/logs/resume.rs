@@ -4,10 +4,13 @@
 //! whatever somebody else has appended. So every piece is either found in a source, whose place then moves on, or is the
 //! archive's own. Only reads.
 
-use std::io::{self, Read};
+use std::io;
 
 use super::file::BLOCK;
 use super::stream::{Stream, agreement, fill};
+
+/// So many equal bytes are no accident.
+const STRONG: u64 = 1024;
 
 /// One piece of what lies there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +69,7 @@ pub(crate) fn take_apart(tail: &Stream, expected: &[Expected<'_>]) -> io::Result
 }
 
 /// The length of the line at a place; none when it has no end.
-fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
+pub(crate) fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
     let mut reader = stream.reader(from)?;
     let mut block = vec![0; BLOCK.min(1 << 16)];
     let mut passed = 0;
@@ -84,14 +87,16 @@ fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
 }
 
 /// Where a block that we were about to append to a source's file lies behind `from`: its start, and how much of it is
-/// there. It was written at once, so it lies in one piece, and begins where a line does.
+/// there. It was written at once, so all of it is there, or it was cut off at the end of the file: in the middle of a
+/// line, or after more than an accident could have made.
 pub(crate) fn find_block(tail: &Stream, from: u64, block: &Stream) -> io::Result<Option<(u64, u64)>> {
     let (mut at, end) = (from, tail.length());
     while at < end {
         let found = agreement(tail, at, block, 0, block.length().min(end - at))?;
-        let length = if at + found.bytes == end { found.bytes } else { found.lines };
-        if length > 0 {
-            return Ok(Some((at, length)));
+        let is_whole = found.bytes == block.length();
+        let is_cut = at + found.bytes == end && (found.bytes > found.lines || found.bytes >= STRONG);
+        if is_whole || is_cut {
+            return Ok(Some((at, found.bytes)));
         }
         match line(tail, at)? {
             Some(length) => at += length,
@@ -99,20 +104,6 @@ pub(crate) fn find_block(tail: &Stream, from: u64, block: &Stream) -> io::Result
         }
     }
     Ok(None)
-}
-
-/// Counts lines, and says whether the last one has an end.
-pub(crate) fn count_lines(reader: &mut dyn Read) -> io::Result<u64> {
-    let mut block = vec![0; BLOCK];
-    let mut lines = 0;
-    loop {
-        let had = fill(reader, &mut block)?;
-        let part = block.get(..had).unwrap_or_default();
-        lines += u64::try_from(memchr::memchr_iter(b'\n', part).count()).unwrap_or(0);
-        if had < block.len() {
-            return Ok(lines);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -190,7 +181,9 @@ mod tests {
             ("own\nblo", 0, "block\n", Some((4, 3))),
             ("own\n", 0, "block\n", None),
             ("block\nown\n", 6, "block\n", None),
-            ("own\nblock\nmore\n", 0, "block\nof two\n", Some((4, 6))),
+            // Its owner wrote one of the lines as well.
+            ("own\nblock\nmore\n", 0, "block\nof two\n", None),
+            ("block\nblock\nof two\nmore\n", 0, "block\nof two\n", Some((6, 13))),
         ] {
             let (tail, block) =
                 (stream(directory.path(), "tail", tail)?, stream(directory.path(), "block", block)?);

@@ -32,9 +32,14 @@ pub(crate) struct Cursor {
     pub(crate) proof: Proof,
     /// When the file was last written to, in nanoseconds.
     pub(crate) written: i64,
-    /// Ranges behind it, by start and length, that we wrote there ourselves.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) foreign: Vec<(u64, u64)>,
+}
+
+/// A range of a file that we wrote there ourselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Foreign {
+    pub(crate) id: FileId,
+    pub(crate) start: u64,
+    pub(crate) length: u64,
 }
 
 /// A file that was rotated away, and may still be written to.
@@ -54,6 +59,12 @@ pub(crate) struct CopyState {
     pub(crate) live: Option<Cursor>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) watched: Vec<Watched>,
+    /// What we wrote into its files, as far as they were not read up to there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) foreign: Vec<Foreign>,
+    /// When the youngest of its files that were read was last written to, in nanoseconds.
+    #[serde(default)]
+    pub(crate) seen: i64,
     /// Up to where in the archive, in bytes from its beginning, it has what others wrote.
     pub(crate) sent: u64,
     /// Bytes of others that we wrote into it, ever.
@@ -165,6 +176,17 @@ pub(crate) struct Intent {
     pub(crate) logs: BTreeMap<String, LogIntent>,
 }
 
+/// What a run has written into a copy, on record as soon as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Given {
+    pub(crate) log: String,
+    pub(crate) side: String,
+    #[serde(flatten)]
+    pub(crate) place: Foreign,
+    /// Up to where in the archive it has everything now.
+    pub(crate) sent: u64,
+}
+
 /// What a run is about to do to one log.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogIntent {
@@ -172,8 +194,11 @@ pub(crate) struct LogIntent {
     pub(crate) archive: u64,
     /// Files that it takes from: which, and up to where.
     pub(crate) reads: Vec<(FileId, u64)>,
-    /// Sizes of the other copies' files before (bytes).
-    pub(crate) copies: BTreeMap<String, u64>,
+    /// The other copies' files, and their sizes before (bytes).
+    pub(crate) copies: BTreeMap<String, (FileId, u64)>,
+    /// What it has written into them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) given: Vec<Given>,
 }
 
 /// What is known of a run that died.
@@ -207,23 +232,40 @@ pub(crate) fn died(directory: &Path) -> Died {
     match std::fs::read(intent_path(directory)) {
         Err(_) => Died::No,
         Ok(bytes) if bytes.is_empty() => Died::No,
-        Ok(bytes) => serde_json::from_slice(&bytes).map_or(Died::Somewhere, Died::In),
+        Ok(bytes) => {
+            let mut lines = bytes.split(|byte| *byte == b'\n');
+            let first = lines.next().unwrap_or_default();
+            let Ok(mut intent) = serde_json::from_slice::<Intent>(first) else { return Died::Somewhere };
+            // The last line may have been cut off.
+            for given in lines.filter_map(|line| serde_json::from_slice::<Given>(line).ok()) {
+                if let Some(log) = intent.logs.get_mut(&given.log) {
+                    log.given.push(given);
+                }
+            }
+            Died::In(intent)
+        }
     }
 }
 
-/// Puts on disk what a run is about to do.
+/// Puts on record what was written into a copy. Not brought to disk: after a crash of the machine, content has to tell.
+pub(crate) fn given(directory: &Path, given: &Given) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(given)?;
+    line.push(b'\n');
+    OpenOptions::new().append(true).open(intent_path(directory))?.write_all(&line)
+}
+
+/// Puts on disk what a run is about to do, or that all of it is done.
 pub(crate) fn declare(directory: &Path, intent: &Intent) -> Result<()> {
     let path = intent_path(directory);
-    let bytes = serde_json::to_vec(intent).unwrap_or_default();
+    // Nothing to do is no bytes.
+    let mut bytes = Vec::new();
+    if !intent.logs.is_empty() {
+        bytes = serde_json::to_vec(intent).unwrap_or_default();
+        bytes.push(b'\n');
+    }
     let fail = |cause| Error::io("write down what is to be done in", &path, cause);
     let mut file = open_ours(&path, Start::Empty).map_err(fail)?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(fail)
-}
-
-/// It is done, and the state says so.
-pub(crate) fn done(directory: &Path) -> Result<()> {
-    let path = intent_path(directory);
-    open_ours(&path, Start::Empty).map(drop).map_err(|cause| Error::io("clear", &path, cause))
 }
 
 #[derive(PartialEq)]
@@ -265,10 +307,6 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn of(directory: &Path, log: &str) -> Ledger {
         Ledger { path: directory.join(format!("{log}.ledger")) }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Adds entries behind the bytes that count; returns how many count now, and the digest of the last entry.

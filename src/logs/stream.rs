@@ -49,6 +49,20 @@ impl Stream {
         Ok(chain)
     }
 
+    /// Its first bytes, as a stream.
+    pub(crate) fn first(&self, bytes: u64) -> Stream {
+        let mut left = bytes;
+        let mut ranges = Vec::new();
+        for range in &self.ranges {
+            let length = left.min(range.end - range.start);
+            left -= length;
+            if length > 0 {
+                ranges.push(range.start..range.start + length);
+            }
+        }
+        Stream { file: Rc::clone(&self.file), ranges, newline: self.newline && left > 0 }
+    }
+
     /// Where in the file a place of the stream lies.
     pub(crate) fn in_file(&self, place: u64) -> u64 {
         let mut left = place;
@@ -160,9 +174,9 @@ mod tests {
 
     #[test]
     fn own_ranges() {
-        assert_eq!(own(0, 10, &[]), [0..10]);
-        assert_eq!(own(2, 10, &[(2, 3), (5, 1), (8, 2), (12, 1)]), [6..8]);
-        assert_eq!(own(4, 10, &[(2, 1), (8, 20)]), [4..8]);
+        assert_eq!(own(0, 10, &[]), vec![0..10]);
+        assert_eq!(own(2, 10, &[(2, 3), (5, 1), (8, 2), (12, 1)]), vec![6..8]);
+        assert_eq!(own(4, 10, &[(2, 1), (8, 20)]), vec![4..8]);
         assert!(own(10, 10, &[(10, 5)]).is_empty());
     }
 

@@ -1,0 +1,497 @@
+//! One script as it is carried out, and the model that it is judged by.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::config::Config;
+use crate::logs::steps::{Step, Steps};
+use crate::logs::{Options, merge_with};
+use crate::report::LogState as Ended;
+
+use super::rng::Rng;
+
+const SOURCES: [&str; 2] = ["bot", "other"];
+const HEADER: &str = "=== started ===\n";
+
+/// What the process leaves behind where it dies.
+struct Death;
+
+/// A writer and its files.
+struct Writer {
+    side: &'static str,
+    path: PathBuf,
+    /// Kept open over a rotation.
+    file: Option<File>,
+    /// Open still, of the file that was rotated away.
+    late: Option<File>,
+    /// A line that has no end yet.
+    partial: Option<String>,
+    late_partial: Option<String>,
+    generation: usize,
+}
+
+struct World {
+    dir: TempDir,
+    config: Config,
+    rng: RefCell<Rng>,
+    writers: RefCell<Vec<Writer>>,
+    /// Complete lines by side and file, in order.
+    written: RefCell<BTreeMap<(String, usize), Vec<String>>>,
+    script: RefCell<Vec<String>>,
+    number: Cell<u64>,
+    clock: Cell<u64>,
+    dies_in: Cell<Option<usize>>,
+    last: Cell<Option<Step>>,
+    chatter: Cell<usize>,
+    repeats: bool,
+    headers: bool,
+}
+
+pub(crate) fn play(seed: u64) -> Result<String, String> {
+    let world = World::new(seed);
+    let verdict = catch_unwind(AssertUnwindSafe(|| world.history()));
+    let story = world.script.borrow().join("\n  ");
+    let wrong = match verdict {
+        Ok(Ok(())) => return Ok(story),
+        Ok(Err(wrong)) => wrong,
+        Err(cause) => format!("a panic: {:?}", cause.downcast_ref::<String>()),
+    };
+    Err(format!("CR0SYNC_SEED={seed}: {wrong}\n  {story}\n{wrong}"))
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let mut rng = Rng::new(seed);
+        let within = tempfile::Builder::new().prefix("cr0sync-test-").tempdir_in("/dev/shm");
+        let dir = within.or_else(|_| tempfile::tempdir()).unwrap();
+        let copies: serde_json::Map<String, serde_json::Value> = ["central", "bot", "other", "website"]
+            .iter()
+            .map(|side| {
+                fs::create_dir(dir.path().join(side)).unwrap();
+                ((*side).to_owned(), json!(dir.path().join(side).join("x.log")))
+            })
+            .collect();
+        let json = json!({
+            "version": 1, "hub": "central", "databases": {},
+            "logs": { "x": { "copies": copies, "mirrors": ["website"] } },
+        });
+        let config = Config::parse(json.to_string().as_bytes(), dir.path(), None).unwrap();
+        let writers = SOURCES
+            .iter()
+            .map(|side| Writer {
+                side,
+                path: dir.path().join(side).join("x.log"),
+                file: None,
+                late: None,
+                partial: None,
+                late_partial: None,
+                generation: 0,
+            })
+            .collect();
+        let (chatter, repeats, headers) = (*rng.pick(&[0, 10, 40]), rng.chance(40), rng.chance(30));
+        World {
+            dir,
+            config,
+            rng: RefCell::new(rng),
+            writers: RefCell::new(writers),
+            written: RefCell::default(),
+            script: RefCell::default(),
+            number: Cell::new(0),
+            clock: Cell::new(1_700_000_000),
+            dies_in: Cell::new(None),
+            last: Cell::new(None),
+            chatter: Cell::new(chatter),
+            repeats,
+            headers,
+        }
+    }
+
+    fn roll<T>(&self, ask: impl FnOnce(&mut Rng) -> T) -> T {
+        ask(&mut self.rng.borrow_mut())
+    }
+
+    fn say(&self, line: String) {
+        self.script.borrow_mut().push(line);
+    }
+
+    fn path(&self, side: &str) -> PathBuf {
+        self.dir.path().join(side).join("x.log")
+    }
+
+    /// Time goes on, and a file was written now.
+    fn touch(&self, path: &Path) {
+        self.clock.set(self.clock.get() + 1);
+        let at = UNIX_EPOCH + Duration::from_secs(self.clock.get());
+        File::options().append(true).open(path).unwrap().set_modified(at).unwrap();
+    }
+
+    fn history(&self) -> Result<(), String> {
+        let chatter = self.chatter.replace(0);
+        self.run()?;
+        self.chatter.set(chatter);
+        for _ in 0..self.roll(|rng| 3 + rng.below(12)) {
+            self.act()?;
+        }
+        self.chatter.set(0);
+        self.say("all is quiet".into());
+        self.finish_lines();
+        // A file that was rotated away is given up after it has been quiet for some runs.
+        for _ in 0..6 {
+            self.run()?;
+        }
+        self.judge()
+    }
+
+    fn act(&self) -> Result<(), String> {
+        let writer = self.roll(|rng| rng.below(SOURCES.len()));
+        match self.roll(|rng| rng.below(100)) {
+            0..30 => self.append(writer),
+            30..38 => self.part(writer),
+            38..50 => self.rotate(writer),
+            50..56 => self.pack(writer),
+            56..62 => self.late(writer),
+            62..66 => self.copy_and_truncate(writer),
+            66..69 => {
+                self.settle()?;
+                self.truncate(writer);
+            }
+            69..72 => {
+                self.settle()?;
+                self.make_anew(writer);
+            }
+            72..75 => self.edit_archive(),
+            75..77 if !self.repeats && !self.headers => {
+                self.settle()?;
+                self.say("the state is lost".into());
+                fs::remove_dir_all(self.dir.path().join("sync_state")).unwrap();
+            }
+            _ => {
+                if self.roll(|rng| rng.chance(50)) {
+                    self.dies_in.set(Some(self.roll(|rng| rng.below(12))));
+                }
+                self.run()?;
+                self.dies_in.set(None);
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&self, side: &str) -> String {
+        if self.repeats && self.roll(|rng| rng.chance(40)) {
+            return "lol\n".into();
+        }
+        self.number.set(self.number.get() + 1);
+        let length = self.roll(|rng| *rng.pick(&[0, 3, 20, 300, 3000]));
+        format!("{side} {:06} {}\n", self.number.get(), "x".repeat(length))
+    }
+
+    fn note(&self, side: &str, generation: usize, line: String) {
+        self.written.borrow_mut().entry((side.to_owned(), generation)).or_default().push(line);
+    }
+
+    fn append(&self, index: usize) {
+        let count = self.roll(|rng| 1 + rng.below(4));
+        let mut writers = self.writers.borrow_mut();
+        let writer = &mut writers[index];
+        let mut text = writer.partial.take().map_or(String::new(), |line| self.rest(writer.side, writer.generation, &line));
+        if !writer.path.exists() && writer.file.is_none() && self.headers {
+            text.push_str(HEADER);
+            self.note(writer.side, writer.generation, HEADER.into());
+        }
+        for _ in 0..count {
+            let line = self.line(writer.side);
+            text.push_str(&line);
+            self.note(writer.side, writer.generation, line);
+        }
+        self.say(format!("{} writes {} bytes", writer.side, text.len()));
+        if writer.file.is_none() {
+            writer.file = Some(OpenOptions::new().append(true).create(true).open(&writer.path).unwrap());
+        }
+        writer.file.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+        if self.roll(|rng| rng.chance(50)) {
+            writer.file = None;
+        }
+        self.touch(&writer.path);
+    }
+
+    /// The rest of a line whose beginning was written.
+    fn rest(&self, side: &str, generation: usize, line: &str) -> String {
+        self.note(side, generation, line.to_owned());
+        line[line.len() / 2..].to_owned()
+    }
+
+    fn part(&self, index: usize) {
+        let mut writers = self.writers.borrow_mut();
+        let writer = &mut writers[index];
+        if writer.partial.is_some() || (self.headers && !writer.path.exists()) {
+            return;
+        }
+        let line = self.line(writer.side);
+        let mut file = OpenOptions::new().append(true).create(true).open(&writer.path).unwrap();
+        file.write_all(&line.as_bytes()[..line.len() / 2]).unwrap();
+        self.say(format!("{} begins {line:.12?}", writer.side));
+        writer.partial = Some(line);
+        self.touch(&writer.path);
+    }
+
+    /// Renames; the writer may go on in the old file.
+    fn rotate(&self, index: usize) {
+        let mut writers = self.writers.borrow_mut();
+        let writer = &mut writers[index];
+        if !writer.path.exists() || writer.late_partial.is_some() {
+            return;
+        }
+        let name = |n: usize, end: &str| writer.path.with_file_name(format!("x.log.{n}{end}"));
+        for n in (1..9).rev() {
+            for end in ["", ".gz"] {
+                if name(n, end).exists() {
+                    fs::rename(name(n, end), name(n + 1, end)).unwrap();
+                }
+            }
+        }
+        fs::rename(&writer.path, name(1, "")).unwrap();
+        let keeps = writer.partial.is_some() || self.roll(|rng| rng.chance(40));
+        self.say(format!("{} is rotated{}", writer.side, if keeps { ", and stays open" } else { "" }));
+        writer.late = keeps.then(|| OpenOptions::new().append(true).open(name(1, "")).unwrap());
+        writer.late_partial = writer.partial.take();
+        writer.file = None;
+        writer.generation += 1;
+    }
+
+    fn pack(&self, index: usize) {
+        let mut writers = self.writers.borrow_mut();
+        let writer = &mut writers[index];
+        for n in 1..9 {
+            let plain = writer.path.with_file_name(format!("x.log.{n}"));
+            let is_open = n == 1 && writer.late.is_some();
+            if plain.exists() && !is_open && self.roll(|rng| rng.chance(60)) {
+                let at = fs::metadata(&plain).unwrap().modified().unwrap();
+                let packed = plain.with_file_name(format!("x.log.{n}.gz"));
+                let mut encoder =
+                    flate2::write::GzEncoder::new(File::create(&packed).unwrap(), flate2::Compression::fast());
+                encoder.write_all(&fs::read(&plain).unwrap()).unwrap();
+                encoder.finish().unwrap().set_modified(at).unwrap();
+                fs::remove_file(&plain).unwrap();
+                self.say(format!("{} .{n} is packed", writer.side));
+            }
+        }
+    }
+
+    fn late(&self, index: usize) {
+        let mut writers = self.writers.borrow_mut();
+        let writer = &mut writers[index];
+        let (side, generation) = (writer.side, writer.generation - writer.generation.min(1));
+        let Some(file) = &mut writer.late else { return };
+        let mut text = match writer.late_partial.take() {
+            Some(line) => self.rest(side, generation, &line),
+            None => String::new(),
+        };
+        let line = self.line(side);
+        text.push_str(&line);
+        self.note(side, generation, line);
+        file.write_all(text.as_bytes()).unwrap();
+        self.clock.set(self.clock.get() + 1);
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(self.clock.get())).unwrap();
+        self.say(format!("{side} writes late"));
+        if self.roll(|rng| rng.chance(50)) {
+            writer.late = None;
+        }
+    }
+
+    fn copy_and_truncate(&self, index: usize) {
+        let mut writers = self.writers.borrow_mut();
+        let writer = &mut writers[index];
+        if !writer.path.exists() || writer.partial.is_some() || writer.late.is_some() {
+            return;
+        }
+        let name = |n: usize, end: &str| writer.path.with_file_name(format!("x.log.{n}{end}"));
+        for n in (1..9).rev() {
+            for end in ["", ".gz"] {
+                if name(n, end).exists() {
+                    fs::rename(name(n, end), name(n + 1, end)).unwrap();
+                }
+            }
+        }
+        fs::copy(&writer.path, name(1, "")).unwrap();
+        self.touch(&name(1, ""));
+        File::options().write(true).open(&writer.path).unwrap().set_len(0).unwrap();
+        self.touch(&writer.path);
+        self.say(format!("{} is copied and truncated", writer.side));
+        writer.generation += 1;
+        if self.headers {
+            // What writes on does not begin anew.
+            self.say("without a header".into());
+        }
+    }
+
+    fn truncate(&self, index: usize) {
+        let mut writers = self.writers.borrow_mut();
+        let writer = &mut writers[index];
+        if !writer.path.exists() || writer.partial.is_some() {
+            return;
+        }
+        File::options().write(true).open(&writer.path).unwrap().set_len(0).unwrap();
+        self.touch(&writer.path);
+        writer.generation += 1;
+        self.say(format!("{} is truncated", writer.side));
+    }
+
+    fn make_anew(&self, index: usize) {
+        let mut writers = self.writers.borrow_mut();
+        let writer = &mut writers[index];
+        if !writer.path.exists() || writer.partial.is_some() {
+            return;
+        }
+        fs::remove_file(&writer.path).unwrap();
+        writer.file = None;
+        writer.generation += 1;
+        self.say(format!("{} is removed", writer.side));
+    }
+
+    fn edit_archive(&self) {
+        let path = self.path("central");
+        // Where a run has died in the middle of a line, a person waits as well.
+        if !fs::read(&path).is_ok_and(|bytes| bytes.is_empty() || bytes.ends_with(b"\n")) {
+            return;
+        }
+        let line = self.line("central");
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(line.as_bytes()).unwrap();
+        self.touch(&path);
+        self.note("central", 0, line);
+        self.say("somebody writes to the archive".into());
+    }
+
+    /// Ends all lines that were begun.
+    fn finish_lines(&self) {
+        for index in 0..SOURCES.len() {
+            if self.writers.borrow()[index].partial.is_some() {
+                self.append(index);
+            }
+            if self.writers.borrow()[index].late_partial.is_some() {
+                self.late(index);
+            }
+        }
+    }
+
+    /// So many runs that everything that was written is merged.
+    fn settle(&self) -> Result<(), String> {
+        let chatter = self.chatter.replace(0);
+        self.finish_lines();
+        self.run()?;
+        self.run()?;
+        self.chatter.set(chatter);
+        Ok(())
+    }
+
+    fn run(&self) -> Result<(), String> {
+        let before = fs::metadata(self.path("central")).map_or(0, |file| file.len());
+        self.last.set(None);
+        self.say("a run".into());
+        let ended = catch_unwind(AssertUnwindSafe(|| merge_with(&self.config, &Options::default(), self)));
+        if std::env::var_os("CR0SYNC_PEEK").is_some() {
+            let state = fs::read_to_string(self.dir.path().join("sync_state/logs/state")).unwrap_or_default();
+            let intent = fs::read_to_string(self.dir.path().join("sync_state/logs/intent")).unwrap_or_default();
+            let sizes: Vec<_> = ["central", "bot", "other", "website"].iter().map(|side| (side, fs::metadata(self.path(side)).map(|f| f.len()).ok())).collect();
+            self.say(format!("{sizes:?} {state} | {intent}"));
+        }
+        let report = match ended {
+            Err(cause) => {
+                died(&*cause)?;
+                self.cut_off(before);
+                return Ok(());
+            }
+            Ok(Err(error)) => return Err(format!("a run failed: {error}")),
+            Ok(Ok(report)) => report,
+        };
+        let log = &report.logs["x"];
+        self.say(format!("it ends: {:?} {:?} {:?}", log.state, log.reason, log.warnings));
+        if matches!(log.state, Ended::Failed | Ended::Skipped) {
+            return Err(format!("a run ends as {:?}: {:?}", log.state, log.reason));
+        }
+        Ok(())
+    }
+
+    /// The kernel may have written less of the last append than all of it.
+    fn cut_off(&self, before: u64) {
+        if self.last.get() != Some(Step::Appended) || self.chatter.get() > 0 || self.roll(|rng| rng.chance(40)) {
+            return;
+        }
+        let path = self.path("central");
+        let now = fs::metadata(&path).unwrap().len();
+        let to = now - self.roll(|rng| rng.below(usize::try_from(now - before).unwrap() + 1)) as u64;
+        File::options().write(true).open(&path).unwrap().set_len(to).unwrap();
+        self.say(format!("its last {} bytes were not written", now - to));
+    }
+
+    fn judge(&self) -> Result<(), String> {
+        let text = |side: &str| -> Vec<String> {
+            let bytes = fs::read(self.path(side)).unwrap_or_default();
+            String::from_utf8(bytes).unwrap().split_inclusive('\n').map(str::to_owned).collect()
+        };
+        let archive = text("central");
+        let written = self.written.borrow();
+        let all: Vec<&String> = written.values().flatten().collect();
+        compare("central", &archive.iter().collect::<Vec<_>>(), &all)?;
+        for ((side, generation), lines) in written.iter() {
+            let unique: Vec<&String> =
+                lines.iter().filter(|line| line.as_str() != "lol\n" && line.as_str() != HEADER).collect();
+            let found: Vec<&String> = archive.iter().filter(|line| unique.contains(line)).collect();
+            if found != unique {
+                return Err(format!("the order of file {generation} of {side} is not kept: {found:.20?}"));
+            }
+        }
+        if text("website") != archive {
+            return Err("the mirror is not what the archive is".into());
+        }
+        Ok(())
+    }
+}
+
+fn compare(what: &str, found: &[&String], wanted: &[&String]) -> Result<(), String> {
+    let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+    for line in found {
+        *counts.entry(line).or_default() += 1;
+    }
+    for line in wanted {
+        *counts.entry(line).or_default() -= 1;
+    }
+    counts.retain(|_, count| *count != 0);
+    if counts.is_empty() { Ok(()) } else { Err(format!("{what}: too many (lost, if negative): {counts:.40?}")) }
+}
+
+fn died(cause: &(dyn Any + Send)) -> Result<(), String> {
+    if cause.is::<Death>() { Ok(()) } else { Err(format!("a panic: {:?}", cause.downcast_ref::<String>())) }
+}
+
+impl Steps for World {
+    fn at(&self, step: Step) {
+        self.last.set(Some(step));
+        if self.roll(|rng| rng.chance(self.chatter.get())) {
+            let writer = self.roll(|rng| rng.below(SOURCES.len()));
+            match self.roll(|rng| rng.below(10)) {
+                0..6 => self.append(writer),
+                6 => self.part(writer),
+                7 => self.late(writer),
+                8 => self.rotate(writer),
+                _ => self.edit_archive(),
+            }
+        }
+        match self.dies_in.get() {
+            Some(0) => {
+                self.dies_in.set(None);
+                self.say(format!("the run dies: {step:?}"));
+                resume_unwind(Box::new(Death));
+            }
+            more => self.dies_in.set(more.map(|more| more - 1)),
+        }
+    }
+}
