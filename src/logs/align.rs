@@ -4,7 +4,9 @@
 //! Pure. Identical lines are legitimate, so nothing is compared as a set. First one piece is looked for: the source
 //! inside the archive, or its beginning at the archive's end (Knuth, Morris, Pratt 1977). Where there is none, lines
 //! that occur once on both sides are anchors, in the longest order that both agree on (patience diff, Cohen 2003), and
-//! what lies between two of them is matched from both ends, then by how often a line occurs.
+//! what lies between two of them is matched from both ends, then by how often a line occurs. Lines of several writers may
+//! lie in another order in the archive, so other lines that occur once on both sides count as well, with what is equal
+//! around them.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -71,10 +73,17 @@ pub(crate) fn align(archive: &[Line], source: &[Line], trust: Trust) -> Alignmen
         return Alignment { relation: Relation::Contained, weak: !strong, missing: Vec::new(), behind };
     }
     if strong {
-        let missing = whole(&(overlap..source.len()));
-        return Alignment { relation: Relation::Overlap, weak: false, missing, behind: 0 };
+        let mut matched: Vec<bool> = (0..source.len()).map(|index| index < overlap).collect();
+        if trust == Trust::Adopted {
+            // What it was given by others it has in an order of its own.
+            moved(archive, source, &mut matched);
+        }
+        return Alignment { relation: Relation::Overlap, weak: false, missing: missing(&matched), behind: 0 };
     }
-    let (matched, last) = diverged(archive, source);
+    let (mut matched, mut last) = diverged(archive, source);
+    if trust == Trust::Adopted {
+        last = last.max(moved(archive, source, &mut matched));
+    }
     let run = longest_run(source, &matched);
     if matched.iter().any(|m| *m) && (run || trust == Trust::Adopted) {
         return Alignment {
@@ -187,8 +196,44 @@ fn diverged(archive: &[Line], source: &[Line]) -> (Vec<bool>, usize) {
     (matched, last.min(archive.len()))
 }
 
+/// Matches lines that occur once on both sides and are not matched yet, with what is equal next to them: blocks that
+/// lie in another order. Returns where in the archive the last of them ends.
+fn moved(archive: &[Line], source: &[Line], matched: &mut [bool]) -> usize {
+    let mut last = 0;
+    let same = |a: usize, s: usize| {
+        let line = archive.get(a).map(|line| line.digest);
+        line.is_some() && line == source.get(s).map(|line| line.digest)
+    };
+    let is_free = |matched: &[bool], s: usize| matched.get(s).is_some_and(|matched| !matched);
+    for (a, s) in pairs(archive, source) {
+        if !is_free(matched, s) {
+            continue;
+        }
+        let mut before = 1;
+        while s >= before && a >= before && is_free(matched, s - before) && same(a - before, s - before) {
+            before += 1;
+        }
+        let mut after = 0;
+        while is_free(matched, s + after) && same(a + after, s + after) {
+            after += 1;
+        }
+        for index in s + 1 - before..s + after {
+            if let Some(slot) = matched.get_mut(index) {
+                *slot = true;
+            }
+        }
+        last = last.max(a + after);
+    }
+    last
+}
+
 /// Lines that occur once on both sides, in the longest order that both agree on.
 fn anchors(archive: &[Line], source: &[Line]) -> Vec<(usize, usize)> {
+    longest_increasing(&pairs(archive, source))
+}
+
+/// Lines that occur once on both sides, in the order of the source.
+fn pairs(archive: &[Line], source: &[Line]) -> Vec<(usize, usize)> {
     let mut seen: HashMap<u128, (usize, usize, usize, usize)> = HashMap::new();
     for (index, line) in source.iter().enumerate() {
         let entry = seen.entry(line.digest).or_default();
@@ -202,7 +247,7 @@ fn anchors(archive: &[Line], source: &[Line]) -> Vec<(usize, usize)> {
     let mut pairs: Vec<(usize, usize)> =
         seen.into_values().filter(|entry| entry.0 == 1 && entry.2 == 1).map(|entry| (entry.3, entry.1)).collect();
     pairs.sort_by_key(|pair| pair.1);
-    longest_increasing(&pairs)
+    pairs
 }
 
 /// The longest subsequence whose first members increase (Schensted 1961, by piles).
@@ -280,6 +325,10 @@ mod tests {
             // Two sources in one archive.
             ("a1b2c3d4e5f6", "abcdef", Trust::Adopted, Diverged, true, ""),
             ("abc", "xyz", Trust::Adopted, Apart, false, "xyz"),
+            // In another order.
+            ("xabcdefghijyz", "ghijabcdefn", Trust::Adopted, Diverged, false, "n"),
+            ("123abcdefghij", "abcdefghij123n", Trust::Adopted, Overlap, false, "n"),
+            ("xabbcyz", "yabbcn", Trust::Adopted, Diverged, true, "n"),
             // Repeated lines keep their number.
             ("aaaaaaaaaa", "aaaaaaaaaaaaa", Trust::Adopted, Overlap, false, "aaa"),
             ("xaayaz", "xaaayaz", Trust::Adopted, Diverged, true, "a"),

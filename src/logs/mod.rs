@@ -6,22 +6,27 @@
 //! found again (`find`); what nothing is known of is aligned with the archive (`align`).
 //!
 //! - open: `file`, `names`
-//! - observe: `find`, `take`, `archive`, `resume`
-//! - decide: `align` (pure)
-//! - apply: `merge`
-//! - record: `state`
+//! - observe: `find`, `take`, `archive`
+//! - decide: `align` (pure), `plan`
+//! - apply: `work`, `send`; after a crash `settle`, with `resume`
+//! - record: `journal` while it is done, `state` when it is
 
 mod align;
 mod archive;
 mod file;
 mod find;
-mod merge;
+mod journal;
+mod lease;
 mod names;
+mod plan;
 mod resume;
+mod send;
+mod settle;
 mod state;
 mod steps;
 mod stream;
 mod take;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -35,9 +40,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::{LogReport, LogState as Ended, LogsReport, SCHEMA};
 
 use file::Owners;
-use merge::{Done, Plan, Setting};
-use state::{Died, Intent, Ledger, LogState, State};
+use journal::{Journal, Planned, Unfinished};
+use plan::{Setting, Stop};
+use state::{Ledger, LogState, State};
 use steps::{Step, Steps, Unwatched};
+use work::{Done, Failed, Work};
 
 /// So many logs are open at once.
 const BATCH: usize = 256;
@@ -49,6 +56,10 @@ const MANY_FILES: usize = 8;
 pub struct Options {
     /// Names of logs, or patterns with `*` and `?`; all where there is none.
     pub logs: Vec<String>,
+    /// Looks at every file, also where nothing seems to have changed.
+    pub force: bool,
+    /// Says what would be done, and does nothing.
+    pub dry_run: bool,
 }
 
 /// Merges logs both ways.
@@ -66,163 +77,203 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
     let at = clock::stamp(now);
     let chosen = chosen(config, options)?;
     let root = config.root.join("sync_state");
-    durable::state_directory(&root, &config.ownership)?;
     let directory = root.join("logs");
-    durable::private_directory(&directory)?;
-    let _lock = RunLock::take(&directory)?;
-    let mut state = State::open(&directory)?;
-    let died = state::died(&directory);
+    if !options.dry_run {
+        durable::state_directory(&root, &config.ownership)?;
+        durable::private_directory(&directory)?;
+    }
+    let _lock = if options.dry_run && !directory.is_dir() { None } else { Some(RunLock::take(&directory)?) };
+    let journal = Journal::of(&directory);
     let owners = owners(config);
-    let mut reports = BTreeMap::new();
+    let setting = Setting {
+        hub: &config.hub,
+        ownership: &config.ownership,
+        owners: &owners,
+        at: &at,
+        steps,
+        journal: &journal,
+        dry: options.dry_run,
+    };
+    let state = State::open(&directory)?;
+    let left = journal.unfinished()?;
+    let mut run = Run { setting: &setting, directory: &directory, state, left, reports: BTreeMap::new() };
     let mut todo = Vec::new();
     for (name, log) in chosen {
-        if died.of(name).is_none() && state.mark(name).is_some_and(|known| *known == mark(log)) {
-            reports.insert(name.to_owned(), quiet(log));
+        let is_known = !options.force && !run.left.contains_key(name);
+        if is_known && run.state.mark(name).is_some_and(|known| *known == mark(log)) {
+            run.reports.insert(name.to_owned(), plan::report(log));
         } else {
             todo.push((name, log));
         }
     }
-    let setting = Setting { hub: &config.hub, ownership: &config.ownership, owners: &owners, at: &at, steps, directory: &directory };
-    let mut carried = Intent::default();
-    if !matches!(died, Died::No) {
-        let unsettled: Vec<_> = todo.iter().filter(|(name, _)| died.of(name).is_some()).copied().collect();
-        settle(&setting, &directory, &unsettled, &died, &mut state, &mut carried, &mut reports)?;
-        keep_other(&died, &todo, &mut carried);
-        todo.retain(|(name, _)| !carried.logs.contains_key(*name));
-        state::declare(&directory, &carried)?;
+    if options.dry_run {
+        run.foretell(&todo);
+    } else {
+        let declared = run.finish(&todo)?;
+        let mut changed = declared;
+        for batch in todo.chunks(BATCH) {
+            changed |= run.batch(batch)?;
+        }
+        if changed {
+            journal.declare(&BTreeMap::new(), &run.left)?;
+        }
     }
-    for batch in todo.chunks(BATCH) {
-        run_batch(&setting, &directory, batch, &mut state, &mut carried, &mut reports)?;
-    }
-    if !todo.is_empty() {
-        state::declare(&directory, &carried)?;
-    }
-    let ok = reports.values().all(|report| report.state != Ended::Failed);
+    let ok = run.reports.values().all(|report| report.state != Ended::Failed);
     Ok(LogsReport {
         schema: SCHEMA,
         ok,
         run: now.timestamp_millis().to_string(),
         duration_ms: began.millis(),
-        logs: reports,
+        logs: run.reports,
     })
 }
 
-/// What a run that died was about to do to logs that this one was not asked for.
-fn keep_other(died: &Died, done: &[(&str, &LogConfig)], carried: &mut Intent) {
-    if let Died::In(intent) = died {
-        for (name, log) in &intent.logs {
-            if !done.iter().any(|(known, _)| known == name) {
-                carried.logs.insert(name.clone(), log.clone());
-            }
-        }
-    }
+/// One run.
+struct Run<'a> {
+    setting: &'a Setting<'a>,
+    directory: &'a Path,
+    state: State,
+    /// What runs that died have left undone.
+    left: BTreeMap<String, Unfinished>,
+    reports: BTreeMap<String, LogReport>,
 }
 
-/// Puts on record what a run that died has done. Logs of which that cannot be told now wait.
-fn settle(
-    setting: &Setting<'_>,
-    directory: &Path,
-    logs: &[(&str, &LogConfig)],
-    died: &Died,
-    state: &mut State,
-    carried: &mut Intent,
-    reports: &mut BTreeMap<String, LogReport>,
-) -> Result<()> {
-    let mut touched = Vec::new();
-    for (name, log) in logs {
-        let ledger = Ledger::of(directory, name);
-        let known = state.log(name);
-        let length = known.as_ref().map_or(0, |state| state.ledger);
-        let entries = || ledger.read(length).unwrap_or_default();
-        let settled = merge::observe(setting, name, log, known, died.of(name), &entries)
-            .and_then(|plan| if plan.is_new() { Ok(None) } else { plan.settle().map(Some) });
-        match settled {
-            // What nothing was known of is aligned by its content, whatever was appended.
-            Ok(None) => {}
-            Ok(Some(Done { state: known, mut entries, touched: files, .. })) => {
-                touched.extend(files);
-                let (length, chain, file) = ledger.append(known.ledger, &known.chain, &mut entries)?;
-                touched.extend(file);
-                state.set(name, "-".to_owned(), &LogState { ledger: length, chain, ..known })?;
-            }
-            Err(why) => {
-                let intent = died.of(name).flatten().cloned().unwrap_or_default();
-                carried.logs.insert((*name).to_owned(), intent);
-                reports.insert((*name).to_owned(), failed(log, why));
-            }
-        }
+impl<'a> Run<'a> {
+    fn stopped(&mut self, name: &str, log: &LogConfig, why: Stop) {
+        let (state, reason) = match why {
+            Stop::Wait(why) => (Ended::Skipped, why),
+            Stop::Fail(why) => (Ended::Failed, why),
+        };
+        self.reports.insert(name.to_owned(), LogReport { state, reason: Some(reason), ..plan::report(log) });
     }
-    sync(&touched).map_err(|cause| Error::io("bring the logs to disk in", directory, cause))?;
-    state.save()
-}
 
-fn run_batch(
-    setting: &Setting<'_>,
-    directory: &Path,
-    batch: &[(&str, &LogConfig)],
-    state: &mut State,
-    carried: &mut Intent,
-    reports: &mut BTreeMap<String, LogReport>,
-) -> Result<()> {
-    let mut plans: Vec<(&str, &LogConfig, String, Option<LogState>, Plan<'_>)> = Vec::new();
-    let mut intent = Intent { logs: carried.logs.clone() };
-    for (name, log) in batch {
-        let marked = mark(log);
-        let known = state.log(name);
-        match merge::observe(setting, name, log, known.clone(), None, &Vec::new) {
-            Ok(plan) => {
-                intent.logs.insert((*name).to_owned(), plan.intent());
-                plans.push((name, log, marked, known, plan));
+    /// What would be done.
+    fn foretell(&mut self, todo: &[(&'a str, &'a LogConfig)]) {
+        for (name, log) in todo {
+            if self.left.contains_key(*name) {
+                let why = "the last run was ended in its midst; the next one finishes what it had begun, which cannot be foretold";
+                self.stopped(name, log, Stop::Wait(why.to_owned()));
+                continue;
             }
-            Err(why) => drop(reports.insert((*name).to_owned(), failed(log, why))),
+            match plan::plan(self.setting, name, log, self.state.log(name)) {
+                Ok(work) => drop(self.reports.insert((*name).to_owned(), work.foretell())),
+                Err(why) => self.stopped(name, log, why),
+            }
         }
     }
-    if plans.is_empty() {
-        return Ok(());
-    }
-    setting.steps.at(Step::Observed);
-    state::declare(directory, &intent)?;
-    setting.steps.at(Step::Declared);
-    let mut finished = Vec::new();
-    let mut touched = Vec::new();
-    for (name, log, marked, known, plan) in plans {
-        let ledger = Ledger::of(directory, name);
-        let length = known.as_ref().map_or(0, |state| state.ledger);
-        match plan.carry_out(&|| ledger.read(length).unwrap_or_default()) {
-            Ok(Done { state, mut entries, touched: files, report }) => {
-                touched.extend(files);
-                let (length, chain, file) = ledger.append(state.ledger, &state.chain, &mut entries)?;
-                touched.extend(file);
-                setting.steps.at(Step::Noted);
-                finished.push((name, log, marked, LogState { ledger: length, chain, ..state }, report));
-            }
-            Err(why) => {
-                if let Some(own) = intent.logs.get(name) {
-                    carried.logs.insert(name.to_owned(), own.clone());
+
+    /// Finishes what a run that died has left of the logs that are asked for. Returns whether the journal has changed.
+    fn finish(&mut self, todo: &[(&'a str, &'a LogConfig)]) -> Result<bool> {
+        let mine: Vec<_> = todo.iter().filter(|(name, _)| self.left.contains_key(*name)).collect();
+        if mine.is_empty() {
+            return Ok(false);
+        }
+        // What was written of the journal at last may have been cut off.
+        self.setting.journal.declare(&BTreeMap::new(), &self.left)?;
+        for (name, log) in mine {
+            let Some(unfinished) = self.left.get(*name).cloned() else { continue };
+            match settle::settle(self.setting, name, log, &unfinished) {
+                // Nothing is there of what it was about: what is there is aligned.
+                Ok(None) => drop(self.left.remove(*name)),
+                Ok(Some(work)) => {
+                    let length = work.state.ledger;
+                    self.carry_out(vec![(name, log, String::new(), length, work)])?;
                 }
-                reports.insert(name.to_owned(), failed(log, why));
+                Err(why) => self.stopped(name, log, why),
             }
         }
+        Ok(true)
     }
-    sync(&touched).map_err(|cause| Error::io("bring the logs to disk in", directory, cause))?;
-    setting.steps.at(Step::Synced);
-    for (name, log, marked, known, mut report) in finished {
-        if report.sides.values().all(|side| side.read_bytes == 0 && side.appended_bytes == 0) {
-            report.state = Ended::Unchanged;
+
+    /// Plans and carries out. Returns whether the journal has changed.
+    fn batch(&mut self, logs: &[(&'a str, &'a LogConfig)]) -> Result<bool> {
+        let mut works = Vec::new();
+        let mut plans: BTreeMap<String, Planned> = BTreeMap::new();
+        for (name, log) in logs {
+            // What could not be finished waits for that.
+            if self.left.contains_key(*name) {
+                continue;
+            }
+            let marked = mark(log);
+            let known = self.state.log(name);
+            let length = known.as_ref().map_or(0, |state| state.ledger);
+            match plan::plan(self.setting, name, log, known) {
+                Ok(work) => {
+                    if work.has_work() {
+                        match work.planned() {
+                            Ok(planned) => drop(plans.insert((*name).to_owned(), planned)),
+                            Err(cause) => {
+                                self.stopped(name, log, Stop::Fail(format!("cannot read its files: {cause}")));
+                                continue;
+                            }
+                        }
+                    }
+                    works.push((*name, *log, marked, length, work));
+                }
+                Err(why) => self.stopped(name, log, why),
+            }
         }
-        // Who is still to get something, or was passed over, is looked at again, whatever the files look like.
-        let settled = report.warnings.is_empty()
-            && report.sides.values().all(|side| side.lag_bytes == 0)
-            && known.copies.values().all(|copy| copy.watched.is_empty());
-        let after = mark(log);
-        let unchanged = report.state == Ended::Unchanged && marked == after;
-        let mark = if settled && unchanged { after } else { String::from("-") };
-        state.set(name, mark, &known)?;
-        reports.insert(name.to_owned(), report);
+        if works.is_empty() {
+            return Ok(false);
+        }
+        self.setting.steps.at(Step::Observed);
+        let changed = !plans.is_empty();
+        if changed {
+            self.setting.journal.declare(&plans, &self.left)?;
+            self.setting.steps.at(Step::Declared);
+            for (name, planned) in plans {
+                self.left.insert(name, Unfinished { planned, deeds: Vec::new() });
+            }
+        }
+        self.carry_out(works)?;
+        Ok(changed)
     }
-    state.save()?;
-    setting.steps.at(Step::Saved);
-    Ok(())
+
+    /// Carries out what is planned, and puts it on record.
+    fn carry_out(&mut self, works: Vec<(&'a str, &'a LogConfig, String, u64, Work<'a>)>) -> Result<()> {
+        let mut finished = Vec::new();
+        let mut touched = Vec::new();
+        for (name, log, marked, length, work) in works {
+            let ledger = Ledger::of(self.directory, name);
+            match work.carry_out(&|| ledger.read(length).unwrap_or_default()) {
+                Ok(Done { state, mut entries, touched: files, report }) => {
+                    touched.extend(files);
+                    let (length, chain, file) = ledger.append(state.ledger, &state.chain, &mut entries)?;
+                    touched.extend(file);
+                    self.setting.steps.at(Step::Noted);
+                    finished.push((name, log, marked, LogState { ledger: length, chain, ..state }, report));
+                }
+                Err(Failed { why, taken_back }) => {
+                    if taken_back {
+                        self.left.remove(name);
+                    } else if let Some(deeds) = self.setting.journal.unfinished()?.remove(name) {
+                        self.left.insert(name.to_owned(), deeds);
+                    }
+                    self.stopped(name, log, why);
+                }
+            }
+        }
+        sync(&touched).map_err(|cause| Error::io("bring the logs to disk in", self.directory, cause))?;
+        self.setting.steps.at(Step::Synced);
+        for (name, log, marked, known, mut report) in finished {
+            // Who is still to get something, or was passed over, is looked at again, whatever the files look like.
+            let settled = report.warnings.is_empty()
+                && report.sides.values().all(|side| side.lag_bytes == 0)
+                && known.copies.values().all(|copy| copy.watched.is_empty());
+            let after = mark(log);
+            let unchanged = report.state == Ended::Unchanged && marked == after;
+            let mark = if settled && unchanged { after } else { String::from("-") };
+            self.state.set(name, mark, &known)?;
+            self.left.remove(name);
+            if let Some(before) = self.reports.get(name) {
+                report.add(before);
+            }
+            self.reports.insert(name.to_owned(), report);
+        }
+        self.state.save()?;
+        self.setting.steps.at(Step::Saved);
+        Ok(())
+    }
 }
 
 fn sync(files: &[File]) -> std::io::Result<()> {
@@ -244,25 +295,15 @@ fn mark(log: &LogConfig) -> String {
     for path in log.copies.values() {
         match std::fs::symlink_metadata(path) {
             Ok(file) => text.push_str(&durable::mark(&file)),
-            Err(_) => text.push('-'),
+            // It may be made, and rotated away, before anybody looks again.
+            Err(_) => {
+                let directory = path.parent().and_then(|parent| std::fs::symlink_metadata(parent).ok());
+                text.push_str(&directory.map_or_else(|| "-".to_owned(), |directory| durable::mark(&directory)));
+            }
         }
         text.push(';');
     }
     text
-}
-
-fn quiet(log: &LogConfig) -> LogReport {
-    LogReport {
-        state: Ended::Unchanged,
-        reason: None,
-        sides: log.copies.keys().map(|side| (side.clone(), Default::default())).collect(),
-        adopted: None,
-        warnings: Vec::new(),
-    }
-}
-
-fn failed(log: &LogConfig, why: String) -> LogReport {
-    LogReport { state: Ended::Failed, reason: Some(why), ..quiet(log) }
 }
 
 /// The logs that are meant.

@@ -1,12 +1,11 @@
 //! What we remember of logs: `sync_state/logs/state`, a hint that the files themselves can always correct.
 //!
 //! One line a log, `NAME MARK JSON`, after a first line with format and version: a run over thousands of logs of which
-//! none has changed compares marks and never parses the rest. `intent` says what the run that is under way is about to
-//! append to, `NAME.ledger` where each range of an archive came from; both are for the run after a crash.
+//! none has changed compares marks and never parses the rest. `NAME.ledger` says where each range of an archive came from.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -67,6 +66,9 @@ pub(crate) struct CopyState {
     pub(crate) seen: i64,
     /// Up to where in the archive, in bytes from its beginning, it has what others wrote.
     pub(crate) sent: u64,
+    /// Whether it is being made anew, and so gets back what it wrote itself, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) refill: bool,
     /// Bytes of others that we wrote into it, ever.
     #[serde(default)]
     pub(crate) foreign_bytes: u64,
@@ -170,114 +172,6 @@ impl State {
     }
 }
 
-/// What a run is about to append to.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Intent {
-    pub(crate) logs: BTreeMap<String, LogIntent>,
-}
-
-/// What a run has written into a copy, on record as soon as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Given {
-    pub(crate) log: String,
-    pub(crate) side: String,
-    #[serde(flatten)]
-    pub(crate) place: Foreign,
-    /// Up to where in the archive it has everything now.
-    pub(crate) sent: u64,
-}
-
-/// What a run is about to do to one log.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LogIntent {
-    /// Bytes of the archive's live file before.
-    pub(crate) archive: u64,
-    /// Files that it takes from: which, and up to where.
-    pub(crate) reads: Vec<(FileId, u64)>,
-    /// The other copies' files, and their sizes before (bytes).
-    pub(crate) copies: BTreeMap<String, (FileId, u64)>,
-    /// What it has written into them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) given: Vec<Given>,
-}
-
-/// What is known of a run that died.
-#[derive(Debug)]
-pub(crate) enum Died {
-    /// None did.
-    No,
-    /// What it was about to do.
-    In(Intent),
-    /// What it was about to do cannot be read.
-    Somewhere,
-}
-
-impl Died {
-    /// Whether it may have appended to a log, and what is known of that.
-    pub(crate) fn of(&self, log: &str) -> Option<Option<&LogIntent>> {
-        match self {
-            Died::No => None,
-            Died::In(intent) => intent.logs.get(log).map(Some),
-            Died::Somewhere => Some(None),
-        }
-    }
-}
-
-fn intent_path(directory: &Path) -> PathBuf {
-    directory.join("intent")
-}
-
-/// What the last run left undone.
-pub(crate) fn died(directory: &Path) -> Died {
-    match std::fs::read(intent_path(directory)) {
-        Err(_) => Died::No,
-        Ok(bytes) if bytes.is_empty() => Died::No,
-        Ok(bytes) => {
-            let mut lines = bytes.split(|byte| *byte == b'\n');
-            let first = lines.next().unwrap_or_default();
-            let Ok(mut intent) = serde_json::from_slice::<Intent>(first) else { return Died::Somewhere };
-            // The last line may have been cut off.
-            for given in lines.filter_map(|line| serde_json::from_slice::<Given>(line).ok()) {
-                if let Some(log) = intent.logs.get_mut(&given.log) {
-                    log.given.push(given);
-                }
-            }
-            Died::In(intent)
-        }
-    }
-}
-
-/// Puts on record what was written into a copy. Not brought to disk: after a crash of the machine, content has to tell.
-pub(crate) fn given(directory: &Path, given: &Given) -> std::io::Result<()> {
-    let mut line = serde_json::to_vec(given)?;
-    line.push(b'\n');
-    OpenOptions::new().append(true).open(intent_path(directory))?.write_all(&line)
-}
-
-/// Puts on disk what a run is about to do, or that all of it is done.
-pub(crate) fn declare(directory: &Path, intent: &Intent) -> Result<()> {
-    let path = intent_path(directory);
-    // Nothing to do is no bytes.
-    let mut bytes = Vec::new();
-    if !intent.logs.is_empty() {
-        bytes = serde_json::to_vec(intent).unwrap_or_default();
-        bytes.push(b'\n');
-    }
-    let fail = |cause| Error::io("write down what is to be done in", &path, cause);
-    let mut file = open_ours(&path, Start::Empty).map_err(fail)?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(fail)
-}
-
-#[derive(PartialEq)]
-enum Start {
-    Empty,
-    Kept,
-}
-
-fn open_ours(path: &Path, start: Start) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(start == Start::Empty).mode(0o660).open(path)
-}
-
 /// Where one range of an archive came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
@@ -323,7 +217,14 @@ impl Ledger {
             text.extend_from_slice(&line);
             text.push(b'\n');
         }
-        let file = open_ours(&self.path, Start::Kept).map_err(fail)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o660)
+            .open(&self.path)
+            .map_err(fail)?;
         // What a run that died has added does not count.
         file.set_len(length).map_err(fail)?;
         std::os::unix::fs::FileExt::write_all_at(&file, &text, length).map_err(fail)?;

@@ -7,11 +7,15 @@
 pub(crate) enum Step {
     /// All copies of all logs were looked at.
     Observed,
-    /// What is about to be appended to is on disk.
+    /// What is to be done is on disk.
     Declared,
-    /// A part of what is new is in the archive.
+    /// A part of what is new is in the archive,
+    Written,
+    /// and that is in the journal.
     Appended,
-    /// A copy has got something.
+    /// A copy has got something,
+    Given,
+    /// and that is in the journal.
     Sent,
     /// It is on disk where lines came from.
     Noted,

@@ -9,10 +9,12 @@ use super::align::{self, Line, Relation, Trust};
 use super::archive::{Unfinished, is_packed, lines};
 use super::file::{FileId, LogFile};
 use super::find::{self, Found, Shelf};
+use super::lease::{self, Held};
 use super::state::{CopyState, Cursor, Watched};
 use super::stream::{Stream, own};
 
-/// A rotated file is given up after so many runs in a row in which it has not changed.
+/// Where nobody can tell whether somebody has a rotated file open, it is given up after so many runs in a row in which it
+/// has not changed.
 const QUIET_RUNS: u32 = 2;
 
 /// What a copy has for the archive.
@@ -24,36 +26,8 @@ pub(crate) struct Taken {
     pub(crate) then: CopyState,
     /// How its lines lay to the archive, where that had to be found out, with the bytes of the archive behind them.
     pub(crate) adopted: Option<(Relation, u64)>,
-    /// Whether lines in between are in the archive already, so that a place alone does not say what is missing.
-    pub(crate) has_holes: bool,
     /// What people should know.
     pub(crate) warnings: Vec<String>,
-}
-
-/// The state of a copy of which only a part of each stream is in the archive.
-pub(crate) fn rewound(taken: &Taken, before: Option<&CopyState>, used: &[u64]) -> io::Result<Option<CopyState>> {
-    if taken.has_holes {
-        // It is aligned again, with what is in the archive by then.
-        return Ok(before.cloned());
-    }
-    let mut then = taken.then.clone();
-    for (stream, used) in taken.streams.iter().zip(used) {
-        if *used == stream.length() {
-            continue;
-        }
-        let file = &stream.file;
-        let cursor = cursor_at(file, stream.in_file(*used), &foreign_in(before, file.id))?;
-        match &mut then.live {
-            Some(live) if live.id == file.id => *live = cursor,
-            _ => {
-                then.watched.retain(|watched| watched.cursor.id != file.id);
-                then.watched.push(Watched { cursor, size: file.size, quiet: 0 });
-            }
-        }
-    }
-    then.foreign = before.map(|state| state.foreign.clone()).unwrap_or_default();
-    forget_read(&mut then);
-    Ok(Some(then))
 }
 
 /// What we wrote into a file, by start and length.
@@ -106,7 +80,7 @@ fn look(
     for watched in &state.watched {
         known.extend(late(shelf, state, watched, &mut taken)?);
     }
-    if state.seen == 0 && state.live.is_none() && state.foreign.is_empty() {
+    if state.seen == 0 && state.live.is_none() {
         // It was not there, so what is there now was written since, unless that cannot be.
         adopt(shelf, 0, Trust::Fresh, archive, &mut taken)?;
         return Ok(taken);
@@ -129,6 +103,12 @@ fn look(
             }
         }
         Found::Rotated(index) => {
+            // What we wrote into it went along.
+            if let Some(file) = shelf.rotated.get(index) {
+                for foreign in taken.then.foreign.iter_mut().filter(|foreign| foreign.id == cursor.id) {
+                    foreign.id = file.id;
+                }
+            }
             for (at, file) in shelf.rotated.iter().enumerate().skip(index) {
                 if known.contains(&file.id) {
                     continue;
@@ -154,6 +134,7 @@ fn look(
                 .iter()
                 .position(|file| !known.contains(&file.id) && file.written > i128::from(cursor.written))
                 .unwrap_or(shelf.rotated.len());
+            taken.then.foreign.retain(|foreign| foreign.id != cursor.id);
             taken.warnings.push("what was read of it is not there any more; it was aligned by its content".to_owned());
             adopt(shelf, from, Trust::Fresh, archive, &mut taken)?;
         }
@@ -209,8 +190,14 @@ fn drain(
     quiet: u32,
     taken: &mut Taken,
 ) -> io::Result<()> {
-    let is_final = is_packed(file) || quiet >= QUIET_RUNS;
-    let length = if is_packed(file) { file.length()? } else { file.size };
+    let is_final = is_packed(file)
+        || match lease::held(file.file()) {
+            Held::No => true,
+            Held::Yes => false,
+            Held::Unknown => quiet >= QUIET_RUNS,
+        };
+    // What was written before its writer let go of it.
+    let length = if is_final { file.length()? } else { file.size };
     let end = if is_packed(file) { length } else { file.last_line_end(from, length.max(from))? };
     if !is_final {
         push(file, from, end, foreign, taken);
@@ -267,7 +254,8 @@ fn adopt(
     let mut files: Vec<(&Rc<LogFile>, Vec<(Line, u64)>)> = Vec::new();
     for file in shelf.rotated.iter().skip(from) {
         // What cannot be unpacked is told, and left.
-        let unfinished = if is_packed(file) { Unfinished::Taken } else { Unfinished::Left };
+        let is_final = is_packed(file) || lease::held(file.file()) == Held::No;
+        let unfinished = if is_final { Unfinished::Taken } else { Unfinished::Left };
         match lines(file, unfinished) {
             Ok(lines) => files.push((file, lines)),
             Err(cause) => taken.warnings.push(format!("{} cannot be read: {cause}", file.path.display())),
@@ -299,14 +287,13 @@ fn adopt(
         }
         let end = place(range.end);
         let is_live = shelf.live.as_ref().is_some_and(|live| Rc::ptr_eq(live, file));
-        let newline = is_packed(file) && ranges.last().is_some_and(|range| range.end == end) && !ends_with_newline(file, end)?;
-        taken.has_holes |= ranges.len() > 1 || ranges.first().is_some_and(|range| range.start > 0);
+        let newline = !is_live && ranges.last().is_some_and(|range| range.end == end) && !ends_with_newline(file, end)?;
         if !ranges.is_empty() {
             taken.streams.push(Stream { file: Rc::clone(file), ranges, newline });
         }
         if is_live {
             taken.then.live = Some(cursor_at(file, end, &[])?);
-        } else if !is_packed(file) {
+        } else if !is_packed(file) && lease::held(file.file()) != Held::No {
             taken.then.watched.push(Watched { cursor: cursor_at(file, end, &[])?, size: file.size, quiet: 0 });
         }
     }

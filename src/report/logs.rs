@@ -47,6 +47,22 @@ pub struct LogReport {
     pub warnings: Vec<String>,
 }
 
+impl LogReport {
+    /// Adds what was done to it before in the same run.
+    pub(crate) fn add(&mut self, before: &LogReport) {
+        for (side, earlier) in &before.sides {
+            let side = self.sides.entry(side.clone()).or_default();
+            side.read_bytes += earlier.read_bytes;
+            side.appended_bytes += earlier.appended_bytes;
+            side.lines += earlier.lines;
+        }
+        if before.state == LogState::Merged && self.state == LogState::Unchanged {
+            self.state = LogState::Merged;
+        }
+        self.adopted = self.adopted.take().or_else(|| before.adopted.clone());
+    }
+}
+
 /// A run over logs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogsReport {

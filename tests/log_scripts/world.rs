@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -48,7 +48,9 @@ struct World {
     written: RefCell<BTreeMap<(String, usize), Vec<String>>>,
     script: RefCell<Vec<String>>,
     number: Cell<u64>,
-    clock: Cell<u64>,
+    clock: Cell<SystemTime>,
+    /// When files were last written to.
+    stamps: RefCell<BTreeMap<PathBuf, SystemTime>>,
     dies_in: Cell<Option<usize>>,
     last: Cell<Option<Step>>,
     chatter: Cell<usize>,
@@ -106,7 +108,8 @@ impl World {
             written: RefCell::default(),
             script: RefCell::default(),
             number: Cell::new(0),
-            clock: Cell::new(1_700_000_000),
+            clock: Cell::new(SystemTime::now()),
+            stamps: RefCell::default(),
             dies_in: Cell::new(None),
             last: Cell::new(None),
             chatter: Cell::new(chatter),
@@ -127,11 +130,27 @@ impl World {
         self.dir.path().join(side).join("x.log")
     }
 
-    /// Time goes on, and a file was written now.
+    /// Time goes on, and a file was written now: the kernel's own clock stands still for milliseconds.
     fn touch(&self, path: &Path) {
-        self.clock.set(self.clock.get() + 1);
-        let at = UNIX_EPOCH + Duration::from_secs(self.clock.get());
+        let at = self.now();
         File::options().append(true).open(path).unwrap().set_modified(at).unwrap();
+        self.stamps.borrow_mut().insert(path.to_path_buf(), at);
+    }
+
+    /// The same for what the run has written.
+    fn touch_written(&self) {
+        for side in ["central", "bot", "other", "website"] {
+            let path = self.path(side);
+            let Ok(file) = fs::metadata(&path) else { continue };
+            if self.stamps.borrow().get(&path) != file.modified().ok().as_ref() {
+                self.touch(&path);
+            }
+        }
+    }
+
+    fn now(&self) -> SystemTime {
+        self.clock.set(SystemTime::now().max(self.clock.get() + Duration::from_micros(1)));
+        self.clock.get()
     }
 
     fn history(&self) -> Result<(), String> {
@@ -299,8 +318,7 @@ impl World {
         text.push_str(&line);
         self.note(side, generation, line);
         file.write_all(text.as_bytes()).unwrap();
-        self.clock.set(self.clock.get() + 1);
-        file.set_modified(UNIX_EPOCH + Duration::from_secs(self.clock.get())).unwrap();
+        file.set_modified(self.now()).unwrap();
         self.say(format!("{side} writes late"));
         if self.roll(|rng| rng.chance(50)) {
             writer.late = None;
@@ -398,10 +416,17 @@ impl World {
         self.say("a run".into());
         let ended = catch_unwind(AssertUnwindSafe(|| merge_with(&self.config, &Options::default(), self)));
         if std::env::var_os("CR0SYNC_PEEK").is_some() {
-            let state = fs::read_to_string(self.dir.path().join("sync_state/logs/state")).unwrap_or_default();
-            let intent = fs::read_to_string(self.dir.path().join("sync_state/logs/intent")).unwrap_or_default();
-            let sizes: Vec<_> = ["central", "bot", "other", "website"].iter().map(|side| (side, fs::metadata(self.path(side)).map(|f| f.len()).ok())).collect();
-            self.say(format!("{sizes:?} {state} | {intent}"));
+            for name in ["state", "journal", "x.ledger"] {
+                let text = fs::read_to_string(self.dir.path().join("sync_state/logs").join(name)).unwrap_or_default();
+                for l in text.lines() { self.say(format!("    {name}: {l}")); }
+            }
+            for side in ["central", "bot", "other", "website"] {
+                for e in fs::read_dir(self.dir.path().join(side)).unwrap().flatten() {
+                    let m = e.metadata().unwrap();
+                    let lines: Vec<String> = fs::read(e.path()).unwrap().split_inclusive(|b| *b == b'\n').map(|l| String::from_utf8_lossy(&l[..l.len().min(12)]).into_owned()).collect();
+                    self.say(format!("    {side} {:?} ino {} len {} {:?} {lines:?}", e.file_name(), std::os::unix::fs::MetadataExt::ino(&m), m.len(), m.modified().unwrap()));
+                }
+            }
         }
         let report = match ended {
             Err(cause) => {
@@ -422,7 +447,7 @@ impl World {
 
     /// The kernel may have written less of the last append than all of it.
     fn cut_off(&self, before: u64) {
-        if self.last.get() != Some(Step::Appended) || self.chatter.get() > 0 || self.roll(|rng| rng.chance(40)) {
+        if self.last.get() != Some(Step::Written) || self.chatter.get() > 0 || self.roll(|rng| rng.chance(40)) {
             return;
         }
         let path = self.path("central");
@@ -475,6 +500,9 @@ fn died(cause: &(dyn Any + Send)) -> Result<(), String> {
 impl Steps for World {
     fn at(&self, step: Step) {
         self.last.set(Some(step));
+        if matches!(step, Step::Written | Step::Given) {
+            self.touch_written();
+        }
         if self.roll(|rng| rng.chance(self.chatter.get())) {
             let writer = self.roll(|rng| rng.below(SOURCES.len()));
             match self.roll(|rng| rng.below(10)) {

@@ -1,0 +1,280 @@
+//! What is to be done with one log: looks at all of its copies and decides, and changes nothing.
+//!
+//! Apart from `take`, which is about one copy, and from `work`, which carries it out.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use crate::config::{LogConfig, Ownership};
+use crate::durable;
+use crate::report::{LogReport, LogSideReport, LogState as Ended};
+
+use super::align::Relation;
+use super::archive::Archive;
+use super::file::{LogFile, Access, Owners};
+use super::find::{self, Shelf};
+use super::journal::Journal;
+use super::names::Packing;
+use super::state::{CopyState, LogState};
+use super::steps::Steps;
+use super::take::{self, Taken, cursor_at};
+use super::work::{PartNow, Piece, Target, Work};
+
+/// A line without an end is finished when nobody has gone on with it for so long.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What is the same for all logs of a run.
+pub(crate) struct Setting<'a> {
+    pub(crate) hub: &'a str,
+    pub(crate) ownership: &'a Ownership,
+    pub(crate) owners: &'a Owners,
+    /// RFC 3339.
+    pub(crate) at: &'a str,
+    pub(crate) steps: &'a dyn Steps,
+    pub(crate) journal: &'a Journal,
+    /// Nothing is to be changed.
+    pub(crate) dry: bool,
+}
+
+/// Why a log is not merged now, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The next run may well do it.
+    Wait(String),
+    /// Somebody has to do something.
+    Fail(String),
+}
+
+pub(crate) fn in_words(what: &str, path: &Path, cause: &io::Error) -> String {
+    format!("cannot {what} {}: {cause}", path.display())
+}
+
+/// The archive's shelf and its live file, which is made where it is missing.
+pub(crate) fn archive_shelf(
+    setting: &Setting<'_>,
+    path: &Path,
+    apart: &[&Path],
+) -> Result<(Shelf, Rc<LogFile>), Stop> {
+    let access = if setting.dry { Access::Read } else { Access::Append };
+    let look = || find::shelf(path, access, setting.owners, apart).map_err(Stop::Fail);
+    let mut shelf = look()?;
+    if shelf.live.is_none() && !setting.dry {
+        create(setting, path).map_err(Stop::Fail)?;
+        shelf = look()?;
+    }
+    if shelf.live.is_none() && setting.dry {
+        shelf.live = Some(Rc::new(nothing(path).map_err(|cause| Stop::Fail(in_words("read", path, &cause)))?));
+    }
+    let live = shelf.live.clone().ok_or_else(|| Stop::Fail(format!("{} is not there", path.display())))?;
+    Ok((shelf, live))
+}
+
+/// An empty file that is nowhere, in the place of one that a real run would make.
+fn nothing(path: &Path) -> io::Result<LogFile> {
+    let file = File::from(rustix::fs::memfd_create("cr0sync", rustix::fs::MemfdFlags::CLOEXEC)?);
+    let now = file.metadata()?;
+    Ok(LogFile::of(file, path, &now, Packing::Plain))
+}
+
+pub(crate) fn create(setting: &Setting<'_>, path: &Path) -> Result<(), String> {
+    let made = path
+        .parent()
+        .map_or(Ok(()), |directory| durable::owned_directory(directory, setting.ownership))
+        .and_then(|()| durable::Nascent::beside(path, "log", setting.ownership))
+        .and_then(|(nascent, _)| nascent.publish());
+    made.map_err(|cause| cause.to_string())
+}
+
+/// The files of one copy.
+pub(crate) fn look(
+    setting: &Setting<'_>,
+    side: &str,
+    path: &Path,
+    apart: &[&Path],
+    live: &LogFile,
+) -> Result<Shelf, String> {
+    let shelf = match path.parent() {
+        Some(directory) if directory.is_dir() => find::shelf(path, Access::Read, setting.owners, apart)?,
+        _ => {
+            return Err(format!(
+                "the directory of {} is not there; a mount may be missing. Make it, or take {side} out of the configuration",
+                path.display()
+            ));
+        }
+    };
+    if shelf.live.as_ref().is_some_and(|file| file.id == live.id) {
+        return Err(format!("{} is the same file as {}", path.display(), live.path.display()));
+    }
+    Ok(shelf)
+}
+
+/// What lies at the end of an archive without an end of a line: whether it is to get one, as nobody goes on with it.
+pub(crate) fn is_quiet(live: &LogFile) -> bool {
+    let written = live.file().metadata().and_then(|now| now.modified());
+    written.is_ok_and(|at| match SystemTime::now().duration_since(at) {
+        Ok(ago) => ago > QUIET,
+        // The clock was set back.
+        Err(ahead) => ahead.duration() > QUIET,
+    })
+}
+
+/// Looks at all copies of a log, and decides.
+pub(crate) fn plan<'a>(
+    setting: &'a Setting<'a>,
+    name: &'a str,
+    log: &'a LogConfig,
+    known: Option<LogState>,
+) -> Result<Work<'a>, Stop> {
+    let Some(hub_path) = log.copies.get(setting.hub) else {
+        return Err(Stop::Fail("the hub has no copy".to_owned()));
+    };
+    let mut report = report(log);
+    let apart: Vec<&Path> = log.copies.values().map(|path| path.as_path()).collect();
+    let (shelf, live) = archive_shelf(setting, hub_path, &apart)?;
+    let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
+    report.warnings.extend(shelf.refused.iter().map(|refused| format!("{}: passed over: {refused}", setting.hub)));
+    let mut archive = Archive::find(&shelf, &live, known.as_ref()).map_err(fail)?;
+    if archive.anew && known.as_ref().is_some_and(|known| known.end() > 0) {
+        report.warnings.push(format!(
+            "{}: what was merged is not there any more; all copies are aligned with what is there",
+            setting.hub
+        ));
+    }
+    let known = known.filter(|_| !archive.anew);
+    let base = archive.base();
+    let from = archive.known.saturating_sub(base);
+    let line_end = live.last_line_end(from, live.size.max(from)).map_err(fail)?;
+    if archive.anew {
+        archive.known = base + line_end;
+    }
+    let has_open_line = line_end < live.size;
+    if has_open_line && !is_quiet(&live) {
+        return Err(Stop::Wait(format!("somebody is writing a line at the end of {}", hub_path.display())));
+    }
+    // What others have appended to the archive is its own.
+    let mut pieces = Vec::new();
+    let others = base + if has_open_line { live.size } else { line_end };
+    if others > archive.known {
+        pieces.push(Piece { start: archive.known, length: others - archive.known, from: None, sha256: None });
+    }
+    let before = cursor_at(&live, archive.known.saturating_sub(base), &[]);
+    let cursor = match (before, &known) {
+        // Somebody else has rotated it, and what was known lies in another file.
+        (_, Some(known)) if archive.known < base => known.archive.clone(),
+        (cursor, _) => cursor.map_err(fail)?,
+    };
+    let state_base = match &known {
+        Some(known) if archive.known < base => known.base,
+        _ => base,
+    };
+    let mut state = LogState {
+        archive: cursor,
+        base: state_base,
+        ledger: known.as_ref().map_or(0, |known| known.ledger),
+        chain: known.as_ref().map(|known| known.chain.clone()).unwrap_or_default(),
+        copies: known.as_ref().map(|known| known.copies.clone()).unwrap_or_default(),
+        merged_at: known.as_ref().and_then(|known| known.merged_at.clone()),
+    };
+    let (mut parts, mut targets) = (Vec::new(), Vec::new());
+    let mut lines = None;
+    for (side, path) in log.others(setting.hub) {
+        let is_mirror = log.mirrors.contains(side);
+        let mut all = || match &lines {
+            Some(lines) => Ok(Vec::clone(lines)),
+            None => {
+                archive.reach(0)?;
+                Ok(lines.insert(archive.lines()?).clone())
+            }
+        };
+        let before = state.copies.get(side).cloned();
+        let found = look(setting, side, path, &apart, &live).and_then(|shelf| {
+            let taken = take::take(&shelf, before.as_ref(), &mut all)
+                .map_err(|cause| in_words("read", path, &cause))?;
+            Ok((shelf, taken))
+        });
+        let (shelf, taken) = match found {
+            Ok(found) => found,
+            Err(why) => {
+                report.warnings.push(format!("{side} is passed over: {why}"));
+                continue;
+            }
+        };
+        report.warnings.extend(taken.warnings.iter().map(|warning| format!("{side}: {warning}")));
+        if before.is_none()
+            && let Some((relation, _)) = taken.adopted
+        {
+            report.adopted = Some(adopted(relation, taken.then.weak));
+        }
+        let then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &archive);
+        if then.refill && before.is_some() && others > base {
+            report.warnings.push(format!("{side}: it was not there, and is made anew from the archive"));
+        }
+        for stream in taken.streams {
+            parts.push(PartNow::new(side.clone(), stream));
+        }
+        state.copies.insert(side.clone(), then);
+        targets.push(Target { side, path, is_mirror });
+    }
+    let newline = has_open_line;
+    Ok(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report })
+}
+
+/// What of others a copy has already.
+fn will_have(
+    shelf: &Shelf,
+    taken: &Taken,
+    before: Option<&CopyState>,
+    is_mirror: bool,
+    archive: &Archive,
+) -> CopyState {
+    let mut then = taken.then.clone();
+    match before {
+        None => {
+            (then.sent, then.refill) = match (is_mirror, taken.adopted) {
+                (true, None) => (archive.base(), true),
+                (true, Some((Relation::Apart, _))) => (archive.base(), false),
+                // A source is not given what was written before it came,
+                (false, None | Some((Relation::Apart, _))) => (archive.known, false),
+                (false, _) if then.weak => (archive.known, false),
+                // which is up to the last line that it has.
+                (_, Some((_, behind))) => (archive.known.saturating_sub(behind), false),
+            };
+        }
+        Some(_)
+            if is_mirror && shelf.live.is_none() && shelf.rotated.is_empty() && then.watched.is_empty() =>
+        {
+            then = CopyState {
+                foreign_bytes: then.foreign_bytes,
+                sent: archive.base(),
+                refill: true,
+                ..CopyState::default()
+            };
+        }
+        Some(_) => {}
+    }
+    then
+}
+
+/// The word of a report.
+fn adopted(relation: Relation, weak: bool) -> String {
+    match (relation, weak) {
+        (_, true) => "weak",
+        (Relation::Contained, _) => "contained",
+        (Relation::Overlap, _) => "overlap",
+        (Relation::Diverged | Relation::Apart, _) => "diverged",
+    }
+    .to_owned()
+}
+
+pub(crate) fn report(log: &LogConfig) -> LogReport {
+    LogReport {
+        state: Ended::Unchanged,
+        reason: None,
+        sides: log.copies.keys().map(|side| (side.clone(), LogSideReport::default())).collect(),
+        adopted: None,
+        warnings: Vec::new(),
+    }
+}

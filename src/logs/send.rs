@@ -1,0 +1,186 @@
+//! Gives one copy what others wrote.
+//!
+//! Into a file that others append to go whole lines only, in one write, and only behind the end of a line.
+
+use std::io::{self, Read, Seek, Write};
+use std::ops::Range;
+
+use super::archive::Archive;
+use super::file::{Access, LogFile, Unopened};
+use super::find;
+use super::journal::Deed;
+use super::names::Packing;
+use super::plan::{Setting, create, in_words};
+use super::state::{CopyState, Foreign};
+use super::steps::Step;
+use super::stream::Stream;
+use super::take::{self, cursor_at};
+use super::work::{Appended, Target, append, reread};
+
+/// So much is written at once into the file of a source, which others append to (bytes); the rest comes in the next run.
+const AT_ONCE: u64 = 8 << 20;
+
+impl Target<'_> {
+    /// Appends ranges of the archive. Returns how many bytes, which are fewer where the rest has to wait.
+    pub(crate) fn send(
+        &self,
+        setting: &Setting<'_>,
+        name: &str,
+        archive: &mut Archive,
+        ranges: &[Range<u64>],
+        then: &mut CopyState,
+        touched: &mut Vec<std::fs::File>,
+    ) -> Result<u64, String> {
+        let fail = |what: &str, cause: io::Error| in_words(what, self.path, &cause);
+        let Some((file, is_new)) = self.open(setting)? else { return Ok(0) };
+        if !ends_a_line(&file).map_err(|cause| fail("read", cause))? {
+            // Its writer is in the middle of a line.
+            return Ok(0);
+        }
+        let is_same = match &then.live {
+            Some(cursor) => cursor.id == file.id && find::fits(&file, cursor).map_err(|cause| fail("read", cause))?,
+            None => is_new,
+        };
+        if !is_same {
+            // It was rotated or truncated since it was looked at; that is to be seen to first.
+            return Ok(0);
+        }
+        if let Some(first) = ranges.first() {
+            archive.reach(first.start).map_err(|cause| format!("cannot read the archive: {cause}"))?;
+        }
+        let mut total = 0;
+        for range in ranges {
+            let streams =
+                archive.range(range.clone()).map_err(|cause| format!("cannot read the archive: {cause}"))?;
+            let reached: u64 = streams.iter().map(Stream::length).sum();
+            if reached < range.end - range.start {
+                return Err("a rotated part of the archive that it has not got yet is gone".to_owned());
+            }
+            let mut at = range.start;
+            for stream in streams {
+                let size = file.file().metadata().map_err(|cause| fail("look at", cause))?.len();
+                let ranges = vec![(at, at + stream.length())];
+                let about = Deed::About { side: self.side.to_owned(), id: file.id, size, ranges };
+                setting.journal.done(name, &about).map_err(|cause| format!("cannot write the journal: {cause}"))?;
+                let written = match self.is_mirror {
+                    true => pour(&file, &stream),
+                    false => write_at_once(&file, &stream),
+                };
+                setting.steps.at(Step::Given);
+                let (start, length) = match written {
+                    Ok(written) => written,
+                    Err(cause) => {
+                        // What was written of it was taken back where that could be done; the journal tells where not.
+                        let now = file.file().metadata().map_or(size, |now| now.len());
+                        if self.is_mirror && now > size {
+                            // Only we write there.
+                            let _ = file.file().set_len(size);
+                        }
+                        return Err(fail("append to", cause));
+                    }
+                };
+                at += length;
+                then.sent = at;
+                let given = Deed::Given { side: self.side.to_owned(), id: file.id, start, length, sent: at };
+                setting.journal.done(name, &given).map_err(|cause| format!("cannot write the journal: {cause}"))?;
+                note(then, Some(&file), Foreign { id: file.id, start, length }).map_err(|cause| fail("read", cause))?;
+                setting.steps.at(Step::Sent);
+                total += length;
+                if length < stream.length() {
+                    touched.extend(file.file().try_clone());
+                    return Ok(total);
+                }
+            }
+        }
+        touched.extend(file.file().try_clone());
+        Ok(total)
+    }
+
+    /// Its file, and whether it was made now, as a mirror's is where it is missing.
+    fn open(&self, setting: &Setting<'_>) -> Result<Option<(LogFile, bool)>, String> {
+        let mut is_new = false;
+        let open = || LogFile::open(self.path, Packing::Plain, Access::Append, setting.owners);
+        let file = match open() {
+            Err(Unopened::Missing) if self.is_mirror => {
+                create(setting, self.path)?;
+                is_new = true;
+                open()
+            }
+            Err(Unopened::Missing) => return Ok(None),
+            found => found,
+        };
+        file.map(|file| Some((file, is_new))).map_err(|cause| match cause {
+            Unopened::Missing => format!("{} is not there", self.path.display()),
+            Unopened::Refused(why) => format!("{} {why}", self.path.display()),
+        })
+    }
+}
+
+pub(crate) fn ends_a_line(file: &LogFile) -> io::Result<bool> {
+    let size = file.file().metadata()?.len();
+    Ok(file.last_line_end(size.saturating_sub(1), size)? == size)
+}
+
+/// Into a file that only we write to, piece by piece.
+fn pour(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
+    let (mut written, mut runs) = (Appended::default(), Vec::new());
+    append(file, stream, 0, &mut runs, &mut written)?;
+    Ok((runs.first().map_or(0, |run| run.start), written.bytes))
+}
+
+/// Into a file that others append to: whole lines, in one write.
+fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
+    let mut bytes = Vec::new();
+    stream.reader(0)?.take(AT_ONCE).read_to_end(&mut bytes)?;
+    let mut cut = memchr::memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
+    if cut == 0 {
+        // One line that is longer than that.
+        bytes.clear();
+        let length = super::resume::line(stream, 0)?.unwrap_or(0);
+        stream.reader(0)?.take(length).read_to_end(&mut bytes)?;
+        cut = bytes.len();
+    }
+    let part = bytes.get(..cut).unwrap_or_default();
+    if part.is_empty() {
+        return Ok((file.file().metadata()?.len(), 0));
+    }
+    let mut target = file.file();
+    let count = target.write(part)?;
+    let end = target.stream_position()?;
+    let length = u64::try_from(count).unwrap_or(0);
+    if count < part.len() {
+        // The disk is full. What was written is taken back while nobody has written behind it.
+        if target.metadata()?.len() == end {
+            target.set_len(end - length)?;
+        }
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok((end - length, length))
+}
+
+/// What we wrote into a copy is not read as its own. `file` is where that lies now.
+pub(crate) fn note(then: &mut CopyState, file: Option<&LogFile>, place: Foreign) -> io::Result<()> {
+    if place.length == 0 {
+        return Ok(());
+    }
+    then.foreign_bytes += place.length;
+    then.foreign.push(place);
+    // Where it was rotated away while we looked, the next run finds out.
+    let Some(file) = file.filter(|file| file.id == place.id) else { return Ok(()) };
+    let own: Vec<(u64, u64)> = then
+        .foreign
+        .iter()
+        .filter(|foreign| foreign.id == file.id)
+        .map(|foreign| (foreign.start, foreign.length))
+        .collect();
+    let offset = match &then.live {
+        None => Some(0),
+        Some(cursor) if cursor.id == file.id => Some(cursor.offset),
+        Some(_) => None,
+    };
+    if let Some(offset) = offset {
+        then.live = Some(cursor_at(&reread(file)?, offset, &own)?);
+        take::forget_read(then);
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! Finishes what a run that died had planned for one log.
+//!
+//! Behind the end of the archive that is on record lies, in the order of the plan, a beginning of what was to be
+//! appended, with whatever others wrote in between. What the journal says was appended is believed; the last piece, which
+//! may lack its line, is found by content: what is equal to what comes next in the plan is ours, other whole lines are the
+//! archive's own. The rest of the plan is then carried out as if nothing had been (`work`).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::config::LogConfig;
+
+use super::archive::Archive;
+use super::file::{Access, FileId, LogFile};
+use super::find::{self, Found, Shelf};
+use super::journal::{Deed, Unfinished};
+use super::names::Packing;
+use super::plan::{Setting, Stop, archive_shelf, in_words, is_quiet, look, report};
+use super::resume;
+use super::send::{ends_a_line, note};
+use super::state::{CopyState, Foreign};
+use super::stream::{Stream, agreement};
+use super::work::{Appended, PartNow, Piece, Target, Work, append};
+
+/// What is left of a plan. None where nothing of its archive is there any more, so that all is to be aligned anew.
+pub(crate) fn settle<'a>(
+    setting: &'a Setting<'a>,
+    name: &'a str,
+    log: &'a LogConfig,
+    unfinished: &Unfinished,
+) -> Result<Option<Work<'a>>, Stop> {
+    let Some(hub_path) = log.copies.get(setting.hub) else { return Ok(None) };
+    let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
+    let apart: Vec<&Path> = log.copies.values().map(|path| path.as_path()).collect();
+    let (shelf, live) = archive_shelf(setting, hub_path, &apart)?;
+    let planned = &unfinished.planned;
+    let mut archive = Archive::find(&shelf, &live, Some(&planned.state)).map_err(fail)?;
+    if archive.anew {
+        return Ok(None);
+    }
+    let mut shelves = BTreeMap::new();
+    for (side, path) in log.others(setting.hub) {
+        let shelf = look(setting, side, path, &apart, &live).map_err(|why| {
+            Stop::Wait(format!("the last run was ended in its midst, and what it did cannot be finished: {why}"))
+        })?;
+        shelves.insert(side.as_str(), shelf);
+    }
+    let mut parts = Vec::new();
+    for part in &planned.parts {
+        let ranges: Vec<_> = part.ranges.iter().map(|(start, end)| *start..*end).collect();
+        let length = ranges.iter().map(|range| range.end - range.start).sum::<u64>() + u64::from(part.newline);
+        let file = match shelves.get(part.side.as_str()) {
+            Some(shelf) => found(shelf, find::on_shelf(&part.end, shelf, &[]).map_err(fail)?),
+            None => None,
+        };
+        let stream = file.map(|file| Stream { file, ranges, newline: part.newline });
+        parts.push(PartNow { side: part.side.clone(), stream, length, done: 0 });
+    }
+    let end = archive.end().map_err(fail)?;
+    let mut pieces = appended(&unfinished.deeds, &mut parts, archive.known, end);
+    let at = pieces.last().map_or(archive.known, |piece| piece.start + piece.length);
+    let open = by_content(&archive, at, end, &mut parts, &mut pieces).map_err(fail)?;
+    for piece in pieces.iter().filter(|piece| piece.start >= at) {
+        // What is appended next would hide it from the run that comes after this one.
+        if let Some((part, place)) = piece.from {
+            let deed = Deed::Appended { part, place, start: piece.start, length: piece.length };
+            setting.journal.done(name, &deed).map_err(|cause| Stop::Fail(format!("cannot write the journal: {cause}")))?;
+        }
+    }
+    if open > 0 {
+        if !is_quiet(&live) {
+            return Err(Stop::Wait(format!("somebody is writing a line at the end of {}", hub_path.display())));
+        }
+        pieces.push(Piece { start: end - open, length: open, from: None, sha256: None });
+    }
+    let mut state = planned.state.clone();
+    let mut targets = Vec::new();
+    for (side, path) in log.others(setting.hub) {
+        let (Some(shelf), Some(then)) = (shelves.get(side.as_str()), state.copies.get_mut(side)) else { continue };
+        let target = Target { side, path, is_mirror: log.mirrors.contains(side) };
+        given(setting, name, &target, shelf, &mut archive, &unfinished.deeds, then)
+            .map_err(|cause| Stop::Fail(in_words("finish what was given to", path, &cause)))?;
+        targets.push(target);
+    }
+    let newline = open > 0;
+    Ok(Some(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report: report(log) }))
+}
+
+fn found(shelf: &Shelf, found: Found) -> Option<Rc<LogFile>> {
+    match found {
+        Found::Live => shelf.live.clone(),
+        Found::Rotated(index) => shelf.rotated.get(index).cloned(),
+        Found::Lost => None,
+    }
+}
+
+/// What is on record as appended.
+fn appended(deeds: &[Deed], parts: &mut [PartNow], known: u64, end: u64) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut at = known;
+    for deed in deeds {
+        let Deed::Appended { part, place, start, length } = deed else { continue };
+        if *start < at || *start >= end {
+            break;
+        }
+        if *start > at {
+            pieces.push(Piece { start: at, length: start - at, from: None, sha256: None });
+        }
+        let length = (*length).min(end - start);
+        pieces.push(Piece { start: *start, length, from: Some((*part, *place)), sha256: None });
+        if let Some(part) = parts.get_mut(*part) {
+            part.done = part.done.max(place + length);
+        }
+        at = start + length;
+    }
+    pieces
+}
+
+/// Takes what lies behind that apart. Returns how many bytes at its end are no line, and not ours.
+fn by_content(
+    archive: &Archive,
+    from: u64,
+    end: u64,
+    parts: &mut [PartNow],
+    pieces: &mut Vec<Piece>,
+) -> io::Result<u64> {
+    let mut start = from;
+    let mut next = 0;
+    for tail in archive.range(from..end)? {
+        let length = tail.length();
+        let mut at = 0;
+        while at < length {
+            while parts.get(next).is_some_and(|part| part.done >= part.length || part.stream.is_none()) {
+                next += 1;
+            }
+            let mut ours = 0;
+            let mut place = 0;
+            if let Some(PartNow { stream: Some(stream), length: all, done, .. }) = parts.get(next) {
+                let most = (all - done).min(length - at);
+                let equal = agreement(&tail, at, stream, *done, most)?;
+                // In the middle only whole lines are ours; at the end a line may have been cut off.
+                ours = if equal.bytes == most { equal.bytes } else { equal.lines };
+                place = *done;
+            }
+            let piece = if ours > 0 {
+                if let Some(part) = parts.get_mut(next) {
+                    part.done += ours;
+                }
+                Piece { start: start + at, length: ours, from: Some((next, place)), sha256: None }
+            } else {
+                match resume::line(&tail, at)? {
+                    Some(line) => Piece { start: start + at, length: line, from: None, sha256: None },
+                    None if start + length < end => {
+                        Piece { start: start + at, length: length - at, from: None, sha256: None }
+                    }
+                    None => return Ok(length - at),
+                }
+            };
+            at += piece.length;
+            match pieces.last_mut() {
+                Some(last) if last.from.is_none() && piece.from.is_none() && last.start + last.length == piece.start => {
+                    last.length += piece.length;
+                }
+                _ => pieces.push(piece),
+            }
+        }
+        start += length;
+    }
+    Ok(0)
+}
+
+/// Puts on record what a copy has got.
+fn given(
+    setting: &Setting<'_>,
+    name: &str,
+    target: &Target<'_>,
+    shelf: &Shelf,
+    archive: &mut Archive,
+    deeds: &[Deed],
+    then: &mut CopyState,
+) -> io::Result<()> {
+    // It may have been rotated, packed or copied since.
+    let at_first = then.live.clone();
+    let find = |id: FileId| -> io::Result<Option<Rc<LogFile>>> {
+        match &at_first {
+            Some(cursor) if cursor.id == id => Ok(found(shelf, find::on_shelf(cursor, shelf, &[])?)),
+            _ => Ok(shelf.live.iter().chain(&shelf.rotated).find(|file| file.id == id).cloned()),
+        }
+    };
+    let mut open: Option<(FileId, u64, &[(u64, u64)])> = None;
+    for deed in deeds {
+        match deed {
+            Deed::About { side, id, size, ranges } if side == target.side => open = Some((*id, *size, ranges)),
+            Deed::Given { side, id, start, length, sent } if side == target.side => {
+                open = None;
+                then.sent = *sent;
+                note(then, find(*id)?.as_deref(), Foreign { id: *id, start: *start, length: *length })?;
+            }
+            _ => {}
+        }
+    }
+    // Begun, and not known to be done.
+    let Some((id, size, ranges)) = open else { return Ok(()) };
+    let (Some(file), [(from, to)]) = (find(id)?, ranges) else { return Ok(()) };
+    archive.reach(*from)?;
+    let mut streams = archive.range(*from..*to)?;
+    let (Some(block), true) = (streams.pop(), streams.is_empty()) else { return Ok(()) };
+    let end = file.length()?;
+    let tail = Stream::of(&file, 0..end);
+    let Some((start, mut length)) = resume::find_block(&tail, size, &block)? else { return Ok(()) };
+    let line_end = match resume::line(&block, length)? {
+        _ if length == 0 || length == block.length() => length,
+        Some(rest) => length + rest,
+        None => block.length(),
+    };
+    if start + length == end && file.packing == Packing::Plain && !ends_a_line(&file)? {
+        // It was cut off in the middle of a line; nobody has written behind it, so it gets its end.
+        let whole = LogFile::open(&file.path, Packing::Plain, Access::Append, setting.owners);
+        if let Ok(whole) = whole.map_err(|_| ())
+            && whole.id == file.id
+            && whole.size == end
+        {
+            let (mut runs, mut written) = (Vec::new(), Appended::default());
+            append(&whole, &block.first(line_end), length, &mut runs, &mut written)?;
+            length += written.bytes;
+        }
+    }
+    // What was cut off and could not be finished is given again.
+    let sent = from + block_lines(&block, length)?;
+    setting.journal.done(name, &Deed::Given { side: target.side.to_owned(), id, start, length, sent })?;
+    then.sent = sent;
+    note(then, Some(&file), Foreign { id, start, length })
+}
+
+/// How much of the first bytes of a block is whole lines.
+fn block_lines(block: &Stream, length: u64) -> io::Result<u64> {
+    Ok(agreement(block, 0, block, 0, length)?.lines)
+}

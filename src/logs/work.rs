@@ -1,0 +1,434 @@
+//! Carries out what is planned for one log: appends to the archive, and gives every copy what others wrote.
+//!
+//! Every deed goes into the journal as soon as it is done, so that a run that dies here is finished by the next one
+//! (`settle`), which comes through here as well.
+
+use std::io::{self, Seek, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::rc::Rc;
+
+use sha2::{Digest, Sha256};
+
+use crate::report::{LogReport, LogState as Ended};
+
+use super::archive::Archive;
+use super::file::{BLOCK, LogFile, hex};
+use super::journal::{Deed, Part, Planned};
+use super::plan::{Setting, Stop, in_words};
+use super::state::{Entry, LogState};
+use super::steps::Step;
+use super::stream::{Stream, fill};
+use super::take::cursor_at;
+
+/// One part that is to be appended to the archive.
+#[derive(Debug)]
+pub(crate) struct PartNow {
+    pub(crate) side: String,
+    /// None where its file is gone.
+    pub(crate) stream: Option<Stream>,
+    pub(crate) length: u64,
+    /// How much of it is in the archive.
+    pub(crate) done: u64,
+}
+
+impl PartNow {
+    pub(crate) fn new(side: String, stream: Stream) -> PartNow {
+        PartNow { side, length: stream.length(), stream: Some(stream), done: 0 }
+    }
+}
+
+/// Something that lies behind the end of the archive that is on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Where, in bytes from the beginning of the archive.
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+    /// The part it came from, and where in that; none for what somebody else wrote there.
+    pub(crate) from: Option<(usize, u64)>,
+    /// Its digest, where that is known already.
+    pub(crate) sha256: Option<String>,
+}
+
+/// A copy that gets what others wrote.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) side: &'a str,
+    pub(crate) path: &'a Path,
+    pub(crate) is_mirror: bool,
+}
+
+/// What is to be done with one log.
+pub(crate) struct Work<'a> {
+    pub(crate) setting: &'a Setting<'a>,
+    pub(crate) name: &'a str,
+    pub(crate) archive: Archive,
+    pub(crate) live: Rc<LogFile>,
+    pub(crate) parts: Vec<PartNow>,
+    /// What lies behind the known end already, in order.
+    pub(crate) pieces: Vec<Piece>,
+    /// Whether the last line there has no end, and gets one.
+    pub(crate) newline: bool,
+    /// What will be on record; its end of the archive is the one before.
+    pub(crate) state: LogState,
+    pub(crate) targets: Vec<Target<'a>>,
+    pub(crate) report: LogReport,
+}
+
+/// What was done: what is to be remembered, and which files are to be brought to disk.
+pub(crate) struct Done {
+    pub(crate) state: LogState,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) touched: Vec<std::fs::File>,
+    pub(crate) report: LogReport,
+}
+
+/// What cannot be done, and whether everything is as it was before.
+pub(crate) struct Failed {
+    pub(crate) why: Stop,
+    pub(crate) taken_back: bool,
+}
+
+impl Work<'_> {
+    /// Whether any file is to be written to.
+    pub(crate) fn has_work(&self) -> bool {
+        let end = self.end();
+        !self.parts.is_empty()
+            || !self.pieces.is_empty()
+            || self.newline
+            || self.targets.iter().any(|target| {
+                self.state.copies.get(target.side).is_some_and(|copy| copy.sent < end)
+            })
+    }
+
+    /// Where what is known to lie in the archive ends.
+    fn end(&self) -> u64 {
+        self.pieces.last().map_or(self.archive.known, |piece| piece.start + piece.length)
+    }
+
+    /// The plan as it goes into the journal.
+    pub(crate) fn planned(&self) -> io::Result<Planned> {
+        let parts = self.parts.iter().filter_map(|part| {
+            let stream = part.stream.as_ref()?;
+            let end = stream.ranges.last()?.end;
+            let known = self.state.copies.get(&part.side).and_then(|copy| copy.live.as_ref());
+            let cursor = match known.filter(|live| live.id == stream.file.id && live.offset == end) {
+                Some(live) => Ok(live.clone()),
+                None => cursor_at(&stream.file, end, &[]),
+            };
+            Some(cursor.map(|end| Part {
+                side: part.side.clone(),
+                ranges: stream.ranges.iter().map(|range| (range.start, range.end)).collect(),
+                newline: stream.newline,
+                end,
+            }))
+        });
+        Ok(Planned { state: self.state.clone(), parts: parts.collect::<io::Result<_>>()? })
+    }
+
+    /// What a run would do, where nothing is to be done.
+    pub(crate) fn foretell(mut self) -> LogReport {
+        let bytes: u64 = self.parts.iter().map(|part| part.length).sum();
+        for part in &self.parts {
+            if let Some(side) = self.report.sides.get_mut(&part.side) {
+                side.read_bytes += part.length;
+            }
+        }
+        if let Some(hub) = self.report.sides.get_mut(self.setting.hub) {
+            hub.appended_bytes = bytes;
+        }
+        let end = self.end();
+        for target in &self.targets {
+            let sent = self.state.copies.get(target.side).map_or(0, |copy| copy.sent);
+            let own: u64 = self.parts.iter().filter(|part| part.side == target.side).map(|part| part.length).sum();
+            if let Some(side) = self.report.sides.get_mut(target.side) {
+                side.lag_bytes = (end + bytes - own).saturating_sub(sent);
+            }
+        }
+        if self.has_work() {
+            self.report.state = Ended::Merged;
+        }
+        self.report
+    }
+
+    /// Carries it out. `ledger` gives entries that were written down before, oldest first.
+    pub(crate) fn carry_out(mut self, ledger: &dyn Fn() -> Vec<Entry>) -> Result<Done, Failed> {
+        let path = self.live.path.clone();
+        let size = |live: &LogFile| live.file().metadata().map(|now| now.len());
+        let before = size(&self.live).map_err(|cause| failed(in_words("look at", &path, &cause)))?;
+        let mut written = Appended::default();
+        if let Err(cause) = self.append_all(&mut written) {
+            let is_ours = size(&self.live).is_ok_and(|now| now == before + written.bytes);
+            // Taken back before it is, so that nobody believes what is on record of it.
+            let taken_back = is_ours
+                && self.setting.journal.done(self.name, &Deed::TakenBack).is_ok()
+                && self.live.file().set_len(before).is_ok();
+            let what = if taken_back { "what was appended was taken back" } else { "the next run goes on from what is there" };
+            let why = Stop::Fail(format!("cannot append to {}: {cause}; {what}", path.display()));
+            return Err(Failed { why, taken_back });
+        }
+        let mut touched = Vec::new();
+        let fail = |cause: io::Error| failed(in_words("read", &path, &cause));
+        if written.bytes > 0 {
+            touched.extend(self.live.file().try_clone());
+        }
+        let entries = self.entries().map_err(fail)?;
+        let end = self.end();
+        let sent = self.send_all(end, &entries, ledger, &mut touched);
+        let base = self.archive.base();
+        self.state.archive =
+            reread(&self.live).and_then(|live| cursor_at(&live, end - base, &[])).map_err(fail)?;
+        self.state.base = base;
+        if let Some(hub) = self.report.sides.get_mut(self.setting.hub) {
+            hub.appended_bytes = written.bytes;
+            hub.lines = written.lines;
+        }
+        if written.bytes > 0 || !self.pieces.is_empty() || sent > 0 {
+            self.state.merged_at = Some(self.setting.at.to_owned());
+            self.report.state = Ended::Merged;
+        }
+        Ok(Done { state: self.state, entries, touched, report: self.report })
+    }
+
+    /// Appends what is to be in the archive and is not.
+    fn append_all(&mut self, written: &mut Appended) -> io::Result<()> {
+        let base = self.archive.base();
+        if self.newline {
+            (&mut self.live.file()).write_all(b"\n")?;
+            written.bytes += 1;
+            match self.pieces.last_mut() {
+                Some(last) => last.length += 1,
+                None => self.pieces.push(Piece { start: self.archive.known, length: 1, from: None, sha256: None }),
+            }
+            self.newline = false;
+        }
+        for (number, part) in self.parts.iter_mut().enumerate() {
+            let Some(stream) = &part.stream else { continue };
+            if part.done >= part.length {
+                continue;
+            }
+            let from = part.done;
+            let mut runs = Vec::new();
+            let length = append(&self.live, stream, from, &mut runs, written)?;
+            self.setting.steps.at(Step::Written);
+            for run in runs {
+                let (start, place) = (base + run.start, from + run.place);
+                let deed = Deed::Appended { part: number, place, start, length: run.length };
+                self.setting.journal.done(self.name, &deed)?;
+                let end = self.pieces.last().map_or(self.archive.known, |piece| piece.start + piece.length);
+                if start > end {
+                    // Somebody else wrote in between.
+                    self.pieces.push(Piece { start: end, length: start - end, from: None, sha256: None });
+                }
+                let sha256 = Some(run.sha256);
+                self.pieces.push(Piece { start, length: run.length, from: Some((number, place)), sha256 });
+            }
+            part.done += length;
+            self.setting.steps.at(Step::Appended);
+            if let Some(side) = self.report.sides.get_mut(&part.side) {
+                side.read_bytes += length;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be written down of everything behind the end that was on record, and of what was there before us.
+    fn entries(&self) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        if self.archive.anew && self.archive.known > 0 {
+            entries.push(self.entry(&Piece { start: 0, length: self.archive.known, from: None, sha256: None })?);
+        }
+        for piece in &self.pieces {
+            entries.push(self.entry(piece)?);
+        }
+        Ok(entries)
+    }
+
+    fn entry(&self, piece: &Piece) -> io::Result<Entry> {
+        let sha256 = match &piece.sha256 {
+            Some(sha256) => sha256.clone(),
+            None => self.digest(piece.start..piece.start + piece.length)?,
+        };
+        let from = piece.from.and_then(|(part, place)| Some((self.parts.get(part)?, place)));
+        Ok(Entry {
+            from: piece.start,
+            length: piece.length,
+            origin: from.map_or(self.setting.hub, |(part, _)| &part.side).to_owned(),
+            file: from.and_then(|(part, _)| part.stream.as_ref()).map(|stream| stream.file.id),
+            offset: from.and_then(|(part, place)| Some(part.stream.as_ref()?.in_file(place))).unwrap_or(0),
+            sha256,
+            at: self.setting.at.to_owned(),
+            before: String::new(),
+        })
+    }
+
+    fn digest(&self, range: Range<u64>) -> io::Result<String> {
+        let mut digest = Sha256::new();
+        let mut block = vec![0; BLOCK];
+        for stream in self.archive.range(range)? {
+            let mut reader = stream.reader(0)?;
+            loop {
+                let had = fill(&mut reader, &mut block)?;
+                digest.update(block.get(..had).unwrap_or_default());
+                if had < block.len() {
+                    break;
+                }
+            }
+        }
+        Ok(hex(&digest.finalize()))
+    }
+
+    /// Gives every copy what others wrote; returns how many bytes in all.
+    fn send_all(
+        &mut self,
+        end: u64,
+        entries: &[Entry],
+        ledger: &dyn Fn() -> Vec<Entry>,
+        touched: &mut Vec<std::fs::File>,
+    ) -> u64 {
+        let known = self.archive.known;
+        let mut all = 0;
+        for target in &self.targets {
+            let Some(then) = self.state.copies.get_mut(target.side) else { continue };
+            let mut origins: Vec<(Range<u64>, String)> = Vec::new();
+            if !then.refill {
+                if then.sent < known {
+                    origins.extend(ledger().iter().map(of_entry));
+                }
+                origins.extend(entries.iter().map(of_entry));
+            }
+            let ranges = wanted(then.sent..end, target.side, &origins);
+            let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
+            let mut outcome = Ok(0);
+            if total > 0 {
+                outcome = target.send(self.setting, self.name, &mut self.archive, &ranges, then, touched);
+            }
+            let side = self.report.sides.entry(target.side.to_owned()).or_default();
+            match outcome {
+                Ok(sent) => {
+                    if sent == total {
+                        (then.sent, then.refill) = (end, false);
+                    }
+                    side.appended_bytes += sent;
+                    side.lag_bytes = total - sent;
+                    all += sent;
+                }
+                Err(why) => {
+                    side.lag_bytes = total;
+                    self.report.warnings.push(format!("{}: {why}", target.side));
+                }
+            }
+        }
+        all
+    }
+}
+
+fn failed(why: String) -> Failed {
+    Failed { why: Stop::Fail(why), taken_back: false }
+}
+
+fn of_entry(entry: &Entry) -> (Range<u64>, String) {
+    (entry.from..entry.from + entry.length, entry.origin.clone())
+}
+
+/// Ranges within `all` that are not known to have come from a side.
+fn wanted(all: Range<u64>, side: &str, origins: &[(Range<u64>, String)]) -> Vec<Range<u64>> {
+    let own: Vec<(u64, u64)> = origins
+        .iter()
+        .filter(|(_, origin)| origin == side)
+        .map(|(range, _)| (range.start, range.end - range.start))
+        .collect();
+    super::stream::own(all.start, all.end, &own)
+}
+
+/// How much was appended.
+#[derive(Default)]
+pub(crate) struct Appended {
+    pub(crate) bytes: u64,
+    pub(crate) lines: u64,
+}
+
+/// One piece that was appended, without anything of others in it.
+pub(crate) struct Run {
+    /// Where in the file.
+    pub(crate) start: u64,
+    pub(crate) length: u64,
+    /// How far behind the place that was asked for.
+    pub(crate) place: u64,
+    pub(crate) sha256: String,
+}
+
+/// Appends what a stream has behind a place. Whatever others append meanwhile stays whole: every write goes to the end,
+/// and ends with a line wherever it can.
+pub(crate) fn append(
+    live: &LogFile,
+    stream: &Stream,
+    from: u64,
+    runs: &mut Vec<Run>,
+    written: &mut Appended,
+) -> io::Result<u64> {
+    let mut reader = stream.reader(from)?;
+    let mut file = live.file();
+    let mut block = vec![0; BLOCK];
+    let (mut held, mut total) = (0, 0_u64);
+    let mut digest = Sha256::new();
+    let mut run: Option<Run> = None;
+    loop {
+        held += fill(&mut reader, block.get_mut(held..).unwrap_or_default())?;
+        let is_last = held < block.len();
+        let whole = block.get(..held).unwrap_or_default();
+        let cut = match memchr::memrchr(b'\n', whole) {
+            Some(at) if !is_last => at + 1,
+            _ => held,
+        };
+        let part = whole.get(..cut).unwrap_or_default();
+        if part.is_empty() {
+            break;
+        }
+        let mut start = None;
+        let mut rest = part;
+        while !rest.is_empty() {
+            let count = match file.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => count,
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
+                Err(cause) => return Err(cause),
+            };
+            let length = u64::try_from(count).unwrap_or(0);
+            written.bytes += length;
+            // Where an append ends is where the file's own place is now.
+            let begin = file.stream_position()? - length;
+            start.get_or_insert(begin);
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        let (start, length) = (start.unwrap_or(0), u64::try_from(part.len()).unwrap_or(0));
+        written.lines += u64::try_from(memchr::memchr_iter(b'\n', part).count()).unwrap_or(0);
+        match &mut run {
+            Some(run) if run.start + run.length == start => run.length += length,
+            other => {
+                close(other.take(), &mut digest, runs);
+                *other = Some(Run { start, length, place: total, sha256: String::new() });
+            }
+        }
+        digest.update(part);
+        total += length;
+        block.copy_within(cut..held, 0);
+        held -= cut;
+        if is_last {
+            break;
+        }
+    }
+    close(run, &mut digest, runs);
+    Ok(total)
+}
+
+fn close(run: Option<Run>, digest: &mut Sha256, runs: &mut Vec<Run>) {
+    if let Some(run) = run {
+        runs.push(Run { sha256: hex(&std::mem::take(digest).finalize()), ..run });
+    }
+}
+
+/// The file as it is now.
+pub(crate) fn reread(file: &LogFile) -> io::Result<LogFile> {
+    Ok(LogFile::of(file.file().try_clone()?, &file.path, &file.file().metadata()?, super::names::Packing::Plain))
+}
