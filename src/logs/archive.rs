@@ -32,7 +32,7 @@ impl Archive {
     /// Finds what was known of it. `live` is its live file.
     pub(crate) fn find(shelf: &Shelf, live: &Rc<LogFile>, state: Option<&LogState>) -> io::Result<Archive> {
         let found = match state {
-            Some(state) => find::on_shelf(&state.archive, shelf, &[])?,
+            Some(state) => find::on_shelf(&state.archive, shelf, &[], 0)?,
             None => Found::Lost,
         };
         let (first, begin, anew) = match (found, state) {

@@ -88,12 +88,13 @@ pub(crate) struct Candidate {
 
 /// Finds a cursor's file among the live one and the rotated ones (oldest first). `fits` says whether a file has at the
 /// cursor's place what the cursor's file had; the live one's number is `None`. Files that are `known` to be others are
-/// not asked.
+/// not asked; what was written no later than `seen` was read.
 pub(crate) fn locate(
     cursor: &Cursor,
     live: Option<Candidate>,
     rotated: &[Candidate],
     known: &[FileId],
+    seen: i64,
     mut fits: impl FnMut(Option<usize>) -> io::Result<bool>,
 ) -> io::Result<Found> {
     // So few bytes may be how every file of this log begins.
@@ -101,30 +102,31 @@ pub(crate) fn locate(
     let same = |candidate: &Candidate| candidate.id == cursor.id;
     let unknown = |candidate: &Candidate| !known.contains(&candidate.id);
     let later = |candidate: &Candidate| unknown(candidate) && candidate.written >= i128::from(cursor.written);
-    if live.as_ref().is_some_and(same) && fits(None)? {
-        // Truncated after it was copied, and written again with the same beginning?
-        let mut copied = false;
-        if is_short {
-            let after = |file: &Candidate| later(file) && file.written > i128::from(cursor.written);
-            for (index, _) in rotated.iter().enumerate().filter(|(_, file)| after(file)) {
-                if fits(Some(index))? {
-                    copied = true;
-                    break;
-                }
+    // Truncated after it was copied, and written again with the same beginning?
+    let mut copied = None;
+    if is_short {
+        let after = |file: &Candidate| later(file) && !same(file) && file.written > i128::from(cursor.written.max(seen));
+        for (index, _) in rotated.iter().enumerate().filter(|(_, file)| after(file)) {
+            if fits(Some(index))? {
+                copied = Some(index);
+                break;
             }
         }
-        if !copied {
-            return Ok(Found::Live);
-        }
+    }
+    if copied.is_none() && live.as_ref().is_some_and(same) && fits(None)? {
+        return Ok(Found::Live);
     }
     for (index, _) in rotated.iter().enumerate().filter(|(_, file)| same(file)) {
         if fits(Some(index))? {
-            return Ok(Found::Rotated(index));
+            return Ok(Found::Rotated(copied.unwrap_or(index).min(index)));
         }
     }
     // Packed or copied, it has kept the time of its last write, or a later one; the oldest of those is the one, as any
     // file that was begun after it is younger.
-    for (index, _) in rotated.iter().enumerate().filter(|(_, file)| later(file)) {
+    // A file that still has its number was truncated; what was copied of it before is older than what it has now.
+    let number = rotated.iter().position(|file| same(file));
+    let most = number.filter(|_| is_short).unwrap_or(rotated.len());
+    for (index, _) in rotated.iter().enumerate().take(most).filter(|(_, file)| later(file)) {
         if fits(Some(index))? {
             return Ok(Found::Rotated(index));
         }
@@ -147,10 +149,10 @@ pub(crate) fn locate(
 }
 
 /// The same for the files of a shelf.
-pub(crate) fn on_shelf(cursor: &Cursor, shelf: &Shelf, known: &[FileId]) -> io::Result<Found> {
+pub(crate) fn on_shelf(cursor: &Cursor, shelf: &Shelf, known: &[FileId], seen: i64) -> io::Result<Found> {
     let candidate = |file: &LogFile| Candidate { id: file.id, written: file.written };
     let rotated: Vec<Candidate> = shelf.rotated.iter().map(|file| candidate(file)).collect();
-    locate(cursor, shelf.live.as_deref().map(candidate), &rotated, known, |index| {
+    locate(cursor, shelf.live.as_deref().map(candidate), &rotated, known, seen, |index| {
         let file = match index {
             None => shelf.live.as_ref(),
             Some(index) => shelf.rotated.get(index),
@@ -199,6 +201,7 @@ mod tests {
             ("short and renamed", 10, Some((8, 60, true)), &[(3, 40, true), (7, 55, true)], Rotated(1)),
             ("short and packed", 10, Some((8, 60, true)), &[(3, 40, true), (5, 55, true), (6, 58, true)], Rotated(1)),
             ("short, copied and truncated", 10, Some((7, 60, true)), &[(3, 40, true), (8, 55, true)], Rotated(1)),
+            ("short, copied, truncated and renamed", 10, Some((9, 70, true)), &[(8, 55, true), (7, 60, true)], Rotated(0)),
             ("short and made anew", 10, Some((8, 60, true)), &[(3, 40, true)], Lost),
             ("short and unchanged", 10, Some((7, 60, true)), &[(3, 40, true)], Live),
             ("empty until now", 0, Some((8, 60, true)), &[(3, 40, true)], Live),
@@ -208,7 +211,7 @@ mod tests {
             let cursor = Cursor { id: id(7), offset: *offset, proof, written: 50 };
             let candidate = |file: &File| Candidate { id: id(file.0), written: file.1 };
             let candidates: Vec<_> = rotated.iter().map(candidate).collect();
-            let found = locate(&cursor, live.as_ref().map(candidate), &candidates, &[], |index| {
+            let found = locate(&cursor, live.as_ref().map(candidate), &candidates, &[], 0, |index| {
                 Ok(index.map_or(live.as_ref(), |index| rotated.get(index)).is_some_and(|file| file.2))
             })?;
             assert_eq!(found, *expected, "{what}");

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
-use super::file::FileId;
 use super::state::{Cursor, LogState};
 
 /// Something that is to be taken from one file.
@@ -60,13 +59,19 @@ pub(crate) enum Deed {
     /// What was appended was taken back, as not all of it could be.
     TakenBack,
     /// A copy is about to get ranges of the archive (start and end).
-    About { side: String, id: FileId, size: u64, ranges: Vec<(u64, u64)> },
+    About {
+        side: String,
+        /// The end of its file, with proof.
+        end: Cursor,
+        ranges: Vec<(u64, u64)>,
+    },
     /// It has got them, or a part of them.
     Given {
         side: String,
-        id: FileId,
         start: u64,
         length: u64,
+        /// Where that ends, with proof.
+        end: Cursor,
         /// Up to where in the archive it has everything now.
         sent: u64,
     },

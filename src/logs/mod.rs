@@ -90,12 +90,14 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
         ownership: &config.ownership,
         owners: &owners,
         at: &at,
+        run: now.timestamp_nanos_opt().unwrap_or_default(),
         steps,
         journal: &journal,
         dry: options.dry_run,
     };
     let state = State::open(&directory)?;
-    let left = journal.unfinished()?;
+    let mut left = journal.unfinished()?;
+    left.retain(|name, log| state.log(name).is_none_or(|state| state.run != log.planned.state.run));
     let mut run = Run { setting: &setting, directory: &directory, state, left, reports: BTreeMap::new() };
     let mut todo = Vec::new();
     for (name, log) in chosen {
@@ -259,7 +261,7 @@ impl<'a> Run<'a> {
             // Who is still to get something, or was passed over, is looked at again, whatever the files look like.
             let settled = report.warnings.is_empty()
                 && report.sides.values().all(|side| side.lag_bytes == 0)
-                && known.copies.values().all(|copy| copy.watched.is_empty());
+                && known.copies.values().all(|copy| copy.watched.iter().all(|file| file.closed));
             let after = mark(log);
             let unchanged = report.state == Ended::Unchanged && marked == after;
             let mark = if settled && unchanged { after } else { String::from("-") };

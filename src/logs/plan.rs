@@ -33,6 +33,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) owners: &'a Owners,
     /// RFC 3339.
     pub(crate) at: &'a str,
+    /// The number of the run: when it began, in nanoseconds since 1970.
+    pub(crate) run: i64,
     pub(crate) steps: &'a dyn Steps,
     pub(crate) journal: &'a Journal,
     /// Nothing is to be changed.
@@ -176,6 +178,7 @@ pub(crate) fn plan<'a>(
         ledger: known.as_ref().map_or(0, |known| known.ledger),
         chain: known.as_ref().map(|known| known.chain.clone()).unwrap_or_default(),
         copies: known.as_ref().map(|known| known.copies.clone()).unwrap_or_default(),
+        run: setting.run,
         merged_at: known.as_ref().and_then(|known| known.merged_at.clone()),
     };
     let (mut parts, mut targets) = (Vec::new(), Vec::new());
@@ -209,14 +212,15 @@ pub(crate) fn plan<'a>(
             report.adopted = Some(adopted(relation, taken.then.weak));
         }
         let then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &archive);
-        if then.refill && before.is_some() && others > base {
+        if then.refill && before.is_some_and(|before| before.sent > base) {
             report.warnings.push(format!("{side}: it was not there, and is made anew from the archive"));
         }
         for stream in taken.streams {
             parts.push(PartNow::new(side.clone(), stream));
         }
         state.copies.insert(side.clone(), then);
-        targets.push(Target { side, path, is_mirror });
+        let seen = shelf.live.as_ref().map_or(0, |file| file.size);
+        targets.push(Target { side, path, is_mirror, seen });
     }
     let newline = has_open_line;
     Ok(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report })
@@ -244,7 +248,7 @@ fn will_have(
             };
         }
         Some(_)
-            if is_mirror && shelf.live.is_none() && shelf.rotated.is_empty() && then.watched.is_empty() =>
+            if is_mirror && shelf.live.is_none() && shelf.rotated.is_empty() =>
         {
             then = CopyState {
                 foreign_bytes: then.foreign_bytes,

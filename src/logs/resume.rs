@@ -5,8 +5,34 @@ use std::io;
 use super::file::BLOCK;
 use super::stream::{Stream, agreement, fill};
 
-/// So many equal bytes are no accident.
-const STRONG: u64 = 1024;
+/// A write that is stopped, by a signal or a full disk, has written whole pages (bytes).
+const PAGE: u64 = 4096;
+
+/// A block that was about to be written.
+pub(crate) struct Block<'a> {
+    pub(crate) stream: &'a Stream,
+    /// Where in the stream it begins.
+    pub(crate) from: u64,
+    pub(crate) length: u64,
+    /// The place of the file at which it is looked for.
+    pub(crate) in_file: u64,
+}
+
+impl Block<'_> {
+    /// How much of it lies at a place of a tail: all of it, or as much as can have been written before it was stopped.
+    pub(crate) fn found_at(&self, tail: &Stream, at: u64) -> io::Result<u64> {
+        let rest = tail.length() - at;
+        let equal = agreement(tail, at, self.stream, self.from, self.length.min(rest))?;
+        if equal.bytes == self.length {
+            return Ok(self.length);
+        }
+        if !(self.in_file + equal.bytes).is_multiple_of(PAGE) {
+            return Ok(0);
+        }
+        // Where somebody has written behind it, the line that was cut off is written again.
+        Ok(if equal.bytes == rest { equal.bytes } else { equal.lines })
+    }
+}
 
 /// The length of the line at a place; none when it has no end.
 pub(crate) fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
@@ -27,27 +53,25 @@ pub(crate) fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
 }
 
 /// Where a block that we were about to append to a copy's file lies behind `from`: its start, and how much of it is
-/// there. It was written at once, so all of it is there, or it was cut off: then it is found at the end of the file, after
-/// more than an accident could have made, or right at `from` with whole lines.
-pub(crate) fn find_block(tail: &Stream, from: u64, block: &Stream) -> io::Result<Option<(u64, u64)>> {
+/// there. `alone` says that nobody else writes to it, so that a beginning of the block at its end is ours however long.
+pub(crate) fn find_block(tail: &Stream, from: u64, block: &Stream, alone: bool) -> io::Result<Option<(u64, u64)>> {
     let (mut at, end) = (from, tail.length());
-    let mut begun = None;
     while at < end {
-        let found = agreement(tail, at, block, 0, block.length().min(end - at))?;
-        let is_whole = found.bytes == block.length();
-        let is_cut = at + found.bytes == end && (found.lines > 0 || found.bytes >= STRONG);
-        if is_whole || is_cut {
-            return Ok(Some((at, found.bytes)));
-        }
-        if at == from && found.lines > 0 {
-            begun = Some((at, found.lines));
+        let whole = Block { stream: block, from: 0, length: block.length(), in_file: at };
+        let found = if alone {
+            agreement(tail, at, block, 0, block.length().min(end - at))?.bytes
+        } else {
+            whole.found_at(tail, at)?
+        };
+        if found > 0 {
+            return Ok(Some((at, found)));
         }
         match line(tail, at)? {
             Some(length) => at += length,
             None => break,
         }
     }
-    Ok(begun)
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -71,22 +95,27 @@ mod tests {
     #[test]
     fn where_a_block_lies() -> Outcome {
         let directory = tempfile::tempdir()?;
-        for (tail, from, block, expected) in [
-            ("own\nblock\nof two\n", 0, "block\nof two\n", Some((4, 13))),
-            ("own\nblock\nof", 0, "block\nof two\n", Some((4, 8))),
-            // So little may be the beginning of somebody else's line.
-            ("own\nblo", 0, "block\n", None),
-            // Cut off, and its owner went on.
-            ("block\nof own\n", 0, "block\nof two\n", Some((0, 6))),
-            ("own\n", 0, "block\n", None),
-            ("block\nown\n", 6, "block\n", None),
+        // Fills a page but for so many bytes.
+        let page = |less: usize| format!("{}\n", "x".repeat(4095 - less));
+        for (tail, from, block, alone, expected) in [
+            ("own\nblock\nof two\n".to_owned(), 0, "block\nof two\n", false, Some((4, 13))),
+            // So little is the beginning of somebody else's line.
+            ("own\nblock\nof".to_owned(), 0, "block\nof two\n", false, None),
+            ("own\nblo".to_owned(), 0, "block\n", false, None),
+            // But where nobody else writes.
+            ("own\nblo".to_owned(), 4, "block\n", true, Some((4, 3))),
+            // Stopped at the end of a page, and whether somebody has written behind it.
+            (page(8) + "block\nof", 0, "block\nof two\n", false, Some((4088, 8))),
+            (page(8) + "block\nofown\n", 0, "block\nof two\n", false, Some((4088, 6))),
+            ("own\n".to_owned(), 0, "block\n", false, None),
+            ("block\nown\n".to_owned(), 6, "block\n", false, None),
             // Its owner wrote one of the lines as well.
-            ("own\nblock\nmore\n", 0, "block\nof two\n", None),
-            ("block\nblock\nof two\nmore\n", 0, "block\nof two\n", Some((6, 13))),
+            ("own\nblock\nmore\n".to_owned(), 0, "block\nof two\n", false, None),
+            ("block\nblock\nof two\nmore\n".to_owned(), 0, "block\nof two\n", false, Some((6, 13))),
         ] {
             let (tail, block) =
-                (stream(directory.path(), "tail", tail)?, stream(directory.path(), "block", block)?);
-            assert_eq!(find_block(&tail, from, &block)?, expected);
+                (stream(directory.path(), "tail", &tail)?, stream(directory.path(), "block", block)?);
+            assert_eq!(find_block(&tail, from, &block, alone)?, expected);
         }
         Ok(())
     }

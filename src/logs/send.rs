@@ -33,12 +33,8 @@ impl Target<'_> {
     ) -> Result<u64, String> {
         let fail = |what: &str, cause: io::Error| in_words(what, self.path, &cause);
         let Some((file, is_new)) = self.open(setting)? else { return Ok(0) };
-        if !ends_a_line(&file).map_err(|cause| fail("read", cause))? {
-            // Its writer is in the middle of a line.
-            return Ok(0);
-        }
         let is_same = match &then.live {
-            Some(cursor) => cursor.id == file.id && find::fits(&file, cursor).map_err(|cause| fail("read", cause))?,
+            Some(cursor) => cursor.id == file.id && file.size >= self.seen && find::fits(&file, cursor).map_err(|cause| fail("read", cause))?,
             None => is_new,
         };
         if !is_same {
@@ -58,9 +54,15 @@ impl Target<'_> {
             }
             let mut at = range.start;
             for stream in streams {
+                if !ends_a_line(&file).map_err(|cause| fail("read", cause))? {
+                    // Its writer is in the middle of a line.
+                    touched.extend(file.file().try_clone());
+                    return Ok(total);
+                }
                 let size = file.file().metadata().map_err(|cause| fail("look at", cause))?.len();
                 let ranges = vec![(at, at + stream.length())];
-                let about = Deed::About { side: self.side.to_owned(), id: file.id, size, ranges };
+                let end = cursor_at(&file, size, &[]).map_err(|cause| fail("read", cause))?;
+                let about = Deed::About { side: self.side.to_owned(), end, ranges };
                 setting.journal.done(name, &about).map_err(|cause| format!("cannot write the journal: {cause}"))?;
                 let written = match self.is_mirror {
                     true => pour(&file, &stream),
@@ -81,7 +83,8 @@ impl Target<'_> {
                 };
                 at += length;
                 then.sent = at;
-                let given = Deed::Given { side: self.side.to_owned(), id: file.id, start, length, sent: at };
+                let end = cursor_at(&file, start + length, &[]).map_err(|cause| fail("read", cause))?;
+                let given = Deed::Given { side: self.side.to_owned(), start, length, end, sent: at };
                 setting.journal.done(name, &given).map_err(|cause| format!("cannot write the journal: {cause}"))?;
                 note(then, Some(&file), Foreign { id: file.id, start, length }).map_err(|cause| fail("read", cause))?;
                 setting.steps.at(Step::Sent);
@@ -124,7 +127,7 @@ pub(crate) fn ends_a_line(file: &LogFile) -> io::Result<bool> {
 /// Into a file that only we write to, piece by piece.
 fn pour(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
     let (mut written, mut runs) = (Appended::default(), Vec::new());
-    append(file, stream, 0, &mut runs, &mut written)?;
+    append(file, stream, 0, &mut runs, &mut written, &mut |_, _, _| Ok(()))?;
     Ok((runs.first().map_or(0, |run| run.start), written.bytes))
 }
 

@@ -1,9 +1,10 @@
 //! Finishes what a run that died had planned for one log.
 //!
 //! Behind the end of the archive that is on record lies, in the order of the plan, a beginning of what was to be
-//! appended, with whatever others wrote in between. What the journal says was appended is believed; the last piece, which
-//! may lack its line, is found by content: what is equal to what comes next in the plan is ours, other whole lines are the
-//! archive's own. The rest of the plan is then carried out as if nothing had been (`work`).
+//! appended, with whatever others wrote in between. What the journal says was appended is believed; the last block, which
+//! may lack its line, is found by content: all of it, or as much as the kernel had written when it was stopped, which it
+//! is only between two pages. Other lines are the archive's own. The rest of what was to be appended is then appended
+//! (`work`).
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,16 +14,16 @@ use std::rc::Rc;
 use crate::config::LogConfig;
 
 use super::archive::Archive;
-use super::file::{Access, FileId, LogFile};
+use super::file::{Access, LogFile};
 use super::find::{self, Found, Shelf};
 use super::journal::{Deed, Unfinished};
 use super::names::Packing;
 use super::plan::{Setting, Stop, archive_shelf, in_words, is_quiet, look, report};
 use super::resume;
 use super::send::{ends_a_line, note};
-use super::state::{CopyState, Foreign};
+use super::state::{CopyState, Cursor, Foreign};
 use super::stream::{Stream, agreement};
-use super::work::{Appended, PartNow, Piece, Target, Work, append};
+use super::work::{Appended, PartNow, Piece, Target, Work, append, block_length};
 
 /// What is left of a plan. None where nothing of its archive is there any more, so that all is to be aligned anew.
 pub(crate) fn settle<'a>(
@@ -52,7 +53,7 @@ pub(crate) fn settle<'a>(
         let ranges: Vec<_> = part.ranges.iter().map(|(start, end)| *start..*end).collect();
         let length = ranges.iter().map(|range| range.end - range.start).sum::<u64>() + u64::from(part.newline);
         let file = match shelves.get(part.side.as_str()) {
-            Some(shelf) => found(shelf, find::on_shelf(&part.end, shelf, &[]).map_err(fail)?),
+            Some(shelf) => found(shelf, find::on_shelf(&part.end, shelf, &[], 0).map_err(fail)?),
             None => None,
         };
         let stream = file.map(|file| Stream { file, ranges, newline: part.newline });
@@ -76,15 +77,15 @@ pub(crate) fn settle<'a>(
         pieces.push(Piece { start: end - open, length: open, from: None, sha256: None });
     }
     let mut state = planned.state.clone();
-    let mut targets = Vec::new();
     for (side, path) in log.others(setting.hub) {
         let (Some(shelf), Some(then)) = (shelves.get(side.as_str()), state.copies.get_mut(side)) else { continue };
-        let target = Target { side, path, is_mirror: log.mirrors.contains(side) };
+        let target = Target { side, path, is_mirror: log.mirrors.contains(side), seen: 0 };
         given(setting, name, &target, shelf, &mut archive, &unfinished.deeds, then)
             .map_err(|cause| Stop::Fail(in_words("finish what was given to", path, &cause)))?;
-        targets.push(target);
     }
     let newline = open > 0;
+    // Nobody is given anything before it is looked at what became of its files since.
+    let targets = Vec::new();
     Ok(Some(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report: report(log) }))
 }
 
@@ -126,29 +127,32 @@ fn by_content(
     parts: &mut [PartNow],
     pieces: &mut Vec<Piece>,
 ) -> io::Result<u64> {
+    let base = archive.base();
     let mut start = from;
-    let mut next = 0;
+    // One block at the most was written and not put on record.
+    let mut next = parts.iter().position(|part| part.done < part.length && part.stream.is_some());
     for tail in archive.range(from..end)? {
         let length = tail.length();
         let mut at = 0;
         while at < length {
-            while parts.get(next).is_some_and(|part| part.done >= part.length || part.stream.is_none()) {
-                next += 1;
-            }
             let mut ours = 0;
             let mut place = 0;
-            if let Some(PartNow { stream: Some(stream), length: all, done, .. }) = parts.get(next) {
-                let most = (all - done).min(length - at);
-                let equal = agreement(&tail, at, stream, *done, most)?;
-                // In the middle only whole lines are ours; at the end a line may have been cut off.
-                ours = if equal.bytes == most { equal.bytes } else { equal.lines };
+            if let Some(PartNow { stream: Some(stream), length: all, done, .. }) = next.and_then(|next| parts.get(next)) {
+                let block = resume::Block {
+                    stream,
+                    from: *done,
+                    length: block_length(stream, *done)?.min(all - done),
+                    in_file: (start + at).saturating_sub(base),
+                };
+                ours = block.found_at(&tail, at)?;
                 place = *done;
             }
-            let piece = if ours > 0 {
-                if let Some(part) = parts.get_mut(next) {
+            let piece = if let (1.., Some(number)) = (ours, next) {
+                if let Some(part) = parts.get_mut(number) {
                     part.done += ours;
                 }
-                Piece { start: start + at, length: ours, from: Some((next, place)), sha256: None }
+                next = None;
+                Piece { start: start + at, length: ours, from: Some((number, place)), sha256: None }
             } else {
                 match resume::line(&tail, at)? {
                     Some(line) => Piece { start: start + at, length: line, from: None, sha256: None },
@@ -181,35 +185,37 @@ fn given(
     deeds: &[Deed],
     then: &mut CopyState,
 ) -> io::Result<()> {
-    // It may have been rotated, packed or copied since.
-    let at_first = then.live.clone();
-    let find = |id: FileId| -> io::Result<Option<Rc<LogFile>>> {
-        match &at_first {
-            Some(cursor) if cursor.id == id => Ok(found(shelf, find::on_shelf(cursor, shelf, &[])?)),
-            _ => Ok(shelf.live.iter().chain(&shelf.rotated).find(|file| file.id == id).cloned()),
-        }
-    };
-    let mut open: Option<(FileId, u64, &[(u64, u64)])> = None;
+    let mut open: Option<(&Cursor, &[(u64, u64)])> = None;
     for deed in deeds {
         match deed {
-            Deed::About { side, id, size, ranges } if side == target.side => open = Some((*id, *size, ranges)),
-            Deed::Given { side, id, start, length, sent } if side == target.side => {
+            Deed::About { side, end, ranges } if side == target.side => open = Some((end, ranges)),
+            Deed::Given { side, start, length, end, sent } if side == target.side => {
                 open = None;
                 then.sent = *sent;
-                note(then, find(*id)?.as_deref(), Foreign { id: *id, start: *start, length: *length })?;
+                // It may have been rotated, packed or copied since.
+                let file = found(shelf, find::on_shelf(end, shelf, &[], 0)?);
+                note(then, file.as_deref(), Foreign { id: end.id, start: *start, length: *length })?;
             }
             _ => {}
         }
     }
     // Begun, and not known to be done.
-    let Some((id, size, ranges)) = open else { return Ok(()) };
-    let (Some(file), [(from, to)]) = (find(id)?, ranges) else { return Ok(()) };
+    let Some((before, [(from, to)])) = open else { return Ok(()) };
     archive.reach(*from)?;
     let mut streams = archive.range(*from..*to)?;
     let (Some(block), true) = (streams.pop(), streams.is_empty()) else { return Ok(()) };
-    let end = file.length()?;
-    let tail = Stream::of(&file, 0..end);
-    let Some((start, mut length)) = resume::find_block(&tail, size, &block)? else { return Ok(()) };
+    let likely = found(shelf, find::on_shelf(before, shelf, &[], 0)?);
+    let mut place = None;
+    for file in likely.iter().chain(&shelf.live).chain(&shelf.rotated) {
+        // What is being packed cannot be read.
+        let Ok(end) = file.length() else { continue };
+        let tail = Stream::of(file, 0..end);
+        if let Some((start, length)) = resume::find_block(&tail, before.offset, &block, target.is_mirror)? {
+            place = Some((Rc::clone(file), start, length, end));
+            break;
+        }
+    }
+    let Some((file, start, mut length, end)) = place else { return Ok(()) };
     let line_end = match resume::line(&block, length)? {
         _ if length == 0 || length == block.length() => length,
         Some(rest) => length + rest,
@@ -223,15 +229,17 @@ fn given(
             && whole.size == end
         {
             let (mut runs, mut written) = (Vec::new(), Appended::default());
-            append(&whole, &block.first(line_end), length, &mut runs, &mut written)?;
+            append(&whole, &block.first(line_end), length, &mut runs, &mut written, &mut |_, _, _| Ok(()))?;
             length += written.bytes;
         }
     }
     // What was cut off and could not be finished is given again.
     let sent = from + block_lines(&block, length)?;
-    setting.journal.done(name, &Deed::Given { side: target.side.to_owned(), id, start, length, sent })?;
+    let proof = file.proof(start + length)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    let given = Cursor { id: before.id, offset: start + length, proof, written: before.written };
+    setting.journal.done(name, &Deed::Given { side: target.side.to_owned(), start, length, end: given, sent })?;
     then.sent = sent;
-    note(then, Some(&file), Foreign { id, start, length })
+    note(then, Some(&file), Foreign { id: before.id, start, length })
 }
 
 /// How much of the first bytes of a block is whole lines.

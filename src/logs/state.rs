@@ -41,7 +41,7 @@ pub(crate) struct Foreign {
     pub(crate) length: u64,
 }
 
-/// A file that was rotated away, and may still be written to.
+/// A file that was rotated away, and may still be written to, or is there still.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Watched {
     pub(crate) cursor: Cursor,
@@ -49,6 +49,9 @@ pub(crate) struct Watched {
     pub(crate) size: u64,
     /// In how many runs in a row it has not changed.
     pub(crate) quiet: u32,
+    /// Whether nobody has it open: it was read to its end, and is kept in mind while it is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) closed: bool,
 }
 
 /// One copy that is not the archive.
@@ -89,6 +92,9 @@ pub(crate) struct LogState {
     /// The digest of its last entry.
     pub(crate) chain: String,
     pub(crate) copies: BTreeMap<String, CopyState>,
+    /// The run that put this on record, in nanoseconds since 1970: what it had planned is done.
+    #[serde(default)]
+    pub(crate) run: i64,
     /// When lines were last merged, RFC 3339.
     #[serde(default)]
     pub(crate) merged_at: Option<String>,

@@ -31,8 +31,8 @@ pub(crate) struct Taken {
 }
 
 /// What we wrote into a file, by start and length.
-fn foreign_in(state: Option<&CopyState>, id: FileId) -> Vec<(u64, u64)> {
-    let all = state.iter().flat_map(|state| &state.foreign);
+fn foreign_in(state: &CopyState, id: FileId) -> Vec<(u64, u64)> {
+    let all = state.foreign.iter();
     let mut found: Vec<(u64, u64)> =
         all.filter(|foreign| foreign.id == id).map(|foreign| (foreign.start, foreign.length)).collect();
     found.sort_unstable();
@@ -73,7 +73,7 @@ fn look(
     taken.then.watched.clear();
     taken.then.seen = newest(shelf).max(taken.then.seen);
     let Some(state) = state else {
-        adopt(shelf, 0, Trust::Adopted, archive, &mut taken)?;
+        adopt(&shelf.rotated, shelf.live.as_ref(), Trust::Adopted, archive, &mut taken)?;
         return Ok(taken);
     };
     let mut known: Vec<FileId> = Vec::new();
@@ -82,24 +82,24 @@ fn look(
     }
     if state.seen == 0 && state.live.is_none() {
         // It was not there, so what is there now was written since, unless that cannot be.
-        adopt(shelf, 0, Trust::Fresh, archive, &mut taken)?;
+        adopt(&shelf.rotated, shelf.live.as_ref(), Trust::Fresh, archive, &mut taken)?;
         return Ok(taken);
     }
     let Some(cursor) = &state.live else {
         // There was no live file, and all others were read: whatever is younger is new.
-        let unread = |file: &&Rc<LogFile>| !known.contains(&file.id) && file.written > i128::from(state.seen);
-        for file in shelf.rotated.iter().filter(unread) {
-            drain(file, 0, &foreign_in(Some(state), file.id), 0, &mut taken)?;
+        let unread = unread(state, &known);
+        for file in shelf.rotated.iter().filter(|file| unread(file)) {
+            drain(file, 0, &foreign_in(state, file.id), 0, &mut taken)?;
         }
         if let Some(live) = &shelf.live {
-            follow(live, 0, &foreign_in(Some(state), live.id), &mut taken)?;
+            follow(live, 0, &foreign_in(state, live.id), &mut taken)?;
         }
         return Ok(taken);
     };
-    match find::on_shelf(cursor, shelf, &known)? {
+    match find::on_shelf(cursor, shelf, &known, state.seen)? {
         Found::Live => {
             if let Some(live) = &shelf.live {
-                follow(live, cursor.offset, &foreign_in(Some(state), live.id), &mut taken)?;
+                follow(live, cursor.offset, &foreign_in(state, live.id), &mut taken)?;
             }
         }
         Found::Rotated(index) => {
@@ -114,29 +114,29 @@ fn look(
                     continue;
                 }
                 // Packed or copied, it has another number, and in the same places what we wrote.
-                let (from, id) = if at == index { (cursor.offset, cursor.id) } else { (0, file.id) };
-                drain(file, from, &foreign_in(Some(state), id), 0, &mut taken)?;
+                let from = if at == index { cursor.offset } else { 0 };
+                let foreign = foreign_in(&taken.then, file.id);
+                drain(file, from, &foreign, 0, &mut taken)?;
             }
             match &shelf.live {
                 // One that was truncated after it was copied has lost what we wrote, too.
-                Some(live) if live.id == cursor.id => follow(live, 0, &[], &mut taken)?,
-                Some(live) => follow(live, 0, &foreign_in(Some(state), live.id), &mut taken)?,
+                Some(live) => {
+                    let foreign = foreign_in(&taken.then, live.id);
+                    follow(live, 0, &foreign, &mut taken)?;
+                }
                 None => taken.then.live = None,
             }
         }
-        Found::Lost if shelf.live.is_none() && !unseen(shelf, cursor, &known) => {
+        Found::Lost if shelf.live.is_none() && !shelf.rotated.iter().any(unread(state, &known)) => {
             // Moved away or removed; what comes next is new.
             taken.then.live = state.live.clone();
         }
         Found::Lost => {
-            let from = shelf
-                .rotated
-                .iter()
-                .position(|file| !known.contains(&file.id) && file.written > i128::from(cursor.written))
-                .unwrap_or(shelf.rotated.len());
+            let files: Vec<Rc<LogFile>> =
+                shelf.rotated.iter().filter(|file| unread(state, &known)(file)).cloned().collect();
             taken.then.foreign.retain(|foreign| foreign.id != cursor.id);
             taken.warnings.push("what was read of it is not there any more; it was aligned by its content".to_owned());
-            adopt(shelf, from, Trust::Fresh, archive, &mut taken)?;
+            adopt(&files, shelf.live.as_ref(), Trust::Fresh, archive, &mut taken)?;
         }
     }
     Ok(taken)
@@ -148,9 +148,13 @@ fn newest(shelf: &Shelf) -> i64 {
     all.filter_map(|file| i64::try_from(file.written).ok()).max().unwrap_or(0)
 }
 
-fn unseen(shelf: &Shelf, cursor: &Cursor, known: &[FileId]) -> bool {
-    let later = |file: &Rc<LogFile>| !known.contains(&file.id) && file.written > i128::from(cursor.written);
-    shelf.rotated.iter().any(later)
+/// Which rotated files were not there at the last look, or had more to come. Where the clock was set back, times say
+/// nothing.
+fn unread<'a>(state: &CopyState, known: &'a [FileId]) -> impl Fn(&Rc<LogFile>) -> bool + 'a {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let seen = i128::from(state.seen);
+    let is_behind = i128::try_from(now).unwrap_or(0) < seen;
+    move |file| !known.contains(&file.id) && (is_behind || file.written > seen)
 }
 
 /// What came late to a file that was rotated away. Returns the numbers of files that it is.
@@ -166,8 +170,12 @@ fn late(shelf: &Shelf, state: &CopyState, watched: &Watched, taken: &mut Taken) 
                 // It was moved back, so it is read as what it is.
                 return Ok(Vec::new());
             }
+            if watched.closed && file.size == watched.size {
+                taken.then.watched.push(watched.clone());
+                return Ok(vec![file.id]);
+            }
             let quiet = if file.size == watched.size { watched.quiet + 1 } else { 0 };
-            drain(file, cursor.offset, &foreign_in(Some(state), cursor.id), quiet, taken)?;
+            drain(file, cursor.offset, &foreign_in(state, cursor.id), quiet, taken)?;
             return Ok(vec![file.id, cursor.id]);
         }
     }
@@ -176,8 +184,7 @@ fn late(shelf: &Shelf, state: &CopyState, watched: &Watched, taken: &mut Taken) 
 
 /// Takes what a live file has behind a place, up to its last line that has an end.
 fn follow(file: &Rc<LogFile>, from: u64, foreign: &[(u64, u64)], taken: &mut Taken) -> io::Result<()> {
-    let end = file.last_line_end(from, file.size.max(from))?;
-    push(file, from, end, foreign, taken);
+    let end = push(file, from, file.size, Unfinished::Left, foreign, taken)?;
     taken.then.live = Some(cursor_at(file, end, foreign)?);
     Ok(())
 }
@@ -198,36 +205,53 @@ fn drain(
         };
     // What was written before its writer let go of it.
     let length = if is_final { file.length()? } else { file.size };
-    let end = if is_packed(file) { length } else { file.last_line_end(from, length.max(from))? };
-    if !is_final {
-        push(file, from, end, foreign, taken);
+    let unfinished = if is_final { Unfinished::Taken } else { Unfinished::Left };
+    let end = push(file, from, length, unfinished, foreign, taken)?;
+    if !is_packed(file) {
         let cursor = cursor_at(file, end, foreign)?;
-        taken.then.watched.push(Watched { cursor, size: file.size, quiet });
-        return Ok(());
-    }
-    if push(file, from, length, foreign, taken)
-        && !ends_with_newline(file, length)?
-        && let Some(stream) = taken.streams.last_mut()
-    {
-        stream.newline = true;
+        taken.then.watched.push(Watched { cursor, size: length, quiet, closed: is_final });
     }
     Ok(())
 }
 
-fn ends_with_newline(file: &LogFile, length: u64) -> io::Result<bool> {
-    let mut last = Vec::new();
-    io::Read::read_to_end(&mut file.reader(length.saturating_sub(1))?, &mut last)?;
-    Ok(last.first() == Some(&b'\n'))
+/// Takes what a file has from one place to another, without what we wrote there. Returns up to where.
+fn push(
+    file: &Rc<LogFile>,
+    from: u64,
+    to: u64,
+    unfinished: Unfinished,
+    foreign: &[(u64, u64)],
+    taken: &mut Taken,
+) -> io::Result<u64> {
+    let mut ranges = own(from, to.max(from), foreign);
+    let (mut end, mut newline) = (to.max(from), false);
+    if unfinished == Unfinished::Left {
+        // A line may have been begun before what we wrote.
+        while let Some(last) = ranges.last_mut() {
+            let line_end = file.last_line_end(last.start, last.end)?;
+            if line_end == last.end {
+                break;
+            }
+            (last.end, end) = (line_end, line_end);
+            if last.is_empty() {
+                ranges.pop();
+                continue;
+            }
+            break;
+        }
+    } else if let Some(last) = ranges.last() {
+        newline = !ends_with_newline(file, last.end)?;
+    }
+    if !ranges.is_empty() {
+        taken.streams.push(Stream { file: Rc::clone(file), ranges, newline });
+    }
+    Ok(end)
 }
 
-/// Whether there was anything.
-fn push(file: &Rc<LogFile>, from: u64, to: u64, foreign: &[(u64, u64)], taken: &mut Taken) -> bool {
-    let ranges = own(from, to, foreign);
-    let any = !ranges.is_empty();
-    if any {
-        taken.streams.push(Stream { file: Rc::clone(file), ranges, newline: false });
-    }
-    any
+fn ends_with_newline(file: &LogFile, length: u64) -> io::Result<bool> {
+    let mut last = [0];
+    let mut reader = file.reader(length.saturating_sub(1))?;
+    Ok(super::stream::fill(&mut reader, &mut last)? == 1 && last == *b"\n")
 }
 
 /// A cursor at a place of a file; where our own lines follow at once, they are passed over.
@@ -243,35 +267,35 @@ pub(crate) fn cursor_at(file: &LogFile, offset: u64, foreign: &[(u64, u64)]) -> 
     Ok(Cursor { id: file.id, offset, proof, written })
 }
 
-/// Finds out by content which lines of a copy the archive lacks. Rotated files before `from` were read long ago.
+/// Finds out by content which lines of a copy's files the archive lacks.
 fn adopt(
-    shelf: &Shelf,
-    from: usize,
+    rotated: &[Rc<LogFile>],
+    live: Option<&Rc<LogFile>>,
     trust: Trust,
     archive: &mut dyn FnMut() -> io::Result<Vec<Line>>,
     taken: &mut Taken,
 ) -> io::Result<()> {
-    let mut files: Vec<(&Rc<LogFile>, Vec<(Line, u64)>)> = Vec::new();
-    for file in shelf.rotated.iter().skip(from) {
+    let mut files: Vec<(&Rc<LogFile>, bool, Vec<(Line, u64)>)> = Vec::new();
+    for file in rotated {
         // What cannot be unpacked is told, and left.
         let is_final = is_packed(file) || lease::held(file.file()) == Held::No;
         let unfinished = if is_final { Unfinished::Taken } else { Unfinished::Left };
         match lines(file, unfinished) {
-            Ok(lines) => files.push((file, lines)),
+            Ok(lines) => files.push((file, is_final, lines)),
             Err(cause) => taken.warnings.push(format!("{} cannot be read: {cause}", file.path.display())),
         }
     }
-    if let Some(live) = &shelf.live {
-        files.push((live, lines(live, Unfinished::Left)?));
+    if let Some(live) = live {
+        files.push((live, false, lines(live, Unfinished::Left)?));
     }
-    let source: Vec<Line> = files.iter().flat_map(|(_, lines)| lines.iter().map(|(line, _)| *line)).collect();
+    let source: Vec<Line> = files.iter().flat_map(|(_, _, lines)| lines.iter().map(|(line, _)| *line)).collect();
     let archive = archive()?;
     let found = align::align(&archive, &source, trust);
     let behind: u64 = archive.iter().rev().take(found.behind).map(|line| line.bytes).sum();
     taken.adopted = (trust == Trust::Adopted && !source.is_empty()).then_some((found.relation, behind));
     taken.then.weak = found.weak;
     let mut first = 0;
-    for (file, lines) in files {
+    for (file, closed, lines) in files {
         let range = first..first + lines.len();
         first = range.end;
         let place = |line: usize| match (line - range.start).checked_sub(1) {
@@ -286,18 +310,19 @@ fn adopt(
             }
         }
         let end = place(range.end);
-        let is_live = shelf.live.as_ref().is_some_and(|live| Rc::ptr_eq(live, file));
-        let newline = !is_live && ranges.last().is_some_and(|range| range.end == end) && !ends_with_newline(file, end)?;
+        let is_live = live.is_some_and(|live| Rc::ptr_eq(live, file));
+        let newline = closed && ranges.last().is_some_and(|range| range.end == end) && !ends_with_newline(file, end)?;
         if !ranges.is_empty() {
             taken.streams.push(Stream { file: Rc::clone(file), ranges, newline });
         }
         if is_live {
             taken.then.live = Some(cursor_at(file, end, &[])?);
-        } else if !is_packed(file) && lease::held(file.file()) != Held::No {
-            taken.then.watched.push(Watched { cursor: cursor_at(file, end, &[])?, size: file.size, quiet: 0 });
+        } else if !is_packed(file) {
+            let size = if closed { end } else { file.size };
+            taken.then.watched.push(Watched { cursor: cursor_at(file, end, &[])?, size, quiet: 0, closed });
         }
     }
-    if shelf.live.is_none() {
+    if live.is_none() {
         taken.then.live = None;
     }
     Ok(())

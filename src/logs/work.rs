@@ -56,6 +56,8 @@ pub(crate) struct Target<'a> {
     pub(crate) side: &'a str,
     pub(crate) path: &'a Path,
     pub(crate) is_mirror: bool,
+    /// How many bytes its file had when it was looked at.
+    pub(crate) seen: u64,
 }
 
 /// What is to be done with one log.
@@ -209,12 +211,14 @@ impl Work<'_> {
             }
             let from = part.done;
             let mut runs = Vec::new();
-            let length = append(&self.live, stream, from, &mut runs, written)?;
-            self.setting.steps.at(Step::Written);
+            let setting = self.setting;
+            let length = append(&self.live, stream, from, &mut runs, written, &mut |start, length, place| {
+                setting.steps.at(Step::Written);
+                let deed = Deed::Appended { part: number, place: from + place, start: base + start, length };
+                setting.journal.done(self.name, &deed)
+            })?;
             for run in runs {
                 let (start, place) = (base + run.start, from + run.place);
-                let deed = Deed::Appended { part: number, place, start, length: run.length };
-                self.setting.journal.done(self.name, &deed)?;
                 let end = self.pieces.last().map_or(self.archive.known, |piece| piece.start + piece.length);
                 if start > end {
                     // Somebody else wrote in between.
@@ -359,13 +363,15 @@ pub(crate) struct Run {
 }
 
 /// Appends what a stream has behind a place. Whatever others append meanwhile stays whole: every write goes to the end,
-/// and ends with a line wherever it can.
+/// and ends with a line wherever it can. `each` hears of every block: where in the file it begins, how long it is, and how
+/// far behind the place that was asked for.
 pub(crate) fn append(
     live: &LogFile,
     stream: &Stream,
     from: u64,
     runs: &mut Vec<Run>,
     written: &mut Appended,
+    each: &mut dyn FnMut(u64, u64, u64) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut reader = stream.reader(from)?;
     let mut file = live.file();
@@ -377,10 +383,7 @@ pub(crate) fn append(
         held += fill(&mut reader, block.get_mut(held..).unwrap_or_default())?;
         let is_last = held < block.len();
         let whole = block.get(..held).unwrap_or_default();
-        let cut = match memchr::memrchr(b'\n', whole) {
-            Some(at) if !is_last => at + 1,
-            _ => held,
-        };
+        let cut = cut(whole);
         let part = whole.get(..cut).unwrap_or_default();
         if part.is_empty() {
             break;
@@ -402,6 +405,7 @@ pub(crate) fn append(
             rest = rest.get(count..).unwrap_or_default();
         }
         let (start, length) = (start.unwrap_or(0), u64::try_from(part.len()).unwrap_or(0));
+        each(start, length, total)?;
         written.lines += u64::try_from(memchr::memchr_iter(b'\n', part).count()).unwrap_or(0);
         match &mut run {
             Some(run) if run.start + run.length == start => run.length += length,
@@ -420,6 +424,21 @@ pub(crate) fn append(
     }
     close(run, &mut digest, runs);
     Ok(total)
+}
+
+/// How much of what was read for a block is written at once.
+fn cut(read: &[u8]) -> usize {
+    match memchr::memrchr(b'\n', read) {
+        Some(at) if read.len() == BLOCK => at + 1,
+        _ => read.len(),
+    }
+}
+
+/// How long the block is that `append` writes at a place of a stream.
+pub(crate) fn block_length(stream: &Stream, from: u64) -> io::Result<u64> {
+    let mut block = vec![0; BLOCK];
+    let had = fill(&mut stream.reader(from)?, &mut block)?;
+    Ok(u64::try_from(cut(block.get(..had).unwrap_or_default())).unwrap_or(0))
 }
 
 fn close(run: Option<Run>, digest: &mut Sha256, runs: &mut Vec<Run>) {

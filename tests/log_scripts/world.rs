@@ -36,6 +36,8 @@ struct Writer {
     /// A line that has no end yet.
     partial: Option<String>,
     late_partial: Option<String>,
+    /// Its file was truncated, and nothing was written since.
+    truncated: bool,
     generation: usize,
 }
 
@@ -53,6 +55,8 @@ struct World {
     stamps: RefCell<BTreeMap<PathBuf, SystemTime>>,
     dies_in: Cell<Option<usize>>,
     last: Cell<Option<Step>>,
+    /// Bytes of the archive before the last write of the run.
+    known: Cell<u64>,
     chatter: Cell<usize>,
     repeats: bool,
     headers: bool,
@@ -96,6 +100,7 @@ impl World {
                 late: None,
                 partial: None,
                 late_partial: None,
+                truncated: false,
                 generation: 0,
             })
             .collect();
@@ -112,6 +117,7 @@ impl World {
             stamps: RefCell::default(),
             dies_in: Cell::new(None),
             last: Cell::new(None),
+            known: Cell::new(0),
             chatter: Cell::new(chatter),
             repeats,
             headers,
@@ -204,10 +210,19 @@ impl World {
         Ok(())
     }
 
+    /// What a file begins with after it was truncated is not what it began with before: else nobody could tell.
+    fn next(&self, writer: &mut Writer) -> String {
+        if std::mem::take(&mut writer.truncated) { self.unique(writer.side) } else { self.line(writer.side) }
+    }
+
     fn line(&self, side: &str) -> String {
         if self.repeats && self.roll(|rng| rng.chance(40)) {
             return "lol\n".into();
         }
+        self.unique(side)
+    }
+
+    fn unique(&self, side: &str) -> String {
         self.number.set(self.number.get() + 1);
         let length = self.roll(|rng| *rng.pick(&[0, 3, 20, 300, 3000]));
         format!("{side} {:06} {}\n", self.number.get(), "x".repeat(length))
@@ -227,7 +242,7 @@ impl World {
             self.note(writer.side, writer.generation, HEADER.into());
         }
         for _ in 0..count {
-            let line = self.line(writer.side);
+            let line = self.next(writer);
             text.push_str(&line);
             self.note(writer.side, writer.generation, line);
         }
@@ -254,7 +269,7 @@ impl World {
         if writer.partial.is_some() || (self.headers && !writer.path.exists()) {
             return;
         }
-        let line = self.line(writer.side);
+        let line = self.next(writer);
         let mut file = OpenOptions::new().append(true).create(true).open(&writer.path).unwrap();
         file.write_all(&line.as_bytes()[..line.len() / 2]).unwrap();
         self.say(format!("{} begins {line:.12?}", writer.side));
@@ -343,6 +358,7 @@ impl World {
         self.touch(&name(1, ""));
         File::options().write(true).open(&writer.path).unwrap().set_len(0).unwrap();
         self.touch(&writer.path);
+        writer.truncated = true;
         self.say(format!("{} is copied and truncated", writer.side));
         writer.generation += 1;
         if self.headers {
@@ -360,6 +376,7 @@ impl World {
         File::options().write(true).open(&writer.path).unwrap().set_len(0).unwrap();
         self.touch(&writer.path);
         writer.generation += 1;
+        writer.truncated = true;
         self.say(format!("{} is truncated", writer.side));
     }
 
@@ -371,6 +388,7 @@ impl World {
         }
         fs::remove_file(&writer.path).unwrap();
         writer.file = None;
+        writer.truncated = true;
         writer.generation += 1;
         self.say(format!("{} is removed", writer.side));
     }
@@ -381,7 +399,8 @@ impl World {
         if !fs::read(&path).is_ok_and(|bytes| bytes.is_empty() || bytes.ends_with(b"\n")) {
             return;
         }
-        let line = self.line("central");
+        // Nobody types what a bot writes.
+        let line = self.unique("central");
         OpenOptions::new().append(true).open(&path).unwrap().write_all(line.as_bytes()).unwrap();
         self.touch(&path);
         self.note("central", 0, line);
@@ -411,8 +430,8 @@ impl World {
     }
 
     fn run(&self) -> Result<(), String> {
-        let before = fs::metadata(self.path("central")).map_or(0, |file| file.len());
         self.last.set(None);
+        self.known.set(fs::metadata(self.path("central")).map_or(0, |file| file.len()));
         self.say("a run".into());
         let ended = catch_unwind(AssertUnwindSafe(|| merge_with(&self.config, &Options::default(), self)));
         if std::env::var_os("CR0SYNC_PEEK").is_some() {
@@ -431,7 +450,7 @@ impl World {
         let report = match ended {
             Err(cause) => {
                 died(&*cause)?;
-                self.cut_off(before);
+                self.cut_off();
                 return Ok(());
             }
             Ok(Err(error)) => return Err(format!("a run failed: {error}")),
@@ -446,13 +465,18 @@ impl World {
     }
 
     /// The kernel may have written less of the last append than all of it.
-    fn cut_off(&self, before: u64) {
+    fn cut_off(&self) {
         if self.last.get() != Some(Step::Written) || self.chatter.get() > 0 || self.roll(|rng| rng.chance(40)) {
             return;
         }
         let path = self.path("central");
-        let now = fs::metadata(&path).unwrap().len();
-        let to = now - self.roll(|rng| rng.below(usize::try_from(now - before).unwrap() + 1)) as u64;
+        let (before, now) = (self.known.get(), fs::metadata(&path).unwrap().len());
+        // A write is stopped between two pages only.
+        let pages: Vec<u64> = (before..now).filter(|place| place.is_multiple_of(4096)).collect();
+        if pages.is_empty() {
+            return;
+        }
+        let to = self.roll(|rng| *rng.pick(&pages));
         File::options().write(true).open(&path).unwrap().set_len(to).unwrap();
         self.say(format!("its last {} bytes were not written", now - to));
     }
@@ -512,6 +536,9 @@ impl Steps for World {
                 8 => self.rotate(writer),
                 _ => self.edit_archive(),
             }
+        }
+        if step != Step::Written {
+            self.known.set(fs::metadata(self.path("central")).map_or(0, |file| file.len()));
         }
         match self.dies_in.get() {
             Some(0) => {
