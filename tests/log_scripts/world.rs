@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -38,6 +38,8 @@ struct Writer {
     late_partial: Option<String>,
     /// Its file was truncated, and nothing was written since.
     truncated: bool,
+    /// What was in its files is not there any more.
+    lossy: bool,
     generation: usize,
 }
 
@@ -101,6 +103,7 @@ impl World {
                 partial: None,
                 late_partial: None,
                 truncated: false,
+                lossy: false,
                 generation: 0,
             })
             .collect();
@@ -197,6 +200,7 @@ impl World {
             75..77 if !self.repeats && !self.headers => {
                 self.settle()?;
                 self.say("the state is lost".into());
+                self.writers.borrow_mut().iter_mut().for_each(|writer| writer.lossy = true);
                 fs::remove_dir_all(self.dir.path().join("sync_state")).unwrap();
             }
             _ => {
@@ -376,7 +380,7 @@ impl World {
         File::options().write(true).open(&writer.path).unwrap().set_len(0).unwrap();
         self.touch(&writer.path);
         writer.generation += 1;
-        writer.truncated = true;
+        (writer.truncated, writer.lossy) = (true, true);
         self.say(format!("{} is truncated", writer.side));
     }
 
@@ -388,7 +392,7 @@ impl World {
         }
         fs::remove_file(&writer.path).unwrap();
         writer.file = None;
-        writer.truncated = true;
+        (writer.truncated, writer.lossy) = (true, true);
         writer.generation += 1;
         self.say(format!("{} is removed", writer.side));
     }
@@ -501,7 +505,24 @@ impl World {
         if text("website") != archive {
             return Err("the mirror is not what the archive is".into());
         }
+        for writer in self.writers.borrow().iter().filter(|writer| !writer.lossy && writer.path.exists()) {
+            let found = self.everything_at(writer.side);
+            compare(writer.side, &found.iter().collect::<Vec<_>>(), &all)?;
+        }
         Ok(())
+    }
+
+    /// The lines of all files of a side, packed or not.
+    fn everything_at(&self, side: &str) -> Vec<String> {
+        let mut text = String::new();
+        for entry in fs::read_dir(self.dir.path().join(side)).unwrap().flatten() {
+            let file = File::open(entry.path()).unwrap();
+            match entry.path().extension().is_some_and(|extension| extension == "gz") {
+                true => flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap(),
+                false => { file }.read_to_string(&mut text).unwrap(),
+            };
+        }
+        text.split_inclusive('\n').map(str::to_owned).collect()
     }
 }
 
