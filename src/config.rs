@@ -11,6 +11,7 @@ mod logs;
 mod names;
 mod parse;
 mod pattern;
+mod rotation;
 mod shipped;
 mod tables;
 mod write;
@@ -23,6 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub use logs::LogConfig;
 pub(crate) use pattern::glob;
+pub use rotation::{Compress, Create, DateFormat, Naming, Rotation};
 
 /// A configuration larger than this is a mistake, not a configuration (bytes).
 const MAX_FILE_BYTES: u64 = 4 << 20;

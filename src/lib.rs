@@ -38,7 +38,7 @@ pub mod logs;
 pub mod report;
 
 pub use config::{
-    Backups, ColumnPolicy, Config, DatabaseConfig, Guards, LogConfig, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey,
-    SchemaPolicy, TablePolicy,
+    Backups, ColumnPolicy, Compress, Config, Create, DatabaseConfig, DateFormat, Guards, LogConfig, Naming, OnDeleteUpdate,
+    Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy, TablePolicy,
 };
 pub use error::{Error, ErrorKind, Result};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::json::{Place, Problem, unknown};
 use super::names::{check_name, check_side, path_text, plain, texts};
 use super::parse::Read;
+use super::rotation::{Rotation, rotation};
 
 /// One log and its copies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +19,8 @@ pub struct LogConfig {
     pub mirrors: BTreeSet<String>,
     /// Users who may own a copy, beside those who always may.
     pub allow_owners: Vec<String>,
+    /// How the archive is rotated.
+    pub rotate: Rotation,
 }
 
 impl LogConfig {
@@ -40,10 +43,6 @@ pub(super) fn logs(place: &Place<'_>, root: &Path, hub: &str) -> Read<BTreeMap<S
 fn log(place: &Place<'_>, root: &Path, hub: &str, taken: &mut BTreeMap<PathBuf, String>) -> Read<LogConfig> {
     let [copies, mirrors, rotate, allow_owners] =
         place.fields(["copies", "mirrors", "rotate", "allow_owners"])?;
-    // Nothing reads it yet; it must be an object, so that a file written for more keeps its shape.
-    if let Some(rotate) = rotate {
-        rotate.entries()?;
-    }
     let Some(copies_place) = copies else {
         return Err(place
             .wrong("has no copies")
@@ -75,6 +74,7 @@ fn log(place: &Place<'_>, root: &Path, hub: &str, taken: &mut BTreeMap<PathBuf, 
     Ok(LogConfig {
         copies,
         mirrors,
+        rotate: rotate.map_or_else(|| Ok(Rotation::default()), |place| rotation(&place))?,
         allow_owners: allow_owners.map_or_else(|| Ok(Vec::new()), |place| texts(&place))?,
     })
 }

@@ -244,7 +244,7 @@ fn backups(place: &Place<'_>, root: &Path) -> Read<Backups> {
 }
 
 /// A value that may be left out by writing null, as the written configuration does.
-fn unless_null(place: Option<Place<'_>>) -> Option<Place<'_>> {
+pub(super) fn unless_null(place: Option<Place<'_>>) -> Option<Place<'_>> {
     place.filter(|place| !matches!(place.node, Node::Null))
 }
 
@@ -283,7 +283,7 @@ fn ownership(place: &Place<'_>) -> Read<Ownership> {
 }
 
 /// Permission bits. A JSON number would be read as decimal by anyone but the author, so only text will do.
-fn mode(place: &Place<'_>) -> Read<u32> {
+pub(super) fn mode(place: &Place<'_>) -> Read<u32> {
     let wrong = || place.wrong("must be an octal mode in quotes").hint("for example \"0664\"");
     let Node::Text(text) = place.node else {
         return Err(wrong());
