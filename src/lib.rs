@@ -19,7 +19,8 @@
 //! # Architecture invariants
 //!
 //! - Decision modules import no file system, no SQL, no clock and no chance.
-//! - Only `durable` renames files; only `database/native`, `database/bytes` and the PHP shell contain `unsafe`.
+//! - Only `durable` renames files; only `database/native`, `database/bytes`, `logs/lease` and the PHP
+//!   shell contain `unsafe`.
 //! - A conflict or a broken file is a value in the report. `Err` means that the run could not be decided.
 //! - The library never prints, reads the environment or exits.
 //! - One copy of SQLite a process: the system's. A database and its WAL are opened through SQLite only, since closing

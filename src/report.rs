@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-pub use logs::{LogReport, LogSideReport, LogState, LogsReport};
+pub use logs::{
+    CleanState, LogCleanReport, LogFileVerdict, LogReport, LogRotateReport, LogSideReport, LogState, LogsCleanReport,
+    LogsReport, LogsRotateReport, RotateMethod, RotateState,
+};
 
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;

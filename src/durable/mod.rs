@@ -202,6 +202,18 @@ impl Nascent {
         Ok(nascent)
     }
 
+    /// The same, and with all of the source's mode where it belongs to the same user and group.
+    pub(crate) fn like(target: &Path, tag: &str, source: &fs::Metadata) -> Result<Nascent> {
+        let nascent = Nascent::of_owner(target, tag, source)?;
+        let fail = |cause| Error::io("set the mode of", &nascent.temporary, cause);
+        let made = fs::metadata(&nascent.temporary).map_err(fail)?;
+        if (made.uid(), made.gid()) == (source.uid(), source.gid()) {
+            let mode = fs::Permissions::from_mode(source.mode() & 0o777 | 0o600);
+            fs::set_permissions(&nascent.temporary, mode).map_err(fail)?;
+        }
+        Ok(nascent)
+    }
+
     /// The file to fill.
     pub(crate) fn path(&self) -> &Path {
         &self.temporary
@@ -243,6 +255,21 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         .and_then(|()| fs::rename(&nascent.temporary, path))
         .map_err(fail)?;
     nascent.published = true;
+    sync_directory(path)
+}
+
+/// Gives a file another name, which must be free, and makes that last.
+pub(crate) fn set_aside(path: &Path, target: &Path) -> Result<()> {
+    let here = rustix::fs::CWD;
+    rustix::fs::renameat_with(here, path, here, target, rustix::fs::RenameFlags::NOREPLACE)
+        .map_err(|cause| Error::io("rename", path, cause.into()))?;
+    sync_directory(target)?;
+    if path.parent() == target.parent() { Ok(()) } else { sync_directory(path) }
+}
+
+/// Removes a file, and makes that last.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    fs::remove_file(path).map_err(|cause| Error::io("remove", path, cause))?;
     sync_directory(path)
 }
 

@@ -4,11 +4,11 @@
 //! so neither is believed alone. `locate` is pure but for the proofs that it asks for.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::file::{Access, FileId, LogFile, Owners, PROOF, Unopened};
-use super::names::{self, Age, Packing};
+use super::names::{self, Age, Packing, Rotated};
 use super::state::Cursor;
 
 /// What lies at a copy's path and around it.
@@ -27,6 +27,17 @@ pub(crate) struct Shelf {
 /// # Errors
 /// In words, when the file at the path cannot be read.
 pub(crate) fn shelf(path: &Path, access: Access, owners: &Owners, apart: &[&Path]) -> Result<Shelf, String> {
+    shelf_with(path, None, access, owners, apart)
+}
+
+/// The same for a log whose rotated files may lie in a directory of their own, too.
+pub(crate) fn shelf_with(
+    path: &Path,
+    olddir: Option<&Path>,
+    access: Access,
+    owners: &Owners,
+    apart: &[&Path],
+) -> Result<Shelf, String> {
     let mut shelf = Shelf::default();
     match LogFile::open(path, Packing::Plain, access, owners) {
         Ok(file) => shelf.live = Some(Rc::new(file)),
@@ -34,30 +45,35 @@ pub(crate) fn shelf(path: &Path, access: Access, owners: &Owners, apart: &[&Path
         Err(Unopened::Refused(why)) => return Err(format!("{} {why}", path.display())),
     }
     let (Some(directory), Some(live)) = (path.parent(), path.file_name()) else { return Ok(shelf) };
-    let listed = match std::fs::read_dir(directory) {
-        Ok(listed) => listed,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(shelf),
-        Err(cause) => return Err(format!("cannot list {}: {cause}", directory.display())),
-    };
-    let bytes = |name: &std::ffi::OsStr| std::os::unix::ffi::OsStrExt::as_bytes(name).to_vec();
-    let live = bytes(live);
+    let live = std::os::unix::ffi::OsStrExt::as_bytes(live);
     let mut found: Vec<(LogFile, Age)> = Vec::new();
-    for entry in listed.flatten() {
-        let name = entry.file_name();
-        let Some(rotated) = names::rotated(&live, &bytes(&name)) else { continue };
-        let path = directory.join(&name);
-        if apart.contains(&path.as_path()) {
-            continue;
-        }
-        match LogFile::open(&path, rotated.packing, Access::Read, owners) {
-            Ok(file) => found.push((file, rotated.age)),
-            Err(Unopened::Missing) => {}
-            Err(Unopened::Refused(why)) => shelf.refused.push(format!("{} {why}", path.display())),
+    for directory in olddir.filter(|olddir| *olddir != directory).into_iter().chain([directory]) {
+        for (path, rotated) in rotated_in(directory, live, apart)? {
+            match LogFile::open(&path, rotated.packing, Access::Read, owners) {
+                Ok(file) => found.push((file, rotated.age)),
+                Err(Unopened::Missing) => {}
+                Err(Unopened::Refused(why)) => shelf.refused.push(format!("{} {why}", path.display())),
+            }
         }
     }
     names::oldest_first(&mut found, |(_, age)| age, |(file, _)| file.written);
     shelf.rotated = without_doubles(found.into_iter().map(|(file, _)| file).collect()).into_iter().map(Rc::new).collect();
     Ok(shelf)
+}
+
+/// The rotated files of a log in a directory, whatever they are.
+fn rotated_in(directory: &Path, live: &[u8], apart: &[&Path]) -> Result<Vec<(PathBuf, Rotated)>, String> {
+    let listed = match std::fs::read_dir(directory) {
+        Ok(listed) => listed,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) => return Err(format!("cannot list {}: {cause}", directory.display())),
+    };
+    let names = listed.flatten().filter_map(|entry| {
+        let name = entry.file_name();
+        let rotated = names::rotated(live, std::os::unix::ffi::OsStrExt::as_bytes(name.as_os_str()))?;
+        Some((directory.join(&name), rotated))
+    });
+    Ok(names.filter(|(path, _)| !apart.contains(&path.as_path())).collect())
 }
 
 /// While a file is packed, both it and what it is packed into lie there; the plain one counts.

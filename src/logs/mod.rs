@@ -10,16 +10,27 @@
 //! - decide: `align` (pure), `plan`
 //! - apply: `work`, `send`; after a crash `settle`, with `resume`
 //! - record: `journal` while it is done, `state` when it is
+//!
+//! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
+//! merged: `rotate` (with `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
 
 mod align;
 mod archive;
+mod clean;
+mod cut;
 mod file;
 mod find;
 mod journal;
+mod label;
 mod lease;
 mod names;
+mod pack;
 mod plan;
+mod reopen;
 mod resume;
+mod retention;
+mod rotate;
+mod segment;
 mod send;
 mod settle;
 mod state;
@@ -45,6 +56,9 @@ use plan::{Setting, Stop};
 use state::{Ledger, LogState, State};
 use steps::{Step, Steps, Unwatched};
 use work::{Done, Failed, Work};
+
+pub use clean::{CleanOptions, clean};
+pub use rotate::{RotateOptions, rotate};
 
 /// So many logs are open at once.
 const BATCH: usize = 256;
@@ -95,14 +109,20 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
         journal: &journal,
         dry: options.dry_run,
     };
-    let state = State::open(&directory)?;
+    let mut state = State::open(&directory)?;
+    let unsettled = match options.dry_run {
+        true => None,
+        false => segment::recover(&directory, &mut state, config)?,
+    };
     let mut left = journal.unfinished()?;
     left.retain(|name, log| state.log(name).is_none_or(|state| state.run != log.planned.state.run));
     let mut run = Run { setting: &setting, directory: &directory, state, left, reports: BTreeMap::new() };
     let mut todo = Vec::new();
     for (name, log) in chosen {
         let is_known = !options.force && !run.left.contains_key(name);
-        if is_known && run.state.mark(name).is_some_and(|known| *known == mark(log)) {
+        if let Some((_, why)) = unsettled.as_ref().filter(|(unsettled, _)| unsettled == name) {
+            run.stopped(name, log, Stop::Fail(why.clone()));
+        } else if is_known && run.state.mark(name).is_some_and(|known| *known == mark(log)) {
             run.reports.insert(name.to_owned(), plan::report(log));
         } else {
             todo.push((name, log));

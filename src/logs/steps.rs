@@ -23,6 +23,16 @@ pub(crate) enum Step {
     Synced,
     /// The state is on disk.
     Saved,
+    /// A rotation in place is on record.
+    Recorded,
+    /// Its segment is in its place.
+    Segmented,
+    /// What is in the segment was taken out of the live file.
+    Cut,
+    /// The live file has its rotated name.
+    Renamed,
+    /// A packed file is in its place, beside the plain one.
+    Packed,
 }
 
 /// Who is at the boundaries.

@@ -1,6 +1,7 @@
 //! What the operations over logs return.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -79,6 +80,138 @@ pub struct LogsReport {
 }
 
 impl LogsReport {
+    /// The exit code of the scripts.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        if self.ok { 0 } else { 2 }
+    }
+}
+
+/// How a rotation ended for one log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RotateState {
+    /// There was nothing to rotate.
+    Unchanged,
+    /// It was rotated; in a dry run, it would be.
+    Rotated,
+    /// It should be rotated, and cannot be now without losing something; the next run tries again.
+    Skipped,
+    /// It could not be looked at, merged or rotated.
+    Failed,
+}
+
+/// How a file was rotated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RotateMethod {
+    /// It got another name, and there is a new one.
+    Rename,
+    /// Whole lines of it were copied, and then taken out at its beginning; its writer noticed nothing.
+    InPlace,
+    /// It was copied, then truncated; lines written in between are lost.
+    #[serde(rename = "copytruncate")]
+    CopyTruncate,
+}
+
+/// How a rotation went for one log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogRotateReport {
+    /// How it ended.
+    pub state: RotateState,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// The rotated file.
+    pub file: Option<PathBuf>,
+    /// How large it is (bytes).
+    pub bytes: u64,
+    /// How it was made.
+    pub method: Option<RotateMethod>,
+    /// Files that were packed, as they are called now.
+    pub compressed: Vec<PathBuf>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+/// A rotation of logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogsRotateReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether nothing failed.
+    pub ok: bool,
+    /// Its number.
+    pub run: String,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// By name.
+    pub logs: BTreeMap<String, LogRotateReport>,
+}
+
+impl LogsRotateReport {
+    /// The exit code of the scripts.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        if self.ok { 0 } else { 2 }
+    }
+}
+
+/// How cleaning ended for one log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CleanState {
+    /// All of its files stay.
+    Unchanged,
+    /// Rotated files were removed; in a dry run, they would be.
+    Cleaned,
+    /// It could not be looked at, or a file could not be removed.
+    Failed,
+}
+
+/// What became of one rotated file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogFileVerdict {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Whole days since it was last written to.
+    pub age_days: i64,
+    /// Whether it stays.
+    pub keep: bool,
+    /// Why.
+    pub reason: String,
+}
+
+/// How cleaning went for one log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogCleanReport {
+    /// How it ended.
+    pub state: CleanState,
+    /// Why, where that needs saying.
+    pub reason: Option<String>,
+    /// Its rotated files, oldest first.
+    pub files: Vec<LogFileVerdict>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+/// A cleaning of logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogsCleanReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether nothing failed.
+    pub ok: bool,
+    /// Its number.
+    pub run: String,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// By name.
+    pub logs: BTreeMap<String, LogCleanReport>,
+}
+
+impl LogsCleanReport {
     /// The exit code of the scripts.
     #[must_use]
     pub fn exit_code(&self) -> i32 {

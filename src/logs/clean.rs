@@ -1,0 +1,203 @@
+//! Removes rotated files of archives that are old, as `retention` says.
+//!
+//! Apart from `rotate`, which loses nothing. What is removed here is gone, so a file goes only when every other copy has all of
+//! it, and the end of the archive that is on record lies behind it. Positions in the archive count from its beginning, whether
+//! that is there or not.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use chrono::{DateTime, Utc};
+
+use crate::clock;
+use crate::config::{Config, LogConfig};
+use crate::durable::{self, RunLock};
+use crate::error::Result;
+use crate::report::{CleanState, LogCleanReport, LogFileVerdict, LogsCleanReport, SCHEMA};
+
+use super::Options;
+use super::file::{Access, LogFile, Owners};
+use super::find::{self, Found, Shelf};
+use super::merge::Problem;
+use super::retention::{self, Segment, Verdict};
+use super::segment;
+use super::state::{LogState, State};
+
+/// What cleaning is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct CleanOptions {
+    /// Names of logs, or patterns with `*` and `?`; all where there is none.
+    pub logs: Vec<String>,
+    /// Only says what it would do.
+    pub dry_run: bool,
+}
+
+/// Removes rotated files of archives that are past their age and that every copy has got, oldest first.
+///
+/// # Errors
+/// [`crate::ErrorKind::Locked`] when another run is at it, [`crate::ErrorKind::Usage`] when a name fits no log. What goes
+/// wrong with one log is in its report, and stops no other.
+pub fn clean(config: &Config, options: &CleanOptions) -> Result<LogsCleanReport> {
+    clean_at(config, options, clock::now())
+}
+
+pub(crate) fn clean_at(config: &Config, options: &CleanOptions, now: DateTime<Utc>) -> Result<LogsCleanReport> {
+    let began = clock::start();
+    let meant = Options { logs: options.logs.clone() };
+    let chosen = super::chosen(config, &meant)?;
+    let root = config.root.join("sync_state");
+    let directory = root.join("logs");
+    let mut lock = None;
+    if !options.dry_run {
+        durable::state_directory(&root, &config.ownership)?;
+        durable::private_directory(&directory)?;
+        lock = Some(RunLock::take(&directory)?);
+    }
+    let mut state = State::open(&directory)?;
+    let unsettled = match &lock {
+        Some(_) => segment::recover(&directory, &mut state, config)?,
+        None => None,
+    };
+    let owners = super::owners(config);
+    // Of all logs there are: it is one clock.
+    let seen = config.logs.keys().filter_map(|name| state.log(name)?.merged_at).max();
+    let seen = seen.and_then(|at| DateTime::parse_from_rfc3339(&at).ok()).map(|at| at.to_utc());
+    let mut logs = BTreeMap::new();
+    for (name, log) in chosen {
+        let found = match &unsettled {
+            Some((log, why)) if log == name => Err(why.clone()),
+            _ => judge(log, &config.hub, &owners, state.log(name).as_ref(), seen, now),
+        };
+        let report = match found {
+            Ok((files, warnings)) => carry_out(files, warnings, lock.is_some(), now),
+            Err(why) => LogCleanReport {
+                state: CleanState::Failed,
+                reason: Some(why),
+                files: Vec::new(),
+                warnings: Vec::new(),
+            },
+        };
+        logs.insert(name.to_owned(), report);
+    }
+    let ok = logs.values().all(|report| report.state != CleanState::Failed);
+    Ok(LogsCleanReport {
+        schema: SCHEMA,
+        ok,
+        run: now.timestamp_millis().to_string(),
+        duration_ms: began.millis(),
+        logs,
+    })
+}
+
+type Judged = Vec<(Rc<LogFile>, Segment, Verdict)>;
+
+fn judge(
+    log: &LogConfig,
+    hub: &str,
+    owners: &Owners,
+    state: Option<&LogState>,
+    seen: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> std::result::Result<(Judged, Vec<String>), Problem> {
+    let path = log.copies.get(hub).ok_or_else(|| "the hub has no copy".to_owned())?;
+    let apart: Vec<&Path> = log.copies.values().map(PathBuf::as_path).collect();
+    let shelf = find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, owners, &apart)?;
+    let needed = needed(&shelf, log, hub, state)?;
+    let segments: Vec<Segment> = shelf
+        .rotated
+        .iter()
+        .zip(needed)
+        .map(|(file, needed)| Segment { written: time(file.written), needed })
+        .collect();
+    let verdicts = retention::judge(&segments, &log.rotate, seen, now);
+    let files = shelf.rotated.iter().cloned().zip(segments).zip(verdicts);
+    let warnings = shelf.refused.iter().map(|refused| format!("passed over: {refused}")).collect();
+    Ok((files.map(|((file, segment), verdict)| (file, segment, verdict)).collect(), warnings))
+}
+
+fn time(written: i128) -> DateTime<Utc> {
+    let nanoseconds = i64::try_from(written).unwrap_or(i64::MAX);
+    DateTime::from_timestamp_nanos(nanoseconds)
+}
+
+/// For each rotated file why it is still needed; none where every other copy has all of it.
+fn needed(
+    shelf: &Shelf,
+    log: &LogConfig,
+    hub: &str,
+    state: Option<&LogState>,
+) -> std::result::Result<Vec<Option<String>>, Problem> {
+    let all = |why: Option<&str>| vec![why.map(str::to_owned); shelf.rotated.len()];
+    let others: Vec<&String> = log.others(hub).map(|(side, _)| side).collect();
+    let Some(state) = state else {
+        return Ok(all((!others.is_empty()).then_some("it was never merged")));
+    };
+    let found = find::on_shelf(&state.archive, shelf, &[]);
+    let first = match found.map_err(|cause| format!("cannot read the archive: {cause}"))? {
+        Found::Live => shelf.rotated.len(),
+        Found::Rotated(index) => index,
+        Found::Lost => return Ok(all(Some("what is known of the archive is not there; merge first"))),
+    };
+    let mut sent = u64::MAX;
+    let mut last = String::new();
+    for side in others {
+        match state.copies.get(side) {
+            None => return Ok(all(Some(&format!("{side} was never merged")))),
+            Some(copy) if copy.sent < sent => (sent, last) = (copy.sent, side.clone()),
+            Some(_) => {}
+        }
+    }
+    let mut needed = all(None);
+    for needed in needed.iter_mut().skip(first) {
+        *needed = Some("it was not merged since it was rotated".to_owned());
+    }
+    // Only where somebody is behind it has to be known how long each file is.
+    let mut end = state.base;
+    for (file, needed) in shelf.rotated.iter().zip(&mut needed).take(first).rev() {
+        if end <= sent {
+            break;
+        }
+        *needed = Some(format!("{last} has not got all of it"));
+        let length = file.length().map_err(|cause| format!("cannot read {}: {cause}", file.path.display()))?;
+        end = end.saturating_sub(length);
+    }
+    Ok(needed)
+}
+
+fn carry_out(files: Judged, mut warnings: Vec<String>, is_real: bool, now: DateTime<Utc>) -> LogCleanReport {
+    let mut report = LogCleanReport {
+        state: CleanState::Unchanged,
+        reason: None,
+        files: Vec::new(),
+        warnings: Vec::new(),
+    };
+    for (file, segment, verdict) in files {
+        let (mut keep, mut reason) = match verdict {
+            Verdict::Keep(why) => (true, why),
+            Verdict::Remove(why) => (false, why),
+        };
+        // What is behind a file that could not be removed stays, too.
+        if !keep && report.state == CleanState::Failed {
+            (keep, reason) = (true, "an older one stays".to_owned());
+        }
+        if !keep && is_real && let Err(cause) = durable::remove(&file.path) {
+            keep = true;
+            report.state = CleanState::Failed;
+            report.reason = Some(cause.to_string());
+            warnings.push(format!("{reason}, but it stays: {cause}"));
+        }
+        if !keep && report.state == CleanState::Unchanged {
+            report.state = CleanState::Cleaned;
+        }
+        report.files.push(LogFileVerdict {
+            path: file.path.clone(),
+            bytes: file.size,
+            age_days: retention::age_days(segment.written, now),
+            keep,
+            reason,
+        });
+    }
+    report.warnings = warnings;
+    report
+}
