@@ -355,3 +355,7 @@ fn owners(config: &Config) -> Owners {
 #[cfg(test)]
 #[path = "../../tests/log_scripts/mod.rs"]
 mod scripts;
+
+#[cfg(test)]
+#[path = "../../tests/log_rotation/mod.rs"]
+mod rotation;

@@ -445,3 +445,31 @@ fn is_due(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_a_file_is_due() {
+        let now = DateTime::from_timestamp(1_752_500_000, 0).unwrap();
+        let (today, before) = (Some(now.date_naive()), now.date_naive().pred_opt());
+        let policy = |max_bytes, min_bytes| Rotation { max_bytes, min_bytes, ..Rotation::default() };
+        use Demand::{Large, Whatever};
+        for (what, bytes, rotation, newest, demand, expected) in [
+            ("as large as allowed", 100, policy(100, None), None, Large, false),
+            ("larger", 101, policy(100, None), today, Large, true),
+            ("small, and asked for", 1, policy(100, None), today, Whatever, true),
+            ("empty, and asked for", 0, policy(100, None), None, Whatever, false),
+            ("larger than the least, the first", 51, policy(100, Some(50)), None, Large, true),
+            ("on another day", 51, policy(100, Some(50)), before, Large, true),
+            ("on the same day", 51, policy(100, Some(50)), today, Large, false),
+            ("not larger than the least", 50, policy(100, Some(50)), before, Large, false),
+            ("too large on the same day", 101, policy(100, Some(50)), today, Large, true),
+        ] {
+            assert_eq!(is_due(bytes, &rotation, newest, now, demand), expected, "{what}");
+        }
+        let empty = Rotation { skip_empty: false, ..Rotation::default() };
+        assert!(is_due(0, &empty, None, now, Whatever));
+    }
+}
