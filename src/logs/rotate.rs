@@ -277,6 +277,10 @@ impl Turn<'_> {
         may_cut: bool,
     ) -> std::result::Result<Done, Problem> {
         let rotation = &log.rotate;
+        if rotation.directory(&live.path).is_some() {
+            // The merge looks for the archive's segments beside the live file only, and would take all that it knows for lost.
+            return Ok(Done::Skipped("the merge does not look into \"olddir\" yet: leave it out".to_owned()));
+        }
         let way = self.way(rotation, live);
         let unfinished = live
             .last_line_end(live.size.saturating_sub(1), live.size)
@@ -299,7 +303,7 @@ impl Turn<'_> {
                 if unfinished {
                     end_line(live)?;
                 }
-                let mut warnings = self.rename(rotation, live, &target)?;
+                let mut warnings = self.set_aside(rotation, live, &target)?;
                 if matches!(way, Way::RenameAndTell) {
                     warnings.extend(reopen::run(&rotation.post_rotate).err());
                     if lease::held(live.file()) == Held::Yes {
@@ -363,7 +367,7 @@ impl Turn<'_> {
     }
 
     /// Gives the live file its rotated name, and makes a new one.
-    fn rename(&self, rotation: &Rotation, live: &LogFile, target: &Path) -> std::result::Result<Vec<String>, Problem> {
+    fn set_aside(&self, rotation: &Rotation, live: &LogFile, target: &Path) -> std::result::Result<Vec<String>, Problem> {
         durable::set_aside(&live.path, target).map_err(|cause| cause.to_string())?;
         self.steps.at(Step::Renamed);
         let mut ownership = self.ownership.clone();
