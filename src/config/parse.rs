@@ -342,7 +342,7 @@ mod tests {
             ),
             (
                 r#"{"logs": {"a": {"copies": {"central": "/a", "bot": "/b"}, "mirrors": ["bto"]}}}"#,
-                r#"logs.a.mirrors[0]: unknown side "bto" (did you mean "bot"?)"#,
+                r#"logs.a.mirrors[0]: unknown side "bto" (known are: bot)"#,
             ),
             (
                 r#"{"logs": {"a": {"copies": {"central": "/a"}}, "b": {"copies": {"central": "/a"}}}}"#,

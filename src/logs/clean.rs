@@ -12,48 +12,32 @@ use chrono::{DateTime, Utc};
 
 use crate::clock;
 use crate::config::{Config, LogConfig};
-use crate::durable::{self, RunLock};
+use crate::durable;
 use crate::error::Result;
 use crate::report::{CleanState, LogCleanReport, LogFileVerdict, LogsCleanReport, SCHEMA};
 
 use super::Options;
 use super::file::{Access, LogFile, Owners};
 use super::find::{self, Found, Shelf};
-use super::merge::Problem;
+use super::plan::Problem;
 use super::retention::{self, Segment, Verdict};
 use super::segment;
 use super::state::{LogState, State};
-
-/// What cleaning is asked for.
-#[derive(Debug, Clone, Default)]
-pub struct CleanOptions {
-    /// Names of logs, or patterns with `*` and `?`; all where there is none.
-    pub logs: Vec<String>,
-    /// Only says what it would do.
-    pub dry_run: bool,
-}
 
 /// Removes rotated files of archives that are past their age and that every copy has got, oldest first.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Locked`] when another run is at it, [`crate::ErrorKind::Usage`] when a name fits no log. What goes
 /// wrong with one log is in its report, and stops no other.
-pub fn clean(config: &Config, options: &CleanOptions) -> Result<LogsCleanReport> {
+pub fn clean(config: &Config, options: &Options) -> Result<LogsCleanReport> {
     clean_at(config, options, clock::now())
 }
 
-pub(crate) fn clean_at(config: &Config, options: &CleanOptions, now: DateTime<Utc>) -> Result<LogsCleanReport> {
+pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -> Result<LogsCleanReport> {
     let began = clock::start();
-    let meant = Options { logs: options.logs.clone() };
-    let chosen = super::chosen(config, &meant)?;
-    let root = config.root.join("sync_state");
-    let directory = root.join("logs");
-    let mut lock = None;
-    if !options.dry_run {
-        durable::state_directory(&root, &config.ownership)?;
-        durable::private_directory(&directory)?;
-        lock = Some(RunLock::take(&directory)?);
-    }
+    let chosen = super::chosen(config, &options.logs)?;
+    let directory = config.root.join("sync_state").join("logs");
+    let lock = super::lock(config, options)?.filter(|_| !options.dry_run);
     let mut state = State::open(&directory)?;
     let unsettled = match &lock {
         Some(_) => segment::recover(&directory, &mut state, config)?,
@@ -133,7 +117,7 @@ fn needed(
     let Some(state) = state else {
         return Ok(all((!others.is_empty()).then_some("it was never merged")));
     };
-    let found = find::on_shelf(&state.archive, shelf, &[]);
+    let found = find::on_shelf(&state.archive, shelf, &[], 0);
     let first = match found.map_err(|cause| format!("cannot read the archive: {cause}"))? {
         Found::Live => shelf.rotated.len(),
         Found::Rotated(index) => index,

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::durable::Nascent;
 
 use super::file::{LogFile, digest, to_size};
-use super::merge::Problem;
+use super::plan::Problem;
 
 /// A file system that moves no blocks of this size moves none (bytes).
 const MAX_BLOCK: u64 = 1 << 21;

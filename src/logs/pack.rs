@@ -13,7 +13,7 @@ use crate::durable::{self, Nascent};
 
 use super::file::{Access, BLOCK, LogFile, Owners, Unopened};
 use super::lease::{self, Held};
-use super::merge::Problem;
+use super::plan::Problem;
 use super::names::Packing;
 use super::steps::{Step, Steps};
 use super::stream::fill;

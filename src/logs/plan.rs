@@ -25,6 +25,8 @@ use super::work::{PartNow, Piece, Target, Work};
 
 /// A line without an end is finished when nobody has gone on with it for so long.
 const QUIET: Duration = Duration::from_secs(60);
+/// So often it is looked, a millisecond apart, whether a line that is being written has got its end.
+const LOOKS: u32 = 20;
 
 /// What is the same for all logs of a run.
 pub(crate) struct Setting<'a> {
@@ -50,18 +52,23 @@ pub(crate) enum Stop {
     Fail(String),
 }
 
-pub(crate) fn in_words(what: &str, path: &Path, cause: &io::Error) -> String {
+/// Why something cannot be done with a file, in words.
+pub(crate) type Problem = String;
+
+pub(crate) fn in_words(what: &str, path: &Path, cause: &io::Error) -> Problem {
     format!("cannot {what} {}: {cause}", path.display())
 }
 
 /// The archive's shelf and its live file, which is made where it is missing.
 pub(crate) fn archive_shelf(
     setting: &Setting<'_>,
+    log: &LogConfig,
     path: &Path,
     apart: &[&Path],
 ) -> Result<(Shelf, Rc<LogFile>), Stop> {
     let access = if setting.dry { Access::Read } else { Access::Append };
-    let look = || find::shelf(path, access, setting.owners, apart).map_err(Stop::Fail);
+    let old = log.rotate.directory(path);
+    let look = || find::shelf_with(path, old.as_deref(), access, setting.owners, apart).map_err(Stop::Fail);
     let mut shelf = look()?;
     if shelf.live.is_none() && !setting.dry {
         create(setting, path).map_err(Stop::Fail)?;
@@ -113,7 +120,7 @@ pub(crate) fn look(
     Ok(shelf)
 }
 
-/// What lies at the end of an archive without an end of a line: whether it is to get one, as nobody goes on with it.
+/// Whether nobody goes on with the line at the end of an archive, so that it is to get its end.
 pub(crate) fn is_quiet(live: &LogFile) -> bool {
     let written = live.file().metadata().and_then(|now| now.modified());
     written.is_ok_and(|at| match SystemTime::now().duration_since(at) {
@@ -121,6 +128,24 @@ pub(crate) fn is_quiet(live: &LogFile) -> bool {
         // The clock was set back.
         Err(ahead) => ahead.duration() > QUIET,
     })
+}
+
+/// The end of an archive, at a moment at which it is the end of a line: whoever looks while a line is being written may see
+/// a part of it. Where that does not come, the end as it is.
+fn settled_end(live: &LogFile, from: u64) -> io::Result<u64> {
+    let mut size = live.file().metadata()?.len();
+    for _ in 0..LOOKS {
+        if is_line_end(live, size)? {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+        size = live.file().metadata()?.len();
+    }
+    Ok(size.max(from))
+}
+
+fn is_line_end(live: &LogFile, size: u64) -> io::Result<bool> {
+    Ok(live.last_line_end(size.saturating_sub(1), size)? == size)
 }
 
 /// Looks at all copies of a log, and decides.
@@ -135,7 +160,7 @@ pub(crate) fn plan<'a>(
     };
     let mut report = report(log);
     let apart: Vec<&Path> = log.copies.values().map(|path| path.as_path()).collect();
-    let (shelf, live) = archive_shelf(setting, hub_path, &apart)?;
+    let (shelf, live) = archive_shelf(setting, log, hub_path, &apart)?;
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
     report.warnings.extend(shelf.refused.iter().map(|refused| format!("{}: passed over: {refused}", setting.hub)));
     let mut archive = Archive::find(&shelf, &live, known.as_ref()).map_err(fail)?;
@@ -151,16 +176,6 @@ pub(crate) fn plan<'a>(
     let line_end = live.last_line_end(from, live.size.max(from)).map_err(fail)?;
     if archive.anew {
         archive.known = base + line_end;
-    }
-    let has_open_line = line_end < live.size;
-    if has_open_line && !is_quiet(&live) {
-        return Err(Stop::Wait(format!("somebody is writing a line at the end of {}", hub_path.display())));
-    }
-    // What others have appended to the archive is its own.
-    let mut pieces = Vec::new();
-    let others = base + if has_open_line { live.size } else { line_end };
-    if others > archive.known {
-        pieces.push(Piece { start: archive.known, length: others - archive.known, from: None, sha256: None });
     }
     let before = cursor_at(&live, archive.known.saturating_sub(base), &[]);
     let cursor = match (before, &known) {
@@ -212,7 +227,7 @@ pub(crate) fn plan<'a>(
             report.adopted = Some(adopted(relation, taken.then.weak));
         }
         let then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &archive);
-        if then.refill && before.is_some_and(|before| before.sent > base) {
+        if then.refill && before.is_some_and(|before| before.foreign_bytes > 0) {
             report.warnings.push(format!("{side}: it was not there, and is made anew from the archive"));
         }
         for stream in taken.streams {
@@ -222,7 +237,21 @@ pub(crate) fn plan<'a>(
         let seen = shelf.live.as_ref().map_or(0, |file| file.size);
         targets.push(Target { side, path, is_mirror, seen });
     }
-    let newline = has_open_line;
+    // Nothing is appended to a line of somebody else's.
+    let (mut end, mut newline) = (line_end, false);
+    if !parts.is_empty() {
+        let size = settled_end(&live, line_end).map_err(fail)?;
+        newline = !is_line_end(&live, size).map_err(fail)?;
+        if newline && !is_quiet(&live) {
+            return Err(Stop::Wait(format!("somebody is writing a line at the end of {}", hub_path.display())));
+        }
+        end = size;
+    }
+    // What others have appended to the archive is its own.
+    let mut pieces = Vec::new();
+    if base + end > archive.known {
+        pieces.push(Piece { start: archive.known, length: base + end - archive.known, from: None, sha256: None });
+    }
     Ok(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report })
 }
 
@@ -279,6 +308,7 @@ pub(crate) fn report(log: &LogConfig) -> LogReport {
         reason: None,
         sides: log.copies.keys().map(|side| (side.clone(), LogSideReport::default())).collect(),
         adopted: None,
+        rotated: None,
         warnings: Vec::new(),
     }
 }

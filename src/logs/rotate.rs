@@ -15,49 +15,38 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 
 use crate::clock;
 use crate::config::{Compress, Config, LogConfig, Naming, Ownership, Rotation};
-use crate::durable::{self, Nascent, RunLock};
+use crate::durable::{self, Nascent};
 use crate::error::Result;
-use crate::report::{LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA};
+use crate::report::{LogReport, LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA};
 
 use super::file::{Access, LogFile, Owners};
 use super::find::{self, Found, Shelf};
 use super::lease::{self, Held};
-use super::merge::Problem;
+use super::plan::Problem;
 use super::names::Packing;
-use super::segment::{self, Job};
+use super::segment::Job;
 use super::state::State;
 use super::steps::{Step, Steps, Unwatched};
+use super::run::{self, Merged};
 use super::{Options, cut, label, pack, reopen};
-
-/// What a rotation is asked for.
-#[derive(Debug, Clone, Default)]
-pub struct RotateOptions {
-    /// Names of logs, or patterns with `*` and `?`; all where there is none.
-    pub logs: Vec<String>,
-    /// Only says what it would do.
-    pub dry_run: bool,
-    /// Rotates whatever the size.
-    pub force: bool,
-}
 
 /// Merges logs, rotates the archives of those that are large, and packs what was rotated.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Locked`] when another run is at it, [`crate::ErrorKind::Usage`] when a name fits no log. What goes
 /// wrong with one log is in its report, and stops no other.
-pub fn rotate(config: &Config, options: &RotateOptions) -> Result<LogsRotateReport> {
+pub fn rotate(config: &Config, options: &Options) -> Result<LogsRotateReport> {
     rotate_with(config, options, clock::now(), &Unwatched)
 }
 
 pub(crate) fn rotate_with(
     config: &Config,
-    options: &RotateOptions,
+    options: &Options,
     now: DateTime<Utc>,
     steps: &dyn Steps,
 ) -> Result<LogsRotateReport> {
     let began = clock::start();
-    let meant = Options { logs: options.logs.clone() };
-    let chosen = super::chosen(config, &meant)?;
+    let chosen = super::chosen(config, &options.logs)?;
     let directory = config.root.join("sync_state").join("logs");
     let owners = super::owners(config);
     let demand = if options.force { Demand::Whatever } else { Demand::Large };
@@ -77,12 +66,12 @@ pub(crate) fn rotate_with(
             logs.insert(name.to_owned(), turn.foresee(log, state.log(name).is_some()));
         }
     } else {
-        let merged = super::merge_with(config, &meant, steps)?;
-        let _lock = RunLock::take(&directory)?;
-        let mut state = State::open(&directory)?;
-        let unsettled = segment::recover(&directory, &mut state, config)?;
+        let _lock = super::lock(config, options)?;
+        let meant = Options { logs: options.logs.clone(), ..Options::default() };
+        let Merged { report: merged, mut state, unsettled } = run::merge(config, &meant, &directory, now, steps)?;
         for (name, log) in chosen {
-            let ended = merged.logs.get(name).filter(|log| log.state != Ended::Failed);
+            let is_merged = |log: &&LogReport| matches!(log.state, Ended::Merged | Ended::Unchanged);
+            let ended = merged.logs.get(name).filter(is_merged);
             let why = || merged.logs.get(name).and_then(|log| log.reason.clone()).unwrap_or_default();
             let report = match (&unsettled, ended) {
                 (Some((log, why)), _) if log == name => failed(why.clone()),
@@ -277,10 +266,6 @@ impl Turn<'_> {
         may_cut: bool,
     ) -> std::result::Result<Done, Problem> {
         let rotation = &log.rotate;
-        if rotation.directory(&live.path).is_some() {
-            // The merge looks for the archive's segments beside the live file only, and would take all that it knows for lost.
-            return Ok(Done::Skipped("the merge does not look into \"olddir\" yet: leave it out".to_owned()));
-        }
         let way = self.way(rotation, live);
         let unfinished = live
             .last_line_end(live.size.saturating_sub(1), live.size)
@@ -327,7 +312,7 @@ impl Turn<'_> {
         }
         let is_known = match state.log(name) {
             Some(known) => {
-                let found = find::on_shelf(&known.archive, shelf, &[]);
+                let found = find::on_shelf(&known.archive, shelf, &[], 0);
                 found.map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))? == Found::Live
             }
             None => false,

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 
 use super::cut::{self, Place};
 use super::file::{Access, BLOCK, FileId, LogFile, Owners, Unopened};
-use super::merge::Problem;
+use super::plan::Problem;
 use super::names::Packing;
 use super::pack;
 use super::state::{LogState, State};

@@ -35,7 +35,7 @@ pub(crate) fn settle<'a>(
     let Some(hub_path) = log.copies.get(setting.hub) else { return Ok(None) };
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
     let apart: Vec<&Path> = log.copies.values().map(|path| path.as_path()).collect();
-    let (shelf, live) = archive_shelf(setting, hub_path, &apart)?;
+    let (shelf, live) = archive_shelf(setting, log, hub_path, &apart)?;
     let planned = &unfinished.planned;
     let mut archive = Archive::find(&shelf, &live, Some(&planned.state)).map_err(fail)?;
     if archive.anew {

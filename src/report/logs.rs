@@ -44,6 +44,8 @@ pub struct LogReport {
     /// How a copy that is new to us lay to the archive: `overlap`, `contained`, `diverged`, or `weak` where that rests on
     /// less than 8 lines and 1 KiB. None where no copy is new, or has nothing.
     pub adopted: Option<String>,
+    /// Where its archive was rotated to, as it was past its size limit.
+    pub rotated: Option<PathBuf>,
     /// What people should know.
     pub warnings: Vec<String>,
 }

@@ -1,0 +1,280 @@
+//! One run over logs: which are looked at, in which order things come to disk, and what is put on record.
+//!
+//! Apart from `plan` and `work`, which are about one log. Its caller holds the lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::clock;
+use crate::config::{Config, LogConfig};
+use crate::durable;
+use crate::error::{Error, Result};
+use crate::report::{LogReport, LogState as Ended, LogsReport, SCHEMA};
+
+use super::journal::{Journal, Planned, Unfinished};
+use super::plan::{self, Setting, Stop};
+use super::state::{Ledger, LogState, State};
+use super::steps::{Step, Steps};
+use super::work::{Done, Failed, Work};
+use super::{Options, segment, settle};
+
+/// So many logs are open at once.
+const BATCH: usize = 256;
+/// From so many files on, the file system is asked to bring everything to disk instead of file by file.
+const MANY_FILES: usize = 8;
+
+/// What a run has done, and what is on record now.
+pub(crate) struct Merged {
+    pub(crate) report: LogsReport,
+    pub(crate) state: State,
+    /// The log of which a rotation that died cannot be settled, and why.
+    pub(crate) unsettled: Option<(String, String)>,
+}
+
+/// Merges the logs that are meant.
+pub(crate) fn merge(
+    config: &Config,
+    options: &Options,
+    directory: &Path,
+    now: DateTime<Utc>,
+    steps: &dyn Steps,
+) -> Result<Merged> {
+    let began = clock::start();
+    let at = clock::stamp(now);
+    let chosen = super::chosen(config, &options.logs)?;
+    let journal = Journal::of(directory);
+    let owners = super::owners(config);
+    let setting = Setting {
+        hub: &config.hub,
+        ownership: &config.ownership,
+        owners: &owners,
+        at: &at,
+        run: now.timestamp_nanos_opt().unwrap_or_default(),
+        steps,
+        journal: &journal,
+        dry: options.dry_run,
+    };
+    let mut state = State::open(directory)?;
+    let unsettled = match options.dry_run {
+        true => None,
+        false => segment::recover(directory, &mut state, config)?,
+    };
+    let mut left = journal.unfinished()?;
+    left.retain(|name, log| state.log(name).is_none_or(|state| state.run != log.planned.state.run));
+    let mut run = Run { setting: &setting, directory, state, left, reports: BTreeMap::new() };
+    let mut todo = Vec::new();
+    for (name, log) in chosen {
+        let is_known = !options.force && !run.left.contains_key(name);
+        if let Some((_, why)) = unsettled.as_ref().filter(|(unsettled, _)| unsettled == name) {
+            run.stopped(name, log, Stop::Fail(why.clone()));
+        } else if is_known && run.state.mark(name).is_some_and(|known| *known == mark(log)) {
+            run.reports.insert(name.to_owned(), plan::report(log));
+        } else {
+            todo.push((name, log));
+        }
+    }
+    if options.dry_run {
+        run.foretell(&todo);
+    } else {
+        let declared = run.finish(&todo)?;
+        let mut changed = declared;
+        for batch in todo.chunks(BATCH) {
+            changed |= run.batch(batch)?;
+        }
+        if changed {
+            journal.declare(&BTreeMap::new(), &run.left)?;
+        }
+    }
+    let ok = run.reports.values().all(|report| report.state != Ended::Failed);
+    let report = LogsReport {
+        schema: SCHEMA,
+        ok,
+        run: now.timestamp_millis().to_string(),
+        duration_ms: began.millis(),
+        logs: run.reports,
+    };
+    Ok(Merged { report, state: run.state, unsettled })
+}
+
+/// One run.
+struct Run<'a> {
+    setting: &'a Setting<'a>,
+    directory: &'a Path,
+    state: State,
+    /// What runs that died have left undone.
+    left: BTreeMap<String, Unfinished>,
+    reports: BTreeMap<String, LogReport>,
+}
+
+impl<'a> Run<'a> {
+    fn stopped(&mut self, name: &str, log: &LogConfig, why: Stop) {
+        let (state, reason) = match why {
+            Stop::Wait(why) => (Ended::Skipped, why),
+            Stop::Fail(why) => (Ended::Failed, why),
+        };
+        self.reports.insert(name.to_owned(), LogReport { state, reason: Some(reason), ..plan::report(log) });
+    }
+
+    /// What would be done.
+    fn foretell(&mut self, todo: &[(&'a str, &'a LogConfig)]) {
+        for (name, log) in todo {
+            if self.left.contains_key(*name) {
+                let why = "the last run was ended in its midst; the next one finishes what it had begun, which cannot be foretold";
+                self.stopped(name, log, Stop::Wait(why.to_owned()));
+                continue;
+            }
+            match plan::plan(self.setting, name, log, self.state.log(name)) {
+                Ok(work) => drop(self.reports.insert((*name).to_owned(), work.foretell())),
+                Err(why) => self.stopped(name, log, why),
+            }
+        }
+    }
+
+    /// Finishes what a run that died has left of the logs that are asked for. Returns whether the journal has changed.
+    fn finish(&mut self, todo: &[(&'a str, &'a LogConfig)]) -> Result<bool> {
+        let mine: Vec<_> = todo.iter().filter(|(name, _)| self.left.contains_key(*name)).collect();
+        if mine.is_empty() {
+            return Ok(false);
+        }
+        // What was written of the journal at last may have been cut off.
+        self.setting.journal.declare(&BTreeMap::new(), &self.left)?;
+        for (name, log) in mine {
+            let Some(unfinished) = self.left.get(*name).cloned() else { continue };
+            match settle::settle(self.setting, name, log, &unfinished) {
+                // Nothing is there of what it was about: what is there is aligned.
+                Ok(None) => drop(self.left.remove(*name)),
+                Ok(Some(work)) => {
+                    let length = work.state.ledger;
+                    self.carry_out(vec![(name, log, String::new(), length, work)])?;
+                }
+                Err(why) => self.stopped(name, log, why),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Plans and carries out. Returns whether the journal has changed.
+    fn batch(&mut self, logs: &[(&'a str, &'a LogConfig)]) -> Result<bool> {
+        let mut works = Vec::new();
+        let mut plans: BTreeMap<String, Planned> = BTreeMap::new();
+        for (name, log) in logs {
+            // What could not be finished waits for that.
+            if self.left.contains_key(*name) {
+                continue;
+            }
+            let marked = mark(log);
+            let known = self.state.log(name);
+            let length = known.as_ref().map_or(0, |state| state.ledger);
+            match plan::plan(self.setting, name, log, known) {
+                Ok(work) => {
+                    if work.has_work() {
+                        match work.planned() {
+                            Ok(planned) => drop(plans.insert((*name).to_owned(), planned)),
+                            Err(cause) => {
+                                self.stopped(name, log, Stop::Fail(format!("cannot read its files: {cause}")));
+                                continue;
+                            }
+                        }
+                    }
+                    works.push((*name, *log, marked, length, work));
+                }
+                Err(why) => self.stopped(name, log, why),
+            }
+        }
+        if works.is_empty() {
+            return Ok(false);
+        }
+        self.setting.steps.at(Step::Observed);
+        let changed = !plans.is_empty();
+        if changed {
+            self.setting.journal.declare(&plans, &self.left)?;
+            self.setting.steps.at(Step::Declared);
+            for (name, planned) in plans {
+                self.left.insert(name, Unfinished { planned, deeds: Vec::new() });
+            }
+        }
+        self.carry_out(works)?;
+        Ok(changed)
+    }
+
+    /// Carries out what is planned, and puts it on record.
+    fn carry_out(&mut self, works: Vec<(&'a str, &'a LogConfig, String, u64, Work<'a>)>) -> Result<()> {
+        let mut finished = Vec::new();
+        let mut touched = Vec::new();
+        for (name, log, marked, length, work) in works {
+            let ledger = Ledger::of(self.directory, name);
+            match work.carry_out(&|| ledger.read(length).unwrap_or_default()) {
+                Ok(Done { state, mut entries, touched: files, report }) => {
+                    touched.extend(files);
+                    let (length, chain, file) = ledger.append(state.ledger, &state.chain, &mut entries)?;
+                    touched.extend(file);
+                    self.setting.steps.at(Step::Noted);
+                    finished.push((name, log, marked, LogState { ledger: length, chain, ..state }, report));
+                }
+                Err(Failed { why, taken_back }) => {
+                    if taken_back {
+                        self.left.remove(name);
+                    } else if let Some(deeds) = self.setting.journal.unfinished()?.remove(name) {
+                        self.left.insert(name.to_owned(), deeds);
+                    }
+                    self.stopped(name, log, why);
+                }
+            }
+        }
+        sync(&touched).map_err(|cause| Error::io("bring the logs to disk in", self.directory, cause))?;
+        self.setting.steps.at(Step::Synced);
+        for (name, log, marked, known, mut report) in finished {
+            // Who is still to get something, or was passed over, is looked at again, whatever the files look like.
+            let settled = report.warnings.is_empty()
+                && report.sides.values().all(|side| side.lag_bytes == 0)
+                && known.copies.values().all(|copy| copy.watched.iter().all(|file| file.closed));
+            let after = mark(log);
+            let unchanged = report.state == Ended::Unchanged && marked == after;
+            let mark = if settled && unchanged { after } else { String::from("-") };
+            self.state.set(name, mark, &known)?;
+            self.left.remove(name);
+            if let Some(before) = self.reports.get(name) {
+                report.add(before);
+            }
+            self.reports.insert(name.to_owned(), report);
+        }
+        self.state.save()?;
+        self.setting.steps.at(Step::Saved);
+        Ok(())
+    }
+}
+
+fn sync(files: &[File]) -> std::io::Result<()> {
+    if files.len() < MANY_FILES {
+        return files.iter().try_for_each(File::sync_all);
+    }
+    let mut devices = BTreeSet::new();
+    for file in files {
+        if devices.insert(file.metadata()?.dev()) {
+            rustix::fs::syncfs(file)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the files of a log look like; changes whenever one of them does.
+fn mark(log: &LogConfig) -> String {
+    let mut text = String::new();
+    for path in log.copies.values() {
+        match std::fs::symlink_metadata(path) {
+            Ok(file) => text.push_str(&durable::mark(&file)),
+            // It may be made, and rotated away, before anybody looks again.
+            Err(_) => {
+                let directory = path.parent().and_then(|parent| std::fs::symlink_metadata(parent).ok());
+                text.push_str(&directory.map_or_else(|| "-".to_owned(), |directory| durable::mark(&directory)));
+            }
+        }
+        text.push(';');
+    }
+    text
+}
+
