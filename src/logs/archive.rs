@@ -7,8 +7,10 @@ use std::io;
 use std::ops::Range;
 use std::rc::Rc;
 
+use sha2::{Digest, Sha256};
+
 use super::align::Line;
-use super::file::{BLOCK, LogFile};
+use super::file::{BLOCK, LogFile, hex};
 use super::find::{self, Found, Shelf};
 use super::names::Packing;
 use super::state::LogState;
@@ -85,6 +87,28 @@ impl Archive {
         Ok(streams)
     }
 
+    /// Where what was looked at of it begins.
+    pub(crate) fn begin(&self) -> u64 {
+        self.parts.first().map_or(0, |(begin, _)| *begin)
+    }
+
+    /// The digest of a range; of as much of it as there is.
+    pub(crate) fn digest(&self, range: Range<u64>) -> io::Result<String> {
+        let mut digest = Sha256::new();
+        let mut block = vec![0; BLOCK];
+        for stream in self.range(range)? {
+            let mut reader = stream.reader(0)?;
+            loop {
+                let had = fill(&mut reader, &mut block)?;
+                digest.update(block.get(..had).unwrap_or_default());
+                if had < block.len() {
+                    break;
+                }
+            }
+        }
+        Ok(hex(&digest.finalize()))
+    }
+
     /// Its end now, whether known or not.
     pub(crate) fn end(&self) -> io::Result<u64> {
         match self.parts.last() {
@@ -114,7 +138,6 @@ pub(crate) enum Unfinished {
 
 /// The lines of a file, each with where it ends.
 pub(crate) fn lines(file: &LogFile, unfinished: Unfinished) -> io::Result<Vec<(Line, u64)>> {
-    use sha2::{Digest, Sha256};
     let mut reader = file.reader(0)?;
     let mut block = vec![0; BLOCK];
     let (mut found, mut digest, mut begin, mut at) = (Vec::new(), Sha256::new(), 0_u64, 0_u64);

@@ -35,9 +35,11 @@ mod segment;
 mod send;
 mod settle;
 mod state;
+mod status;
 mod steps;
 mod stream;
 mod take;
+mod verify;
 mod work;
 
 use crate::clock;
@@ -52,6 +54,8 @@ use steps::{Steps, Unwatched};
 
 pub use clean::clean;
 pub use rotate::rotate;
+pub use status::status;
+pub use verify::verify;
 
 /// What a run over logs is asked for.
 #[derive(Debug, Clone, Default)]

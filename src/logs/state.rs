@@ -239,24 +239,43 @@ impl Ledger {
 
     /// Reads what counts, oldest first; entries that do not follow each other end it.
     pub(crate) fn read(&self, length: u64) -> Result<Vec<Entry>> {
+        Ok(self.follow(length)?.0)
+    }
+
+    /// Reads what counts, and proves that it is the chain that ends with a digest.
+    ///
+    /// # Errors
+    /// `Corrupt` when it is not.
+    pub(crate) fn read_whole(&self, length: u64, chain: &str) -> Result<Vec<Entry>> {
+        let (entries, last) = self.follow(length)?;
+        if last.unwrap_or_default() == chain {
+            return Ok(entries);
+        }
+        Err(Error::new(ErrorKind::Corrupt, "what was written down of where lines came from was changed:")
+            .at(&self.path)
+            .hint("the archive itself may be whole; what was merged from where cannot be proved any more"))
+    }
+
+    /// The entries that follow each other, and the digest of the last one.
+    fn follow(&self, length: u64) -> Result<(Vec<Entry>, Option<String>)> {
         let mut text = Vec::new();
         match File::open(&self.path) {
             Ok(file) => file
                 .take(length)
                 .read_to_end(&mut text)
                 .map_err(|cause| Error::io("read where lines came from in", &self.path, cause))?,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), None)),
             Err(cause) => return Err(Error::io("read where lines came from in", &self.path, cause)),
         };
         let (mut entries, mut chain): (Vec<Entry>, Option<String>) = (Vec::new(), None);
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let Ok(entry) = serde_json::from_slice::<Entry>(line) else { break };
-            if chain.is_some_and(|chain| entry.before != chain) {
+            if chain.as_ref().is_some_and(|chain| entry.before != *chain) {
                 break;
             }
             chain = Some(hex(&Sha256::digest(line)));
             entries.push(entry);
         }
-        Ok(entries)
+        Ok((entries, chain))
     }
 }

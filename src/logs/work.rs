@@ -251,7 +251,7 @@ impl Work<'_> {
     fn entry(&self, piece: &Piece) -> io::Result<Entry> {
         let sha256 = match &piece.sha256 {
             Some(sha256) => sha256.clone(),
-            None => self.digest(piece.start..piece.start + piece.length)?,
+            None => self.archive.digest(piece.start..piece.start + piece.length)?,
         };
         let from = piece.from.and_then(|(part, place)| Some((self.parts.get(part)?, place)));
         Ok(Entry {
@@ -264,22 +264,6 @@ impl Work<'_> {
             at: self.setting.at.to_owned(),
             before: String::new(),
         })
-    }
-
-    fn digest(&self, range: Range<u64>) -> io::Result<String> {
-        let mut digest = Sha256::new();
-        let mut block = vec![0; BLOCK];
-        for stream in self.archive.range(range)? {
-            let mut reader = stream.reader(0)?;
-            loop {
-                let had = fill(&mut reader, &mut block)?;
-                digest.update(block.get(..had).unwrap_or_default());
-                if had < block.len() {
-                    break;
-                }
-            }
-        }
-        Ok(hex(&digest.finalize()))
     }
 
     /// Gives every copy what others wrote; returns how many bytes in all.
@@ -331,12 +315,12 @@ fn failed(why: String) -> Failed {
     Failed { why: Stop::Fail(why), taken_back: false }
 }
 
-fn of_entry(entry: &Entry) -> (Range<u64>, String) {
+pub(crate) fn of_entry(entry: &Entry) -> (Range<u64>, String) {
     (entry.from..entry.from + entry.length, entry.origin.clone())
 }
 
 /// Ranges within `all` that are not known to have come from a side.
-fn wanted(all: Range<u64>, side: &str, origins: &[(Range<u64>, String)]) -> Vec<Range<u64>> {
+pub(crate) fn wanted(all: Range<u64>, side: &str, origins: &[(Range<u64>, String)]) -> Vec<Range<u64>> {
     let own: Vec<(u64, u64)> = origins
         .iter()
         .filter(|(_, origin)| origin == side)

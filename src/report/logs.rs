@@ -220,3 +220,140 @@ impl LogsCleanReport {
         if self.ok { 0 } else { 2 }
     }
 }
+
+/// A rotated file of an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RotatedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size on disk.
+    pub bytes: u64,
+}
+
+/// One copy of a log as it is now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LogSideStatus {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Whether nobody writes to it but us.
+    pub mirror: bool,
+    /// Whether it is there.
+    pub exists: bool,
+    /// Its size.
+    pub bytes: u64,
+    /// Up to where it was read (bytes); of the hub's, up to where it is known.
+    pub cursor: u64,
+    /// Bytes of its own that are not in the archive yet; of the hub's, bytes that others wrote into it since.
+    pub unread_bytes: u64,
+    /// Bytes of others that it does not have yet.
+    pub lag_bytes: u64,
+    /// Bytes of others that were written into it, ever.
+    pub foreign_bytes: u64,
+    /// Whether what it had at first was found in the archive by less than 8 lines and 1 KiB.
+    pub weak: bool,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+/// One log as it is now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LogStatus {
+    /// When lines were last merged, RFC 3339 UTC.
+    pub last_merge: Option<String>,
+    /// Whether a run was ended in its midst, and the next one has to finish it.
+    pub unfinished: bool,
+    /// By side.
+    pub sides: BTreeMap<String, LogSideStatus>,
+    /// Rotated files of the archive, oldest first.
+    pub rotated: Vec<RotatedFile>,
+}
+
+/// All logs as they are now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogsStatusReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether no copy has a problem.
+    pub ok: bool,
+    /// By name.
+    pub logs: BTreeMap<String, LogStatus>,
+}
+
+impl LogsStatusReport {
+    /// The exit code of the scripts.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        if self.ok { 0 } else { 2 }
+    }
+}
+
+/// What comparing an archive with what was written down has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogProof {
+    /// It is what was merged.
+    Ok,
+    /// It is not.
+    Bad,
+    /// Nothing was merged.
+    Unknown,
+    /// It could not be read.
+    Failed,
+}
+
+/// A range of an archive that is not what was merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BadRange {
+    /// Where it begins, in bytes from the beginning of the archive.
+    pub from: u64,
+    /// How long it is (bytes).
+    pub length: u64,
+    /// The side that wrote it.
+    pub origin: String,
+    /// Where in that side's file it began.
+    pub offset: u64,
+    /// When it was merged, RFC 3339 UTC.
+    pub at: String,
+}
+
+/// Whether one archive is what was merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogVerifyReport {
+    /// The outcome.
+    pub state: LogProof,
+    /// Why, where that needs saying.
+    pub reason: Option<String>,
+    /// Ranges that are written down.
+    pub ranges: u64,
+    /// Bytes that were compared.
+    pub bytes: u64,
+    /// Bytes that are written down, in files that were cleaned away.
+    pub gone_bytes: u64,
+    /// Bytes behind what was merged.
+    pub unmerged_bytes: u64,
+    /// The first range that is not what was merged.
+    pub first_bad: Option<BadRange>,
+}
+
+/// Whether archives are what was merged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogsVerifyReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether none is bad.
+    pub ok: bool,
+    /// Its number.
+    pub run: String,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// By name.
+    pub logs: BTreeMap<String, LogVerifyReport>,
+}
+
+impl LogsVerifyReport {
+    /// The exit code of the scripts.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        if self.ok { 0 } else { 2 }
+    }
+}

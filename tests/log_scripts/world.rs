@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 use crate::config::Config;
 use crate::logs::steps::{Step, Steps};
-use crate::logs::{Options, merge_with};
-use crate::report::LogState as Ended;
+use crate::logs::{Options, merge_with, status, verify};
+use crate::report::{LogProof, LogState as Ended};
 
 use super::rng::Rng;
 
@@ -504,6 +504,14 @@ impl World {
         }
         if text("website") != archive {
             return Err("the mirror is not what the archive is".into());
+        }
+        let proof = &verify(&self.config, &Options::default()).map_err(|error| error.to_string())?.logs["x"];
+        if proof.state != LogProof::Ok {
+            return Err(format!("the archive is not what was merged: {proof:?}"));
+        }
+        let status = &status(&self.config, &Options::default()).map_err(|error| error.to_string())?.logs["x"];
+        if status.unfinished || status.sides.values().any(|side| side.unread_bytes > 0) {
+            return Err(format!("all is merged, and status says {status:?}"));
         }
         for writer in self.writers.borrow().iter().filter(|writer| !writer.lossy && writer.path.exists()) {
             let found = self.everything_at(writer.side);

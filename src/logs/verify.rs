@@ -1,0 +1,109 @@
+//! Proves that an archive is what was merged: every range of it still has the digest that was written down when it came,
+//! and what was written down is a chain in which each entry has the digest of the one before. Only reads.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::clock;
+use crate::config::{Config, LogConfig};
+use crate::error::Result;
+use crate::report::{BadRange, LogProof, LogVerifyReport, LogsVerifyReport, SCHEMA};
+
+use super::archive::Archive;
+use super::file::{Access, Owners};
+use super::find;
+use super::state::{Entry, Ledger, LogState, State};
+use super::{Options, chosen, lock, owners};
+
+/// Compares the archives with what was written down of them.
+///
+/// # Errors
+/// [`crate::ErrorKind::Locked`] when a run is at it, [`crate::ErrorKind::Usage`] when a name fits no log,
+/// [`crate::ErrorKind::Corrupt`] when what is known cannot be read. What is wrong with one log is in its report.
+pub fn verify(config: &Config, options: &Options) -> Result<LogsVerifyReport> {
+    let began = clock::start();
+    let chosen = chosen(config, &options.logs)?;
+    let directory = config.root.join("sync_state").join("logs");
+    // Nothing moves meanwhile.
+    let _lock = if directory.is_dir() { lock(config, options)? } else { None };
+    let state = State::open(&directory)?;
+    let owners = owners(config);
+    let logs = chosen.into_iter().map(|(name, log)| {
+        let report = match state.log(name) {
+            None => report(LogProof::Unknown, Some("it was never merged".to_owned())),
+            Some(known) => prove(log, &config.hub, &owners, &known, &Ledger::of(&directory, name))
+                .unwrap_or_else(|why| report(LogProof::Failed, Some(why))),
+        };
+        (name.to_owned(), report)
+    });
+    let logs: std::collections::BTreeMap<_, _> = logs.collect();
+    let ok = logs.values().all(|log| matches!(log.state, LogProof::Ok | LogProof::Unknown));
+    Ok(LogsVerifyReport {
+        schema: SCHEMA,
+        ok,
+        run: clock::now().timestamp_millis().to_string(),
+        duration_ms: began.millis(),
+        logs,
+    })
+}
+
+fn report(state: LogProof, reason: Option<String>) -> LogVerifyReport {
+    LogVerifyReport { state, reason, ranges: 0, bytes: 0, gone_bytes: 0, unmerged_bytes: 0, first_bad: None }
+}
+
+fn prove(
+    log: &LogConfig,
+    hub: &str,
+    owners: &Owners,
+    known: &LogState,
+    ledger: &Ledger,
+) -> std::result::Result<LogVerifyReport, String> {
+    let path = log.copies.get(hub).ok_or_else(|| "the hub has no copy".to_owned())?;
+    let apart: Vec<&Path> = log.copies.values().map(PathBuf::as_path).collect();
+    let shelf = find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, owners, &apart)?;
+    let fail = |cause: io::Error| format!("cannot read {}: {cause}", path.display());
+    let live = shelf.live.clone().ok_or_else(|| format!("{} is not there", path.display()))?;
+    let mut archive = Archive::find(&shelf, &live, Some(known)).map_err(fail)?;
+    if archive.anew {
+        return Ok(report(
+            LogProof::Bad,
+            Some("what lies before the end that is on record is not what was there: it was changed, or taken away".to_owned()),
+        ));
+    }
+    archive.reach(0).map_err(fail)?;
+    let mut found = report(LogProof::Ok, None);
+    found.unmerged_bytes = archive.end().map_err(fail)?.saturating_sub(known.end());
+    let entries = ledger.read_whole(known.ledger, &known.chain).map_err(|why| why.to_string())?;
+    let mut at = entries.first().map_or(0, |entry| entry.from);
+    for entry in &entries {
+        if entry.from != at {
+            return Ok(bad(found, entry, "what is written down has a gap before it"));
+        }
+        at = entry.from + entry.length;
+        found.ranges += 1;
+        if archive.begin() > entry.from {
+            // Cleaned away, or at least its beginning.
+            found.gone_bytes += entry.length;
+            continue;
+        }
+        if archive.digest(entry.from..at).map_err(fail)? != entry.sha256 {
+            return Ok(bad(found, entry, "its bytes are not those that were merged"));
+        }
+        found.bytes += entry.length;
+    }
+    if at != known.end() {
+        return Err("what is written down ends before the end of what was merged".to_owned());
+    }
+    Ok(found)
+}
+
+fn bad(found: LogVerifyReport, entry: &Entry, why: &str) -> LogVerifyReport {
+    let first_bad = BadRange {
+        from: entry.from,
+        length: entry.length,
+        origin: entry.origin.clone(),
+        offset: entry.offset,
+        at: entry.at.clone(),
+    };
+    LogVerifyReport { state: LogProof::Bad, reason: Some(why.to_owned()), first_bad: Some(first_bad), ..found }
+}
