@@ -4,11 +4,12 @@
 # Where `install` puts things below; for packagers.
 DESTDIR =
 
-.PHONY: help build demo test install clean packages
+.PHONY: help build demo test bench install clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
+	@echo 'make bench     measure runs over logs beside rsync, logrotate and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
 	@echo 'make clean     remove what was built, and the playground of the demo'
@@ -26,6 +27,10 @@ demo: build
 test: build
 	@sh .ci/packages test
 	@sh tests/run.sh
+
+bench: packages
+	@sh .ci/packages bench
+	@cargo bench --locked --bench logs
 
 # Builds only where nothing is built yet, so that `make && sudo make install` never compiles as root.
 install:

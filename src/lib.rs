@@ -39,7 +39,7 @@ pub mod logs;
 pub mod report;
 
 pub use config::{
-    Backups, ColumnPolicy, Compress, Config, Create, DatabaseConfig, DateFormat, Guards, LogConfig, Naming, OnDeleteUpdate,
-    Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy, TablePolicy,
+    Backups, ColumnPolicy, Compress, Config, Create, DatabaseConfig, DateFormat, Guards, LogConfig, Naming,
+    OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy, TablePolicy,
 };
 pub use error::{Error, ErrorKind, Result};

@@ -335,7 +335,10 @@ mod tests {
             (r#"{"hubb": "central"}"#, r#"hubb: unknown key "hubb" (did you mean "hub"?)"#),
             (r#"{"hub": "central", "hub": "bot"}"#, "hub: is given twice (keep one of the two)"),
             (r#"{"logs": {"a": [{"x": 1, "x": 2}]}}"#, "logs.a[0].x: is given twice (keep one of the two)"),
-            (r#"{"logs": {"a": {}}}"#, r#"logs.a: has no copies (write "copies": {"bot": "PATH", "central": "PATH"})"#),
+            (
+                r#"{"logs": {"a": {}}}"#,
+                r#"logs.a: has no copies (write "copies": {"bot": "PATH", "central": "PATH"})"#,
+            ),
             (
                 r#"{"logs": {"a": {"copies": {"bot": "/a"}}}}"#,
                 r#"logs.a.copies: the hub "central" has no copy (its copy is the archive: name it here, or set "hub" to a side that has one)"#,

@@ -203,7 +203,8 @@ pub(super) fn rotation(place: &Place<'_>) -> Read<Rotation> {
     }
     let count = |place: Place<'_>| place.whole(MOST).map(|value| u32::try_from(value).unwrap_or(u32::MAX));
     let flag = |place: Option<Place<'_>>, default| place.map_or(Ok(default), |place| place.boolean());
-    let limits = [size, maxsize].into_iter().flatten().map(|place| bytes(&place)).collect::<Read<Vec<u64>>>()?;
+    let limits =
+        [size, maxsize].into_iter().flatten().map(|place| bytes(&place)).collect::<Read<Vec<u64>>>()?;
     let max_age_days = match (maxage.or(maxage_days), &rotate) {
         (Some(place), _) => unless_null(Some(place)).map(count).transpose()?,
         // Counting alone, as logrotate does.
@@ -212,7 +213,9 @@ pub(super) fn rotation(place: &Place<'_>) -> Read<Rotation> {
     };
     let naming = match (flag(dateext, true)?, dateformat) {
         (false, Some(place)) => {
-            return Err(place.wrong("names no file where \"dateext\" is false").hint("take one of the two out"));
+            return Err(place
+                .wrong("names no file where \"dateext\" is false")
+                .hint("take one of the two out"));
         }
         (false, None) => Naming::Numbered,
         (true, None) => default.naming,
@@ -243,7 +246,11 @@ pub(super) fn rotation(place: &Place<'_>) -> Read<Rotation> {
 
 /// A size: a number of bytes, or a text with `k`, `M` or `G` (powers of 1024) behind the number.
 fn bytes(place: &Place<'_>) -> Read<u64> {
-    let wrong = || place.wrong("must be a number of bytes or a size").hint("for example 1048576, \"100k\", \"50M\" or \"1G\"");
+    let wrong = || {
+        place
+            .wrong("must be a number of bytes or a size")
+            .hint("for example 1048576, \"100k\", \"50M\" or \"1G\"")
+    };
     match place.node {
         Node::Whole(bytes) => Ok(*bytes),
         Node::Text(text) => size(text).ok_or_else(wrong),
@@ -296,9 +303,11 @@ fn mode_of(place: &Place<'_>, word: &str) -> Read<u32> {
 fn command(place: &Place<'_>) -> Read<Vec<String>> {
     let words = texts(place)?;
     match words.first() {
-        Some(program) if !Path::new(program).is_absolute() => Err(place
-            .wrong(format!("{program:?} is no absolute path"))
-            .hint("write a list: the program with its whole path, then its arguments; no shell looks at them")),
+        Some(program) if !Path::new(program).is_absolute() => {
+            Err(place.wrong(format!("{program:?} is no absolute path")).hint(
+                "write a list: the program with its whole path, then its arguments; no shell looks at them",
+            ))
+        }
         _ => Ok(words),
     }
 }
@@ -346,7 +355,8 @@ mod tests {
 
     fn read(json: &str) -> Result<Rotation, String> {
         let node = Node::read(json.as_bytes()).map_err(|problem| problem.to_string())?;
-        rotation(&Place { path: "logs.a.rotate".to_owned(), node: &node }).map_err(|problem| problem.to_string())
+        rotation(&Place { path: "logs.a.rotate".to_owned(), node: &node })
+            .map_err(|problem| problem.to_string())
     }
 
     #[test]
@@ -383,9 +393,25 @@ mod tests {
             (".%Y-%m-%d_%H:%M:%S", 6, ".2025-07-04_09:05:00"),
         ] {
             let format = DateFormat::new(text).unwrap();
-            assert_eq!((format.parts(), format.write(&[2025, 7, 4, 9, 5])), (parts, written.to_owned()), "{text}");
+            assert_eq!(
+                (format.parts(), format.write(&[2025, 7, 4, 9, 5])),
+                (parts, written.to_owned()),
+                "{text}"
+            );
         }
-        for text in ["", "%Y-%m-%d", ".%d-%m-%Y", ".%Y-%m", ".%Y", ".%Y%m-%d", ".%Y-%m%d", "-%Y%m%d-%H", "-%s", ".%Y/%m/%d", ".%Y-%m-%dx"] {
+        for text in [
+            "",
+            "%Y-%m-%d",
+            ".%d-%m-%Y",
+            ".%Y-%m",
+            ".%Y",
+            ".%Y%m-%d",
+            ".%Y-%m%d",
+            "-%Y%m%d-%H",
+            "-%s",
+            ".%Y/%m/%d",
+            ".%Y-%m-%dx",
+        ] {
             assert_eq!(DateFormat::new(text), None, "{text}");
         }
     }
@@ -426,17 +452,29 @@ mod tests {
             (r#"{"weekly": true}"#, "logs.a.rotate.weekly: unknown key \"weekly\""),
             (r#"{"size": "50 MB"}"#, "logs.a.rotate.size: must be a number of bytes or a size"),
             (r#"{"minsize": true}"#, "logs.a.rotate.minsize: must be a number of bytes or a size"),
-            (r#"{"rotate": -1}"#, "logs.a.rotate.rotate: expected a whole number from 0 to 100000, found the number -1"),
+            (
+                r#"{"rotate": -1}"#,
+                "logs.a.rotate.rotate: expected a whole number from 0 to 100000, found the number -1",
+            ),
             (r#"{"maxage": 1, "maxage_days": 1}"#, "logs.a.rotate.maxage_days: says the same as \"maxage\""),
-            (r#"{"compress": "yes"}"#, "logs.a.rotate.compress: expected true or false, found the text \"yes\""),
-            (r#"{"dateformat": "-%s"}"#, "logs.a.rotate.dateformat: is no form of a date that sorts as days do"),
+            (
+                r#"{"compress": "yes"}"#,
+                "logs.a.rotate.compress: expected true or false, found the text \"yes\"",
+            ),
+            (
+                r#"{"dateformat": "-%s"}"#,
+                "logs.a.rotate.dateformat: is no form of a date that sorts as days do",
+            ),
             (
                 r#"{"dateext": false, "dateformat": "-%Y%m%d"}"#,
                 "logs.a.rotate.dateformat: names no file where \"dateext\" is false",
             ),
             (r#"{"create": "cr0"}"#, "logs.a.rotate.create: \"cr0\" does not say whom the new file is for"),
             (r#"{"create": "9999 cr0 adm"}"#, "logs.a.rotate.create: must be an octal mode in quotes"),
-            (r#"{"postrotate": "kill -HUP 1"}"#, "logs.a.rotate.postrotate: expected a list, found the text \"kill -HUP 1\""),
+            (
+                r#"{"postrotate": "kill -HUP 1"}"#,
+                "logs.a.rotate.postrotate: expected a list, found the text \"kill -HUP 1\"",
+            ),
             (r#"{"postrotate": ["kill"]}"#, "logs.a.rotate.postrotate: \"kill\" is no absolute path"),
             (r#"{"olddir": ""}"#, "logs.a.rotate.olddir: must not be empty"),
         ] {

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{ColumnPolicy, Config, DatabaseConfig, LogConfig, OnDeleteUpdate, Rekey, SchemaPolicy, TablePolicy};
+use super::{
+    ColumnPolicy, Config, DatabaseConfig, LogConfig, OnDeleteUpdate, Rekey, SchemaPolicy, TablePolicy,
+};
 
 /// The words of the file for each column policy.
 pub(super) const COLUMN_POLICIES: [(&str, ColumnPolicy); 7] = [

@@ -244,8 +244,11 @@ fn pairs(archive: &[Line], source: &[Line]) -> Vec<(usize, usize)> {
             (entry.2, entry.3) = (entry.2 + 1, index);
         }
     }
-    let mut pairs: Vec<(usize, usize)> =
-        seen.into_values().filter(|entry| entry.0 == 1 && entry.2 == 1).map(|entry| (entry.3, entry.1)).collect();
+    let mut pairs: Vec<(usize, usize)> = seen
+        .into_values()
+        .filter(|entry| entry.0 == 1 && entry.2 == 1)
+        .map(|entry| (entry.3, entry.1))
+        .collect();
     pairs.sort_by_key(|pair| pair.1);
     pairs
 }
@@ -340,17 +343,29 @@ mod tests {
             let (archive_lines, source_lines) = (lines(archive), lines(source));
             let found = align(&archive_lines, &source_lines, trust);
             let chars: Vec<char> = source.chars().collect();
-            let text: String = found.missing.iter().flat_map(|range| chars.get(range.clone())).flatten().collect();
-            assert_eq!((found.relation, found.weak, text.as_str()), (relation, weak, missing), "{archive} {source}");
+            let text: String =
+                found.missing.iter().flat_map(|range| chars.get(range.clone())).flatten().collect();
+            assert_eq!(
+                (found.relation, found.weak, text.as_str()),
+                (relation, weak, missing),
+                "{archive} {source}"
+            );
         }
     }
 
     #[test]
     fn what_lies_behind_in_the_archive() {
-        for (archive, source, behind) in
-            [("abcdefghijk", "abcdefgh", 3), ("abcdefgh", "abcdefghi", 0), ("abcdefghZ", "Yabcdefgh", 1), ("xy", "ab", 2)]
-        {
-            assert_eq!(align(&lines(archive), &lines(source), Trust::Adopted).behind, behind, "{archive} {source}");
+        for (archive, source, behind) in [
+            ("abcdefghijk", "abcdefgh", 3),
+            ("abcdefgh", "abcdefghi", 0),
+            ("abcdefghZ", "Yabcdefgh", 1),
+            ("xy", "ab", 2),
+        ] {
+            assert_eq!(
+                align(&lines(archive), &lines(source), Trust::Adopted).behind,
+                behind,
+                "{archive} {source}"
+            );
         }
     }
 

@@ -5,7 +5,6 @@
 //! that is there or not.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -17,7 +16,8 @@ use crate::error::Result;
 use crate::report::{CleanState, LogCleanReport, LogFileVerdict, LogsCleanReport, SCHEMA};
 
 use super::Options;
-use super::file::{Access, LogFile, Owners};
+use super::around::Around;
+use super::file::{Access, LogFile};
 use super::find::{self, Found, Shelf};
 use super::plan::Problem;
 use super::retention::{self, Segment, Verdict};
@@ -43,7 +43,7 @@ pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -
         Some(_) => segment::recover(&directory, &mut state, config)?,
         None => None,
     };
-    let owners = super::owners(config);
+    let around = Around::of(config);
     // Of all logs there are: it is one clock.
     let seen = config.logs.keys().filter_map(|name| state.log(name)?.merged_at).max();
     let seen = seen.and_then(|at| DateTime::parse_from_rfc3339(&at).ok()).map(|at| at.to_utc());
@@ -51,7 +51,7 @@ pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -
     for (name, log) in chosen {
         let found = match &unsettled {
             Some((log, why)) if log == name => Err(why.clone()),
-            _ => judge(log, &config.hub, &owners, state.log(name).as_ref(), seen, now),
+            _ => judge(log, &config.hub, &around, state.log(name).as_ref(), seen, now),
         };
         let report = match found {
             Ok((files, warnings)) => carry_out(files, warnings, lock.is_some(), now),
@@ -79,14 +79,13 @@ type Judged = Vec<(Rc<LogFile>, Segment, Verdict)>;
 fn judge(
     log: &LogConfig,
     hub: &str,
-    owners: &Owners,
+    around: &Around<'_>,
     state: Option<&LogState>,
     seen: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> std::result::Result<(Judged, Vec<String>), Problem> {
     let path = log.copies.get(hub).ok_or_else(|| "the hub has no copy".to_owned())?;
-    let apart: Vec<&Path> = log.copies.values().map(PathBuf::as_path).collect();
-    let shelf = find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, owners, &apart)?;
+    let shelf = find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, around)?;
     let needed = needed(&shelf, log, hub, state)?;
     let segments: Vec<Segment> = shelf
         .rotated
@@ -143,7 +142,8 @@ fn needed(
             break;
         }
         *needed = Some(format!("{last} has not got all of it"));
-        let length = file.length().map_err(|cause| format!("cannot read {}: {cause}", file.path.display()))?;
+        let length =
+            file.length().map_err(|cause| format!("cannot read {}: {cause}", file.path.display()))?;
         end = end.saturating_sub(length);
     }
     Ok(needed)
@@ -165,7 +165,10 @@ fn carry_out(files: Judged, mut warnings: Vec<String>, is_real: bool, now: DateT
         if !keep && report.state == CleanState::Failed {
             (keep, reason) = (true, "an older one stays".to_owned());
         }
-        if !keep && is_real && let Err(cause) = durable::remove(&file.path) {
+        if !keep
+            && is_real
+            && let Err(cause) = durable::remove(&file.path)
+        {
             keep = true;
             report.state = CleanState::Failed;
             report.reason = Some(cause.to_string());

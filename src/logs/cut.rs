@@ -36,9 +36,12 @@ pub(crate) struct Place {
 /// on a file of our own.
 pub(crate) fn block(path: &Path) -> Result<Option<u64>, Problem> {
     let nascent = Nascent::of_ours(path, "try").map_err(|cause| cause.to_string())?;
-    let fail = |cause: io::Error| format!("cannot try out what the file system of {} can do: {cause}", path.display());
+    let fail = |cause: io::Error| {
+        format!("cannot try out what the file system of {} can do: {cause}", path.display())
+    };
     let file = File::options().write(true).open(nascent.path()).map_err(fail)?;
-    let mut block = rustix::fs::fstatfs(&file).ok().and_then(|found| u64::try_from(found.f_bsize).ok()).unwrap_or(0);
+    let mut block =
+        rustix::fs::fstatfs(&file).ok().and_then(|found| u64::try_from(found.f_bsize).ok()).unwrap_or(0);
     block = block.clamp(1, MAX_BLOCK).next_power_of_two();
     while block <= MAX_BLOCK {
         file.set_len(2 * block + 1).map_err(fail)?;

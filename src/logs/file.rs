@@ -229,7 +229,8 @@ fn check(file: &std::fs::Metadata, path: &Path, owners: &Owners) -> Result<(), S
     if file.nlink() > 1 {
         return Err("has more names than one (hard links)".to_owned());
     }
-    let directory = path.parent().and_then(|parent| std::fs::metadata(parent).ok()).map(|parent| parent.uid());
+    let directory =
+        path.parent().and_then(|parent| std::fs::metadata(parent).ok()).map(|parent| parent.uid());
     if !owners.0.contains(&file.uid()) && directory != Some(file.uid()) {
         return Err(format!("belongs to user {}, who is none of \"allow_owners\"", file.uid()));
     }

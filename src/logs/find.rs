@@ -3,11 +3,13 @@
 //! A file is known by its number and by what it has (see `file::Proof`): numbers are given again and files are copied,
 //! so neither is believed alone. `locate` is pure but for the proofs that it asks for.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::file::{Access, FileId, LogFile, Owners, PROOF, Unopened};
+use super::around::Around;
+use super::file::{Access, FileId, LogFile, PROOF, Unopened};
 use super::names::{self, Age, Packing, Rotated};
 use super::state::Cursor;
 
@@ -22,12 +24,12 @@ pub(crate) struct Shelf {
     pub(crate) refused: Vec<String>,
 }
 
-/// Looks at the path, and around it for what is not listed in `apart`.
+/// Looks at the path, and around it for its rotated files.
 ///
 /// # Errors
 /// In words, when the file at the path cannot be read.
-pub(crate) fn shelf(path: &Path, access: Access, owners: &Owners, apart: &[&Path]) -> Result<Shelf, String> {
-    shelf_with(path, None, access, owners, apart)
+pub(crate) fn shelf(path: &Path, access: Access, around: &Around<'_>) -> Result<Shelf, String> {
+    shelf_with(path, None, access, around)
 }
 
 /// The same for a log whose rotated files may lie in a directory of their own, too.
@@ -35,11 +37,10 @@ pub(crate) fn shelf_with(
     path: &Path,
     olddir: Option<&Path>,
     access: Access,
-    owners: &Owners,
-    apart: &[&Path],
+    around: &Around<'_>,
 ) -> Result<Shelf, String> {
     let mut shelf = Shelf::default();
-    match LogFile::open(path, Packing::Plain, access, owners) {
+    match LogFile::open(path, Packing::Plain, access, &around.owners) {
         Ok(file) => shelf.live = Some(Rc::new(file)),
         Err(Unopened::Missing) => {}
         Err(Unopened::Refused(why)) => return Err(format!("{} {why}", path.display())),
@@ -48,8 +49,8 @@ pub(crate) fn shelf_with(
     let live = std::os::unix::ffi::OsStrExt::as_bytes(live);
     let mut found: Vec<(LogFile, Age)> = Vec::new();
     for directory in olddir.filter(|olddir| *olddir != directory).into_iter().chain([directory]) {
-        for (path, rotated) in rotated_in(directory, live, apart)? {
-            match LogFile::open(&path, rotated.packing, Access::Read, owners) {
+        for (path, rotated) in rotated_in(directory, live, around)? {
+            match LogFile::open(&path, rotated.packing, Access::Read, &around.owners) {
                 Ok(file) => found.push((file, rotated.age)),
                 Err(Unopened::Missing) => {}
                 Err(Unopened::Refused(why)) => shelf.refused.push(format!("{} {why}", path.display())),
@@ -57,30 +58,33 @@ pub(crate) fn shelf_with(
         }
     }
     names::oldest_first(&mut found, |(_, age)| age, |(file, _)| file.written);
-    shelf.rotated = without_doubles(found.into_iter().map(|(file, _)| file).collect()).into_iter().map(Rc::new).collect();
+    shelf.rotated =
+        without_doubles(found.into_iter().map(|(file, _)| file).collect()).into_iter().map(Rc::new).collect();
     Ok(shelf)
 }
 
 /// The rotated files of a log in a directory, whatever they are.
-fn rotated_in(directory: &Path, live: &[u8], apart: &[&Path]) -> Result<Vec<(PathBuf, Rotated)>, String> {
-    let listed = match std::fs::read_dir(directory) {
-        Ok(listed) => listed,
+fn rotated_in(directory: &Path, live: &[u8], around: &Around<'_>) -> Result<Vec<(PathBuf, Rotated)>, String> {
+    let names = match around.names(directory) {
+        Ok(names) => names,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(cause) => return Err(format!("cannot list {}: {cause}", directory.display())),
     };
-    let names = listed.flatten().filter_map(|entry| {
-        let name = entry.file_name();
-        let rotated = names::rotated(live, std::os::unix::ffi::OsStrExt::as_bytes(name.as_os_str()))?;
-        Some((directory.join(&name), rotated))
+    let stem = names::stem(live);
+    let first = names.partition_point(|name| name.as_slice() < stem);
+    let found = names.iter().skip(first).take_while(|name| name.starts_with(stem)).filter_map(|name| {
+        let path = directory.join(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
+        Some((path, names::rotated(live, name)?))
     });
-    Ok(names.filter(|(path, _)| !apart.contains(&path.as_path())).collect())
+    Ok(found.filter(|(path, _)| !around.is_copy(path)).collect())
 }
 
 /// While a file is packed, both it and what it is packed into lie there; the plain one counts.
 fn without_doubles(files: Vec<LogFile>) -> Vec<LogFile> {
     let plain: Vec<_> =
         files.iter().filter(|file| file.packing == Packing::Plain).map(|file| file.path.clone()).collect();
-    let is_double = |file: &LogFile| file.packing != Packing::Plain && plain.contains(&file.path.with_extension(""));
+    let is_double =
+        |file: &LogFile| file.packing != Packing::Plain && plain.contains(&file.path.with_extension(""));
     files.into_iter().filter(|file| !is_double(file)).collect()
 }
 
@@ -121,7 +125,9 @@ pub(crate) fn locate(
     // Truncated after it was copied, and written again with the same beginning?
     let mut copied = None;
     if is_short {
-        let after = |file: &Candidate| later(file) && !same(file) && file.written > i128::from(cursor.written.max(seen));
+        let after = |file: &Candidate| {
+            later(file) && !same(file) && file.written > i128::from(cursor.written.max(seen))
+        };
         for (index, _) in rotated.iter().enumerate().filter(|(_, file)| after(file)) {
             if fits(Some(index))? {
                 copied = Some(index);
@@ -215,9 +221,27 @@ mod tests {
             ("gone", 9000, None, &[(3, 40, false)], Lost),
             // So short that all begin alike: the oldest that was written later is the one.
             ("short and renamed", 10, Some((8, 60, true)), &[(3, 40, true), (7, 55, true)], Rotated(1)),
-            ("short and packed", 10, Some((8, 60, true)), &[(3, 40, true), (5, 55, true), (6, 58, true)], Rotated(1)),
-            ("short, copied and truncated", 10, Some((7, 60, true)), &[(3, 40, true), (8, 55, true)], Rotated(1)),
-            ("short, copied, truncated and renamed", 10, Some((9, 70, true)), &[(8, 55, true), (7, 60, true)], Rotated(0)),
+            (
+                "short and packed",
+                10,
+                Some((8, 60, true)),
+                &[(3, 40, true), (5, 55, true), (6, 58, true)],
+                Rotated(1),
+            ),
+            (
+                "short, copied and truncated",
+                10,
+                Some((7, 60, true)),
+                &[(3, 40, true), (8, 55, true)],
+                Rotated(1),
+            ),
+            (
+                "short, copied, truncated and renamed",
+                10,
+                Some((9, 70, true)),
+                &[(8, 55, true), (7, 60, true)],
+                Rotated(0),
+            ),
             ("short and made anew", 10, Some((8, 60, true)), &[(3, 40, true)], Lost),
             ("short and unchanged", 10, Some((7, 60, true)), &[(3, 40, true)], Live),
             ("empty until now", 0, Some((8, 60, true)), &[(3, 40, true)], Live),

@@ -110,15 +110,19 @@ impl Journal {
             Err(cause) => return Err(Error::io("read the journal of the logs in", &self.path, cause)),
         };
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-        let Some(first) = lines.next().filter(|line| line.ends_with(b"\n")) else { return Ok(BTreeMap::new()) };
+        let Some(first) = lines.next().filter(|line| line.ends_with(b"\n")) else {
+            return Ok(BTreeMap::new());
+        };
         let plans: BTreeMap<String, Planned> = serde_json::from_slice(first).map_err(|cause| {
             Error::new(ErrorKind::Corrupt, "this is no journal of logs that this version can read:")
                 .at(&self.path)
                 .because(cause)
                 .hint("a newer cr0sync may have written it; if it is damaged, move the directory away: the logs are then aligned by their content")
         })?;
-        let mut found: BTreeMap<String, Unfinished> =
-            plans.into_iter().map(|(name, planned)| (name, Unfinished { planned, deeds: Vec::new() })).collect();
+        let mut found: BTreeMap<String, Unfinished> = plans
+            .into_iter()
+            .map(|(name, planned)| (name, Unfinished { planned, deeds: Vec::new() }))
+            .collect();
         // The last line may have been cut off.
         for line in lines.filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok()) {
             if let Some(log) = found.get_mut(line.log.as_ref()) {
@@ -138,7 +142,8 @@ impl Journal {
         left: &BTreeMap<String, Unfinished>,
     ) -> Result<()> {
         let fail = |cause: io::Error| Error::io("write down what is to be done in", &self.path, cause);
-        let mut all: BTreeMap<&str, &Planned> = plans.iter().map(|(name, plan)| (name.as_str(), plan)).collect();
+        let mut all: BTreeMap<&str, &Planned> =
+            plans.iter().map(|(name, plan)| (name.as_str(), plan)).collect();
         all.extend(left.iter().map(|(name, log)| (name.as_str(), &log.planned)));
         let mut text = Vec::new();
         if !all.is_empty() {

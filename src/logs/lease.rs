@@ -49,12 +49,14 @@ pub(crate) fn held(file: &File) -> Held {
 pub(crate) fn overwriter(file: &File) -> Option<String> {
     let file = file.metadata().ok()?;
     for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let name = process.file_name().into_string().ok().filter(|name| name.bytes().all(|b| b.is_ascii_digit()));
+        let name =
+            process.file_name().into_string().ok().filter(|name| name.bytes().all(|b| b.is_ascii_digit()));
         let (Some(number), Ok(open)) = (name, std::fs::read_dir(process.path().join("fd"))) else { continue };
         for descriptor in open.flatten() {
             let is_it = std::fs::metadata(descriptor.path())
                 .is_ok_and(|found| found.dev() == file.dev() && found.ino() == file.ino());
-            if is_it && overwrites(&process.path().join("fdinfo").join(descriptor.file_name())) == Some(true) {
+            if is_it && overwrites(&process.path().join("fdinfo").join(descriptor.file_name())) == Some(true)
+            {
                 return Some(number);
             }
         }

@@ -16,6 +16,7 @@
 
 mod align;
 mod archive;
+mod around;
 mod clean;
 mod cut;
 mod file;
@@ -48,6 +49,7 @@ use crate::durable::{self, RunLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{LogState as Ended, LogsReport, RotateState};
 
+use around::Around;
 use file::Owners;
 use rotate::{Demand, Turn};
 use steps::{Steps, Unwatched};
@@ -86,19 +88,23 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
         return Ok(merged.report);
     }
     // Past its limit an archive is rotated without being asked.
-    let owners = owners(config);
+    let around = Around::of(config);
     let turn = Turn {
         directory: &directory,
         hub: &config.hub,
         ownership: &config.ownership,
-        owners: &owners,
+        around: &around,
         now,
         demand: Demand::Large,
         steps,
     };
     for (name, report) in &mut merged.report.logs {
         let Some(log) = config.logs.get(name).filter(|_| report.state == Ended::Merged) else { continue };
-        let size = log.copies.get(&config.hub).and_then(|path| std::fs::symlink_metadata(path).ok()).map_or(0, |file| file.len());
+        let size = log
+            .copies
+            .get(&config.hub)
+            .and_then(|path| std::fs::symlink_metadata(path).ok())
+            .map_or(0, |file| file.len());
         if size <= log.rotate.max_bytes && log.rotate.min_bytes.is_none() {
             continue;
         }
@@ -106,7 +112,9 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
         report.rotated = rotated.file.filter(|_| rotated.state == RotateState::Rotated);
         report.warnings.extend(rotated.warnings);
         if let (RotateState::Skipped | RotateState::Failed, Some(why)) = (rotated.state, rotated.reason) {
-            report.warnings.push(format!("{}: it is past its size limit, and cannot be rotated: {why}", config.hub));
+            report
+                .warnings
+                .push(format!("{}: it is past its size limit, and cannot be rotated: {why}", config.hub));
         }
     }
     Ok(merged.report)
@@ -134,16 +142,22 @@ fn chosen<'a>(config: &'a Config, wanted: &[String]) -> Result<Vec<(&'a str, &'a
             )));
         }
     }
-    let is_meant =
-        |name: &&String| wanted.is_empty() || wanted.iter().any(|wanted| glob(wanted, name));
-    Ok(config.logs.iter().filter(|(name, _)| is_meant(name)).map(|(name, log)| (name.as_str(), log)).collect())
+    let is_meant = |name: &&String| wanted.is_empty() || wanted.iter().any(|wanted| glob(wanted, name));
+    Ok(config
+        .logs
+        .iter()
+        .filter(|(name, _)| is_meant(name))
+        .map(|(name, log)| (name.as_str(), log))
+        .collect())
 }
 
 /// Who may own a file of a log.
 fn owners(config: &Config) -> Owners {
     let mut owners = vec![0, rustix::process::geteuid().as_raw()];
     let named = config.logs.values().flat_map(|log| &log.allow_owners).map(String::as_str);
-    owners.extend([config.ownership.user.as_str(), "www-data"].into_iter().chain(named).filter_map(durable::user_named));
+    owners.extend(
+        [config.ownership.user.as_str(), "www-data"].into_iter().chain(named).filter_map(durable::user_named),
+    );
     Owners(owners)
 }
 

@@ -46,11 +46,16 @@ pub(crate) fn rotated(live: &[u8], name: &[u8]) -> Option<Rotated> {
     let behind = plain.strip_prefix(live).and_then(age);
     let inside = || {
         // The date before the extension: bot-20250714.log for bot.log.
-        let dot = live.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0)?;
-        let (stem, extension) = live.split_at(dot);
-        plain.strip_prefix(stem)?.strip_suffix(extension).and_then(age)
+        let (stem, extension) = live.split_at(stem(live).len());
+        plain.strip_prefix(stem)?.strip_suffix(extension).filter(|_| !extension.is_empty()).and_then(age)
     };
     behind.or_else(inside).map(|age| Rotated { age, packing })
+}
+
+/// With what the names of all rotated files of a log begin.
+pub(crate) fn stem(live: &[u8]) -> &[u8] {
+    let dot = live.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0);
+    live.get(..dot.unwrap_or(live.len())).unwrap_or(live)
 }
 
 fn age(rest: &[u8]) -> Option<Age> {
@@ -137,8 +142,18 @@ mod tests {
             assert_eq!(found.map(|rotated| rotated.packing), Some(packing), "{name}");
         }
         for name in [
-            "bot.log", "bot.log.gz", "bot.log.merged", "bot.log.123456", "bot.log.1.2", "bot.log-2025", "bot2.log.1",
-            "bot.log.2025-13-01", "bot.log.1.gz.new-x", "x.bot.log.1", "bot.log.20a5-01-01", "bot.log.",
+            "bot.log",
+            "bot.log.gz",
+            "bot.log.merged",
+            "bot.log.123456",
+            "bot.log.1.2",
+            "bot.log-2025",
+            "bot2.log.1",
+            "bot.log.2025-13-01",
+            "bot.log.1.gz.new-x",
+            "x.bot.log.1",
+            "bot.log.20a5-01-01",
+            "bot.log.",
         ] {
             assert_eq!(rotated(b"bot.log", name.as_bytes()), None, "{name}");
         }

@@ -13,8 +13,8 @@ use crate::durable::{self, Nascent};
 
 use super::file::{Access, BLOCK, LogFile, Owners, Unopened};
 use super::lease::{self, Held};
-use super::plan::Problem;
 use super::names::Packing;
+use super::plan::Problem;
 use super::steps::{Step, Steps};
 use super::stream::fill;
 
@@ -67,7 +67,8 @@ pub(crate) fn packed_name(path: &Path) -> PathBuf {
 
 fn fill_packed(file: &LogFile, target: &Path, like: &std::fs::Metadata) -> io::Result<()> {
     let made = File::options().write(true).open(target)?;
-    let mut encoder = flate2::write::GzEncoder::new(io::BufWriter::new(&made), flate2::Compression::default());
+    let mut encoder =
+        flate2::write::GzEncoder::new(io::BufWriter::new(&made), flate2::Compression::default());
     io::copy(&mut io::BufReader::with_capacity(BLOCK, file.reader(0)?), &mut encoder)?;
     encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
     made.set_times(FileTimes::new().set_accessed(like.accessed()?).set_modified(like.modified()?))?;
@@ -98,7 +99,8 @@ mod tests {
     type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
     fn open(path: &Path) -> Result<LogFile, String> {
-        LogFile::open(path, Packing::Plain, Access::Read, &Owners::default()).map_err(|cause| format!("{cause:?}"))
+        LogFile::open(path, Packing::Plain, Access::Read, &Owners::default())
+            .map_err(|cause| format!("{cause:?}"))
     }
 
     fn read(path: &Path) -> io::Result<Vec<u8>> {
@@ -145,7 +147,10 @@ mod tests {
             std::fs::write(&packed, stranger)?;
             let why = pack(&open(&path)?, &Owners::default(), &Unwatched);
             assert!(why.is_err_and(|why| why.contains("holds something else")));
-            assert_eq!((std::fs::read(&path)?, std::fs::read(&packed)?), (b"a\n".to_vec(), stranger.to_vec()));
+            assert_eq!(
+                (std::fs::read(&path)?, std::fs::read(&packed)?),
+                (b"a\n".to_vec(), stranger.to_vec())
+            );
         }
         Ok(())
     }

@@ -14,7 +14,8 @@ use crate::report::{LogReport, LogSideReport, LogState as Ended};
 
 use super::align::Relation;
 use super::archive::Archive;
-use super::file::{LogFile, Access, Owners};
+use super::around::Around;
+use super::file::{Access, FileId, LogFile};
 use super::find::{self, Shelf};
 use super::journal::Journal;
 use super::names::Packing;
@@ -32,7 +33,7 @@ const LOOKS: u32 = 20;
 pub(crate) struct Setting<'a> {
     pub(crate) hub: &'a str,
     pub(crate) ownership: &'a Ownership,
-    pub(crate) owners: &'a Owners,
+    pub(crate) around: &'a Around<'a>,
     /// RFC 3339.
     pub(crate) at: &'a str,
     /// The number of the run: when it began, in nanoseconds since 1970.
@@ -64,18 +65,21 @@ pub(crate) fn archive_shelf(
     setting: &Setting<'_>,
     log: &LogConfig,
     path: &Path,
-    apart: &[&Path],
 ) -> Result<(Shelf, Rc<LogFile>), Stop> {
+    if let Some(other) = setting.around.same(path) {
+        return Err(Stop::Fail(format!("{} is the same file as {}", path.display(), other.display())));
+    }
     let access = if setting.dry { Access::Read } else { Access::Append };
     let old = log.rotate.directory(path);
-    let look = || find::shelf_with(path, old.as_deref(), access, setting.owners, apart).map_err(Stop::Fail);
+    let look = || find::shelf_with(path, old.as_deref(), access, setting.around).map_err(Stop::Fail);
     let mut shelf = look()?;
     if shelf.live.is_none() && !setting.dry {
         create(setting, path).map_err(Stop::Fail)?;
         shelf = look()?;
     }
     if shelf.live.is_none() && setting.dry {
-        shelf.live = Some(Rc::new(nothing(path).map_err(|cause| Stop::Fail(in_words("read", path, &cause)))?));
+        shelf.live =
+            Some(Rc::new(nothing(path).map_err(|cause| Stop::Fail(in_words("read", path, &cause)))?));
     }
     let live = shelf.live.clone().ok_or_else(|| Stop::Fail(format!("{} is not there", path.display())))?;
     Ok((shelf, live))
@@ -98,15 +102,12 @@ pub(crate) fn create(setting: &Setting<'_>, path: &Path) -> Result<(), String> {
 }
 
 /// The files of one copy.
-pub(crate) fn look(
-    setting: &Setting<'_>,
-    side: &str,
-    path: &Path,
-    apart: &[&Path],
-    live: &LogFile,
-) -> Result<Shelf, String> {
+pub(crate) fn look(setting: &Setting<'_>, side: &str, path: &Path, live: &LogFile) -> Result<Shelf, String> {
+    if let Some(other) = setting.around.same(path) {
+        return Err(format!("{} is the same file as {}", path.display(), other.display()));
+    }
     let shelf = match path.parent() {
-        Some(directory) if directory.is_dir() => find::shelf(path, Access::Read, setting.owners, apart)?,
+        Some(directory) if directory.is_dir() => find::shelf(path, Access::Read, setting.around)?,
         _ => {
             return Err(format!(
                 "the directory of {} is not there; a mount may be missing. Make it, or take {side} out of the configuration",
@@ -159,10 +160,11 @@ pub(crate) fn plan<'a>(
         return Err(Stop::Fail("the hub has no copy".to_owned()));
     };
     let mut report = report(log);
-    let apart: Vec<&Path> = log.copies.values().map(|path| path.as_path()).collect();
-    let (shelf, live) = archive_shelf(setting, log, hub_path, &apart)?;
+    let (shelf, live) = archive_shelf(setting, log, hub_path)?;
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
-    report.warnings.extend(shelf.refused.iter().map(|refused| format!("{}: passed over: {refused}", setting.hub)));
+    report
+        .warnings
+        .extend(shelf.refused.iter().map(|refused| format!("{}: passed over: {refused}", setting.hub)));
     let mut archive = Archive::find(&shelf, &live, known.as_ref()).map_err(fail)?;
     if archive.anew && known.as_ref().is_some_and(|known| known.end() > 0) {
         report.warnings.push(format!(
@@ -196,7 +198,9 @@ pub(crate) fn plan<'a>(
         run: setting.run,
         merged_at: known.as_ref().and_then(|known| known.merged_at.clone()),
     };
-    let (mut parts, mut targets) = (Vec::new(), Vec::new());
+    let (mut parts, mut targets): (Vec<PartNow>, Vec<Target<'_>>) = (Vec::new(), Vec::new());
+    // A file may be mounted in two places.
+    let mut ids: Vec<(FileId, &Path)> = Vec::new();
     let mut lines = None;
     for (side, path) in log.others(setting.hub) {
         let is_mirror = log.mirrors.contains(side);
@@ -208,7 +212,12 @@ pub(crate) fn plan<'a>(
             }
         };
         let before = state.copies.get(side).cloned();
-        let found = look(setting, side, path, &apart, &live).and_then(|shelf| {
+        let found = look(setting, side, path, &live).and_then(|shelf| {
+            let id = shelf.live.as_ref().map(|file| file.id);
+            if let Some((_, other)) = ids.iter().find(|(known, _)| Some(*known) == id) {
+                return Err(format!("{} is the same file as {}", path.display(), other.display()));
+            }
+            ids.extend(id.map(|id| (id, path.as_path())));
             let taken = take::take(&shelf, before.as_ref(), &mut all)
                 .map_err(|cause| in_words("read", path, &cause))?;
             Ok((shelf, taken))
@@ -243,14 +252,22 @@ pub(crate) fn plan<'a>(
         let size = settled_end(&live, line_end).map_err(fail)?;
         newline = !is_line_end(&live, size).map_err(fail)?;
         if newline && !is_quiet(&live) {
-            return Err(Stop::Wait(format!("somebody is writing a line at the end of {}", hub_path.display())));
+            return Err(Stop::Wait(format!(
+                "somebody is writing a line at the end of {}",
+                hub_path.display()
+            )));
         }
         end = size;
     }
     // What others have appended to the archive is its own.
     let mut pieces = Vec::new();
     if base + end > archive.known {
-        pieces.push(Piece { start: archive.known, length: base + end - archive.known, from: None, sha256: None });
+        pieces.push(Piece {
+            start: archive.known,
+            length: base + end - archive.known,
+            from: None,
+            sha256: None,
+        });
     }
     Ok(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report })
 }
@@ -276,9 +293,7 @@ fn will_have(
                 (_, Some((_, behind))) => (archive.known.saturating_sub(behind), false),
             };
         }
-        Some(_)
-            if is_mirror && shelf.live.is_none() && shelf.rotated.is_empty() =>
-        {
+        Some(_) if is_mirror && shelf.live.is_none() && shelf.rotated.is_empty() => {
             then = CopyState {
                 foreign_bytes: then.foreign_bytes,
                 sent: archive.base(),

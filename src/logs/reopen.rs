@@ -29,7 +29,8 @@ fn run_for(command: &[String], most_ms: u64) -> Result<(), String> {
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
     let fail = |cause: io::Error| format!("postrotate: cannot run {program}: {cause}");
     let mut said = File::from(
-        rustix::fs::memfd_create("postrotate", rustix::fs::MemfdFlags::CLOEXEC).map_err(|cause| fail(cause.into()))?,
+        rustix::fs::memfd_create("postrotate", rustix::fs::MemfdFlags::CLOEXEC)
+            .map_err(|cause| fail(cause.into()))?,
     );
     let mut child = Command::new(program)
         .args(arguments)
@@ -97,6 +98,8 @@ mod tests {
             assert_eq!(run(&words(command)), Err(expected.to_owned()));
         }
         let slow = run_for(&words(&["/bin/sh", "-c", "echo waiting; sleep 1000 & wait"]), 100);
-        assert!(slow.is_err_and(|why| why.contains("was not done within") && why.ends_with("ended: waiting")));
+        assert!(
+            slow.is_err_and(|why| why.contains("was not done within") && why.ends_with("ended: waiting"))
+        );
     }
 }

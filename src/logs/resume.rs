@@ -54,7 +54,12 @@ pub(crate) fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
 
 /// Where a block that we were about to append to a copy's file lies behind `from`: its start, and how much of it is
 /// there. `alone` says that nobody else writes to it, so that a beginning of the block at its end is ours however long.
-pub(crate) fn find_block(tail: &Stream, from: u64, block: &Stream, alone: bool) -> io::Result<Option<(u64, u64)>> {
+pub(crate) fn find_block(
+    tail: &Stream,
+    from: u64,
+    block: &Stream,
+    alone: bool,
+) -> io::Result<Option<(u64, u64)>> {
     let (mut at, end) = (from, tail.length());
     while at < end {
         let whole = Block { stream: block, from: 0, length: block.length(), in_file: at };
@@ -83,7 +88,11 @@ mod tests {
 
     type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
-    fn stream(directory: &std::path::Path, name: &str, text: &str) -> Result<Stream, Box<dyn std::error::Error>> {
+    fn stream(
+        directory: &std::path::Path,
+        name: &str,
+        text: &str,
+    ) -> Result<Stream, Box<dyn std::error::Error>> {
         let path = directory.join(name);
         std::fs::write(&path, text)?;
         let file = LogFile::open(&path, Packing::Plain, Access::Read, &Owners::default())

@@ -34,11 +34,7 @@ pub(crate) fn age_days(written: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
 }
 
 /// Why the clock is not to be trusted. `seen` is the latest time that we have on record.
-pub(crate) fn doubt(
-    files: &[Segment],
-    seen: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> Option<String> {
+pub(crate) fn doubt(files: &[Segment], seen: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<String> {
     let day = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M:%S").to_string();
     if let Some(file) = files.iter().find(|file| file.written > now) {
         return Some(format!("the clock says {}, and a file was written at {}", day(now), day(file.written)));
@@ -112,7 +108,10 @@ mod tests {
     /// `2025-07-14 09:00:00`, and ` !` where some copy still needs it.
     fn segment(text: &str) -> Segment {
         let (at, flag) = text.split_at(19);
-        Segment { written: time(at), needed: (flag == " !").then(|| "website has not got all of it".to_owned()) }
+        Segment {
+            written: time(at),
+            needed: (flag == " !").then(|| "website has not got all of it".to_owned()),
+        }
     }
 
     fn check(keep: u32, days: Option<u32>, seen: Option<&str>, golden: &[(&str, &str)]) {
@@ -189,7 +188,10 @@ mod tests {
             0,
             Some(30),
             None,
-            &[("2025-07-01 00:00:00", "keep: of the last 30 days"), ("2025-01-03 00:00:00", "keep: an older one stays")],
+            &[
+                ("2025-07-01 00:00:00", "keep: of the last 30 days"),
+                ("2025-01-03 00:00:00", "keep: an older one stays"),
+            ],
         );
     }
 

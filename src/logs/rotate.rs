@@ -17,17 +17,20 @@ use crate::clock;
 use crate::config::{Compress, Config, LogConfig, Naming, Ownership, Rotation};
 use crate::durable::{self, Nascent};
 use crate::error::Result;
-use crate::report::{LogReport, LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA};
+use crate::report::{
+    LogReport, LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA,
+};
 
-use super::file::{Access, LogFile, Owners};
+use super::around::Around;
+use super::file::{Access, LogFile};
 use super::find::{self, Found, Shelf};
 use super::lease::{self, Held};
-use super::plan::Problem;
 use super::names::Packing;
+use super::plan::Problem;
+use super::run::{self, Merged};
 use super::segment::Job;
 use super::state::State;
 use super::steps::{Step, Steps, Unwatched};
-use super::run::{self, Merged};
 use super::{Options, cut, label, pack, reopen};
 
 /// Merges logs, rotates the archives of those that are large, and packs what was rotated.
@@ -48,13 +51,13 @@ pub(crate) fn rotate_with(
     let began = clock::start();
     let chosen = super::chosen(config, &options.logs)?;
     let directory = config.root.join("sync_state").join("logs");
-    let owners = super::owners(config);
+    let around = Around::of(config);
     let demand = if options.force { Demand::Whatever } else { Demand::Large };
     let turn = Turn {
         directory: &directory,
         hub: &config.hub,
         ownership: &config.ownership,
-        owners: &owners,
+        around: &around,
         now,
         demand,
         steps,
@@ -68,7 +71,8 @@ pub(crate) fn rotate_with(
     } else {
         let _lock = super::lock(config, options)?;
         let meant = Options { logs: options.logs.clone(), ..Options::default() };
-        let Merged { report: merged, mut state, unsettled } = run::merge(config, &meant, &directory, now, steps)?;
+        let Merged { report: merged, mut state, unsettled } =
+            run::merge(config, &meant, &directory, now, steps)?;
         for (name, log) in chosen {
             let is_merged = |log: &&LogReport| matches!(log.state, Ended::Merged | Ended::Unchanged);
             let ended = merged.logs.get(name).filter(is_merged);
@@ -106,7 +110,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) directory: &'a Path,
     pub(crate) hub: &'a str,
     pub(crate) ownership: &'a Ownership,
-    pub(crate) owners: &'a Owners,
+    pub(crate) around: &'a Around<'a>,
     pub(crate) now: DateTime<Utc>,
     pub(crate) demand: Demand,
     pub(crate) steps: &'a dyn Steps,
@@ -150,7 +154,13 @@ const PERHAPS_HELD: &str = "whether a writer keeps it open cannot be told";
 
 impl Turn<'_> {
     /// Rotates one log if it is due, and packs what was rotated. `may_cut` says that no rotation in place waits to be settled.
-    pub(crate) fn log(&self, name: &str, log: &LogConfig, state: &mut State, may_cut: bool) -> LogRotateReport {
+    pub(crate) fn log(
+        &self,
+        name: &str,
+        log: &LogConfig,
+        state: &mut State,
+        may_cut: bool,
+    ) -> LogRotateReport {
         let rotation = &log.rotate;
         let mut report = match self.look(log) {
             Err(why) => return failed(why),
@@ -200,12 +210,15 @@ impl Turn<'_> {
 
     fn look(&self, log: &LogConfig) -> std::result::Result<Shelf, Problem> {
         let path = log.copies.get(self.hub).ok_or_else(|| "the hub has no copy".to_owned())?;
-        let apart: Vec<&Path> = log.copies.values().map(PathBuf::as_path).collect();
-        find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, self.owners, &apart)
+        find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, self.around)
     }
 
     /// The live file if it is to be rotated, else what there is to say.
-    fn due<'s>(&self, rotation: &Rotation, shelf: &'s Shelf) -> std::result::Result<&'s LogFile, Box<LogRotateReport>> {
+    fn due<'s>(
+        &self,
+        rotation: &Rotation,
+        shelf: &'s Shelf,
+    ) -> std::result::Result<&'s LogFile, Box<LogRotateReport>> {
         let Some(live) = &shelf.live else {
             let (state, why) = match rotation.missing_ok {
                 true => (RotateState::Unchanged, None),
@@ -234,7 +247,8 @@ impl Turn<'_> {
         let directory = log.rotate.directory(&live.path);
         let directory = directory.as_deref().or(live.path.parent()).unwrap_or(Path::new("."));
         let name = |path: &Path| path.file_name().unwrap_or_default().as_bytes().to_vec();
-        let (own, others) = (name(&live.path), shelf.rotated.iter().map(|file| name(&file.path)).collect::<Vec<_>>());
+        let (own, others) =
+            (name(&live.path), shelf.rotated.iter().map(|file| name(&file.path)).collect::<Vec<_>>());
         let at = |name: &[u8]| directory.join(OsStr::from_bytes(name));
         match &log.rotate.naming {
             Naming::Dated(format) => {
@@ -279,7 +293,10 @@ impl Turn<'_> {
             if let Some(directory) = rotation.directory(&live.path) {
                 durable::owned_directory(&directory, self.ownership).map_err(|cause| cause.to_string())?;
             }
-            shifts.iter().try_for_each(|(from, to)| durable::set_aside(from, to)).map_err(|cause| cause.to_string())
+            shifts
+                .iter()
+                .try_for_each(|(from, to)| durable::set_aside(from, to))
+                .map_err(|cause| cause.to_string())
         };
         let why = match way {
             Way::InPlace(why) => why,
@@ -303,7 +320,9 @@ impl Turn<'_> {
             }
         };
         if !may_cut {
-            return Ok(Done::Skipped(format!("{why}, and the rotation of another log has to be settled before")));
+            return Ok(Done::Skipped(format!(
+                "{why}, and the rotation of another log has to be settled before"
+            )));
         }
         if let Some(process) = lease::overwriter(live.file()) {
             return Ok(Done::Skipped(format!(
@@ -319,7 +338,7 @@ impl Turn<'_> {
         };
         let job = Job {
             directory: self.directory,
-            owners: self.owners,
+            owners: &self.around.owners,
             steps: self.steps,
             log: name,
             live,
@@ -328,7 +347,8 @@ impl Turn<'_> {
         };
         let block = cut::block(&live.path)?;
         let place = match block {
-            Some(block) => cut::place(live, block).map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))?,
+            Some(block) => cut::place(live, block)
+                .map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))?,
             None => None,
         };
         let cannot = match (block, place) {
@@ -352,7 +372,12 @@ impl Turn<'_> {
     }
 
     /// Gives the live file its rotated name, and makes a new one.
-    fn set_aside(&self, rotation: &Rotation, live: &LogFile, target: &Path) -> std::result::Result<Vec<String>, Problem> {
+    fn set_aside(
+        &self,
+        rotation: &Rotation,
+        live: &LogFile,
+        target: &Path,
+    ) -> std::result::Result<Vec<String>, Problem> {
         durable::set_aside(&live.path, target).map_err(|cause| cause.to_string())?;
         self.steps.at(Step::Renamed);
         let mut ownership = self.ownership.clone();
@@ -385,7 +410,7 @@ impl Turn<'_> {
             if file.packing != Packing::Plain || !self.is_final(file) {
                 continue;
             }
-            match pack::pack(file, self.owners, self.steps) {
+            match pack::pack(file, &self.around.owners, self.steps) {
                 Ok(path) => report.compressed.push(path),
                 Err(why) => report.warnings.push(why),
             }
@@ -409,7 +434,9 @@ fn end_line(live: &LogFile) -> std::result::Result<(), Problem> {
         file.write_all(b"\n")?;
         file.sync_all()
     };
-    end().map_err(|cause: std::io::Error| format!("cannot end the last line of {}: {cause}", live.path.display()))
+    end().map_err(|cause: std::io::Error| {
+        format!("cannot end the last line of {}: {cause}", live.path.display())
+    })
 }
 
 /// The day of a time in nanoseconds.
@@ -430,7 +457,8 @@ fn is_due(
     match demand {
         Demand::Whatever => bytes > 0 || !rotation.skip_empty,
         Demand::Large => {
-            bytes > rotation.max_bytes || (is_another_day && rotation.min_bytes.is_some_and(|most| bytes > most))
+            bytes > rotation.max_bytes
+                || (is_another_day && rotation.min_bytes.is_some_and(|most| bytes > most))
         }
     }
 }

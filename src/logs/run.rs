@@ -15,6 +15,7 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::report::{LogReport, LogState as Ended, LogsReport, SCHEMA};
 
+use super::around::Around;
 use super::journal::{Journal, Planned, Unfinished};
 use super::plan::{self, Setting, Stop};
 use super::state::{Ledger, LogState, State};
@@ -47,11 +48,11 @@ pub(crate) fn merge(
     let at = clock::stamp(now);
     let chosen = super::chosen(config, &options.logs)?;
     let journal = Journal::of(directory);
-    let owners = super::owners(config);
+    let around = Around::of(config);
     let setting = Setting {
         hub: &config.hub,
         ownership: &config.ownership,
-        owners: &owners,
+        around: &around,
         at: &at,
         run: now.timestamp_nanos_opt().unwrap_or_default(),
         steps,
@@ -80,6 +81,9 @@ pub(crate) fn merge(
     if options.dry_run {
         run.foretell(&todo);
     } else {
+        for (_, log) in &todo {
+            run.make_room(log);
+        }
         let declared = run.finish(&todo)?;
         let mut changed = declared;
         for batch in todo.chunks(BATCH) {
@@ -117,6 +121,15 @@ impl<'a> Run<'a> {
             Stop::Fail(why) => (Ended::Failed, why),
         };
         self.reports.insert(name.to_owned(), LogReport { state, reason: Some(reason), ..plan::report(log) });
+    }
+
+    /// Makes the archive's file where it is missing; whether that can be done is told where it is planned.
+    fn make_room(&self, log: &LogConfig) {
+        if let Some(path) =
+            log.copies.get(self.setting.hub).filter(|path| std::fs::symlink_metadata(path).is_err())
+        {
+            let _ = plan::create(self.setting, path);
+        }
     }
 
     /// What would be done.
@@ -175,7 +188,11 @@ impl<'a> Run<'a> {
                         match work.planned() {
                             Ok(planned) => drop(plans.insert((*name).to_owned(), planned)),
                             Err(cause) => {
-                                self.stopped(name, log, Stop::Fail(format!("cannot read its files: {cause}")));
+                                self.stopped(
+                                    name,
+                                    log,
+                                    Stop::Fail(format!("cannot read its files: {cause}")),
+                                );
                                 continue;
                             }
                         }
@@ -270,11 +287,12 @@ fn mark(log: &LogConfig) -> String {
             // It may be made, and rotated away, before anybody looks again.
             Err(_) => {
                 let directory = path.parent().and_then(|parent| std::fs::symlink_metadata(parent).ok());
-                text.push_str(&directory.map_or_else(|| "-".to_owned(), |directory| durable::mark(&directory)));
+                text.push_str(
+                    &directory.map_or_else(|| "-".to_owned(), |directory| durable::mark(&directory)),
+                );
             }
         }
         text.push(';');
     }
     text
 }
-

@@ -17,9 +17,9 @@ use crate::error::{Error, Result};
 
 use super::cut::{self, Place};
 use super::file::{Access, BLOCK, FileId, LogFile, Owners, Unopened};
-use super::plan::Problem;
 use super::names::Packing;
 use super::pack;
+use super::plan::Problem;
 use super::state::{LogState, State};
 use super::steps::{Step, Steps};
 use super::take::cursor_at;
@@ -110,7 +110,9 @@ impl Job<'_> {
             return Err(self.undo(&record, why));
         }
         self.steps.at(Step::Cut);
-        live.file().sync_all().map_err(|cause| format!("cannot bring {} to disk: {cause}", live.path.display()))?;
+        live.file()
+            .sync_all()
+            .map_err(|cause| format!("cannot bring {} to disk: {cause}", live.path.display()))?;
         settle(&record, self.directory, self.owners, state).map_err(|cause| cause.to_string())?;
         Ok(place.at)
     }
@@ -154,7 +156,8 @@ impl Job<'_> {
     }
 
     fn record(&self, cut: u64, how: How, state: &State) -> Record {
-        let known = state.log(self.log).filter(|_| self.is_known).map(|known| (known.base, known.archive.offset));
+        let known =
+            state.log(self.log).filter(|_| self.is_known).map(|known| (known.base, known.archive.offset));
         Record {
             version: VERSION,
             log: self.log.to_owned(),
@@ -181,7 +184,9 @@ impl Job<'_> {
 
     /// Copies the first bytes of the live file into the segment, on disk.
     fn publish(&self, live: &LogFile, bytes: u64) -> std::result::Result<LogFile, Problem> {
-        let fail = |cause: io::Error| format!("cannot copy {} to {}: {cause}", live.path.display(), self.segment.display());
+        let fail = |cause: io::Error| {
+            format!("cannot copy {} to {}: {cause}", live.path.display(), self.segment.display())
+        };
         let like = live.file().metadata().map_err(fail)?;
         let nascent = Nascent::like(self.segment, TAG, &like).map_err(|cause| cause.to_string())?;
         let made = File::options().append(true).open(nascent.path()).map_err(fail)?;
@@ -190,7 +195,8 @@ impl Job<'_> {
         times.map_err(fail)?;
         drop(made);
         nascent.publish().map_err(|cause| cause.to_string())?;
-        open(self.segment, Access::Read, self.owners)?.ok_or_else(|| format!("{} is gone", self.segment.display()))
+        open(self.segment, Access::Read, self.owners)?
+            .ok_or_else(|| format!("{} is gone", self.segment.display()))
     }
 
     /// Takes a segment away that nothing was taken out for.
@@ -238,9 +244,11 @@ fn open(path: &Path, access: Access, owners: &Owners) -> std::result::Result<Opt
 
 /// Removes a segment of which the live file still has every byte; whether it does.
 fn undo(record: &Record, directory: &Path, owners: &Owners) -> std::result::Result<bool, Problem> {
-    let (live, segment) = (open(&record.live, Access::Read, owners)?, open(&record.segment, Access::Read, owners)?);
+    let (live, segment) =
+        (open(&record.live, Access::Read, owners)?, open(&record.segment, Access::Read, owners)?);
     let (Some(live), Some(segment)) = (live, segment) else { return Ok(false) };
-    let bytes = segment.length().map_err(|cause| format!("cannot look at {}: {cause}", segment.path.display()))?;
+    let bytes =
+        segment.length().map_err(|cause| format!("cannot look at {}: {cause}", segment.path.display()))?;
     if live.id != record.id || live.size < record.size || !equal(&live, &segment, bytes)? {
         return Ok(false);
     }
@@ -332,7 +340,9 @@ pub(crate) fn recover(directory: &Path, state: &mut State, config: &Config) -> R
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(Error::io("read what was to be rotated from", &path, cause)),
     };
-    let Some(record) = serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.version == VERSION) else {
+    let Some(record) =
+        serde_json::from_slice::<Record>(&bytes).ok().filter(|record| record.version == VERSION)
+    else {
         return Err(Error::new(crate::error::ErrorKind::Corrupt, "this says nothing of a rotation that this version can read:")
             .at(&path)
             .hint("a newer cr0sync may have written it; if it is damaged, compare the newest rotated file of each log with its live file, and move this away"));
@@ -343,6 +353,8 @@ pub(crate) fn recover(directory: &Path, state: &mut State, config: &Config) -> R
     let _ = std::fs::remove_file(record.segment.with_file_name(name));
     match settle(&record, directory, &super::owners(config), state) {
         Ok(()) => Ok(None),
-        Err(why) => Ok(Some((record.log, format!("its rotation was interrupted, and cannot be settled: {why}")))),
+        Err(why) => {
+            Ok(Some((record.log, format!("its rotation was interrupted, and cannot be settled: {why}"))))
+        }
     }
 }

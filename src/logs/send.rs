@@ -34,7 +34,11 @@ impl Target<'_> {
         let fail = |what: &str, cause: io::Error| in_words(what, self.path, &cause);
         let Some((file, is_new)) = self.open(setting)? else { return Ok(0) };
         let is_same = match &then.live {
-            Some(cursor) => cursor.id == file.id && file.size >= self.seen && find::fits(&file, cursor).map_err(|cause| fail("read", cause))?,
+            Some(cursor) => {
+                cursor.id == file.id
+                    && file.size >= self.seen
+                    && find::fits(&file, cursor).map_err(|cause| fail("read", cause))?
+            }
             None => is_new,
         };
         if !is_same {
@@ -63,7 +67,10 @@ impl Target<'_> {
                 let ranges = vec![(at, at + stream.length())];
                 let end = cursor_at(&file, size, &[]).map_err(|cause| fail("read", cause))?;
                 let about = Deed::About { side: self.side.to_owned(), end, ranges };
-                setting.journal.done(name, &about).map_err(|cause| format!("cannot write the journal: {cause}"))?;
+                setting
+                    .journal
+                    .done(name, &about)
+                    .map_err(|cause| format!("cannot write the journal: {cause}"))?;
                 let written = match self.is_mirror {
                     true => pour(&file, &stream),
                     false => write_at_once(&file, &stream),
@@ -85,8 +92,12 @@ impl Target<'_> {
                 then.sent = at;
                 let end = cursor_at(&file, start + length, &[]).map_err(|cause| fail("read", cause))?;
                 let given = Deed::Given { side: self.side.to_owned(), start, length, end, sent: at };
-                setting.journal.done(name, &given).map_err(|cause| format!("cannot write the journal: {cause}"))?;
-                note(then, Some(&file), Foreign { id: file.id, start, length }).map_err(|cause| fail("read", cause))?;
+                setting
+                    .journal
+                    .done(name, &given)
+                    .map_err(|cause| format!("cannot write the journal: {cause}"))?;
+                note(then, Some(&file), Foreign { id: file.id, start, length })
+                    .map_err(|cause| fail("read", cause))?;
                 setting.steps.at(Step::Sent);
                 total += length;
                 if length < stream.length() {
@@ -102,7 +113,7 @@ impl Target<'_> {
     /// Its file, and whether it was made now, as a mirror's is where it is missing.
     fn open(&self, setting: &Setting<'_>) -> Result<Option<(LogFile, bool)>, String> {
         let mut is_new = false;
-        let open = || LogFile::open(self.path, Packing::Plain, Access::Append, setting.owners);
+        let open = || LogFile::open(self.path, Packing::Plain, Access::Append, &setting.around.owners);
         let file = match open() {
             Err(Unopened::Missing) if self.is_mirror => {
                 create(setting, self.path)?;

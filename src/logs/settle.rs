@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::rc::Rc;
 
 use crate::config::LogConfig;
@@ -34,8 +33,7 @@ pub(crate) fn settle<'a>(
 ) -> Result<Option<Work<'a>>, Stop> {
     let Some(hub_path) = log.copies.get(setting.hub) else { return Ok(None) };
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
-    let apart: Vec<&Path> = log.copies.values().map(|path| path.as_path()).collect();
-    let (shelf, live) = archive_shelf(setting, log, hub_path, &apart)?;
+    let (shelf, live) = archive_shelf(setting, log, hub_path)?;
     let planned = &unfinished.planned;
     let mut archive = Archive::find(&shelf, &live, Some(&planned.state)).map_err(fail)?;
     if archive.anew {
@@ -43,15 +41,18 @@ pub(crate) fn settle<'a>(
     }
     let mut shelves = BTreeMap::new();
     for (side, path) in log.others(setting.hub) {
-        let shelf = look(setting, side, path, &apart, &live).map_err(|why| {
-            Stop::Wait(format!("the last run was ended in its midst, and what it did cannot be finished: {why}"))
+        let shelf = look(setting, side, path, &live).map_err(|why| {
+            Stop::Wait(format!(
+                "the last run was ended in its midst, and what it did cannot be finished: {why}"
+            ))
         })?;
         shelves.insert(side.as_str(), shelf);
     }
     let mut parts = Vec::new();
     for part in &planned.parts {
         let ranges: Vec<_> = part.ranges.iter().map(|(start, end)| *start..*end).collect();
-        let length = ranges.iter().map(|range| range.end - range.start).sum::<u64>() + u64::from(part.newline);
+        let length =
+            ranges.iter().map(|range| range.end - range.start).sum::<u64>() + u64::from(part.newline);
         let file = match shelves.get(part.side.as_str()) {
             Some(shelf) => found(shelf, find::on_shelf(&part.end, shelf, &[], 0).map_err(fail)?),
             None => None,
@@ -67,18 +68,26 @@ pub(crate) fn settle<'a>(
         // What is appended next would hide it from the run that comes after this one.
         if let Some((part, place)) = piece.from {
             let deed = Deed::Appended { part, place, start: piece.start, length: piece.length };
-            setting.journal.done(name, &deed).map_err(|cause| Stop::Fail(format!("cannot write the journal: {cause}")))?;
+            setting
+                .journal
+                .done(name, &deed)
+                .map_err(|cause| Stop::Fail(format!("cannot write the journal: {cause}")))?;
         }
     }
     if open > 0 {
         if !is_quiet(&live) {
-            return Err(Stop::Wait(format!("somebody is writing a line at the end of {}", hub_path.display())));
+            return Err(Stop::Wait(format!(
+                "somebody is writing a line at the end of {}",
+                hub_path.display()
+            )));
         }
         pieces.push(Piece { start: end - open, length: open, from: None, sha256: None });
     }
     let mut state = planned.state.clone();
     for (side, path) in log.others(setting.hub) {
-        let (Some(shelf), Some(then)) = (shelves.get(side.as_str()), state.copies.get_mut(side)) else { continue };
+        let (Some(shelf), Some(then)) = (shelves.get(side.as_str()), state.copies.get_mut(side)) else {
+            continue;
+        };
         let target = Target { side, path, is_mirror: log.mirrors.contains(side), seen: 0 };
         given(setting, name, &target, shelf, &mut archive, &unfinished.deeds, then)
             .map_err(|cause| Stop::Fail(in_words("finish what was given to", path, &cause)))?;
@@ -86,7 +95,18 @@ pub(crate) fn settle<'a>(
     let newline = open > 0;
     // Nobody is given anything before it is looked at what became of its files since.
     let targets = Vec::new();
-    Ok(Some(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report: report(log) }))
+    Ok(Some(Work {
+        setting,
+        name,
+        archive,
+        live,
+        parts,
+        pieces,
+        newline,
+        state,
+        targets,
+        report: report(log),
+    }))
 }
 
 fn found(shelf: &Shelf, found: Found) -> Option<Rc<LogFile>> {
@@ -137,7 +157,9 @@ fn by_content(
         while at < length {
             let mut ours = 0;
             let mut place = 0;
-            if let Some(PartNow { stream: Some(stream), length: all, done, .. }) = next.and_then(|next| parts.get(next)) {
+            if let Some(PartNow { stream: Some(stream), length: all, done, .. }) =
+                next.and_then(|next| parts.get(next))
+            {
                 let block = resume::Block {
                     stream,
                     from: *done,
@@ -164,7 +186,11 @@ fn by_content(
             };
             at += piece.length;
             match pieces.last_mut() {
-                Some(last) if last.from.is_none() && piece.from.is_none() && last.start + last.length == piece.start => {
+                Some(last)
+                    if last.from.is_none()
+                        && piece.from.is_none()
+                        && last.start + last.length == piece.start =>
+                {
                     last.length += piece.length;
                 }
                 _ => pieces.push(piece),
@@ -223,7 +249,7 @@ fn given(
     };
     if start + length == end && file.packing == Packing::Plain && !ends_a_line(&file)? {
         // It was cut off in the middle of a line; nobody has written behind it, so it gets its end.
-        let whole = LogFile::open(&file.path, Packing::Plain, Access::Append, setting.owners);
+        let whole = LogFile::open(&file.path, Packing::Plain, Access::Append, &setting.around.owners);
         if let Ok(whole) = whole.map_err(|_| ())
             && whole.id == file.id
             && whole.size == end
@@ -237,7 +263,9 @@ fn given(
     let sent = from + block_lines(&block, length)?;
     let proof = file.proof(start + length)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let given = Cursor { id: before.id, offset: start + length, proof, written: before.written };
-    setting.journal.done(name, &Deed::Given { side: target.side.to_owned(), start, length, end: given, sent })?;
+    setting
+        .journal
+        .done(name, &Deed::Given { side: target.side.to_owned(), start, length, end: given, sent })?;
     then.sent = sent;
     note(then, Some(&file), Foreign { id: before.id, start, length })
 }

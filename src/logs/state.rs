@@ -210,7 +210,12 @@ impl Ledger {
     }
 
     /// Adds entries behind the bytes that count; returns how many count now, and the digest of the last entry.
-    pub(crate) fn append(&self, length: u64, chain: &str, entries: &mut [Entry]) -> Result<(u64, String, Option<File>)> {
+    pub(crate) fn append(
+        &self,
+        length: u64,
+        chain: &str,
+        entries: &mut [Entry],
+    ) -> Result<(u64, String, Option<File>)> {
         let fail = |cause| Error::io("write down where lines came from in", &self.path, cause);
         if entries.is_empty() {
             return Ok((length, chain.to_owned(), None));

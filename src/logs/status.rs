@@ -1,19 +1,20 @@
 //! What is known of logs, and what lies there now. Only reads, and takes no lock.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config::{Config, LogConfig};
 use crate::error::Result;
 use crate::report::{LogSideStatus, LogStatus, LogsStatusReport, RotatedFile, SCHEMA};
 
 use super::archive::Archive;
-use super::file::{Access, LogFile, Owners};
+use super::around::Around;
+use super::file::{Access, LogFile};
 use super::find::{self, Found, Shelf};
 use super::journal::Journal;
 use super::state::{CopyState, Ledger, LogState, State};
 use super::stream::own;
 use super::work::{of_entry, wanted};
-use super::{Options, chosen, owners};
+use super::{Options, chosen};
 
 /// Tells of every log its copies, how far each was read and what each lacks.
 ///
@@ -26,10 +27,11 @@ pub fn status(config: &Config, options: &Options) -> Result<LogsStatusReport> {
     let state = State::open(&directory)?;
     let mut left = Journal::of(&directory).unfinished()?;
     left.retain(|name, log| state.log(name).is_none_or(|state| state.run != log.planned.state.run));
-    let owners = owners(config);
+    let around = Around::of(config);
     let mut logs = std::collections::BTreeMap::new();
     for (name, log) in chosen {
-        let mut one = look(log, &config.hub, &owners, state.log(name).as_ref(), &Ledger::of(&directory, name));
+        let mut one =
+            look(log, &config.hub, &around, state.log(name).as_ref(), &Ledger::of(&directory, name));
         one.unfinished = left.contains_key(name);
         logs.insert(name.to_owned(), one);
     }
@@ -37,14 +39,20 @@ pub fn status(config: &Config, options: &Options) -> Result<LogsStatusReport> {
     Ok(LogsStatusReport { schema: SCHEMA, ok, logs })
 }
 
-fn look(log: &LogConfig, hub: &str, owners: &Owners, known: Option<&LogState>, ledger: &Ledger) -> LogStatus {
-    let apart: Vec<&Path> = log.copies.values().map(PathBuf::as_path).collect();
-    let mut found = LogStatus { last_merge: known.and_then(|known| known.merged_at.clone()), ..LogStatus::default() };
+fn look(
+    log: &LogConfig,
+    hub: &str,
+    around: &Around<'_>,
+    known: Option<&LogState>,
+    ledger: &Ledger,
+) -> LogStatus {
+    let mut found =
+        LogStatus { last_merge: known.and_then(|known| known.merged_at.clone()), ..LogStatus::default() };
     let Some(hub_path) = log.copies.get(hub) else { return found };
     let mut end = known.map(LogState::end);
     let old = log.rotate.directory(hub_path);
     let mut archive = side(hub_path, false);
-    match find::shelf_with(hub_path, old.as_deref(), Access::Read, owners, &apart) {
+    match find::shelf_with(hub_path, old.as_deref(), Access::Read, around) {
         Err(why) => archive.problem = Some(why),
         Ok(shelf) => {
             fill(&mut archive, &shelf);
@@ -68,7 +76,7 @@ fn look(log: &LogConfig, hub: &str, owners: &Owners, known: Option<&LogState>, l
     for (name, path) in log.others(hub) {
         let mut one = side(path, log.mirrors.contains(name));
         let copy = known.and_then(|known| known.copies.get(name));
-        match find::shelf(path, Access::Read, owners, &apart) {
+        match find::shelf(path, Access::Read, around) {
             Err(why) => one.problem = Some(why),
             Ok(shelf) => {
                 fill(&mut one, &shelf);

@@ -87,7 +87,13 @@ pub(crate) struct Agreement {
 }
 
 /// Compares two streams from a place each, over at most `most` bytes.
-pub(crate) fn agreement(a: &Stream, a_from: u64, b: &Stream, b_from: u64, most: u64) -> io::Result<Agreement> {
+pub(crate) fn agreement(
+    a: &Stream,
+    a_from: u64,
+    b: &Stream,
+    b_from: u64,
+    most: u64,
+) -> io::Result<Agreement> {
     let (mut a, mut b) = (a.reader(a_from)?, b.reader(b_from)?);
     let (mut block_a, mut block_b) = (vec![0; BLOCK], vec![0; BLOCK]);
     let mut found = Agreement { bytes: 0, lines: 0 };
@@ -163,7 +169,9 @@ mod tests {
         let (_directory, file) = file("own1\nours\nown2\nown3")?;
         let stream = Stream { file, ranges: own(0, 19, &[(5, 5)]), newline: true };
         assert_eq!(stream.length(), 15);
-        for (from, expected) in [(0, "own1\nown2\nown3\n"), (3, "1\nown2\nown3\n"), (5, "own2\nown3\n"), (14, "\n"), (15, "")] {
+        for (from, expected) in
+            [(0, "own1\nown2\nown3\n"), (3, "1\nown2\nown3\n"), (5, "own2\nown3\n"), (14, "\n"), (15, "")]
+        {
             let mut text = String::new();
             stream.reader(from)?.read_to_string(&mut text)?;
             assert_eq!(text, expected, "{from}");

@@ -135,7 +135,9 @@ fn look(
             let files: Vec<Rc<LogFile>> =
                 shelf.rotated.iter().filter(|file| unread(state, &known)(file)).cloned().collect();
             taken.then.foreign.retain(|foreign| foreign.id != cursor.id);
-            taken.warnings.push("what was read of it is not there any more; it was aligned by its content".to_owned());
+            taken
+                .warnings
+                .push("what was read of it is not there any more; it was aligned by its content".to_owned());
             adopt(&files, shelf.live.as_ref(), Trust::Fresh, archive, &mut taken)?;
         }
     }
@@ -151,7 +153,8 @@ fn newest(shelf: &Shelf) -> i64 {
 /// Which rotated files were not there at the last look, or had more to come. Where the clock was set back, times say
 /// nothing.
 fn unread<'a>(state: &CopyState, known: &'a [FileId]) -> impl Fn(&Rc<LogFile>) -> bool + 'a {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let seen = i128::from(state.seen);
     let is_behind = i128::try_from(now).unwrap_or(0) < seen;
     move |file| !known.contains(&file.id) && (is_behind || file.written > seen)
@@ -162,7 +165,8 @@ fn late(shelf: &Shelf, state: &CopyState, watched: &Watched, taken: &mut Taken) 
     let cursor = &watched.cursor;
     let all = shelf.rotated.iter().chain(&shelf.live);
     let same = all.clone().filter(|file| file.id == cursor.id);
-    let packed = shelf.rotated.iter().filter(|file| is_packed(file) && file.written >= i128::from(cursor.written));
+    let packed =
+        shelf.rotated.iter().filter(|file| is_packed(file) && file.written >= i128::from(cursor.written));
     for file in same.chain(packed) {
         if find::fits(file, cursor)? {
             let is_live = shelf.live.as_ref().is_some_and(|live| Rc::ptr_eq(live, file));
@@ -288,7 +292,8 @@ fn adopt(
     if let Some(live) = live {
         files.push((live, false, lines(live, Unfinished::Left)?));
     }
-    let source: Vec<Line> = files.iter().flat_map(|(_, _, lines)| lines.iter().map(|(line, _)| *line)).collect();
+    let source: Vec<Line> =
+        files.iter().flat_map(|(_, _, lines)| lines.iter().map(|(line, _)| *line)).collect();
     let archive = archive()?;
     let found = align::align(&archive, &source, trust);
     let behind: u64 = archive.iter().rev().take(found.behind).map(|line| line.bytes).sum();
@@ -311,7 +316,8 @@ fn adopt(
         }
         let end = place(range.end);
         let is_live = live.is_some_and(|live| Rc::ptr_eq(live, file));
-        let newline = closed && ranges.last().is_some_and(|range| range.end == end) && !ends_with_newline(file, end)?;
+        let newline =
+            closed && ranges.last().is_some_and(|range| range.end == end) && !ends_with_newline(file, end)?;
         if !ranges.is_empty() {
             taken.streams.push(Stream { file: Rc::clone(file), ranges, newline });
         }

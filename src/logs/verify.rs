@@ -2,7 +2,6 @@
 //! and what was written down is a chain in which each entry has the digest of the one before. Only reads.
 
 use std::io;
-use std::path::{Path, PathBuf};
 
 use crate::clock;
 use crate::config::{Config, LogConfig};
@@ -10,10 +9,11 @@ use crate::error::Result;
 use crate::report::{BadRange, LogProof, LogVerifyReport, LogsVerifyReport, SCHEMA};
 
 use super::archive::Archive;
-use super::file::{Access, Owners};
+use super::around::Around;
+use super::file::Access;
 use super::find;
 use super::state::{Entry, Ledger, LogState, State};
-use super::{Options, chosen, lock, owners};
+use super::{Options, chosen, lock};
 
 /// Compares the archives with what was written down of them.
 ///
@@ -27,11 +27,11 @@ pub fn verify(config: &Config, options: &Options) -> Result<LogsVerifyReport> {
     // Nothing moves meanwhile.
     let _lock = if directory.is_dir() { lock(config, options)? } else { None };
     let state = State::open(&directory)?;
-    let owners = owners(config);
+    let around = Around::of(config);
     let logs = chosen.into_iter().map(|(name, log)| {
         let report = match state.log(name) {
             None => report(LogProof::Unknown, Some("it was never merged".to_owned())),
-            Some(known) => prove(log, &config.hub, &owners, &known, &Ledger::of(&directory, name))
+            Some(known) => prove(log, &config.hub, &around, &known, &Ledger::of(&directory, name))
                 .unwrap_or_else(|why| report(LogProof::Failed, Some(why))),
         };
         (name.to_owned(), report)
@@ -54,13 +54,12 @@ fn report(state: LogProof, reason: Option<String>) -> LogVerifyReport {
 fn prove(
     log: &LogConfig,
     hub: &str,
-    owners: &Owners,
+    around: &Around<'_>,
     known: &LogState,
     ledger: &Ledger,
 ) -> std::result::Result<LogVerifyReport, String> {
     let path = log.copies.get(hub).ok_or_else(|| "the hub has no copy".to_owned())?;
-    let apart: Vec<&Path> = log.copies.values().map(PathBuf::as_path).collect();
-    let shelf = find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, owners, &apart)?;
+    let shelf = find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, around)?;
     let fail = |cause: io::Error| format!("cannot read {}: {cause}", path.display());
     let live = shelf.live.clone().ok_or_else(|| format!("{} is not there", path.display()))?;
     let mut archive = Archive::find(&shelf, &live, Some(known)).map_err(fail)?;
@@ -105,5 +104,10 @@ fn bad(found: LogVerifyReport, entry: &Entry, why: &str) -> LogVerifyReport {
         offset: entry.offset,
         at: entry.at.clone(),
     };
-    LogVerifyReport { state: LogProof::Bad, reason: Some(why.to_owned()), first_bad: Some(first_bad), ..found }
+    LogVerifyReport {
+        state: LogProof::Bad,
+        reason: Some(why.to_owned()),
+        first_bad: Some(first_bad),
+        ..found
+    }
 }

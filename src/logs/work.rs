@@ -98,9 +98,10 @@ impl Work<'_> {
         !self.parts.is_empty()
             || !self.pieces.is_empty()
             || self.newline
-            || self.targets.iter().any(|target| {
-                self.state.copies.get(target.side).is_some_and(|copy| copy.sent < end)
-            })
+            || self
+                .targets
+                .iter()
+                .any(|target| self.state.copies.get(target.side).is_some_and(|copy| copy.sent < end))
     }
 
     /// Where what is known to lie in the archive ends.
@@ -142,7 +143,8 @@ impl Work<'_> {
         let end = self.end();
         for target in &self.targets {
             let sent = self.state.copies.get(target.side).map_or(0, |copy| copy.sent);
-            let own: u64 = self.parts.iter().filter(|part| part.side == target.side).map(|part| part.length).sum();
+            let own: u64 =
+                self.parts.iter().filter(|part| part.side == target.side).map(|part| part.length).sum();
             if let Some(side) = self.report.sides.get_mut(target.side) {
                 side.lag_bytes = (end + bytes - own).saturating_sub(sent);
             }
@@ -165,7 +167,11 @@ impl Work<'_> {
             let taken_back = is_ours
                 && self.setting.journal.done(self.name, &Deed::TakenBack).is_ok()
                 && self.live.file().set_len(before).is_ok();
-            let what = if taken_back { "what was appended was taken back" } else { "the next run goes on from what is there" };
+            let what = if taken_back {
+                "what was appended was taken back"
+            } else {
+                "the next run goes on from what is there"
+            };
             let why = Stop::Fail(format!("cannot append to {}: {cause}; {what}", path.display()));
             return Err(Failed { why, taken_back });
         }
@@ -200,7 +206,9 @@ impl Work<'_> {
             written.bytes += 1;
             match self.pieces.last_mut() {
                 Some(last) => last.length += 1,
-                None => self.pieces.push(Piece { start: self.archive.known, length: 1, from: None, sha256: None }),
+                None => {
+                    self.pieces.push(Piece { start: self.archive.known, length: 1, from: None, sha256: None })
+                }
             }
             self.newline = false;
         }
@@ -212,11 +220,13 @@ impl Work<'_> {
             let from = part.done;
             let mut runs = Vec::new();
             let setting = self.setting;
-            let length = append(&self.live, stream, from, &mut runs, written, &mut |start, length, place| {
-                setting.steps.at(Step::Written);
-                let deed = Deed::Appended { part: number, place: from + place, start: base + start, length };
-                setting.journal.done(self.name, &deed)
-            })?;
+            let length =
+                append(&self.live, stream, from, &mut runs, written, &mut |start, length, place| {
+                    setting.steps.at(Step::Written);
+                    let deed =
+                        Deed::Appended { part: number, place: from + place, start: base + start, length };
+                    setting.journal.done(self.name, &deed)
+                })?;
             for run in runs {
                 let (start, place) = (base + run.start, from + run.place);
                 let end = self.pieces.last().map_or(self.archive.known, |piece| piece.start + piece.length);
@@ -240,7 +250,12 @@ impl Work<'_> {
     fn entries(&self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         if self.archive.anew && self.archive.known > 0 {
-            entries.push(self.entry(&Piece { start: 0, length: self.archive.known, from: None, sha256: None })?);
+            entries.push(self.entry(&Piece {
+                start: 0,
+                length: self.archive.known,
+                from: None,
+                sha256: None,
+            })?);
         }
         for piece in &self.pieces {
             entries.push(self.entry(piece)?);
@@ -433,5 +448,10 @@ fn close(run: Option<Run>, digest: &mut Sha256, runs: &mut Vec<Run>) {
 
 /// The file as it is now.
 pub(crate) fn reread(file: &LogFile) -> io::Result<LogFile> {
-    Ok(LogFile::of(file.file().try_clone()?, &file.path, &file.file().metadata()?, super::names::Packing::Plain))
+    Ok(LogFile::of(
+        file.file().try_clone()?,
+        &file.path,
+        &file.file().metadata()?,
+        super::names::Packing::Plain,
+    ))
 }

@@ -12,10 +12,10 @@
     reason = "a test fails by panicking and talks by printing"
 )]
 
+mod random;
 #[path = "../property/rng.rs"]
 #[allow(dead_code, reason = "shared with the property tests")]
 mod rng;
-mod random;
 mod writer;
 
 use std::cell::Cell;
@@ -89,7 +89,13 @@ impl World {
     }
 
     fn append(&self, side: &str, text: &str) {
-        File::options().append(true).create(true).open(self.path(side)).unwrap().write_all(text.as_bytes()).unwrap();
+        File::options()
+            .append(true)
+            .create(true)
+            .open(self.path(side))
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
     }
 
     fn merge(&self) {
@@ -134,8 +140,7 @@ impl World {
         let shelf = super::find::shelf(
             &self.path("central"),
             super::file::Access::Read,
-            &super::owners(&self.config),
-            &[],
+            &super::around::Around::of(&self.config),
         );
         let shelf = shelf.unwrap();
         let mut text = String::new();
@@ -192,9 +197,16 @@ fn a_file_that_nobody_holds_gets_another_name() {
     let world = World::new(&temporary(), &["bot", "website"], json!({}));
     world.append("bot", &lines(0..100));
     let report = world.rotate();
-    assert_eq!((report.state, report.method), (RotateState::Rotated, Some(RotateMethod::Rename)), "{report:?}");
+    assert_eq!(
+        (report.state, report.method),
+        (RotateState::Rotated, Some(RotateMethod::Rename)),
+        "{report:?}"
+    );
     assert_eq!(report.compressed, [world.path("central").with_file_name("x.log.2031-07-14.gz")]);
-    assert_eq!((world.names(), world.read("central")), (vec!["x.log".into(), "x.log.2031-07-14.gz".into()], String::new()));
+    assert_eq!(
+        (world.names(), world.read("central")),
+        (vec!["x.log".into(), "x.log.2031-07-14.gz".into()], String::new())
+    );
     world.append("bot", &lines(100..200));
     world.append("central", "by hand\n");
     world.merge();
@@ -225,7 +237,8 @@ fn names_stay_in_order_when_the_clock_goes_back() {
 
 #[test]
 fn numbered_files_make_room() {
-    let world = World::new(&temporary(), &["bot", "website"], json!({"dateext": false, "delaycompress": true}));
+    let world =
+        World::new(&temporary(), &["bot", "website"], json!({"dateext": false, "delaycompress": true}));
     for n in 0..4 {
         world.append("bot", &lines(n * 100..n * 100 + 100));
         assert_eq!(world.rotate().state, RotateState::Rotated);
@@ -279,7 +292,11 @@ fn a_writer_that_keeps_it_open_notices_nothing() {
         writer.write_all(more.as_bytes()).unwrap();
         all.push_str(&more);
         let report = world.rotate();
-        assert_eq!((report.state, report.method), (RotateState::Rotated, Some(RotateMethod::InPlace)), "{report:?}");
+        assert_eq!(
+            (report.state, report.method),
+            (RotateState::Rotated, Some(RotateMethod::InPlace)),
+            "{report:?}"
+        );
         assert_eq!(report.warnings, [""; 0]);
         assert!(world.read("central").len() < 1 << 20);
     }
@@ -312,7 +329,11 @@ fn where_it_cannot_be_cut_it_says_what_to_do() {
     let mut writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
     writer.write_all(text.as_bytes()).unwrap();
     let report = world.rotate();
-    assert_eq!((report.state, report.method), (RotateState::Rotated, Some(RotateMethod::CopyTruncate)), "{report:?}");
+    assert_eq!(
+        (report.state, report.method),
+        (RotateState::Rotated, Some(RotateMethod::CopyTruncate)),
+        "{report:?}"
+    );
     assert!(report.warnings[0].starts_with("copytruncate: lines that were written between"));
     writer.write_all(lines(1000..2000).as_bytes()).unwrap();
     world.merge();
@@ -342,7 +363,8 @@ fn a_writer_that_is_told_opens_it_again() {
         let report = world.rotate();
         assert_eq!(report.compressed.len(), 2);
     }
-    let world = World::new(&temporary(), &[], json!({"postrotate": ["/bin/sh", "-c", "echo no bot; exit 1"]}));
+    let world =
+        World::new(&temporary(), &[], json!({"postrotate": ["/bin/sh", "-c", "echo no bot; exit 1"]}));
     let _writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
     world.append("central", "a\n");
     let report = world.rotate();
@@ -362,14 +384,18 @@ fn a_writer_that_does_not_append_is_left_alone() {
 
 #[test]
 fn wherever_it_dies_nothing_is_lost_and_nothing_twice() {
-    let held_ways = [(Some(temporary()).filter(|within| can_cut(within)), json!({})), (memory(), json!({"copytruncate": true}))];
+    let held_ways = [
+        (Some(temporary()).filter(|within| can_cut(within)), json!({})),
+        (memory(), json!({"copytruncate": true})),
+    ];
     let held = [Step::Recorded, Step::Segmented, Step::Cut, Step::Packed, Step::Saved];
     for (within, rotate) in held_ways {
         let Some(within) = within else { continue };
         for step in held {
             for next_is_merge in [true, false] {
                 let world = World::new(&within, &["bot", "website"], rotate.clone());
-                let mut writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
+                let mut writer =
+                    File::options().append(true).create(true).open(world.path("central")).unwrap();
                 writer.write_all(lines(0..5000).as_bytes()).unwrap();
                 world.append("bot", &lines(5000..6000));
                 assert!(world.dies_at(step), "{step:?}");
@@ -382,7 +408,11 @@ fn wherever_it_dies_nothing_is_lost_and_nothing_twice() {
                 if next_is_merge {
                     world.merge();
                     let all = [lines(0..5000), lines(5000..6000), lines(6000..6100)].concat();
-                    assert_eq!((world.archive() == all, world.read("website") == all), (true, true), "{step:?}");
+                    assert_eq!(
+                        (world.archive() == all, world.read("website") == all),
+                        (true, true),
+                        "{step:?}"
+                    );
                 }
                 world.append("bot", &lines(6100..30_000));
                 let report = world.rotate();
@@ -392,7 +422,11 @@ fn wherever_it_dies_nothing_is_lost_and_nothing_twice() {
                 let all = lines(0..30_100);
                 assert!(world.archive() == all, "{step:?}: {:?}", world.names());
                 assert!(world.read("website") == all, "{step:?}");
-                assert!(world.names().iter().all(|name| !name.contains(".new-")), "{step:?}: {:?}", world.names());
+                assert!(
+                    world.names().iter().all(|name| !name.contains(".new-")),
+                    "{step:?}: {:?}",
+                    world.names()
+                );
             }
         }
     }
@@ -406,7 +440,11 @@ fn wherever_it_dies_nothing_is_lost_and_nothing_twice() {
         world.rotate();
         assert!(world.archive() == lines(0..1200), "{step:?}: {:?}", world.names());
         assert!(world.read("website") == lines(0..1200), "{step:?}");
-        assert!(world.names().iter().all(|name| *name == "x.log" || name.ends_with(".gz")), "{:?}", world.names());
+        assert!(
+            world.names().iter().all(|name| *name == "x.log" || name.ends_with(".gz")),
+            "{:?}",
+            world.names()
+        );
     }
 }
 
@@ -454,7 +492,9 @@ fn the_old_go_once_every_copy_has_them() {
         world.append("bot", &lines(n * 100..n * 100 + 100));
         assert_eq!(world.rotate_at(day).state, RotateState::Rotated);
     }
-    for (name, days) in [("x.log.2031-04-01.gz", 104), ("x.log.2031-04-02.gz", 103), ("x.log.2031-07-01.gz", 13)] {
+    for (name, days) in
+        [("x.log.2031-04-01.gz", 104), ("x.log.2031-04-02.gz", 103), ("x.log.2031-07-01.gz", 13)]
+    {
         aged(name, days);
     }
     let reasons = |report: &LogCleanReport| -> Vec<String> {
@@ -463,7 +503,10 @@ fn the_old_go_once_every_copy_has_them() {
     // The end that is on record lies in the third.
     let report = world.clean_at("2020-01-01 00:00:00", false);
     assert_eq!(report.state, CleanState::Unchanged);
-    assert!(report.files.iter().all(|file| file.keep && file.reason.contains("nothing is removed")), "{report:?}");
+    assert!(
+        report.files.iter().all(|file| file.keep && file.reason.contains("nothing is removed")),
+        "{report:?}"
+    );
     // The website is not there for a while.
     fs::rename(world.path("website").parent().unwrap(), world.dir.path().join("away")).unwrap();
     world.append("bot", &lines(300..400));
@@ -524,7 +567,10 @@ fn what_lies_in_another_directory_is_of_the_archive() {
     let world = World::new(&temporary(), &["bot", "website"], json!({"olddir": "old"}));
     world.append("bot", &lines(0..100));
     let report = world.rotate();
-    assert_eq!((report.state, world.names()), (RotateState::Rotated, vec!["old".to_owned(), "x.log".to_owned()]));
+    assert_eq!(
+        (report.state, world.names()),
+        (RotateState::Rotated, vec!["old".to_owned(), "x.log".to_owned()])
+    );
     world.append("bot", &lines(100..200));
     world.merge();
     assert_eq!(fs::read_to_string(world.path("central")).unwrap(), lines(100..200));

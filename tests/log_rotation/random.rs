@@ -83,7 +83,9 @@ fn play(seed: u64) {
     world.merge();
     world.merge();
     let archive = world.archive();
-    let of = |who: &str| -> String { archive.split_inclusive('\n').filter(|line| line.starts_with(who)).collect() };
+    let of = |who: &str| -> String {
+        archive.split_inclusive('\n').filter(|line| line.starts_with(who)).collect()
+    };
     assert!(of("bot") == lines("bot", 0, bot), "{seed}: lines of the bot {story:#?} {:?}", world.names());
     assert!(of("hub") == lines("hub", 0, hub), "{seed}: lines of the hub {story:#?} {:?}", world.names());
     assert!(archive.lines().count() == bot + hub, "{seed}: others {story:#?}");

@@ -58,10 +58,13 @@ fn no_line_is_lost_below_the_fastest_writer() {
             let report = world.rotate();
             tried += 1;
             match (report.state, report.method) {
-                (RotateState::Rotated, Some(RotateMethod::InPlace)) => drop(rotations.fetch_add(1, Ordering::Relaxed)),
+                (RotateState::Rotated, Some(RotateMethod::InPlace)) => {
+                    drop(rotations.fetch_add(1, Ordering::Relaxed))
+                }
                 // Before it has written enough, or in the middle of a line.
                 (RotateState::Unchanged | RotateState::Skipped, _) => {}
-                (RotateState::Failed, _) if report.reason.as_ref().is_some_and(|why| why.contains("somebody is writing it")) => {}
+                (RotateState::Failed, _)
+                    if report.reason.as_ref().is_some_and(|why| why.contains("somebody is writing it")) => {}
                 // Its last line was written while we looked.
                 (RotateState::Rotated, Some(RotateMethod::Rename)) => {}
                 _ => panic!("{report:?}"),
@@ -80,5 +83,9 @@ fn no_line_is_lost_below_the_fastest_writer() {
     }
     println!("{written} lines, {tried} runs, {} rotations in place", rotations.load(Ordering::Relaxed));
     assert!(rotations.load(Ordering::Relaxed) > 0);
-    assert_eq!((next, torn), (written, 0), "lines in the archive, and those of them that are not in order or torn");
+    assert_eq!(
+        (next, torn),
+        (written, 0),
+        "lines in the archive, and those of them that are not in order or torn"
+    );
 }

@@ -240,7 +240,10 @@ impl World {
         let count = self.roll(|rng| 1 + rng.below(4));
         let mut writers = self.writers.borrow_mut();
         let writer = &mut writers[index];
-        let mut text = writer.partial.take().map_or(String::new(), |line| self.rest(writer.side, writer.generation, &line));
+        let mut text = writer
+            .partial
+            .take()
+            .map_or(String::new(), |line| self.rest(writer.side, writer.generation, &line));
         if !writer.path.exists() && writer.file.is_none() && self.headers {
             text.push_str(HEADER);
             self.note(writer.side, writer.generation, HEADER.into());
@@ -314,8 +317,10 @@ impl World {
             if plain.exists() && !is_open && self.roll(|rng| rng.chance(60)) {
                 let at = fs::metadata(&plain).unwrap().modified().unwrap();
                 let packed = plain.with_file_name(format!("x.log.{n}.gz"));
-                let mut encoder =
-                    flate2::write::GzEncoder::new(File::create(&packed).unwrap(), flate2::Compression::fast());
+                let mut encoder = flate2::write::GzEncoder::new(
+                    File::create(&packed).unwrap(),
+                    flate2::Compression::fast(),
+                );
                 encoder.write_all(&fs::read(&plain).unwrap()).unwrap();
                 encoder.finish().unwrap().set_modified(at).unwrap();
                 fs::remove_file(&plain).unwrap();
@@ -440,14 +445,27 @@ impl World {
         let ended = catch_unwind(AssertUnwindSafe(|| merge_with(&self.config, &Options::default(), self)));
         if std::env::var_os("CR0SYNC_PEEK").is_some() {
             for name in ["state", "journal", "x.ledger"] {
-                let text = fs::read_to_string(self.dir.path().join("sync_state/logs").join(name)).unwrap_or_default();
-                for l in text.lines() { self.say(format!("    {name}: {l}")); }
+                let text = fs::read_to_string(self.dir.path().join("sync_state/logs").join(name))
+                    .unwrap_or_default();
+                for l in text.lines() {
+                    self.say(format!("    {name}: {l}"));
+                }
             }
             for side in ["central", "bot", "other", "website"] {
                 for e in fs::read_dir(self.dir.path().join(side)).unwrap().flatten() {
                     let m = e.metadata().unwrap();
-                    let lines: Vec<String> = fs::read(e.path()).unwrap().split_inclusive(|b| *b == b'\n').map(|l| String::from_utf8_lossy(&l[..l.len().min(12)]).into_owned()).collect();
-                    self.say(format!("    {side} {:?} ino {} len {} {:?} {lines:?}", e.file_name(), std::os::unix::fs::MetadataExt::ino(&m), m.len(), m.modified().unwrap()));
+                    let lines: Vec<String> = fs::read(e.path())
+                        .unwrap()
+                        .split_inclusive(|b| *b == b'\n')
+                        .map(|l| String::from_utf8_lossy(&l[..l.len().min(12)]).into_owned())
+                        .collect();
+                    self.say(format!(
+                        "    {side} {:?} ino {} len {} {:?} {lines:?}",
+                        e.file_name(),
+                        std::os::unix::fs::MetadataExt::ino(&m),
+                        m.len(),
+                        m.modified().unwrap()
+                    ));
                 }
             }
         }
@@ -470,7 +488,8 @@ impl World {
 
     /// The kernel may have written less of the last append than all of it.
     fn cut_off(&self) {
-        if self.last.get() != Some(Step::Written) || self.chatter.get() > 0 || self.roll(|rng| rng.chance(40)) {
+        if self.last.get() != Some(Step::Written) || self.chatter.get() > 0 || self.roll(|rng| rng.chance(40))
+        {
             return;
         }
         let path = self.path("central");
@@ -543,7 +562,11 @@ fn compare(what: &str, found: &[&String], wanted: &[&String]) -> Result<(), Stri
         *counts.entry(line).or_default() -= 1;
     }
     counts.retain(|_, count| *count != 0);
-    if counts.is_empty() { Ok(()) } else { Err(format!("{what}: too many (lost, if negative): {counts:.40?}")) }
+    if counts.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{what}: too many (lost, if negative): {counts:.40?}"))
+    }
 }
 
 fn died(cause: &(dyn Any + Send)) -> Result<(), String> {

@@ -1,0 +1,322 @@
+//! How long a run over logs takes, beside tools that do a part of the same.
+//!
+//! `make bench`, or `cargo bench --bench logs [-- PART OF A NAME]`. Every case is measured in rounds, in each of which all
+//! take their turn, in an order that changes; what is printed is the median of the ratios within a round, with the least
+//! and the largest, so that a machine that is busy for a while bears on both alike. All files are in the page cache. The
+//! peers are programs, so their start counts for them: a run of ours is timed within this one, from the call to the
+//! return, with everything on disk (fsync), which no peer but ours does.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    reason = "a benchmark fails by panicking and talks by printing"
+)]
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cr0sync::Config;
+use cr0sync::logs::{self, Options};
+use cr0sync::report::LogState;
+
+/// Rounds of the quick cases, and of those that move hundreds of MB.
+const ROUNDS: usize = 15;
+const LONG_ROUNDS: usize = 5;
+
+fn main() {
+    let wanted = std::env::args().skip(1).find(|word| !word.starts_with("--"));
+    let cases: [(&str, fn()); 5] = [
+        ("no-op over 1,000 files", || no_op(1_000)),
+        ("no-op over 49,000 files", || no_op(49_000)),
+        ("1,000 files with 1 KiB more", kilobyte_each),
+        ("one file with 512 MB more", bulk),
+        ("adoption of 600 MB", adoption),
+    ];
+    for (name, case) in cases {
+        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
+            println!("{name}");
+            case();
+        }
+    }
+}
+
+/// Somebody who is measured.
+struct Runner<'a> {
+    name: String,
+    /// Makes ready, and is not timed.
+    before: Box<dyn FnMut() + 'a>,
+    run: Box<dyn FnMut() + 'a>,
+}
+
+fn runner<'a>(name: &str, before: impl FnMut() + 'a, run: impl FnMut() + 'a) -> Runner<'a> {
+    Runner { name: name.to_owned(), before: Box::new(before), run: Box::new(run) }
+}
+
+/// Measures all of them in rounds; the first one is ours.
+fn compare(rounds: usize, mut runners: Vec<Runner<'_>>) {
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); runners.len()];
+    for round in 0..rounds {
+        for turn in 0..runners.len() {
+            let index = (turn + round) % runners.len();
+            let runner = &mut runners[index];
+            (runner.before)();
+            let start = Instant::now();
+            (runner.run)();
+            times[index].push(start.elapsed());
+        }
+    }
+    for (index, runner) in runners.iter().enumerate() {
+        let mut sorted = times[index].clone();
+        sorted.sort_unstable();
+        let median = sorted[sorted.len() / 2].as_secs_f64() * 1000.0;
+        let mut ratios: Vec<f64> = times[index]
+            .iter()
+            .zip(&times[0])
+            .map(|(other, ours)| other.as_secs_f64() / ours.as_secs_f64())
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        let ratio = match index {
+            0 => String::new(),
+            _ => format!(
+                "  {:.2} times ours ({:.2} to {:.2})",
+                ratios[ratios.len() / 2],
+                ratios[0],
+                ratios[ratios.len() - 1]
+            ),
+        };
+        println!("  {:<28} {median:>10.2} ms{ratio}", runner.name);
+    }
+}
+
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        Place { directory: tempfile::Builder::new().prefix("cr0sync-bench-").tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A configuration with so many logs, from `bot/` to `central/`.
+    fn config(&self, count: usize) -> Config {
+        let logs: serde_json::Map<String, serde_json::Value> = (0..count)
+            .map(|n| {
+                let copies = serde_json::json!({
+                    "bot": format!("bot/{n}.log"), "central": format!("central/{n}.log"),
+                });
+                (format!("log{n}"), serde_json::json!({"copies": copies, "rotate": {"maxsize": "100G"}}))
+            })
+            .collect();
+        fs::create_dir_all(self.path("bot")).unwrap();
+        fs::create_dir_all(self.path("central")).unwrap();
+        let json = serde_json::json!({"version": 1, "hub": "central", "databases": {}, "logs": logs});
+        Config::parse(json.to_string().as_bytes(), self.directory.path(), None).unwrap()
+    }
+}
+
+fn merge(config: &Config, expected: LogState) {
+    let report = logs::merge(config, &Options::default()).unwrap();
+    assert!(report.ok);
+    let log = report.logs.values().next().unwrap();
+    assert_eq!(log.state, expected, "{log:?}");
+}
+
+/// Until nothing is left to look at.
+fn settle(config: &Config) {
+    for _ in 0..3 {
+        logs::merge(config, &Options::default()).unwrap();
+    }
+    merge(config, LogState::Unchanged);
+}
+
+fn lines(path: &Path, bytes: u64, seed: u64) {
+    let mut file = BufWriter::new(File::options().append(true).create(true).open(path).unwrap());
+    let (mut written, mut n) = (0, seed * 1_000_000_000);
+    while written < bytes {
+        n += 1;
+        let line = format!(
+            "2025-07-14 09:{:02}:{:02} EDT - bot.rizon - INFO - message {n} of somebody who talks\n",
+            n / 60 % 60,
+            n % 60
+        );
+        file.write_all(line.as_bytes()).unwrap();
+        written += u64::try_from(line.len()).unwrap();
+    }
+    file.flush().unwrap();
+}
+
+fn has(program: &str) -> bool {
+    let there =
+        Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
+    let there = there.is_ok_and(|status| status.success());
+    if !there {
+        println!("  {program} is not installed, and so not measured");
+    }
+    there
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status =
+        Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{program} {arguments:?}");
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+fn no_op(count: usize) {
+    let place = Place::new();
+    let config = place.config(count);
+    for n in 0..count {
+        fs::write(
+            place.path(&format!("bot/{n}.log")),
+            format!("2025-07-14 09:31:02 EDT - bot {n} - INFO - hello\n"),
+        )
+        .unwrap();
+    }
+    settle(&config);
+    let (bot, peer) = (text(&place.path("bot")) + "/", text(&place.path("peer")));
+    let mut runners = vec![runner("cr0sync", || {}, || merge(&config, LogState::Unchanged))];
+    if has("rsync") {
+        run("rsync", &["-a", &bot, &peer]);
+        runners.push(runner("rsync --append", || {}, || run("rsync", &["-a", "--append", &bot, &peer])));
+    }
+    if has("logrotate") {
+        let (rules, state) = (place.path("rules"), place.path("state"));
+        fs::write(&rules, format!("{bot}*.log {{\n size 100M\n su root root\n}}\n")).unwrap();
+        fs::set_permissions(&rules, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        let (rules, state) = (text(&rules), text(&state));
+        run("logrotate", &["-s", &state, &rules]);
+        runners.push(runner(
+            "logrotate, nothing due",
+            || {},
+            move || run("logrotate", &["-s", &state, &rules]),
+        ));
+    }
+    if count <= 1_000 && has("logtail2") {
+        let all = tail_all(&place, count);
+        run("sh", &["-c", &all]);
+        runners.push(runner("logtail2, one after the other", || {}, move || run("sh", &["-c", &all])));
+    }
+    compare(if count > 10_000 { LONG_ROUNDS } else { ROUNDS }, runners);
+}
+
+fn tail_all(place: &Place, count: usize) -> String {
+    let (bot, offsets, peer) =
+        (text(&place.path("bot")), text(&place.path("offsets")), text(&place.path("tails")));
+    fs::create_dir_all(&offsets).unwrap();
+    fs::create_dir_all(&peer).unwrap();
+    let last = count - 1;
+    format!("for n in $(seq 0 {last}); do logtail2 -f {bot}/$n.log -o {offsets}/$n >> {peer}/$n.log; done")
+}
+
+fn kilobyte_each() {
+    let count = 1_000;
+    let place = Place::new();
+    let config = place.config(count);
+    for n in 0..count {
+        lines(&place.path(&format!("bot/{n}.log")), 1, 0);
+    }
+    settle(&config);
+    let round = std::cell::Cell::new(1);
+    let more = || {
+        round.set(round.get() + 1);
+        for n in 0..count {
+            lines(&place.path(&format!("bot/{n}.log")), 1024, round.get());
+        }
+    };
+    let (bot, peer) = (text(&place.path("bot")) + "/", text(&place.path("peer")));
+    let mut runners = vec![runner("cr0sync", more, || merge(&config, LogState::Merged))];
+    if has("rsync") {
+        run("rsync", &["-a", &bot, &peer]);
+        runners.push(runner("rsync --append", more, || run("rsync", &["-a", "--append", &bot, &peer])));
+    }
+    if has("logtail2") {
+        let all = tail_all(&place, count);
+        run("sh", &["-c", &all]);
+        runners.push(runner("logtail2, one after the other", more, move || run("sh", &["-c", &all])));
+    }
+    compare(LONG_ROUNDS, runners);
+}
+
+fn bulk() {
+    let bytes = 512 << 20;
+    let place = Place::new();
+    let config = place.config(1);
+    let (bot, central) = (place.path("bot/0.log"), place.path("central/0.log"));
+    lines(&bot, bytes, 1);
+    let (source, target, peer) = (text(&bot), text(&place.path("cat.log")), text(&place.path("rsync.log")));
+    let forget = || {
+        let _ = fs::remove_file(&central);
+        let _ = fs::remove_dir_all(place.path("sync_state"));
+        // So that all of it is new, and nothing has to be aligned.
+        fs::rename(&bot, place.path("aside")).unwrap();
+        logs::merge(&config, &Options::default()).unwrap();
+        fs::rename(place.path("aside"), &bot).unwrap();
+    };
+    let mut runners = vec![runner("cr0sync", forget, || merge(&config, LogState::Merged))];
+    let append = format!("cat {source} >> {target}");
+    let clear = |path: String| move || drop(fs::remove_file(&path));
+    runners.push(runner("cat >>", clear(target.clone()), {
+        let append = append.clone();
+        move || run("sh", &["-c", &append])
+    }));
+    runners.push(runner("cat >>, then sync", clear(target.clone()), {
+        let synced = format!("{append} && sync {target}");
+        move || run("sh", &["-c", &synced])
+    }));
+    if has("rsync") {
+        runners.push(runner("rsync --append", clear(peer.clone()), || {
+            run("rsync", &["--append", &source, &peer])
+        }));
+    }
+    if has("logtail2") {
+        let offset = text(&place.path("offset"));
+        let tail = format!("logtail2 -f {source} -o {offset} >> {target}");
+        let (target, offset) = (target.clone(), offset);
+        runners.push(runner(
+            "logtail2",
+            move || {
+                let _ = (fs::remove_file(&target), fs::remove_file(&offset));
+            },
+            move || run("sh", &["-c", &tail]),
+        ));
+    }
+    compare(LONG_ROUNDS, runners);
+}
+
+fn adoption() {
+    let place = Place::new();
+    let config = place.config(1);
+    let (bot, central) = (place.path("bot/0.log"), place.path("central/0.log"));
+    lines(&central, 600 << 20, 1);
+    fs::copy(&central, &bot).unwrap();
+    lines(&bot, 1 << 20, 2);
+    let length = fs::metadata(&central).unwrap().len();
+    let forget = || {
+        let _ = fs::remove_dir_all(place.path("sync_state"));
+        File::options().write(true).open(&central).unwrap().set_len(length).unwrap();
+    };
+    let mut runners = vec![runner("cr0sync", forget, || merge(&config, LogState::Merged))];
+    let (a, b) = (text(&bot), text(&central));
+    if has("rsync") {
+        // Compares all of it as well, and takes the source for the truth.
+        let verified = move || run("rsync", &["--append-verify", &a, &b]);
+        runners.push(runner("rsync --append-verify", forget, verified));
+    }
+    compare(LONG_ROUNDS, runners);
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    println!("  most memory of this process: {}", peak.trim());
+}
