@@ -31,7 +31,7 @@ use crash::users;
 /// The child of the tests below; on its own it does nothing.
 #[test]
 fn child() {
-    trace::child();
+    trace::child(|config| database::sync(config, &database::Options::default()));
 }
 
 /// The same for the owners in some of them.

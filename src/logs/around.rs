@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use crate::clock;
 use crate::config::{Config, LogConfig};
 
 use super::file::Owners;
@@ -103,7 +104,7 @@ impl<'a> Around<'a> {
         {
             return Ok(Rc::clone(&listing.names));
         }
-        let now = SystemTime::now();
+        let now = SystemTime::from(clock::now());
         let mut names = std::fs::read_dir(directory)?
             .map(|entry| Ok(entry?.file_name().into_vec()))
             .collect::<io::Result<Vec<_>>>()?;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
+use crate::clock;
 use crate::config::{LogConfig, Ownership};
 use crate::durable;
 use crate::report::{LogReport, LogSideReport, LogState as Ended};
@@ -124,7 +125,7 @@ pub(crate) fn look(setting: &Setting<'_>, side: &str, path: &Path, live: &LogFil
 /// Whether nobody goes on with the line at the end of an archive, so that it is to get its end.
 pub(crate) fn is_quiet(live: &LogFile) -> bool {
     let written = live.file().metadata().and_then(|now| now.modified());
-    written.is_ok_and(|at| match SystemTime::now().duration_since(at) {
+    written.is_ok_and(|at| match SystemTime::from(clock::now()).duration_since(at) {
         Ok(ago) => ago > QUIET,
         // The clock was set back.
         Err(ahead) => ahead.duration() > QUIET,

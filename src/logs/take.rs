@@ -5,6 +5,8 @@
 use std::io;
 use std::rc::Rc;
 
+use crate::clock;
+
 use super::align::{self, Line, Relation, Trust};
 use super::archive::{Unfinished, is_packed, lines};
 use super::file::{FileId, LogFile};
@@ -153,10 +155,8 @@ fn newest(shelf: &Shelf) -> i64 {
 /// Which rotated files were not there at the last look, or had more to come. Where the clock was set back, times say
 /// nothing.
 fn unread<'a>(state: &CopyState, known: &'a [FileId]) -> impl Fn(&Rc<LogFile>) -> bool + 'a {
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_nanos());
     let seen = i128::from(state.seen);
-    let is_behind = i128::try_from(now).unwrap_or(0) < seen;
+    let is_behind = clock::now().timestamp_nanos_opt().is_some_and(|now| i128::from(now) < seen);
     move |file| !known.contains(&file.id) && (is_behind || file.written > seen)
 }
 

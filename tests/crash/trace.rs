@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use cr0sync::Config;
-use cr0sync::database::{self, Options};
 use nix::sys::ptrace::{self, Event};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -17,6 +16,7 @@ use nix::unistd::Pid;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
+use serde::Serialize;
 
 /// Tells the child which configuration to run.
 pub(crate) const CHILD: &str = "CR0SYNC_CRASH_CONFIG";
@@ -94,15 +94,15 @@ impl User {
     }
 }
 
-/// What the child does; on its own it does nothing.
-pub(crate) fn child() {
+/// What the child does with its configuration; on its own it does nothing.
+pub(crate) fn child<R: Serialize>(run: impl FnOnce(&Config) -> cr0sync::Result<R>) {
     let Some(config) = std::env::var_os(CHILD) else { return };
     let config = Config::load(Some(Path::new(&config)), None).unwrap();
     // Whoever traces this thread must know it, and says when to go on.
     println!("\nthread {}", std::fs::read_link("/proc/thread-self").unwrap().display());
     std::io::stdin().lock().read_line(&mut String::new()).unwrap();
     seccompiler::apply_filter(&filter()).unwrap();
-    match database::sync(&config, &Options::default()) {
+    match run(&config) {
         Ok(report) => println!("\nreport {}", serde_json::to_string(&report).unwrap()),
         Err(error) => println!("\nerror {:?} {error}", error.kind()),
     }
