@@ -256,14 +256,21 @@ fn bulk() {
     let config = place.config(1);
     let (bot, central) = (place.path("bot/0.log"), place.path("central/0.log"));
     lines(&bot, bytes, 1);
-    let (source, target, peer) = (text(&bot), text(&place.path("cat.log")), text(&place.path("rsync.log")));
+    let (source, target, peer) = (text(&place.path("all")), text(&place.path("cat.log")), text(&place.path("rsync.log")));
+    // A line is there at first and known; all others are new.
+    fs::rename(&bot, place.path("all")).unwrap();
+    let all = fs::read(place.path("all")).unwrap();
+    let first = 1 + all.iter().position(|byte| *byte == b'\n').unwrap();
+    fs::write(&bot, &all[..first]).unwrap();
+    settle(&config);
+    run("cp", &["-a", &text(&place.path("sync_state")), &text(&place.path("known"))]);
     let forget = || {
-        let _ = fs::remove_file(&central);
-        let _ = fs::remove_dir_all(place.path("sync_state"));
-        // So that all of it is new, and nothing has to be aligned.
-        fs::rename(&bot, place.path("aside")).unwrap();
-        logs::merge(&config, &Options::default()).unwrap();
-        fs::rename(place.path("aside"), &bot).unwrap();
+        fs::remove_dir_all(place.path("sync_state")).unwrap();
+        run("cp", &["-a", &text(&place.path("known")), &text(&place.path("sync_state"))]);
+        for file in [&bot, &central] {
+            File::options().write(true).open(file).unwrap().set_len(first as u64).unwrap();
+        }
+        File::options().append(true).open(&bot).unwrap().write_all(&all[first..]).unwrap();
     };
     let mut runners = vec![runner("cr0sync", forget, || merge(&config, LogState::Merged))];
     let append = format!("cat {source} >> {target}");
