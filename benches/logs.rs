@@ -1,7 +1,7 @@
 //! How long a run over logs takes, beside tools that do a part of the same.
 //!
 //! `make bench`, or `cargo bench --bench logs [-- PART OF A NAME]`. Every case is measured in rounds, in each of which all
-//! take their turn, in an order that changes; what is printed is the median of the ratios within a round, with the least
+//! take their turn (with `--alone` none but ours, for a profiler), in an order that changes; what is printed is the median of the ratios within a round, with the least
 //! and the largest, so that a machine that is busy for a while bears on both alike. All files are in the page cache. The
 //! peers are programs, so their start counts for them: a run of ours is timed within this one, from the call to the
 //! return, with everything on disk (fsync), which no peer but ours does.
@@ -156,6 +156,9 @@ fn lines(path: &Path, bytes: u64, seed: u64) {
 }
 
 fn has(program: &str) -> bool {
+    if std::env::args().any(|word| word == "--alone") {
+        return false;
+    }
     let there =
         Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
     let there = there.is_ok_and(|status| status.success());
@@ -256,7 +259,8 @@ fn bulk() {
     let config = place.config(1);
     let (bot, central) = (place.path("bot/0.log"), place.path("central/0.log"));
     lines(&bot, bytes, 1);
-    let (source, target, peer) = (text(&place.path("all")), text(&place.path("cat.log")), text(&place.path("rsync.log")));
+    let (source, target, peer) =
+        (text(&place.path("all")), text(&place.path("cat.log")), text(&place.path("rsync.log")));
     // A line is there at first and known; all others are new.
     fs::rename(&bot, place.path("all")).unwrap();
     let all = fs::read(place.path("all")).unwrap();

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use sha2::{Digest, Sha256};
 
 use super::align::Line;
-use super::file::{BLOCK, LogFile, hex};
+use super::file::{BLOCK, LogFile, hex, to_size};
 use super::find::{self, Found, Shelf};
 use super::names::Packing;
 use super::state::LogState;
@@ -95,7 +95,7 @@ impl Archive {
     /// The digest of a range; of as much of it as there is.
     pub(crate) fn digest(&self, range: Range<u64>) -> io::Result<String> {
         let mut digest = Sha256::new();
-        let mut block = vec![0; BLOCK];
+        let mut block = vec![0; BLOCK.min(to_size(range.end - range.start)).max(1)];
         for stream in self.range(range)? {
             let mut reader = stream.reader(0)?;
             loop {

@@ -15,6 +15,7 @@
 //! merged: `rotate` (with `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
 
 mod align;
+mod append;
 mod archive;
 mod around;
 mod clean;

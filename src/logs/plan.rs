@@ -180,7 +180,10 @@ pub(crate) fn plan<'a>(
     if archive.anew {
         archive.known = base + line_end;
     }
-    let before = cursor_at(&live, archive.known.saturating_sub(base), &[]);
+    let before = match &known {
+        Some(known) if known.base == base && known.end() == archive.known => Ok(known.archive.clone()),
+        _ => cursor_at(&live, archive.known.saturating_sub(base), &[]),
+    };
     let cursor = match (before, &known) {
         // Somebody else has rotated it, and what was known lies in another file.
         (_, Some(known)) if archive.known < base => known.archive.clone(),

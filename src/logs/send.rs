@@ -5,6 +5,7 @@
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 
+use super::append::{Appended, Wanted, append};
 use super::archive::Archive;
 use super::file::{Access, LogFile, Unopened};
 use super::find;
@@ -15,7 +16,7 @@ use super::state::{CopyState, Foreign};
 use super::steps::Step;
 use super::stream::Stream;
 use super::take::{self, cursor_at};
-use super::work::{Appended, Target, append, reread};
+use super::work::{Target, reread};
 
 /// So much is written at once into the file of a source, which others append to (bytes); the rest comes in the next run.
 const AT_ONCE: u64 = 8 << 20;
@@ -138,7 +139,7 @@ pub(crate) fn ends_a_line(file: &LogFile) -> io::Result<bool> {
 /// Into a file that only we write to, piece by piece.
 fn pour(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
     let (mut written, mut runs) = (Appended::default(), Vec::new());
-    append(file, stream, 0, &mut runs, &mut written, &mut |_, _, _| Ok(()))?;
+    append(file, stream, 0, Wanted::Nothing, &mut runs, &mut written, &mut |_, _, _| Ok(()))?;
     Ok((runs.first().map_or(0, |run| run.start), written.bytes))
 }
 

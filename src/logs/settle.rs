@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use crate::config::LogConfig;
 
+use super::append::{Appended, Wanted, append, block_length};
 use super::archive::Archive;
 use super::file::{Access, LogFile};
 use super::find::{self, Found, Shelf};
@@ -22,7 +23,7 @@ use super::resume;
 use super::send::{ends_a_line, note};
 use super::state::{CopyState, Cursor, Foreign};
 use super::stream::{Stream, agreement};
-use super::work::{Appended, PartNow, Piece, Target, Work, append, block_length};
+use super::work::{PartNow, Piece, Target, Work};
 
 /// What is left of a plan. None where nothing of its archive is there any more, so that all is to be aligned anew.
 pub(crate) fn settle<'a>(
@@ -255,7 +256,15 @@ fn given(
             && whole.size == end
         {
             let (mut runs, mut written) = (Vec::new(), Appended::default());
-            append(&whole, &block.first(line_end), length, &mut runs, &mut written, &mut |_, _, _| Ok(()))?;
+            append(
+                &whole,
+                &block.first(line_end),
+                length,
+                Wanted::Nothing,
+                &mut runs,
+                &mut written,
+                &mut |_, _, _| Ok(()),
+            )?;
             length += written.bytes;
         }
     }

@@ -95,7 +95,8 @@ pub(crate) fn agreement(
     most: u64,
 ) -> io::Result<Agreement> {
     let (mut a, mut b) = (a.reader(a_from)?, b.reader(b_from)?);
-    let (mut block_a, mut block_b) = (vec![0; BLOCK], vec![0; BLOCK]);
+    let size = BLOCK.min(to_size(most));
+    let (mut block_a, mut block_b) = (vec![0; size], vec![0; size]);
     let mut found = Agreement { bytes: 0, lines: 0 };
     loop {
         let wanted = to_size((most - found.bytes).min(u64::try_from(BLOCK).unwrap_or(0)));

@@ -3,22 +3,21 @@
 //! Every deed goes into the journal as soon as it is done, so that a run that dies here is finished by the next one
 //! (`settle`), which comes through here as well.
 
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
-use sha2::{Digest, Sha256};
-
 use crate::report::{LogReport, LogState as Ended};
 
+use super::append::{Appended, Wanted, append};
 use super::archive::Archive;
-use super::file::{BLOCK, LogFile, hex};
+use super::file::LogFile;
 use super::journal::{Deed, Part, Planned};
 use super::plan::{Setting, Stop, in_words};
 use super::state::{Entry, LogState};
 use super::steps::Step;
-use super::stream::{Stream, fill};
+use super::stream::Stream;
 use super::take::cursor_at;
 
 /// One part that is to be appended to the archive.
@@ -220,13 +219,20 @@ impl Work<'_> {
             let from = part.done;
             let mut runs = Vec::new();
             let setting = self.setting;
-            let length =
-                append(&self.live, stream, from, &mut runs, written, &mut |start, length, place| {
+            let length = append(
+                &self.live,
+                stream,
+                from,
+                Wanted::Digests,
+                &mut runs,
+                written,
+                &mut |start, length, place| {
                     setting.steps.at(Step::Written);
                     let deed =
                         Deed::Appended { part: number, place: from + place, start: base + start, length };
                     setting.journal.done(self.name, &deed)
-                })?;
+                },
+            )?;
             for run in runs {
                 let (start, place) = (base + run.start, from + run.place);
                 let end = self.pieces.last().map_or(self.archive.known, |piece| piece.start + piece.length);
@@ -234,7 +240,8 @@ impl Work<'_> {
                     // Somebody else wrote in between.
                     self.pieces.push(Piece { start: end, length: start - end, from: None, sha256: None });
                 }
-                let sha256 = Some(run.sha256);
+                // A digest that is missing is made from what is there.
+                let sha256 = Some(run.sha256).filter(|digest| !digest.is_empty());
                 self.pieces.push(Piece { start, length: run.length, from: Some((number, place)), sha256 });
             }
             part.done += length;
@@ -342,108 +349,6 @@ pub(crate) fn wanted(all: Range<u64>, side: &str, origins: &[(Range<u64>, String
         .map(|(range, _)| (range.start, range.end - range.start))
         .collect();
     super::stream::own(all.start, all.end, &own)
-}
-
-/// How much was appended.
-#[derive(Default)]
-pub(crate) struct Appended {
-    pub(crate) bytes: u64,
-    pub(crate) lines: u64,
-}
-
-/// One piece that was appended, without anything of others in it.
-pub(crate) struct Run {
-    /// Where in the file.
-    pub(crate) start: u64,
-    pub(crate) length: u64,
-    /// How far behind the place that was asked for.
-    pub(crate) place: u64,
-    pub(crate) sha256: String,
-}
-
-/// Appends what a stream has behind a place. Whatever others append meanwhile stays whole: every write goes to the end,
-/// and ends with a line wherever it can. `each` hears of every block: where in the file it begins, how long it is, and how
-/// far behind the place that was asked for.
-pub(crate) fn append(
-    live: &LogFile,
-    stream: &Stream,
-    from: u64,
-    runs: &mut Vec<Run>,
-    written: &mut Appended,
-    each: &mut dyn FnMut(u64, u64, u64) -> io::Result<()>,
-) -> io::Result<u64> {
-    let mut reader = stream.reader(from)?;
-    let mut file = live.file();
-    let mut block = vec![0; BLOCK];
-    let (mut held, mut total) = (0, 0_u64);
-    let mut digest = Sha256::new();
-    let mut run: Option<Run> = None;
-    loop {
-        held += fill(&mut reader, block.get_mut(held..).unwrap_or_default())?;
-        let is_last = held < block.len();
-        let whole = block.get(..held).unwrap_or_default();
-        let cut = cut(whole);
-        let part = whole.get(..cut).unwrap_or_default();
-        if part.is_empty() {
-            break;
-        }
-        let mut start = None;
-        let mut rest = part;
-        while !rest.is_empty() {
-            let count = match file.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => count,
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
-                Err(cause) => return Err(cause),
-            };
-            let length = u64::try_from(count).unwrap_or(0);
-            written.bytes += length;
-            // Where an append ends is where the file's own place is now.
-            let begin = file.stream_position()? - length;
-            start.get_or_insert(begin);
-            rest = rest.get(count..).unwrap_or_default();
-        }
-        let (start, length) = (start.unwrap_or(0), u64::try_from(part.len()).unwrap_or(0));
-        each(start, length, total)?;
-        written.lines += u64::try_from(memchr::memchr_iter(b'\n', part).count()).unwrap_or(0);
-        match &mut run {
-            Some(run) if run.start + run.length == start => run.length += length,
-            other => {
-                close(other.take(), &mut digest, runs);
-                *other = Some(Run { start, length, place: total, sha256: String::new() });
-            }
-        }
-        digest.update(part);
-        total += length;
-        block.copy_within(cut..held, 0);
-        held -= cut;
-        if is_last {
-            break;
-        }
-    }
-    close(run, &mut digest, runs);
-    Ok(total)
-}
-
-/// How much of what was read for a block is written at once.
-fn cut(read: &[u8]) -> usize {
-    match memchr::memrchr(b'\n', read) {
-        Some(at) if read.len() == BLOCK => at + 1,
-        _ => read.len(),
-    }
-}
-
-/// How long the block is that `append` writes at a place of a stream.
-pub(crate) fn block_length(stream: &Stream, from: u64) -> io::Result<u64> {
-    let mut block = vec![0; BLOCK];
-    let had = fill(&mut stream.reader(from)?, &mut block)?;
-    Ok(u64::try_from(cut(block.get(..had).unwrap_or_default())).unwrap_or(0))
-}
-
-fn close(run: Option<Run>, digest: &mut Sha256, runs: &mut Vec<Run>) {
-    if let Some(run) = run {
-        runs.push(Run { sha256: hex(&std::mem::take(digest).finalize()), ..run });
-    }
 }
 
 /// The file as it is now.

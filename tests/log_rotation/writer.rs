@@ -59,7 +59,7 @@ fn no_line_is_lost_below_the_fastest_writer() {
             tried += 1;
             match (report.state, report.method) {
                 (RotateState::Rotated, Some(RotateMethod::InPlace)) => {
-                    drop(rotations.fetch_add(1, Ordering::Relaxed))
+                    rotations.fetch_add(1, Ordering::Relaxed);
                 }
                 // Before it has written enough, or in the middle of a line.
                 (RotateState::Unchanged | RotateState::Skipped, _) => {}
