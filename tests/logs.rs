@@ -21,6 +21,7 @@ mod rng;
 #[allow(dead_code, reason = "shared with the crash tests")]
 mod trace;
 mod logs {
+    mod beside;
     mod same_file;
     pub(crate) mod verdict;
     pub(crate) mod world;

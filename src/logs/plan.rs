@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +19,7 @@ use super::around::Around;
 use super::file::{Access, FileId, LogFile};
 use super::find::{self, Shelf};
 use super::journal::Journal;
+use super::lease::{self, Held};
 use super::names::Packing;
 use super::state::{CopyState, LogState};
 use super::steps::Steps;
@@ -239,9 +240,16 @@ pub(crate) fn plan<'a>(
         {
             report.adopted = Some(adopted(relation, taken.then.weak));
         }
-        let then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &archive);
+        let mut then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &archive);
         if then.refill && before.is_some_and(|before| before.foreign_bytes > 0) {
             report.warnings.push(format!("{side}: it was not there, and is made anew from the archive"));
+        }
+        if !is_mirror && judge(&shelf, &mut then) {
+            report.warnings.push(format!(
+                "{side}: {}; what others write goes into {} from now on",
+                "its writer does not append, and would write over it",
+                beside(path).display()
+            ));
         }
         for stream in taken.streams {
             parts.push(PartNow::new(side.clone(), stream));
@@ -274,6 +282,23 @@ pub(crate) fn plan<'a>(
         });
     }
     Ok(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report })
+}
+
+/// The file in which a copy gets what others write, where its writer leaves no room for that.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".merged");
+    PathBuf::from(name)
+}
+
+/// Looks whether the writer of a source's file writes at a place of its own instead of at the end; once for each file.
+fn judge(shelf: &Shelf, then: &mut CopyState) -> bool {
+    let Some(live) = shelf.live.as_ref().filter(|live| !then.aside && then.judged != Some(live.id)) else {
+        return false;
+    };
+    then.judged = Some(live.id);
+    then.aside = lease::held(live.file()) != Held::No && lease::overwriter(live.file()).is_some();
+    then.aside
 }
 
 /// What of others a copy has already.

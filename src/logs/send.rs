@@ -4,6 +4,7 @@
 
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
+use std::path::Path;
 
 use super::append::{Appended, Wanted, append};
 use super::archive::Archive;
@@ -11,7 +12,7 @@ use super::file::{Access, LogFile, Unopened};
 use super::find;
 use super::journal::Deed;
 use super::names::Packing;
-use super::plan::{Setting, create, in_words};
+use super::plan::{Setting, beside, create, in_words};
 use super::state::{CopyState, Foreign};
 use super::steps::Step;
 use super::stream::Stream;
@@ -20,6 +21,8 @@ use super::work::{Target, reread};
 
 /// So much is written at once into the file of a source, which others append to (bytes); the rest comes in the next run.
 const AT_ONCE: u64 = 8 << 20;
+/// In so many runs in a row a file may end in the middle of a line before what others write goes into one beside it.
+const TORN_RUNS: u32 = 3;
 
 impl Target<'_> {
     /// Appends ranges of the archive. Returns how many bytes, which are fewer where the rest has to wait.
@@ -33,8 +36,13 @@ impl Target<'_> {
         touched: &mut Vec<std::fs::File>,
     ) -> Result<u64, String> {
         let fail = |what: &str, cause: io::Error| in_words(what, self.path, &cause);
-        let Some((file, is_new)) = self.open(setting)? else { return Ok(0) };
+        // Into a file beside it nobody else writes.
+        let aside = then.aside && !self.is_mirror;
+        let alone = self.is_mirror || aside;
+        let path = if aside { beside(self.path) } else { self.path.to_path_buf() };
+        let Some((file, is_new)) = open(setting, &path, alone)? else { return Ok(0) };
         let is_same = match &then.live {
+            _ if aside => true,
             Some(cursor) => {
                 cursor.id == file.id
                     && file.size >= self.seen
@@ -60,7 +68,9 @@ impl Target<'_> {
             let mut at = range.start;
             for stream in streams {
                 if !ends_a_line(&file).map_err(|cause| fail("read", cause))? {
-                    // Its writer is in the middle of a line.
+                    // Its writer is in the middle of a line. One that often is fills a buffer before it writes.
+                    then.torn += 1;
+                    then.aside = !alone && then.torn >= TORN_RUNS;
                     touched.extend(file.file().try_clone());
                     return Ok(total);
                 }
@@ -72,7 +82,8 @@ impl Target<'_> {
                     .journal
                     .done(name, &about)
                     .map_err(|cause| format!("cannot write the journal: {cause}"))?;
-                let written = match self.is_mirror {
+                then.torn = 0;
+                let written = match alone {
                     true => pour(&file, &stream),
                     false => write_at_once(&file, &stream),
                 };
@@ -82,7 +93,7 @@ impl Target<'_> {
                     Err(cause) => {
                         // What was written of it was taken back where that could be done; the journal tells where not.
                         let now = file.file().metadata().map_or(size, |now| now.len());
-                        if self.is_mirror && now > size {
+                        if alone && now > size {
                             // Only we write there.
                             let _ = file.file().set_len(size);
                         }
@@ -97,8 +108,12 @@ impl Target<'_> {
                     .journal
                     .done(name, &given)
                     .map_err(|cause| format!("cannot write the journal: {cause}"))?;
-                note(then, Some(&file), Foreign { id: file.id, start, length })
-                    .map_err(|cause| fail("read", cause))?;
+                if aside {
+                    then.foreign_bytes += length;
+                } else {
+                    note(then, Some(&file), Foreign { id: file.id, start, length })
+                        .map_err(|cause| fail("read", cause))?;
+                }
                 setting.steps.at(Step::Sent);
                 total += length;
                 if length < stream.length() {
@@ -110,25 +125,25 @@ impl Target<'_> {
         touched.extend(file.file().try_clone());
         Ok(total)
     }
+}
 
-    /// Its file, and whether it was made now, as a mirror's is where it is missing.
-    fn open(&self, setting: &Setting<'_>) -> Result<Option<(LogFile, bool)>, String> {
-        let mut is_new = false;
-        let open = || LogFile::open(self.path, Packing::Plain, Access::Append, &setting.around.owners);
-        let file = match open() {
-            Err(Unopened::Missing) if self.is_mirror => {
-                create(setting, self.path)?;
-                is_new = true;
-                open()
-            }
-            Err(Unopened::Missing) => return Ok(None),
-            found => found,
-        };
-        file.map(|file| Some((file, is_new))).map_err(|cause| match cause {
-            Unopened::Missing => format!("{} is not there", self.path.display()),
-            Unopened::Refused(why) => format!("{} {why}", self.path.display()),
-        })
-    }
+/// A copy's file, and whether it was made now, as one that only we write to is where it is missing.
+fn open(setting: &Setting<'_>, path: &Path, alone: bool) -> Result<Option<(LogFile, bool)>, String> {
+    let mut is_new = false;
+    let open = || LogFile::open(path, Packing::Plain, Access::Append, &setting.around.owners);
+    let file = match open() {
+        Err(Unopened::Missing) if alone => {
+            create(setting, path)?;
+            is_new = true;
+            open()
+        }
+        Err(Unopened::Missing) => return Ok(None),
+        found => found,
+    };
+    file.map(|file| Some((file, is_new))).map_err(|cause| match cause {
+        Unopened::Missing => format!("{} is not there", path.display()),
+        Unopened::Refused(why) => format!("{} {why}", path.display()),
+    })
 }
 
 pub(crate) fn ends_a_line(file: &LogFile) -> io::Result<bool> {

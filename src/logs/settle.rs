@@ -18,7 +18,7 @@ use super::file::{Access, LogFile};
 use super::find::{self, Found, Shelf};
 use super::journal::{Deed, Unfinished};
 use super::names::Packing;
-use super::plan::{Setting, Stop, archive_shelf, in_words, is_quiet, look, report};
+use super::plan::{Setting, Stop, archive_shelf, beside, in_words, is_quiet, look, report};
 use super::resume;
 use super::send::{ends_a_line, note};
 use super::state::{CopyState, Cursor, Foreign};
@@ -212,6 +212,23 @@ fn given(
     deeds: &[Deed],
     then: &mut CopyState,
 ) -> io::Result<()> {
+    // What it gets in a file beside it lies there.
+    let aside = then.aside && !target.is_mirror;
+    let alone = aside || target.is_mirror;
+    let near;
+    let shelf = if aside {
+        near = find::shelf(&beside(target.path), Access::Read, setting.around).map_err(io::Error::other)?;
+        &near
+    } else {
+        shelf
+    };
+    let note = |then: &mut CopyState, file: Option<&LogFile>, place: Foreign| match aside {
+        true => {
+            then.foreign_bytes += place.length;
+            Ok(())
+        }
+        false => note(then, file, place),
+    };
     let mut open: Option<(&Cursor, &[(u64, u64)])> = None;
     for deed in deeds {
         match deed {
@@ -237,7 +254,7 @@ fn given(
         // What is being packed cannot be read.
         let Ok(end) = file.length() else { continue };
         let tail = Stream::of(file, 0..end);
-        if let Some((start, length)) = resume::find_block(&tail, before.offset, &block, target.is_mirror)? {
+        if let Some((start, length)) = resume::find_block(&tail, before.offset, &block, alone)? {
             place = Some((Rc::clone(file), start, length, end));
             break;
         }

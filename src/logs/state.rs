@@ -72,12 +72,26 @@ pub(crate) struct CopyState {
     /// Whether it is being made anew, and so gets back what it wrote itself, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) refill: bool,
+    /// In how many runs in a row something could not be given to it, as its last line had no end.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) torn: u32,
+    /// Whether what others write goes into a file beside it, as its writer does not append whole lines.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) aside: bool,
+    /// The file whose writer was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) judged: Option<FileId>,
     /// Bytes of others that we wrote into it, ever.
     #[serde(default)]
     pub(crate) foreign_bytes: u64,
     /// Whether what it had at first was found in the archive by so little that it may be an accident.
     #[serde(default)]
     pub(crate) weak: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One log.

@@ -91,6 +91,7 @@ fn look(
             one.cursor = copy.live.as_ref().map_or(0, |cursor| cursor.offset);
             one.foreign_bytes = copy.foreign_bytes;
             one.weak = copy.weak;
+            one.merged = copy.aside.then(|| super::plan::beside(path));
             one.lag_bytes = lag(name, copy, known.end(), &|| ledger.read(known.ledger).unwrap_or_default());
         }
         found.sides.insert(name.clone(), one);

@@ -251,6 +251,8 @@ pub struct LogSideStatus {
     pub foreign_bytes: u64,
     /// Whether what it had at first was found in the archive by less than 8 lines and 1 KiB.
     pub weak: bool,
+    /// The file beside it in which it gets what others write, as its writer does not append whole lines.
+    pub merged: Option<PathBuf>,
     /// What is wrong with it.
     pub problem: Option<String>,
 }
