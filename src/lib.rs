@@ -43,3 +43,8 @@ pub use config::{
     OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy, TablePolicy,
 };
 pub use error::{Error, ErrorKind, Result};
+
+// For the tests that are compiled in here.
+#[cfg(test)]
+#[path = "../tests/property/rng.rs"]
+mod rng;

@@ -54,7 +54,7 @@ pub(crate) fn append(
     each: &mut dyn FnMut(u64, u64, u64) -> io::Result<()>,
 ) -> io::Result<u64> {
     let mut reader = stream.reader(from)?;
-    let mut file = live.file();
+    let file = live.file();
     // What there is may be less than a block.
     let all = stream.length().saturating_sub(from);
     let mut digests = Digests::of(digests, all);
@@ -70,7 +70,7 @@ pub(crate) fn append(
         if part.is_empty() {
             break;
         }
-        let start = write_all(&mut file, part, written)?;
+        let start = write_all(file, part, written)?;
         let length = u64::try_from(cut).unwrap_or(0);
         each(start, length, total)?;
         written.lines += u64::try_from(memchr::memchr_iter(b'\n', part).count()).unwrap_or(0);

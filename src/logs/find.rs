@@ -146,7 +146,7 @@ pub(crate) fn locate(
     // Packed or copied, it has kept the time of its last write, or a later one; the oldest of those is the one, as any
     // file that was begun after it is younger.
     // A file that still has its number was truncated; what was copied of it before is older than what it has now.
-    let number = rotated.iter().position(|file| same(file));
+    let number = rotated.iter().position(same);
     let most = number.filter(|_| is_short).unwrap_or(rotated.len());
     for (index, _) in rotated.iter().enumerate().take(most).filter(|(_, file)| later(file)) {
         if fits(Some(index))? {
@@ -210,7 +210,8 @@ mod tests {
         use Found::{Live, Lost, Rotated};
         // The cursor is in file 7, last written at 50. For each file: its number, when it was written, whether it fits.
         type File = (u64, i128, bool);
-        let table: &[(&str, u64, Option<File>, &[File], Found)] = &[
+        type Case<'a> = (&'a str, u64, Option<File>, &'a [File], Found);
+        let table: &[Case<'_>] = &[
             ("unchanged", 9000, Some((7, 50, true)), &[], Live),
             ("renamed", 9000, Some((8, 60, false)), &[(7, 55, true)], Rotated(0)),
             ("renamed twice", 9000, Some((9, 60, false)), &[(7, 55, true), (8, 58, false)], Rotated(0)),

@@ -26,7 +26,7 @@ impl Block<'_> {
         if equal.bytes == self.length {
             return Ok(self.length);
         }
-        if !(self.in_file + equal.bytes).is_multiple_of(PAGE) {
+        if (self.in_file + equal.bytes) % PAGE != 0 {
             return Ok(0);
         }
         // Where somebody has written behind it, the line that was cut off is written again.

@@ -279,7 +279,9 @@ fn adopt(
     archive: &mut dyn FnMut() -> io::Result<Vec<Line>>,
     taken: &mut Taken,
 ) -> io::Result<()> {
-    let mut files: Vec<(&Rc<LogFile>, bool, Vec<(Line, u64)>)> = Vec::new();
+    // Each with whether nobody has it open, and its lines.
+    type Read<'a> = (&'a Rc<LogFile>, bool, Vec<(Line, u64)>);
+    let mut files: Vec<Read<'_>> = Vec::new();
     for file in rotated {
         // What cannot be unpacked is told, and left.
         let is_final = is_packed(file) || lease::held(file.file()) == Held::No;

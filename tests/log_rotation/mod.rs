@@ -13,9 +13,7 @@
 )]
 
 mod random;
-#[path = "../property/rng.rs"]
-#[allow(dead_code, reason = "shared with the property tests")]
-mod rng;
+use crate::rng;
 mod writer;
 
 use std::cell::Cell;

@@ -22,9 +22,7 @@
     reason = "a test fails by panicking and talks by printing"
 )]
 
-#[path = "../property/rng.rs"]
-#[allow(dead_code, reason = "shared with the property tests")]
-mod rng;
+use crate::rng;
 mod world;
 
 use std::process::{Command, Stdio};

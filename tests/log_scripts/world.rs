@@ -495,7 +495,7 @@ impl World {
         let path = self.path("central");
         let (before, now) = (self.known.get(), fs::metadata(&path).unwrap().len());
         // A write is stopped between two pages only.
-        let pages: Vec<u64> = (before..now).filter(|place| place.is_multiple_of(4096)).collect();
+        let pages: Vec<u64> = (before..now).filter(|place| *place % 4096 == 0).collect();
         if pages.is_empty() {
             return;
         }

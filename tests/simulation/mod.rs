@@ -33,9 +33,7 @@
 
 mod judge;
 mod owners;
-#[path = "../property/rng.rs"]
-#[allow(dead_code, reason = "shared with the property tests")]
-mod rng;
+use crate::rng;
 #[path = "../common/value.rs"]
 #[allow(dead_code, reason = "shared with the other tests")]
 mod value;
