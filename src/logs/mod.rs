@@ -103,7 +103,11 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
             continue;
         }
         let rotated = turn.log(name, log, &mut merged.state, merged.unsettled.is_none());
-        report.rotated = rotated.file.filter(|_| rotated.state == RotateState::Rotated);
+        report.rotated = rotated.file.filter(|_| rotated.state == RotateState::Rotated).map(|file| {
+            // As it is called now.
+            let packed = rotated.compressed.into_iter().find(|packed| packed.with_extension("") == file);
+            packed.unwrap_or(file)
+        });
         report.warnings.extend(rotated.warnings);
         if let (RotateState::Skipped | RotateState::Failed, Some(why)) = (rotated.state, rotated.reason) {
             report.warnings.push(format!("{}: it is past its size limit, and cannot be rotated: {why}", config.hub));

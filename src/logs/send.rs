@@ -15,13 +15,13 @@ use super::state::{CopyState, Foreign};
 use super::steps::Step;
 use super::stream::Stream;
 use super::take::{self, cursor_at};
-use super::work::{Appended, Target, append, reread};
+use super::work::{Appended, Target, append, lines, reread};
 
 /// So much is written at once into the file of a source, which others append to (bytes); the rest comes in the next run.
 const AT_ONCE: u64 = 8 << 20;
 
 impl Target<'_> {
-    /// Appends ranges of the archive. Returns how many bytes, which are fewer where the rest has to wait.
+    /// Appends ranges of the archive. Returns how much, which is less where the rest has to wait.
     pub(crate) fn send(
         &self,
         setting: &Setting<'_>,
@@ -30,21 +30,21 @@ impl Target<'_> {
         ranges: &[Range<u64>],
         then: &mut CopyState,
         touched: &mut Vec<std::fs::File>,
-    ) -> Result<u64, String> {
+    ) -> Result<Appended, String> {
         let fail = |what: &str, cause: io::Error| in_words(what, self.path, &cause);
-        let Some((file, is_new)) = self.open(setting)? else { return Ok(0) };
+        let Some((file, is_new)) = self.open(setting)? else { return Ok(Appended::default()) };
         let is_same = match &then.live {
             Some(cursor) => cursor.id == file.id && file.size >= self.seen && find::fits(&file, cursor).map_err(|cause| fail("read", cause))?,
             None => is_new,
         };
         if !is_same {
             // It was rotated or truncated since it was looked at; that is to be seen to first.
-            return Ok(0);
+            return Ok(Appended::default());
         }
         if let Some(first) = ranges.first() {
             archive.reach(first.start).map_err(|cause| format!("cannot read the archive: {cause}"))?;
         }
-        let mut total = 0;
+        let mut total = Appended::default();
         for range in ranges {
             let streams =
                 archive.range(range.clone()).map_err(|cause| format!("cannot read the archive: {cause}"))?;
@@ -69,7 +69,7 @@ impl Target<'_> {
                     false => write_at_once(&file, &stream),
                 };
                 setting.steps.at(Step::Given);
-                let (start, length) = match written {
+                let (start, written) = match written {
                     Ok(written) => written,
                     Err(cause) => {
                         // What was written of it was taken back where that could be done; the journal tells where not.
@@ -81,6 +81,7 @@ impl Target<'_> {
                         return Err(fail("append to", cause));
                     }
                 };
+                let length = written.bytes;
                 at += length;
                 then.sent = at;
                 let end = cursor_at(&file, start + length, &[]).map_err(|cause| fail("read", cause))?;
@@ -88,7 +89,8 @@ impl Target<'_> {
                 setting.journal.done(name, &given).map_err(|cause| format!("cannot write the journal: {cause}"))?;
                 note(then, Some(&file), Foreign { id: file.id, start, length }).map_err(|cause| fail("read", cause))?;
                 setting.steps.at(Step::Sent);
-                total += length;
+                total.bytes += length;
+                total.lines += written.lines;
                 if length < stream.length() {
                     touched.extend(file.file().try_clone());
                     return Ok(total);
@@ -125,14 +127,14 @@ pub(crate) fn ends_a_line(file: &LogFile) -> io::Result<bool> {
 }
 
 /// Into a file that only we write to, piece by piece.
-fn pour(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
+fn pour(file: &LogFile, stream: &Stream) -> io::Result<(u64, Appended)> {
     let (mut written, mut runs) = (Appended::default(), Vec::new());
     append(file, stream, 0, &mut runs, &mut written, &mut |_, _, _| Ok(()))?;
-    Ok((runs.first().map_or(0, |run| run.start), written.bytes))
+    Ok((runs.first().map_or(0, |run| run.start), written))
 }
 
 /// Into a file that others append to: whole lines, in one write.
-fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
+fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, Appended)> {
     let mut bytes = Vec::new();
     stream.reader(0)?.take(AT_ONCE).read_to_end(&mut bytes)?;
     let mut cut = memchr::memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
@@ -145,7 +147,7 @@ fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
     }
     let part = bytes.get(..cut).unwrap_or_default();
     if part.is_empty() {
-        return Ok((file.file().metadata()?.len(), 0));
+        return Ok((file.file().metadata()?.len(), Appended::default()));
     }
     let mut target = file.file();
     let count = target.write(part)?;
@@ -158,7 +160,7 @@ fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
         }
         return Err(io::ErrorKind::StorageFull.into());
     }
-    Ok((end - length, length))
+    Ok((end - length, Appended { bytes: length, lines: lines(part) }))
 }
 
 /// What we wrote into a copy is not read as its own. `file` is where that lies now.

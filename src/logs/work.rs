@@ -287,19 +287,20 @@ impl Work<'_> {
             }
             let ranges = wanted(then.sent..end, target.side, &origins);
             let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-            let mut outcome = Ok(0);
+            let mut outcome = Ok(Appended::default());
             if total > 0 {
                 outcome = target.send(self.setting, self.name, &mut self.archive, &ranges, then, touched);
             }
             let side = self.report.sides.entry(target.side.to_owned()).or_default();
             match outcome {
                 Ok(sent) => {
-                    if sent == total {
+                    if sent.bytes == total {
                         (then.sent, then.refill) = (end, false);
                     }
-                    side.appended_bytes += sent;
-                    side.lag_bytes = total - sent;
-                    all += sent;
+                    side.appended_bytes += sent.bytes;
+                    side.lines += sent.lines;
+                    side.lag_bytes = total - sent.bytes;
+                    all += sent.bytes;
                 }
                 Err(why) => {
                     side.lag_bytes = total;
@@ -390,7 +391,7 @@ pub(crate) fn append(
         }
         let (start, length) = (start.unwrap_or(0), u64::try_from(part.len()).unwrap_or(0));
         each(start, length, total)?;
-        written.lines += u64::try_from(memchr::memchr_iter(b'\n', part).count()).unwrap_or(0);
+        written.lines += lines(part);
         match &mut run {
             Some(run) if run.start + run.length == start => run.length += length,
             other => {
@@ -408,6 +409,11 @@ pub(crate) fn append(
     }
     close(run, &mut digest, runs);
     Ok(total)
+}
+
+/// How many lines end in these bytes.
+pub(crate) fn lines(bytes: &[u8]) -> u64 {
+    u64::try_from(memchr::memchr_iter(b'\n', bytes).count()).unwrap_or(0)
 }
 
 /// How much of what was read for a block is written at once.

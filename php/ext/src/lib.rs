@@ -14,7 +14,7 @@
 //!
 //! # Invariants
 //!
-//! - The library has returned, and closed every database, before the first PHP value of an answer is made: a fatal
+//! - The library has returned, and closed every database and log, before the first PHP value of an answer is made: a fatal
 //!   error in there jumps over our frames, and must find nothing open. `progress` alone calls PHP earlier, and lets
 //!   nothing jump.
 //! - Nothing happens at startup but registration: no thread, no file, no look at the configuration.
