@@ -1,7 +1,7 @@
 //! The functions of the extension, one type each: its name, its parameters, and which operation of the library it is.
 //!
-//! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`. Here is
-//! what PHP learns of them, and what is neither about databases nor about logs.
+//! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
+//! Here is what PHP learns of them, and what is neither about databases nor about logs.
 
 mod databases;
 mod logs;
