@@ -26,6 +26,6 @@ libera_bot rizon_bot rizon_errors
 rizon_errors
 libera_bot rizon_bot rizon_errors
 libera_bot rizon_bot rizon_errors
-no log is called "rizon"
-there are libera_bot, rizon_bot, rizon_errors
+no log is called rizon
+logs are: libera_bot, rizon_bot, rizon_errors
 as the function

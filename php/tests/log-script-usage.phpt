@@ -21,4 +21,4 @@ foreach ([
 64 bidirectional has no option --force / see bidirectional --help
 64 rotate does not know what to do with irc / write rotate
 64 --log needs a value / write --log NAME
-64 no log is called "none" / there are irc
+64 no log is called none / logs are: irc

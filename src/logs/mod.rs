@@ -132,10 +132,13 @@ fn lock(config: &Config, options: &Options) -> Result<Option<RunLock>> {
 fn chosen<'a>(config: &'a Config, wanted: &[String]) -> Result<Vec<(&'a str, &'a LogConfig)>> {
     for wanted in wanted {
         if !config.logs.keys().any(|name| glob(wanted, name)) {
-            return Err(Error::new(ErrorKind::Usage, format!("no log is called {wanted:?}")).hint(format!(
-                "there are {}",
-                config.logs.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
-            )));
+            let names = config.logs.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let hint = if names.is_empty() {
+                "the configuration has none; add them to \"logs\"".to_owned()
+            } else {
+                format!("logs are: {names}")
+            };
+            return Err(Error::new(ErrorKind::Usage, format!("no log is called {wanted}")).hint(hint));
         }
     }
     let is_meant =
