@@ -157,7 +157,7 @@ final readonly class LogText
         $notes = [];
         foreach ($report['logs'] as $name => $log) {
             $name = (string) $name;
-            $words = $log['unfinished'] ? ['a run was ended in its midst; the next one finishes what it had begun'] : [];
+            $words = $log['unfinished'] ? ['a run was ended in its midst; the next one finishes it'] : [];
             $problems = array_column($log['sides'], 'problem');
             foreach ($log['sides'] as $side => $one) {
                 if ($one['weak']) {

@@ -124,8 +124,8 @@ abstract readonly class Script
     }
 
     /**
-     * The options of a function, each called as on the command line, with what was given for it: a word, a list of words
-     * where it may be repeated, else whether it was given at all.
+     * The options of a function, as they are called on the command line, with what was given for each: a word, a list
+     * of words where it may be repeated, else whether it was given at all.
      *
      * @param list<string> $names
      * @return array<string, mixed>

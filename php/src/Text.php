@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Cr0Sync\Script;
 
 /**
- * Text from databases, logs and the system as text that is safe to show: nothing in it can end a line or speak to the terminal.
+ * Values and words of any origin as text that is safe to show: nothing in it can end a line or speak to the terminal.
  */
 final class Text
 {

@@ -179,7 +179,8 @@ class Logs:
                 lost = collections.Counter(written) - collections.Counter(own)
                 more = collections.Counter(own) - collections.Counter(written)
                 by_hand = [line for line in lines if ADMINISTRATOR in line]
-                rows.append([f"{network}_bot", side, files, len(written), len(own), lost.total(), more.total(), len(by_hand)])
+                counts = [len(written), len(own), lost.total(), more.total(), len(by_hand)]
+                rows.append([f"{network}_bot", side, files, *counts])
                 if own != written:
                     wrong.append(f"{side} has other lines of {network} than its bot wrote, or in another order")
                 if by_hand != notes:
@@ -187,7 +188,8 @@ class Logs:
         table(["log", "side", "files", "lines the bot wrote", "lines there", "lost", "double", "by hand"], rows)
         if wrong:
             fail("; ".join(wrong))
-        say(f"  {sum(records.values())} records, the same bytes in the same order everywhere; verify finds the archives sound.")
+        say(f"  {sum(records.values())} records, the same bytes in the same order everywhere.")
+        say("  verify finds that the archives are what was merged.")
 
     def lines(self, side, network):
         """How many files a copy is, and all of their lines, oldest first."""
