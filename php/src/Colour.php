@@ -18,8 +18,8 @@ enum Colour: string
     public static function ofState(string $state): self
     {
         return match ($state) {
-            'synced', 'restored', 'done' => self::Good,
-            'failed', 'quarantined', 'problem' => self::Bad,
+            'synced', 'restored', 'done', 'merged', 'rotated', 'ok' => self::Good,
+            'failed', 'quarantined', 'problem', 'bad' => self::Bad,
             'held', 'skipped', 'open', 'pending' => self::Look,
             default => self::Faint,
         };

@@ -9,6 +9,9 @@ namespace Cr0Sync\Script;
  */
 final readonly class Console
 {
+    /** What is said where a report says that something failed. */
+    public const NOT_WELL = 'Not everything went well.';
+
     private bool $colours;
 
     public function __construct()
@@ -30,5 +33,11 @@ final readonly class Console
     public function paint(string $text, Colour $colour): string
     {
         return $this->colours ? "\e[{$colour->value}m{$text}\e[0m" : $text;
+    }
+
+    /** One line about a whole run. */
+    public function verdict(string $line, bool $ok, string $otherwise = self::NOT_WELL): string
+    {
+        return ($ok ? $line : $this->paint("{$line} {$otherwise}", Colour::Bad)) . "\n";
     }
 }

@@ -4,68 +4,16 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Script;
 
-use Throwable;
-
 /**
- * `database_sync_script.php`: reads the command line, calls the extension once, prints what it says.
+ * `database_sync_script.php`: its commands, and how their reports are shown.
  *
  * What is done with databases, and what a run ends with, is decided by the library alone.
  */
-final readonly class DatabaseScript
+final readonly class DatabaseScript extends Script
 {
-    private Console $console;
-
-    public function __construct(private string $name)
+    protected function call(CommandLine $line, Command $command): array
     {
-        $this->console = new Console();
-    }
-
-    /**
-     * @param list<string> $words the command line without the name of the script
-     * @return int the exit code
-     */
-    public function run(array $words): int
-    {
-        $json = in_array('--json', $words, true);
-        try {
-            return $this->obey(CommandLine::parse($words, self::commands(), self::common()));
-        } catch (Failure $failure) {
-            $this->fail($failure, $json);
-
-            return $failure->exit->value;
-        } catch (Throwable $error) {
-            $failure = Failure::internal(get_class($error) . ': ' . $error->getMessage());
-            $this->fail($failure, $json);
-
-            return $failure->exit->value;
-        }
-    }
-
-    private function obey(CommandLine $line): int
-    {
-        if ($line->has('help')) {
-            $this->console->write((new Help($this->name))->text($line->command, self::commands(), self::common()));
-
-            return ExitCode::Done->value;
-        }
-        if ($line->command === null) {
-            throw Failure::usage('no command is given', '--help lists them');
-        }
-        if (!function_exists('cr0_call')) {
-            throw Failure::unavailable('the PHP extension cr0sync is not loaded', $this->how());
-        }
-        $answer = $line->has('queue') ? self::ask($line) : $this->call($line, $line->command);
-        if ($line->has('json')) {
-            $this->console->write($answer['json'] . "\n");
-        } elseif (isset($answer['report']['error'])) {
-            // Cron's next run will do; nobody needs a mail about it.
-            $silent = $line->has('quiet') && $answer['exit_code'] === ExitCode::Locked->value;
-            $this->complain($answer['report']['error'], $silent);
-        } else {
-            $this->tell($line, $answer);
-        }
-
-        return $answer['exit_code'];
+        return $line->has('queue') ? self::ask($line) : $this->callWithBar($line, $command);
     }
 
     /**
@@ -91,7 +39,7 @@ final readonly class DatabaseScript
      *
      * @return array{exit_code: int, json: string, report: array<string, mixed>}
      */
-    private function call(CommandLine $line, Command $command): array
+    private function callWithBar(CommandLine $line, Command $command): array
     {
         $arguments = ($command->arguments)($line);
         $long = in_array($command->function, ['cr0_db_sync', 'cr0_db_force_sync'], true);
@@ -107,14 +55,14 @@ final readonly class DatabaseScript
         }
     }
 
-    /** @param array{exit_code: int, json: string, report: array<string, mixed>} $answer */
-    private function tell(CommandLine $line, array $answer): void
+    protected function words(CommandLine $line, array $answer): string
     {
         $text = new DatabaseText($this->console);
         ['report' => $report, 'json' => $json] = $answer;
         $dry = $line->has('dry-run');
         $function = $line->has('queue') ? 'cr0_db_enqueue' : $line->command?->function;
-        $this->console->write(match ($function) {
+
+        return match ($function) {
             'cr0_db_status' => $text->status($report, $line->has('quiet')),
             'cr0_db_conflicts' => $text->conflicts($report, $line->has('all')),
             'cr0_db_acknowledge' => $text->acknowledged($report, $dry),
@@ -127,7 +75,7 @@ final readonly class DatabaseScript
             'cr0_db_queue' => $text->queue($report, $line->has('quiet')),
             'cr0_config' => $text->config($json),
             default => $text->run($report, $this->found($line, $report), $dry, $line->has('quiet')),
-        });
+        };
     }
 
     /**
@@ -150,59 +98,24 @@ final readonly class DatabaseScript
         return array_values(array_filter($report['conflicts'] ?? [], $ofRun));
     }
 
-    private function fail(Failure $failure, bool $json): void
+    protected function help(): Help
     {
-        if ($json) {
-            $this->console->write($failure->json() . "\n");
-        } else {
-            $this->complain(['message' => $failure->getMessage(), 'hint' => $failure->hint], false);
-        }
+        return new Help(
+            $this->name,
+            'Keeps SQLite databases equal on several sides.',
+            ['bidirectional --dry-run', 'conflicts', 'resolve 12 --take website'],
+            [
+                '0' => 'done; a side that was skipped keeps 0',
+                '1' => 'done, with new conflicts, or with a database that is held',
+                '2' => 'failed',
+                '64' => 'wrong command, option or configuration',
+                '69' => 'the extension is missing, or no database could be looked at',
+                '75' => 'another run is at work',
+            ],
+        );
     }
 
-    /** @param array{message: string, hint: ?string} $error */
-    private function complain(array $error, bool $silent): void
-    {
-        if (!$silent) {
-            $this->console->talk("{$this->name}: {$error['message']}");
-            if ($error['hint'] !== null) {
-                $this->console->talk("  {$error['hint']}");
-            }
-        }
-    }
-
-    /** How to enable the extension. */
-    private function how(): string
-    {
-        $built = dirname(__DIR__, 2) . '/build/cr0sync.so';
-
-        return is_file($built)
-            ? "run php -d extension={$built} {$this->name} ..., or sudo make install to enable it for good"
-            : 'in its source, make build and sudo make install put it into PHP; php --ini lists what enables it';
-    }
-
-    /**
-     * The options of a function.
-     *
-     * @param list<string> $names as on the command line
-     * @return array<string, mixed>
-     */
-    private static function options(CommandLine $line, array $names): array
-    {
-        $options = [];
-        foreach ($names as $name) {
-            $value = match ($name) {
-                'config', 'root', 'side' => $line->value($name),
-                'database' => $line->values($name),
-                default => $line->has($name),
-            };
-            $options[strtr($name, '-', '_')] = $value;
-        }
-
-        return $options;
-    }
-
-    /** @return list<Option> */
-    private static function common(): array
+    protected function common(): array
     {
         return [
             Option::value('config', 'FILE', 'the configuration file'),
@@ -217,8 +130,7 @@ final readonly class DatabaseScript
         ];
     }
 
-    /** @return list<Command> */
-    private static function commands(): array
+    protected function commands(): array
     {
         $read = ['config', 'root', 'database'];
         $change = [...$read, 'dry-run', 'force'];

@@ -57,7 +57,7 @@ final readonly class DatabaseText
             $text .= "\n" . $this->conflict($conflict);
         }
 
-        return $text . "\n" . $this->summary($report, $dry) . "\n";
+        return $text . "\n" . $this->summary($report, $dry);
     }
 
     /**
@@ -176,7 +176,7 @@ final readonly class DatabaseText
         }
 
         return $databases->text($this->console) . ($sides->isEmpty() ? '' : "\n" . $sides->text($this->console))
-            . ($waiting === [] ? '' : "\n" . self::lines($waiting)) . $tables;
+            . ($waiting === [] ? '' : "\n" . Text::lines($waiting)) . $tables;
     }
 
     /**
@@ -261,7 +261,7 @@ final readonly class DatabaseText
     /** @param array<string, mixed> $report */
     public function backup(array $report, bool $dry, bool $quiet): string
     {
-        $text = $this->backupTable($quiet ? [] : $report['backups']) . self::lines($report['warnings']);
+        $text = $this->backupTable($quiet ? [] : $report['backups']) . Text::lines($report['warnings']);
         if ($quiet && $text === '') {
             return '';
         }
@@ -269,7 +269,7 @@ final readonly class DatabaseText
             ? 'Dry run. Nothing was made.'
             : Text::count(count($report['backups']), 'backup', 'backups') . ' made.';
 
-        return $text . $this->verdict($made, $report['ok']);
+        return $text . $this->console->verdict($made, $report['ok']);
     }
 
     /** @param array<string, mixed> $report */
@@ -298,7 +298,7 @@ final readonly class DatabaseText
             ? "Dry run. {$backups} would go, {$report['freed_bytes']} bytes."
             : "{$backups} removed, {$report['freed_bytes']} bytes.";
 
-        return $text . self::lines($report['warnings']) . $this->verdict($line, $report['ok']);
+        return $text . Text::lines($report['warnings']) . $this->console->verdict($line, $report['ok']);
     }
 
     /** @param array<string, mixed> $report */
@@ -311,13 +311,13 @@ final readonly class DatabaseText
                 $table->add($cells, $one['ok'] ? Colour::Good : Colour::Bad);
             }
         }
-        $text = ($table->isEmpty() ? '' : $table->text($this->console) . "\n") . self::lines($report['warnings']);
+        $text = ($table->isEmpty() ? '' : $table->text($this->console) . "\n") . Text::lines($report['warnings']);
         if ($quiet && $text === '') {
             return '';
         }
         $things = Text::count(count($report['checked']), 'thing', 'things');
 
-        return $text . $this->verdict("{$things} checked.", $report['ok'], 'Not all of them are sound.');
+        return $text . $this->console->verdict("{$things} checked.", $report['ok'], 'Not all of them are sound.');
     }
 
     /** @param array<string, mixed> $report */
@@ -368,17 +368,6 @@ final readonly class DatabaseText
         return $table->isEmpty() ? '' : $table->text($this->console) . "\n";
     }
 
-    /** @param list<string> $lines */
-    private static function lines(array $lines): string
-    {
-        return implode('', array_map(static fn (string $line): string => Text::line($line) . "\n", $lines));
-    }
-
-    private function verdict(string $line, bool $ok, string $otherwise = 'Not everything went well.'): string
-    {
-        return ($ok ? $line : $this->console->paint("{$line} {$otherwise}", Colour::Bad)) . "\n";
-    }
-
     /** As a configuration file that could be used again. */
     public function config(string $json): string
     {
@@ -394,7 +383,7 @@ final readonly class DatabaseText
     {
         $conflicts = Text::count($report['conflicts'], 'new conflict', 'new conflicts');
         if ($dry) {
-            return "Dry run, {$report['duration_ms']} ms, {$conflicts}. Nothing was changed.";
+            return "Dry run, {$report['duration_ms']} ms, {$conflicts}. Nothing was changed.\n";
         }
         $well = array_filter(
             $report['databases'],
@@ -407,9 +396,8 @@ final readonly class DatabaseText
             default => 'Nothing else to do',
         };
         $run = $report['run'] === '' ? $nothing : "Run {$report['run']}";
-        $line = "{$run}, {$report['duration_ms']} ms, {$conflicts}.";
 
-        return $report['ok'] ? $line : $this->console->paint("{$line} Not everything went well.", Colour::Bad);
+        return $this->console->verdict("{$run}, {$report['duration_ms']} ms, {$conflicts}.", $report['ok']);
     }
 
     /** @param array<string, mixed> $conflict */

@@ -9,8 +9,18 @@ namespace Cr0Sync\Script;
  */
 final readonly class Help
 {
-    public function __construct(private string $name)
-    {
+    /**
+     * @param string $name of the script
+     * @param string $what it does
+     * @param list<string> $examples
+     * @param array<int|string, string> $exitCodes
+     */
+    public function __construct(
+        private string $name,
+        private string $what,
+        private array $examples,
+        private array $exitCodes,
+    ) {
     }
 
     /**
@@ -30,18 +40,11 @@ final readonly class Help
             $lines[$one->usage()] = $one->summary;
         }
 
-        return "usage: php {$this->name} COMMAND [OPTION...]\n\nKeeps SQLite databases equal on several sides.\n"
+        return "usage: php {$this->name} COMMAND [OPTION...]\n\n{$this->what}\n"
             . "\ncommands:\n" . self::columns($lines)
             . $this->options('options', $common)
-            . $this->examples(['bidirectional --dry-run', 'conflicts', 'resolve 12 --take website'])
-            . "\nexit codes:\n" . self::columns([
-                '0' => 'done; a side that was skipped keeps 0',
-                '1' => 'done, with new conflicts, or with a database that is held',
-                '2' => 'failed',
-                '64' => 'wrong command, option or configuration',
-                '69' => 'the extension is missing, or no database could be looked at',
-                '75' => 'another run is at work',
-            ])
+            . $this->examples($this->examples)
+            . "\nexit codes:\n" . self::columns($this->exitCodes)
             . "\nThe configuration is looked for in --config, the environment variable CR0SYNC_CONFIG,\n"
             . "the ini setting cr0sync.config, and cr0sync.json below the root. COMMAND --help tells more.\n";
     }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Cr0Sync\Script;
 
 /**
- * Values of databases as text that is safe to show: nothing in it can end a line or speak to the terminal.
+ * Values and words of any origin as text that is safe to show: nothing in it can end a line or speak to the terminal.
  */
 final class Text
 {
@@ -65,6 +65,16 @@ final class Text
         }
 
         return implode(' ', $cells);
+    }
+
+    /**
+     * Each on a line of its own.
+     *
+     * @param list<string> $lines
+     */
+    public static function lines(array $lines): string
+    {
+        return implode('', array_map(static fn (string $line): string => self::line($line) . "\n", $lines));
     }
 
     /** A number of things. */

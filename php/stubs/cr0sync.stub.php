@@ -11,7 +11,7 @@
  *                 where neither says it
  *
  * Paths are byte strings. null is the same as leaving a key out. An unknown key is a ValueError, a wrong type a
- * TypeError. Everything that goes wrong with databases, files and configuration is a Cr0Sync\Cr0SyncException.
+ * TypeError. Everything that goes wrong with databases, logs, files and configuration is a Cr0Sync\Cr0SyncException.
  *
  * Reports are arrays in the shape of the documented JSON. An empty JSON object and an empty list are both [];
  * cr0_call() has the JSON itself.
@@ -291,6 +291,99 @@ namespace {
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_db_queue(array $options = []): array {}
+
+    /**
+     * How far each copy of each log is; changes nothing.
+     *
+     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null} $options
+     *     logs: names of logs, or patterns with * and ?
+     *
+     * @return array{schema: int, ok: bool, logs: array<string, array{last_merge: ?string, unfinished: bool,
+     *     sides: array<string, array{path: string, mirror: bool, exists: bool, bytes: int, cursor: int,
+     *         unread_bytes: int, lag_bytes: int, foreign_bytes: int, weak: bool, problem: ?string}>,
+     *     rotated: list<array{path: string, bytes: int}>}>}
+     *     ok: no copy has a problem; unfinished: a run was ended in its midst, and the next one finishes it; cursor: up
+     *     to where a copy was read; unread_bytes: of its own that are not merged yet; lag_bytes: of others that it does
+     *     not have yet; foreign_bytes: of others that were written into it, ever; weak: what it had at first was found in
+     *     the archive by less than 8 lines and 1 KiB; rotated: files of the archive, oldest first
+     *
+     * @throws Cr0Sync\UsageException when a name fits no log
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_log_status(array $options = []): array {}
+
+    /**
+     * Brings the new lines of every copy to all others. An archive that is past its size limit is rotated.
+     *
+     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool,
+     *     force?: ?bool} $options dry_run: says what would be done; force: looks at every file, also where nothing seems
+     *     to have changed
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, logs: array<string, array{
+     *     state: 'unchanged'|'merged'|'skipped'|'failed', reason: ?string,
+     *     sides: array<string, array{read_bytes: int, appended_bytes: int, lines: int, lag_bytes: int}>,
+     *     adopted: null|'overlap'|'contained'|'diverged'|'weak', rotated: ?string, warnings: list<string>}>}
+     *     lines: that were appended; adopted: how a copy that is new lay to the archive; rotated: where the archive was
+     *     rotated to
+     *
+     * @throws Cr0Sync\UsageException when a name fits no log
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_log_merge(array $options = []): array {}
+
+    /**
+     * Merges, rotates the archives that are large, and packs what was rotated.
+     *
+     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool,
+     *     force?: ?bool} $options dry_run: says what would be done; force: archives of any size
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, logs: array<string, array{
+     *     state: 'unchanged'|'rotated'|'skipped'|'failed', reason: ?string, file: ?string, bytes: int,
+     *     method: null|'rename'|'in-place'|'copytruncate', compressed: list<string>, warnings: list<string>}>}
+     *     file, bytes: what was rotated; skipped: it cannot be rotated now without losing something
+     *
+     * @throws Cr0Sync\UsageException when a name fits no log
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_log_rotate(array $options = []): array {}
+
+    /**
+     * Removes the rotated files of archives that are past their age and that every copy has got, oldest first.
+     *
+     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool} $options
+     *     dry_run: only says which would go, and why
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, logs: array<string, array{
+     *     state: 'unchanged'|'cleaned'|'failed', reason: ?string,
+     *     files: list<array{path: string, bytes: int, age_days: int, keep: bool, reason: string}>,
+     *     warnings: list<string>}>}
+     *
+     * @throws Cr0Sync\UsageException when a name fits no log
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_log_clean(array $options = []): array {}
+
+    /**
+     * Proves that the archives are what was merged: each range against the digest that was written down when it came.
+     *
+     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null} $options
+     *
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, logs: array<string, array{
+     *     state: 'ok'|'bad'|'unknown'|'failed', reason: ?string, ranges: int, bytes: int, gone_bytes: int,
+     *     unmerged_bytes: int,
+     *     first_bad: ?array{from: int, length: int, origin: string, offset: int, at: string}}>}
+     *     unknown: nothing was merged; bytes: that were compared; gone_bytes: written down, in files that were cleaned
+     *     away; unmerged_bytes: behind what was merged; first_bad: length bytes at from in the archive, which came from
+     *     offset in the file of origin
+     *
+     * @throws Cr0Sync\UsageException when a name fits no log
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_log_verify(array $options = []): array {}
 
     /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).

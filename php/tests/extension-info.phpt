@@ -20,6 +20,7 @@ SQLite library => %slibsqlite3.so%S
 Configuration => ROOT/cr0sync.json
 Root => ROOT
 Databases => notes
+Logs => %s
 
 Directive => Local Value => Master Value
 cr0sync.config => ROOT/cr0sync.json => ROOT/cr0sync.json

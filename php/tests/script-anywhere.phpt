@@ -1,5 +1,5 @@
 --TEST--
-The script works from any directory, and where it is installed without the source
+The scripts work from any directory, and where they are installed without the source
 --FILE--
 <?php
 declare(strict_types=1);
@@ -10,14 +10,21 @@ $source = getenv('CR0SYNC_PHP');
 echo $code, "\n";
 mkdir("{$playground->root}/html");
 mkdir("{$playground->root}/html/cr0sync");
-copy("{$source}/website/database_sync_script.php", "{$playground->root}/html/database_sync_script.php");
+foreach (['database_sync_script.php', 'log_sync_script.php'] as $script) {
+    copy("{$source}/website/{$script}", "{$playground->root}/html/{$script}");
+}
 foreach (glob("{$source}/src/*.php") as $file) {
     copy($file, "{$playground->root}/html/cr0sync/" . basename($file));
 }
 $command = ['-d', 'extension=' . getenv('CR0SYNC_EXTENSION'), "{$playground->root}/html/database_sync_script.php"];
 [$code, $out, $err] = process([...$command, 'status', '--root', $playground->root], [], '/');
 echo $code, $err, ' ', preg_match('/^notes  /m', $out), "\n";
+$playground->configure(['databases' => new stdClass(), 'logs' => ['irc' => ['copies' => ['central' => 'central/irc.log']]]]);
+$command[2] = "{$playground->root}/html/log_sync_script.php";
+[$code, $out, $err] = process([...$command, 'status', '--root', $playground->root], [], '/');
+echo $code, $err, ' ', preg_match('/^irc  /m', $out), "\n";
 ?>
 --EXPECT--
 69
+0 1
 0 1

@@ -73,7 +73,7 @@ pub(crate) fn append(
         let start = write_all(file, part, written)?;
         let length = u64::try_from(cut).unwrap_or(0);
         each(start, length, total)?;
-        written.lines += u64::try_from(memchr::memchr_iter(b'\n', part).count()).unwrap_or(0);
+        written.lines += lines(part);
         match runs.get_mut(first..).and_then(<[Run]>::last_mut) {
             Some(run) if run.start + run.length == start => run.length += length,
             last => {
@@ -117,6 +117,11 @@ fn write_all(mut file: &std::fs::File, block: &[u8], written: &mut Appended) -> 
         rest = rest.get(count..).unwrap_or_default();
     }
     Ok(start.unwrap_or(0))
+}
+
+/// How many lines end in these bytes.
+pub(crate) fn lines(bytes: &[u8]) -> u64 {
+    u64::try_from(memchr::memchr_iter(b'\n', bytes).count()).unwrap_or(0)
 }
 
 /// How much of what was read for a block is written at once.

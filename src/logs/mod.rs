@@ -110,7 +110,11 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
             continue;
         }
         let rotated = turn.log(name, log, &mut merged.state, merged.unsettled.is_none());
-        report.rotated = rotated.file.filter(|_| rotated.state == RotateState::Rotated);
+        report.rotated = rotated.file.filter(|_| rotated.state == RotateState::Rotated).map(|file| {
+            // As it is called now.
+            let packed = rotated.compressed.into_iter().find(|packed| packed.with_extension("") == file);
+            packed.unwrap_or(file)
+        });
         report.warnings.extend(rotated.warnings);
         if let (RotateState::Skipped | RotateState::Failed, Some(why)) = (rotated.state, rotated.reason) {
             report
@@ -137,10 +141,13 @@ fn lock(config: &Config, options: &Options) -> Result<Option<RunLock>> {
 fn chosen<'a>(config: &'a Config, wanted: &[String]) -> Result<Vec<(&'a str, &'a LogConfig)>> {
     for wanted in wanted {
         if !config.logs.keys().any(|name| glob(wanted, name)) {
-            return Err(Error::new(ErrorKind::Usage, format!("no log is called {wanted:?}")).hint(format!(
-                "there are {}",
-                config.logs.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
-            )));
+            let names = config.logs.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let hint = if names.is_empty() {
+                "the configuration has none; add them to \"logs\"".to_owned()
+            } else {
+                format!("logs are: {names}")
+            };
+            return Err(Error::new(ErrorKind::Usage, format!("no log is called {wanted}")).hint(hint));
         }
     }
     let is_meant = |name: &&String| wanted.is_empty() || wanted.iter().any(|wanted| glob(wanted, name));

@@ -235,7 +235,9 @@ pub(crate) fn plan<'a>(
             }
         };
         report.warnings.extend(taken.warnings.iter().map(|warning| format!("{side}: {warning}")));
+        // Nothing is said of what lies beside nothing.
         if before.is_none()
+            && archive.known > 0
             && let Some((relation, _)) = taken.adopted
         {
             report.adopted = Some(adopted(relation, taken.then.weak));

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use super::append::{Appended, Wanted, append};
+use super::append::{Appended, Wanted, append, lines};
 use super::archive::Archive;
 use super::file::{Access, LogFile, Unopened};
 use super::find;
@@ -25,7 +25,7 @@ const AT_ONCE: u64 = 8 << 20;
 const TORN_RUNS: u32 = 3;
 
 impl Target<'_> {
-    /// Appends ranges of the archive. Returns how many bytes, which are fewer where the rest has to wait.
+    /// Appends ranges of the archive. Returns how much, which is less where the rest has to wait.
     pub(crate) fn send(
         &self,
         setting: &Setting<'_>,
@@ -34,13 +34,13 @@ impl Target<'_> {
         ranges: &[Range<u64>],
         then: &mut CopyState,
         touched: &mut Vec<std::fs::File>,
-    ) -> Result<u64, String> {
+    ) -> Result<Appended, String> {
         let fail = |what: &str, cause: io::Error| in_words(what, self.path, &cause);
         // Into a file beside it nobody else writes.
         let aside = then.aside && !self.is_mirror;
         let alone = self.is_mirror || aside;
         let path = if aside { beside(self.path) } else { self.path.to_path_buf() };
-        let Some((file, is_new)) = open(setting, &path, alone)? else { return Ok(0) };
+        let Some((file, is_new)) = open(setting, &path, alone)? else { return Ok(Appended::default()) };
         let is_same = match &then.live {
             _ if aside => true,
             Some(cursor) => {
@@ -52,12 +52,12 @@ impl Target<'_> {
         };
         if !is_same {
             // It was rotated or truncated since it was looked at; that is to be seen to first.
-            return Ok(0);
+            return Ok(Appended::default());
         }
         if let Some(first) = ranges.first() {
             archive.reach(first.start).map_err(|cause| format!("cannot read the archive: {cause}"))?;
         }
-        let mut total = 0;
+        let mut total = Appended::default();
         for range in ranges {
             let streams =
                 archive.range(range.clone()).map_err(|cause| format!("cannot read the archive: {cause}"))?;
@@ -88,7 +88,7 @@ impl Target<'_> {
                     false => write_at_once(&file, &stream),
                 };
                 setting.steps.at(Step::Given);
-                let (start, length) = match written {
+                let (start, written) = match written {
                     Ok(written) => written,
                     Err(cause) => {
                         // What was written of it was taken back where that could be done; the journal tells where not.
@@ -100,6 +100,7 @@ impl Target<'_> {
                         return Err(fail("append to", cause));
                     }
                 };
+                let length = written.bytes;
                 at += length;
                 then.sent = at;
                 let end = cursor_at(&file, start + length, &[]).map_err(|cause| fail("read", cause))?;
@@ -115,7 +116,8 @@ impl Target<'_> {
                         .map_err(|cause| fail("read", cause))?;
                 }
                 setting.steps.at(Step::Sent);
-                total += length;
+                total.bytes += length;
+                total.lines += written.lines;
                 if length < stream.length() {
                     touched.extend(file.file().try_clone());
                     return Ok(total);
@@ -152,14 +154,14 @@ pub(crate) fn ends_a_line(file: &LogFile) -> io::Result<bool> {
 }
 
 /// Into a file that only we write to, piece by piece.
-fn pour(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
+fn pour(file: &LogFile, stream: &Stream) -> io::Result<(u64, Appended)> {
     let (mut written, mut runs) = (Appended::default(), Vec::new());
     append(file, stream, 0, Wanted::Nothing, &mut runs, &mut written, &mut |_, _, _| Ok(()))?;
-    Ok((runs.first().map_or(0, |run| run.start), written.bytes))
+    Ok((runs.first().map_or(0, |run| run.start), written))
 }
 
 /// Into a file that others append to: whole lines, in one write.
-fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
+fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, Appended)> {
     let mut bytes = Vec::new();
     stream.reader(0)?.take(AT_ONCE).read_to_end(&mut bytes)?;
     let mut cut = memchr::memrchr(b'\n', &bytes).map_or(0, |at| at + 1);
@@ -172,7 +174,7 @@ fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
     }
     let part = bytes.get(..cut).unwrap_or_default();
     if part.is_empty() {
-        return Ok((file.file().metadata()?.len(), 0));
+        return Ok((file.file().metadata()?.len(), Appended::default()));
     }
     let mut target = file.file();
     let count = target.write(part)?;
@@ -185,7 +187,7 @@ fn write_at_once(file: &LogFile, stream: &Stream) -> io::Result<(u64, u64)> {
         }
         return Err(io::ErrorKind::StorageFull.into());
     }
-    Ok((end - length, length))
+    Ok((end - length, Appended { bytes: length, lines: lines(part) }))
 }
 
 /// What we wrote into a copy is not read as its own. `file` is where that lies now.

@@ -309,19 +309,20 @@ impl Work<'_> {
             }
             let ranges = wanted(then.sent..end, target.side, &origins);
             let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-            let mut outcome = Ok(0);
+            let mut outcome = Ok(Appended::default());
             if total > 0 {
                 outcome = target.send(self.setting, self.name, &mut self.archive, &ranges, then, touched);
             }
             let side = self.report.sides.entry(target.side.to_owned()).or_default();
             match outcome {
                 Ok(sent) => {
-                    if sent == total {
+                    if sent.bytes == total {
                         (then.sent, then.refill) = (end, false);
                     }
-                    side.appended_bytes += sent;
-                    side.lag_bytes = total - sent;
-                    all += sent;
+                    side.appended_bytes += sent.bytes;
+                    side.lines += sent.lines;
+                    side.lag_bytes = total - sent.bytes;
+                    all += sent.bytes;
                 }
                 Err(why) => {
                     side.lag_bytes = total;

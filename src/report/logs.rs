@@ -1,9 +1,9 @@
 //! What the operations over logs return.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// How a run ended for one log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,9 +42,10 @@ pub struct LogReport {
     /// By side.
     pub sides: BTreeMap<String, LogSideReport>,
     /// How a copy that is new to us lay to the archive: `overlap`, `contained`, `diverged`, or `weak` where that rests on
-    /// less than 8 lines and 1 KiB. None where no copy is new, or has nothing.
+    /// less than 8 lines and 1 KiB. None where no copy is new, or one of the two has nothing.
     pub adopted: Option<String>,
     /// Where its archive was rotated to, as it was past its size limit.
+    #[serde(serialize_with = "perhaps_path")]
     pub rotated: Option<PathBuf>,
     /// What people should know.
     pub warnings: Vec<String>,
@@ -82,9 +83,12 @@ pub struct LogsReport {
 }
 
 impl LogsReport {
-    /// The exit code of the scripts.
+    /// The exit code of the scripts: 69 when no log could be looked at.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
+        if !self.logs.is_empty() && self.logs.values().all(|log| log.state == LogState::Skipped) {
+            return 69;
+        }
         if self.ok { 0 } else { 2 }
     }
 }
@@ -124,12 +128,14 @@ pub struct LogRotateReport {
     /// Why, in words.
     pub reason: Option<String>,
     /// The rotated file.
+    #[serde(serialize_with = "perhaps_path")]
     pub file: Option<PathBuf>,
     /// How large it is (bytes).
     pub bytes: u64,
     /// How it was made.
     pub method: Option<RotateMethod>,
     /// Files that were packed, as they are called now.
+    #[serde(serialize_with = "paths")]
     pub compressed: Vec<PathBuf>,
     /// What people should know.
     pub warnings: Vec<String>,
@@ -174,6 +180,7 @@ pub enum CleanState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogFileVerdict {
     /// Where it lies.
+    #[serde(serialize_with = "path")]
     pub path: PathBuf,
     /// Bytes on disk.
     pub bytes: u64,
@@ -225,6 +232,7 @@ impl LogsCleanReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RotatedFile {
     /// Where it is.
+    #[serde(serialize_with = "path")]
     pub path: PathBuf,
     /// Its size on disk.
     pub bytes: u64,
@@ -234,6 +242,7 @@ pub struct RotatedFile {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LogSideStatus {
     /// Where it is.
+    #[serde(serialize_with = "path")]
     pub path: PathBuf,
     /// Whether nobody writes to it but us.
     pub mirror: bool,
@@ -282,10 +291,10 @@ pub struct LogsStatusReport {
 }
 
 impl LogsStatusReport {
-    /// The exit code of the scripts.
+    /// Always 0: looking is never a failure.
     #[must_use]
-    pub fn exit_code(&self) -> i32 {
-        if self.ok { 0 } else { 2 }
+    pub const fn exit_code(&self) -> i32 {
+        0
     }
 }
 
@@ -358,4 +367,19 @@ impl LogsVerifyReport {
     pub fn exit_code(&self) -> i32 {
         if self.ok { 0 } else { 2 }
     }
+}
+
+// A path need not be UTF-8, and a document is.
+
+fn path<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.display())
+}
+
+#[expect(clippy::ref_option, reason = "what serde calls it with")]
+fn perhaps_path<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.display().to_string()).serialize(to)
+}
+
+fn paths<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(paths.iter().map(|path| path.display().to_string()))
 }

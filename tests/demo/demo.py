@@ -1,4 +1,4 @@
-"""The demo: three sides of a small infrastructure are edited apart, synced, shown and checked.
+"""The demo: three sides of a small infrastructure are edited apart, synced, shown and checked; then `logs` does logs.
 
 It lays out a playground, lets the writers beside it work (`bot.py`, `website.php`, `administrator.py`), runs the real
 command, and tells from its JSON and from the databases what happened. It fails loudly when two sides differ or when an
@@ -23,7 +23,9 @@ PROJECT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
 import ledger  # noqa: E402 (found beside this file)
+import logs  # noqa: E402
 from bot import nick  # noqa: E402
+from show import fail, run, say, shown, table, title  # noqa: E402
 
 # How large the databases start: rows of each bot database, accounts of the website.
 ROWS = {"rizon": 17000, "libera": 5000}
@@ -52,6 +54,7 @@ class Demo:
         self.directory = directory
         self.ledger = directory / "ledger.jsonl"
         self.config = directory / "cr0sync.json"
+        self.extension = extension
         self.command = ["php", "-d", f"extension={extension}",
                         str(PROJECT / "php/website/database_sync_script.php")]
 
@@ -74,6 +77,7 @@ class Demo:
         self.show_conflicts(conflicts)
         self.show_check(asked)
         self.second_run()
+        logs.Logs(self.directory, extension=self.extension).tell()
         self.look_further(conflicts, time.monotonic() - began)
 
     # The story, step by step.
@@ -97,6 +101,7 @@ class Demo:
                 }
                 for database, sides in SIDES.items()
             },
+            "logs": logs.CONFIGURATION,
             "ownership": {"user": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name},
         }, indent=2) + "\n", encoding="utf-8")
 
@@ -304,6 +309,7 @@ class Demo:
             say(f"  {command} resolve {choice['id']} --take {other} --config {config}")
         say(f"  {command} status --explain --database users --config {config}")
         say(f"  sqlite3 {shown(self.replica('website', 'rizon_bot'))} 'SELECT * FROM bot_config'")
+        say(f"  {command.replace('database', 'log')} status --config {config}")
         say(f"  Edit any file in {shown(self.directory)}/{{bot,central,website}}/, then run `bidirectional` again.")
         say("")
         say(f"The demo took {seconds:.0f} seconds. Everything agrees, nothing was lost.")
@@ -390,13 +396,6 @@ class Demo:
         table(["rows in", "bot", "central", "website"], rows + [["together"] + total])
 
 
-def run(command):
-    """Runs a writer; its failure is the demo's."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        fail(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-
-
 def counts(done):
     words = [f"{done[what]} {what}" for what in WRITTEN if done.get(what)]
     return " ".join(words) or "kept as it was"
@@ -412,42 +411,6 @@ def differing(rows):
     """The columns in which some rows differ."""
     rows = [row for row in rows if row]
     return [column for column in rows[0] if any(row.get(column) != rows[0][column] for row in rows)] or list(rows[0])
-
-
-def shown(path):
-    """A path as short as it can be read from where we are."""
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def say(text):
-    print(text, flush=True)
-
-
-def title(text):
-    say("")
-    say(f"\033[1m{text}\033[0m" if sys.stdout.isatty() else f"== {text} ==")
-
-
-def table(head, rows):
-    """A small table; numbers to the right, long texts cut."""
-    def text(value):
-        value = str(value)
-        return value if len(value) <= 56 else value[:55] + "~"
-
-    lines = [[text(value) for value in row] for row in [head, *rows]]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
-    right = [any(row[at] != "" for row in rows) and all(isinstance(row[at], (int, float)) or row[at] == "" for row in rows)
-             for at in range(len(head))]
-    for number, line in enumerate(lines):
-        padded = [cell.rjust(width) if side else cell.ljust(width) for cell, width, side in zip(line, widths, right)]
-        say("  " + "  ".join(padded).rstrip())
-        if number == 0:
-            say("  " + "  ".join("-" * width for width in widths))
-
-
-def fail(text):
-    print(f"\nThe demo failed: {text}", file=sys.stderr, flush=True)
-    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -42,13 +42,14 @@ switch ($given('do')) {
         $write = $database->prepare('INSERT INTO visits(who, n) VALUES (?, ?)');
         $write->execute([$given('who'), (int) $given('n')]);
         $database->exec("UPDATE counters SET hits = hits + 1 WHERE name = 'page'");
+        file_put_contents("{$root}/website/visits.log", "{$given('who')} {$given('n')}\n", FILE_APPEND);
         $answer(['written' => true]);
         break;
 
     // Every call of a page, many times. What it says of memory is PHP's; the kernel is asked from outside.
     case 'many':
         for ($n = (int) $given('n'); $n > 0; $n--) {
-            foreach (['cr0_db_status', 'cr0_db_conflicts', 'cr0_db_sync'] as $function) {
+            foreach (['cr0_db_status', 'cr0_db_conflicts', 'cr0_db_sync', 'cr0_log_status', 'cr0_log_merge'] as $function) {
                 $function();
             }
             try {

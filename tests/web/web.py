@@ -1,7 +1,7 @@
 """The extension in a web process: php-fpm with opcache behind nginx, while cron runs and owners write.
 
-Three parts. Many visitors call sync, status and conflicts at once, the command runs beside them, and every acknowledged
-write is on all sides at the end. Scripts end inside a progress callable in every way that PHP knows, and the next page in
+Three parts. Many visitors call sync, status and conflicts at once and merge a log, the commands run beside them, and every
+acknowledged write and line is on all sides at the end. Scripts end inside a progress callable in every way that PHP knows, and the next page in
 the same process finds nothing locked and nothing open. One process answers 20,000 calls and does not grow. A fourth part
 runs the extension under valgrind.
 
@@ -36,7 +36,7 @@ EXTENSION = PROJECT / "build" / "cr0sync.so"
 
 SIDES = ["central", "website"]
 VISITORS = 8
-CALLS = ["cr0_db_sync", "cr0_db_status", "cr0_db_conflicts"]
+CALLS = ["cr0_db_sync", "cr0_db_status", "cr0_db_conflicts", "cr0_log_merge", "cr0_log_status"]
 PHASES = ["looking", "comparing", "planning", "writing"]
 ENDS = ["exit", "exception", "fatal", "undefined", "memory", "time", "gone"]
 # What PHP does not give back and what the allocator keeps, in KB, may differ by this much between two looks.
@@ -109,6 +109,7 @@ class Web:
                 "replicas": {side: f"{side}/site.db" for side in SIDES},
                 "tables": {"counters": {"columns": {"hits": "sum"}}},
             }},
+            "logs": {"visits": {"copies": {side: f"{side}/visits.log" for side in SIDES}}},
             "ownership": {"user": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name},
         }), encoding="utf-8")
         for side in SIDES:
@@ -263,7 +264,15 @@ class Web:
             # The hub's own writer adds to the same counter.
             if hits != len(promised) + self.counts["writes at the hub"]:
                 raise Failure(f"{side} counts {hits} hits, {len(promised)} + {self.counts['writes at the hub']} were made")
-        for what in ("pages of cr0_db_sync that synced", "runs of cron", "writes of visitors"):
+        code, text = self.script("bidirectional", name="log_sync_script.php")
+        if code != 0:
+            raise Failure(f"the last merge ended with {code}: {text}")
+        for side in SIDES:
+            lines = (self.directory / side / "visits.log").read_text().splitlines()
+            for who, count in enumerate(written):
+                if [line for line in lines if line.startswith(f"visitor {who} ")] != [f"visitor {who} {n}" for n in range(count)]:
+                    raise Failure(f"the lines of visitor {who} at {side} are not the {count} that were written")
+        for what in ("pages of cr0_db_sync that synced", "pages of cr0_log_merge that merged", "runs of cron", "writes of visitors"):
             if self.counts[what] == 0:
                 raise Failure(f"no {what}: nothing was tried")
 
@@ -282,6 +291,10 @@ class Web:
                     if state not in ("unchanged", "synced", "skipped"):
                         raise Failure(f"a page's run ended as {result}")
                     self.counts["pages of cr0_db_sync that synced"] += state == "synced"
+                if function == "cr0_log_merge":
+                    if not result["ok"] or result["logs"]["visits"]["warnings"]:
+                        raise Failure(f"a page's merge ended as {result}")
+                    self.counts["pages of cr0_log_merge that merged"] += result["logs"]["visits"]["state"] == "merged"
             self.get("many", do="write", who=f"visitor {who}", n=count)
             count += 1
             self.counts["writes of visitors"] += 1
@@ -294,6 +307,10 @@ class Web:
             db.execute("UPDATE counters SET hits = hits + 1")
             db.close()
             self.counts["writes at the hub"] += 1
+            code, text = self.script("bidirectional", name="log_sync_script.php")
+            if code not in (0, 75):
+                self.cron_failed = f"cron over logs ended with {code}: {text}"
+                return
             code, text = self.script("bidirectional")
             # 75: a page is at it. 69: both sides changed faster than they could be merged.
             if code not in (0, 69, 75):
@@ -301,9 +318,9 @@ class Web:
                 return
             self.counts["runs of cron"] += code == 0
 
-    def script(self, *arguments):
+    def script(self, *arguments, name="database_sync_script.php"):
         done = subprocess.run(
-            ["php", *self.php_options(), str(PROJECT / "php/website/database_sync_script.php"), *arguments, "--json"],
+            ["php", *self.php_options(), str(PROJECT / "php/website" / name), *arguments, "--json"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -365,8 +382,8 @@ class Web:
     # Memory.
 
     def twenty_thousand_calls(self):
-        per_page, pages, warm = 25, 200, 40
-        calls = 4 * per_page
+        per_page, pages, warm = 25, 134, 40
+        calls = 6 * per_page
         for _ in range(warm):
             pid = self.get("one", do="many", n=per_page)["pid"]
         before, files = self.resident_kb(pid), self.files_at_rest(pid)

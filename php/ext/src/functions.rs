@@ -1,12 +1,15 @@
 //! The functions of the extension, one type each: its name, its parameters, and which operation of the library it is.
 //!
 //! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
+//! Here is what PHP learns of them, and what is neither about databases nor about logs.
 
-use cr0sync::database::{self, Request, Take, Target};
+mod databases;
+mod logs;
+
 use ext_php_rs::builders::FunctionBuilder;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::Zval;
-use serde_json::{json, to_value};
+use serde_json::json;
 
 use crate::arguments::{Arguments, Kind, Parameter};
 use crate::call::{self, Answer};
@@ -48,22 +51,27 @@ fn builder<F: Function>() -> FunctionBuilder<'static> {
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 16] = [
-    entry::<Status>(),
-    entry::<Sync>(),
-    entry::<ForceSync>(),
-    entry::<Conflicts>(),
-    entry::<Resolve>(),
-    entry::<Acknowledge>(),
-    entry::<History>(),
-    entry::<Undo>(),
-    entry::<Backup>(),
-    entry::<Backups>(),
-    entry::<Restore>(),
-    entry::<CleanBackups>(),
-    entry::<Verify>(),
-    entry::<Enqueue>(),
-    entry::<Queue>(),
+const REPORTS: [Entry; 21] = [
+    entry::<databases::Status>(),
+    entry::<databases::Sync>(),
+    entry::<databases::ForceSync>(),
+    entry::<databases::Conflicts>(),
+    entry::<databases::Resolve>(),
+    entry::<databases::Acknowledge>(),
+    entry::<databases::History>(),
+    entry::<databases::Undo>(),
+    entry::<databases::Backup>(),
+    entry::<databases::Backups>(),
+    entry::<databases::Restore>(),
+    entry::<databases::CleanBackups>(),
+    entry::<databases::Verify>(),
+    entry::<databases::Enqueue>(),
+    entry::<databases::Queue>(),
+    entry::<logs::Status>(),
+    entry::<logs::Merge>(),
+    entry::<logs::Rotate>(),
+    entry::<logs::Clean>(),
+    entry::<logs::Verify>(),
     entry::<Configuration>(),
 ];
 
@@ -71,257 +79,6 @@ const REPORTS: [Entry; 16] = [
 pub(crate) fn builders() -> Vec<FunctionBuilder<'static>> {
     let others = [builder::<Call>(), builder::<Version>()];
     REPORTS.iter().map(|entry| (entry.builder)()).chain(others).collect()
-}
-
-/// `cr0_db_status`: what is known of every side.
-struct Status;
-
-impl Function for Status {
-    const NAME: &'static str = "cr0_db_status";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Database, Key::Explain])?;
-        let report = database::status(&config(&given)?, &given.options(), given.detail())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// What every function knows that changes databases.
-const CHANGES: [Key; 6] = [Key::Config, Key::Root, Key::Database, Key::DryRun, Key::Force, Key::Progress];
-
-/// `cr0_db_sync`: merges all sides.
-struct Sync;
-
-impl Function for Sync {
-    const NAME: &'static str = "cr0_db_sync";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let mut given = Given::read(&arguments, 0, &CHANGES)?;
-        let (config, mut listener) = (config(&given)?, given.listener());
-        let outcome = database::sync_with(&config, &given.options(), &mut |progress| listener.hear(progress));
-        let report = listener.outcome(outcome)?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_force_sync`: makes the hub equal to one side.
-struct ForceSync;
-
-impl Function for ForceSync {
-    const NAME: &'static str = "cr0_db_force_sync";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::required("side", Kind::Text), Parameter::options()];
-
-    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
-        let side = arguments.text(0)?;
-        let mut given = Given::read(&arguments, 1, &CHANGES)?;
-        let (config, mut listener) = (config(&given)?, given.listener());
-        let mut tell = |progress: &database::Progress<'_>| listener.hear(progress);
-        let outcome = database::sync_from_with(&config, &side, &given.options(), &mut tell);
-        let report = listener.outcome(outcome)?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_conflicts`: the conflicts on record.
-struct Conflicts;
-
-impl Function for Conflicts {
-    const NAME: &'static str = "cr0_db_conflicts";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let keys = [Key::Config, Key::Root, Key::Database, Key::ShowSecrets];
-        let given = Given::read(&arguments, 0, &keys)?;
-        let report = database::conflicts(&config(&given)?, &given.options())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_resolve`: decides a conflict differently.
-struct Resolve;
-
-impl Function for Resolve {
-    const NAME: &'static str = "cr0_db_resolve";
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::required("id", Kind::Text),
-        Parameter::required("take", Kind::Text),
-        Parameter::options(),
-    ];
-
-    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
-        let id = arguments.text(0)?;
-        let take = Take::from(arguments.text(1)?.as_str());
-        let given = Given::read(&arguments, 2, &[Key::Config, Key::Root, Key::DryRun, Key::Force])?;
-        let report = database::resolve(&config(&given)?, &id, take, &given.options())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_acknowledge`: marks conflicts as seen.
-struct Acknowledge;
-
-impl Function for Acknowledge {
-    const NAME: &'static str = "cr0_db_acknowledge";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::required("ids", Kind::Array), Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let ids = arguments.texts(0)?;
-        let given = Given::read(&arguments, 1, &[Key::Config, Key::Root, Key::DryRun])?;
-        let report = database::acknowledge(&config(&given)?, &ids, given.options().mode)?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_history`: the runs that did something.
-struct History;
-
-impl Function for History {
-    const NAME: &'static str = "cr0_db_history";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Database, Key::Limit])?;
-        let report = database::history(&config(&given)?, &given.options(), given.limit())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// What every function knows that only makes, checks or removes backups.
-const KEEPS: [Key; 4] = [Key::Config, Key::Root, Key::Database, Key::DryRun];
-
-/// `cr0_db_backup`: a backup of every side.
-struct Backup;
-
-impl Function for Backup {
-    const NAME: &'static str = "cr0_db_backup";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &KEEPS)?;
-        let report = database::backup(&config(&given)?, &given.options())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_backups`: the backups there are.
-struct Backups;
-
-impl Function for Backups {
-    const NAME: &'static str = "cr0_db_backups";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Database])?;
-        let report = database::backups(&config(&given)?, &given.options())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_restore`: writes a backup into live files.
-struct Restore;
-
-impl Function for Restore {
-    const NAME: &'static str = "cr0_db_restore";
-    const PARAMETERS: &'static [Parameter] =
-        &[Parameter::required("backup", Kind::Text), Parameter::options()];
-
-    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
-        let backup = arguments.text(0)?;
-        let mut keys = CHANGES.to_vec();
-        keys.extend([Key::Side, Key::AllSides]);
-        let given = Given::read(&arguments, 1, &keys)?;
-        let target = match given.target() {
-            (Some(_), true) => {
-                let what = "must not have both \"side\" and \"all_sides\"";
-                return Err(arguments.wrong_value(1, what));
-            }
-            (Some(side), false) => Target::Side(side),
-            (None, true) => Target::AllSides,
-            (None, false) => Target::Own,
-        };
-        let report = database::restore(&config(&given)?, &backup, &target, &given.options())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_clean_backups`: removes what no rule keeps.
-struct CleanBackups;
-
-impl Function for CleanBackups {
-    const NAME: &'static str = "cr0_db_clean_backups";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &KEEPS)?;
-        let report = database::clean_backups(&config(&given)?, &given.options())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_verify`: checks the newest backups.
-struct Verify;
-
-impl Function for Verify {
-    const NAME: &'static str = "cr0_db_verify";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &KEEPS)?;
-        let report = database::verify(&config(&given)?, &given.options())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_undo`: takes a run back.
-struct Undo;
-
-impl Function for Undo {
-    const NAME: &'static str = "cr0_db_undo";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::required("run", Kind::Text), Parameter::options()];
-
-    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
-        let run = arguments.text(0)?;
-        let given = Given::read(&arguments, 1, &[Key::Config, Key::Root, Key::Database, Key::DryRun])?;
-        let report = database::undo(&config(&given)?, &run, &given.options())?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_enqueue`: asks for something, for the user who runs the sync to do.
-struct Enqueue;
-
-impl Function for Enqueue {
-    const NAME: &'static str = "cr0_db_enqueue";
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::required("action", Kind::Text),
-        Parameter::required("arguments", Kind::Array),
-        Parameter::options(),
-    ];
-
-    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
-        let action = arguments.text(0)?;
-        let what = arguments.object(1)?;
-        let given = Given::read(&arguments, 2, &[Key::Config, Key::Root, Key::By])?;
-        let request = Request::new(&action, what, given.by())?;
-        let report = database::enqueue(&config(&given)?, &request)?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
-}
-
-/// `cr0_db_queue`: what was asked for, and what came of it.
-struct Queue;
-
-impl Function for Queue {
-    const NAME: &'static str = "cr0_db_queue";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
-
-    fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root])?;
-        let report = database::queue(&config(&given)?)?;
-        Answer::new(to_value(&report), report.exit_code())
-    }
 }
 
 /// `cr0_config`: the configuration in force.

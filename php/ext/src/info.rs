@@ -37,6 +37,7 @@ fn rows() -> Vec<(&'static str, String)> {
             rows.push(("Configuration", source.unwrap_or_else(|| "as shipped".to_owned())));
             rows.push(("Root", config.root.display().to_string()));
             rows.push(("Databases", config.databases.keys().cloned().collect::<Vec<_>>().join(", ")));
+            rows.push(("Logs", config.logs.keys().cloned().collect::<Vec<_>>().join(", ")));
         }
         Err(error) => rows.push(("Configuration", error.to_string())),
     }

@@ -14,8 +14,8 @@
 //!
 //! # Invariants
 //!
-//! - The library has returned, and closed every database, before the first PHP value of an answer is made: a fatal
-//!   error in there jumps over our frames, and must find nothing open. `progress` alone calls PHP earlier, and lets
+//! - The library has returned, and closed every database and log, before the first PHP value of an answer is made: a
+//!   fatal error in there jumps over our frames, and must find nothing open. `progress` alone calls PHP earlier, and lets
 //!   nothing jump.
 //! - Nothing happens at startup but registration: no thread, no file, no look at the configuration.
 //! - A panic becomes an `Error` in PHP. Nothing here aborts the process.

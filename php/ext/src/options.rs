@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use cr0sync::database::{self, Detail, Force, Mode, Secrets};
-use cr0sync::{Config, Error, ErrorKind};
+use cr0sync::{Config, Error, ErrorKind, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecutorGlobals;
 
@@ -34,6 +34,8 @@ pub(crate) enum Key {
     Root,
     /// string or list of strings: only these databases.
     Database,
+    /// string or list of strings: only these logs.
+    Logs,
     /// bool: plan, and change nothing.
     DryRun,
     /// bool: override guards that wait for a person.
@@ -60,6 +62,7 @@ impl Key {
             Key::Config => "config",
             Key::Root => "root",
             Key::Database => "database",
+            Key::Logs => "logs",
             Key::DryRun => "dry_run",
             Key::Force => "force",
             Key::ShowSecrets => "show_secrets",
@@ -79,6 +82,7 @@ pub(crate) struct Given {
     config: Option<PathBuf>,
     root: Option<PathBuf>,
     databases: Vec<String>,
+    logs: Vec<String>,
     dry_run: bool,
     force: bool,
     show_secrets: bool,
@@ -120,6 +124,7 @@ impl Given {
             Key::Config => self.config = Some(value.path()?),
             Key::Root => self.root = Some(value.path()?),
             Key::Database => self.databases = value.texts()?,
+            Key::Logs => self.logs = value.texts()?,
             Key::DryRun => self.dry_run = value.flag()?,
             Key::Force => self.force = value.flag()?,
             Key::ShowSecrets => self.show_secrets = value.flag()?,
@@ -138,7 +143,12 @@ impl Given {
         Listener::new(self.progress.take())
     }
 
-    /// For the library.
+    /// For the library's operations over logs.
+    pub(crate) fn of_logs(&self) -> logs::Options {
+        logs::Options { logs: self.logs.clone(), force: self.force, dry_run: self.dry_run }
+    }
+
+    /// For those over databases.
     pub(crate) fn options(&self) -> database::Options {
         database::Options {
             databases: self.databases.clone(),

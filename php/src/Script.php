@@ -1,0 +1,147 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Script;
+
+use Throwable;
+
+/**
+ * What the scripts have in common: reads the command line, calls the extension, prints what it says.
+ *
+ * Knows nothing of what a command is about. What a run ends with is decided by the library alone.
+ */
+abstract readonly class Script
+{
+    protected Console $console;
+
+    public function __construct(protected string $name)
+    {
+        $this->console = new Console();
+    }
+
+    /** @return list<Command> */
+    abstract protected function commands(): array;
+
+    /** @return list<Option> options that every command knows */
+    abstract protected function common(): array;
+
+    abstract protected function help(): Help;
+
+    /**
+     * A report as people read it.
+     *
+     * @param array{exit_code: int, json: string, report: array<string, mixed>} $answer
+     */
+    abstract protected function words(CommandLine $line, array $answer): string;
+
+    /**
+     * Calls the extension.
+     *
+     * @return array{exit_code: int, json: string, report: array<string, mixed>}
+     */
+    protected function call(CommandLine $line, Command $command): array
+    {
+        return cr0_call($command->function, ($command->arguments)($line));
+    }
+
+    /**
+     * @param list<string> $words the command line without the name of the script
+     * @return int the exit code
+     */
+    public function run(array $words): int
+    {
+        $json = in_array('--json', $words, true);
+        try {
+            return $this->obey(CommandLine::parse($words, $this->commands(), $this->common()));
+        } catch (Failure $failure) {
+            $this->fail($failure, $json);
+
+            return $failure->exit->value;
+        } catch (Throwable $error) {
+            $failure = Failure::internal(get_class($error) . ': ' . $error->getMessage());
+            $this->fail($failure, $json);
+
+            return $failure->exit->value;
+        }
+    }
+
+    private function obey(CommandLine $line): int
+    {
+        if ($line->has('help')) {
+            $this->console->write($this->help()->text($line->command, $this->commands(), $this->common()));
+
+            return ExitCode::Done->value;
+        }
+        if ($line->command === null) {
+            throw Failure::usage('no command is given', '--help lists them');
+        }
+        if (!function_exists('cr0_call')) {
+            throw Failure::unavailable('the PHP extension cr0sync is not loaded', $this->how());
+        }
+        $answer = $this->call($line, $line->command);
+        if ($line->has('json')) {
+            $this->console->write($answer['json'] . "\n");
+        } elseif (isset($answer['report']['error'])) {
+            // Cron's next run will do; nobody needs a mail about it.
+            $silent = $line->has('quiet') && $answer['exit_code'] === ExitCode::Locked->value;
+            $this->complain($answer['report']['error'], $silent);
+        } else {
+            $this->console->write($this->words($line, $answer));
+        }
+
+        return $answer['exit_code'];
+    }
+
+    private function fail(Failure $failure, bool $json): void
+    {
+        if ($json) {
+            $this->console->write($failure->json() . "\n");
+        } else {
+            $this->complain(['message' => $failure->getMessage(), 'hint' => $failure->hint], false);
+        }
+    }
+
+    /** @param array{message: string, hint: ?string} $error */
+    private function complain(array $error, bool $silent): void
+    {
+        if (!$silent) {
+            $this->console->talk("{$this->name}: {$error['message']}");
+            if ($error['hint'] !== null) {
+                $this->console->talk("  {$error['hint']}");
+            }
+        }
+    }
+
+    /** How to enable the extension. */
+    private function how(): string
+    {
+        $built = dirname(__DIR__, 2) . '/build/cr0sync.so';
+
+        return is_file($built)
+            ? "run php -d extension={$built} {$this->name} ..., or sudo make install to enable it for good"
+            : 'in its source, make build and sudo make install put it into PHP; php --ini lists what enables it';
+    }
+
+    /**
+     * The options of a function, as they are called on the command line, with what was given for each: a word, a list
+     * of words where it may be repeated, else whether it was given at all.
+     *
+     * @param list<string> $names
+     * @return array<string, mixed>
+     */
+    protected static function options(CommandLine $line, array $names): array
+    {
+        $options = [];
+        foreach ($names as $name) {
+            $value = match ($name) {
+                'config', 'root', 'side' => $line->value($name),
+                'database', 'log' => $line->values($name),
+                default => $line->has($name),
+            };
+            $options[$name === 'log' ? 'logs' : strtr($name, '-', '_')] = $value;
+        }
+
+        return $options;
+    }
+}
