@@ -21,7 +21,11 @@ mod rng;
 #[allow(dead_code, reason = "shared with the crash tests")]
 mod trace;
 mod logs {
+    pub(crate) mod deaths;
+    mod full;
+    mod lost_archive;
     mod same_file;
+    mod scenarios;
     pub(crate) mod verdict;
     pub(crate) mod world;
 }
@@ -30,4 +34,10 @@ mod logs {
 #[test]
 fn child() {
     trace::child(|config| cr0sync::logs::merge(config, &cr0sync::logs::Options::default()));
+}
+
+/// The child of those that kill a run whenever they like, or limit what it may write; on its own it does nothing.
+#[test]
+fn runner() {
+    logs::deaths::runner();
 }

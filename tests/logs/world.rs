@@ -65,6 +65,34 @@ impl Logs {
         self
     }
 
+    /// With one more log, in directories that none of the others has; each of its sources gets a line.
+    pub(crate) fn with_log_apart(mut self) -> Logs {
+        let mut copies = serde_json::Map::new();
+        for side in self.sides() {
+            fs::create_dir_all(self.apart(&side).parent().unwrap()).unwrap();
+            copies.insert(side.clone(), json!(self.apart(&side)));
+        }
+        self.json["logs"]["apart"] = json!({ "copies": copies, "mirrors": [MIRROR] });
+        for side in &self.sources {
+            append(&self.apart(side)).write_all(format!("of {side}\n").as_bytes()).unwrap();
+        }
+        self
+    }
+
+    /// A copy of that log.
+    pub(crate) fn apart(&self, side: &str) -> PathBuf {
+        self.dir.path().join("apart").join(side).join("apart.log")
+    }
+
+    /// That log has been merged, whatever became of the others.
+    pub(crate) fn judge_apart(&self, told: &str) {
+        let wanted: String = self.sources.iter().map(|side| format!("of {side}\n")).collect();
+        for side in ["central", MIRROR] {
+            let found = String::from_utf8(read(&self.apart(side))).unwrap();
+            assert_eq!(found, wanted, "{told}: the other log at {side}");
+        }
+    }
+
     /// The rotation of the archive.
     pub(crate) fn rotated(mut self, rotate: Value) -> Logs {
         self.json["logs"][NAME]["rotate"] = rotate;
