@@ -21,6 +21,7 @@ mod rng;
 #[allow(dead_code, reason = "shared with the crash tests")]
 mod trace;
 mod logs {
+    mod calls;
     pub(crate) mod deaths;
     mod full;
     mod lost_archive;
