@@ -29,6 +29,7 @@ mod logs {
     mod scenarios;
     pub(crate) mod verdict;
     pub(crate) mod world;
+    mod writers;
 }
 
 /// The child of the tests that let a run die, or run as another user; on its own it does nothing.
