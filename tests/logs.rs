@@ -24,6 +24,7 @@ mod logs {
     mod calls;
     pub(crate) mod deaths;
     mod full;
+    mod hostile;
     mod irc;
     mod lost_archive;
     mod same_file;
