@@ -22,13 +22,27 @@ mod rng;
 mod trace;
 mod logs {
     mod beside;
+    mod calls;
+    pub(crate) mod deaths;
+    mod full;
+    mod hostile;
+    mod irc;
+    mod lost_archive;
     mod same_file;
+    mod scenarios;
     pub(crate) mod verdict;
     pub(crate) mod world;
+    mod writers;
 }
 
 /// The child of the tests that let a run die, or run as another user; on its own it does nothing.
 #[test]
 fn child() {
     trace::child(|config| cr0sync::logs::merge(config, &cr0sync::logs::Options::default()));
+}
+
+/// The child of those that kill a run whenever they like, or limit what it may write; on its own it does nothing.
+#[test]
+fn runner() {
+    logs::deaths::runner();
 }

@@ -5,9 +5,11 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
 pub(crate) mod check;
+pub(crate) mod disk;
 pub(crate) mod value;
 pub(crate) mod world;
 
 pub(crate) use check::*;
+pub(crate) use disk::*;
 pub(crate) use value::*;
 pub(crate) use world::*;

@@ -33,6 +33,7 @@ const WRITING: &[(libc::c_long, Option<usize>)] = &[
     (libc::SYS_fallocate, None),
     (libc::SYS_fchmod, None),
     (libc::SYS_fchown, None),
+    (libc::SYS_utimensat, None),
     (libc::SYS_unlinkat, Some(1)),
     (libc::SYS_symlinkat, Some(2)),
     (libc::SYS_mkdirat, Some(1)),
@@ -53,6 +54,9 @@ const WRITING: &[(libc::c_long, Option<usize>)] = &[
 pub(crate) enum Blow {
     /// It is killed before the call.
     Death,
+    /// The call writes up to a page of the file, where a kernel stops, and then it is killed. One that writes no page's
+    /// end, or does not write, is its death.
+    Torn,
     /// The call fails with this error, the later ones do not.
     Once(i32),
     /// The call fails with this error, and so does each later one that would need the disk.
@@ -136,7 +140,8 @@ pub(crate) fn run_until(config: &Path, user: Option<&User>, n: usize, blow: Blow
         .unwrap();
     let mut words = BufReader::new(child.stdout.take().unwrap());
     let end = trace(&mut child, &mut words, n, blow);
-    let killed = blow == Blow::Death && end != End::Finished || end == End::NotAllowed;
+    let is_deadly = matches!(blow, Blow::Death | Blow::Torn);
+    let killed = is_deadly && end != End::Finished || end == End::NotAllowed;
     let mut said = String::new();
     if killed {
         let _ = child.kill();
@@ -176,15 +181,20 @@ fn trace(child: &mut Child, words: &mut impl BufRead, n: usize, blow: Blow) -> E
                     Blow::FromThenOn(error) if calls >= n && call.needs_room() => Some(error),
                     _ => None,
                 };
-                if !call.is_talk() && calls == n {
-                    struck = Some(call.file.clone());
-                    if blow == Blow::Death {
+                if !call.is_talk() && calls >= n {
+                    let file = struck.get_or_insert_with(|| call.file.clone());
+                    let is_over = match blow {
+                        Blow::Death => true,
+                        Blow::Torn => calls > n || !cut(&call, thread),
+                        Blow::Once(_) | Blow::FromThenOn(_) => false,
+                    };
+                    if is_over {
                         child.kill().unwrap();
                         // A traced thread is gone only when its tracer has seen that.
                         while matches!(waitpid(thread, Some(WaitPidFlag::__WALL)), Ok(status) if !is_end(status))
                         {
                         }
-                        return End::Struck(call.file);
+                        return End::Struck(std::mem::take(file));
                     }
                 }
                 if let Some(error) = error.filter(|_| !call.is_talk()) {
@@ -226,11 +236,37 @@ fn fail(_: Pid, _: i32) {
     unreachable!("asked for only where CAN_FAIL");
 }
 
+/// Lets the write that a thread is about to make stop at the end of a page of its file, near the middle; whether it can.
+#[cfg(target_arch = "x86_64")]
+fn cut(call: &Call, thread: Pid) -> bool {
+    const PAGE: u64 = 4096;
+    let mut registers = ptrace::getregs(thread).unwrap();
+    let start = match call.number {
+        libc::SYS_pwrite64 => registers.r10,
+        libc::SYS_write => call.position,
+        _ => return false,
+    };
+    let middle = start + registers.rdx / 2;
+    let ends = [middle.next_multiple_of(PAGE), middle / PAGE * PAGE];
+    let Some(end) = ends.into_iter().find(|end| *end > start && *end < start + registers.rdx) else {
+        return false;
+    };
+    registers.rdx = end - start;
+    ptrace::setregs(thread, registers).is_ok()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn cut(_: &Call, _: Pid) -> bool {
+    false
+}
+
 /// A call that a thread is about to make.
 struct Call {
     number: libc::c_long,
     descriptor: u64,
     file: String,
+    /// Where in its file it would write; 0 where it has a path.
+    position: u64,
 }
 
 impl Call {
@@ -251,7 +287,8 @@ impl Call {
                 .map(|file| file.display().to_string())
                 .unwrap_or_default(),
         };
-        Call { number, descriptor: arguments[0], file }
+        let position = if path.is_none() { position(thread, arguments[0]) } else { 0 };
+        Call { number, descriptor: arguments[0], file, position }
     }
 
     /// What the child says to us is none of a disk's business.
@@ -265,8 +302,19 @@ impl Call {
         if self.number == libc::SYS_unlink {
             return false;
         }
-        !matches!(self.number, libc::SYS_unlinkat | libc::SYS_fchmod | libc::SYS_fchown)
+        !matches!(self.number, libc::SYS_unlinkat | libc::SYS_fchmod | libc::SYS_fchown | libc::SYS_utimensat)
     }
+}
+
+/// Where a descriptor of a thread writes next: at its file's end, where it was opened for that.
+fn position(thread: Pid, descriptor: u64) -> u64 {
+    let about = std::fs::read_to_string(format!("/proc/{thread}/fdinfo/{descriptor}")).unwrap_or_default();
+    let word = |name: &str| about.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    let flags = word("flags:").and_then(|flags| i32::from_str_radix(flags, 8).ok()).unwrap_or(0);
+    if flags & libc::O_APPEND != 0 {
+        return std::fs::metadata(format!("/proc/{thread}/fd/{descriptor}")).map_or(0, |file| file.len());
+    }
+    word("pos:").and_then(|at| at.parse().ok()).unwrap_or(0)
 }
 
 fn string_at(thread: Pid, address: u64) -> String {

@@ -65,6 +65,34 @@ impl Logs {
         self
     }
 
+    /// With one more log, in directories that none of the others has; each of its sources gets a line.
+    pub(crate) fn with_log_apart(mut self) -> Logs {
+        let mut copies = serde_json::Map::new();
+        for side in self.sides() {
+            fs::create_dir_all(self.apart(&side).parent().unwrap()).unwrap();
+            copies.insert(side.clone(), json!(self.apart(&side)));
+        }
+        self.json["logs"]["apart"] = json!({ "copies": copies, "mirrors": [MIRROR] });
+        for side in &self.sources {
+            append(&self.apart(side)).write_all(format!("of {side}\n").as_bytes()).unwrap();
+        }
+        self
+    }
+
+    /// A copy of that log.
+    pub(crate) fn apart(&self, side: &str) -> PathBuf {
+        self.dir.path().join("apart").join(side).join("apart.log")
+    }
+
+    /// That log has been merged, whatever became of the others.
+    pub(crate) fn judge_apart(&self, told: &str) {
+        let wanted: String = self.sources.iter().map(|side| format!("of {side}\n")).collect();
+        for side in ["central", MIRROR] {
+            let found = String::from_utf8(read(&self.apart(side))).unwrap();
+            assert_eq!(found, wanted, "{told}: the other log at {side}");
+        }
+    }
+
     /// The rotation of the archive.
     pub(crate) fn rotated(mut self, rotate: Value) -> Logs {
         self.json["logs"][NAME]["rotate"] = rotate;
@@ -133,6 +161,21 @@ impl Logs {
             }
         }
         panic!("there is no end of work: {:#}", self.merge());
+    }
+
+    /// A rotation where it is due, with all that is left to be packed.
+    pub(crate) fn rotate(&self) {
+        let report = logs::rotate(&self.config(), &Options::default()).unwrap();
+        assert_eq!(report.exit_code(), 0, "{report:#?}");
+    }
+
+    /// What lies in a side's directory.
+    pub(crate) fn names(&self, side: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.directory(side)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     pub(crate) fn lose_state(&self) {
@@ -255,6 +298,7 @@ pub(crate) fn pack(path: &Path) {
 }
 
 /// The rotated files of a log, oldest first: `.N` counts back, a date goes on, with `-2`, `-3` for a second file of a day.
+/// Where a file lies there packed and as it was, as somebody died who packed it, the one that is not packed counts.
 fn rotated(live: &Path) -> Vec<PathBuf> {
     let name = format!("{}.", live.file_name().unwrap().to_str().unwrap());
     let mut files: Vec<(Vec<i64>, PathBuf)> = fs::read_dir(live.parent().unwrap())
@@ -266,6 +310,8 @@ fn rotated(live: &Path) -> Vec<PathBuf> {
             Some((if parts.len() == 1 { vec![-parts[0]] } else { parts }, path))
         })
         .collect();
+    // The packed one of two that have one place comes behind the other.
     files.sort();
+    files.dedup_by(|second, first| second.0 == first.0);
     files.into_iter().map(|(_, path)| path).collect()
 }

@@ -1,57 +1,14 @@
 //! A disk that is really full: of the state, of one side, of the backups. The run says so, nothing is lost, and the next one
 //! goes on when there is room again.
 //!
-//! Apart from the crash tests, which let single calls fail. A small file system in memory is mounted, which only root
-//! may; otherwise this is skipped.
+//! Apart from the crash tests, which let single calls fail. Where nothing can be mounted this is skipped.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use cr0sync::database;
 use serde_json::{Value, json};
 
-use crate::common::{World, assert_converged, assert_settled, check, copy_below, options, seen};
-
-/// A disk of three megabytes in the place of a directory, with what was in it.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: &Path) -> Option<Disk> {
-        let away = at.with_extension("away");
-        copy_below(at, &away);
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "none"]).arg(at).output();
-        if !mounted.is_ok_and(|out| out.status.success()) {
-            println!("skipped: nothing can be mounted here");
-            return None;
-        }
-        copy_below(&away, at);
-        Some(Disk(at.to_path_buf()))
-    }
-
-    /// Takes all but so many bytes.
-    fn fill(&self, left: usize) {
-        let filler = self.0.join("filler");
-        let mut bytes = vec![7_u8; 3 << 20];
-        while fs::write(&filler, &bytes).is_err() {
-            bytes.truncate(bytes.len() - 8192);
-        }
-        bytes.truncate(bytes.len().saturating_sub(left));
-        fs::write(&filler, &bytes).unwrap();
-    }
-
-    fn make_room(&self) {
-        // Another test may be between fork and exec, with our file in its hands: what is empty takes no room.
-        fs::File::create(self.0.join("filler")).unwrap();
-        fs::remove_file(self.0.join("filler")).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use crate::common::{Disk, World, assert_converged, assert_settled, check, options, seen};
 
 #[test]
 fn whatever_disk_is_full_nothing_is_lost() {
@@ -78,7 +35,7 @@ fn whatever_disk_is_full_nothing_is_lost() {
                     "central",
                     "UPDATE t SET n = n + 7; INSERT INTO t VALUES('central', 1, hex(randomblob(20000)))",
                 );
-                let Some(disk) = Disk::mount(&at) else { return };
+                let Some(disk) = Disk::mount(&at, 3 << 20) else { return };
                 disk.fill(left);
                 let told = format!("{journal}, {place} with {left} bytes left");
                 match database::sync(&world.config(), &options()) {
