@@ -28,6 +28,8 @@ pub(crate) struct Line {
 pub(crate) enum Trust {
     /// Nothing: a short piece that both have counts as well.
     Adopted,
+    /// Nothing, but a short piece is an accident.
+    Strong,
     /// It was read before, and what is there now came later: only what cannot be an accident was there before.
     Fresh,
 }
@@ -74,14 +76,14 @@ pub(crate) fn align(archive: &[Line], source: &[Line], trust: Trust) -> Alignmen
     }
     if strong {
         let mut matched: Vec<bool> = (0..source.len()).map(|index| index < overlap).collect();
-        if trust == Trust::Adopted {
+        if trust != Trust::Fresh {
             // What it was given by others it has in an order of its own.
             moved(archive, source, &mut matched);
         }
         return Alignment { relation: Relation::Overlap, weak: false, missing: missing(&matched), behind: 0 };
     }
     let (mut matched, mut last) = diverged(archive, source);
-    if trust == Trust::Adopted {
+    if trust != Trust::Fresh {
         last = last.max(moved(archive, source, &mut matched));
     }
     let run = longest_run(source, &matched);

@@ -127,6 +127,58 @@ impl Archive {
     }
 }
 
+/// The lines that copies are aligned with: those of the archive, and those that it will have got from other copies.
+#[derive(Debug)]
+pub(crate) struct Against<'a> {
+    archive: &'a mut Archive,
+    /// Where the last line of the archive ends.
+    end: u64,
+    /// None until somebody asks.
+    lines: Option<Vec<Line>>,
+    /// How many of them lie in the archive.
+    there: usize,
+    /// Where each of the others will end.
+    ends: Vec<u64>,
+}
+
+impl<'a> Against<'a> {
+    pub(crate) fn new(archive: &'a mut Archive, end: u64) -> Against<'a> {
+        Against { archive, end, lines: None, there: 0, ends: Vec::new() }
+    }
+
+    /// How many lines the archive has, and all lines, those first.
+    pub(crate) fn lines(&mut self) -> io::Result<(usize, &[Line])> {
+        if self.lines.is_none() {
+            self.archive.reach(0)?;
+            let lines = self.archive.lines()?;
+            self.there = lines.len();
+            self.lines = Some(lines);
+        }
+        Ok((self.there, self.lines.as_deref().unwrap_or_default()))
+    }
+
+    /// Where in the archive the first so many lines end.
+    pub(crate) fn place(&self, count: usize) -> u64 {
+        match count.checked_sub(self.there) {
+            Some(more @ 1..) => self.ends.get(more - 1).copied().unwrap_or(self.end),
+            _ => {
+                let behind = self.lines.iter().flatten().take(self.there).skip(count);
+                self.end.saturating_sub(behind.map(|line| line.bytes).sum())
+            }
+        }
+    }
+
+    /// Lines that a copy will give, from a place of the archive on.
+    pub(crate) fn extend(&mut self, from: u64, lines: &[Line]) {
+        let mut at = from;
+        for line in lines {
+            at += line.bytes;
+            self.ends.push(at);
+        }
+        self.lines.get_or_insert_default().extend_from_slice(lines);
+    }
+}
+
 /// What becomes of a last line without an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfinished {

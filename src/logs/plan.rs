@@ -14,7 +14,7 @@ use crate::durable;
 use crate::report::{LogReport, LogSideReport, LogState as Ended};
 
 use super::align::Relation;
-use super::archive::Archive;
+use super::archive::{Against, Archive};
 use super::around::Around;
 use super::file::{Access, FileId, LogFile};
 use super::find::{self, Shelf};
@@ -67,6 +67,7 @@ pub(crate) fn archive_shelf(
     setting: &Setting<'_>,
     log: &LogConfig,
     path: &Path,
+    known: Option<&LogState>,
 ) -> Result<(Shelf, Rc<LogFile>), Stop> {
     if let Some(other) = setting.around.same(path) {
         return Err(Stop::Fail(format!("{} is the same file as {}", path.display(), other.display())));
@@ -75,6 +76,9 @@ pub(crate) fn archive_shelf(
     let old = log.rotate.directory(path);
     let look = || find::shelf_with(path, old.as_deref(), access, setting.around).map_err(Stop::Fail);
     let mut shelf = look()?;
+    if shelf.live.is_none() {
+        may_be_made(path, known).map_err(Stop::Fail)?;
+    }
     if shelf.live.is_none() && !setting.dry {
         create(setting, path).map_err(Stop::Fail)?;
         shelf = look()?;
@@ -85,6 +89,21 @@ pub(crate) fn archive_shelf(
     }
     let live = shelf.live.clone().ok_or_else(|| Stop::Fail(format!("{} is not there", path.display())))?;
     Ok((shelf, live))
+}
+
+/// An archive that had lines is not made anew where its file system is missing.
+pub(crate) fn may_be_made(path: &Path, known: Option<&LogState>) -> Result<(), Problem> {
+    let Some(known) = known.filter(|known| known.end() > 0) else { return Ok(()) };
+    let directory = path.parent().and_then(|directory| std::fs::metadata(directory).ok());
+    if directory
+        .is_some_and(|directory| std::os::unix::fs::MetadataExt::dev(&directory) == known.archive.id.dev)
+    {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is not there, nor is the file system that it lay on: a mount may be missing. Mount it; or, if it is gone, move sync_state/logs away: the archive is then made anew from what the copies have",
+        path.display()
+    ))
 }
 
 /// An empty file that is nowhere, in the place of one that a real run would make.
@@ -162,7 +181,7 @@ pub(crate) fn plan<'a>(
         return Err(Stop::Fail("the hub has no copy".to_owned()));
     };
     let mut report = report(log);
-    let (shelf, live) = archive_shelf(setting, log, hub_path)?;
+    let (shelf, live) = archive_shelf(setting, log, hub_path, known.as_ref())?;
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
     report
         .warnings
@@ -206,16 +225,10 @@ pub(crate) fn plan<'a>(
     let (mut parts, mut targets): (Vec<PartNow>, Vec<Target<'_>>) = (Vec::new(), Vec::new());
     // A file may be mounted in two places.
     let mut ids: Vec<(FileId, &Path)> = Vec::new();
-    let mut lines = None;
+    let places = Places { known: archive.known, base };
+    let mut against = Against::new(&mut archive, base + line_end);
     for (side, path) in log.others(setting.hub) {
         let is_mirror = log.mirrors.contains(side);
-        let mut all = || match &lines {
-            Some(lines) => Ok(Vec::clone(lines)),
-            None => {
-                archive.reach(0)?;
-                Ok(lines.insert(archive.lines()?).clone())
-            }
-        };
         let before = state.copies.get(side).cloned();
         let found = look(setting, side, path, &live).and_then(|shelf| {
             let id = shelf.live.as_ref().map(|file| file.id);
@@ -223,7 +236,7 @@ pub(crate) fn plan<'a>(
                 return Err(format!("{} is the same file as {}", path.display(), other.display()));
             }
             ids.extend(id.map(|id| (id, path.as_path())));
-            let taken = take::take(&shelf, before.as_ref(), &mut all)
+            let taken = take::take(&shelf, before.as_ref(), &mut against)
                 .map_err(|cause| in_words("read", path, &cause))?;
             Ok((shelf, taken))
         });
@@ -237,12 +250,12 @@ pub(crate) fn plan<'a>(
         report.warnings.extend(taken.warnings.iter().map(|warning| format!("{side}: {warning}")));
         // Nothing is said of what lies beside nothing.
         if before.is_none()
-            && archive.known > 0
+            && places.known > 0
             && let Some((relation, _)) = taken.adopted
         {
             report.adopted = Some(adopted(relation, taken.then.weak));
         }
-        let mut then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &archive);
+        let mut then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &places);
         if then.refill && before.is_some_and(|before| before.foreign_bytes > 0) {
             report.warnings.push(format!("{side}: it was not there, and is made anew from the archive"));
         }
@@ -253,6 +266,9 @@ pub(crate) fn plan<'a>(
                 beside(path).display()
             ));
         }
+        // What a copy gives is not new when the next one has it as well.
+        let planned: u64 = parts.iter().map(|part| part.length).sum();
+        against.extend(base + line_end + planned, &taken.gives);
         for stream in taken.streams {
             parts.push(PartNow::new(side.clone(), stream));
         }
@@ -303,31 +319,39 @@ fn judge(shelf: &Shelf, then: &mut CopyState) -> bool {
     then.aside
 }
 
+/// Places in the archive.
+struct Places {
+    /// Its known end.
+    known: u64,
+    /// The beginning of its live file.
+    base: u64,
+}
+
 /// What of others a copy has already.
 fn will_have(
     shelf: &Shelf,
     taken: &Taken,
     before: Option<&CopyState>,
     is_mirror: bool,
-    archive: &Archive,
+    archive: &Places,
 ) -> CopyState {
     let mut then = taken.then.clone();
     match before {
         None => {
             (then.sent, then.refill) = match (is_mirror, taken.adopted) {
-                (true, None) => (archive.base(), true),
-                (true, Some((Relation::Apart, _))) => (archive.base(), false),
+                (true, None) => (archive.base, true),
+                (true, Some((Relation::Apart, _))) => (archive.base, false),
                 // A source is not given what was written before it came,
                 (false, None | Some((Relation::Apart, _))) => (archive.known, false),
                 (false, _) if then.weak => (archive.known, false),
                 // which is up to the last line that it has.
-                (_, Some((_, behind))) => (archive.known.saturating_sub(behind), false),
+                (_, Some((_, place))) => (place, false),
             };
         }
         Some(_) if is_mirror && shelf.live.is_none() && shelf.rotated.is_empty() => {
             then = CopyState {
                 foreign_bytes: then.foreign_bytes,
-                sent: archive.base(),
+                sent: archive.base,
                 refill: true,
                 ..CopyState::default()
             };

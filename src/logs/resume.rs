@@ -3,7 +3,7 @@
 use std::io;
 
 use super::file::BLOCK;
-use super::stream::{Stream, agreement, fill};
+use super::stream::{Agreement, Stream, agreement, fill};
 
 /// A write that is stopped, by a signal or a full disk, has written whole pages (bytes).
 const PAGE: u64 = 4096;
@@ -20,17 +20,16 @@ pub(crate) struct Block<'a> {
 
 impl Block<'_> {
     /// How much of it lies at a place of a tail: all of it, or as much as can have been written before it was stopped.
-    pub(crate) fn found_at(&self, tail: &Stream, at: u64) -> io::Result<u64> {
+    pub(crate) fn found_at(&self, tail: &Stream, at: u64) -> io::Result<Agreement> {
         let rest = tail.length() - at;
         let equal = agreement(tail, at, self.stream, self.from, self.length.min(rest))?;
         if equal.bytes == self.length {
-            return Ok(self.length);
+            return Ok(Agreement { bytes: self.length, lines: self.length });
         }
         if (self.in_file + equal.bytes) % PAGE != 0 {
-            return Ok(0);
+            return Ok(Agreement { bytes: 0, lines: 0 });
         }
-        // Where somebody has written behind it, the line that was cut off is written again.
-        Ok(if equal.bytes == rest { equal.bytes } else { equal.lines })
+        Ok(equal)
     }
 }
 
@@ -63,10 +62,11 @@ pub(crate) fn find_block(
     let (mut at, end) = (from, tail.length());
     while at < end {
         let whole = Block { stream: block, from: 0, length: block.length(), in_file: at };
+        // What was cut off in the midst of a line is ours to the last byte, whatever its owner has written behind it.
         let found = if alone {
             agreement(tail, at, block, 0, block.length().min(end - at))?.bytes
         } else {
-            whole.found_at(tail, at)?
+            whole.found_at(tail, at)?.bytes
         };
         if found > 0 {
             return Ok(Some((at, found)));
@@ -115,7 +115,7 @@ mod tests {
             ("own\nblo".to_owned(), 4, "block\n", true, Some((4, 3))),
             // Stopped at the end of a page, and whether somebody has written behind it.
             (page(8) + "block\nof", 0, "block\nof two\n", false, Some((4088, 8))),
-            (page(8) + "block\nofown\n", 0, "block\nof two\n", false, Some((4088, 6))),
+            (page(8) + "block\nofown\n", 0, "block\nof two\n", false, Some((4088, 8))),
             ("own\n".to_owned(), 0, "block\n", false, None),
             ("block\nown\n".to_owned(), 6, "block\n", false, None),
             // Its owner wrote one of the lines as well.

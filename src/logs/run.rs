@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
@@ -81,8 +81,8 @@ pub(crate) fn merge(
     if options.dry_run {
         run.foretell(&todo);
     } else {
-        for (_, log) in &todo {
-            run.make_room(log);
+        for (name, log) in &todo {
+            run.make_room(name, log);
         }
         let declared = run.finish(&todo)?;
         let mut changed = declared;
@@ -124,9 +124,10 @@ impl<'a> Run<'a> {
     }
 
     /// Makes the archive's file where it is missing; whether that can be done is told where it is planned.
-    fn make_room(&self, log: &LogConfig) {
-        if let Some(path) =
-            log.copies.get(self.setting.hub).filter(|path| std::fs::symlink_metadata(path).is_err())
+    fn make_room(&self, name: &str, log: &LogConfig) {
+        let is_missing = |path: &&PathBuf| std::fs::symlink_metadata(path).is_err();
+        if let Some(path) = log.copies.get(self.setting.hub).filter(is_missing)
+            && plan::may_be_made(path, self.state.log(name).as_ref()).is_ok()
         {
             let _ = plan::create(self.setting, path);
         }

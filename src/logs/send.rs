@@ -105,16 +105,17 @@ impl Target<'_> {
                 then.sent = at;
                 let end = cursor_at(&file, start + length, &[]).map_err(|cause| fail("read", cause))?;
                 let given = Deed::Given { side: self.side.to_owned(), start, length, end, sent: at };
-                setting
-                    .journal
-                    .done(name, &given)
-                    .map_err(|cause| format!("cannot write the journal: {cause}"))?;
+                // Whether it can be put into the journal or not, it is known from now on.
                 if aside {
                     then.foreign_bytes += length;
                 } else {
                     note(then, Some(&file), Foreign { id: file.id, start, length })
                         .map_err(|cause| fail("read", cause))?;
                 }
+                setting
+                    .journal
+                    .done(name, &given)
+                    .map_err(|cause| format!("cannot write the journal: {cause}"))?;
                 setting.steps.at(Step::Sent);
                 total.bytes += length;
                 total.lines += written.lines;

@@ -34,7 +34,7 @@ pub(crate) fn settle<'a>(
 ) -> Result<Option<Work<'a>>, Stop> {
     let Some(hub_path) = log.copies.get(setting.hub) else { return Ok(None) };
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
-    let (shelf, live) = archive_shelf(setting, log, hub_path)?;
+    let (shelf, live) = archive_shelf(setting, log, hub_path, Some(&unfinished.planned.state))?;
     let planned = &unfinished.planned;
     let mut archive = Archive::find(&shelf, &live, Some(&planned.state)).map_err(fail)?;
     if archive.anew {
@@ -167,7 +167,9 @@ fn by_content(
                     length: block_length(stream, *done)?.min(all - done),
                     in_file: (start + at).saturating_sub(base),
                 };
-                ours = block.found_at(&tail, at)?;
+                let found = block.found_at(&tail, at)?;
+                // Where somebody has written behind it, the line that was cut off is written again.
+                ours = if at + found.bytes == length { found.bytes } else { found.lines };
                 place = *done;
             }
             let piece = if let (1.., Some(number)) = (ours, next) {

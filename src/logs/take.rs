@@ -8,7 +8,7 @@ use std::rc::Rc;
 use crate::clock;
 
 use super::align::{self, Line, Relation, Trust};
-use super::archive::{Unfinished, is_packed, lines};
+use super::archive::{Against, Unfinished, is_packed, lines};
 use super::file::{FileId, LogFile};
 use super::find::{self, Found, Shelf};
 use super::lease::{self, Held};
@@ -26,8 +26,10 @@ pub(crate) struct Taken {
     pub(crate) streams: Vec<Stream>,
     /// Where it will have been read to; what it got is for `merge` to say.
     pub(crate) then: CopyState,
-    /// How its lines lay to the archive, where that had to be found out, with the bytes of the archive behind them.
+    /// How its lines lay to the archive, where that had to be found out, and where in that the last of them ends.
     pub(crate) adopted: Option<(Relation, u64)>,
+    /// The lines that were found to be missing there.
+    pub(crate) gives: Vec<Line>,
     /// What people should know.
     pub(crate) warnings: Vec<String>,
 }
@@ -54,22 +56,14 @@ pub(crate) fn forget_read(state: &mut CopyState) {
     });
 }
 
-/// Looks for new lines. `archive` gives the lines of the archive, and is only asked where places are not enough.
-pub(crate) fn take(
-    shelf: &Shelf,
-    state: Option<&CopyState>,
-    archive: &mut dyn FnMut() -> io::Result<Vec<Line>>,
-) -> io::Result<Taken> {
+/// Looks for new lines. `archive` is only asked where places are not enough.
+pub(crate) fn take(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> io::Result<Taken> {
     let mut taken = look(shelf, state, archive)?;
     forget_read(&mut taken.then);
     Ok(taken)
 }
 
-fn look(
-    shelf: &Shelf,
-    state: Option<&CopyState>,
-    archive: &mut dyn FnMut() -> io::Result<Vec<Line>>,
-) -> io::Result<Taken> {
+fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> io::Result<Taken> {
     let mut taken = Taken { then: state.cloned().unwrap_or_default(), ..Taken::default() };
     taken.warnings.extend(shelf.refused.iter().map(|refused| format!("passed over: {refused}")));
     taken.then.watched.clear();
@@ -276,7 +270,7 @@ fn adopt(
     rotated: &[Rc<LogFile>],
     live: Option<&Rc<LogFile>>,
     trust: Trust,
-    archive: &mut dyn FnMut() -> io::Result<Vec<Line>>,
+    archive: &mut Against<'_>,
     taken: &mut Taken,
 ) -> io::Result<()> {
     // Each with whether nobody has it open, and its lines.
@@ -296,10 +290,21 @@ fn adopt(
     }
     let source: Vec<Line> =
         files.iter().flat_map(|(_, _, lines)| lines.iter().map(|(line, _)| *line)).collect();
-    let archive = archive()?;
-    let found = align::align(&archive, &source, trust);
-    let behind: u64 = archive.iter().rev().take(found.behind).map(|line| line.bytes).sum();
-    taken.adopted = (trust == Trust::Adopted && !source.is_empty()).then_some((found.relation, behind));
+    let (there, all) = archive.lines()?;
+    let before = all.get(..there).unwrap_or_default();
+    // Other copies may have lines by accident, unless they are many in one piece.
+    let strong = (trust == Trust::Adopted && all.len() > there)
+        .then(|| align::align(all, &source, Trust::Strong))
+        .filter(|found| found.relation != Relation::Apart);
+    let (found, count) = match strong {
+        Some(found) => (found, all.len()),
+        None => (align::align(before, &source, trust), there),
+    };
+    let last = count.saturating_sub(found.behind);
+    let place = archive.place(last);
+    taken.adopted = (trust == Trust::Adopted && !source.is_empty()).then_some((found.relation, place));
+    taken.gives =
+        found.missing.iter().flat_map(|range| source.get(range.clone())).flatten().copied().collect();
     taken.then.weak = found.weak;
     let mut first = 0;
     for (file, closed, lines) in files {

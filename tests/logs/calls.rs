@@ -159,7 +159,7 @@ fn the_disk_may_be_full_at_any_call() {
 
 /// The journal's call, above all.
 #[test]
-fn bug_what_was_given_while_the_journal_fails_comes_back() {
+fn what_was_given_while_the_journal_fails_does_not_come_back() {
     any_call_may_fail(Blow::Once(libc::EIO));
 }
 
@@ -177,7 +177,7 @@ fn a_write_may_be_cut_in_two() {
 /// The sources' own files are not judged: whoever writes behind a line that was cut off goes on with that line, and nobody
 /// can help it there. In the archive it must be a line of its own.
 #[test]
-fn bug_a_line_written_behind_one_that_was_cut_off_is_torn() {
+fn a_line_written_behind_one_that_was_cut_off_is_whole() {
     if !trace::CAN_FAIL {
         println!("skipped: calls can be made to fail on x86_64 only");
         return;

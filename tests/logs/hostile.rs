@@ -135,7 +135,7 @@ fn a_directory_that_is_not_there_empties_nothing() {
 
 /// Its directory is made, as at the first run; then the file system is there again, with what it had.
 #[test]
-fn bug_an_archive_that_was_not_mounted_has_lines_twice() {
+fn an_archive_that_is_not_mounted_is_not_made_anew() {
     let logs = begun();
     let away = logs.root().join("away");
     fs::rename(logs.directory("central"), &away).unwrap();

@@ -12,6 +12,9 @@ use super::world::Logs;
 /// in the end; what came back may lie behind what came later.
 fn spoiled(sources: &[&str], spoil: impl FnOnce(&Logs, &[u8])) {
     let logs = Logs::new(sources);
+    for source in sources {
+        logs.open(source);
+    }
     logs.add("bot", 40);
     logs.settle();
     logs.judge("before");
@@ -29,12 +32,12 @@ fn with_and_without_another_source(spoil: fn(&Logs, &[u8])) {
 }
 
 #[test]
-fn bug_an_archive_that_was_removed_gets_lines_twice() {
+fn an_archive_that_was_removed_gets_its_lines_back_once() {
     with_and_without_another_source(|logs, _| fs::remove_file(logs.path("central")).unwrap());
 }
 
 #[test]
-fn bug_an_archive_from_an_older_backup_gets_lines_twice() {
+fn an_archive_from_an_older_backup_gets_its_lines_back_once() {
     with_and_without_another_source(|logs, text| {
         let old: Vec<&[u8]> = lines(text).take(25).collect();
         fs::write(logs.path("central"), old.concat()).unwrap();
@@ -42,7 +45,7 @@ fn bug_an_archive_from_an_older_backup_gets_lines_twice() {
 }
 
 #[test]
-fn bug_an_archive_that_lacks_a_line_in_its_midst_gets_it_twice() {
+fn an_archive_that_lacks_a_line_in_its_midst_gets_it_back_once() {
     with_and_without_another_source(|logs, text| {
         let mut left: Vec<&[u8]> = lines(text).collect();
         left.remove(20);
@@ -51,7 +54,7 @@ fn bug_an_archive_that_lacks_a_line_in_its_midst_gets_it_twice() {
 }
 
 #[test]
-fn bug_an_archive_and_a_state_that_were_removed_give_lines_twice() {
+fn an_archive_and_a_state_that_were_removed_are_made_anew() {
     with_and_without_another_source(|logs, _| {
         fs::remove_file(logs.path("central")).unwrap();
         logs.lose_state();

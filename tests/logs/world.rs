@@ -237,6 +237,10 @@ impl Logs {
     pub(crate) fn content(&self, side: &str) -> Vec<u8> {
         let mut files = rotated(&self.path(side));
         files.extend(Some(self.path(side)).filter(|path| path.exists()));
+        // What others wrote may lie in a file beside it.
+        let mut merged = self.path(side).into_os_string();
+        merged.push(".merged");
+        files.extend(Some(PathBuf::from(merged)).filter(|path| path.exists()));
         files.iter().flat_map(|path| read(path)).collect()
     }
 
