@@ -7,6 +7,8 @@ use super::stream::{Agreement, Stream, agreement, fill};
 
 /// A write that is stopped, by a signal or a full disk, has written whole pages (bytes).
 const PAGE: u64 = 4096;
+/// Fewer bytes than these are how lines of a log begin (bytes).
+const SAME: u64 = 64;
 
 /// A block that was about to be written.
 pub(crate) struct Block<'a> {
@@ -26,10 +28,16 @@ impl Block<'_> {
         if equal.bytes == self.length {
             return Ok(Agreement { bytes: self.length, lines: self.length });
         }
-        if (self.in_file + equal.bytes) % PAGE != 0 {
-            return Ok(Agreement { bytes: 0, lines: 0 });
+        // Behind the page at which it was stopped somebody may have gone on with the same few bytes.
+        let excess = (self.in_file + equal.bytes) % PAGE;
+        let bytes = equal.bytes.saturating_sub(excess);
+        let is_line = equal.lines > 0 && equal.lines <= bytes;
+        let nothing = Agreement { bytes: 0, lines: 0 };
+        // How a line begins may be how every line of this log begins.
+        if excess >= SAME || !(is_line || bytes >= SAME) {
+            return Ok(nothing);
         }
-        Ok(equal)
+        Ok(Agreement { bytes, lines: if is_line { equal.lines } else { 0 } })
     }
 }
 

@@ -82,6 +82,11 @@ impl Target<'_> {
                     .journal
                     .done(name, &about)
                     .map_err(|cause| format!("cannot write the journal: {cause}"))?;
+                // So close before the write that hardly anybody comes in between.
+                if !ends_a_line(&file).map_err(|cause| fail("read", cause))? {
+                    touched.extend(file.file().try_clone());
+                    return Ok(total);
+                }
                 then.torn = 0;
                 let written = match alone {
                     true => pour(&file, &stream),
