@@ -10,6 +10,5 @@ pub(crate) mod value;
 pub(crate) mod world;
 
 pub(crate) use check::*;
-pub(crate) use disk::*;
 pub(crate) use value::*;
 pub(crate) use world::*;

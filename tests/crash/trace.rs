@@ -56,6 +56,7 @@ pub(crate) enum Blow {
     Death,
     /// The call writes up to a page of the file, where a kernel stops, and then it is killed. One that writes no page's
     /// end, or does not write, is its death.
+    #[allow(dead_code, reason = "databases are written page by page")]
     Torn,
     /// The call fails with this error, the later ones do not.
     Once(i32),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::deaths::as_runner;
 use super::world::{Logs, MIRROR};
-use crate::common::Disk;
+use crate::common::disk::Disk;
 
 /// What was said to a user of the log without room.
 fn said(report: &serde_json::Value) -> String {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::deaths::as_runner;
 use super::verdict::Verdict;
 use super::world::{Logs, MIRROR, append};
-use crate::common::Disk;
+use crate::common::disk::Disk;
 use crate::trace::User;
 
 /// What a user is told of a log that something is wrong with.

@@ -12,10 +12,11 @@ use super::world::Logs;
 /// in the end; what came back may lie behind what came later.
 fn spoiled(sources: &[&str], spoil: impl FnOnce(&Logs, &[u8])) {
     let logs = Logs::new(sources);
-    for source in sources {
-        logs.open(source);
+    for side in sources {
+        logs.add(side, 20);
     }
-    logs.add("bot", 40);
+    logs.merge();
+    logs.add("bot", 20);
     logs.settle();
     logs.judge("before");
     spoil(&logs, &logs.archive());

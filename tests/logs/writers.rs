@@ -79,6 +79,21 @@ fn programs_write_while_runs_merge() {
     logs.judge_sources(&told);
 }
 
+/// Whoever begins a line while we are about to write behind the one before gets our lines into the midst of it. Nobody can
+/// help that in its own file, which is not judged; in the archive its line is whole.
+#[test]
+fn a_program_writes_lines_in_halves_while_runs_merge() {
+    let logs = Logs::new(&["halves", "other"]);
+    let python = script("writer.py");
+    let writer = start(&logs, "halves", &["python3", python.to_str().unwrap(), "halves"]);
+    let runs = merge_meanwhile(&logs, vec![writer], || logs.add("other", 3));
+    logs.settle();
+    let torn = logs.written.borrow().judge(&logs.content("halves"));
+    let told = format!("{runs} runs beside a writer of halves, whose file has {torn:?}");
+    println!("{told}");
+    logs.judge(&told);
+}
+
 /// Three files are kept, so a line that is not read in time is gone: the source itself is not judged.
 #[test]
 fn a_program_rotates_its_files_while_runs_merge() {

@@ -8,7 +8,8 @@ use std::fs;
 use cr0sync::database;
 use serde_json::{Value, json};
 
-use crate::common::{Disk, World, assert_converged, assert_settled, check, options, seen};
+use crate::common::disk::Disk;
+use crate::common::{World, assert_converged, assert_settled, check, options, seen};
 
 #[test]
 fn whatever_disk_is_full_nothing_is_lost() {

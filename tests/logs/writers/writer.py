@@ -2,10 +2,20 @@
 
 import logging
 import logging.handlers
+import os
 import sys
 import time
 
 how, path, name, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+if how == "halves":
+    # A line in two writes, as whoever does not buffer has it.
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    for n in range(count):
+        os.write(log, b"%s %07d lorem" % (name.encode(), n))
+        time.sleep(0.0001)
+        os.write(log, b" ipsum dolor sit amet\n")
+        time.sleep(0.0001)
+    raise SystemExit
 if how == "file":
     handler = logging.FileHandler(path)
 elif how == "rotating":
