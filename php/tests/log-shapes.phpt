@@ -93,6 +93,7 @@ cr0_log_status 0 {
           lag_bytes: int
           foreign_bytes: int
           weak: bool
+          merged: null
           problem: null
         }
         central: {
@@ -105,6 +106,7 @@ cr0_log_status 0 {
           lag_bytes: int
           foreign_bytes: int
           weak: bool
+          merged: null
           problem: null
         }
         website: {
@@ -117,6 +119,7 @@ cr0_log_status 0 {
           lag_bytes: int
           foreign_bytes: int
           weak: bool
+          merged: null
           problem: null
         }
       }
