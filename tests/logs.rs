@@ -28,6 +28,7 @@ mod logs {
     mod hostile;
     mod irc;
     mod lost_archive;
+    mod moved;
     mod same_file;
     mod scenarios;
     pub(crate) mod verdict;

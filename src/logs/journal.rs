@@ -156,6 +156,7 @@ impl Journal {
             }
         }
         *self.file.borrow_mut() = None;
+        durable::private_file(&self.path)?;
         if left.is_empty() {
             let mut file = OpenOptions::new()
                 .write(true)

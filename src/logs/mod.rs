@@ -6,9 +6,9 @@
 //! found again (`find`); what nothing is known of is aligned with the archive (`align`).
 //!
 //! - open: `file`, `names`
-//! - observe: `find`, `take`, `archive`
-//! - decide: `align` (pure), `plan`
-//! - apply: `work`, `send`; after a crash `settle`, with `resume`
+//! - observe: `find`, `around`, `take`, `archive`, brought together in `plan`
+//! - decide (pure): `align`, `names`, `label`, `retention`
+//! - apply: `run`, `work`, `append`, `send`; after a crash `settle`, with `resume`
 //! - record: `journal` while it is done, `state` when it is
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and

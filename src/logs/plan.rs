@@ -188,6 +188,13 @@ pub(crate) fn plan<'a>(
         .extend(shelf.refused.iter().map(|refused| format!("{}: passed over: {refused}", setting.hub)));
     let mut archive = Archive::find(&shelf, &live, known.as_ref()).map_err(fail)?;
     if archive.anew && known.as_ref().is_some_and(|known| known.end() > 0) {
+        // It may be the one that cannot be read now, so nothing is taken for gone.
+        if !shelf.refused.is_empty() {
+            return Err(Stop::Fail(format!(
+                "what was merged may lie in a rotated file that is passed over: {}",
+                shelf.refused.join(", ")
+            )));
+        }
         report.warnings.push(format!(
             "{}: what was merged is not there any more; all copies are aligned with what is there",
             setting.hub

@@ -228,7 +228,18 @@ impl<'a> Run<'a> {
             match work.carry_out(&|| ledger.read(length).unwrap_or_default()) {
                 Ok(Done { state, mut entries, touched: files, report }) => {
                     touched.extend(files);
-                    let (length, chain, file) = ledger.append(state.ledger, &state.chain, &mut entries)?;
+                    let (length, chain, file) = match ledger.append(state.ledger, &state.chain, &mut entries)
+                    {
+                        Ok(appended) => appended,
+                        // It stays planned, and the next run finishes it; no other log waits for that.
+                        Err(why) => {
+                            if let Some(log) = self.setting.journal.unfinished()?.remove(name) {
+                                self.left.insert(name.to_owned(), log);
+                            }
+                            self.stopped(name, log, Stop::Fail(why.to_string()));
+                            continue;
+                        }
+                    };
                     touched.extend(file);
                     self.setting.steps.at(Step::Noted);
                     finished.push((name, log, marked, LogState { ledger: length, chain, ..state }, report));

@@ -58,6 +58,14 @@ pub(crate) fn settle<'a>(
             Some(shelf) => found(shelf, find::on_shelf(&part.end, shelf, &[], 0).map_err(fail)?),
             None => None,
         };
+        if let (None, Some(shelf)) = (&file, shelves.get(part.side.as_str()))
+            && !shelf.refused.is_empty()
+        {
+            return Err(Stop::Wait(format!(
+                "the last run was ended in its midst, and what it did cannot be finished while a rotated file is passed over: {}",
+                shelf.refused.join(", ")
+            )));
+        }
         let stream = file.map(|file| Stream { file, ranges, newline: part.newline });
         parts.push(PartNow { side: part.side.clone(), stream, length, done: 0 });
     }

@@ -242,6 +242,7 @@ impl Ledger {
             text.extend_from_slice(&line);
             text.push(b'\n');
         }
+        durable::private_file(&self.path)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)

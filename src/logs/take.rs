@@ -73,8 +73,21 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
         return Ok(taken);
     };
     let mut known: Vec<FileId> = Vec::new();
+    let mut back = None;
     for watched in &state.watched {
-        known.extend(late(shelf, state, watched, &mut taken)?);
+        match late(shelf, state, watched, &mut taken)? {
+            Late::Of(files) => known.extend(files),
+            Late::Back => back = Some(&watched.cursor),
+        }
+    }
+    if let (Some(cursor), Some(live)) = (back, &shelf.live) {
+        // It was moved back to its name, and is read on where it was read to.
+        let unread = unread(state, &known);
+        for file in shelf.rotated.iter().filter(|file| unread(file)) {
+            drain(file, 0, &foreign_in(state, file.id), 0, &mut taken)?;
+        }
+        follow(live, cursor.offset, &foreign_in(state, cursor.id), &mut taken)?;
+        return Ok(taken);
     }
     if state.seen == 0 && state.live.is_none() {
         // It was not there, so what is there now was written since, unless that cannot be.
@@ -123,6 +136,13 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
                 None => taken.then.live = None,
             }
         }
+        // It may be the one that cannot be read now, so nothing is taken for gone.
+        Found::Lost if !shelf.refused.is_empty() => {
+            return Err(io::Error::other(format!(
+                "what was read of it may lie in a rotated file that is passed over: {}",
+                shelf.refused.join(", ")
+            )));
+        }
         Found::Lost if shelf.live.is_none() && !shelf.rotated.iter().any(unread(state, &known)) => {
             // Moved away or removed; what comes next is new.
             taken.then.live = state.live.clone();
@@ -154,8 +174,16 @@ fn unread<'a>(state: &CopyState, known: &'a [FileId]) -> impl Fn(&Rc<LogFile>) -
     move |file| !known.contains(&file.id) && (is_behind || file.written > seen)
 }
 
-/// What came late to a file that was rotated away. Returns the numbers of files that it is.
-fn late(shelf: &Shelf, state: &CopyState, watched: &Watched, taken: &mut Taken) -> io::Result<Vec<FileId>> {
+/// What became of a file that was rotated away.
+enum Late {
+    /// It lies there under these numbers, or is gone.
+    Of(Vec<FileId>),
+    /// It has its old name again.
+    Back,
+}
+
+/// What came late to a file that was rotated away.
+fn late(shelf: &Shelf, state: &CopyState, watched: &Watched, taken: &mut Taken) -> io::Result<Late> {
     let cursor = &watched.cursor;
     let all = shelf.rotated.iter().chain(&shelf.live);
     let same = all.clone().filter(|file| file.id == cursor.id);
@@ -165,19 +193,18 @@ fn late(shelf: &Shelf, state: &CopyState, watched: &Watched, taken: &mut Taken) 
         if find::fits(file, cursor)? {
             let is_live = shelf.live.as_ref().is_some_and(|live| Rc::ptr_eq(live, file));
             if is_live {
-                // It was moved back, so it is read as what it is.
-                return Ok(Vec::new());
+                return Ok(Late::Back);
             }
             if watched.closed && file.size == watched.size {
                 taken.then.watched.push(watched.clone());
-                return Ok(vec![file.id]);
+                return Ok(Late::Of(vec![file.id]));
             }
             let quiet = if file.size == watched.size { watched.quiet + 1 } else { 0 };
             drain(file, cursor.offset, &foreign_in(state, cursor.id), quiet, taken)?;
-            return Ok(vec![file.id, cursor.id]);
+            return Ok(Late::Of(vec![file.id, cursor.id]));
         }
     }
-    Ok(vec![cursor.id])
+    Ok(Late::Of(vec![cursor.id]))
 }
 
 /// Takes what a live file has behind a place, up to its last line that has an end.

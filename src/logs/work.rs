@@ -159,11 +159,14 @@ impl Work<'_> {
         let path = self.live.path.clone();
         let size = |live: &LogFile| live.file().metadata().map(|now| now.len());
         let before = size(&self.live).map_err(|cause| failed(in_words("look at", &path, &cause)))?;
+        // What a run that died has appended stays on record, and so does what follows it.
+        let is_first = self.parts.iter().all(|part| part.done == 0);
         let mut written = Appended::default();
         if let Err(cause) = self.append_all(&mut written) {
             let is_ours = size(&self.live).is_ok_and(|now| now == before + written.bytes);
             // Taken back before it is, so that nobody believes what is on record of it.
-            let taken_back = is_ours
+            let taken_back = is_first
+                && is_ours
                 && self.setting.journal.done(self.name, &Deed::TakenBack).is_ok()
                 && self.live.file().set_len(before).is_ok();
             let what = if taken_back {
