@@ -14,13 +14,24 @@ use std::ops::Range;
 /// From so many lines on a piece that both have is no accident.
 const STRONG_LINES: usize = 8;
 /// From so many bytes on, neither.
-const STRONG_BYTES: u64 = 1024;
+pub(crate) const STRONG_BYTES: u64 = 1024;
 
 /// One line: its digest and its length in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Line {
-    pub(crate) digest: u128,
+    /// Half of it; two numbers, as one of that size would waste a third more memory.
+    pub(crate) digest: [u64; 2],
     pub(crate) bytes: u64,
+}
+
+impl Line {
+    pub(crate) fn of(digest: &[u8; 32], bytes: u64) -> Line {
+        let number = |at: usize| {
+            let part = digest.get(at..).and_then(<[u8]>::first_chunk::<8>);
+            part.map_or(0, |part| u64::from_le_bytes(*part))
+        };
+        Line { digest: [number(0), number(8)], bytes }
+    }
 }
 
 /// What is known of the source otherwise.
@@ -178,7 +189,7 @@ fn diverged(archive: &[Line], source: &[Line]) -> (Vec<bool>, usize) {
         // Between two anchors order says no more; how often a line occurs does. Behind the last one a line that both
         // have may well be another one.
         if !is_last && from_s > 0 {
-            let mut left: HashMap<u128, usize> = HashMap::new();
+            let mut left: HashMap<[u64; 2], usize> = HashMap::new();
             for line in archive.get(a..end_a).unwrap_or_default() {
                 *left.entry(line.digest).or_default() += 1;
             }
@@ -236,7 +247,7 @@ fn anchors(archive: &[Line], source: &[Line]) -> Vec<(usize, usize)> {
 
 /// Lines that occur once on both sides, in the order of the source.
 fn pairs(archive: &[Line], source: &[Line]) -> Vec<(usize, usize)> {
-    let mut seen: HashMap<u128, (usize, usize, usize, usize)> = HashMap::new();
+    let mut seen: HashMap<[u64; 2], (usize, usize, usize, usize)> = HashMap::new();
     for (index, line) in source.iter().enumerate() {
         let entry = seen.entry(line.digest).or_default();
         (entry.0, entry.1) = (entry.0 + 1, index);
@@ -307,7 +318,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn lines(text: &str) -> Vec<Line> {
-        text.chars().map(|c| Line { digest: u128::from(u32::from(c)), bytes: 1 }).collect()
+        text.chars().map(|c| Line { digest: [u64::from(u32::from(c)), 0], bytes: 1 }).collect()
     }
 
     #[test]
@@ -379,16 +390,16 @@ mod tests {
             old in prop::collection::vec(0_u32..40, 0..60),
             new in prop::collection::vec(0_u32..40, 0..20),
         ) {
-            let archive: Vec<Line> = old.iter().map(|n| Line { digest: u128::from(*n), bytes: 200 }).collect();
+            let archive: Vec<Line> = old.iter().map(|n| Line { digest: [u64::from(*n), 0], bytes: 200 }).collect();
             let mut source = archive.clone();
-            source.extend(new.iter().map(|n| Line { digest: u128::from(*n), bytes: 200 }));
+            source.extend(new.iter().map(|n| Line { digest: [u64::from(*n), 0], bytes: 200 }));
             let found = align(&archive, &source, Trust::Adopted);
             // Content alone may say that all of it was there twice already; else exactly the new lines are missing.
             let missing: usize = found.missing.iter().map(ExactSizeIterator::len).sum();
             if archive.len() >= 8 && found.relation == Relation::Overlap {
                 prop_assert!(missing <= new.len());
             }
-            let mut have: BTreeMap<u128, usize> = BTreeMap::new();
+            let mut have: BTreeMap<[u64; 2], usize> = BTreeMap::new();
             for line in &archive { *have.entry(line.digest).or_default() += 1; }
             for range in &found.missing {
                 for line in source.get(range.clone()).unwrap_or_default() {

@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
-use super::align::Line;
 use super::file::{BLOCK, LogFile, hex, to_size};
 use super::find::{self, Found, Shelf};
 use super::names::Packing;
@@ -116,67 +115,6 @@ impl Archive {
             None => Ok(0),
         }
     }
-
-    /// All of its lines that have an end, where all of it was looked at.
-    pub(crate) fn lines(&self) -> io::Result<Vec<Line>> {
-        let mut all = Vec::new();
-        for (_, file) in &self.parts {
-            all.extend(lines(file, Unfinished::Left)?.into_iter().map(|(line, _)| line));
-        }
-        Ok(all)
-    }
-}
-
-/// The lines that copies are aligned with: those of the archive, and those that it will have got from other copies.
-#[derive(Debug)]
-pub(crate) struct Against<'a> {
-    archive: &'a mut Archive,
-    /// Where the last line of the archive ends.
-    end: u64,
-    /// None until somebody asks.
-    lines: Option<Vec<Line>>,
-    /// How many of them lie in the archive.
-    there: usize,
-    /// Where each of the others will end.
-    ends: Vec<u64>,
-}
-
-impl<'a> Against<'a> {
-    pub(crate) fn new(archive: &'a mut Archive, end: u64) -> Against<'a> {
-        Against { archive, end, lines: None, there: 0, ends: Vec::new() }
-    }
-
-    /// How many lines the archive has, and all lines, those first.
-    pub(crate) fn lines(&mut self) -> io::Result<(usize, &[Line])> {
-        if self.lines.is_none() {
-            self.archive.reach(0)?;
-            let lines = self.archive.lines()?;
-            self.there = lines.len();
-            self.lines = Some(lines);
-        }
-        Ok((self.there, self.lines.as_deref().unwrap_or_default()))
-    }
-
-    /// Where in the archive the first so many lines end.
-    pub(crate) fn place(&self, count: usize) -> u64 {
-        match count.checked_sub(self.there) {
-            Some(more @ 1..) => self.ends.get(more - 1).copied().unwrap_or(self.end),
-            _ => {
-                let behind = self.lines.iter().flatten().take(self.there).skip(count);
-                self.end.saturating_sub(behind.map(|line| line.bytes).sum())
-            }
-        }
-    }
-
-    /// Lines that a copy will give, from a place of the archive on.
-    pub(crate) fn extend(&mut self, from: u64, lines: &[Line]) {
-        let mut at = from;
-        for line in lines {
-            at += line.bytes;
-            self.ends.push(at);
-        }
-        self.lines.get_or_insert_default().extend_from_slice(lines);
-    }
 }
 
 /// What becomes of a last line without an end.
@@ -186,41 +124,6 @@ pub(crate) enum Unfinished {
     Left,
     /// Nobody will write to it any more; it counts as if it had an end.
     Taken,
-}
-
-/// The lines of a file, each with where it ends.
-pub(crate) fn lines(file: &LogFile, unfinished: Unfinished) -> io::Result<Vec<(Line, u64)>> {
-    let mut reader = file.reader(0)?;
-    let mut block = vec![0; BLOCK];
-    let (mut found, mut digest, mut begin, mut at) = (Vec::new(), Sha256::new(), 0_u64, 0_u64);
-    let close = |digest: &mut Sha256, begin: &mut u64, end: u64| {
-        let bytes: [u8; 32] = std::mem::take(digest).finalize().into();
-        let half = bytes.first_chunk::<16>().map_or(0, |half| u128::from_le_bytes(*half));
-        let line = Line { digest: half, bytes: end - *begin };
-        *begin = end;
-        (line, end)
-    };
-    loop {
-        let had = fill(&mut reader, &mut block)?;
-        let mut part = block.get(..had).unwrap_or_default();
-        while let Some(end) = memchr::memchr(b'\n', part) {
-            let (line, rest) = part.split_at(end + 1);
-            digest.update(line);
-            at += u64::try_from(line.len()).unwrap_or(0);
-            found.push(close(&mut digest, &mut begin, at));
-            part = rest;
-        }
-        digest.update(part);
-        at += u64::try_from(part.len()).unwrap_or(0);
-        if had < block.len() {
-            break;
-        }
-    }
-    if at > begin && unfinished == Unfinished::Taken {
-        digest.update(b"\n");
-        found.push(close(&mut digest, &mut begin, at));
-    }
-    Ok(found)
 }
 
 /// Whether a file is packed, and so final.

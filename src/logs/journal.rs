@@ -83,6 +83,12 @@ struct Line<'a> {
     deed: Deed,
 }
 
+/// More plans of the same run.
+#[derive(Serialize, Deserialize)]
+struct More {
+    plans: BTreeMap<String, Planned>,
+}
+
 /// One log of a run that died: what it had planned, and how far it had come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unfinished {
@@ -123,8 +129,16 @@ impl Journal {
             .into_iter()
             .map(|(name, planned)| (name, Unfinished { planned, deeds: Vec::new() }))
             .collect();
-        // The last line may have been cut off.
-        for line in lines.filter_map(|line| serde_json::from_slice::<Line<'_>>(line).ok()) {
+        for line in lines {
+            // The last line may have been cut off.
+            let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else {
+                if let Ok(more) = serde_json::from_slice::<More>(line) {
+                    let new = more.plans.into_iter();
+                    found
+                        .extend(new.map(|(name, planned)| (name, Unfinished { planned, deeds: Vec::new() })));
+                }
+                continue;
+            };
             if let Some(log) = found.get_mut(line.log.as_ref()) {
                 match line.deed {
                     Deed::TakenBack => log.deeds.clear(),
@@ -175,6 +189,18 @@ impl Journal {
         let file = OpenOptions::new().append(true).open(&self.path).map_err(fail)?;
         *self.file.borrow_mut() = Some(file);
         Ok(())
+    }
+
+    /// Puts on disk what else is to be done in this run; [`Self::declare`] comes first.
+    pub(crate) fn declare_more(&self, plans: &BTreeMap<String, Planned>) -> Result<()> {
+        let fail = |cause: io::Error| Error::io("write down what is to be done in", &self.path, cause);
+        let mut text =
+            serde_json::to_vec(&More { plans: plans.clone() }).map_err(|cause| fail(cause.into()))?;
+        text.push(b'\n');
+        match &mut *self.file.borrow_mut() {
+            Some(file) => file.write_all(&text).and_then(|()| file.sync_data()).map_err(fail),
+            None => Err(fail(io::Error::other("nothing was declared"))),
+        }
     }
 
     /// Puts on record what was done. Not brought to disk: after a crash of the machine, content has to tell.

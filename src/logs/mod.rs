@@ -6,7 +6,7 @@
 //! found again (`find`); what nothing is known of is aligned with the archive (`align`).
 //!
 //! - open: `file`, `names`
-//! - observe: `find`, `around`, `take`, `archive`, brought together in `plan`
+//! - observe: `find`, `around`, `take`, `adopt`, `archive`, `against`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `retention`
 //! - apply: `run`, `work`, `append`, `send`; after a crash `settle`, with `resume`
 //! - record: `journal` while it is done, `state` when it is
@@ -14,6 +14,8 @@
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
 //! merged: `rotate` (with `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
 
+mod adopt;
+mod against;
 mod align;
 mod append;
 mod archive;

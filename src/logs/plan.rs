@@ -13,8 +13,9 @@ use crate::config::{LogConfig, Ownership};
 use crate::durable;
 use crate::report::{LogReport, LogSideReport, LogState as Ended};
 
+use super::against::Against;
 use super::align::Relation;
-use super::archive::{Against, Archive};
+use super::archive::Archive;
 use super::around::Around;
 use super::file::{Access, FileId, LogFile};
 use super::find::{self, Shelf};
@@ -275,7 +276,9 @@ pub(crate) fn plan<'a>(
         }
         // What a copy gives is not new when the next one has it as well.
         let planned: u64 = parts.iter().map(|part| part.length).sum();
-        against.extend(base + line_end + planned, &taken.gives);
+        if taken.is_aligned {
+            against.extend(base + line_end + planned, &taken.streams);
+        }
         for stream in taken.streams {
             parts.push(PartNow::new(side.clone(), stream));
         }

@@ -2,7 +2,7 @@
 //!
 //! Apart from `plan` and `work`, which are about one log. Its caller holds the lock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,15 @@ pub(crate) fn merge(
     };
     let mut left = journal.unfinished()?;
     left.retain(|name, log| state.log(name).is_none_or(|state| state.run != log.planned.state.run));
-    let mut run = Run { setting: &setting, directory, state, left, reports: BTreeMap::new() };
+    let mut run = Run {
+        setting: &setting,
+        directory,
+        state,
+        left,
+        finished: Vec::new(),
+        touched: Touched::default(),
+        reports: BTreeMap::new(),
+    };
     let mut todo = Vec::new();
     for (name, log) in chosen {
         let is_known = !options.force && !run.left.contains_key(name);
@@ -84,11 +92,11 @@ pub(crate) fn merge(
         for (name, log) in &todo {
             run.make_room(name, log);
         }
-        let declared = run.finish(&todo)?;
-        let mut changed = declared;
-        for batch in todo.chunks(BATCH) {
-            changed |= run.batch(batch)?;
-        }
+        let mut changed = run.finish(&todo)?;
+        let done = todo.chunks(BATCH).try_for_each(|batch| run.batch(batch, &mut changed));
+        // What was done before something stopped the run stays done.
+        run.conclude()?;
+        done?;
         if changed {
             journal.declare(&BTreeMap::new(), &run.left)?;
         }
@@ -111,7 +119,20 @@ struct Run<'a> {
     state: State,
     /// What runs that died have left undone.
     left: BTreeMap<String, Unfinished>,
+    /// What is done, and is neither on disk for sure nor on record.
+    finished: Vec<Finished<'a>>,
+    touched: Touched,
     reports: BTreeMap<String, LogReport>,
+}
+
+/// A log of which everything is written.
+struct Finished<'a> {
+    name: &'a str,
+    log: &'a LogConfig,
+    /// What its files looked like before.
+    marked: String,
+    state: LogState,
+    report: LogReport,
 }
 
 impl<'a> Run<'a> {
@@ -164,6 +185,8 @@ impl<'a> Run<'a> {
                 Ok(Some(work)) => {
                     let length = work.state.ledger;
                     self.carry_out(vec![(name, log, String::new(), length, work)])?;
+                    // Before anything else is planned for it.
+                    self.conclude()?;
                 }
                 Err(why) => self.stopped(name, log, why),
             }
@@ -171,8 +194,8 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
-    /// Plans and carries out. Returns whether the journal has changed.
-    fn batch(&mut self, logs: &[(&'a str, &'a LogConfig)]) -> Result<bool> {
+    /// Plans and carries out. `changed` says whether there is something in the journal.
+    fn batch(&mut self, logs: &[(&'a str, &'a LogConfig)], changed: &mut bool) -> Result<()> {
         let mut works = Vec::new();
         let mut plans: BTreeMap<String, Planned> = BTreeMap::new();
         for (name, log) in logs {
@@ -204,30 +227,30 @@ impl<'a> Run<'a> {
             }
         }
         if works.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         self.setting.steps.at(Step::Observed);
-        let changed = !plans.is_empty();
-        if changed {
-            self.setting.journal.declare(&plans, &self.left)?;
+        if !plans.is_empty() {
+            match *changed {
+                false => self.setting.journal.declare(&plans, &self.left)?,
+                true => self.setting.journal.declare_more(&plans)?,
+            }
+            *changed = true;
             self.setting.steps.at(Step::Declared);
             for (name, planned) in plans {
                 self.left.insert(name, Unfinished { planned, deeds: Vec::new() });
             }
         }
-        self.carry_out(works)?;
-        Ok(changed)
+        self.carry_out(works)
     }
 
-    /// Carries out what is planned, and puts it on record.
+    /// Carries out what is planned.
     fn carry_out(&mut self, works: Vec<(&'a str, &'a LogConfig, String, u64, Work<'a>)>) -> Result<()> {
-        let mut finished = Vec::new();
-        let mut touched = Vec::new();
         for (name, log, marked, length, work) in works {
             let ledger = Ledger::of(self.directory, name);
             match work.carry_out(&|| ledger.read(length).unwrap_or_default()) {
                 Ok(Done { state, mut entries, touched: files, report }) => {
-                    touched.extend(files);
+                    self.touch(files)?;
                     let (length, chain, file) = match ledger.append(state.ledger, &state.chain, &mut entries)
                     {
                         Ok(appended) => appended,
@@ -240,9 +263,10 @@ impl<'a> Run<'a> {
                             continue;
                         }
                     };
-                    touched.extend(file);
+                    self.touch(file)?;
                     self.setting.steps.at(Step::Noted);
-                    finished.push((name, log, marked, LogState { ledger: length, chain, ..state }, report));
+                    let state = LogState { ledger: length, chain, ..state };
+                    self.finished.push(Finished { name, log, marked, state, report });
                 }
                 Err(Failed { why, taken_back }) => {
                     if taken_back {
@@ -254,9 +278,24 @@ impl<'a> Run<'a> {
                 }
             }
         }
-        sync(&touched).map_err(|cause| Error::io("bring the logs to disk in", self.directory, cause))?;
+        Ok(())
+    }
+
+    fn touch(&mut self, files: impl IntoIterator<Item = File>) -> Result<()> {
+        let touched = files.into_iter().try_for_each(|file| self.touched.add(file));
+        touched.map_err(|cause| Error::io("look at the logs in", self.directory, cause))
+    }
+
+    /// Brings what was done to disk, and puts it on record; once for all logs, as that takes the longest.
+    fn conclude(&mut self) -> Result<()> {
+        if self.finished.is_empty() {
+            return Ok(());
+        }
+        std::mem::take(&mut self.touched)
+            .sync()
+            .map_err(|cause| Error::io("bring the logs to disk in", self.directory, cause))?;
         self.setting.steps.at(Step::Synced);
-        for (name, log, marked, known, mut report) in finished {
+        for Finished { name, log, marked, state: known, mut report } in std::mem::take(&mut self.finished) {
             // Who is still to get something, or was passed over, is looked at again, whatever the files look like.
             let settled = report.warnings.is_empty()
                 && report.sides.values().all(|side| side.lag_bytes == 0)
@@ -277,17 +316,30 @@ impl<'a> Run<'a> {
     }
 }
 
-fn sync(files: &[File]) -> std::io::Result<()> {
-    if files.len() < MANY_FILES {
-        return files.iter().try_for_each(File::sync_all);
-    }
-    let mut devices = BTreeSet::new();
-    for file in files {
-        if devices.insert(file.metadata()?.dev()) {
-            rustix::fs::syncfs(file)?;
+/// Files that were written to. Past some it keeps open one for each file system, however many there are.
+#[derive(Default)]
+struct Touched {
+    few: Vec<File>,
+    /// By number of the device.
+    systems: BTreeMap<u64, File>,
+}
+
+impl Touched {
+    fn add(&mut self, file: File) -> std::io::Result<()> {
+        if self.few.len() < MANY_FILES && self.systems.is_empty() {
+            self.few.push(file);
+            return Ok(());
         }
+        for file in self.few.drain(..).chain([file]) {
+            self.systems.entry(file.metadata()?.dev()).or_insert(file);
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn sync(&self) -> std::io::Result<()> {
+        self.few.iter().try_for_each(File::sync_all)?;
+        self.systems.values().try_for_each(|file| Ok(rustix::fs::syncfs(file)?))
+    }
 }
 
 /// What the files of a log look like; changes whenever one of them does.

@@ -1,14 +1,16 @@
 //! What is to be taken from one copy: its new lines, wherever its files went since they were read.
 //!
-//! Apart from `find`, which finds one file, and from `merge`, which brings the lines to the archive. Only reads.
+//! Apart from `find`, which finds one file, and from `work`, which brings the lines to the archive. Only reads.
 
 use std::io;
 use std::rc::Rc;
 
 use crate::clock;
 
-use super::align::{self, Line, Relation, Trust};
-use super::archive::{Against, Unfinished, is_packed, lines};
+use super::adopt::adopt;
+use super::against::Against;
+use super::align::{Relation, Trust};
+use super::archive::{Unfinished, is_packed};
 use super::file::{FileId, LogFile};
 use super::find::{self, Found, Shelf};
 use super::lease::{self, Held};
@@ -24,12 +26,12 @@ const QUIET_RUNS: u32 = 2;
 pub(crate) struct Taken {
     /// In order.
     pub(crate) streams: Vec<Stream>,
-    /// Where it will have been read to; what it got is for `merge` to say.
+    /// Where it will have been read to; what it got is for `work` to say.
     pub(crate) then: CopyState,
     /// How its lines lay to the archive, where that had to be found out, and where in that the last of them ends.
     pub(crate) adopted: Option<(Relation, u64)>,
-    /// The lines that were found to be missing there.
-    pub(crate) gives: Vec<Line>,
+    /// Whether what it has for the archive was found out by content.
+    pub(crate) is_aligned: bool,
     /// What people should know.
     pub(crate) warnings: Vec<String>,
 }
@@ -273,7 +275,7 @@ fn push(
     Ok(end)
 }
 
-fn ends_with_newline(file: &LogFile, length: u64) -> io::Result<bool> {
+pub(crate) fn ends_with_newline(file: &LogFile, length: u64) -> io::Result<bool> {
     let mut last = [0];
     let mut reader = file.reader(length.saturating_sub(1))?;
     Ok(super::stream::fill(&mut reader, &mut last)? == 1 && last == *b"\n")
@@ -290,80 +292,4 @@ pub(crate) fn cursor_at(file: &LogFile, offset: u64, foreign: &[(u64, u64)]) -> 
     let proof = file.proof(offset)?.ok_or(io::ErrorKind::UnexpectedEof)?;
     let written = i64::try_from(file.written).unwrap_or(i64::MAX);
     Ok(Cursor { id: file.id, offset, proof, written })
-}
-
-/// Finds out by content which lines of a copy's files the archive lacks.
-fn adopt(
-    rotated: &[Rc<LogFile>],
-    live: Option<&Rc<LogFile>>,
-    trust: Trust,
-    archive: &mut Against<'_>,
-    taken: &mut Taken,
-) -> io::Result<()> {
-    // Each with whether nobody has it open, and its lines.
-    type Read<'a> = (&'a Rc<LogFile>, bool, Vec<(Line, u64)>);
-    let mut files: Vec<Read<'_>> = Vec::new();
-    for file in rotated {
-        // What cannot be unpacked is told, and left.
-        let is_final = is_packed(file) || lease::held(file.file()) == Held::No;
-        let unfinished = if is_final { Unfinished::Taken } else { Unfinished::Left };
-        match lines(file, unfinished) {
-            Ok(lines) => files.push((file, is_final, lines)),
-            Err(cause) => taken.warnings.push(format!("{} cannot be read: {cause}", file.path.display())),
-        }
-    }
-    if let Some(live) = live {
-        files.push((live, false, lines(live, Unfinished::Left)?));
-    }
-    let source: Vec<Line> =
-        files.iter().flat_map(|(_, _, lines)| lines.iter().map(|(line, _)| *line)).collect();
-    let (there, all) = archive.lines()?;
-    let before = all.get(..there).unwrap_or_default();
-    // Other copies may have lines by accident, unless they are many in one piece.
-    let strong = (trust == Trust::Adopted && all.len() > there)
-        .then(|| align::align(all, &source, Trust::Strong))
-        .filter(|found| found.relation != Relation::Apart);
-    let (found, count) = match strong {
-        Some(found) => (found, all.len()),
-        None => (align::align(before, &source, trust), there),
-    };
-    let last = count.saturating_sub(found.behind);
-    let place = archive.place(last);
-    taken.adopted = (trust == Trust::Adopted && !source.is_empty()).then_some((found.relation, place));
-    taken.gives =
-        found.missing.iter().flat_map(|range| source.get(range.clone())).flatten().copied().collect();
-    taken.then.weak = found.weak;
-    let mut first = 0;
-    for (file, closed, lines) in files {
-        let range = first..first + lines.len();
-        first = range.end;
-        let place = |line: usize| match (line - range.start).checked_sub(1) {
-            None => 0,
-            Some(before) => lines.get(before).map_or(0, |(_, end)| *end),
-        };
-        let mut ranges: Vec<std::ops::Range<u64>> = Vec::new();
-        for missing in &found.missing {
-            let (from, to) = (missing.start.max(range.start), missing.end.min(range.end));
-            if from < to {
-                ranges.push(place(from)..place(to));
-            }
-        }
-        let end = place(range.end);
-        let is_live = live.is_some_and(|live| Rc::ptr_eq(live, file));
-        let newline =
-            closed && ranges.last().is_some_and(|range| range.end == end) && !ends_with_newline(file, end)?;
-        if !ranges.is_empty() {
-            taken.streams.push(Stream { file: Rc::clone(file), ranges, newline });
-        }
-        if is_live {
-            taken.then.live = Some(cursor_at(file, end, &[])?);
-        } else if !is_packed(file) {
-            let size = if closed { end } else { file.size };
-            taken.then.watched.push(Watched { cursor: cursor_at(file, end, &[])?, size, quiet: 0, closed });
-        }
-    }
-    if live.is_none() {
-        taken.then.live = None;
-    }
-    Ok(())
 }
