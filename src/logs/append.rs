@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::file::{BLOCK, LogFile, hex, to_size};
 use super::stream::{Stream, fill};
+use super::writeback::Writeback;
 
 /// From so many bytes on digests are made beside the writing, by another thread.
 const LARGE: u64 = 8 << 20;
@@ -58,6 +59,7 @@ pub(crate) fn append(
     // What there is may be less than a block.
     let all = stream.length().saturating_sub(from);
     let mut digests = Digests::of(digests, all);
+    let mut writeback = Writeback::of(file, all);
     let size = BLOCK.min(to_size(all));
     let mut block = vec![0; size];
     let (mut held, mut total) = (0, 0_u64);
@@ -72,6 +74,9 @@ pub(crate) fn append(
         }
         let start = write_all(file, part, written)?;
         let length = u64::try_from(cut).unwrap_or(0);
+        if let Some(writeback) = &mut writeback {
+            writeback.appended(length);
+        }
         each(start, length, total)?;
         written.lines += lines(part);
         match runs.get_mut(first..).and_then(<[Run]>::last_mut) {
@@ -92,6 +97,7 @@ pub(crate) fn append(
             break;
         }
     }
+    writeback.map_or(Ok(()), Writeback::finish)?;
     for (run, digest) in runs.iter_mut().skip(first).zip(digests.finish()) {
         run.sha256 = digest;
     }

@@ -8,7 +8,7 @@
 //! - open: `file`, `names`
 //! - observe: `find`, `around`, `take`, `adopt`, `archive`, `against`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `retention`
-//! - apply: `run`, `work`, `append`, `send`; after a crash `settle`, with `resume`
+//! - apply: `run`, `work`, `append` (with `writeback`), `send`; after a crash `settle`, with `resume`
 //! - record: `journal` while it is done, `state` when it is
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
@@ -45,6 +45,7 @@ mod stream;
 mod take;
 mod verify;
 mod work;
+mod writeback;
 
 use crate::clock;
 use crate::config::{Config, LogConfig, glob};
