@@ -4,8 +4,6 @@ declare(strict_types=1);
 
 /*
  * The command that people and cron call: php log_sync_script.php --help
- *
- * Only for the command line: below a web server's document root, too, it does nothing for a visitor.
  */
 
 if (PHP_SAPI !== 'cli') {
@@ -14,7 +12,6 @@ if (PHP_SAPI !== 'cli') {
 }
 
 // Beside the scripts in the source, below them where they are installed.
-$source = __DIR__ . '/../src/autoload.php';
-require is_file($source) ? $source : __DIR__ . '/cr0sync/autoload.php';
-
-exit((new Cr0Sync\Script\LogScript(basename(__FILE__)))->run(array_slice($argv, 1)));
+$start = __DIR__ . '/../src/start.php';
+$start = require is_file($start) ? $start : __DIR__ . '/cr0sync/start.php';
+$start(Cr0Sync\Script\LogScript::class, $argv);
