@@ -305,13 +305,17 @@ mod tests {
         let (old, new) = (text(&[1, 2, 3, 4, 5, 6]), text(&[7, 8]));
         let all = old.clone() + &new;
         let (end, far) = (u64::try_from(old.len())?, u64::try_from(all.len())?);
-        let found = |relation, place, missing| Some(Found { relation, weak: false, place, missing });
+        // Up to where both are alike, and where the source ends.
+        let found = |relation, place, both, length| {
+            let missing = Some(both..length).filter(|rest| !rest.is_empty()).into_iter().collect();
+            Some(Found { relation, weak: false, place, missing })
+        };
         for (archive, given, source, expected) in [
-            ([old.as_str(), ""], "", all.as_str(), found(Relation::Overlap, end, vec![end..far])),
-            (["", old.as_str()], "", old.as_str(), found(Relation::Contained, end, vec![])),
-            ([old.as_str(), new.as_str()], "", old.as_str(), found(Relation::Contained, end, vec![])),
-            (["", old.as_str()], new.as_str(), all.as_str(), found(Relation::Contained, far, vec![])),
-            (["", ""], "", old.as_str(), found(Relation::Apart, 0, vec![0..end])),
+            ([old.as_str(), ""], "", all.as_str(), found(Relation::Overlap, end, end, far)),
+            (["", old.as_str()], "", old.as_str(), found(Relation::Contained, end, end, end)),
+            ([old.as_str(), new.as_str()], "", old.as_str(), found(Relation::Contained, end, end, end)),
+            (["", old.as_str()], new.as_str(), all.as_str(), found(Relation::Contained, far, far, far)),
+            (["", ""], "", old.as_str(), found(Relation::Apart, 0, 0, end)),
             // What occurs twice has to be looked at closely.
             ([old.as_str(), old.as_str()], "", old.as_str(), None),
             ([new.as_str(), ""], "", old.as_str(), None),
