@@ -76,6 +76,16 @@ pub(crate) enum Unopened {
     Refused(String),
 }
 
+impl Unopened {
+    /// What there is to say of the file at a path.
+    pub(crate) fn in_words(&self, path: &Path) -> String {
+        match self {
+            Unopened::Missing => format!("{} is not there", path.display()),
+            Unopened::Refused(why) => format!("{} {why}", path.display()),
+        }
+    }
+}
+
 /// Who may own a file that we read: by number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Owners(pub(crate) Vec<u32>);
@@ -126,6 +136,19 @@ impl LogFile {
             written: i128::from(now.mtime()) * 1_000_000_000 + i128::from(now.mtime_nsec()),
             packing,
         }
+    }
+
+    /// The same file once more, by its name, which must not be another one's by now.
+    ///
+    /// # Errors
+    /// In words.
+    pub(crate) fn again(&self, access: Access, owners: &Owners) -> Result<LogFile, String> {
+        let file = LogFile::open(&self.path, self.packing, access, owners)
+            .map_err(|cause| cause.in_words(&self.path))?;
+        if file.id == self.id {
+            return Ok(file);
+        }
+        Err(format!("{} was changed while it was looked at", self.path.display()))
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -308,6 +331,24 @@ mod tests {
             let found = open(&at(name), Packing::Plain);
             assert!(found.as_ref().is_err_and(|text| text.contains(expected)), "{name}: {found:?}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn once_more_it_is_the_same_file_or_none() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let (path, other) = (directory.path().join("a"), directory.path().join("b"));
+        std::fs::write(&path, "x\n")?;
+        let file = open(&path, Packing::Plain)?;
+        let again = || file.again(Access::Append, &Owners::default()).map(|again| again.id);
+        assert_eq!(again(), Ok(file.id));
+        std::fs::write(&other, "y\n")?;
+        std::fs::rename(&other, &path)?;
+        assert!(again().is_err_and(|why| why.contains("was changed")));
+        std::fs::remove_file(&path)?;
+        std::fs::write(&other, "y\n")?;
+        std::os::unix::fs::symlink(&other, &path)?;
+        assert!(again().is_err_and(|why| why.contains("is a symlink")));
         Ok(())
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn shelf_with(
     match LogFile::open(path, Packing::Plain, access, &around.owners) {
         Ok(file) => shelf.live = Some(Rc::new(file)),
         Err(Unopened::Missing) => {}
-        Err(Unopened::Refused(why)) => return Err(format!("{} {why}", path.display())),
+        Err(cause) => return Err(cause.in_words(path)),
     }
     let (Some(directory), Some(live)) = (path.parent(), path.file_name()) else { return Ok(shelf) };
     let live = std::os::unix::ffi::OsStrExt::as_bytes(live);
@@ -53,7 +53,7 @@ pub(crate) fn shelf_with(
             match LogFile::open(&path, rotated.packing, Access::Read, &around.owners) {
                 Ok(file) => found.push((file, rotated.age)),
                 Err(Unopened::Missing) => {}
-                Err(Unopened::Refused(why)) => shelf.refused.push(format!("{} {why}", path.display())),
+                Err(cause) => shelf.refused.push(cause.in_words(&path)),
             }
         }
     }

@@ -119,7 +119,7 @@ pub(crate) fn create(setting: &Setting<'_>, path: &Path) -> Result<(), String> {
         .map_or(Ok(()), |directory| durable::owned_directory(directory, setting.ownership))
         .and_then(|()| durable::Nascent::beside(path, "log", setting.ownership))
         .and_then(|(nascent, _)| nascent.publish());
-    made.map_err(|cause| cause.to_string())
+    made.map(drop).map_err(|cause| cause.to_string())
 }
 
 /// The files of one copy.

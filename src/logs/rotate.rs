@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -22,11 +22,11 @@ use crate::report::{
 };
 
 use super::around::Around;
-use super::file::{Access, LogFile};
+use super::file::{Access, LogFile, Owners};
 use super::find::{self, Found, Shelf};
 use super::lease::{self, Held};
 use super::names::Packing;
-use super::plan::Problem;
+use super::plan::{Problem, in_words};
 use super::run::{self, Merged};
 use super::segment::Job;
 use super::state::State;
@@ -303,7 +303,7 @@ impl Turn<'_> {
             Way::Rename | Way::RenameAndTell => {
                 make_room()?;
                 if unfinished {
-                    end_line(live)?;
+                    end_line(live, &self.around.owners)?;
                 }
                 let mut warnings = self.set_aside(rotation, live, &target)?;
                 if matches!(way, Way::RenameAndTell) {
@@ -388,7 +388,7 @@ impl Turn<'_> {
             (ownership.user, ownership.group) = (user.clone(), group.clone());
         }
         let made = Nascent::beside(&live.path, "log", &ownership);
-        match made.and_then(|(nascent, warnings)| nascent.publish().map(|()| warnings)) {
+        match made.and_then(|(nascent, warnings)| nascent.publish().map(|_| warnings)) {
             Ok(warnings) => Ok(warnings),
             // Its writer was faster.
             Err(_) if live.path.exists() => Ok(Vec::new()),
@@ -428,15 +428,15 @@ impl Turn<'_> {
 }
 
 /// Ends a last line that nobody writes any more.
-fn end_line(live: &LogFile) -> std::result::Result<(), Problem> {
+fn end_line(live: &LogFile, owners: &Owners) -> std::result::Result<(), Problem> {
+    let file = live.again(Access::Append, owners)?;
     let end = || {
-        let mut file = std::fs::OpenOptions::new().append(true).open(&live.path)?;
-        file.write_all(b"\n")?;
-        file.sync_all()
+        if file.last_line_end(file.size.saturating_sub(1), file.size)? < file.size {
+            file.file().write_all(b"\n")?;
+        }
+        file.file().sync_all()
     };
-    end().map_err(|cause: std::io::Error| {
-        format!("cannot end the last line of {}: {cause}", live.path.display())
-    })
+    end().map_err(|cause: io::Error| in_words("end the last line of", &live.path, &cause))
 }
 
 /// The day of a time in nanoseconds.

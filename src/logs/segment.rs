@@ -126,12 +126,12 @@ impl Job<'_> {
         let segment = self.publish(&live, live.size).inspect_err(|_| self.forget())?;
         self.steps.at(Step::Segmented);
         let fail = |cause: io::Error| format!("cannot copy {}: {cause}", live.path.display());
-        let append = File::options().append(true).open(&segment.path).map_err(fail)?;
+        let append = segment.file();
         let mut at = live.size;
         for round in 0.. {
             let size = live.file().metadata().map_err(fail)?.len();
             if size > at {
-                copy(&live, &append, at, size).map_err(fail)?;
+                copy(&live, append, at, size).map_err(fail)?;
                 at = size;
                 // Bringing it to disk takes time, in which a fast writer writes more. In the end that has to come after.
                 if round < SYNCED_ROUNDS {
@@ -143,14 +143,12 @@ impl Job<'_> {
                 break;
             }
             if round > MOST_ROUNDS {
-                drop(append);
                 return Err(self.undo(&record, "its last line has no end: somebody is writing it".to_owned()));
             }
         }
         live.file().set_len(0).map_err(fail)?;
         self.steps.at(Step::Cut);
         append.sync_all().and_then(|()| live.file().sync_all()).map_err(fail)?;
-        drop(append);
         settle(&record, self.directory, self.owners, state).map_err(|cause| cause.to_string())?;
         Ok(at)
     }
@@ -173,13 +171,12 @@ impl Job<'_> {
 
     /// The live file, for us to change.
     fn open(&self, access: Access) -> std::result::Result<LogFile, Problem> {
-        match open(&self.live.path, access, self.owners)? {
-            Some(mut file) if file.id == self.live.id && file.size >= self.live.size => {
-                file.size = self.live.size;
-                Ok(file)
-            }
-            _ => Err(format!("{} was changed while it was looked at", self.live.path.display())),
+        let mut file = self.live.again(access, self.owners)?;
+        if file.size < self.live.size {
+            return Err(format!("{} was truncated while it was looked at", self.live.path.display()));
         }
+        file.size = self.live.size;
+        Ok(file)
     }
 
     /// Copies the first bytes of the live file into the segment, on disk.
@@ -189,14 +186,13 @@ impl Job<'_> {
         };
         let like = live.file().metadata().map_err(fail)?;
         let nascent = Nascent::like(self.segment, TAG, &like).map_err(|cause| cause.to_string())?;
-        let made = File::options().append(true).open(nascent.path()).map_err(fail)?;
-        copy(live, &made, 0, bytes).map_err(fail)?;
+        let made = nascent.file();
+        copy(live, made, 0, bytes).map_err(fail)?;
         let times = like.modified().and_then(|at| made.set_times(std::fs::FileTimes::new().set_modified(at)));
         times.map_err(fail)?;
-        drop(made);
-        nascent.publish().map_err(|cause| cause.to_string())?;
-        open(self.segment, Access::Read, self.owners)?
-            .ok_or_else(|| format!("{} is gone", self.segment.display()))
+        let made = nascent.publish().map_err(|cause| cause.to_string())?;
+        let now = made.metadata().map_err(fail)?;
+        Ok(LogFile::of(made, self.segment, &now, Packing::Plain))
     }
 
     /// Takes a segment away that nothing was taken out for.
@@ -238,7 +234,7 @@ fn open(path: &Path, access: Access, owners: &Owners) -> std::result::Result<Opt
     match LogFile::open(path, Packing::Plain, access, owners) {
         Ok(file) => Ok(Some(file)),
         Err(Unopened::Missing) => Ok(None),
-        Err(Unopened::Refused(why)) => Err(format!("{} {why}", path.display())),
+        Err(cause) => Err(cause.in_words(path)),
     }
 }
 

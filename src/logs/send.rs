@@ -148,10 +148,7 @@ fn open(setting: &Setting<'_>, path: &Path, alone: bool) -> Result<Option<(LogFi
         Err(Unopened::Missing) => return Ok(None),
         found => found,
     };
-    file.map(|file| Some((file, is_new))).map_err(|cause| match cause {
-        Unopened::Missing => format!("{} is not there", path.display()),
-        Unopened::Refused(why) => format!("{} {why}", path.display()),
-    })
+    file.map(|file| Some((file, is_new))).map_err(|cause| cause.in_words(path))
 }
 
 pub(crate) fn ends_a_line(file: &LogFile) -> io::Result<bool> {
