@@ -373,6 +373,16 @@ pub(crate) fn user_named(name: &str) -> Option<u32> {
     number("/etc/passwd", name)
 }
 
+/// The name of a user; `None` when this machine has none with that number.
+pub(crate) fn user_numbered(number: u32) -> Option<String> {
+    let text = fs::read_to_string("/etc/passwd").ok()?;
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(number)).then(|| name.to_owned())
+    })
+}
+
 /// The numbers of a configured owner, from the system's own lists.
 fn owner(ownership: &Ownership) -> Option<(u32, u32)> {
     Some((number("/etc/passwd", &ownership.user)?, number("/etc/group", &ownership.group)?))

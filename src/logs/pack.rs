@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::durable::{self, Nascent};
 
-use super::file::{Access, BLOCK, LogFile, Owners, Unopened};
+use super::file::{Access, BLOCK, LogFile, Owners, Unopened, in_words};
 use super::lease::{self, Held};
 use super::names::Packing;
 use super::plan::Problem;
@@ -21,7 +21,7 @@ use super::stream::fill;
 /// Packs a plain file; returns what it is called now.
 pub(crate) fn pack(file: &LogFile, owners: &Owners, steps: &dyn Steps) -> Result<PathBuf, Problem> {
     let target = packed_name(&file.path);
-    let fail = |cause: io::Error| format!("cannot pack {}: {cause}", file.path.display());
+    let fail = |cause: io::Error| in_words("pack", &file.path, &cause);
     match LogFile::open(&target, Packing::Gzip, Access::Read, owners) {
         Err(Unopened::Missing) => {}
         Err(cause) => return Err(cause.in_words(&target)),
