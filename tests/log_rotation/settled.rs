@@ -92,6 +92,25 @@ fn what_was_settled_may_be_settled_again() {
 }
 
 #[test]
+fn a_file_that_was_renamed_before_it_was_settled_is_still_the_one() {
+    let within = temporary();
+    if !can_cut(&within) {
+        return;
+    }
+    let world = World::new(&within, &["website"], json!({}));
+    let mut writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
+    writer.write_all(lines(0..5000).as_bytes()).unwrap();
+    assert!(world.dies_at(Step::Segmented));
+    writer.write_all(lines(5000..5100).as_bytes()).unwrap();
+    fs::rename(world.path("central"), world.dir.path().join("central/x.log.2031-07-15")).unwrap();
+    drop(writer);
+    world.append("central", &lines(5100..5200));
+    world.merge();
+    assert_eq!(world.names(), ["x.log", "x.log.2031-07-15"]);
+    assert!(world.archive() == lines(0..5200) && world.read("website") == lines(0..5200));
+}
+
+#[test]
 fn a_segment_that_somebody_packed_before_it_was_settled_is_told() {
     let within = temporary();
     if !can_cut(&within) {
