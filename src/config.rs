@@ -12,7 +12,9 @@ mod names;
 mod parse;
 mod pattern;
 mod rotation;
+mod shelves;
 mod shipped;
+mod sides;
 mod tables;
 mod write;
 
@@ -25,6 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub use logs::LogConfig;
 pub(crate) use pattern::glob;
 pub use rotation::{Compress, Create, DateFormat, Naming, Rotation};
+pub(crate) use shelves::stem;
 
 /// A configuration larger than this is a mistake, not a configuration (bytes).
 const MAX_FILE_BYTES: u64 = 4 << 20;

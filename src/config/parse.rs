@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::json::{Node, Place, Problem, unknown};
-use super::names::{check_name, check_side, path_text, plain, side_name, texts};
+use super::names::{check_name, path_text, plain, side_name, texts};
+use super::sides::{Taken, files};
 use super::tables::tables;
 use super::write::SCHEMA_POLICIES;
 use super::{Backups, Config, DatabaseConfig, Guards, Ownership, shipped};
@@ -135,7 +136,7 @@ fn shipped_databases(root: &Path, hub: &str) -> Read<BTreeMap<String, DatabaseCo
 
 fn databases(place: &Place<'_>, root: &Path, hub: &str) -> Read<BTreeMap<String, DatabaseConfig>> {
     let mut databases = BTreeMap::new();
-    let mut taken: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut taken = Taken::new();
     for (name, place) in place.entries()? {
         check_name(&place.path, "database", name)?;
         databases.insert(name.to_owned(), database(&place, root, hub, &mut taken)?);
@@ -143,12 +144,7 @@ fn databases(place: &Place<'_>, root: &Path, hub: &str) -> Read<BTreeMap<String,
     Ok(databases)
 }
 
-fn database(
-    place: &Place<'_>,
-    root: &Path,
-    hub: &str,
-    taken: &mut BTreeMap<PathBuf, String>,
-) -> Read<DatabaseConfig> {
+fn database(place: &Place<'_>, root: &Path, hub: &str, taken: &mut Taken) -> Read<DatabaseConfig> {
     let [replicas, prefer, schema, tables] = place.fields(["replicas", "prefer", "schema", "tables"])?;
     let Some(replicas_place) = replicas else {
         return Err(place
@@ -164,26 +160,8 @@ fn database(
     })
 }
 
-fn replicas(
-    place: &Place<'_>,
-    root: &Path,
-    hub: &str,
-    taken: &mut BTreeMap<PathBuf, String>,
-) -> Read<BTreeMap<String, PathBuf>> {
-    let mut replicas = BTreeMap::new();
-    for (side, place) in place.entries()? {
-        check_side(&place.path, side)?;
-        let path = plain(&root.join(path_text(&place)?));
-        if path.file_name().is_none() {
-            return Err(place.wrong("does not name a file"));
-        }
-        if let Some(other) = taken.insert(path.clone(), place.path.clone()) {
-            return Err(place
-                .wrong(format!("is the same file as {other}"))
-                .hint("every replica is a file of its own"));
-        }
-        replicas.insert(side.to_owned(), path);
-    }
+fn replicas(place: &Place<'_>, root: &Path, hub: &str, taken: &mut Taken) -> Read<BTreeMap<String, PathBuf>> {
+    let replicas = files(place, root, "replica", taken)?;
     if replicas.len() < 2 {
         return Err(place.wrong("needs at least two sides"));
     }
@@ -530,7 +508,7 @@ mod tests {
                     "t": {"identity": ["a", "b"], "columns": {"n": "sum", "t": "newest", "*_at": "max"}, "newest_by": "t",
                           "references": {"r": "other.id"}, "on_delete_update": "delete", "append_only": true}}}},
             "logs": {"x": {"copies": {"central": "logs/x.log", "website": "/w/x.log", "bot": "/b/x.log"},
-                "mirrors": ["website"], "rotate": {}, "allow_owners": ["bots"]}}, "integrity": {},
+                "mirrors": ["website"], "olddirs": {"bot": "old"}, "rotate": {}, "allow_owners": ["bots"]}}, "integrity": {},
             "backups": {"directory": "saved/./here", "keep_within_hours": 1, "keep_daily": 0, "max_total_bytes": 5000000000},
             "guards": {"max_delete_percent": 0, "busy_timeout_ms": 10},
             "secrets": ["*api_secret*"],

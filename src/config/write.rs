@@ -70,7 +70,15 @@ pub(super) fn config(config: &Config) -> Value {
 fn log(log: &LogConfig) -> Value {
     let copies: Map<String, Value> =
         log.copies.iter().map(|(side, copy)| (side.clone(), path(copy))).collect();
-    json!({ "copies": copies, "mirrors": log.mirrors, "allow_owners": log.allow_owners, "rotate": super::rotation::written(&log.rotate) })
+    let olddirs: Map<String, Value> =
+        log.olddirs.iter().map(|(side, directory)| (side.clone(), path(directory))).collect();
+    json!({
+        "copies": copies,
+        "mirrors": log.mirrors,
+        "olddirs": olddirs,
+        "allow_owners": log.allow_owners,
+        "rotate": super::rotation::written(&log.rotate),
+    })
 }
 
 fn database(database: &DatabaseConfig) -> Value {

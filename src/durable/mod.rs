@@ -126,43 +126,64 @@ pub(crate) fn mark(file: &fs::Metadata) -> String {
 }
 
 /// A file in the making, in the directory where it will appear. Removed when dropped before it is published.
+///
+/// Others may write to that directory, and may put something else under its name meanwhile. So it is opened once, when it is
+/// made, and filled, read and looked at through that; and what has its name in the end is what was made, or it is an error.
 #[derive(Debug)]
 pub(crate) struct Nascent {
-    temporary: PathBuf,
+    file: File,
+    name: Temporary,
     target: PathBuf,
-    published: bool,
+}
+
+/// The name of a file in the making, which goes unless somebody keeps it.
+#[derive(Debug)]
+struct Temporary {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
 }
 
 impl Nascent {
-    fn create(target: &Path, tag: &str) -> Result<(Nascent, File)> {
+    fn create(target: &Path, tag: &str) -> Result<Nascent> {
         let mut name = target.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".new-{tag}"));
-        let temporary = target.with_file_name(name);
+        let path = target.with_file_name(name);
         // A leftover of a killed run; the run lock is held, so it is nobody's.
-        let _ = fs::remove_file(&temporary);
+        let _ = fs::remove_file(&path);
         let file = OpenOptions::new()
+            .read(true)
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&temporary)
-            .map_err(|cause| Error::io("create", &temporary, cause))?;
-        let nascent = Nascent { temporary, target: target.to_path_buf(), published: false };
-        Ok((nascent, file))
+            .custom_flags(wary())
+            .open(&path)
+            .map_err(|cause| Error::io("create", &path, cause))?;
+        Ok(Nascent { file, name: Temporary { path, kept: false }, target: target.to_path_buf() })
     }
 
     /// Creates an empty file beside the target, with the target's future owner and mode.
     pub(crate) fn beside(target: &Path, tag: &str, ownership: &Ownership) -> Result<(Nascent, Vec<String>)> {
-        let (nascent, file) = Nascent::create(target, tag)?;
+        let nascent = Nascent::create(target, tag)?;
         let mut warnings = Vec::new();
         if rustix::process::geteuid().is_root() {
+            let fail = |cause| Error::io("set the owner of", nascent.path(), cause);
             match owner(ownership) {
-                Some((user, group)) => std::os::unix::fs::fchown(&file, Some(user), Some(group))
-                    .map_err(|cause| Error::io("set the owner of", &nascent.temporary, cause))?,
+                Some((user, group)) => {
+                    std::os::unix::fs::fchown(&nascent.file, Some(user), Some(group)).map_err(fail)?;
+                }
                 None => {
                     let directory = target.parent().and_then(|parent| fs::metadata(parent).ok());
                     if let Some(directory) = directory {
-                        std::os::unix::fs::fchown(&file, Some(directory.uid()), Some(directory.gid()))
-                            .map_err(|cause| Error::io("set the owner of", &nascent.temporary, cause))?;
+                        let (user, group) = (directory.uid(), directory.gid());
+                        std::os::unix::fs::fchown(&nascent.file, Some(user), Some(group)).map_err(fail)?;
                     }
                     warnings.push(format!(
                         "{}:{} does not exist on this machine; {} belongs to the owner of its directory",
@@ -173,14 +194,13 @@ impl Nascent {
                 }
             }
         }
-        file.set_permissions(fs::Permissions::from_mode(ownership.file_mode))
-            .map_err(|cause| Error::io("set the mode of", &nascent.temporary, cause))?;
+        nascent.set_mode(ownership.file_mode)?;
         Ok((nascent, warnings))
     }
 
     /// Creates an empty file beside the target that only we may open; for passing use, it need not be published.
     pub(crate) fn of_ours(target: &Path, tag: &str) -> Result<Nascent> {
-        Nascent::create(target, tag).map(|(nascent, _)| nascent)
+        Nascent::create(target, tag)
     }
 
     /// Creates an empty file beside the target for the owner of `source` and, at most, its group.
@@ -188,73 +208,85 @@ impl Nascent {
     /// Only root can give a file away. Anyone else keeps it, for the group of the source where that is theirs, else
     /// for themselves alone.
     pub(crate) fn of_owner(target: &Path, tag: &str, source: &fs::Metadata) -> Result<Nascent> {
-        let (nascent, file) = Nascent::create(target, tag)?;
+        let nascent = Nascent::create(target, tag)?;
         let mut mode = source.mode() & 0o660;
         if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::fchown(&file, Some(source.uid()), Some(source.gid()))
-                .map_err(|cause| Error::io("set the owner of", &nascent.temporary, cause))?;
-        } else if std::os::unix::fs::fchown(&file, None, Some(source.gid())).is_err() {
+            std::os::unix::fs::fchown(&nascent.file, Some(source.uid()), Some(source.gid()))
+                .map_err(|cause| Error::io("set the owner of", nascent.path(), cause))?;
+        } else if std::os::unix::fs::fchown(&nascent.file, None, Some(source.gid())).is_err() {
             mode &= 0o600;
         }
         // Whoever makes it must be able to fill it, whatever the source lets its owner do.
-        file.set_permissions(fs::Permissions::from_mode(mode | 0o600))
-            .map_err(|cause| Error::io("set the mode of", &nascent.temporary, cause))?;
+        nascent.set_mode(mode | 0o600)?;
         Ok(nascent)
     }
 
     /// The same, and with all of the source's mode where it belongs to the same user and group.
     pub(crate) fn like(target: &Path, tag: &str, source: &fs::Metadata) -> Result<Nascent> {
         let nascent = Nascent::of_owner(target, tag, source)?;
-        let fail = |cause| Error::io("set the mode of", &nascent.temporary, cause);
-        let made = fs::metadata(&nascent.temporary).map_err(fail)?;
+        let made = nascent.file.metadata().map_err(|cause| Error::io("look at", nascent.path(), cause))?;
         if (made.uid(), made.gid()) == (source.uid(), source.gid()) {
-            let mode = fs::Permissions::from_mode(source.mode() & 0o777 | 0o600);
-            fs::set_permissions(&nascent.temporary, mode).map_err(fail)?;
+            nascent.set_mode(source.mode() & 0o777 | 0o600)?;
         }
         Ok(nascent)
     }
 
-    /// The file to fill.
+    fn set_mode(&self, mode: u32) -> Result<()> {
+        self.file
+            .set_permissions(fs::Permissions::from_mode(mode))
+            .map_err(|cause| Error::io("set the mode of", self.path(), cause))
+    }
+
+    /// The file to fill, open for reading and writing.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Its name until it is published: to be told, and for SQLite, which opens files by name only.
     pub(crate) fn path(&self) -> &Path {
-        &self.temporary
+        &self.name.path
     }
 
     /// Puts the file in its place, which must still be free, and makes that last.
-    pub(crate) fn publish(mut self) -> Result<()> {
-        let fail = |cause| Error::io("put in place", &self.target, cause);
-        File::open(&self.temporary).and_then(|file| file.sync_all()).map_err(fail)?;
+    ///
+    /// # Errors
+    /// Also when it is in its place and that may not last, or when somebody has put something else under its name.
+    pub(crate) fn publish(self) -> Result<File> {
+        let Nascent { file, mut name, target } = self;
+        let fail = |cause| Error::io("put in place", &target, cause);
+        let made = file.sync_all().and_then(|()| file.metadata()).map_err(fail)?;
+        refuse_another(&made, &name.path)?;
         let here = rustix::fs::CWD;
-        rustix::fs::renameat_with(
-            here,
-            &self.temporary,
-            here,
-            &self.target,
-            rustix::fs::RenameFlags::NOREPLACE,
-        )
-        .map_err(|cause| fail(cause.into()))?;
-        self.published = true;
-        sync_directory(&self.target)
+        rustix::fs::renameat_with(here, &name.path, here, &target, rustix::fs::RenameFlags::NOREPLACE)
+            .map_err(|cause| fail(cause.into()))?;
+        name.kept = true;
+        refuse_another(&made, &target)?;
+        sync_directory(&target)?;
+        Ok(file)
     }
 }
 
-impl Drop for Nascent {
-    fn drop(&mut self) {
-        if !self.published {
-            let _ = fs::remove_file(&self.temporary);
-        }
+/// Refuses what has the name of a file that we have made, and is not that file.
+fn refuse_another(made: &fs::Metadata, path: &Path) -> Result<()> {
+    let there = fs::symlink_metadata(path).map_err(|cause| Error::io("look at", path, cause))?;
+    if (there.dev(), there.ino()) == (made.dev(), made.ino()) {
+        return Ok(());
     }
+    Err(Error::new(ErrorKind::Io, "refused what somebody has put in the place of a file in the making:")
+        .at(path)
+        .hint("look who may write in this directory, and move it away"))
 }
 
 /// Replaces a file of ours (mode 0660), whole or not at all, and makes that last.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let fail = |cause| Error::io("replace", path, cause);
-    let (mut nascent, mut file) = Nascent::create(path, "replace")?;
+    let Nascent { mut file, mut name, .. } = Nascent::create(path, "replace")?;
     file.write_all(bytes)
         .and_then(|()| file.set_permissions(fs::Permissions::from_mode(0o660)))
         .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&nascent.temporary, path))
+        .and_then(|()| fs::rename(&name.path, path))
         .map_err(fail)?;
-    nascent.published = true;
+    name.kept = true;
     sync_directory(path)
 }
 
@@ -341,6 +373,16 @@ pub(crate) fn user_named(name: &str) -> Option<u32> {
     number("/etc/passwd", name)
 }
 
+/// The name of a user; `None` when this machine has none with that number.
+pub(crate) fn user_numbered(number: u32) -> Option<String> {
+    let text = fs::read_to_string("/etc/passwd").ok()?;
+    text.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(number)).then(|| name.to_owned())
+    })
+}
+
 /// The numbers of a configured owner, from the system's own lists.
 fn owner(ownership: &Ownership) -> Option<(u32, u32)> {
     Some((number("/etc/passwd", &ownership.user)?, number("/etc/group", &ownership.group)?))
@@ -353,4 +395,29 @@ fn number(file: &str, name: &str) -> Option<u32> {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
+
+    #[test]
+    fn what_somebody_put_under_the_name_of_a_file_in_the_making_is_not_put_in_place() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let (source, victim, target) =
+            (directory.path().join("a"), directory.path().join("victim"), directory.path().join("a.gz"));
+        fs::write(&source, "x")?;
+        fs::write(&victim, "mine")?;
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o600))?;
+        let nascent = Nascent::like(&target, "pack", &fs::metadata(&source)?)?;
+        fs::remove_file(nascent.path())?;
+        std::os::unix::fs::symlink(&victim, nascent.path())?;
+        assert!(nascent.publish().is_err());
+        let now = fs::metadata(&victim)?;
+        assert_eq!((fs::read(&victim)?, now.mode() & 0o777), (b"mine".to_vec(), 0o600));
+        assert!(fs::symlink_metadata(&target).is_err());
+        Ok(())
+    }
 }

@@ -281,7 +281,7 @@ mod tests {
         let directory = tempfile::tempdir()?;
         let [rotated, live] =
             [file(directory.path(), "1", archive[0])?, file(directory.path(), "0", archive[1])?];
-        let shelf = Shelf { live: Some(Rc::clone(&live)), rotated: vec![rotated], refused: Vec::new() };
+        let shelf = Shelf { live: Some(Rc::clone(&live)), rotated: vec![rotated], ..Shelf::default() };
         let mut found = Archive::find(&shelf, &live, None)?;
         let end = found.end()?;
         let mut against = Against::new(&mut found, end);

@@ -1,11 +1,12 @@
-//! What lies in the directories of logs: listed once a run, as long as nothing has changed there.
+//! What lies in the directories of logs: listed once a run, as long as nothing has changed there; and what the
+//! configuration says of the copy at a path.
 //!
 //! Apart from `find`, which says what a file that is listed there is.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -13,11 +14,17 @@ use std::time::{Duration, SystemTime};
 
 use crate::clock;
 use crate::config::{Config, LogConfig};
+use crate::durable;
 
-use super::file::Owners;
+use super::file::{Owners, in_words};
+use super::plan::{BESIDE, Problem};
 
 /// The clock of a file system may stand still for so long, so that a change may not show in a directory's time.
 const TICK: Duration = Duration::from_millis(20);
+/// The same for one that only knows seconds, or every other one.
+const COARSE_TICK: Duration = Duration::from_secs(3);
+/// Who may own a copy of any log, beside root, the user who runs and the configured owner.
+const WEB: &str = "www-data";
 
 /// A file by where it is: the numbers of its directory's file system and of the directory, and its name.
 type Place = (u64, u64, std::ffi::OsString);
@@ -25,15 +32,21 @@ type Place = (u64, u64, std::ffi::OsString);
 /// The directories of all logs.
 #[derive(Debug)]
 pub(crate) struct Around<'a> {
-    /// Who may own a file.
-    pub(crate) owners: Owners,
-    logs: &'a BTreeMap<String, LogConfig>,
-    hub: &'a str,
-    copies: OnceCell<HashSet<&'a Path>>,
+    config: &'a Config,
+    copies: OnceCell<HashMap<&'a Path, Known<'a>>>,
     /// Whose a file is: the archives first.
     claims: OnceCell<HashMap<Place, &'a Path>>,
     directories: RefCell<HashMap<PathBuf, Option<(u64, u64)>>>,
     listings: RefCell<HashMap<PathBuf, Listing>>,
+    /// Who may own a file, by what a log adds.
+    owners: RefCell<HashMap<&'a [String], Rc<Owners>>>,
+}
+
+/// A copy in the configuration.
+#[derive(Debug, Clone, Copy)]
+struct Known<'a> {
+    log: &'a LogConfig,
+    side: &'a str,
 }
 
 #[derive(Debug)]
@@ -49,29 +62,99 @@ pub(crate) type Names = Rc<Vec<Vec<u8>>>;
 impl<'a> Around<'a> {
     pub(crate) fn of(config: &'a Config) -> Around<'a> {
         Around {
-            owners: super::owners(config),
-            logs: &config.logs,
-            hub: &config.hub,
+            config,
             copies: OnceCell::new(),
             claims: OnceCell::new(),
             directories: RefCell::default(),
             listings: RefCell::default(),
+            owners: RefCell::default(),
         }
+    }
+
+    fn copies(&self) -> &HashMap<&'a Path, Known<'a>> {
+        let of_log = |log: &'a LogConfig| {
+            log.copies.iter().map(move |(side, path)| (path.as_path(), Known { log, side: side.as_str() }))
+        };
+        self.copies.get_or_init(|| self.config.logs.values().flat_map(of_log).collect())
+    }
+
+    /// Whose copy a path is, or lies beside for what others write.
+    fn copy(&self, path: &Path) -> Option<Known<'a>> {
+        let beside = || {
+            let own = path.as_os_str().as_bytes().strip_suffix(BESIDE.as_bytes())?;
+            self.copies().get(Path::new(std::ffi::OsStr::from_bytes(own)))
+        };
+        self.copies().get(path).or_else(beside).copied()
     }
 
     /// Whether a path is a copy of some log, and so no rotated file of another one.
     pub(crate) fn is_copy(&self, path: &Path) -> bool {
-        let all = || self.logs.values().flat_map(|log| log.copies.values()).map(PathBuf::as_path).collect();
-        self.copies.get_or_init(all).contains(path)
+        self.copies().contains_key(path)
+    }
+
+    /// Who may own the files of the copy at a path.
+    pub(crate) fn owners(&self, path: &Path) -> Rc<Owners> {
+        let added = self.copy(path).map_or(&[][..], |copy| copy.log.allow_owners.as_slice());
+        let mut known = self.owners.borrow_mut();
+        let owners = known.entry(added).or_insert_with(|| {
+            let always = [self.config.ownership.user.as_str(), WEB];
+            let named = always.into_iter().chain(added.iter().map(String::as_str));
+            let numbers = [0, rustix::process::geteuid().as_raw()];
+            Rc::new(Owners(numbers.into_iter().chain(named.filter_map(durable::user_named)).collect()))
+        });
+        Rc::clone(owners)
+    }
+
+    /// Who is named among the owners of a log, and is no user of this machine, in words.
+    pub(crate) fn strangers(&self, log: &LogConfig) -> Vec<String> {
+        let unknown = log.allow_owners.iter().filter(|name| durable::user_named(name).is_none());
+        unknown
+            .map(|name| {
+                format!(
+                    "\"allow_owners\" names {name:?}, and this machine has no such user: nobody is allowed by that. Correct it, or take it out"
+                )
+            })
+            .collect()
+    }
+
+    /// Where rotated files of the copy at a path may lie, beside its own directory.
+    pub(crate) fn olddir(&self, path: &Path) -> Option<PathBuf> {
+        let copy = self.copy(path)?;
+        copy.log.olddir(&self.config.hub, copy.side).filter(|olddir| path.parent() != Some(olddir))
+    }
+
+    /// Why the directories of a copy that is not the archive cannot be looked at: where they are not there, nothing in them is
+    /// taken for gone.
+    pub(crate) fn obstacle(&self, path: &Path) -> Option<Problem> {
+        let side = self.copy(path).map_or("the side", |copy| copy.side);
+        let own =
+            path.parent().map(|own| (own.to_path_buf(), format!("the directory of {}", path.display())));
+        let olddir = self.olddir(path).map(|olddir| {
+            let what = format!("the directory {} of rotated files of {}", olddir.display(), path.display());
+            (olddir, what)
+        });
+        own.into_iter().chain(olddir).find_map(|(directory, what)| match std::fs::metadata(&directory) {
+            Ok(found) if found.is_dir() => None,
+            Ok(_) => Some(format!("{what} is no directory")),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Some(format!(
+                "{what} is not there; a mount may be missing. Make it, or take {side} out of the configuration"
+            )),
+            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Some(format!(
+                "{what} may not be looked at by this user: it needs the right to pass (x) each directory above {}",
+                directory.display()
+            )),
+            Err(cause) => Some(in_words("look at", &directory, &cause)),
+        })
     }
 
     /// Another copy, of this log or another one, that is the same file, as its directory is the same by another name. Whether
     /// the file is there or not. Archives are what they are; the others are it.
     pub(crate) fn same(&self, path: &Path) -> Option<&'a Path> {
+        let hub = &self.config.hub;
         let claims = self.claims.get_or_init(|| {
-            let (mut claims, logs) = (HashMap::new(), self.logs.values());
-            let archives = logs.clone().filter_map(|log| log.copies.get(self.hub));
-            for path in archives.chain(logs.flat_map(|log| log.others(self.hub).map(|(_, path)| path))) {
+            let (mut claims, logs) = (HashMap::new(), self.config.logs.values());
+            let archives = logs.clone().filter_map(|log| log.copies.get(hub));
+            for path in archives.chain(logs.flat_map(|log| log.others(hub).map(|(_, path)| path))) {
                 if let Some(place) = self.place(path) {
                     claims.entry(place).or_insert(path.as_path());
                 }
@@ -111,10 +194,17 @@ impl<'a> Around<'a> {
         names.sort_unstable();
         let names = Rc::new(names);
         // Where it has just been changed, it may be changed again without another time.
-        if now.duration_since(changed).is_ok_and(|ago| ago > TICK) {
+        let whole = changed.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|at| at.subsec_nanos() == 0);
+        let tick = if whole { COARSE_TICK } else { TICK };
+        if now.duration_since(changed).is_ok_and(|ago| ago > tick) {
             let listing = Listing { changed, names: Rc::clone(&names) };
             self.listings.borrow_mut().insert(directory.to_path_buf(), listing);
         }
         Ok(names)
+    }
+
+    /// Lists a directory anew when it is asked for next.
+    pub(crate) fn forget(&self, directory: &Path) {
+        self.listings.borrow_mut().remove(directory);
     }
 }

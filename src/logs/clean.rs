@@ -5,6 +5,7 @@
 //! that is there or not.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -17,7 +18,7 @@ use crate::report::{CleanState, LogCleanReport, LogFileVerdict, LogsCleanReport,
 
 use super::Options;
 use super::around::Around;
-use super::file::{Access, LogFile};
+use super::file::{Access, LogFile, in_words};
 use super::find::{self, Found, Shelf};
 use super::plan::Problem;
 use super::retention::{self, Segment, Verdict};
@@ -85,8 +86,8 @@ fn judge(
     now: DateTime<Utc>,
 ) -> std::result::Result<(Judged, Vec<String>), Problem> {
     let path = log.copies.get(hub).ok_or_else(|| "the hub has no copy".to_owned())?;
-    let shelf = find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, around)?;
-    let needed = needed(&shelf, log, hub, state)?;
+    let shelf = find::shelf(path, Access::Read, around)?;
+    let needed = needed(&shelf, log, hub, path, state)?;
     let segments: Vec<Segment> = shelf
         .rotated
         .iter()
@@ -109,6 +110,7 @@ fn needed(
     shelf: &Shelf,
     log: &LogConfig,
     hub: &str,
+    path: &Path,
     state: Option<&LogState>,
 ) -> std::result::Result<Vec<Option<String>>, Problem> {
     let all = |why: Option<&str>| vec![why.map(str::to_owned); shelf.rotated.len()];
@@ -117,7 +119,7 @@ fn needed(
         return Ok(all((!others.is_empty()).then_some("it was never merged")));
     };
     let found = find::on_shelf(&state.archive, shelf, &[], 0);
-    let first = match found.map_err(|cause| format!("cannot read the archive: {cause}"))? {
+    let first = match found.map_err(|cause| in_words("read", path, &cause))? {
         Found::Live => shelf.rotated.len(),
         Found::Rotated(index) => index,
         Found::Lost => return Ok(all(Some("what is known of the archive is not there; merge first"))),
@@ -142,8 +144,7 @@ fn needed(
             break;
         }
         *needed = Some(format!("{last} has not got all of it"));
-        let length =
-            file.length().map_err(|cause| format!("cannot read {}: {cause}", file.path.display()))?;
+        let length = file.length().map_err(|cause| in_words("read", &file.path, &cause))?;
         end = end.saturating_sub(length);
     }
     Ok(needed)

@@ -39,13 +39,13 @@ pub(crate) fn block(path: &Path) -> Result<Option<u64>, Problem> {
     let fail = |cause: io::Error| {
         format!("cannot try out what the file system of {} can do: {cause}", path.display())
     };
-    let file = File::options().write(true).open(nascent.path()).map_err(fail)?;
+    let file = nascent.file();
     let mut block =
-        rustix::fs::fstatfs(&file).ok().and_then(|found| u64::try_from(found.f_bsize).ok()).unwrap_or(0);
+        rustix::fs::fstatfs(file).ok().and_then(|found| u64::try_from(found.f_bsize).ok()).unwrap_or(0);
     block = block.clamp(1, MAX_BLOCK).next_power_of_two();
     while block <= MAX_BLOCK {
         file.set_len(2 * block + 1).map_err(fail)?;
-        match take_out(&file, block) {
+        match take_out(file, block) {
             Ok(()) => return Ok(Some(block)),
             Err(cause) if cause.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => block *= 2,
             Err(_) => return Ok(None),

@@ -3,6 +3,7 @@
 //! Apart from `find`, which says which file it should be. A name may have been put there by somebody else, so a symlink
 //! is not followed, a pipe is not waited for, and what is no regular file of its own name is refused in words.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -76,6 +77,16 @@ pub(crate) enum Unopened {
     Refused(String),
 }
 
+impl Unopened {
+    /// What there is to say of the file at a path.
+    pub(crate) fn in_words(&self, path: &Path) -> String {
+        match self {
+            Unopened::Missing => format!("{} is not there", path.display()),
+            Unopened::Refused(why) => format!("{} {why}", path.display()),
+        }
+    }
+}
+
 /// Who may own a file that we read: by number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Owners(pub(crate) Vec<u32>);
@@ -128,6 +139,25 @@ impl LogFile {
         }
     }
 
+    /// The same file once more, by its name, which must not be another one's by now.
+    ///
+    /// # Errors
+    /// In words.
+    pub(crate) fn again(&self, access: Access, owners: &Owners) -> Result<LogFile, String> {
+        let file = LogFile::open(&self.path, self.packing, access, owners)
+            .map_err(|cause| cause.in_words(&self.path))?;
+        if file.id == self.id {
+            return Ok(file);
+        }
+        Err(format!("{} was changed while it was looked at", self.path.display()))
+    }
+
+    /// Whether it is what its name names now.
+    pub(crate) fn has_its_name(&self) -> bool {
+        std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|now| (now.dev(), now.ino()) == (self.id.dev, self.id.ino))
+    }
+
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
@@ -140,19 +170,23 @@ impl LogFile {
         }
     }
 
-    /// Reads from a place of the unpacked file to its end.
+    /// Reads from a place of the unpacked file to its end. What cannot be unpacked says in which file it lies: it may be one
+    /// of many that are read as one.
     pub(crate) fn reader(&self, from: u64) -> io::Result<Box<dyn Read + '_>> {
         let plain = At { file: &self.file, at: if self.packing == Packing::Plain { from } else { 0 } };
-        let mut unpacked: Box<dyn Read + '_> = match self.packing {
+        let unpacked: Box<dyn Read + '_> = match self.packing {
             Packing::Plain => return Ok(Box::new(plain)),
             Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::new(plain))),
-            Packing::Zstandard => Box::new(
-                ruzstd::decoding::StreamingDecoder::new(io::BufReader::new(plain))
-                    .map_err(|cause| io::Error::new(io::ErrorKind::InvalidData, cause.to_string()))?,
-            ),
+            Packing::Zstandard => {
+                let decoder = ruzstd::decoding::StreamingDecoder::new(io::BufReader::new(plain));
+                let damaged =
+                    |cause| InFile::wrap(&self.path, io::Error::new(io::ErrorKind::InvalidData, cause));
+                Box::new(decoder.map_err(|cause| damaged(cause.to_string()))?)
+            }
         };
+        let mut unpacked = Unpacked { reader: unpacked, path: &self.path };
         skip(&mut unpacked, from)?;
-        Ok(unpacked)
+        Ok(Box::new(unpacked))
     }
 
     /// What proves that the file is this one at a place; `None` when it is shorter.
@@ -203,6 +237,48 @@ impl Read for At<'_> {
         let read = self.file.read_at(buffer, self.at)?;
         self.at += u64::try_from(read).unwrap_or(0);
         Ok(read)
+    }
+}
+
+/// Reads a packed file.
+struct Unpacked<'a> {
+    reader: Box<dyn Read + 'a>,
+    path: &'a Path,
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer).map_err(|cause| InFile::wrap(self.path, cause))
+    }
+}
+
+/// Something wrong in one file of several.
+#[derive(Debug)]
+struct InFile {
+    path: PathBuf,
+    cause: io::Error,
+}
+
+impl InFile {
+    fn wrap(path: &Path, cause: io::Error) -> io::Error {
+        io::Error::new(cause.kind(), InFile { path: path.to_path_buf(), cause })
+    }
+}
+
+impl fmt::Display for InFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.cause)
+    }
+}
+
+impl std::error::Error for InFile {}
+
+/// What could not be done with a file and why. Where the cause lies in another file than the one that was meant, it names
+/// that one.
+pub(crate) fn in_words(what: &str, path: &Path, cause: &io::Error) -> String {
+    match cause.get_ref().and_then(|cause| cause.downcast_ref::<InFile>()) {
+        Some(InFile { path, cause }) => format!("cannot {what} {}: {cause}", path.display()),
+        None => format!("cannot {what} {}: {cause}", path.display()),
     }
 }
 
@@ -308,6 +384,40 @@ mod tests {
             let found = open(&at(name), Packing::Plain);
             assert!(found.as_ref().is_err_and(|text| text.contains(expected)), "{name}: {found:?}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_unpacked_is_named_itself() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        for (name, packing) in [("a.1.gz", Packing::Gzip), ("a.1.zst", Packing::Zstandard)] {
+            let path = directory.path().join(name);
+            std::fs::write(&path, "not packed at all")?;
+            let cause = open(&path, packing)?.length().err().ok_or("it was read")?;
+            let told = in_words("read", Path::new("/somewhere/a"), &cause);
+            assert!(told.starts_with(&format!("cannot read {}: ", path.display())), "{told}");
+            assert!(!told.contains("somewhere"), "{told}");
+        }
+        let told = in_words("read", Path::new("/a"), &io::ErrorKind::NotFound.into());
+        assert_eq!(told, "cannot read /a: entity not found");
+        Ok(())
+    }
+
+    #[test]
+    fn once_more_it_is_the_same_file_or_none() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let (path, other) = (directory.path().join("a"), directory.path().join("b"));
+        std::fs::write(&path, "x\n")?;
+        let file = open(&path, Packing::Plain)?;
+        let again = || file.again(Access::Append, &Owners::default()).map(|again| again.id);
+        assert_eq!(again(), Ok(file.id));
+        std::fs::write(&other, "y\n")?;
+        std::fs::rename(&other, &path)?;
+        assert!(again().is_err_and(|why| why.contains("was changed")));
+        std::fs::remove_file(&path)?;
+        std::fs::write(&other, "y\n")?;
+        std::os::unix::fs::symlink(&other, &path)?;
+        assert!(again().is_err_and(|why| why.contains("is a symlink")));
         Ok(())
     }
 

@@ -3,15 +3,24 @@
 //! A file is known by its number and by what it has (see `file::Proof`): numbers are given again and files are copied,
 //! so neither is believed alone. `locate` is pure but for the proofs that it asks for.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::clock;
+
 use super::around::Around;
-use super::file::{Access, FileId, LogFile, PROOF, Unopened};
+use super::file::{Access, FileId, LogFile, PROOF, Unopened, in_words};
 use super::names::{self, Age, Packing, Rotated};
+use super::plan::{Problem, Stop};
 use super::state::Cursor;
+
+/// Names may move while they are looked at, as programs rename and pack files; so often they are looked at,
+const LOOKS: u32 = 5;
+/// with a pause between (milliseconds).
+const PAUSE_MS: u64 = 2;
 
 /// What lies at a copy's path and around it.
 #[derive(Debug, Default)]
@@ -22,70 +31,111 @@ pub(crate) struct Shelf {
     pub(crate) rotated: Vec<Rc<LogFile>>,
     /// What was passed over, and why.
     pub(crate) refused: Vec<String>,
+    /// Its names.
+    pub(crate) refused_names: Vec<PathBuf>,
+    /// Packed files that are not counted, as what they were packed from still lies there.
+    pub(crate) doubles: Vec<PathBuf>,
 }
 
-/// Looks at the path, and around it for its rotated files.
+/// Looks at the path, and around it for its rotated files, in its own directory and in the one that the configuration
+/// names. All of what is found had its name at one and the same moment: otherwise a file that is renamed meanwhile would be
+/// found twice, or not at all.
 ///
 /// # Errors
-/// In words, when the file at the path cannot be read.
-pub(crate) fn shelf(path: &Path, access: Access, around: &Around<'_>) -> Result<Shelf, String> {
-    shelf_with(path, None, access, around)
+/// `Fail` when the file at the path cannot be read, `Wait` when names do not stop moving.
+pub(crate) fn shelf(path: &Path, access: Access, around: &Around<'_>) -> Result<Shelf, Stop> {
+    let olddir = around.olddir(path);
+    let directories: Vec<&Path> = olddir.as_deref().into_iter().chain(path.parent()).collect();
+    for look in 0..LOOKS {
+        if look > 0 {
+            directories.iter().for_each(|directory| around.forget(directory));
+            clock::pause(PAUSE_MS);
+        }
+        if let Some(shelf) = look_once(path, &directories, access, around).map_err(Stop::Fail)? {
+            return Ok(shelf);
+        }
+    }
+    Err(Stop::Wait(format!(
+        "rotated files of {} are being renamed or packed at this moment; the next run looks again",
+        path.display()
+    )))
 }
 
-/// The same for a log whose rotated files may lie in a directory of their own, too.
-pub(crate) fn shelf_with(
+/// None where a name has moved meanwhile.
+fn look_once(
     path: &Path,
-    olddir: Option<&Path>,
+    directories: &[&Path],
     access: Access,
     around: &Around<'_>,
-) -> Result<Shelf, String> {
+) -> Result<Option<Shelf>, Problem> {
+    let owners = around.owners(path);
+    let listed = rotated_in(directories, path, around)?;
     let mut shelf = Shelf::default();
-    match LogFile::open(path, Packing::Plain, access, &around.owners) {
+    match LogFile::open(path, Packing::Plain, access, &owners) {
         Ok(file) => shelf.live = Some(Rc::new(file)),
         Err(Unopened::Missing) => {}
-        Err(Unopened::Refused(why)) => return Err(format!("{} {why}", path.display())),
+        Err(cause) => return Err(cause.in_words(path)),
     }
-    let (Some(directory), Some(live)) = (path.parent(), path.file_name()) else { return Ok(shelf) };
-    let live = std::os::unix::ffi::OsStrExt::as_bytes(live);
-    let mut found: Vec<(LogFile, Age)> = Vec::new();
-    for directory in olddir.filter(|olddir| *olddir != directory).into_iter().chain([directory]) {
-        for (path, rotated) in rotated_in(directory, live, around)? {
-            match LogFile::open(&path, rotated.packing, Access::Read, &around.owners) {
-                Ok(file) => found.push((file, rotated.age)),
-                Err(Unopened::Missing) => {}
-                Err(Unopened::Refused(why)) => shelf.refused.push(format!("{} {why}", path.display())),
+    let mut found: Vec<(LogFile, &Age)> = Vec::new();
+    for (path, rotated) in &listed {
+        match LogFile::open(path, rotated.packing, Access::Read, &owners) {
+            Ok(file) => found.push((file, &rotated.age)),
+            Err(Unopened::Missing) => return Ok(None),
+            Err(cause) => {
+                shelf.refused.push(cause.in_words(path));
+                shelf.refused_names.push(path.clone());
             }
         }
     }
-    names::oldest_first(&mut found, |(_, age)| age, |(file, _)| file.written);
-    shelf.rotated =
-        without_doubles(found.into_iter().map(|(file, _)| file).collect()).into_iter().map(Rc::new).collect();
-    Ok(shelf)
-}
-
-/// The rotated files of a log in a directory, whatever they are.
-fn rotated_in(directory: &Path, live: &[u8], around: &Around<'_>) -> Result<Vec<(PathBuf, Rotated)>, String> {
-    let names = match around.names(directory) {
-        Ok(names) => names,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(cause) => return Err(format!("cannot list {}: {cause}", directory.display())),
+    let is_there = match &shelf.live {
+        Some(live) => live.has_its_name(),
+        None => std::fs::symlink_metadata(path).is_err(),
     };
-    let stem = names::stem(live);
-    let first = names.partition_point(|name| name.as_slice() < stem);
-    let found = names.iter().skip(first).take_while(|name| name.starts_with(stem)).filter_map(|name| {
-        let path = directory.join(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
-        Some((path, names::rotated(live, name)?))
-    });
-    Ok(found.filter(|(path, _)| !around.is_copy(path)).collect())
+    if !is_there
+        || !found.iter().all(|(file, _)| file.has_its_name())
+        || rotated_in(directories, path, around)? != listed
+    {
+        return Ok(None);
+    }
+    names::oldest_first(&mut found, |(_, age)| age, |(file, _)| file.written);
+    let found = found.into_iter().map(|(file, _)| file).collect();
+    (shelf.rotated, shelf.doubles) = without_doubles(found);
+    Ok(Some(shelf))
 }
 
-/// While a file is packed, both it and what it is packed into lie there; the plain one counts.
-fn without_doubles(files: Vec<LogFile>) -> Vec<LogFile> {
-    let plain: Vec<_> =
+/// The rotated files of a log in its directories, whatever they are.
+fn rotated_in(
+    directories: &[&Path],
+    path: &Path,
+    around: &Around<'_>,
+) -> Result<Vec<(PathBuf, Rotated)>, Problem> {
+    let live = path.file_name().map(std::os::unix::ffi::OsStrExt::as_bytes).unwrap_or_default();
+    let stem = names::stem(live);
+    let mut all = Vec::new();
+    for directory in directories {
+        let names = match around.names(directory) {
+            Ok(names) => names,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
+            Err(cause) => return Err(in_words("list", directory, &cause)),
+        };
+        let first = names.partition_point(|name| name.as_slice() < stem);
+        let found = names.iter().skip(first).take_while(|name| name.starts_with(stem)).filter_map(|name| {
+            let path = directory.join(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name));
+            Some((path, names::rotated(live, name)?))
+        });
+        all.extend(found.filter(|(path, _)| !around.is_copy(path)));
+    }
+    Ok(all)
+}
+
+/// While a file is packed, both it and what it is packed into lie there; the plain one counts. The others by their names.
+fn without_doubles(files: Vec<LogFile>) -> (Vec<Rc<LogFile>>, Vec<PathBuf>) {
+    let plain: HashSet<_> =
         files.iter().filter(|file| file.packing == Packing::Plain).map(|file| file.path.clone()).collect();
     let is_double =
         |file: &LogFile| file.packing != Packing::Plain && plain.contains(&file.path.with_extension(""));
-    files.into_iter().filter(|file| !is_double(file)).collect()
+    let (doubles, files): (Vec<_>, Vec<_>) = files.into_iter().partition(is_double);
+    (files.into_iter().map(Rc::new).collect(), doubles.into_iter().map(|file| file.path).collect())
 }
 
 /// Where a cursor's file is.

@@ -3,6 +3,8 @@
 //! Apart from `names`, which reads such names. Names tell the order of what is in the files, so a new one always comes behind
 //! all that there are, even when the clock has gone back, and is never taken.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::config::DateFormat;
 
 use super::names::{self, Age};
@@ -27,42 +29,55 @@ pub(crate) fn dated(live: &[u8], others: &[Vec<u8>], format: &DateFormat, date: 
     [live, text.as_bytes()].concat()
 }
 
-/// What is to be renamed before a numbered file can be put in place, in this order: each number, with what is behind it, and
-/// the name that it gets.
-pub(crate) fn shifted(live: &[u8], others: &[Vec<u8>]) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let mut numbered: Vec<(u32, &Vec<u8>)> = others
-        .iter()
-        .filter_map(|name| match names::rotated(live, name)?.age {
-            Age::Number(number) if name.starts_with(live) => Some((number, name)),
-            _ => None,
-        })
-        .collect();
-    numbered.sort_unstable();
-    // Those behind a gap need not make room.
-    let mut room = 1;
-    let mut moving: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    for (number, name) in numbered {
-        if number > room {
-            break;
-        }
-        let packing: &[u8] = if name.ends_with(b".gz") {
-            b".gz"
-        } else if name.ends_with(b".zst") {
-            b".zst"
-        } else {
-            b""
-        };
-        let new = [live, format!(".{}", number.saturating_add(1)).as_bytes(), packing].concat();
-        moving.push((name.clone(), new));
-        room = number.saturating_add(1);
-    }
-    moving.reverse();
-    moving
+/// How a numbered file can be put in place.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// What is to be renamed before, in this order: each name, and the one that it gets.
+    pub(crate) moves: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The name that is free then.
+    pub(crate) first: Vec<u8>,
 }
 
-/// The name of the newest numbered file.
-pub(crate) fn first(live: &[u8]) -> Vec<u8> {
-    [live, b".1"].concat()
+/// Makes room for a numbered file that is younger than all others: each gets a larger number, as far as it must, with what
+/// stands behind the number. What is `fixed` is not ours to rename, so its numbers are passed over, packed or not.
+pub(crate) fn shifted(live: &[u8], others: &[Vec<u8>], fixed: &[Vec<u8>]) -> Room {
+    let number = |name: &Vec<u8>| match names::rotated(live, name)?.age {
+        Age::Number(number) if name.starts_with(live) => Some(number),
+        _ => None,
+    };
+    let taken: BTreeSet<u32> = fixed.iter().filter_map(number).collect();
+    let free_from = |from: u32| (from..).find(|number| !taken.contains(number)).unwrap_or(from);
+    // A packed file may lie beside the one that it was packed from.
+    let mut numbered: BTreeMap<u32, Vec<&Vec<u8>>> = BTreeMap::new();
+    for name in others {
+        if let Some(number) = number(name) {
+            numbered.entry(number).or_default().push(name);
+        }
+    }
+    let first = free_from(1);
+    let mut last = first;
+    let mut moves: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    for (number, names) in numbered {
+        // Those behind a gap need not make room.
+        if number > last {
+            break;
+        }
+        last = free_from(last.saturating_add(1));
+        for name in names {
+            moves.push((name.clone(), [live, format!(".{last}").as_bytes(), packing(name)].concat()));
+        }
+    }
+    moves.reverse();
+    Room { moves, first: [live, format!(".{first}").as_bytes()].concat() }
+}
+
+/// What stands behind the number.
+fn packing(name: &[u8]) -> &'static [u8] {
+    match name {
+        _ if name.ends_with(b".gz") => b".gz",
+        _ if name.ends_with(b".zst") => b".zst",
+        _ => b"",
+    }
 }
 
 #[cfg(test)]
@@ -111,18 +126,60 @@ mod tests {
 
     #[test]
     fn numbers_make_room() {
-        for (others, expected) in [
-            (&[][..], &[][..]),
-            (&["b.log.2"], &[]),
-            (&["b.log.1"], &[("b.log.1", "b.log.2")]),
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+        let table: &[Case<'_>] = &[
+            (&[], &[], &[], "b.log.1"),
+            (&["b.log.2"], &[], &[], "b.log.1"),
+            (&["b.log.1"], &[], &[("b.log.1", "b.log.2")], "b.log.1"),
             (
                 &["b.log.1", "b.log.2.gz", "b.log.4", "b.log.old"],
+                &[],
                 &[("b.log.2.gz", "b.log.3.gz"), ("b.log.1", "b.log.2")],
+                "b.log.1",
             ),
-        ] {
-            let expected: Vec<(Vec<u8>, Vec<u8>)> =
-                expected.iter().map(|(a, b)| (a.as_bytes().to_vec(), b.as_bytes().to_vec())).collect();
-            assert_eq!(shifted(b"b.log", &bytes(others)), expected, "{others:?}");
+            // Packed by a run that died, or by somebody else.
+            (
+                &["b.log.1", "b.log.1.gz", "b.log.2.gz", "b.log.2"],
+                &[],
+                &[
+                    ("b.log.2", "b.log.3"),
+                    ("b.log.2.gz", "b.log.3.gz"),
+                    ("b.log.1.gz", "b.log.2.gz"),
+                    ("b.log.1", "b.log.2"),
+                ],
+                "b.log.1",
+            ),
+            // What is not ours stays, and no order is lost for it.
+            (&[], &["b.log.1"], &[], "b.log.2"),
+            (&["b.log.1"], &["b.log.2"], &[("b.log.1", "b.log.3")], "b.log.1"),
+            (
+                &["b.log.1", "b.log.2.gz", "b.log.3", "b.log.6"],
+                &["b.log.2", "b.log.4.gz"],
+                &[
+                    ("b.log.6", "b.log.7"),
+                    ("b.log.3", "b.log.6"),
+                    ("b.log.2.gz", "b.log.5.gz"),
+                    ("b.log.1", "b.log.3"),
+                ],
+                "b.log.1",
+            ),
+        ];
+        for (others, fixed, moves, first) in table {
+            let (others, fixed) = (bytes(others), bytes(fixed));
+            let room = shifted(b"b.log", &others, &fixed);
+            let text = |name: &Vec<u8>| String::from_utf8_lossy(name).into_owned();
+            let found: Vec<_> = room.moves.iter().map(|(from, to)| (text(from), text(to))).collect();
+            let expected: Vec<_> =
+                moves.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
+            assert_eq!((found, text(&room.first)), (expected, (*first).to_owned()), "{others:?} {fixed:?}");
+            // In this order nothing is ever written over.
+            let mut there: Vec<Vec<u8>> = [others, fixed].concat();
+            for (from, to) in room.moves {
+                assert!(!there.contains(&to), "{to:?}");
+                there.retain(|name| *name != from);
+                there.push(to);
+            }
+            assert!(!there.contains(&room.first));
         }
     }
 }

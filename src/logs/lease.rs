@@ -9,6 +9,8 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 
+use crate::durable;
+
 /// Of `fcntl`, which signal a lease sends (include/uapi/asm-generic/fcntl.h).
 const F_SETSIG: libc::c_int = 10;
 
@@ -41,6 +43,24 @@ pub(crate) fn held(file: &File) -> Held {
     match std::io::Error::last_os_error().raw_os_error() {
         Some(libc::EAGAIN) => Held::Yes,
         _ => Held::Unknown,
+    }
+}
+
+/// Why the kernel does not tell whether somebody has a file open for writing, in words, with what helps.
+pub(crate) fn why_unknown(file: &File) -> String {
+    let cannot = "whether a writer keeps it open cannot be told";
+    let user = rustix::process::geteuid();
+    match file.metadata() {
+        Ok(found) if !user.is_root() && found.uid() != user.as_raw() => {
+            let name =
+                durable::user_numbered(found.uid()).map_or_else(String::new, |name| format!(" ({name})"));
+            format!(
+                "{cannot}, as it belongs to user {}{name}, and the kernel tells only that user and root: run as one of them",
+                found.uid()
+            )
+        }
+        Ok(_) => format!("{cannot}, as its file system does not tell (it has no leases)"),
+        Err(cause) => format!("{cannot}: {cause}"),
     }
 }
 

@@ -7,12 +7,12 @@
 //!
 //! - open: `file`, `names`
 //! - observe: `find`, `around`, `take`, `adopt`, `archive`, `against`, brought together in `plan`
-//! - decide (pure): `align`, `names`, `label`, `retention`
+//! - decide (pure): `align`, `names`, `label`, `due`, `retention`
 //! - apply: `run`, `work`, `append` (with `writeback`), `send`; after a crash `settle`, with `resume`
 //! - record: `journal` while it is done, `state` when it is
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
-//! merged: `rotate` (with `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
+//! merged: `rotate` (with `due`, `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
 
 mod adopt;
 mod against;
@@ -22,6 +22,7 @@ mod archive;
 mod around;
 mod clean;
 mod cut;
+mod due;
 mod file;
 mod find;
 mod journal;
@@ -54,8 +55,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::{LogState as Ended, LogsReport, RotateState};
 
 use around::Around;
-use file::Owners;
-use rotate::{Demand, Turn};
+use due::Demand;
+use rotate::Turn;
 use steps::{Steps, Unwatched};
 
 pub use clean::clean;
@@ -112,7 +113,7 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
         if size <= log.rotate.max_bytes && log.rotate.min_bytes.is_none() {
             continue;
         }
-        let rotated = turn.log(name, log, &mut merged.state, merged.unsettled.is_none());
+        let rotated = turn.log(name, log, &mut merged.state);
         report.rotated = rotated.file.filter(|_| rotated.state == RotateState::Rotated).map(|file| {
             // As it is called now.
             let packed = rotated.compressed.into_iter().find(|packed| packed.with_extension("") == file);
@@ -160,16 +161,6 @@ fn chosen<'a>(config: &'a Config, wanted: &[String]) -> Result<Vec<(&'a str, &'a
         .filter(|(name, _)| is_meant(name))
         .map(|(name, log)| (name.as_str(), log))
         .collect())
-}
-
-/// Who may own a file of a log.
-fn owners(config: &Config) -> Owners {
-    let mut owners = vec![0, rustix::process::geteuid().as_raw()];
-    let named = config.logs.values().flat_map(|log| &log.allow_owners).map(String::as_str);
-    owners.extend(
-        [config.ownership.user.as_str(), "www-data"].into_iter().chain(named).filter_map(durable::user_named),
-    );
-    Owners(owners)
 }
 
 // It lies with the other tests, and is compiled in here for what it drives: nobody outside can reach that.

@@ -4,6 +4,8 @@
 //! (`.1`, `.2025-07-14`, `.2025-07-14_09-31-02`), of our own rotation (`.2025-07-14`, a second one `.2025-07-14-2`) and
 //! of people (`.old`, `.yesterday`). Names are bytes.
 
+pub(crate) use crate::config::stem;
+
 /// How a rotated file is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Packing {
@@ -50,12 +52,6 @@ pub(crate) fn rotated(live: &[u8], name: &[u8]) -> Option<Rotated> {
         plain.strip_prefix(stem)?.strip_suffix(extension).filter(|_| !extension.is_empty()).and_then(age)
     };
     behind.or_else(inside).map(|age| Rotated { age, packing })
-}
-
-/// With what the names of all rotated files of a log begin.
-pub(crate) fn stem(live: &[u8]) -> &[u8] {
-    let dot = live.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0);
-    live.get(..dot.unwrap_or(live.len())).unwrap_or(live)
 }
 
 fn age(rest: &[u8]) -> Option<Age> {

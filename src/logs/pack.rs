@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::durable::{self, Nascent};
 
-use super::file::{Access, BLOCK, LogFile, Owners, Unopened};
+use super::file::{Access, BLOCK, LogFile, Owners, Unopened, in_words};
 use super::lease::{self, Held};
 use super::names::Packing;
 use super::plan::Problem;
@@ -21,10 +21,10 @@ use super::stream::fill;
 /// Packs a plain file; returns what it is called now.
 pub(crate) fn pack(file: &LogFile, owners: &Owners, steps: &dyn Steps) -> Result<PathBuf, Problem> {
     let target = packed_name(&file.path);
-    let fail = |cause: io::Error| format!("cannot pack {}: {cause}", file.path.display());
+    let fail = |cause: io::Error| in_words("pack", &file.path, &cause);
     match LogFile::open(&target, Packing::Gzip, Access::Read, owners) {
         Err(Unopened::Missing) => {}
-        Err(Unopened::Refused(why)) => return Err(format!("{} {why}", target.display())),
+        Err(cause) => return Err(cause.in_words(&target)),
         Ok(there) if same(&mut *file.reader(0).map_err(fail)?, there.reader(0)).unwrap_or(false) => {
             // A run died before it removed the plain one.
             durable::remove(&file.path).map_err(|cause| cause.to_string())?;
@@ -40,8 +40,8 @@ pub(crate) fn pack(file: &LogFile, owners: &Owners, steps: &dyn Steps) -> Result
     }
     let before = file.file().metadata().map_err(fail)?;
     let nascent = Nascent::like(&target, "pack", &before).map_err(|cause| cause.to_string())?;
-    fill_packed(file, nascent.path(), &before).map_err(fail)?;
-    let made = File::open(nascent.path()).and_then(|made| Ok((made.metadata()?, made))).map_err(fail)?;
+    fill_packed(file, nascent.file(), &before).map_err(fail)?;
+    let made = nascent.file().try_clone().and_then(|made| Ok((made.metadata()?, made))).map_err(fail)?;
     let made = LogFile::of(made.1, nascent.path(), &made.0, Packing::Gzip);
     if !same(&mut *file.reader(0).map_err(fail)?, made.reader(0)).map_err(fail)? {
         return Err(format!("cannot pack {}: what was packed does not give it back", file.path.display()));
@@ -65,10 +65,8 @@ pub(crate) fn packed_name(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn fill_packed(file: &LogFile, target: &Path, like: &std::fs::Metadata) -> io::Result<()> {
-    let made = File::options().write(true).open(target)?;
-    let mut encoder =
-        flate2::write::GzEncoder::new(io::BufWriter::new(&made), flate2::Compression::default());
+fn fill_packed(file: &LogFile, made: &File, like: &std::fs::Metadata) -> io::Result<()> {
+    let mut encoder = flate2::write::GzEncoder::new(io::BufWriter::new(made), flate2::Compression::default());
     io::copy(&mut io::BufReader::with_capacity(BLOCK, file.reader(0)?), &mut encoder)?;
     encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
     made.set_times(FileTimes::new().set_accessed(like.accessed()?).set_modified(like.modified()?))?;
@@ -165,6 +163,38 @@ mod tests {
         assert_eq!(std::fs::read_dir(directory.path())?.count(), 1, "nothing is left behind");
         drop(writer);
         pack(&open(&path)?, &Owners::default(), &Unwatched)?;
+        Ok(())
+    }
+
+    /// Somebody who may write in the directory swaps what is in the making for a symlink, as fast as he can.
+    #[test]
+    fn what_a_symlink_points_at_is_never_written() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let (path, victim) = (directory.path().join("b.log.1"), directory.path().join("victim"));
+        let (made, link) = (directory.path().join("b.log.1.gz.new-pack"), directory.path().join("link"));
+        std::fs::write(&victim, "mine")?;
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let _ = std::os::unix::fs::symlink(&victim, &link);
+                    if std::fs::symlink_metadata(&made).is_ok_and(|made| made.is_file()) {
+                        let _ = std::fs::rename(&link, &made);
+                    }
+                }
+            });
+            let tried = (0..500).try_for_each(|_| {
+                std::fs::write(&path, "a\n".repeat(2000))?;
+                if let Ok(packed) = pack(&open(&path)?, &Owners::default(), &Unwatched) {
+                    assert_eq!(read(&packed)?, "a\n".repeat(2000).as_bytes());
+                }
+                let _ = std::fs::remove_file(packed_name(&path));
+                Outcome::Ok(())
+            });
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            tried
+        })?;
+        assert_eq!(std::fs::read(&victim)?, b"mine");
         Ok(())
     }
 }

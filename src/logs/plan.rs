@@ -17,7 +17,7 @@ use super::against::Against;
 use super::align::Relation;
 use super::archive::Archive;
 use super::around::Around;
-use super::file::{Access, FileId, LogFile};
+use super::file::{Access, FileId, LogFile, in_words};
 use super::find::{self, Shelf};
 use super::journal::Journal;
 use super::lease::{self, Held};
@@ -31,6 +31,8 @@ use super::work::{PartNow, Piece, Target, Work};
 const QUIET: Duration = Duration::from_secs(60);
 /// So often it is looked, a millisecond apart, whether a line that is being written has got its end.
 const LOOKS: u32 = 20;
+/// How the name of the file ends in which a copy gets what others write, where its writer leaves no room for that.
+pub(crate) const BESIDE: &str = ".merged";
 
 /// What is the same for all logs of a run.
 pub(crate) struct Setting<'a> {
@@ -59,14 +61,17 @@ pub(crate) enum Stop {
 /// Why something cannot be done with a file, in words.
 pub(crate) type Problem = String;
 
-pub(crate) fn in_words(what: &str, path: &Path, cause: &io::Error) -> Problem {
-    format!("cannot {what} {}: {cause}", path.display())
+impl From<Stop> for Problem {
+    fn from(stop: Stop) -> Problem {
+        match stop {
+            Stop::Wait(why) | Stop::Fail(why) => why,
+        }
+    }
 }
 
 /// The archive's shelf and its live file, which is made where it is missing.
 pub(crate) fn archive_shelf(
     setting: &Setting<'_>,
-    log: &LogConfig,
     path: &Path,
     known: Option<&LogState>,
 ) -> Result<(Shelf, Rc<LogFile>), Stop> {
@@ -74,8 +79,7 @@ pub(crate) fn archive_shelf(
         return Err(Stop::Fail(format!("{} is the same file as {}", path.display(), other.display())));
     }
     let access = if setting.dry { Access::Read } else { Access::Append };
-    let old = log.rotate.directory(path);
-    let look = || find::shelf_with(path, old.as_deref(), access, setting.around).map_err(Stop::Fail);
+    let look = || find::shelf(path, access, setting.around);
     let mut shelf = look()?;
     if shelf.live.is_none() {
         may_be_made(path, known).map_err(Stop::Fail)?;
@@ -120,23 +124,18 @@ pub(crate) fn create(setting: &Setting<'_>, path: &Path) -> Result<(), String> {
         .map_or(Ok(()), |directory| durable::owned_directory(directory, setting.ownership))
         .and_then(|()| durable::Nascent::beside(path, "log", setting.ownership))
         .and_then(|(nascent, _)| nascent.publish());
-    made.map_err(|cause| cause.to_string())
+    made.map(drop).map_err(|cause| cause.to_string())
 }
 
 /// The files of one copy.
-pub(crate) fn look(setting: &Setting<'_>, side: &str, path: &Path, live: &LogFile) -> Result<Shelf, String> {
+pub(crate) fn look(setting: &Setting<'_>, path: &Path, live: &LogFile) -> Result<Shelf, String> {
     if let Some(other) = setting.around.same(path) {
         return Err(format!("{} is the same file as {}", path.display(), other.display()));
     }
-    let shelf = match path.parent() {
-        Some(directory) if directory.is_dir() => find::shelf(path, Access::Read, setting.around)?,
-        _ => {
-            return Err(format!(
-                "the directory of {} is not there; a mount may be missing. Make it, or take {side} out of the configuration",
-                path.display()
-            ));
-        }
-    };
+    if let Some(why) = setting.around.obstacle(path) {
+        return Err(why);
+    }
+    let shelf = find::shelf(path, Access::Read, setting.around)?;
     if shelf.live.as_ref().is_some_and(|file| file.id == live.id) {
         return Err(format!("{} is the same file as {}", path.display(), live.path.display()));
     }
@@ -182,8 +181,9 @@ pub(crate) fn plan<'a>(
         return Err(Stop::Fail("the hub has no copy".to_owned()));
     };
     let mut report = report(log);
-    let (shelf, live) = archive_shelf(setting, log, hub_path, known.as_ref())?;
+    let (shelf, live) = archive_shelf(setting, hub_path, known.as_ref())?;
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
+    report.warnings.extend(setting.around.strangers(log));
     report
         .warnings
         .extend(shelf.refused.iter().map(|refused| format!("{}: passed over: {refused}", setting.hub)));
@@ -238,7 +238,7 @@ pub(crate) fn plan<'a>(
     for (side, path) in log.others(setting.hub) {
         let is_mirror = log.mirrors.contains(side);
         let before = state.copies.get(side).cloned();
-        let found = look(setting, side, path, &live).and_then(|shelf| {
+        let found = look(setting, path, &live).and_then(|shelf| {
             let id = shelf.live.as_ref().map(|file| file.id);
             if let Some((_, other)) = ids.iter().find(|(known, _)| Some(*known) == id) {
                 return Err(format!("{} is the same file as {}", path.display(), other.display()));
@@ -315,7 +315,7 @@ pub(crate) fn plan<'a>(
 /// The file in which a copy gets what others write, where its writer leaves no room for that.
 pub(crate) fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".merged");
+    name.push(BESIDE);
     PathBuf::from(name)
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -18,20 +18,21 @@ use crate::config::{Compress, Config, LogConfig, Naming, Ownership, Rotation};
 use crate::durable::{self, Nascent};
 use crate::error::Result;
 use crate::report::{
-    LogReport, LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA,
+    LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA,
 };
 
 use super::around::Around;
-use super::file::{Access, LogFile};
+use super::due::{Demand, day, is_due};
+use super::file::{Access, LogFile, Owners, in_words};
 use super::find::{self, Found, Shelf};
 use super::lease::{self, Held};
 use super::names::Packing;
-use super::plan::Problem;
+use super::plan::{Problem, Stop};
 use super::run::{self, Merged};
 use super::segment::Job;
 use super::state::State;
 use super::steps::{Step, Steps, Unwatched};
-use super::{Options, cut, label, pack, reopen};
+use super::{Options, cut, label, pack, reopen, segment};
 
 /// Merges logs, rotates the archives of those that are large, and packs what was rotated.
 ///
@@ -74,14 +75,18 @@ pub(crate) fn rotate_with(
         let Merged { report: merged, mut state, unsettled } =
             run::merge(config, &meant, &directory, now, steps)?;
         for (name, log) in chosen {
-            let is_merged = |log: &&LogReport| matches!(log.state, Ended::Merged | Ended::Unchanged);
-            let ended = merged.logs.get(name).filter(is_merged);
-            let why = || merged.logs.get(name).and_then(|log| log.reason.clone()).unwrap_or_default();
-            let report = match (&unsettled, ended) {
-                (Some((log, why)), _) if log == name => failed(why.clone()),
-                (_, None) => failed(format!("it was not merged, and so not rotated: {}", why())),
-                (unsettled, Some(_)) => turn.log(name, log, &mut state, unsettled.is_none()),
+            let Some(merge) = merged.logs.get(name) else { continue };
+            let not_merged = || {
+                let why = merge.reason.as_deref().unwrap_or("nobody knows why");
+                format!("it was not merged, and so not rotated: {why}")
             };
+            let mut report = match (&unsettled, merge.state) {
+                (Some((log, why)), _) if log == name => failed(why.clone()),
+                (_, Ended::Failed) => failed(not_merged()),
+                (_, Ended::Skipped) => report(RotateState::Skipped, Some(not_merged())),
+                (_, Ended::Merged | Ended::Unchanged) => turn.log(name, log, &mut state),
+            };
+            report.warnings.splice(0..0, merge.warnings.iter().cloned());
             logs.insert(name.to_owned(), report);
         }
     }
@@ -93,15 +98,6 @@ pub(crate) fn rotate_with(
         duration_ms: began.millis(),
         logs,
     })
-}
-
-/// Which logs are rotated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Demand {
-    /// Those that are larger than their limit.
-    Large,
-    /// All.
-    Whatever,
 }
 
 /// What is the same for all logs of a rotation.
@@ -132,10 +128,17 @@ fn failed(why: Problem) -> LogRotateReport {
     report(RotateState::Failed, Some(why))
 }
 
+fn stopped(why: Stop) -> LogRotateReport {
+    match why {
+        Stop::Wait(why) => report(RotateState::Skipped, Some(why)),
+        Stop::Fail(why) => failed(why),
+    }
+}
+
 /// What was done with a live file.
 enum Done {
-    /// Where it is now, its size in bytes, how, and what people should know.
-    Rotated(PathBuf, u64, RotateMethod, Vec<String>),
+    /// Its size in bytes, how, and what people should know.
+    Rotated(u64, RotateMethod, Vec<String>),
     /// Nothing, and why.
     Skipped(Problem),
 }
@@ -146,40 +149,38 @@ enum Way {
     /// The writer is told to open it again.
     RenameAndTell,
     /// Taken out below the writer; in words, why not otherwise.
-    InPlace(&'static str),
+    InPlace(String),
 }
 
-const HELD: &str = "a writer keeps it open";
-const PERHAPS_HELD: &str = "whether a writer keeps it open cannot be told";
+/// One log that is due.
+struct One<'a> {
+    name: &'a str,
+    rotation: &'a Rotation,
+    live: &'a LogFile,
+    shelf: &'a Shelf,
+    /// What is to be renamed before, in this order.
+    shifts: Vec<(PathBuf, PathBuf)>,
+    /// What the rotated file is called.
+    target: PathBuf,
+}
 
 impl Turn<'_> {
-    /// Rotates one log if it is due, and packs what was rotated. `may_cut` says that no rotation in place waits to be settled.
-    pub(crate) fn log(
-        &self,
-        name: &str,
-        log: &LogConfig,
-        state: &mut State,
-        may_cut: bool,
-    ) -> LogRotateReport {
-        let rotation = &log.rotate;
+    /// Rotates one log if it is due, and packs what was rotated.
+    pub(crate) fn log(&self, name: &str, log: &LogConfig, state: &mut State) -> LogRotateReport {
         let mut report = match self.look(log) {
-            Err(why) => return failed(why),
-            Ok(shelf) => match self.due(rotation, &shelf) {
+            Err(why) => stopped(why),
+            Ok(shelf) => match self.due(&log.rotate, &shelf) {
                 Err(report) => *report,
-                Ok(live) => match self.rotate(name, log, live, &shelf, state, may_cut) {
-                    Err(why) => failed(why),
-                    Ok(Done::Skipped(why)) => report(RotateState::Skipped, Some(why)),
-                    Ok(Done::Rotated(file, bytes, method, warnings)) => LogRotateReport {
-                        file: Some(file),
-                        bytes,
-                        method: Some(method),
-                        warnings,
-                        ..self::report(RotateState::Rotated, None)
-                    },
-                },
+                Ok(live) => {
+                    let (shifts, target) = self.names(&log.rotate, live, &shelf);
+                    let one = One { name, rotation: &log.rotate, live, shelf: &shelf, shifts, target };
+                    self.rotate(one, state)
+                }
             },
         };
-        self.pack_all(log, &mut report);
+        if segment::pending(self.directory).as_deref() != Some(name) {
+            self.pack_all(log, &mut report);
+        }
         report
     }
 
@@ -187,7 +188,7 @@ impl Turn<'_> {
     fn foresee(&self, log: &LogConfig, is_known: bool) -> LogRotateReport {
         let shelf = match self.look(log) {
             Ok(shelf) => shelf,
-            Err(why) => return failed(why),
+            Err(why) => return stopped(why),
         };
         let live = match self.due(&log.rotate, &shelf) {
             Ok(live) => live,
@@ -199,7 +200,7 @@ impl Turn<'_> {
             Way::InPlace(why) => (RotateMethod::InPlace, format!("{why}; in place if the file system can")),
         };
         let later = if is_known { "" } else { "; it is merged first" };
-        let (_, target) = self.names(log, live, &shelf);
+        let (_, target) = self.names(&log.rotate, live, &shelf);
         LogRotateReport {
             file: Some(target),
             bytes: live.size,
@@ -208,9 +209,9 @@ impl Turn<'_> {
         }
     }
 
-    fn look(&self, log: &LogConfig) -> std::result::Result<Shelf, Problem> {
-        let path = log.copies.get(self.hub).ok_or_else(|| "the hub has no copy".to_owned())?;
-        find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, self.around)
+    fn look(&self, log: &LogConfig) -> std::result::Result<Shelf, Stop> {
+        let path = log.copies.get(self.hub).ok_or_else(|| Stop::Fail("the hub has no copy".to_owned()))?;
+        find::shelf(path, Access::Read, self.around)
     }
 
     /// The live file if it is to be rotated, else what there is to say.
@@ -237,89 +238,104 @@ impl Turn<'_> {
         match (lease::held(live.file()), rotation.post_rotate.is_empty()) {
             (Held::No, _) => Way::Rename,
             (_, false) => Way::RenameAndTell,
-            (Held::Yes, true) => Way::InPlace(HELD),
-            (Held::Unknown, true) => Way::InPlace(PERHAPS_HELD),
+            (Held::Yes, true) => Way::InPlace("a writer keeps it open".to_owned()),
+            (Held::Unknown, true) => Way::InPlace(lease::why_unknown(live.file())),
         }
     }
 
-    /// What is to be renamed before, and what the rotated file is called.
-    fn names(&self, log: &LogConfig, live: &LogFile, shelf: &Shelf) -> (Vec<(PathBuf, PathBuf)>, PathBuf) {
-        let directory = log.rotate.directory(&live.path);
+    /// What is to be renamed before, and what the rotated file is called. Names that are not read are taken as well.
+    fn names(
+        &self,
+        rotation: &Rotation,
+        live: &LogFile,
+        shelf: &Shelf,
+    ) -> (Vec<(PathBuf, PathBuf)>, PathBuf) {
+        let directory = rotation.directory(&live.path);
         let directory = directory.as_deref().or(live.path.parent()).unwrap_or(Path::new("."));
         let name = |path: &Path| path.file_name().unwrap_or_default().as_bytes().to_vec();
-        let (own, others) =
-            (name(&live.path), shelf.rotated.iter().map(|file| name(&file.path)).collect::<Vec<_>>());
         let at = |name: &[u8]| directory.join(OsStr::from_bytes(name));
-        match &log.rotate.naming {
+        let own = name(&live.path);
+        let rotated = || shelf.rotated.iter().map(|file| &file.path).chain(&shelf.doubles);
+        match &rotation.naming {
             Naming::Dated(format) => {
                 let now = self.now;
                 let year = u32::try_from(now.year()).unwrap_or(0);
                 let date = [year, now.month(), now.day(), now.hour(), now.minute(), now.second()];
+                let others: Vec<Vec<u8>> =
+                    rotated().chain(&shelf.refused_names).map(|path| name(path)).collect();
                 (Vec::new(), at(&label::dated(&own, &others, format, &date)))
             }
             Naming::Numbered => {
-                let here: Vec<Vec<u8>> = shelf
-                    .rotated
-                    .iter()
-                    .filter(|file| file.path.parent() == Some(directory))
-                    .map(|file| name(&file.path))
-                    .collect();
-                let shifts = label::shifted(&own, &here);
-                (shifts.iter().map(|(from, to)| (at(from), at(to))).collect(), at(&label::first(&own)))
+                let is_here = |path: &&PathBuf| path.parent() == Some(directory);
+                let here: Vec<Vec<u8>> = rotated().filter(is_here).map(|path| name(path)).collect();
+                let fixed: Vec<Vec<u8>> =
+                    shelf.refused_names.iter().filter(is_here).map(|path| name(path)).collect();
+                let room = label::shifted(&own, &here, &fixed);
+                let shifts = room.moves.iter().map(|(from, to)| (at(from), at(to))).collect();
+                (shifts, at(&room.first))
             }
         }
     }
 
-    fn rotate(
-        &self,
-        name: &str,
-        log: &LogConfig,
-        live: &LogFile,
-        shelf: &Shelf,
-        state: &mut State,
-        may_cut: bool,
-    ) -> std::result::Result<Done, Problem> {
-        let rotation = &log.rotate;
-        let way = self.way(rotation, live);
-        let unfinished = live
+    fn rotate(&self, one: One<'_>, state: &mut State) -> LogRotateReport {
+        let done = match self.way(one.rotation, one.live) {
+            Way::InPlace(why) => self.in_place(&one, &why, state),
+            way => self.move_away(&one, &way),
+        };
+        match done {
+            Err(why) => failed(why),
+            Ok(Done::Skipped(why)) => report(RotateState::Skipped, Some(why)),
+            Ok(Done::Rotated(bytes, method, warnings)) => LogRotateReport {
+                file: Some(one.target),
+                bytes,
+                method: Some(method),
+                warnings,
+                ..report(RotateState::Rotated, None)
+            },
+        }
+    }
+
+    /// Makes the directory of rotated files where it is missing, and its first name free.
+    fn make_room(&self, one: &One<'_>) -> std::result::Result<(), Problem> {
+        if let Some(directory) = one.rotation.directory(&one.live.path) {
+            durable::owned_directory(&directory, self.ownership).map_err(|cause| cause.to_string())?;
+        }
+        let mut shifts = one.shifts.iter();
+        shifts.try_for_each(|(from, to)| durable::set_aside(from, to)).map_err(|cause| cause.to_string())
+    }
+
+    fn move_away(&self, one: &One<'_>, way: &Way) -> std::result::Result<Done, Problem> {
+        let live = one.live;
+        let is_told = matches!(way, Way::RenameAndTell);
+        let whole = live
             .last_line_end(live.size.saturating_sub(1), live.size)
-            .map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))?
-            < live.size;
-        if unfinished && matches!(way, Way::RenameAndTell) {
+            .map_err(|cause| in_words("read", &live.path, &cause))?;
+        let is_unfinished = whole < live.size;
+        if is_unfinished && is_told {
             return Ok(Done::Skipped("its last line has no end: somebody is writing it".to_owned()));
         }
-        let (shifts, target) = self.names(log, live, shelf);
-        let make_room = || -> std::result::Result<(), Problem> {
-            if let Some(directory) = rotation.directory(&live.path) {
-                durable::owned_directory(&directory, self.ownership).map_err(|cause| cause.to_string())?;
+        self.make_room(one)?;
+        if is_unfinished {
+            end_line(live, &self.around.owners(&live.path))?;
+        }
+        let mut warnings = self.set_aside(one.rotation, live, &one.target)?;
+        if is_told {
+            warnings.extend(reopen::run(&one.rotation.post_rotate).err());
+            if lease::held(live.file()) == Held::Yes {
+                warnings.push(format!(
+                    "{} is still open for writing after postrotate: what is written there after the next merge does not reach other sides",
+                    one.target.display()
+                ));
             }
-            shifts
-                .iter()
-                .try_for_each(|(from, to)| durable::set_aside(from, to))
-                .map_err(|cause| cause.to_string())
-        };
-        let why = match way {
-            Way::InPlace(why) => why,
-            Way::Rename | Way::RenameAndTell => {
-                make_room()?;
-                if unfinished {
-                    end_line(live)?;
-                }
-                let mut warnings = self.set_aside(rotation, live, &target)?;
-                if matches!(way, Way::RenameAndTell) {
-                    warnings.extend(reopen::run(&rotation.post_rotate).err());
-                    if lease::held(live.file()) == Held::Yes {
-                        warnings.push(format!(
-                            "{} is still open for writing after postrotate: what is written there after the next merge does not reach other sides",
-                            target.display()
-                        ));
-                    }
-                }
-                let bytes = live.file().metadata().map_or(live.size, |now| now.len());
-                return Ok(Done::Rotated(target, bytes, RotateMethod::Rename, warnings));
-            }
-        };
-        if !may_cut {
+        }
+        let bytes = live.file().metadata().map_or(live.size, |now| now.len());
+        Ok(Done::Rotated(bytes, RotateMethod::Rename, warnings))
+    }
+
+    /// Takes its lines out below a writer. `why` says why it is not renamed.
+    fn in_place(&self, one: &One<'_>, why: &str, state: &mut State) -> std::result::Result<Done, Problem> {
+        let live = one.live;
+        if segment::pending(self.directory).is_some() {
             return Ok(Done::Skipped(format!(
                 "{why}, and the rotation of another log has to be settled before"
             )));
@@ -329,42 +345,36 @@ impl Turn<'_> {
                 "process {process} keeps it open without appending (O_APPEND), and would leave a hole: let it append, or set \"postrotate\" to make it open the file again"
             )));
         }
-        let is_known = match state.log(name) {
-            Some(known) => {
-                let found = find::on_shelf(&known.archive, shelf, &[], 0);
-                found.map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))? == Found::Live
-            }
+        let fail = |cause: io::Error| in_words("read", &live.path, &cause);
+        let is_known = match state.log(one.name) {
+            Some(known) => find::on_shelf(&known.archive, one.shelf, &[], 0).map_err(fail)? == Found::Live,
             None => false,
         };
         let job = Job {
             directory: self.directory,
-            owners: &self.around.owners,
+            around: self.around,
             steps: self.steps,
-            log: name,
+            log: one.name,
             live,
-            segment: &target,
+            segment: &one.target,
             is_known,
         };
         let block = cut::block(&live.path)?;
-        let place = match block {
-            Some(block) => cut::place(live, block)
-                .map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))?,
-            None => None,
-        };
+        let place = block.map_or(Ok(None), |block| cut::place(live, block)).map_err(fail)?;
         let cannot = match (block, place) {
             (_, Some(place)) => {
-                make_room()?;
+                self.make_room(one)?;
                 let bytes = job.collapse(place, state)?;
-                return Ok(Done::Rotated(target, bytes, RotateMethod::InPlace, Vec::new()));
+                return Ok(Done::Rotated(bytes, RotateMethod::InPlace, Vec::new()));
             }
             (Some(_), None) => "it has no place where a line ends with a block of the file system",
             (None, None) => "its file system cannot take lines out in place",
         };
-        if rotation.copy_truncate {
-            make_room()?;
+        if one.rotation.copy_truncate {
+            self.make_room(one)?;
             let bytes = job.copy_and_truncate(state)?;
             let warning = "copytruncate: lines that were written between the copy and the truncation are lost; \"postrotate\" loses none";
-            return Ok(Done::Rotated(target, bytes, RotateMethod::CopyTruncate, vec![warning.to_owned()]));
+            return Ok(Done::Rotated(bytes, RotateMethod::CopyTruncate, vec![warning.to_owned()]));
         }
         Ok(Done::Skipped(format!(
             "{why}, and {cannot}: set \"postrotate\" to make the writer open the file again, or \"copytruncate\", which loses the lines that are written meanwhile"
@@ -388,7 +398,7 @@ impl Turn<'_> {
             (ownership.user, ownership.group) = (user.clone(), group.clone());
         }
         let made = Nascent::beside(&live.path, "log", &ownership);
-        match made.and_then(|(nascent, warnings)| nascent.publish().map(|()| warnings)) {
+        match made.and_then(|(nascent, warnings)| nascent.publish().map(|_| warnings)) {
             Ok(warnings) => Ok(warnings),
             // Its writer was faster.
             Err(_) if live.path.exists() => Ok(Vec::new()),
@@ -403,14 +413,15 @@ impl Turn<'_> {
         }
         let shelf = match self.look(log) {
             Ok(shelf) => shelf,
-            Err(why) => return report.warnings.push(why),
+            Err(why) => return report.warnings.push(why.into()),
         };
+        let owners = log.copies.get(self.hub).map(|path| self.around.owners(path)).unwrap_or_default();
         let stay = usize::from(log.rotate.compress == Compress::Later);
         for file in shelf.rotated.iter().rev().skip(stay).rev() {
             if file.packing != Packing::Plain || !self.is_final(file) {
                 continue;
             }
-            match pack::pack(file, &self.around.owners, self.steps) {
+            match pack::pack(file, &owners, self.steps) {
                 Ok(path) => report.compressed.push(path),
                 Err(why) => report.warnings.push(why),
             }
@@ -428,65 +439,13 @@ impl Turn<'_> {
 }
 
 /// Ends a last line that nobody writes any more.
-fn end_line(live: &LogFile) -> std::result::Result<(), Problem> {
+fn end_line(live: &LogFile, owners: &Owners) -> std::result::Result<(), Problem> {
+    let file = live.again(Access::Append, owners)?;
     let end = || {
-        let mut file = std::fs::OpenOptions::new().append(true).open(&live.path)?;
-        file.write_all(b"\n")?;
-        file.sync_all()
+        if file.last_line_end(file.size.saturating_sub(1), file.size)? < file.size {
+            file.file().write_all(b"\n")?;
+        }
+        file.file().sync_all()
     };
-    end().map_err(|cause: std::io::Error| {
-        format!("cannot end the last line of {}: {cause}", live.path.display())
-    })
-}
-
-/// The day of a time in nanoseconds.
-fn day(written: i128) -> Option<chrono::NaiveDate> {
-    let seconds = i64::try_from(written / 1_000_000_000).ok()?;
-    DateTime::from_timestamp(seconds, 0).map(|at| at.date_naive())
-}
-
-/// Whether a live file of so many bytes is to be rotated. `newest` is the day of the newest rotated file.
-fn is_due(
-    bytes: u64,
-    rotation: &Rotation,
-    newest: Option<chrono::NaiveDate>,
-    now: DateTime<Utc>,
-    demand: Demand,
-) -> bool {
-    let is_another_day = newest.is_none_or(|newest| newest < now.date_naive());
-    match demand {
-        Demand::Whatever => bytes > 0 || !rotation.skip_empty,
-        Demand::Large => {
-            bytes > rotation.max_bytes
-                || (is_another_day && rotation.min_bytes.is_some_and(|most| bytes > most))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn when_a_file_is_due() {
-        let now = DateTime::from_timestamp(1_752_500_000, 0).unwrap();
-        let (today, before) = (Some(now.date_naive()), now.date_naive().pred_opt());
-        let policy = |max_bytes, min_bytes| Rotation { max_bytes, min_bytes, ..Rotation::default() };
-        use Demand::{Large, Whatever};
-        for (what, bytes, rotation, newest, demand, expected) in [
-            ("as large as allowed", 100, policy(100, None), None, Large, false),
-            ("larger", 101, policy(100, None), today, Large, true),
-            ("small, and asked for", 1, policy(100, None), today, Whatever, true),
-            ("empty, and asked for", 0, policy(100, None), None, Whatever, false),
-            ("larger than the least, the first", 51, policy(100, Some(50)), None, Large, true),
-            ("on another day", 51, policy(100, Some(50)), before, Large, true),
-            ("on the same day", 51, policy(100, Some(50)), today, Large, false),
-            ("not larger than the least", 50, policy(100, Some(50)), before, Large, false),
-            ("too large on the same day", 101, policy(100, Some(50)), today, Large, true),
-        ] {
-            assert_eq!(is_due(bytes, &rotation, newest, now, demand), expected, "{what}");
-        }
-        let empty = Rotation { skip_empty: false, ..Rotation::default() };
-        assert!(is_due(0, &empty, None, now, Whatever));
-    }
+    end().map_err(|cause: io::Error| in_words("end the last line of", &live.path, &cause))
 }

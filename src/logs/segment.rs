@@ -8,6 +8,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +16,10 @@ use crate::config::Config;
 use crate::durable::{self, Nascent};
 use crate::error::{Error, Result};
 
+use super::around::Around;
 use super::cut::{self, Place};
-use super::file::{Access, BLOCK, FileId, LogFile, Owners, Unopened};
+use super::file::{Access, BLOCK, FileId, LogFile, Owners, Unopened, in_words};
+use super::find;
 use super::names::Packing;
 use super::pack;
 use super::plan::Problem;
@@ -75,10 +78,10 @@ impl Record {
 pub(crate) type Unsettled = Option<(String, Problem)>;
 
 /// One file to be rotated in place.
-pub(crate) struct Job<'a> {
+pub(crate) struct Job<'a, 'c> {
     /// Where what we remember of logs lies; its lock is held.
     pub(crate) directory: &'a Path,
-    pub(crate) owners: &'a Owners,
+    pub(crate) around: &'a Around<'c>,
     pub(crate) steps: &'a dyn Steps,
     pub(crate) log: &'a str,
     pub(crate) live: &'a LogFile,
@@ -91,16 +94,12 @@ pub(crate) struct Job<'a> {
 /// What came of it: the size of the segment in bytes, or why nothing was done, in words.
 pub(crate) type Outcome = std::result::Result<u64, Problem>;
 
-impl Job<'_> {
+impl Job<'_, '_> {
     /// Brings the beginning up to a place into the segment, and takes it out.
     pub(crate) fn collapse(&self, place: Place, state: &mut State) -> Outcome {
         let how = How::Collapse { telling: place.telling, digest: place.digest };
         let record = self.record(place.at, how, state);
-        let live = self.open(Access::Append)?;
-        record.save(self.directory).map_err(|cause| cause.to_string())?;
-        self.steps.at(Step::Recorded);
-        let segment = self.publish(&live, place.at).inspect_err(|_| self.forget())?;
-        self.steps.at(Step::Segmented);
+        let (live, segment) = self.begin(&record)?;
         // Whatever happens from here on, the record says how to go on.
         if !equal(&live, &segment, place.at)? {
             return Err(format!("{} was changed while it was copied", live.path.display()));
@@ -110,49 +109,37 @@ impl Job<'_> {
             return Err(self.undo(&record, why));
         }
         self.steps.at(Step::Cut);
-        live.file()
-            .sync_all()
-            .map_err(|cause| format!("cannot bring {} to disk: {cause}", live.path.display()))?;
-        settle(&record, self.directory, self.owners, state).map_err(|cause| cause.to_string())?;
+        finish(&record, &live, Some(&segment), self.directory, state)?;
         Ok(place.at)
     }
 
     /// Copies all of it into the segment, and truncates it at once. What is written between the last look and that is lost.
     pub(crate) fn copy_and_truncate(&self, state: &mut State) -> Outcome {
-        let live = self.open(Access::Append)?;
-        let record = self.record(live.size, How::Truncate, state);
+        let record = self.record(self.live.size, How::Truncate, state);
+        let (live, segment) = self.begin(&record)?;
+        let copied = copy_rest(&live, &segment)
+            .and_then(|at| {
+                live.file().set_len(0).map(|()| at).map_err(|cause| in_words("truncate", &live.path, &cause))
+            })
+            .map_err(|why| self.undo(&record, why))?;
+        self.steps.at(Step::Cut);
+        finish(&record, &live, Some(&segment), self.directory, state)?;
+        Ok(copied)
+    }
+
+    /// Puts on record what is to be done, and brings the first bytes of the live file into the segment.
+    fn begin(&self, record: &Record) -> std::result::Result<(LogFile, LogFile), Problem> {
+        // There is one record, so what it says of another log would be forgotten.
+        if pending(self.directory).is_some() {
+            return Err("the rotation of another log has to be settled before".to_owned());
+        }
+        let live = self.open()?;
         record.save(self.directory).map_err(|cause| cause.to_string())?;
         self.steps.at(Step::Recorded);
-        let segment = self.publish(&live, live.size).inspect_err(|_| self.forget())?;
+        // It may be in its place although that failed.
+        let segment = self.publish(&live, record.cut).map_err(|why| self.undo(record, why))?;
         self.steps.at(Step::Segmented);
-        let fail = |cause: io::Error| format!("cannot copy {}: {cause}", live.path.display());
-        let append = File::options().append(true).open(&segment.path).map_err(fail)?;
-        let mut at = live.size;
-        for round in 0.. {
-            let size = live.file().metadata().map_err(fail)?.len();
-            if size > at {
-                copy(&live, &append, at, size).map_err(fail)?;
-                at = size;
-                // Bringing it to disk takes time, in which a fast writer writes more. In the end that has to come after.
-                if round < SYNCED_ROUNDS {
-                    append.sync_data().map_err(fail)?;
-                    continue;
-                }
-            }
-            if at == 0 || live.last_line_end(at - 1, at).map_err(fail)? == at {
-                break;
-            }
-            if round > MOST_ROUNDS {
-                drop(append);
-                return Err(self.undo(&record, "its last line has no end: somebody is writing it".to_owned()));
-            }
-        }
-        live.file().set_len(0).map_err(fail)?;
-        self.steps.at(Step::Cut);
-        append.sync_all().and_then(|()| live.file().sync_all()).map_err(fail)?;
-        drop(append);
-        settle(&record, self.directory, self.owners, state).map_err(|cause| cause.to_string())?;
-        Ok(at)
+        Ok((live, segment))
     }
 
     fn record(&self, cut: u64, how: How, state: &State) -> Record {
@@ -172,14 +159,13 @@ impl Job<'_> {
     }
 
     /// The live file, for us to change.
-    fn open(&self, access: Access) -> std::result::Result<LogFile, Problem> {
-        match open(&self.live.path, access, self.owners)? {
-            Some(mut file) if file.id == self.live.id && file.size >= self.live.size => {
-                file.size = self.live.size;
-                Ok(file)
-            }
-            _ => Err(format!("{} was changed while it was looked at", self.live.path.display())),
+    fn open(&self) -> std::result::Result<LogFile, Problem> {
+        let mut file = self.live.again(Access::Append, &self.around.owners(&self.live.path))?;
+        if file.size < self.live.size {
+            return Err(format!("{} was truncated while it was looked at", self.live.path.display()));
         }
+        file.size = self.live.size;
+        Ok(file)
     }
 
     /// Copies the first bytes of the live file into the segment, on disk.
@@ -189,29 +175,45 @@ impl Job<'_> {
         };
         let like = live.file().metadata().map_err(fail)?;
         let nascent = Nascent::like(self.segment, TAG, &like).map_err(|cause| cause.to_string())?;
-        let made = File::options().append(true).open(nascent.path()).map_err(fail)?;
-        copy(live, &made, 0, bytes).map_err(fail)?;
+        let made = nascent.file();
+        copy(live, made, 0, bytes).map_err(fail)?;
         let times = like.modified().and_then(|at| made.set_times(std::fs::FileTimes::new().set_modified(at)));
         times.map_err(fail)?;
-        drop(made);
-        nascent.publish().map_err(|cause| cause.to_string())?;
-        open(self.segment, Access::Read, self.owners)?
-            .ok_or_else(|| format!("{} is gone", self.segment.display()))
+        let made = nascent.publish().map_err(|cause| cause.to_string())?;
+        let now = made.metadata().map_err(fail)?;
+        Ok(LogFile::of(made, self.segment, &now, Packing::Plain))
     }
 
     /// Takes a segment away that nothing was taken out for.
     fn undo(&self, record: &Record, why: Problem) -> Problem {
-        match undo(record, self.directory, self.owners) {
+        match undo(record, self.directory, self.around) {
             Ok(true) => why,
             Ok(false) => format!("{why}; {} stays, as not all of it is in the file", self.segment.display()),
             Err(cause) => format!("{why}; {cause}"),
         }
     }
+}
 
-    fn forget(&self) {
-        // A record without a segment says nothing.
-        let _ = durable::remove(&record_path(self.directory));
+/// Copies what was written meanwhile, until the end of the file is the end of a line; returns how much all of it is.
+fn copy_rest(live: &LogFile, segment: &LogFile) -> std::result::Result<u64, Problem> {
+    let fail = |cause: io::Error| in_words("copy", &live.path, &cause);
+    let mut at = live.size;
+    for round in 0..=MOST_ROUNDS {
+        let size = live.file().metadata().map_err(fail)?.len();
+        if size > at {
+            copy(live, segment.file(), at, size).map_err(fail)?;
+            at = size;
+            // Bringing it to disk takes time, in which a fast writer writes more. In the end that has to come after.
+            if round < SYNCED_ROUNDS {
+                segment.file().sync_data().map_err(fail)?;
+                continue;
+            }
+        }
+        if at == 0 || live.last_line_end(at - 1, at).map_err(fail)? == at {
+            return Ok(at);
+        }
     }
+    Err("its last line has no end: somebody is writing it".to_owned())
 }
 
 /// Copies a range of a file to the end of another.
@@ -238,23 +240,43 @@ fn open(path: &Path, access: Access, owners: &Owners) -> std::result::Result<Opt
     match LogFile::open(path, Packing::Plain, access, owners) {
         Ok(file) => Ok(Some(file)),
         Err(Unopened::Missing) => Ok(None),
-        Err(Unopened::Refused(why)) => Err(format!("{} {why}", path.display())),
+        Err(cause) => Err(cause.in_words(path)),
     }
 }
 
-/// Removes a segment of which the live file still has every byte; whether it does.
-fn undo(record: &Record, directory: &Path, owners: &Owners) -> std::result::Result<bool, Problem> {
-    let (live, segment) =
-        (open(&record.live, Access::Read, owners)?, open(&record.segment, Access::Read, owners)?);
-    let (Some(live), Some(segment)) = (live, segment) else { return Ok(false) };
-    let bytes =
-        segment.length().map_err(|cause| format!("cannot look at {}: {cause}", segment.path.display()))?;
-    if live.id != record.id || live.size < record.size || !equal(&live, &segment, bytes)? {
-        return Ok(false);
+/// The log of which a rotation in place waits to be settled; its rotated files must stay as they are until then.
+pub(crate) fn pending(directory: &Path) -> Option<String> {
+    match std::fs::read(record_path(directory)) {
+        Ok(bytes) => {
+            Some(serde_json::from_slice(&bytes).map(|record: Record| record.log).unwrap_or_default())
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+        Err(_) => Some(String::new()),
     }
-    durable::remove(&segment.path)
-        .and_then(|()| durable::remove(&record_path(directory)))
-        .map_err(|cause| cause.to_string())?;
+}
+
+/// The live file of a record, whatever it is called by now.
+fn live_of(record: &Record, around: &Around<'_>) -> std::result::Result<Option<Rc<LogFile>>, Problem> {
+    let shelf = find::shelf(&record.live, Access::Read, around)?;
+    Ok(shelf.live.into_iter().chain(shelf.rotated).find(|file| file.id == record.id))
+}
+
+/// Whether the live file still has every byte of the segment.
+fn has_all(record: &Record, live: &LogFile, segment: &LogFile) -> std::result::Result<bool, Problem> {
+    let bytes = segment.length().map_err(|cause| in_words("look at", &segment.path, &cause))?;
+    Ok(live.size >= record.cut && equal(live, segment, bytes)?)
+}
+
+/// Removes a segment of which the live file still has every byte, and then the record; whether it does.
+fn undo(record: &Record, directory: &Path, around: &Around<'_>) -> std::result::Result<bool, Problem> {
+    if let Some(segment) = open(&record.segment, Access::Read, &around.owners(&record.live))? {
+        match live_of(record, around)? {
+            Some(live) if has_all(record, &live, &segment)? => {}
+            _ => return Ok(false),
+        }
+        durable::remove(&segment.path).map_err(|cause| cause.to_string())?;
+    }
+    durable::remove(&record_path(directory)).map_err(|cause| cause.to_string())?;
     Ok(true)
 }
 
@@ -271,62 +293,103 @@ enum Stage {
     Lost,
 }
 
-fn stage(record: &Record, owners: &Owners) -> std::result::Result<Stage, Problem> {
-    let Some(segment) = open(&record.segment, Access::Read, owners)? else { return Ok(Stage::Begun) };
-    let Some(live) = open(&record.live, Access::Read, owners)?.filter(|live| live.id == record.id) else {
-        return Ok(Stage::Lost);
+fn stage(
+    record: &Record,
+    live: Option<&LogFile>,
+    segment: Option<&LogFile>,
+) -> std::result::Result<Stage, Problem> {
+    let Some(live) = live else {
+        return Ok(if segment.is_some() { Stage::Lost } else { Stage::Begun });
     };
-    let fail = |cause: io::Error| format!("cannot read {}: {cause}", live.path.display());
-    let bytes = segment.length().map_err(fail)?;
-    match &record.how {
-        How::Collapse { telling, digest } => {
-            if live.size >= *telling && cut::digest_of(live.file(), 0, *telling).map_err(fail)? == *digest {
-                return Ok(Stage::Done);
-            }
-            Ok(if equal(&live, &segment, bytes)? { Stage::Copied } else { Stage::Lost })
+    if let How::Collapse { telling, digest } = &record.how {
+        let now = || cut::digest_of(live.file(), 0, *telling);
+        if live.size >= *telling && now().map_err(|cause| in_words("read", &live.path, &cause))? == *digest {
+            return Ok(Stage::Done);
         }
-        How::Truncate if live.size >= record.size && equal(&live, &segment, bytes)? => Ok(Stage::Copied),
-        How::Truncate => Ok(Stage::Done),
     }
+    let Some(segment) = segment else { return Ok(Stage::Begun) };
+    if has_all(record, live, segment)? {
+        return Ok(Stage::Copied);
+    }
+    Ok(match record.how {
+        How::Collapse { .. } => Stage::Lost,
+        How::Truncate => Stage::Done,
+    })
 }
 
 /// Finishes what is on record, or takes it back.
-fn settle(record: &Record, directory: &Path, owners: &Owners, state: &mut State) -> Result<()> {
-    let fail = |why: Problem| Error::new(crate::error::ErrorKind::Io, why);
-    match stage(record, owners).map_err(fail)? {
-        Stage::Begun | Stage::Lost => {}
-        Stage::Copied => {
-            undo(record, directory, owners).map_err(fail)?;
-            return Ok(());
-        }
-        Stage::Done => {
-            let known = state.log(&record.log).filter(|known| {
-                Some((known.base, known.archive.offset)) == record.known && known.archive.id == record.id
-            });
-            if let Some(known) = known {
-                let moved = moved(record, known, owners).map_err(fail)?;
-                state.set(&record.log, "-".to_owned(), &moved)?;
-                state.save()?;
-            }
-        }
+fn settle(
+    record: &Record,
+    directory: &Path,
+    around: &Around<'_>,
+    state: &mut State,
+) -> std::result::Result<(), Problem> {
+    let segment = open(&record.segment, Access::Read, &around.owners(&record.live))?;
+    let live = live_of(record, around)?;
+    match (stage(record, live.as_deref(), segment.as_ref())?, live) {
+        (Stage::Done, Some(live)) => finish(record, &live, segment.as_ref(), directory, state),
+        (Stage::Copied, _) => match undo(record, directory, around)? {
+            true => Ok(()),
+            false => Err(format!("{} was changed while it was looked at", record.live.display())),
+        },
+        (Stage::Begun, Some(live)) if pack::packed_name(&record.segment).exists() => Err(format!(
+            "{} was packed before that, and {} may still have its lines: compare them, and move one of them away",
+            record.segment.display(),
+            live.path.display()
+        )),
+        _ => durable::remove(&record_path(directory)).map_err(|cause| cause.to_string()),
     }
-    durable::remove(&record_path(directory))
 }
 
-/// The state once the beginning is a segment of its own.
-fn moved(record: &Record, known: LogState, owners: &Owners) -> std::result::Result<LogState, Problem> {
-    let gone = |path: &Path| format!("{} is gone", path.display());
-    let segment = open(&record.segment, Access::Read, owners)?.ok_or_else(|| gone(&record.segment))?;
-    let live = open(&record.live, Access::Read, owners)?.ok_or_else(|| gone(&record.live))?;
-    let offset = known.archive.offset;
-    let cursor = match offset.checked_sub(segment.size) {
-        Some(rest) => cursor_at(&live, rest, &[]),
-        // Not all of it was known, and what follows is found in the segment.
-        None => cursor_at(&segment, offset, &[]),
+/// Puts on record what was taken out. Until then the record says so, and not before it is on disk: after a power cut nobody
+/// could tell where the lines are, when the file had them again and only the state said that they are in the segment.
+fn finish(
+    record: &Record,
+    live: &LogFile,
+    segment: Option<&LogFile>,
+    directory: &Path,
+    state: &mut State,
+) -> std::result::Result<(), Problem> {
+    for file in segment.into_iter().chain([live]) {
+        file.file().sync_all().map_err(|cause| in_words("bring to disk", &file.path, &cause))?;
+    }
+    let is_known = |known: &LogState| {
+        Some((known.base, known.archive.offset)) == record.known && known.archive.id == record.id
     };
-    let archive = cursor.map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))?;
-    let base = if offset >= segment.size { known.base + segment.size } else { known.base };
-    Ok(LogState { archive, base, ..known })
+    if let Some(known) = state.log(&record.log).filter(is_known)
+        && let Some(moved) = moved(record, known, live, segment)?
+    {
+        state
+            .set(&record.log, "-".to_owned(), &moved)
+            .and_then(|()| state.save())
+            .map_err(|cause| cause.to_string())?;
+    }
+    durable::remove(&record_path(directory)).map_err(|cause| cause.to_string())
+}
+
+/// The state once the beginning is a segment of its own. None where the end that is known lies in a segment that is not
+/// there any more: it is found by its content.
+fn moved(
+    record: &Record,
+    known: LogState,
+    live: &LogFile,
+    segment: Option<&LogFile>,
+) -> std::result::Result<Option<LogState>, Problem> {
+    let fail = |file: &LogFile, cause: io::Error| in_words("read", &file.path, &cause);
+    let cut = match segment {
+        Some(segment) => segment.length().map_err(|cause| fail(segment, cause))?,
+        None => record.cut,
+    };
+    let offset = known.archive.offset;
+    let (archive, base) = match (offset.checked_sub(cut), segment) {
+        (Some(rest), _) => (cursor_at(live, rest, &[]).map_err(|cause| fail(live, cause))?, known.base + cut),
+        // Not all of it was known, and what follows is found in the segment.
+        (None, Some(segment)) => {
+            (cursor_at(segment, offset, &[]).map_err(|cause| fail(segment, cause))?, known.base)
+        }
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(LogState { archive, base, ..known }))
 }
 
 /// Finishes a rotation that a run left when it died. The lock of the directory is held.
@@ -351,7 +414,7 @@ pub(crate) fn recover(directory: &Path, state: &mut State, config: &Config) -> R
     let mut name = record.segment.file_name().unwrap_or_default().to_os_string();
     name.push(format!(".new-{TAG}"));
     let _ = std::fs::remove_file(record.segment.with_file_name(name));
-    match settle(&record, directory, &super::owners(config), state) {
+    match settle(&record, directory, &Around::of(config), state) {
         Ok(()) => Ok(None),
         Err(why) => {
             Ok(Some((record.log, format!("its rotation was interrupted, and cannot be settled: {why}"))))

@@ -8,11 +8,11 @@ use std::path::Path;
 
 use super::append::{Appended, Wanted, append, lines};
 use super::archive::Archive;
-use super::file::{Access, LogFile, Unopened};
+use super::file::{Access, LogFile, Unopened, in_words};
 use super::find;
 use super::journal::Deed;
 use super::names::Packing;
-use super::plan::{Setting, beside, create, in_words};
+use super::plan::{Setting, beside, create};
 use super::state::{CopyState, Foreign};
 use super::steps::Step;
 use super::stream::Stream;
@@ -138,7 +138,8 @@ impl Target<'_> {
 /// A copy's file, and whether it was made now, as one that only we write to is where it is missing.
 fn open(setting: &Setting<'_>, path: &Path, alone: bool) -> Result<Option<(LogFile, bool)>, String> {
     let mut is_new = false;
-    let open = || LogFile::open(path, Packing::Plain, Access::Append, &setting.around.owners);
+    let owners = setting.around.owners(path);
+    let open = || LogFile::open(path, Packing::Plain, Access::Append, &owners);
     let file = match open() {
         Err(Unopened::Missing) if alone => {
             create(setting, path)?;
@@ -148,10 +149,7 @@ fn open(setting: &Setting<'_>, path: &Path, alone: bool) -> Result<Option<(LogFi
         Err(Unopened::Missing) => return Ok(None),
         found => found,
     };
-    file.map(|file| Some((file, is_new))).map_err(|cause| match cause {
-        Unopened::Missing => format!("{} is not there", path.display()),
-        Unopened::Refused(why) => format!("{} {why}", path.display()),
-    })
+    file.map(|file| Some((file, is_new))).map_err(|cause| cause.in_words(path))
 }
 
 pub(crate) fn ends_a_line(file: &LogFile) -> io::Result<bool> {
@@ -205,12 +203,7 @@ pub(crate) fn note(then: &mut CopyState, file: Option<&LogFile>, place: Foreign)
     then.foreign.push(place);
     // Where it was rotated away while we looked, the next run finds out.
     let Some(file) = file.filter(|file| file.id == place.id) else { return Ok(()) };
-    let own: Vec<(u64, u64)> = then
-        .foreign
-        .iter()
-        .filter(|foreign| foreign.id == file.id)
-        .map(|foreign| (foreign.start, foreign.length))
-        .collect();
+    let own = take::foreign_in(then, file.id);
     let offset = match &then.live {
         None => Some(0),
         Some(cursor) if cursor.id == file.id => Some(cursor.offset),

@@ -14,11 +14,11 @@ use crate::config::LogConfig;
 
 use super::append::{Appended, Wanted, append, block_length};
 use super::archive::Archive;
-use super::file::{Access, LogFile};
+use super::file::{Access, LogFile, in_words};
 use super::find::{self, Found, Shelf};
 use super::journal::{Deed, Unfinished};
 use super::names::Packing;
-use super::plan::{Setting, Stop, archive_shelf, beside, in_words, is_quiet, look, report};
+use super::plan::{Setting, Stop, archive_shelf, beside, is_quiet, look, report};
 use super::resume;
 use super::send::{ends_a_line, note};
 use super::state::{CopyState, Cursor, Foreign};
@@ -34,7 +34,7 @@ pub(crate) fn settle<'a>(
 ) -> Result<Option<Work<'a>>, Stop> {
     let Some(hub_path) = log.copies.get(setting.hub) else { return Ok(None) };
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
-    let (shelf, live) = archive_shelf(setting, log, hub_path, Some(&unfinished.planned.state))?;
+    let (shelf, live) = archive_shelf(setting, hub_path, Some(&unfinished.planned.state))?;
     let planned = &unfinished.planned;
     let mut archive = Archive::find(&shelf, &live, Some(&planned.state)).map_err(fail)?;
     if archive.anew {
@@ -42,7 +42,7 @@ pub(crate) fn settle<'a>(
     }
     let mut shelves = BTreeMap::new();
     for (side, path) in log.others(setting.hub) {
-        let shelf = look(setting, side, path, &live).map_err(|why| {
+        let shelf = look(setting, path, &live).map_err(|why| {
             Stop::Wait(format!(
                 "the last run was ended in its midst, and what it did cannot be finished: {why}"
             ))
@@ -227,7 +227,8 @@ fn given(
     let alone = aside || target.is_mirror;
     let near;
     let shelf = if aside {
-        near = find::shelf(&beside(target.path), Access::Read, setting.around).map_err(io::Error::other)?;
+        near = find::shelf(&beside(target.path), Access::Read, setting.around)
+            .map_err(|why| io::Error::other(String::from(why)))?;
         &near
     } else {
         shelf
@@ -277,7 +278,8 @@ fn given(
     };
     if start + length == end && file.packing == Packing::Plain && !ends_a_line(&file)? {
         // It was cut off in the middle of a line; nobody has written behind it, so it gets its end.
-        let whole = LogFile::open(&file.path, Packing::Plain, Access::Append, &setting.around.owners);
+        let whole =
+            LogFile::open(&file.path, Packing::Plain, Access::Append, &setting.around.owners(target.path));
         if let Ok(whole) = whole.map_err(|_| ())
             && whole.id == file.id
             && whole.size == end

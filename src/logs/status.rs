@@ -8,11 +8,12 @@ use crate::report::{LogSideStatus, LogStatus, LogsStatusReport, RotatedFile, SCH
 
 use super::archive::Archive;
 use super::around::Around;
-use super::file::{Access, LogFile};
+use super::file::{Access, LogFile, in_words};
 use super::find::{self, Found, Shelf};
 use super::journal::Journal;
 use super::state::{CopyState, Ledger, LogState, State};
 use super::stream::own;
+use super::take::foreign_in;
 use super::work::{of_entry, wanted};
 use super::{Options, chosen};
 
@@ -50,10 +51,9 @@ fn look(
         LogStatus { last_merge: known.and_then(|known| known.merged_at.clone()), ..LogStatus::default() };
     let Some(hub_path) = log.copies.get(hub) else { return found };
     let mut end = known.map(LogState::end);
-    let old = log.rotate.directory(hub_path);
     let mut archive = side(hub_path, false);
-    match find::shelf_with(hub_path, old.as_deref(), Access::Read, around) {
-        Err(why) => archive.problem = Some(why),
+    match find::shelf(hub_path, Access::Read, around) {
+        Err(why) => archive.problem = Some(why.into()),
         Ok(shelf) => {
             fill(&mut archive, &shelf);
             found.rotated = shelf
@@ -66,7 +66,7 @@ fn look(
                 match Archive::find(&shelf, live, Some(known)) {
                     Ok(archive) if !archive.anew => end = archive.end().ok(),
                     Ok(_) => archive.problem = Some("what was merged is not there any more".to_owned()),
-                    Err(cause) => archive.problem = Some(format!("cannot be read: {cause}")),
+                    Err(cause) => archive.problem = Some(in_words("read", hub_path, &cause)),
                 }
                 archive.unread_bytes = end.unwrap_or(0).saturating_sub(known.end());
             }
@@ -77,16 +77,14 @@ fn look(
         let mut one = side(path, log.mirrors.contains(name));
         let copy = known.and_then(|known| known.copies.get(name));
         match find::shelf(path, Access::Read, around) {
-            Err(why) => one.problem = Some(why),
+            Err(why) => one.problem = Some(why.into()),
             Ok(shelf) => {
                 fill(&mut one, &shelf);
                 let unread = copy.map_or(one.bytes, |copy| unread(copy, &shelf));
                 one.unread_bytes = unread;
             }
         }
-        if path.parent().is_none_or(|directory| !directory.is_dir()) {
-            one.problem = Some(format!("the directory of {} is not there", path.display()));
-        }
+        one.problem = around.obstacle(path).or(one.problem);
         if let (Some(copy), Some(known)) = (copy, known) {
             one.cursor = copy.live.as_ref().map_or(0, |cursor| cursor.offset);
             one.foreign_bytes = copy.foreign_bytes;
@@ -114,12 +112,7 @@ fn fill(side: &mut LogSideStatus, shelf: &Shelf) {
 /// Bytes of its own that are not in the archive, as far as that can be told by a look.
 fn unread(copy: &CopyState, shelf: &Shelf) -> u64 {
     let rest = |file: &LogFile, from: u64| -> u64 {
-        let foreign: Vec<(u64, u64)> = copy
-            .foreign
-            .iter()
-            .filter(|foreign| foreign.id == file.id)
-            .map(|foreign| (foreign.start, foreign.length))
-            .collect();
+        let foreign = foreign_in(copy, file.id);
         let end = file.length().unwrap_or(0).max(from);
         own(from, end, &foreign).iter().map(|range| range.end - range.start).sum()
     };

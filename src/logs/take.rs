@@ -37,7 +37,7 @@ pub(crate) struct Taken {
 }
 
 /// What we wrote into a file, by start and length.
-fn foreign_in(state: &CopyState, id: FileId) -> Vec<(u64, u64)> {
+pub(crate) fn foreign_in(state: &CopyState, id: FileId) -> Vec<(u64, u64)> {
     let all = state.foreign.iter();
     let mut found: Vec<(u64, u64)> =
         all.filter(|foreign| foreign.id == id).map(|foreign| (foreign.start, foreign.length)).collect();

@@ -10,7 +10,7 @@ use crate::report::{BadRange, LogProof, LogVerifyReport, LogsVerifyReport, SCHEM
 
 use super::archive::Archive;
 use super::around::Around;
-use super::file::Access;
+use super::file::{Access, in_words};
 use super::find;
 use super::state::{Entry, Ledger, LogState, State};
 use super::{Options, chosen, lock};
@@ -59,8 +59,8 @@ fn prove(
     ledger: &Ledger,
 ) -> std::result::Result<LogVerifyReport, String> {
     let path = log.copies.get(hub).ok_or_else(|| "the hub has no copy".to_owned())?;
-    let shelf = find::shelf_with(path, log.rotate.directory(path).as_deref(), Access::Read, around)?;
-    let fail = |cause: io::Error| format!("cannot read {}: {cause}", path.display());
+    let shelf = find::shelf(path, Access::Read, around)?;
+    let fail = |cause: io::Error| in_words("read", path, &cause);
     let live = shelf.live.clone().ok_or_else(|| format!("{} is not there", path.display()))?;
     let mut archive = Archive::find(&shelf, &live, Some(known)).map_err(fail)?;
     if archive.anew {

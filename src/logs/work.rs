@@ -12,9 +12,9 @@ use crate::report::{LogReport, LogState as Ended};
 
 use super::append::{Appended, Wanted, append};
 use super::archive::Archive;
-use super::file::LogFile;
+use super::file::{LogFile, in_words};
 use super::journal::{Deed, Part, Planned};
-use super::plan::{Setting, Stop, in_words};
+use super::plan::{Setting, Stop};
 use super::state::{Entry, LogState};
 use super::steps::Step;
 use super::stream::Stream;

@@ -12,8 +12,10 @@
     reason = "a test fails by panicking and talks by printing"
 )]
 
+mod moving;
 mod random;
 use crate::rng;
+mod settled;
 mod writer;
 
 use std::cell::Cell;

@@ -294,6 +294,29 @@ fn what_may_not_be_read_or_written_is_told() {
     }
 }
 
+/// It is there, and so nobody is told that a mount is missing.
+#[test]
+fn a_directory_that_may_not_be_passed_is_told() {
+    if !is_root() {
+        println!("skipped: only root can be somebody else");
+        return;
+    }
+    let mut logs = Logs::new(&["bot", "other"]);
+    let (above, deep) = (logs.root().parent().unwrap().to_path_buf(), logs.directory("bot").join("deep"));
+    fs::create_dir(&deep).unwrap();
+    logs.json["ownership"] = json!({ "user": "cr0sync-test-nobody", "group": "cr0sync-test-nobody" });
+    logs.json["logs"]["x"]["copies"]["bot"] = json!(deep.join("x.log"));
+    append(&deep.join("x.log")).write_all(logs.line("bot").as_bytes()).unwrap();
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o755)).unwrap();
+    give(&above);
+    chown(logs.directory("bot"), Some(0), Some(0)).unwrap();
+    fs::set_permissions(logs.directory("bot"), fs::Permissions::from_mode(0o700)).unwrap();
+    let said = told_of(&run_as_nobody(&logs), "x");
+    let (word, at) =
+        (said.contains("may not be looked at by this user"), said.contains(deep.to_str().unwrap()));
+    assert!(word && at && !said.contains("mount"), "{said}");
+}
+
 fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
