@@ -27,6 +27,7 @@ mod logs {
     mod full;
     mod hostile;
     mod irc;
+    mod ledger;
     mod lost_archive;
     mod moved;
     mod same_file;

@@ -8,8 +8,8 @@
 //! - open: `file`, `names`
 //! - observe: `find`, `around`, `take`, `archive`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `retention`
-//! - apply: `run`, `work`, `append`, `send`; after a crash `settle`, with `resume`
-//! - record: `journal` while it is done, `state` when it is
+//! - apply: `run`, `work`, `append`, `lacks`, `send`; after a crash `settle`, with `resume`
+//! - record: `journal` while it is done, `state` when it is, and who wrote what in `ledger`
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
 //! merged: `rotate` (with `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
@@ -18,13 +18,16 @@ mod align;
 mod append;
 mod archive;
 mod around;
+mod breaks;
 mod clean;
 mod cut;
 mod file;
 mod find;
 mod journal;
 mod label;
+mod lacks;
 mod lease;
+mod ledger;
 mod names;
 mod pack;
 mod plan;

@@ -225,6 +225,7 @@ pub(crate) fn plan<'a>(
         base: state_base,
         ledger: known.as_ref().map_or(0, |known| known.ledger),
         chain: known.as_ref().map(|known| known.chain.clone()).unwrap_or_default(),
+        untold: false,
         copies: known.as_ref().map(|known| known.copies.clone()).unwrap_or_default(),
         run: setting.run,
         merged_at: known.as_ref().and_then(|known| known.merged_at.clone()),

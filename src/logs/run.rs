@@ -16,9 +16,11 @@ use crate::error::{Error, Result};
 use crate::report::{LogReport, LogState as Ended, LogsReport, SCHEMA};
 
 use super::around::Around;
+use super::breaks::{self, in_words};
 use super::journal::{Journal, Planned, Unfinished};
+use super::ledger::Ledger;
 use super::plan::{self, Setting, Stop};
-use super::state::{Ledger, LogState, State};
+use super::state::{LogState, State};
 use super::steps::{Step, Steps};
 use super::work::{Done, Failed, Work};
 use super::{Options, segment, settle};
@@ -161,9 +163,12 @@ impl<'a> Run<'a> {
             match settle::settle(self.setting, name, log, &unfinished) {
                 // Nothing is there of what it was about: what is there is aligned.
                 Ok(None) => drop(self.left.remove(*name)),
-                Ok(Some(work)) => {
-                    let length = work.state.ledger;
-                    self.carry_out(vec![(name, log, String::new(), length, work)])?;
+                Ok(Some(mut work)) => {
+                    let ledger = Ledger::of(self.directory, name);
+                    match breaks::ready_to_finish(&ledger, self.setting.at, &mut work) {
+                        Ok(()) => self.carry_out(vec![(name, log, String::new(), work)])?,
+                        Err(why) => self.stopped(name, log, Stop::Fail(why)),
+                    }
                 }
                 Err(why) => self.stopped(name, log, why),
             }
@@ -182,10 +187,15 @@ impl<'a> Run<'a> {
             }
             let marked = mark(log);
             let known = self.state.log(name);
-            let length = known.as_ref().map_or(0, |state| state.ledger);
+            let before = known.as_ref().map_or(0, |state| state.ledger);
             match plan::plan(self.setting, name, log, known) {
-                Ok(work) => {
-                    if work.has_work() {
+                Ok(mut work) => {
+                    let ledger = Ledger::of(self.directory, name);
+                    if let Err(why) = breaks::ready(&ledger, before, self.setting.at, &mut work) {
+                        self.stopped(name, log, Stop::Fail(why));
+                        continue;
+                    }
+                    if work.has_work() || work.begins_ledger() {
                         match work.planned() {
                             Ok(planned) => drop(plans.insert((*name).to_owned(), planned)),
                             Err(cause) => {
@@ -198,7 +208,7 @@ impl<'a> Run<'a> {
                             }
                         }
                     }
-                    works.push((*name, *log, marked, length, work));
+                    works.push((*name, *log, marked, work));
                 }
                 Err(why) => self.stopped(name, log, why),
             }
@@ -220,12 +230,14 @@ impl<'a> Run<'a> {
     }
 
     /// Carries out what is planned, and puts it on record.
-    fn carry_out(&mut self, works: Vec<(&'a str, &'a LogConfig, String, u64, Work<'a>)>) -> Result<()> {
+    fn carry_out(&mut self, works: Vec<(&'a str, &'a LogConfig, String, Work<'a>)>) -> Result<()> {
         let mut finished = Vec::new();
         let mut touched = Vec::new();
-        for (name, log, marked, length, work) in works {
+        for (name, log, marked, work) in works {
             let ledger = Ledger::of(self.directory, name);
-            match work.carry_out(&|| ledger.read(length).unwrap_or_default()) {
+            let (length, chain) = (work.state.ledger, work.state.chain.clone());
+            let since = |place| ledger.since(length, &chain, place).map_err(|why| in_words(&why));
+            match work.carry_out(&since) {
                 Ok(Done { state, mut entries, touched: files, report }) => {
                     touched.extend(files);
                     let (length, chain, file) = match ledger.append(state.ledger, &state.chain, &mut entries)
@@ -236,13 +248,19 @@ impl<'a> Run<'a> {
                             if let Some(log) = self.setting.journal.unfinished()?.remove(name) {
                                 self.left.insert(name.to_owned(), log);
                             }
-                            self.stopped(name, log, Stop::Fail(why.to_string()));
+                            self.stopped(name, log, Stop::Fail(in_words(&why)));
                             continue;
                         }
                     };
                     touched.extend(file);
                     self.setting.steps.at(Step::Noted);
-                    finished.push((name, log, marked, LogState { ledger: length, chain, ..state }, report));
+                    finished.push((
+                        name,
+                        log,
+                        marked,
+                        LogState { ledger: length, chain, untold: false, ..state },
+                        report,
+                    ));
                 }
                 Err(Failed { why, taken_back }) => {
                     if taken_back {

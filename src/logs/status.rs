@@ -8,10 +8,14 @@ use crate::report::{LogSideStatus, LogStatus, LogsStatusReport, RotatedFile, SCH
 
 use super::archive::Archive;
 use super::around::Around;
+use super::breaks::in_words;
 use super::file::{Access, LogFile};
 use super::find::{self, Found, Shelf};
 use super::journal::Journal;
-use super::state::{CopyState, Ledger, LogState, State};
+use super::lacks::Since;
+use super::ledger::Ledger;
+use super::plan::Problem;
+use super::state::{CopyState, LogState, State};
 use super::stream::own;
 use super::work::{of_entry, wanted};
 use super::{Options, chosen};
@@ -92,7 +96,11 @@ fn look(
             one.foreign_bytes = copy.foreign_bytes;
             one.weak = copy.weak;
             one.merged = copy.aside.then(|| super::plan::beside(path));
-            one.lag_bytes = lag(name, copy, known.end(), &|| ledger.read(known.ledger).unwrap_or_default());
+            let since = |place| ledger.since(known.ledger, &known.chain, place).map_err(|why| in_words(&why));
+            one.lag_bytes = lag(name, copy, known.end(), &since).unwrap_or_else(|why| {
+                one.problem.get_or_insert(why);
+                known.end().saturating_sub(copy.sent)
+            });
         }
         found.sides.insert(name.clone(), one);
     }
@@ -136,14 +144,14 @@ fn unread(copy: &CopyState, shelf: &Shelf) -> u64 {
     }
 }
 
-/// Bytes of others that a copy lacks.
-fn lag(side: &str, copy: &CopyState, end: u64, ledger: &dyn Fn() -> Vec<super::state::Entry>) -> u64 {
+/// Bytes of others that a copy lacks; as many as it may be where nobody knows who wrote them.
+fn lag(side: &str, copy: &CopyState, end: u64, since: &Since<'_>) -> Result<u64, Problem> {
     if copy.sent >= end {
-        return 0;
+        return Ok(0);
     }
     let origins: Vec<_> = match copy.refill {
         true => Vec::new(),
-        false => ledger().iter().map(of_entry).collect(),
+        false => since(copy.sent)?.iter().map(of_entry).collect(),
     };
-    wanted(copy.sent..end, side, &origins).iter().map(|range| range.end - range.start).sum()
+    Ok(wanted(copy.sent..end, side, &origins).iter().map(|range| range.end - range.start).sum())
 }
