@@ -12,6 +12,7 @@
     reason = "a test fails by panicking and talks by printing"
 )]
 
+mod ledger;
 mod random;
 use crate::rng;
 mod writer;
