@@ -55,7 +55,7 @@ pub(crate) fn lacks(
     }
     entries.extend_from_slice(written);
     if then.refill {
-        return Ok(Lacks { ranges: vec![then.sent..end], by_content: false });
+        return Ok(Lacks { ranges: wanted(then.sent..end, target.side, &[]), by_content: false });
     }
     let unknown = entries.iter().filter(|entry| entry.origin == UNKNOWN && entry.end() > then.sent);
     let told = unknown.map(Entry::end).max().unwrap_or(then.sent).min(end);
