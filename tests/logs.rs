@@ -32,6 +32,8 @@ mod logs {
     mod moved;
     mod same_file;
     mod scenarios;
+    mod segments;
+    mod told;
     pub(crate) mod verdict;
     pub(crate) mod world;
     mod writers;

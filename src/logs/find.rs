@@ -63,6 +63,30 @@ pub(crate) fn shelf_with(
     Ok(shelf)
 }
 
+/// Why the files of a copy cannot be looked for where they should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Nowhere {
+    /// There is no such directory.
+    Missing(String),
+    /// There may be one, and nobody lets us look.
+    Unreadable(String),
+}
+
+/// Whether the directory of a copy is there; what cannot be entered is not taken for missing.
+pub(crate) fn directory(path: &Path) -> Result<(), Nowhere> {
+    let missing = || Nowhere::Missing(format!("the directory of {} is not there", path.display()));
+    let directory = path.parent().ok_or_else(missing)?;
+    match std::fs::metadata(directory) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Nowhere::Unreadable(format!("{} is no directory", directory.display()))),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(missing()),
+        Err(cause) => Err(Nowhere::Unreadable(format!(
+            "the directory of {} cannot be entered: {cause}",
+            path.display()
+        ))),
+    }
+}
+
 /// The rotated files of a log in a directory, whatever they are.
 fn rotated_in(directory: &Path, live: &[u8], around: &Around<'_>) -> Result<Vec<(PathBuf, Rotated)>, String> {
     let names = match around.names(directory) {

@@ -9,7 +9,8 @@
 //! - observe: `find`, `around`, `take`, `archive`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `retention`
 //! - apply: `run`, `work`, `append`, `lacks`, `send`; after a crash `settle`, with `resume`
-//! - record: `journal` while it is done, `state` when it is, and who wrote what in `ledger`
+//! - record: `journal` while it is done, `state` when it is, and who wrote what in `ledger` (`breaks`: what is left of
+//!   those before)
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
 //! merged: `rotate` (with `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).

@@ -1,4 +1,5 @@
-//! What is to be done with one log: looks at all of its copies and decides, and changes nothing.
+//! What is to be done with one log: looks at all of its copies and decides, and changes nothing, but that the archive's file
+//! is made where it is missing.
 //!
 //! Apart from `take`, which is about one copy, and from `work`, which carries it out.
 
@@ -17,7 +18,7 @@ use super::align::Relation;
 use super::archive::{Against, Archive};
 use super::around::Around;
 use super::file::{Access, FileId, LogFile};
-use super::find::{self, Shelf};
+use super::find::{self, Nowhere, Shelf};
 use super::journal::Journal;
 use super::lease::{self, Held};
 use super::names::Packing;
@@ -127,15 +128,13 @@ pub(crate) fn look(setting: &Setting<'_>, side: &str, path: &Path, live: &LogFil
     if let Some(other) = setting.around.same(path) {
         return Err(format!("{} is the same file as {}", path.display(), other.display()));
     }
-    let shelf = match path.parent() {
-        Some(directory) if directory.is_dir() => find::shelf(path, Access::Read, setting.around)?,
-        _ => {
-            return Err(format!(
-                "the directory of {} is not there; a mount may be missing. Make it, or take {side} out of the configuration",
-                path.display()
-            ));
+    find::directory(path).map_err(|why| match why {
+        Nowhere::Missing(why) => {
+            format!("{why}; a mount may be missing. Make it, or take {side} out of the configuration")
         }
-    };
+        Nowhere::Unreadable(why) => format!("{why}; let this user enter it"),
+    })?;
+    let shelf = find::shelf(path, Access::Read, setting.around)?;
     if shelf.live.as_ref().is_some_and(|file| file.id == live.id) {
         return Err(format!("{} is the same file as {}", path.display(), live.path.display()));
     }

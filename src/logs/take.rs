@@ -1,6 +1,6 @@
 //! What is to be taken from one copy: its new lines, wherever its files went since they were read.
 //!
-//! Apart from `find`, which finds one file, and from `merge`, which brings the lines to the archive. Only reads.
+//! Apart from `find`, which finds one file, and from `work`, which brings the lines to the archive. Only reads.
 
 use std::io;
 use std::rc::Rc;
@@ -24,7 +24,7 @@ const QUIET_RUNS: u32 = 2;
 pub(crate) struct Taken {
     /// In order.
     pub(crate) streams: Vec<Stream>,
-    /// Where it will have been read to; what it got is for `merge` to say.
+    /// Where it will have been read to; what it got is for `plan` to say.
     pub(crate) then: CopyState,
     /// How its lines lay to the archive, where that had to be found out, and where in that the last of them ends.
     pub(crate) adopted: Option<(Relation, u64)>,

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use cr0sync::logs::{self, Options};
+use cr0sync::report::LogProblemKind;
 use serde_json::Value;
 
 use super::world::{Logs, NAME};
@@ -95,8 +96,11 @@ fn where_the_ledger_is_gone_it_is_told_by_content_what_a_copy_lacks() {
     logs.judge_sources("gone, and later");
 }
 
+/// What is done to a ledger, and what becomes of it.
+type Damage = (&'static str, fn(&[u8]) -> Vec<u8>);
+
 /// Ways in which a ledger is not what it was.
-const DAMAGES: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [
+const DAMAGES: [Damage; 4] = [
     ("cut off", |text| text[..text.len() - 40].to_vec()),
     ("emptied", |_| Vec::new()),
     ("without its last entry", |text| {
@@ -160,6 +164,9 @@ fn damage_in_the_midst_holds_up_who_needs_it_and_nobody_else() {
     fs::write(ledger(&logs), damaged).unwrap();
     finish(&logs, &rest);
     let before = fs::read(logs.path("bot")).unwrap();
+    let status = logs::status(&logs.config(), &Options::default()).unwrap();
+    let problem = status.logs[NAME].problems.first().unwrap();
+    assert_eq!((problem.kind, problem.side.as_deref()), (LogProblemKind::Ledger, Some("bot")), "{status:#?}");
     logs.add("other", 1);
     let report = logs.merge();
     assert!(told(&report).contains("bot is passed over"), "{report:#}");
