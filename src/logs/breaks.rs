@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 
 use super::ledger::{Ledger, Standing};
 use super::plan::Problem;
+use super::state::LogState;
 use super::work::Work;
 
 /// What was lost.
@@ -90,10 +91,11 @@ pub(crate) fn ready(
     at: &str,
     work: &mut Work<'_>,
 ) -> std::result::Result<(), Problem> {
-    if !work.has_work() && !work.begins_ledger() {
+    let found = std::fs::metadata(ledger.path());
+    if found.is_ok() && !work.has_work() && !work.begins_ledger() {
         return Ok(());
     }
-    let size = std::fs::metadata(ledger.path()).map_or(0, |file| file.len());
+    let size = found.map_or(0, |file| file.len());
     let lost = match work.state.ledger {
         0 if before > 0 => Lost::Archive,
         0 if size > 0 => Lost::State,
@@ -105,21 +107,31 @@ pub(crate) fn ready(
     };
     set_aside(ledger, lost, size, at).map_err(|why| in_words(&why))?;
     if lost == Lost::Ledger {
-        (work.state.ledger, work.state.chain, work.state.untold) = (0, String::new(), true);
+        begin_anew(&mut work.state);
     }
     Ok(())
 }
 
-/// The same for what a run that died had planned: where nothing counts yet, what lies there is its own.
+/// The same for what a run that died had planned: where nothing counts yet, what lies there is its own. Returns whether the
+/// plan has changed, which must be on record before anything is done.
 ///
 /// # Errors
 /// As [`ready`].
 pub(crate) fn ready_to_finish(
     ledger: &Ledger,
     at: &str,
-    work: &mut Work<'_>,
-) -> std::result::Result<(), Problem> {
-    if work.state.ledger == 0 { Ok(()) } else { ready(ledger, 0, at, work) }
+    planned: &mut LogState,
+) -> std::result::Result<bool, Problem> {
+    let standing = ledger.standing(planned.ledger, &planned.chain).map_err(|why| in_words(&why))?;
+    if standing == Standing::Missing {
+        set_aside(ledger, Lost::Ledger, 0, at).map_err(|why| in_words(&why))?;
+        begin_anew(planned);
+    }
+    Ok(standing == Standing::Missing)
+}
+
+fn begin_anew(state: &mut LogState) {
+    (state.ledger, state.chain, state.untold) = (0, String::new(), true);
 }
 
 /// An error with what to do about it.

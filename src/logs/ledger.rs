@@ -134,7 +134,7 @@ impl Ledger {
                 self.since(length, chain, u64::MAX)?;
                 opened.place(length).ok_or_else(|| self.damaged())?
             }
-            None if length > 0 => return Err(self.damaged()),
+            None if length > 0 => return Err(self.missing()),
             _ => 0,
         };
         let (mut text, mut chain) = (Vec::new(), chain.to_owned());
@@ -186,7 +186,7 @@ impl Ledger {
         if length == 0 {
             return Ok(whole);
         }
-        let opened = self.open()?.ok_or_else(|| self.damaged())?;
+        let opened = self.open()?.ok_or_else(|| self.missing())?;
         let end = opened.place(length).ok_or_else(|| self.damaged())?;
         let mut lines = Backward::new(&opened.file, opened.first..end);
         let mut chain = chain.to_owned();
@@ -272,6 +272,12 @@ impl Ledger {
     fn unreadable(&self, cause: io::Error) -> Error {
         Error::io("read where lines came from in", &self.path, cause)
             .hint("let this user read it; what each copy lacks cannot be told before")
+    }
+
+    fn missing(&self) -> Error {
+        Error::new(ErrorKind::Corrupt, "what was written down of where lines came from is not there:")
+            .at(&self.path)
+            .hint("put it back from a backup; where there is none, the next `sync-all` begins it anew")
     }
 
     fn damaged(&self) -> Error {

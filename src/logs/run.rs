@@ -159,17 +159,23 @@ impl<'a> Run<'a> {
         // What was written of the journal at last may have been cut off.
         self.setting.journal.declare(&BTreeMap::new(), &self.left)?;
         for (name, log) in mine {
-            let Some(unfinished) = self.left.get(*name).cloned() else { continue };
+            let Some(mut unfinished) = self.left.get(*name).cloned() else { continue };
+            let ledger = Ledger::of(self.directory, name);
+            match breaks::ready_to_finish(&ledger, self.setting.at, &mut unfinished.planned.state) {
+                Ok(true) => {
+                    self.left.insert((*name).to_owned(), unfinished.clone());
+                    self.setting.journal.declare(&BTreeMap::new(), &self.left)?;
+                }
+                Ok(false) => {}
+                Err(why) => {
+                    self.stopped(name, log, Stop::Fail(why));
+                    continue;
+                }
+            }
             match settle::settle(self.setting, name, log, &unfinished) {
                 // Nothing is there of what it was about: what is there is aligned.
                 Ok(None) => drop(self.left.remove(*name)),
-                Ok(Some(mut work)) => {
-                    let ledger = Ledger::of(self.directory, name);
-                    match breaks::ready_to_finish(&ledger, self.setting.at, &mut work) {
-                        Ok(()) => self.carry_out(vec![(name, log, String::new(), work)])?,
-                        Err(why) => self.stopped(name, log, Stop::Fail(why)),
-                    }
-                }
+                Ok(Some(work)) => self.carry_out(vec![(name, log, String::new(), work)])?,
                 Err(why) => self.stopped(name, log, why),
             }
         }
