@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub use logs::{
-    BadRange, CleanState, LogCleanReport, LogFileVerdict, LogProof, LogReport, LogRotateReport,
-    LogSideReport, LogSideStatus, LogState, LogStatus, LogVerifyReport, LogsCleanReport, LogsReport,
-    LogsRotateReport, LogsStatusReport, LogsVerifyReport, RotateMethod, RotateState, RotatedFile,
+    BadRange, CleanState, LogCleanReport, LogFileVerdict, LogProblem, LogProblemKind, LogProof, LogReport,
+    LogRotateReport, LogSideReport, LogSideStatus, LogState, LogStatus, LogVerifyReport, LogsCleanReport,
+    LogsReport, LogsRotateReport, LogsStatusReport, LogsVerifyReport, RotateMethod, RotateState, RotatedFile,
 };
 
 /// The version of the documents.

@@ -27,10 +27,13 @@ mod logs {
     mod full;
     mod hostile;
     mod irc;
+    mod ledger;
     mod lost_archive;
     mod moved;
     mod same_file;
     mod scenarios;
+    mod segments;
+    mod told;
     pub(crate) mod verdict;
     pub(crate) mod world;
     mod writers;

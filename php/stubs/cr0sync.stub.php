@@ -299,10 +299,13 @@ namespace {
      *     logs: names of logs, or patterns with * and ?
      *
      * @return array{schema: int, ok: bool, logs: array<string, array{last_merge: ?string, unfinished: bool,
+     *     problems: list<array{kind: 'directory_missing'|'unreadable'|'passed_over'|'archive_gone'|'ledger'|'unsettled',
+     *         side: ?string, message: string}>,
      *     sides: array<string, array{path: string, mirror: bool, exists: bool, bytes: int, cursor: int,
      *         unread_bytes: int, lag_bytes: int, foreign_bytes: int, weak: bool, merged: ?string, problem: ?string}>,
      *     rotated: list<array{path: string, bytes: int}>}>}
-     *     ok: no copy has a problem; unfinished: a run was ended in its midst, and the next one finishes it; cursor: up
+     *     ok: nothing is wrong, but for what is unsettled; unfinished: a run or a rotation was ended in its midst, and the
+     *     next one finishes it; problems: everything that is wrong; side: null where it is the whole log; cursor: up
      *     to where a copy was read; unread_bytes: of its own that are not merged yet; lag_bytes: of others that it does
      *     not have yet; foreign_bytes: of others that were written into it, ever; weak: what it had at first was found in
      *     the archive by less than 8 lines and 1 KiB; merged: the file beside it in which it gets what others write, as its

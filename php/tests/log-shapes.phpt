@@ -82,6 +82,7 @@ cr0_log_status 0 {
     irc: {
       last_merge: string
       unfinished: bool
+      problems: []
       sides: {
         bot: {
           path: string

@@ -97,7 +97,7 @@ impl<'a> Against<'a> {
     fn by_lines(&mut self, source: &[Stream], trust: Trust) -> io::Result<Found> {
         let mut lines = Vec::new();
         for stream in source {
-            read(stream, &mut lines)?;
+            read_lines(stream, &mut lines)?;
         }
         let all = self.lines()?;
         let before = all.all.get(..all.there).unwrap_or_default();
@@ -126,7 +126,7 @@ impl<'a> Against<'a> {
             None => {
                 let mut lines = Lines::default();
                 for stream in self.archive.range(self.archive.begin()..self.end)? {
-                    read(&stream, &mut lines.all)?;
+                    read_lines(&stream, &mut lines.all)?;
                 }
                 lines.there = lines.all.len();
                 lines
@@ -134,7 +134,7 @@ impl<'a> Against<'a> {
         };
         for (from, stream) in self.given.iter().skip(lines.given) {
             let (first, mut at) = (lines.all.len(), *from);
-            read(stream, &mut lines.all)?;
+            read_lines(stream, &mut lines.all)?;
             for line in lines.all.iter().skip(first) {
                 at += line.bytes;
                 lines.ends.push(at);
@@ -233,7 +233,7 @@ fn occurs_again(archive: &[Stream], source: &[Stream]) -> io::Result<bool> {
 }
 
 /// Reads the lines of a stream that have an end.
-fn read(stream: &Stream, lines: &mut Vec<Line>) -> io::Result<()> {
+pub(crate) fn read_lines(stream: &Stream, lines: &mut Vec<Line>) -> io::Result<()> {
     let mut reader = stream.reader(0)?;
     let mut block = vec![0; BLOCK.min(to_size(stream.length())).max(1)];
     let (mut digest, mut bytes) = (Sha256::new(), 0_u64);

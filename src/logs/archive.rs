@@ -1,7 +1,8 @@
 //! The archive of a log: the hub's live file and its rotated segments, as one stream of bytes that only grows.
 //!
-//! Places in it count from its beginning, whatever segment they lie in now. Apart from `find`, which is about one copy's
-//! files, and from `apply`, which appends.
+//! Places in it count from its beginning, whatever segment they lie in now. Those in the file of the known end are certain,
+//! as that has a proof; those before rest on how long the segments are that lie there. Apart from `find`, which is about one
+//! copy's files, from `append`, which writes, and from `lacks`, which proves what is to be given away.
 
 use std::io;
 use std::ops::Range;
@@ -27,6 +28,8 @@ pub(crate) struct Archive {
     pub(crate) known: u64,
     /// Whether nothing of it was known, or nothing of what was known is there.
     pub(crate) anew: bool,
+    /// Where the file of the known end begins.
+    pub(crate) proven: u64,
 }
 
 impl Archive {
@@ -42,23 +45,28 @@ impl Archive {
             (Found::Rotated(index), Some(state)) => (index, state.base, false),
             _ => (0, 0, true),
         };
-        let (mut parts, mut begin) = (Vec::new(), begin);
+        let (mut parts, proven, mut begin) = (Vec::new(), begin, begin);
         for file in shelf.rotated.iter().skip(first) {
-            // What cannot be unpacked is no part of it.
-            let Ok(length) = file.length() else { continue };
+            let length = match length(file) {
+                Ok(length) => length,
+                // Nothing is known of it, and what cannot be unpacked is no part of it.
+                Err(_) if anew => continue,
+                // Its lines may be new, and all that follows has its place behind it.
+                Err(cause) => return Err(cause),
+            };
             parts.push((begin, Rc::clone(file)));
             begin += length;
         }
         parts.push((begin, Rc::clone(live)));
         let older = shelf.rotated.iter().take(first).cloned().collect();
-        Ok(Archive { parts, older, known: state.filter(|_| !anew).map_or(0, LogState::end), anew })
+        Ok(Archive { parts, older, known: state.filter(|_| !anew).map_or(0, LogState::end), anew, proven })
     }
 
     /// Looks into older segments, until one begins before a place.
     pub(crate) fn reach(&mut self, place: u64) -> io::Result<()> {
         while let Some((begin, _)) = self.parts.first().filter(|(begin, _)| *begin > place) {
             let Some(file) = self.older.pop() else { break };
-            let from = begin.checked_sub(file.length()?);
+            let from = begin.checked_sub(length(&file)?);
             let Some(from) = from else { break };
             self.parts.insert(0, (from, file));
         }
@@ -108,12 +116,58 @@ impl Archive {
         Ok(hex(&digest.finalize()))
     }
 
+    /// Reads it from a place on, which must not lie before its beginning.
+    pub(crate) fn walk(&self, from: u64) -> io::Result<Walk<'_>> {
+        let first = self.parts.iter().rposition(|(begin, _)| *begin <= from).unwrap_or(0);
+        let mut parts = self.parts.get(first..).unwrap_or_default().iter();
+        let reader = match parts.next() {
+            Some((begin, file)) => Some(file.reader(from.saturating_sub(*begin))?),
+            None => None,
+        };
+        Ok(Walk { parts, reader, block: vec![0; BLOCK] })
+    }
+
     /// Its end now, whether known or not.
     pub(crate) fn end(&self) -> io::Result<u64> {
         match self.parts.last() {
             Some((base, file)) => Ok(base + file.length()?),
             None => Ok(0),
         }
+    }
+}
+
+/// Bytes of a segment, which is named where it cannot be read.
+fn length(file: &LogFile) -> io::Result<u64> {
+    file.length().map_err(|cause| io::Error::other(format!("{}: {cause}", file.path.display())))
+}
+
+/// An archive that is read once, from one place to its end: a packed segment is unpacked once, whatever is asked of it.
+pub(crate) struct Walk<'a> {
+    /// Those to come.
+    parts: std::slice::Iter<'a, (u64, Rc<LogFile>)>,
+    reader: Option<Box<dyn io::Read + 'a>>,
+    block: Vec<u8>,
+}
+
+impl Walk<'_> {
+    /// The digest of the next bytes; none where there are fewer.
+    pub(crate) fn digest(&mut self, bytes: u64) -> io::Result<Option<String>> {
+        let (mut digest, mut left) = (Sha256::new(), bytes);
+        while left > 0 {
+            let Some(reader) = &mut self.reader else {
+                let Some((_, file)) = self.parts.next() else { return Ok(None) };
+                self.reader = Some(file.reader(0)?);
+                continue;
+            };
+            let wanted = to_size(left).min(self.block.len());
+            let had = fill(reader, self.block.get_mut(..wanted).unwrap_or_default())?;
+            digest.update(self.block.get(..had).unwrap_or_default());
+            left -= u64::try_from(had).unwrap_or(0);
+            if had < wanted {
+                self.reader = None;
+            }
+        }
+        Ok(Some(hex(&digest.finalize())))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config::{Config, LogConfig};
 use crate::durable;
 
 use super::file::{Owners, in_words};
-use super::plan::{BESIDE, Problem};
+use super::plan::BESIDE;
 
 /// The clock of a file system may stand still for so long, so that a change may not show in a directory's time.
 const TICK: Duration = Duration::from_millis(20);
@@ -58,6 +58,15 @@ struct Listing {
 
 /// Names in order.
 pub(crate) type Names = Rc<Vec<Vec<u8>>>;
+
+/// Why the files of a copy cannot be looked for where they should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Nowhere {
+    /// There is no such directory.
+    Missing(String),
+    /// There may be one, and nobody lets us look.
+    Unreadable(String),
+}
 
 impl<'a> Around<'a> {
     pub(crate) fn of(config: &'a Config) -> Around<'a> {
@@ -125,7 +134,7 @@ impl<'a> Around<'a> {
 
     /// Why the directories of a copy that is not the archive cannot be looked at: where they are not there, nothing in them is
     /// taken for gone.
-    pub(crate) fn obstacle(&self, path: &Path) -> Option<Problem> {
+    pub(crate) fn obstacle(&self, path: &Path) -> Option<Nowhere> {
         let side = self.copy(path).map_or("the side", |copy| copy.side);
         let own =
             path.parent().map(|own| (own.to_path_buf(), format!("the directory of {}", path.display())));
@@ -135,15 +144,15 @@ impl<'a> Around<'a> {
         });
         own.into_iter().chain(olddir).find_map(|(directory, what)| match std::fs::metadata(&directory) {
             Ok(found) if found.is_dir() => None,
-            Ok(_) => Some(format!("{what} is no directory")),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Some(format!(
+            Ok(_) => Some(Nowhere::Unreadable(format!("{what} is no directory"))),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Some(Nowhere::Missing(format!(
                 "{what} is not there; a mount may be missing. Make it, or take {side} out of the configuration"
-            )),
-            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Some(format!(
+            ))),
+            Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Some(Nowhere::Unreadable(format!(
                 "{what} may not be looked at by this user: it needs the right to pass (x) each directory above {}",
                 directory.display()
-            )),
-            Err(cause) => Some(in_words("look at", &directory, &cause)),
+            ))),
+            Err(cause) => Some(Nowhere::Unreadable(in_words("look at", &directory, &cause))),
         })
     }
 

@@ -1,11 +1,11 @@
 //! Removes rotated files of archives that are old, as `retention` says.
 //!
 //! Apart from `rotate`, which loses nothing. What is removed here is gone, so a file goes only when every other copy has all of
-//! it, and the end of the archive that is on record lies behind it. Positions in the archive count from its beginning, whether
-//! that is there or not.
+//! it, and the end of the archive that is on record lies behind it. What a copy still gets is proven by whole entries of the
+//! ledger, so a file with the beginning of such an entry stays as well. Positions in the archive count from its beginning,
+//! whether that is there or not. Entries of the ledger about nothing that is left go, too (`ledger`).
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::rc::Rc;
 
 use chrono::{DateTime, Utc};
@@ -17,9 +17,12 @@ use crate::error::Result;
 use crate::report::{CleanState, LogCleanReport, LogFileVerdict, LogsCleanReport, SCHEMA};
 
 use super::Options;
+use super::archive::Archive;
 use super::around::Around;
+use super::breaks::with_hint;
 use super::file::{Access, LogFile, in_words};
 use super::find::{self, Found, Shelf};
+use super::ledger::Ledger;
 use super::plan::Problem;
 use super::retention::{self, Segment, Verdict};
 use super::segment;
@@ -50,12 +53,21 @@ pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -
     let seen = seen.and_then(|at| DateTime::parse_from_rfc3339(&at).ok()).map(|at| at.to_utc());
     let mut logs = BTreeMap::new();
     for (name, log) in chosen {
+        let (ledger, known) = (Ledger::of(&directory, name), state.log(name));
+        let one = One { log, hub: &config.hub, around: &around, state: known.as_ref(), ledger: &ledger };
         let found = match &unsettled {
             Some((log, why)) if log == name => Err(why.clone()),
-            _ => judge(log, &config.hub, &around, state.log(name).as_ref(), seen, now),
+            _ => one.judge(seen, now),
         };
         let report = match found {
-            Ok((files, warnings)) => carry_out(files, warnings, lock.is_some(), now),
+            Ok((files, warnings)) => {
+                let mut report = carry_out(files, warnings, lock.is_some(), now);
+                let is_gone = |file: &LogFileVerdict| !file.keep;
+                if lock.is_some() && report.files.iter().any(is_gone) {
+                    report.warnings.extend(one.trim().err());
+                }
+                report
+            }
             Err(why) => LogCleanReport {
                 state: CleanState::Failed,
                 reason: Some(why),
@@ -77,77 +89,119 @@ pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -
 
 type Judged = Vec<(Rc<LogFile>, Segment, Verdict)>;
 
-fn judge(
-    log: &LogConfig,
-    hub: &str,
-    around: &Around<'_>,
-    state: Option<&LogState>,
-    seen: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> std::result::Result<(Judged, Vec<String>), Problem> {
-    let path = log.copies.get(hub).ok_or_else(|| "the hub has no copy".to_owned())?;
-    let shelf = find::shelf(path, Access::Read, around)?;
-    let needed = needed(&shelf, log, hub, path, state)?;
-    let segments: Vec<Segment> = shelf
-        .rotated
-        .iter()
-        .zip(needed)
-        .map(|(file, needed)| Segment { written: time(file.written), needed })
-        .collect();
-    let verdicts = retention::judge(&segments, &log.rotate, seen, now);
-    let files = shelf.rotated.iter().cloned().zip(segments).zip(verdicts);
-    let warnings = shelf.refused.iter().map(|refused| format!("passed over: {refused}")).collect();
-    Ok((files.map(|((file, segment), verdict)| (file, segment, verdict)).collect(), warnings))
+/// One log, and what is known of it.
+struct One<'a, 'b> {
+    log: &'a LogConfig,
+    hub: &'a str,
+    around: &'a Around<'b>,
+    state: Option<&'a LogState>,
+    ledger: &'a Ledger,
+}
+
+impl One<'_, '_> {
+    fn shelf(&self) -> std::result::Result<Shelf, Problem> {
+        let path = self.log.copies.get(self.hub).ok_or_else(|| "the hub has no copy".to_owned())?;
+        Ok(find::shelf(path, Access::Read, self.around)?)
+    }
+
+    fn unread(&self, cause: &std::io::Error) -> Problem {
+        match self.log.copies.get(self.hub) {
+            Some(path) => in_words("read", path, cause),
+            None => cause.to_string(),
+        }
+    }
+
+    fn judge(
+        &self,
+        seen: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> std::result::Result<(Judged, Vec<String>), Problem> {
+        let shelf = self.shelf()?;
+        let needed = self.needed(&shelf)?;
+        let segments: Vec<Segment> = shelf
+            .rotated
+            .iter()
+            .zip(needed)
+            .map(|(file, needed)| Segment { written: time(file.written), needed })
+            .collect();
+        let verdicts = retention::judge(&segments, &self.log.rotate, seen, now);
+        let files = shelf.rotated.iter().cloned().zip(segments).zip(verdicts);
+        let warnings = shelf.refused.iter().map(|refused| format!("passed over: {refused}")).collect();
+        Ok((files.map(|((file, segment), verdict)| (file, segment, verdict)).collect(), warnings))
+    }
+
+    /// For each rotated file why it is still needed; none where every other copy has all of it.
+    fn needed(&self, shelf: &Shelf) -> std::result::Result<Vec<Option<String>>, Problem> {
+        let all = |why: Option<&str>| vec![why.map(str::to_owned); shelf.rotated.len()];
+        let others: Vec<&String> = self.log.others(self.hub).map(|(side, _)| side).collect();
+        let Some(state) = self.state else {
+            return Ok(all((!others.is_empty()).then_some("it was never merged")));
+        };
+        let found = find::on_shelf(&state.archive, shelf, &[], 0);
+        let first = match found.map_err(|cause| self.unread(&cause))? {
+            Found::Live => shelf.rotated.len(),
+            Found::Rotated(index) => index,
+            Found::Lost => return Ok(all(Some("what is known of the archive is not there; merge first"))),
+        };
+        let mut sent = u64::MAX;
+        let mut last = String::new();
+        for side in others {
+            match state.copies.get(side) {
+                None => return Ok(all(Some(&format!("{side} was never merged")))),
+                Some(copy) if copy.sent < sent => (sent, last) = (copy.sent, side.clone()),
+                Some(_) => {}
+            }
+        }
+        let mut needed = all(None);
+        for needed in needed.iter_mut().skip(first) {
+            *needed = Some("it was not merged since it was rotated".to_owned());
+        }
+        // Only where somebody is behind it has to be known how long each file is.
+        if sent >= state.base {
+            return Ok(needed);
+        }
+        let entries = self.ledger.since(state.ledger, &state.chain, sent).map_err(|why| with_hint(&why))?;
+        let from = entries.first().map_or(sent, |entry| entry.from.min(sent));
+        let mut end = state.base;
+        for (file, needed) in shelf.rotated.iter().zip(&mut needed).take(first).rev() {
+            if end <= from {
+                break;
+            }
+            *needed = Some(format!("{last} has not got all of it"));
+            let length = file.length().map_err(|cause| in_words("read", &file.path, &cause))?;
+            end = end.saturating_sub(length);
+        }
+        Ok(needed)
+    }
+
+    /// Takes away what is written down of lines that are gone and that every copy has got.
+    fn trim(&self) -> std::result::Result<(), Problem> {
+        let shelf = self.shelf()?;
+        let (Some(state), Some(live)) = (self.state, &shelf.live) else { return Ok(()) };
+        let fail = |cause: std::io::Error| self.unread(&cause);
+        let mut archive = Archive::find(&shelf, live, Some(state)).map_err(fail)?;
+        if archive.anew {
+            return Ok(());
+        }
+        archive.reach(0).map_err(fail)?;
+        let sent =
+            self.log.others(self.hub).map(|(side, _)| state.copies.get(side).map_or(0, |copy| copy.sent));
+        let place = sent.min().unwrap_or(u64::MAX).min(archive.begin());
+        let entries = self.ledger.since(state.ledger, &state.chain, place).map_err(|why| with_hint(&why))?;
+        // Where a file was removed or replaced by somebody else, what is left may begin elsewhere.
+        let whole = entries.iter().find(|entry| entry.from >= archive.begin());
+        if let Some(entry) = whole
+            && archive.digest(entry.from..entry.end()).map_err(fail)? != entry.sha256
+        {
+            return Ok(());
+        }
+        self.ledger.trim(state.ledger, &state.chain, place).map_err(|why| with_hint(&why))
+    }
 }
 
 fn time(written: i128) -> DateTime<Utc> {
     let nanoseconds = i64::try_from(written).unwrap_or(i64::MAX);
     DateTime::from_timestamp_nanos(nanoseconds)
-}
-
-/// For each rotated file why it is still needed; none where every other copy has all of it.
-fn needed(
-    shelf: &Shelf,
-    log: &LogConfig,
-    hub: &str,
-    path: &Path,
-    state: Option<&LogState>,
-) -> std::result::Result<Vec<Option<String>>, Problem> {
-    let all = |why: Option<&str>| vec![why.map(str::to_owned); shelf.rotated.len()];
-    let others: Vec<&String> = log.others(hub).map(|(side, _)| side).collect();
-    let Some(state) = state else {
-        return Ok(all((!others.is_empty()).then_some("it was never merged")));
-    };
-    let found = find::on_shelf(&state.archive, shelf, &[], 0);
-    let first = match found.map_err(|cause| in_words("read", path, &cause))? {
-        Found::Live => shelf.rotated.len(),
-        Found::Rotated(index) => index,
-        Found::Lost => return Ok(all(Some("what is known of the archive is not there; merge first"))),
-    };
-    let mut sent = u64::MAX;
-    let mut last = String::new();
-    for side in others {
-        match state.copies.get(side) {
-            None => return Ok(all(Some(&format!("{side} was never merged")))),
-            Some(copy) if copy.sent < sent => (sent, last) = (copy.sent, side.clone()),
-            Some(_) => {}
-        }
-    }
-    let mut needed = all(None);
-    for needed in needed.iter_mut().skip(first) {
-        *needed = Some("it was not merged since it was rotated".to_owned());
-    }
-    // Only where somebody is behind it has to be known how long each file is.
-    let mut end = state.base;
-    for (file, needed) in shelf.rotated.iter().zip(&mut needed).take(first).rev() {
-        if end <= sent {
-            break;
-        }
-        *needed = Some(format!("{last} has not got all of it"));
-        let length = file.length().map_err(|cause| in_words("read", &file.path, &cause))?;
-        end = end.saturating_sub(length);
-    }
-    Ok(needed)
 }
 
 fn carry_out(files: Judged, mut warnings: Vec<String>, is_real: bool, now: DateTime<Utc>) -> LogCleanReport {

@@ -8,8 +8,9 @@
 //! - open: `file`, `names`
 //! - observe: `find`, `around`, `take`, `adopt`, `archive`, `against`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `due`, `retention`
-//! - apply: `run`, `work`, `append` (with `writeback`), `send`; after a crash `settle`, with `resume`
-//! - record: `journal` while it is done, `state` when it is
+//! - apply: `run`, `work`, `append` (with `writeback`), `lacks`, `send`; after a crash `settle`, with `resume`
+//! - record: `journal` while it is done, `state` when it is, and who wrote what in `ledger` (`breaks`: what is left of
+//!   those before)
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
 //! merged: `rotate` (with `due`, `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
@@ -20,6 +21,7 @@ mod align;
 mod append;
 mod archive;
 mod around;
+mod breaks;
 mod clean;
 mod cut;
 mod due;
@@ -27,7 +29,9 @@ mod file;
 mod find;
 mod journal;
 mod label;
+mod lacks;
 mod lease;
+mod ledger;
 mod names;
 mod pack;
 mod plan;

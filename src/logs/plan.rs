@@ -1,4 +1,5 @@
-//! What is to be done with one log: looks at all of its copies and decides, and changes nothing.
+//! What is to be done with one log: looks at all of its copies and decides, and changes nothing, but that the archive's file
+//! is made where it is missing.
 //!
 //! Apart from `take`, which is about one copy, and from `work`, which carries it out.
 
@@ -16,7 +17,7 @@ use crate::report::{LogReport, LogSideReport, LogState as Ended};
 use super::against::Against;
 use super::align::Relation;
 use super::archive::Archive;
-use super::around::Around;
+use super::around::{Around, Nowhere};
 use super::file::{Access, FileId, LogFile, in_words};
 use super::find::{self, Shelf};
 use super::journal::Journal;
@@ -132,7 +133,7 @@ pub(crate) fn look(setting: &Setting<'_>, path: &Path, live: &LogFile) -> Result
     if let Some(other) = setting.around.same(path) {
         return Err(format!("{} is the same file as {}", path.display(), other.display()));
     }
-    if let Some(why) = setting.around.obstacle(path) {
+    if let Some(Nowhere::Missing(why) | Nowhere::Unreadable(why)) = setting.around.obstacle(path) {
         return Err(why);
     }
     let shelf = find::shelf(path, Access::Read, setting.around)?;
@@ -226,6 +227,7 @@ pub(crate) fn plan<'a>(
         base: state_base,
         ledger: known.as_ref().map_or(0, |known| known.ledger),
         chain: known.as_ref().map(|known| known.chain.clone()).unwrap_or_default(),
+        untold: false,
         copies: known.as_ref().map(|known| known.copies.clone()).unwrap_or_default(),
         run: setting.run,
         merged_at: known.as_ref().and_then(|known| known.merged_at.clone()),

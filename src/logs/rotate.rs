@@ -3,7 +3,7 @@
 //! Cut at line ends. A file that nobody holds open gets another name, and a new one its old one; so does one whose writer can
 //! be told to open it again (`reopen`). Where a writer keeps it open, its lines are taken out below him (`segment`), or, only
 //! when asked for, copied and truncated. After a new name nothing has to be recorded, as the merge finds the archive again by
-//! its content. It never removes a line: that is for `clean`.
+//! its content. It never removes a line, but for those that `copytruncate` loses: that is for `clean`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

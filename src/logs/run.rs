@@ -16,9 +16,11 @@ use crate::error::{Error, Result};
 use crate::report::{LogReport, LogState as Ended, LogsReport, SCHEMA};
 
 use super::around::Around;
+use super::breaks::{self, with_hint};
 use super::journal::{Journal, Planned, Unfinished};
+use super::ledger::Ledger;
 use super::plan::{self, Setting, Stop};
-use super::state::{Ledger, LogState, State};
+use super::state::{LogState, State};
 use super::steps::{Step, Steps};
 use super::work::{Done, Failed, Work};
 use super::{Options, segment, settle};
@@ -178,13 +180,24 @@ impl<'a> Run<'a> {
         // What was written of the journal at last may have been cut off.
         self.setting.journal.declare(&BTreeMap::new(), &self.left)?;
         for (name, log) in mine {
-            let Some(unfinished) = self.left.get(*name).cloned() else { continue };
+            let Some(mut unfinished) = self.left.get(*name).cloned() else { continue };
+            let ledger = Ledger::of(self.directory, name);
+            match breaks::ready_to_finish(&ledger, self.setting.at, &mut unfinished.planned.state) {
+                Ok(true) => {
+                    self.left.insert((*name).to_owned(), unfinished.clone());
+                    self.setting.journal.declare(&BTreeMap::new(), &self.left)?;
+                }
+                Ok(false) => {}
+                Err(why) => {
+                    self.stopped(name, log, Stop::Fail(why));
+                    continue;
+                }
+            }
             match settle::settle(self.setting, name, log, &unfinished) {
                 // Nothing is there of what it was about: what is there is aligned.
                 Ok(None) => drop(self.left.remove(*name)),
                 Ok(Some(work)) => {
-                    let length = work.state.ledger;
-                    self.carry_out(vec![(name, log, String::new(), length, work)])?;
+                    self.carry_out(vec![(name, log, String::new(), work)])?;
                     // Before anything else is planned for it.
                     self.conclude()?;
                 }
@@ -205,10 +218,15 @@ impl<'a> Run<'a> {
             }
             let marked = mark(log);
             let known = self.state.log(name);
-            let length = known.as_ref().map_or(0, |state| state.ledger);
+            let before = known.as_ref().map_or(0, |state| state.ledger);
             match plan::plan(self.setting, name, log, known) {
-                Ok(work) => {
-                    if work.has_work() {
+                Ok(mut work) => {
+                    let ledger = Ledger::of(self.directory, name);
+                    if let Err(why) = breaks::ready(&ledger, before, self.setting.at, &mut work) {
+                        self.stopped(name, log, Stop::Fail(why));
+                        continue;
+                    }
+                    if work.has_work() || work.begins_ledger() {
                         match work.planned() {
                             Ok(planned) => drop(plans.insert((*name).to_owned(), planned)),
                             Err(cause) => {
@@ -221,7 +239,7 @@ impl<'a> Run<'a> {
                             }
                         }
                     }
-                    works.push((*name, *log, marked, length, work));
+                    works.push((*name, *log, marked, work));
                 }
                 Err(why) => self.stopped(name, log, why),
             }
@@ -245,10 +263,12 @@ impl<'a> Run<'a> {
     }
 
     /// Carries out what is planned.
-    fn carry_out(&mut self, works: Vec<(&'a str, &'a LogConfig, String, u64, Work<'a>)>) -> Result<()> {
-        for (name, log, marked, length, work) in works {
+    fn carry_out(&mut self, works: Vec<(&'a str, &'a LogConfig, String, Work<'a>)>) -> Result<()> {
+        for (name, log, marked, work) in works {
             let ledger = Ledger::of(self.directory, name);
-            match work.carry_out(&|| ledger.read(length).unwrap_or_default()) {
+            let (length, chain) = (work.state.ledger, work.state.chain.clone());
+            let since = |place| ledger.since(length, &chain, place).map_err(|why| with_hint(&why));
+            match work.carry_out(&since) {
                 Ok(Done { state, mut entries, touched: files, report }) => {
                     self.touch(files)?;
                     let (length, chain, file) = match ledger.append(state.ledger, &state.chain, &mut entries)
@@ -259,13 +279,13 @@ impl<'a> Run<'a> {
                             if let Some(log) = self.setting.journal.unfinished()?.remove(name) {
                                 self.left.insert(name.to_owned(), log);
                             }
-                            self.stopped(name, log, Stop::Fail(why.to_string()));
+                            self.stopped(name, log, Stop::Fail(with_hint(&why)));
                             continue;
                         }
                     };
                     self.touch(file)?;
                     self.setting.steps.at(Step::Noted);
-                    let state = LogState { ledger: length, chain, ..state };
+                    let state = LogState { ledger: length, chain, untold: false, ..state };
                     self.finished.push(Finished { name, log, marked, state, report });
                 }
                 Err(Failed { why, taken_back }) => {

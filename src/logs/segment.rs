@@ -392,6 +392,21 @@ fn moved(
     Ok(Some(LogState { archive, base, ..known }))
 }
 
+/// The log of which a rotation is under way, or was interrupted and waits to be settled; only looks.
+pub(crate) fn under_way(directory: &Path) -> std::result::Result<Option<String>, Problem> {
+    let path = record_path(directory);
+    match std::fs::read(&path) {
+        Ok(bytes) => match serde_json::from_slice::<Record>(&bytes) {
+            Ok(record) => Ok(Some(record.log)),
+            Err(_) => {
+                Err(format!("{} says nothing of a rotation that this version can read", path.display()))
+            }
+        },
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(format!("cannot read {}: {cause}", path.display())),
+    }
+}
+
 /// Finishes a rotation that a run left when it died. The lock of the directory is held.
 ///
 /// # Errors

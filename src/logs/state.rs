@@ -1,25 +1,25 @@
 //! What we remember of logs: `sync_state/logs/state`, a hint that the files themselves can always correct.
 //!
-//! One line a log, `NAME MARK JSON`, after a first line with format and version: a run over thousands of logs of which
-//! none has changed compares marks and never parses the rest. `NAME.ledger` says where each range of an archive came from.
+//! One line a log, name, mark and JSON with tabs between them, after a first line with format and version: a run over
+//! thousands of logs of which none has changed compares marks and never parses the rest. Apart from `ledger`, which says
+//! where each range of an archive came from, and which no file can correct.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
-use super::file::{FileId, Proof, hex};
+use super::file::{FileId, Proof};
 
 /// The first line of the state; the number is its version.
 const FORMAT: &str = "cr0sync logs 1";
-/// A state larger than this is none (bytes): some 400 bytes for each of more logs than anybody has.
+/// No more of a state is read (bytes): a log takes some hundred bytes for each copy, so that this is more logs than anybody
+/// has, and a file that is no state does not fill the memory.
 const MAX_STATE: u64 = 1 << 30;
 
 /// A place in a file, with proof.
@@ -101,10 +101,13 @@ pub(crate) struct LogState {
     pub(crate) archive: Cursor,
     /// Where in the archive its live file begins, in bytes from the beginning of the archive.
     pub(crate) base: u64,
-    /// Bytes of the ledger that count.
+    /// Bytes of the ledger that count, with those of entries that were trimmed.
     pub(crate) ledger: u64,
     /// The digest of its last entry.
     pub(crate) chain: String,
+    /// Whether the ledger was lost, so that the next one begins with lines of which nobody knows who wrote them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) untold: bool,
     pub(crate) copies: BTreeMap<String, CopyState>,
     /// The run that put this on record, in nanoseconds since 1970: what it had planned is done.
     #[serde(default)]
@@ -189,113 +192,5 @@ impl State {
             }
         }
         durable::replace(&self.path, text.as_bytes())
-    }
-}
-
-/// Where one range of an archive came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Entry {
-    /// Where it begins, in bytes from the beginning of the archive.
-    pub(crate) from: u64,
-    /// How long it is (bytes).
-    pub(crate) length: u64,
-    /// The side that wrote it.
-    pub(crate) origin: String,
-    /// The file it was taken from; none for what was in the archive already.
-    pub(crate) file: Option<FileId>,
-    /// Where in that file it began.
-    pub(crate) offset: u64,
-    /// The digest of its bytes.
-    pub(crate) sha256: String,
-    pub(crate) at: String,
-    /// The digest of the entry before.
-    pub(crate) before: String,
-}
-
-/// The ledger of one log: a chain of entries, each with the digest of the one before.
-#[derive(Debug)]
-pub(crate) struct Ledger {
-    path: PathBuf,
-}
-
-impl Ledger {
-    pub(crate) fn of(directory: &Path, log: &str) -> Ledger {
-        Ledger { path: directory.join(format!("{log}.ledger")) }
-    }
-
-    /// Adds entries behind the bytes that count; returns how many count now, and the digest of the last entry.
-    pub(crate) fn append(
-        &self,
-        length: u64,
-        chain: &str,
-        entries: &mut [Entry],
-    ) -> Result<(u64, String, Option<File>)> {
-        let fail = |cause| Error::io("write down where lines came from in", &self.path, cause);
-        if entries.is_empty() {
-            return Ok((length, chain.to_owned(), None));
-        }
-        let (mut text, mut chain) = (Vec::new(), chain.to_owned());
-        for entry in entries {
-            entry.before.clone_from(&chain);
-            let line = serde_json::to_vec(entry).unwrap_or_default();
-            chain = hex(&Sha256::digest(&line));
-            text.extend_from_slice(&line);
-            text.push(b'\n');
-        }
-        durable::private_file(&self.path)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o660)
-            .open(&self.path)
-            .map_err(fail)?;
-        // What a run that died has added does not count.
-        file.set_len(length).map_err(fail)?;
-        std::os::unix::fs::FileExt::write_all_at(&file, &text, length).map_err(fail)?;
-        Ok((length + u64::try_from(text.len()).unwrap_or(0), chain, Some(file)))
-    }
-
-    /// Reads what counts, oldest first; entries that do not follow each other end it.
-    pub(crate) fn read(&self, length: u64) -> Result<Vec<Entry>> {
-        Ok(self.follow(length)?.0)
-    }
-
-    /// Reads what counts, and proves that it is the chain that ends with a digest.
-    ///
-    /// # Errors
-    /// `Corrupt` when it is not.
-    pub(crate) fn read_whole(&self, length: u64, chain: &str) -> Result<Vec<Entry>> {
-        let (entries, last) = self.follow(length)?;
-        if last.unwrap_or_default() == chain {
-            return Ok(entries);
-        }
-        Err(Error::new(ErrorKind::Corrupt, "what was written down of where lines came from was changed:")
-            .at(&self.path)
-            .hint("the archive itself may be whole; what was merged from where cannot be proved any more"))
-    }
-
-    /// The entries that follow each other, and the digest of the last one.
-    fn follow(&self, length: u64) -> Result<(Vec<Entry>, Option<String>)> {
-        let mut text = Vec::new();
-        match File::open(&self.path) {
-            Ok(file) => file
-                .take(length)
-                .read_to_end(&mut text)
-                .map_err(|cause| Error::io("read where lines came from in", &self.path, cause))?,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), None)),
-            Err(cause) => return Err(Error::io("read where lines came from in", &self.path, cause)),
-        };
-        let (mut entries, mut chain): (Vec<Entry>, Option<String>) = (Vec::new(), None);
-        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let Ok(entry) = serde_json::from_slice::<Entry>(line) else { break };
-            if chain.as_ref().is_some_and(|chain| entry.before != *chain) {
-                break;
-            }
-            chain = Some(hex(&Sha256::digest(line)));
-            entries.push(entry);
-        }
-        Ok((entries, chain))
     }
 }

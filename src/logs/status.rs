@@ -1,17 +1,26 @@
-//! What is known of logs, and what lies there now. Only reads, and takes no lock.
+//! What is known of logs, what lies there now, and everything that is wrong with it. Only reads, and takes no lock, so that a
+//! run that is under way may be seen in its midst.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use crate::config::{Config, LogConfig};
 use crate::error::Result;
-use crate::report::{LogSideStatus, LogStatus, LogsStatusReport, RotatedFile, SCHEMA};
+use crate::report::{
+    LogProblem, LogProblemKind, LogSideStatus, LogStatus, LogsStatusReport, RotatedFile, SCHEMA,
+};
 
 use super::archive::Archive;
-use super::around::Around;
+use super::around::{Around, Nowhere};
+use super::breaks::with_hint;
 use super::file::{Access, LogFile, in_words};
-use super::find::{self, Found, Shelf};
+use super::find::{self, Shelf};
 use super::journal::Journal;
-use super::state::{CopyState, Ledger, LogState, State};
+use super::lacks::Since;
+use super::ledger::Ledger;
+use super::plan::Problem;
+use super::segment;
+use super::state::{CopyState, LogState, State};
 use super::stream::own;
 use super::take::foreign_in;
 use super::work::{of_entry, wanted};
@@ -29,84 +38,140 @@ pub fn status(config: &Config, options: &Options) -> Result<LogsStatusReport> {
     let mut left = Journal::of(&directory).unfinished()?;
     left.retain(|name, log| state.log(name).is_none_or(|state| state.run != log.planned.state.run));
     let around = Around::of(config);
+    let rotation = segment::under_way(&directory);
     let mut logs = std::collections::BTreeMap::new();
     for (name, log) in chosen {
-        let mut one =
-            look(log, &config.hub, &around, state.log(name).as_ref(), &Ledger::of(&directory, name));
-        one.unfinished = left.contains_key(name);
+        let ledger = Ledger::of(&directory, name);
+        let known = state.log(name);
+        let one = Look { log, hub: &config.hub, around: &around, known: known.as_ref(), ledger: &ledger };
+        let mut one = one.status();
+        let unsettled = match &rotation {
+            Ok(rotated) if rotated.as_deref() == Some(name) => {
+                Some("a rotation of it is under way, or was interrupted: the next run settles it, or says why it cannot".to_owned())
+            }
+            Ok(_) => left.contains_key(name).then(|| {
+                "a run is under way, or was ended in its midst: the next one finishes it, or says why it cannot".to_owned()
+            }),
+            Err(why) => Some(why.clone()),
+        };
+        one.unfinished = unsettled.is_some();
+        let about = |message| LogProblem { kind: LogProblemKind::Unsettled, side: None, message };
+        one.problems.extend(unsettled.map(about));
         logs.insert(name.to_owned(), one);
     }
-    let ok = logs.values().all(|log| log.sides.values().all(|side| side.problem.is_none()));
+    let is_fine = |log: &LogStatus| log.problems.iter().all(|found| found.kind == LogProblemKind::Unsettled);
+    let ok = rotation.is_ok() && logs.values().all(is_fine);
     Ok(LogsStatusReport { schema: SCHEMA, ok, logs })
 }
 
-fn look(
-    log: &LogConfig,
-    hub: &str,
-    around: &Around<'_>,
-    known: Option<&LogState>,
-    ledger: &Ledger,
-) -> LogStatus {
-    let mut found =
-        LogStatus { last_merge: known.and_then(|known| known.merged_at.clone()), ..LogStatus::default() };
-    let Some(hub_path) = log.copies.get(hub) else { return found };
-    let mut end = known.map(LogState::end);
-    let mut archive = side(hub_path, false);
-    match find::shelf(hub_path, Access::Read, around) {
-        Err(why) => archive.problem = Some(why.into()),
-        Ok(shelf) => {
-            fill(&mut archive, &shelf);
-            found.rotated = shelf
-                .rotated
-                .iter()
-                .map(|file| RotatedFile { path: file.path.clone(), bytes: file.size })
-                .collect();
-            if let (Some(live), Some(known)) = (&shelf.live, known) {
-                archive.cursor = known.archive.offset;
-                match Archive::find(&shelf, live, Some(known)) {
-                    Ok(archive) if !archive.anew => end = archive.end().ok(),
-                    Ok(_) => archive.problem = Some("what was merged is not there any more".to_owned()),
-                    Err(cause) => archive.problem = Some(in_words("read", hub_path, &cause)),
-                }
-                archive.unread_bytes = end.unwrap_or(0).saturating_sub(known.end());
-            }
+/// One log, and what is known of it.
+struct Look<'a, 'b> {
+    log: &'a LogConfig,
+    hub: &'a str,
+    around: &'a Around<'b>,
+    known: Option<&'a LogState>,
+    ledger: &'a Ledger,
+}
+
+/// What is wrong with one side.
+type Found = Vec<(LogProblemKind, Problem)>;
+
+impl Look<'_, '_> {
+    fn status(&self) -> LogStatus {
+        let merged_at = self.known.and_then(|known| known.merged_at.clone());
+        let mut status = LogStatus { last_merge: merged_at, ..LogStatus::default() };
+        let Some(hub_path) = self.log.copies.get(self.hub) else { return status };
+        let mut found = Found::new();
+        let archive = self.archive(hub_path, &mut status.rotated, &mut found);
+        add(&mut status, self.hub, archive, found);
+        for (name, path) in self.log.others(self.hub) {
+            let mut found = Found::new();
+            let one = self.copy(name, path, &mut found);
+            add(&mut status, name, one, found);
         }
+        status
     }
-    found.sides.insert(hub.to_owned(), archive);
-    for (name, path) in log.others(hub) {
-        let mut one = side(path, log.mirrors.contains(name));
-        let copy = known.and_then(|known| known.copies.get(name));
-        match find::shelf(path, Access::Read, around) {
-            Err(why) => one.problem = Some(why.into()),
+
+    fn archive(&self, path: &Path, rotated: &mut Vec<RotatedFile>, found: &mut Found) -> LogSideStatus {
+        let mut one = LogSideStatus { path: path.to_path_buf(), ..LogSideStatus::default() };
+        let shelf = match find::shelf(path, Access::Read, self.around) {
+            Ok(shelf) => shelf,
+            Err(why) => {
+                found.push((LogProblemKind::Unreadable, why.into()));
+                return one;
+            }
+        };
+        fill(&mut one, &shelf, found);
+        let told = |file: &Rc<LogFile>| RotatedFile { path: file.path.clone(), bytes: file.size };
+        *rotated = shelf.rotated.iter().map(told).collect();
+        let Some(known) = self.known else { return one };
+        one.cursor = known.archive.offset;
+        if let Some(live) = &shelf.live {
+            match Archive::find(&shelf, live, Some(known)) {
+                Ok(archive) if !archive.anew => {
+                    one.unread_bytes = archive.end().unwrap_or(0).saturating_sub(known.end());
+                }
+                Ok(_) => {
+                    found.push((
+                        LogProblemKind::ArchiveGone,
+                        "what was merged is not there any more".to_owned(),
+                    ));
+                }
+                Err(cause) => found.push((LogProblemKind::Unreadable, in_words("read", path, &cause))),
+            }
+        } else if known.end() > 0
+            && !matches!(find::on_shelf(&known.archive, &shelf, &[], 0), Ok(find::Found::Rotated(_)))
+        {
+            found.push((LogProblemKind::ArchiveGone, format!("{} is not there any more", path.display())));
+        }
+        one
+    }
+
+    fn copy(&self, name: &str, path: &Path, found: &mut Found) -> LogSideStatus {
+        let mirror = self.log.mirrors.contains(name);
+        let mut one = LogSideStatus { path: path.to_path_buf(), mirror, ..LogSideStatus::default() };
+        let copy = self.known.and_then(|known| known.copies.get(name));
+        let shelf = match self.around.obstacle(path) {
+            Some(Nowhere::Missing(why)) => Err((LogProblemKind::DirectoryMissing, why)),
+            Some(Nowhere::Unreadable(why)) => Err((LogProblemKind::Unreadable, why)),
+            None => find::shelf(path, Access::Read, self.around)
+                .map_err(|why| (LogProblemKind::Unreadable, why.into())),
+        };
+        match shelf {
+            Err(why) => found.push(why),
             Ok(shelf) => {
-                fill(&mut one, &shelf);
-                let unread = copy.map_or(one.bytes, |copy| unread(copy, &shelf));
-                one.unread_bytes = unread;
+                fill(&mut one, &shelf, found);
+                one.unread_bytes = copy.map_or(one.bytes, |copy| unread(copy, &shelf));
             }
         }
-        one.problem = around.obstacle(path).or(one.problem);
-        if let (Some(copy), Some(known)) = (copy, known) {
+        if let (Some(copy), Some(known)) = (copy, self.known) {
             one.cursor = copy.live.as_ref().map_or(0, |cursor| cursor.offset);
             one.foreign_bytes = copy.foreign_bytes;
             one.weak = copy.weak;
             one.merged = copy.aside.then(|| super::plan::beside(path));
-            one.lag_bytes = lag(name, copy, known.end(), &|| ledger.read(known.ledger).unwrap_or_default());
+            let since =
+                |place| self.ledger.since(known.ledger, &known.chain, place).map_err(|why| with_hint(&why));
+            one.lag_bytes = lag(name, copy, known.end(), &since).unwrap_or_else(|why| {
+                found.push((LogProblemKind::Ledger, why));
+                known.end().saturating_sub(copy.sent)
+            });
         }
-        found.sides.insert(name.clone(), one);
+        one
     }
-    found
 }
 
-fn side(path: &Path, mirror: bool) -> LogSideStatus {
-    LogSideStatus { path: path.to_path_buf(), mirror, ..LogSideStatus::default() }
+/// Adds a side with what is wrong with it.
+fn add(status: &mut LogStatus, name: &str, mut one: LogSideStatus, found: Found) {
+    one.problem = found.first().map(|(_, message)| message.clone());
+    let about = |(kind, message)| LogProblem { kind, side: Some(name.to_owned()), message };
+    status.problems.extend(found.into_iter().map(about));
+    status.sides.insert(name.to_owned(), one);
 }
 
-fn fill(side: &mut LogSideStatus, shelf: &Shelf) {
+fn fill(side: &mut LogSideStatus, shelf: &Shelf, found: &mut Found) {
     side.exists = shelf.live.is_some();
     side.bytes = shelf.live.as_ref().map_or(0, |live| live.size);
-    if side.problem.is_none() {
-        side.problem = shelf.refused.first().cloned();
-    }
+    found.extend(shelf.refused.iter().map(|refused| (LogProblemKind::PassedOver, refused.clone())));
 }
 
 /// Bytes of its own that are not in the archive, as far as that can be told by a look.
@@ -118,9 +183,11 @@ fn unread(copy: &CopyState, shelf: &Shelf) -> u64 {
     };
     let live = || shelf.live.as_ref().map_or(0, |live| rest(live, 0));
     match copy.live.as_ref().map(|cursor| (cursor, find::on_shelf(cursor, shelf, &[], copy.seen))) {
-        None | Some((_, Err(_) | Ok(Found::Lost))) => live(),
-        Some((cursor, Ok(Found::Live))) => shelf.live.as_ref().map_or(0, |live| rest(live, cursor.offset)),
-        Some((cursor, Ok(Found::Rotated(index)))) => {
+        None | Some((_, Err(_) | Ok(find::Found::Lost))) => live(),
+        Some((cursor, Ok(find::Found::Live))) => {
+            shelf.live.as_ref().map_or(0, |live| rest(live, cursor.offset))
+        }
+        Some((cursor, Ok(find::Found::Rotated(index)))) => {
             let rotated = shelf.rotated.iter().enumerate().skip(index);
             let older: u64 =
                 rotated.map(|(at, file)| rest(file, if at == index { cursor.offset } else { 0 })).sum();
@@ -129,14 +196,14 @@ fn unread(copy: &CopyState, shelf: &Shelf) -> u64 {
     }
 }
 
-/// Bytes of others that a copy lacks.
-fn lag(side: &str, copy: &CopyState, end: u64, ledger: &dyn Fn() -> Vec<super::state::Entry>) -> u64 {
+/// Bytes of others that a copy lacks; as many as it may be where nobody knows who wrote them.
+fn lag(side: &str, copy: &CopyState, end: u64, since: &Since<'_>) -> Result<u64, Problem> {
     if copy.sent >= end {
-        return 0;
+        return Ok(0);
     }
     let origins: Vec<_> = match copy.refill {
         true => Vec::new(),
-        false => ledger().iter().map(of_entry).collect(),
+        false => since(copy.sent)?.iter().map(of_entry).collect(),
     };
-    wanted(copy.sent..end, side, &origins).iter().map(|range| range.end - range.start).sum()
+    Ok(wanted(copy.sent..end, side, &origins).iter().map(|range| range.end - range.start).sum())
 }

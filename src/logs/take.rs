@@ -26,7 +26,7 @@ const QUIET_RUNS: u32 = 2;
 pub(crate) struct Taken {
     /// In order.
     pub(crate) streams: Vec<Stream>,
-    /// Where it will have been read to; what it got is for `work` to say.
+    /// Where it will have been read to; what it got is for `plan` to say.
     pub(crate) then: CopyState,
     /// How its lines lay to the archive, where that had to be found out, and where in that the last of them ends.
     pub(crate) adopted: Option<(Relation, u64)>,

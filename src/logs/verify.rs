@@ -1,5 +1,7 @@
 //! Proves that an archive is what was merged: every range of it still has the digest that was written down when it came,
-//! and what was written down is a chain in which each entry has the digest of the one before. Only reads.
+//! and what was written down is a chain in which each entry has the digest of the one before. An archive that is another one
+//! now is not what was merged, until somebody has seen to what is left of the one before (`breaks`). Only reads, and
+//! everything once.
 
 use std::io;
 
@@ -10,9 +12,11 @@ use crate::report::{BadRange, LogProof, LogVerifyReport, LogsVerifyReport, SCHEM
 
 use super::archive::Archive;
 use super::around::Around;
+use super::breaks::{self, with_hint};
 use super::file::{Access, in_words};
 use super::find;
-use super::state::{Entry, Ledger, LogState, State};
+use super::ledger::{Entry, Ledger};
+use super::state::{LogState, State};
 use super::{Options, chosen, lock};
 
 /// Compares the archives with what was written down of them.
@@ -29,12 +33,13 @@ pub fn verify(config: &Config, options: &Options) -> Result<LogsVerifyReport> {
     let state = State::open(&directory)?;
     let around = Around::of(config);
     let logs = chosen.into_iter().map(|(name, log)| {
+        let ledger = Ledger::of(&directory, name);
         let report = match state.log(name) {
             None => report(LogProof::Unknown, Some("it was never merged".to_owned())),
-            Some(known) => prove(log, &config.hub, &around, &known, &Ledger::of(&directory, name))
+            Some(known) => prove(log, &config.hub, &around, &known, &ledger)
                 .unwrap_or_else(|why| report(LogProof::Failed, Some(why))),
         };
-        (name.to_owned(), report)
+        (name.to_owned(), unbroken(report, &ledger))
     });
     let logs: std::collections::BTreeMap<_, _> = logs.collect();
     let ok = logs.values().all(|log| matches!(log.state, LogProof::Ok | LogProof::Unknown));
@@ -72,20 +77,30 @@ fn prove(
     archive.reach(0).map_err(fail)?;
     let mut found = report(LogProof::Ok, None);
     found.unmerged_bytes = archive.end().map_err(fail)?.saturating_sub(known.end());
-    let entries = ledger.read_whole(known.ledger, &known.chain).map_err(|why| why.to_string())?;
-    let mut at = entries.first().map_or(0, |entry| entry.from);
-    for entry in &entries {
+    let whole = ledger.whole(known.ledger, &known.chain).map_err(|why| with_hint(&why))?;
+    let first = whole.entries.first().map_or(0, |entry| entry.from);
+    found.gone_bytes = whole.trimmed.as_ref().map_or(0, |trimmed| trimmed.end - trimmed.start);
+    let mut at = whole.trimmed.map_or(first, |trimmed| trimmed.end);
+    let mut walk = None;
+    for entry in &whole.entries {
         if entry.from != at {
             return Ok(bad(found, entry, "what is written down has a gap before it"));
         }
-        at = entry.from + entry.length;
+        at = entry.end();
         found.ranges += 1;
         if archive.begin() > entry.from {
             // Cleaned away, or at least its beginning.
             found.gone_bytes += entry.length;
             continue;
         }
-        if archive.digest(entry.from..at).map_err(fail)? != entry.sha256 {
+        if walk.is_none() {
+            walk = Some(archive.walk(entry.from).map_err(fail)?);
+        }
+        let digest = match &mut walk {
+            Some(walk) => walk.digest(entry.length).map_err(fail)?,
+            None => None,
+        };
+        if digest.as_ref() != Some(&entry.sha256) {
             return Ok(bad(found, entry, "its bytes are not those that were merged"));
         }
         found.bytes += entry.length;
@@ -94,6 +109,24 @@ fn prove(
         return Err("what is written down ends before the end of what was merged".to_owned());
     }
     Ok(found)
+}
+
+/// With what waits for somebody beside the ledger.
+fn unbroken(found: LogVerifyReport, ledger: &Ledger) -> LogVerifyReport {
+    let told = match breaks::left(ledger) {
+        Ok(left) => left.iter().map(|(lost, file)| lost.told(file)).collect::<Vec<_>>(),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(cause) => vec![format!("cannot look beside {}: {cause}", ledger.path().display())],
+    };
+    if told.is_empty() {
+        return found;
+    }
+    let reason: Vec<String> = found.reason.iter().cloned().chain(told).collect();
+    let state = match found.state {
+        LogProof::Failed => LogProof::Failed,
+        LogProof::Ok | LogProof::Bad | LogProof::Unknown => LogProof::Bad,
+    };
+    LogVerifyReport { state, reason: Some(reason.join("; ")), ..found }
 }
 
 fn bad(found: LogVerifyReport, entry: &Entry, why: &str) -> LogVerifyReport {

@@ -14,8 +14,10 @@ use super::append::{Appended, Wanted, append};
 use super::archive::Archive;
 use super::file::{LogFile, in_words};
 use super::journal::{Deed, Part, Planned};
+use super::lacks::{Since, lacks};
+use super::ledger::{Entry, UNKNOWN};
 use super::plan::{Setting, Stop};
-use super::state::{Entry, LogState};
+use super::state::LogState;
 use super::steps::Step;
 use super::stream::Stream;
 use super::take::cursor_at;
@@ -103,6 +105,11 @@ impl Work<'_> {
                 .any(|target| self.state.copies.get(target.side).is_some_and(|copy| copy.sent < end))
     }
 
+    /// Whether what lies in the archive already is to be written down, as nothing is of it.
+    pub(crate) fn begins_ledger(&self) -> bool {
+        self.state.ledger == 0 && self.archive.known > 0
+    }
+
     /// Where what is known to lie in the archive ends.
     fn end(&self) -> u64 {
         self.pieces.last().map_or(self.archive.known, |piece| piece.start + piece.length)
@@ -154,8 +161,8 @@ impl Work<'_> {
         self.report
     }
 
-    /// Carries it out. `ledger` gives entries that were written down before, oldest first.
-    pub(crate) fn carry_out(mut self, ledger: &dyn Fn() -> Vec<Entry>) -> Result<Done, Failed> {
+    /// Carries it out. `since` gives entries that were written down before.
+    pub(crate) fn carry_out(mut self, since: &Since<'_>) -> Result<Done, Failed> {
         let path = self.live.path.clone();
         let size = |live: &LogFile| live.file().metadata().map(|now| now.len());
         let before = size(&self.live).map_err(|cause| failed(in_words("look at", &path, &cause)))?;
@@ -184,7 +191,7 @@ impl Work<'_> {
         }
         let entries = self.entries().map_err(fail)?;
         let end = self.end();
-        let sent = self.send_all(end, &entries, ledger, &mut touched);
+        let sent = self.send_all(end, &entries, since, &mut touched);
         let base = self.archive.base();
         self.state.archive =
             reread(&self.live).and_then(|live| cursor_at(&live, end - base, &[])).map_err(fail)?;
@@ -257,15 +264,17 @@ impl Work<'_> {
     }
 
     /// What is to be written down of everything behind the end that was on record, and of what was there before us.
-    fn entries(&self) -> io::Result<Vec<Entry>> {
+    fn entries(&mut self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        if self.archive.anew && self.archive.known > 0 {
-            entries.push(self.entry(&Piece {
-                start: 0,
-                length: self.archive.known,
-                from: None,
-                sha256: None,
-            })?);
+        if self.begins_ledger() {
+            self.archive.reach(0)?;
+            let start = self.archive.begin();
+            let length = self.archive.known.saturating_sub(start);
+            let mut entry = self.entry(&Piece { start, length, from: None, sha256: None })?;
+            if self.state.untold {
+                UNKNOWN.clone_into(&mut entry.origin);
+            }
+            entries.push(entry);
         }
         for piece in &self.pieces {
             entries.push(self.entry(piece)?);
@@ -296,27 +305,34 @@ impl Work<'_> {
         &mut self,
         end: u64,
         entries: &[Entry],
-        ledger: &dyn Fn() -> Vec<Entry>,
+        since: &Since<'_>,
         touched: &mut Vec<std::fs::File>,
     ) -> u64 {
-        let known = self.archive.known;
         let mut all = 0;
         for target in &self.targets {
             let Some(then) = self.state.copies.get_mut(target.side) else { continue };
-            let mut origins: Vec<(Range<u64>, String)> = Vec::new();
-            if !then.refill {
-                if then.sent < known {
-                    origins.extend(ledger().iter().map(of_entry));
+            let side = self.report.sides.entry(target.side.to_owned()).or_default();
+            let found = match lacks(self.setting, target, &mut self.archive, then, end, entries, since) {
+                Ok(found) => found,
+                Err(why) => {
+                    // As much as it may be.
+                    side.lag_bytes = end.saturating_sub(then.sent);
+                    self.report.warnings.push(format!("{} is passed over: {why}", target.side));
+                    continue;
                 }
-                origins.extend(entries.iter().map(of_entry));
+            };
+            let total: u64 = found.ranges.iter().map(|range| range.end - range.start).sum();
+            if found.by_content {
+                self.report.warnings.push(format!(
+                    "{}: what it lacks was found by its content ({total} bytes), as nobody knows any more who wrote what",
+                    target.side
+                ));
             }
-            let ranges = wanted(then.sent..end, target.side, &origins);
-            let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
             let mut outcome = Ok(Appended::default());
             if total > 0 {
-                outcome = target.send(self.setting, self.name, &mut self.archive, &ranges, then, touched);
+                outcome =
+                    target.send(self.setting, self.name, &mut self.archive, &found.ranges, then, touched);
             }
-            let side = self.report.sides.entry(target.side.to_owned()).or_default();
             match outcome {
                 Ok(sent) => {
                     if sent.bytes == total {
@@ -342,7 +358,7 @@ fn failed(why: String) -> Failed {
 }
 
 pub(crate) fn of_entry(entry: &Entry) -> (Range<u64>, String) {
-    (entry.from..entry.from + entry.length, entry.origin.clone())
+    (entry.from..entry.end(), entry.origin.clone())
 }
 
 /// Ranges within `all` that are not known to have come from a side.

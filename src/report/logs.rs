@@ -262,8 +262,37 @@ pub struct LogSideStatus {
     pub weak: bool,
     /// The file beside it in which it gets what others write, as its writer does not append whole lines.
     pub merged: Option<PathBuf>,
-    /// What is wrong with it.
+    /// The first thing that is wrong with it.
     pub problem: Option<String>,
+}
+
+/// What a problem with a log is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogProblemKind {
+    /// The directory of a copy is not there; a mount may be missing.
+    DirectoryMissing,
+    /// A copy or its directory cannot be read.
+    Unreadable,
+    /// A rotated file is passed over.
+    PassedOver,
+    /// What was merged is not in the archive any more.
+    ArchiveGone,
+    /// What was written down of where lines came from cannot be read, or is not what it was.
+    Ledger,
+    /// A run or a rotation is under way, or was ended in its midst: the next one settles that, or says why it cannot.
+    Unsettled,
+}
+
+/// Something that is wrong with a log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogProblem {
+    /// What it is about.
+    pub kind: LogProblemKind,
+    /// The side; none where it is about the log as a whole.
+    pub side: Option<String>,
+    /// In words, with what to do.
+    pub message: String,
 }
 
 /// One log as it is now.
@@ -271,8 +300,10 @@ pub struct LogSideStatus {
 pub struct LogStatus {
     /// When lines were last merged, RFC 3339 UTC.
     pub last_merge: Option<String>,
-    /// Whether a run was ended in its midst, and the next one has to finish it.
+    /// Whether a run or a rotation was ended in its midst, and the next one has to finish it.
     pub unfinished: bool,
+    /// Everything that is wrong.
+    pub problems: Vec<LogProblem>,
     /// By side.
     pub sides: BTreeMap<String, LogSideStatus>,
     /// Rotated files of the archive, oldest first.
@@ -284,7 +315,7 @@ pub struct LogStatus {
 pub struct LogsStatusReport {
     /// Version of this document.
     pub schema: u32,
-    /// Whether no copy has a problem.
+    /// Whether nothing is wrong, but for what the next run settles.
     pub ok: bool,
     /// By name.
     pub logs: BTreeMap<String, LogStatus>,

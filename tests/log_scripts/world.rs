@@ -203,6 +203,12 @@ impl World {
                 self.writers.borrow_mut().iter_mut().for_each(|writer| writer.lossy = true);
                 fs::remove_dir_all(self.dir.path().join("sync_state")).unwrap();
             }
+            77..79 if !self.repeats && !self.headers => {
+                let removed = fs::remove_file(self.dir.path().join("sync_state/logs/x.ledger"));
+                self.say(format!("the ledger is lost: {}", removed.is_ok()));
+                // It is begun anew once a run looks at the log.
+                self.append(writer);
+            }
             _ => {
                 if self.roll(|rng| rng.chance(50)) {
                     self.dies_in.set(Some(self.roll(|rng| rng.below(12))));
@@ -523,6 +529,12 @@ impl World {
         }
         if text("website") != archive {
             return Err("the mirror is not what the archive is".into());
+        }
+        // Somebody has seen that a ledger was lost.
+        for entry in fs::read_dir(self.dir.path().join("sync_state/logs")).unwrap().flatten() {
+            if entry.file_name().to_string_lossy().starts_with("x.ledger.ledger-gone.") {
+                fs::remove_file(entry.path()).unwrap();
+            }
         }
         let proof = &verify(&self.config, &Options::default()).map_err(|error| error.to_string())?.logs["x"];
         if proof.state != LogProof::Ok {
