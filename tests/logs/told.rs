@@ -40,7 +40,7 @@ fn what_cannot_be_entered_is_not_taken_for_missing() {
     for (end, kind, words) in [
         ("none/x.log", LogProblemKind::DirectoryMissing, "is not there"),
         ("file/x.log", LogProblemKind::Unreadable, "is no directory"),
-        ("file/within/x.log", LogProblemKind::Unreadable, "cannot be entered"),
+        ("file/within/x.log", LogProblemKind::Unreadable, "cannot look at"),
     ] {
         let mut logs = merged();
         fs::write(logs.directory("bot").join("file"), "").unwrap();
