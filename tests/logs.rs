@@ -32,6 +32,7 @@ mod logs {
     mod same_file;
     mod scenarios;
     pub(crate) mod verdict;
+    mod waits;
     pub(crate) mod world;
     mod writers;
 }

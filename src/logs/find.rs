@@ -22,6 +22,8 @@ pub(crate) struct Shelf {
     pub(crate) rotated: Vec<Rc<LogFile>>,
     /// What was passed over, and why.
     pub(crate) refused: Vec<String>,
+    /// The directory of its rotated files where that is not there, in words.
+    pub(crate) missing: Option<String>,
 }
 
 /// Looks at the path, and around it for its rotated files.
@@ -48,6 +50,9 @@ pub(crate) fn shelf_with(
     let (Some(directory), Some(live)) = (path.parent(), path.file_name()) else { return Ok(shelf) };
     let live = std::os::unix::ffi::OsStrExt::as_bytes(live);
     let mut found: Vec<(LogFile, Age)> = Vec::new();
+    let missing = olddir.filter(|olddir| !olddir.is_dir());
+    shelf.missing =
+        missing.map(|olddir| format!("{} is not there; a mount may be missing", olddir.display()));
     for directory in olddir.filter(|olddir| *olddir != directory).into_iter().chain([directory]) {
         for (path, rotated) in rotated_in(directory, live, around)? {
             match LogFile::open(&path, rotated.packing, Access::Read, &around.owners) {

@@ -281,10 +281,9 @@ impl Turn<'_> {
     ) -> std::result::Result<Done, Problem> {
         let rotation = &log.rotate;
         let way = self.way(rotation, live);
-        let unfinished = live
-            .last_line_end(live.size.saturating_sub(1), live.size)
-            .map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))?
-            < live.size;
+        let unfinished = !live
+            .ends_a_line(live.size)
+            .map_err(|cause| format!("cannot read {}: {cause}", live.path.display()))?;
         if unfinished && matches!(way, Way::RenameAndTell) {
             return Ok(Done::Skipped("its last line has no end: somebody is writing it".to_owned()));
         }

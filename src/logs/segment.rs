@@ -139,7 +139,7 @@ impl Job<'_> {
                     continue;
                 }
             }
-            if at == 0 || live.last_line_end(at - 1, at).map_err(fail)? == at {
+            if live.ends_a_line(at).map_err(fail)? {
                 break;
             }
             if round > MOST_ROUNDS {

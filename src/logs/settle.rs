@@ -20,7 +20,7 @@ use super::journal::{Deed, Unfinished};
 use super::names::Packing;
 use super::plan::{Setting, Stop, archive_shelf, beside, in_words, is_quiet, look, report};
 use super::resume;
-use super::send::{ends_a_line, note};
+use super::send::note;
 use super::state::{CopyState, Cursor, Foreign};
 use super::stream::{Stream, agreement};
 use super::work::{PartNow, Piece, Target, Work};
@@ -275,7 +275,7 @@ fn given(
         Some(rest) => length + rest,
         None => block.length(),
     };
-    if start + length == end && file.packing == Packing::Plain && !ends_a_line(&file)? {
+    if start + length == end && file.packing == Packing::Plain && !file.ends_a_line(end)? {
         // It was cut off in the middle of a line; nobody has written behind it, so it gets its end.
         let whole = LogFile::open(&file.path, Packing::Plain, Access::Append, &setting.around.owners);
         if let Ok(whole) = whole.map_err(|_| ())

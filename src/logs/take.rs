@@ -265,18 +265,12 @@ fn push(
             break;
         }
     } else if let Some(last) = ranges.last() {
-        newline = !ends_with_newline(file, last.end)?;
+        newline = !file.ends_a_line(last.end)?;
     }
     if !ranges.is_empty() {
         taken.streams.push(Stream { file: Rc::clone(file), ranges, newline });
     }
     Ok(end)
-}
-
-fn ends_with_newline(file: &LogFile, length: u64) -> io::Result<bool> {
-    let mut last = [0];
-    let mut reader = file.reader(length.saturating_sub(1))?;
-    Ok(super::stream::fill(&mut reader, &mut last)? == 1 && last == *b"\n")
 }
 
 /// A cursor at a place of a file; where our own lines follow at once, they are passed over.
@@ -351,7 +345,7 @@ fn adopt(
         let end = place(range.end);
         let is_live = live.is_some_and(|live| Rc::ptr_eq(live, file));
         let newline =
-            closed && ranges.last().is_some_and(|range| range.end == end) && !ends_with_newline(file, end)?;
+            closed && ranges.last().is_some_and(|range| range.end == end) && !file.ends_a_line(end)?;
         if !ranges.is_empty() {
             taken.streams.push(Stream { file: Rc::clone(file), ranges, newline });
         }

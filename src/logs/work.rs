@@ -15,6 +15,7 @@ use super::archive::Archive;
 use super::file::LogFile;
 use super::journal::{Deed, Part, Planned};
 use super::plan::{Setting, Stop, in_words};
+use super::send::Sent;
 use super::state::{Entry, LogState};
 use super::steps::Step;
 use super::stream::Stream;
@@ -312,20 +313,22 @@ impl Work<'_> {
             }
             let ranges = wanted(then.sent..end, target.side, &origins);
             let total: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-            let mut outcome = Ok(Appended::default());
+            let mut outcome = Ok(Sent::default());
             if total > 0 {
                 outcome = target.send(self.setting, self.name, &mut self.archive, &ranges, then, touched);
             }
             let side = self.report.sides.entry(target.side.to_owned()).or_default();
             match outcome {
                 Ok(sent) => {
-                    if sent.bytes == total {
+                    if sent.lacks == 0 {
                         (then.sent, then.refill) = (end, false);
                     }
                     side.appended_bytes += sent.bytes;
                     side.lines += sent.lines;
-                    side.lag_bytes = total - sent.bytes;
+                    side.lag_bytes = sent.lacks;
                     all += sent.bytes;
+                    let told = sent.told.into_iter().map(|told| format!("{}: {told}", target.side));
+                    self.report.warnings.extend(told);
                 }
                 Err(why) => {
                     side.lag_bytes = total;
