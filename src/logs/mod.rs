@@ -8,7 +8,7 @@
 //! - open: `file`, `names`
 //! - observe: `find`, `around`, `take`, `archive`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `retention`
-//! - apply: `run`, `work`, `append`, `send`; after a crash `settle`, with `resume`
+//! - apply: `run`, `work`, `append`, `send`; after a crash `settle`, with `behind`, `given` and `resume`
 //! - record: `journal` while it is done, `state` when it is
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
@@ -18,10 +18,12 @@ mod align;
 mod append;
 mod archive;
 mod around;
+mod behind;
 mod clean;
 mod cut;
 mod file;
 mod find;
+mod given;
 mod journal;
 mod label;
 mod lease;

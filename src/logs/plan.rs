@@ -24,7 +24,7 @@ use super::names::Packing;
 use super::state::{CopyState, LogState};
 use super::steps::Steps;
 use super::take::{self, Taken, cursor_at};
-use super::work::{PartNow, Piece, Target, Work};
+use super::work::{PartNow, Piece, Target, Whose, Work};
 
 /// A line without an end is finished when nobody has gone on with it for so long.
 const QUIET: Duration = Duration::from_secs(60);
@@ -239,6 +239,9 @@ pub(crate) fn plan<'a>(
                 return Err(format!("{} is the same file as {}", path.display(), other.display()));
             }
             ids.extend(id.map(|id| (id, path.as_path())));
+            if before.as_ref().is_some_and(|before| before.open.is_some()) {
+                return Err("what it got of a run that was ended in its midst is still to be compared; the next run does that".to_owned());
+            }
             let taken = take::take(&shelf, before.as_ref(), &mut against)
                 .map_err(|cause| in_words("read", path, &cause))?;
             Ok((shelf, taken))
@@ -294,7 +297,7 @@ pub(crate) fn plan<'a>(
         pieces.push(Piece {
             start: archive.known,
             length: base + end - archive.known,
-            from: None,
+            whose: Whose::Hub,
             sha256: None,
         });
     }

@@ -85,6 +85,7 @@ pub(crate) fn merge(
             run.make_room(name, log);
         }
         let declared = run.finish(&todo)?;
+        run.finish_copies(&todo)?;
         let mut changed = declared;
         for batch in todo.chunks(BATCH) {
             changed |= run.batch(batch)?;
@@ -169,6 +170,25 @@ impl<'a> Run<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Finishes what could not be told yet of copies then.
+    fn finish_copies(&mut self, todo: &[(&'a str, &'a LogConfig)]) -> Result<()> {
+        let mut has_changed = false;
+        for (name, log) in todo {
+            let known = self.state.log(name).filter(|_| !self.left.contains_key(*name));
+            let Some(known) = known else { continue };
+            let ledger = || Ledger::of(self.directory, name).read(known.ledger).unwrap_or_default();
+            match settle::copies(self.setting, name, log, &known, &ledger) {
+                Ok(None) => {}
+                Ok(Some(state)) => {
+                    self.state.set(name, String::from("-"), &state)?;
+                    has_changed = true;
+                }
+                Err(why) => self.stopped(name, log, why),
+            }
+        }
+        if has_changed { self.state.save() } else { Ok(()) }
     }
 
     /// Plans and carries out. Returns whether the journal has changed.

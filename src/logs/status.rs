@@ -13,7 +13,7 @@ use super::find::{self, Found, Shelf};
 use super::journal::Journal;
 use super::state::{CopyState, Ledger, LogState, State};
 use super::stream::own;
-use super::work::{of_entry, wanted};
+use super::work::{NOBODY, of_entry, wanted};
 use super::{Options, chosen};
 
 /// Tells of every log its copies, how far each was read and what each lacks.
@@ -141,9 +141,7 @@ fn lag(side: &str, copy: &CopyState, end: u64, ledger: &dyn Fn() -> Vec<super::s
     if copy.sent >= end {
         return 0;
     }
-    let origins: Vec<_> = match copy.refill {
-        true => Vec::new(),
-        false => ledger().iter().map(of_entry).collect(),
-    };
+    let mut origins: Vec<_> = ledger().iter().map(of_entry).collect();
+    origins.retain(|(_, origin)| !copy.refill || origin == NOBODY);
     wanted(copy.sent..end, side, &origins).iter().map(|range| range.end - range.start).sum()
 }
