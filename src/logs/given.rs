@@ -152,6 +152,7 @@ impl Holder<'_, '_, '_> {
         then: &mut CopyState,
     ) -> io::Result<()> {
         archive.reach(then.sent)?;
+        let mut has_all = true;
         for range in wanted(then.sent..archive.known, self.receiver.target.side, origins) {
             for (at, block) in lines_of(archive, range)? {
                 let to = at + block.length() - u64::from(block.newline);
@@ -161,10 +162,11 @@ impl Holder<'_, '_, '_> {
                 // Elsewhere a short line may be its owner's.
                 let is_it = |lies: &Lies| self.alone || lies.start == before.offset || lies.length >= SAME;
                 let Some(lies) = found.filter(is_it) else { return Ok(()) };
-                then.sent = self.finish(&before, (at, to), &block, &file, lies, then)?;
-                if then.sent < to {
-                    return Ok(());
+                let sent = self.finish(&before, (at, to), &block, &file, lies, then)?;
+                if has_all {
+                    then.sent = sent;
                 }
+                has_all &= sent == to;
             }
         }
         Ok(())

@@ -59,6 +59,8 @@ struct World {
     last: Cell<Option<Step>>,
     /// How long files were when they were last brought to disk.
     stable: RefCell<BTreeMap<PathBuf, u64>>,
+    /// Whether files may have NULs in the place of what did not come to disk.
+    has_places: Cell<bool>,
     /// Whether the machine dies with this run.
     with_machine: Cell<bool>,
     /// Bytes of the archive before the last write of the run.
@@ -126,6 +128,7 @@ impl World {
             last: Cell::new(None),
             stable: RefCell::default(),
             with_machine: Cell::new(false),
+            has_places: Cell::new(false),
             known: Cell::new(0),
             chatter: Cell::new(chatter),
             repeats,
@@ -203,7 +206,8 @@ impl World {
                 self.make_anew(writer);
             }
             72..75 => self.edit_archive(),
-            75..77 if !self.repeats && !self.headers => {
+            // Without it nobody knows what is no line, but the place of one.
+            75..77 if !self.repeats && !self.headers && !self.has_places.get() => {
                 self.settle()?;
                 self.say("the state is lost".into());
                 self.writers.borrow_mut().iter_mut().for_each(|writer| writer.lossy = true);
@@ -530,6 +534,7 @@ impl World {
             else {
                 continue;
             };
+            self.has_places.set(true);
             let is_source = SOURCES.iter().any(|side| path == self.path(side));
             let at = from + self.roll(|rng| rng.below(bytes.len() - from));
             // Of a source little is known for sure.

@@ -110,3 +110,30 @@ fn what_a_rotated_file_of_the_archive_ends_with_is_not_waited_for() {
         assert_eq!(written.judge(&read(&logs.path(side))), Default::default(), "{side}");
     }
 }
+
+/// What lies in a rotated file that somebody has removed cannot be waited for.
+#[test]
+fn a_part_of_the_archive_that_is_gone_is_told_of_once() {
+    let logs = Logs::new(&["bot", "other"]);
+    for side in ["bot", "other"] {
+        logs.add(side, 1);
+    }
+    logs.merge();
+    let away = logs.directory("away");
+    fs::rename(logs.directory(MIRROR), &away).unwrap();
+    logs.add("bot", 5);
+    logs.merge();
+    logs.rename("central", ".1");
+    logs.add("bot", 5);
+    logs.merge();
+    fs::remove_file(logs.rotated_path("central", ".1")).unwrap();
+    logs.add("bot", 5);
+    logs.merge();
+    fs::rename(&away, logs.directory(MIRROR)).unwrap();
+    let told = warnings(&logs.merge());
+    assert!(told.contains("gone with a rotated file"), "{told}");
+    let report = logs.merge();
+    assert_eq!((lag(&report, MIRROR), warnings(&report).as_str()), (0, "[]"));
+    let archive = logs.archive();
+    assert!(read(&logs.path(MIRROR)).ends_with(&archive), "it has what is there");
+}
