@@ -29,6 +29,7 @@ mod logs {
     mod irc;
     mod lost_archive;
     mod moved;
+    mod power;
     mod same_file;
     mod scenarios;
     pub(crate) mod verdict;

@@ -95,17 +95,20 @@ impl Receiver<'_, '_> {
             self.shelf
         };
         let holder = Holder { receiver: self, shelf, aside, alone: aside || self.target.is_mirror };
-        let mut has_all = true;
+        let (mut has_all, mut told) = (true, 0);
         for gift in gifts(deeds, self.target.side) {
             let sent = holder.settle(archive, &gift, then)?;
             // What comes behind something that it has not got is not taken for what comes next.
             if let (true, Some(sent)) = (has_all, sent) {
                 then.sent = sent;
             }
-            has_all &= gift.about.is_none_or(|(_, (_, to))| then.sent >= to);
+            if let Some((_, (_, to))) = gift.about {
+                has_all &= then.sent >= to;
+                told = told.max(to);
+            }
         }
-        if has_all && !aside && self.ending == Ending::Machine {
-            holder.rest(archive, origins, then)?;
+        if self.ending == Ending::Machine {
+            holder.rest(archive, told.max(then.sent), origins, then)?;
         }
         Ok(())
     }
@@ -144,16 +147,17 @@ impl Holder<'_, '_, '_> {
         self.finish(before, (from, to), &block, &file, lies, then).map(Some)
     }
 
-    /// The same for what the journal does not tell of.
+    /// The same for what the journal does not tell of, from a place of the archive on.
     fn rest(
         &self,
         archive: &mut Archive,
+        from: u64,
         origins: &[(Range<u64>, String)],
         then: &mut CopyState,
     ) -> io::Result<()> {
-        archive.reach(then.sent)?;
-        let mut has_all = true;
-        for range in wanted(then.sent..archive.known, self.receiver.target.side, origins) {
+        archive.reach(from)?;
+        let mut has_all = then.sent == from;
+        for range in wanted(from..archive.known, self.receiver.target.side, origins) {
             for (at, block) in lines_of(archive, range)? {
                 let to = at + block.length() - u64::from(block.newline);
                 let Some((before, file)) = self.reached(then)? else { return Ok(()) };
@@ -174,10 +178,12 @@ impl Holder<'_, '_, '_> {
 
     /// Behind what is known of its file, and that file.
     fn reached(&self, then: &CopyState) -> io::Result<Option<(Cursor, Rc<LogFile>)>> {
-        let Some(known) = &then.live else {
-            // It was made by that run.
-            let Some(live) = self.shelf.live.as_ref().filter(|_| self.alone) else { return Ok(None) };
-            return Ok(Some((cursor_at(live, 0, &[])?, Rc::clone(live))));
+        let Some(known) = then.live.as_ref().filter(|_| !self.aside) else {
+            // Where nothing is known of it, it was made by that run.
+            let place = if self.aside { then.beside } else { 0 };
+            let live = self.shelf.live.as_ref().filter(|live| self.alone && live.size >= place);
+            let Some(live) = live else { return Ok(None) };
+            return Ok(Some((cursor_at(live, place, &[])?, Rc::clone(live))));
         };
         let Some(file) = found(self.shelf, find::on_shelf(known, self.shelf, &[], 0)?) else {
             return Ok(None);
@@ -190,6 +196,7 @@ impl Holder<'_, '_, '_> {
     fn note(&self, then: &mut CopyState, file: Option<&LogFile>, place: Foreign) -> io::Result<()> {
         if self.aside {
             then.foreign_bytes += place.length;
+            then.beside = place.start + place.length;
             return Ok(());
         }
         note(then, file, place)

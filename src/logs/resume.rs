@@ -109,7 +109,9 @@ pub(crate) fn find_ruined(tail: &Stream, from: u64, block: &Stream, alone: bool)
         let same = agreement(tail, at, block, 0, block.length().min(end - at))?;
         let nothing = ruin(tail, at, block, same.bytes)?;
         let all = same.bytes == block.length() || alone || (nothing > 0 && at == from);
-        let length = if all { same.bytes } else { sure(same) };
+        // It may be that only the process was stopped.
+        let whole = Block { stream: block, from: 0, length: block.length(), in_file: at };
+        let length = if all { same.bytes } else { sure(same).max(whole.found_at(tail, at)?.bytes) };
         if length > 0 || (nothing > 0 && all) {
             let nothing = if length == same.bytes { nothing } else { 0 };
             return Ok(Some(Lies { start: at, length, nothing }));
@@ -184,6 +186,37 @@ mod tests {
                 (stream(directory.path(), "tail", &tail)?, stream(directory.path(), "block", block)?);
             let found = find_block(&tail, from, &block, alone)?.map(|lies| (lies.start, lies.length));
             assert_eq!(found, expected);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn where_a_block_lies_of_which_not_all_came_to_disk() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let line = |letter: &str| format!("{}\n", letter.repeat(79));
+        let nul = |bytes: usize| "\0".repeat(bytes);
+        let block = line("a") + &line("b");
+        for (tail, alone, expected) in [
+            ("own\n".to_owned() + &block, false, Some((4, 160, 0))),
+            (line("a"), false, Some((0, 80, 0))),
+            (line("a") + "own\n", false, Some((0, 80, 0))),
+            // How a line begins may be how somebody else's does.
+            (line("a") + "bbown\n", false, Some((0, 80, 0))),
+            (line("a") + "bbown\n", true, Some((0, 82, 0))),
+            ("aaa".to_owned(), false, None),
+            ("aaa".to_owned(), true, Some((0, 3, 0))),
+            // Only its size came to disk, or a part of it.
+            (nul(160), false, Some((0, 0, 160))),
+            (nul(160) + "own\n", false, Some((0, 0, 160))),
+            (line("a") + &nul(9), false, Some((0, 80, 9))),
+            (nul(80) + &line("b") + "own\n", false, Some((0, 0, 160))),
+            ("own\n".to_owned() + &nul(9), false, None),
+        ] {
+            let (file, block) =
+                (stream(directory.path(), "tail", &tail)?, stream(directory.path(), "block", &block)?);
+            let found = find_ruined(&file, 0, &block, alone)?;
+            let found = found.map(|lies| (lies.start, lies.length, lies.nothing));
+            assert_eq!(found, expected, "{tail:?}");
         }
         Ok(())
     }

@@ -240,6 +240,7 @@ impl Giving<'_, '_> {
         let given = Deed::Given { side: self.side.to_owned(), start, length, end, sent: then.sent };
         if self.aside {
             then.foreign_bytes += length;
+            then.beside = start + length;
         } else {
             note(then, Some(self.file), Foreign { id: self.file.id, start, length }).map_err(fail)?;
         }

@@ -79,6 +79,9 @@ pub(crate) struct CopyState {
     /// Whether what others write goes into a file beside it, as its writer does not append whole lines.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) aside: bool,
+    /// How long that file was when we last wrote to it (bytes).
+    #[serde(default)]
+    pub(crate) beside: u64,
     /// The file whose writer was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) judged: Option<FileId>,
