@@ -95,8 +95,12 @@ impl Receiver<'_, '_> {
             self.shelf
         };
         let holder = Holder { receiver: self, shelf, aside, alone: aside || self.target.is_mirror };
-        let (mut has_all, mut told) = (true, 0);
+        // The journal may lack any of its lines.
+        let (mut has_all, mut told) = (true, then.sent);
         for gift in gifts(deeds, self.target.side) {
+            if let (Some((_, (from, _))), Ending::Machine) = (gift.about, self.ending) {
+                has_all &= holder.rest(archive, told..from.max(told), origins, then)?;
+            }
             let sent = holder.settle(archive, &gift, then)?;
             // What comes behind something that it has not got is not taken for what comes next.
             if let (true, Some(sent)) = (has_all, sent) {
@@ -106,9 +110,10 @@ impl Receiver<'_, '_> {
                 has_all &= then.sent >= to;
                 told = told.max(to);
             }
+            told = told.max(then.sent);
         }
         if self.ending == Ending::Machine {
-            holder.rest(archive, told.max(then.sent), origins, then)?;
+            holder.rest(archive, told..archive.known.max(told), origins, then)?;
         }
         Ok(())
     }
@@ -147,25 +152,25 @@ impl Holder<'_, '_, '_> {
         self.finish(before, (from, to), &block, &file, lies, then).map(Some)
     }
 
-    /// The same for what the journal does not tell of, from a place of the archive on.
+    /// The same for a range of the archive of which the journal does not tell; whether it has all of it.
     fn rest(
         &self,
         archive: &mut Archive,
-        from: u64,
+        untold: Range<u64>,
         origins: &[(Range<u64>, String)],
         then: &mut CopyState,
-    ) -> io::Result<()> {
-        archive.reach(from)?;
-        let mut has_all = then.sent == from;
-        for range in wanted(from..archive.known, self.receiver.target.side, origins) {
+    ) -> io::Result<bool> {
+        archive.reach(untold.start)?;
+        let mut has_all = then.sent >= untold.start;
+        for range in wanted(untold, self.receiver.target.side, origins) {
             for (at, block) in lines_of(archive, range)? {
                 let to = at + block.length() - u64::from(block.newline);
-                let Some((before, file)) = self.reached(then)? else { return Ok(()) };
+                let Some((before, file)) = self.reached(then)? else { return Ok(false) };
                 let tail = Stream::of(&file, 0..file.length()?);
                 let found = resume::find_ruined(&tail, before.offset, &block, self.alone)?;
                 // Elsewhere a short line may be its owner's.
                 let is_it = |lies: &Lies| self.alone || lies.start == before.offset || lies.length >= SAME;
-                let Some(lies) = found.filter(is_it) else { return Ok(()) };
+                let Some(lies) = found.filter(is_it) else { return Ok(false) };
                 let sent = self.finish(&before, (at, to), &block, &file, lies, then)?;
                 if has_all {
                     then.sent = sent;
@@ -173,7 +178,7 @@ impl Holder<'_, '_, '_> {
                 has_all &= sent == to;
             }
         }
-        Ok(())
+        Ok(has_all)
     }
 
     /// Behind what is known of its file, and that file.
