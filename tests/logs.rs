@@ -30,11 +30,13 @@ mod logs {
     mod ledger;
     mod lost_archive;
     mod moved;
+    mod power;
     mod same_file;
     mod scenarios;
     mod segments;
     mod told;
     pub(crate) mod verdict;
+    mod waits;
     pub(crate) mod world;
     mod writers;
 }

@@ -13,7 +13,7 @@ use super::file::LogFile;
 use super::lease::{self, Held};
 use super::state::Watched;
 use super::stream::Stream;
-use super::take::{Taken, cursor_at, ends_with_newline};
+use super::take::{Taken, cursor_at};
 
 /// One file of the copy.
 struct Part<'a> {
@@ -88,7 +88,7 @@ pub(crate) fn adopt(
 /// The lines of a file; of one that nobody has open also the last one, when it has no end.
 fn part(file: &Rc<LogFile>, is_final: bool) -> io::Result<Part<'_>> {
     let end = if is_final { file.length()? } else { file.last_line_end(0, file.size)? };
-    let newline = is_final && end > 0 && !ends_with_newline(file, end)?;
+    let newline = is_final && end > 0 && !file.ends_a_line(end)?;
     let stream = Stream { newline, ..Stream::of(file, 0..end) };
     Ok(Part { file, is_final, stream, end })
 }

@@ -26,6 +26,8 @@ pub(crate) struct Archive {
     older: Vec<Rc<LogFile>>,
     /// Where the known end lies.
     pub(crate) known: u64,
+    /// Why some of its segments may be there and not be seen.
+    pub(crate) hidden: Option<String>,
     /// Whether nothing of it was known, or nothing of what was known is there.
     pub(crate) anew: bool,
     /// Where the file of the known end begins.
@@ -59,7 +61,9 @@ impl Archive {
         }
         parts.push((begin, Rc::clone(live)));
         let older = shelf.rotated.iter().take(first).cloned().collect();
-        Ok(Archive { parts, older, known: state.filter(|_| !anew).map_or(0, LogState::end), anew, proven })
+        let known = state.filter(|_| !anew).map_or(0, LogState::end);
+        let hidden = shelf.refused.iter().chain(&shelf.missing).next().cloned();
+        Ok(Archive { parts, older, known, hidden, anew, proven })
     }
 
     /// Looks into older segments, until one begins before a place.

@@ -209,6 +209,17 @@ impl LogFile {
         Ok(Some(Proof::of(&head, &tail)))
     }
 
+    /// Whether a line ends at a place of the unpacked file. At its beginning none was begun, and behind its end none ends.
+    pub(crate) fn ends_a_line(&self, place: u64) -> io::Result<bool> {
+        let Some(before) = place.checked_sub(1) else { return Ok(true) };
+        let mut last = [0];
+        match self.reader(before).and_then(|mut reader| reader.read_exact(&mut last)) {
+            Ok(()) => Ok(last == *b"\n"),
+            Err(cause) if cause.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(cause) => Err(cause),
+        }
+    }
+
     /// The place behind the last newline before `end`, not before `from`. Only for files that are not packed.
     pub(crate) fn last_line_end(&self, from: u64, end: u64) -> io::Result<u64> {
         let mut buffer = vec![0; 1 << 16];
@@ -437,6 +448,8 @@ mod tests {
             std::fs::write(&path, &text)?;
             let file = open(&path, Packing::Plain)?;
             assert_eq!(file.last_line_end(from, file.size)?, expected);
+            assert_eq!(file.ends_a_line(file.size)?, text.ends_with('\n'));
+            assert_eq!((file.ends_a_line(0)?, file.ends_a_line(file.size + 1)?), (true, false));
         }
         Ok(())
     }

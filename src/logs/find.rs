@@ -35,6 +35,8 @@ pub(crate) struct Shelf {
     pub(crate) refused_names: Vec<PathBuf>,
     /// Packed files that are not counted, as what they were packed from still lies there.
     pub(crate) doubles: Vec<PathBuf>,
+    /// The directory of its rotated files where that is not there, in words.
+    pub(crate) missing: Option<String>,
 }
 
 /// Looks at the path, and around it for its rotated files, in its own directory and in the one that the configuration
@@ -71,6 +73,10 @@ fn look_once(
     let owners = around.owners(path);
     let listed = rotated_in(directories, path, around)?;
     let mut shelf = Shelf::default();
+    let missing =
+        directories.iter().find(|directory| path.parent() != Some(directory) && !directory.is_dir());
+    shelf.missing =
+        missing.map(|olddir| format!("{} is not there; a mount may be missing", olddir.display()));
     match LogFile::open(path, Packing::Plain, access, &owners) {
         Ok(file) => shelf.live = Some(Rc::new(file)),
         Err(Unopened::Missing) => {}

@@ -1,11 +1,12 @@
 //! What the run that is under way is about to do, and how far it has come: for the run after a crash.
 //!
-//! `sync_state/logs/journal` has a first line with the plans of all logs that are to be changed, on disk before anything
-//! is, and then one line for each thing that was done, as it is done. So a run that dies leaves behind exactly what it
-//! had planned, and the next one finishes that (`settle`) instead of finding out what to do anew: a redo log. Only the
-//! last thing that was done may lack its line; content tells about that.
+//! `sync_state/logs/journal` is empty, or has a line with format and version, a line with the plans of all logs that are to
+//! be changed, both on disk before anything is, and then one line for each thing that was done, as it is done. So a run
+//! that dies leaves behind exactly what it had planned, and the next one finishes that (`settle`) instead of finding out
+//! what to do anew: a redo log. Where the process died, only the last thing that was done may lack its line. Where the
+//! machine did, any of them may, and what they tell of may not have come to disk either; content tells about that.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -18,6 +19,20 @@ use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::state::{Cursor, LogState};
+
+/// The first line; the number is its version. The plans were the first line before it had one.
+const FORMAT: &str = "cr0sync journal of logs 1";
+/// What Linux gives anew whenever it starts.
+const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+
+/// How a run was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The process was: everything that it had written is there.
+    Process,
+    /// Perhaps the machine was: any part of what was written, and of what was written down, may be missing.
+    Machine,
+}
 
 /// Something that is to be taken from one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +56,19 @@ pub(crate) struct Planned {
     pub(crate) state: LogState,
     /// What is to be appended to the archive, in order.
     pub(crate) parts: Vec<Part>,
+    /// What the machine called itself since it was started; none where it does not tell.
+    #[serde(default)]
+    pub(crate) boot: Option<String>,
+}
+
+impl Deed {
+    /// The copy that it is about.
+    pub(crate) fn side(&self) -> Option<&str> {
+        match self {
+            Deed::About { side, .. } | Deed::Given { side, .. } => Some(side),
+            Deed::Appended { .. } | Deed::CutOff { .. } | Deed::TakenBack => None,
+        }
+    }
 }
 
 /// Something that was done.
@@ -56,6 +84,8 @@ pub(crate) enum Deed {
         start: u64,
         length: u64,
     },
+    /// The archive was cut off at a place, in bytes from its beginning.
+    CutOff { end: u64 },
     /// What was appended was taken back, as not all of it could be.
     TakenBack,
     /// A copy is about to get ranges of the archive (start and end).
@@ -68,6 +98,7 @@ pub(crate) enum Deed {
     /// It has got them, or a part of them.
     Given {
         side: String,
+        /// Where in its file they begin.
         start: u64,
         length: u64,
         /// Where that ends, with proof.
@@ -101,14 +132,29 @@ pub(crate) struct Unfinished {
 pub(crate) struct Journal {
     path: PathBuf,
     file: RefCell<Option<File>>,
+    boot: OnceCell<Option<String>>,
 }
 
 impl Journal {
     pub(crate) fn of(directory: &Path) -> Journal {
-        Journal { path: directory.join("journal"), file: RefCell::new(None) }
+        Journal { path: directory.join("journal"), file: RefCell::new(None), boot: OnceCell::new() }
     }
 
-    /// What the last run left undone. A first line that was not written to its end means that nothing was done.
+    /// What the machine calls itself since it was started.
+    pub(crate) fn boot(&self) -> Option<String> {
+        let read = || std::fs::read_to_string(BOOT).ok().map(|name| name.trim().to_owned());
+        self.boot.get_or_init(read).clone()
+    }
+
+    /// How the run that had planned this was ended.
+    pub(crate) fn ending(&self, planned: &Planned) -> Ending {
+        match planned.boot.is_some() && planned.boot == self.boot() {
+            true => Ending::Process,
+            false => Ending::Machine,
+        }
+    }
+
+    /// What the last run left undone. Plans that were not written to their end mean that nothing was done.
     pub(crate) fn unfinished(&self) -> Result<BTreeMap<String, Unfinished>> {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
@@ -116,21 +162,24 @@ impl Journal {
             Err(cause) => return Err(Error::io("read the journal of the logs in", &self.path, cause)),
         };
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-        let Some(first) = lines.next().filter(|line| line.ends_with(b"\n")) else {
-            return Ok(BTreeMap::new());
-        };
-        let plans: BTreeMap<String, Planned> = serde_json::from_slice(first).map_err(|cause| {
-            Error::new(ErrorKind::Corrupt, "this is no journal of logs that this version can read:")
-                .at(&self.path)
-                .because(cause)
-                .hint("a newer cr0sync may have written it; if it is damaged, move the directory away: the logs are then aligned by their content")
-        })?;
+        // Where the machine died, the file may have its size and not yet what is in it.
+        let mut whole = || lines.next().filter(|line| line.ends_with(b"\n") && !line.contains(&0));
+        let Some(mut first) = whole() else { return Ok(BTreeMap::new()) };
+        if !first.starts_with(b"{") {
+            if first != format!("{FORMAT}\n").as_bytes() {
+                return Err(self.unreadable());
+            }
+            let Some(second) = whole() else { return Ok(BTreeMap::new()) };
+            first = second;
+        }
+        let plans: BTreeMap<String, Planned> =
+            serde_json::from_slice(first).map_err(|cause| self.unreadable().because(cause))?;
         let mut found: BTreeMap<String, Unfinished> = plans
             .into_iter()
             .map(|(name, planned)| (name, Unfinished { planned, deeds: Vec::new() }))
             .collect();
         for line in lines {
-            // The last line may have been cut off.
+            // A line may have been cut off, or not have come to disk.
             let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else {
                 if let Ok(more) = serde_json::from_slice::<More>(line) {
                     let new = more.plans.into_iter();
@@ -142,11 +191,18 @@ impl Journal {
             if let Some(log) = found.get_mut(line.log.as_ref()) {
                 match line.deed {
                     Deed::TakenBack => log.deeds.clear(),
+                    Deed::CutOff { end } => log.deeds.retain_mut(|deed| is_left(deed, end)),
                     deed => log.deeds.push(deed),
                 }
             }
         }
         Ok(found)
+    }
+
+    fn unreadable(&self) -> Error {
+        Error::new(ErrorKind::Corrupt, "this is no journal of logs that this version can read:")
+            .at(&self.path)
+            .hint("a newer cr0sync may have written it; if it is damaged, move the directory away: the logs are then aligned by their content")
     }
 
     /// Puts on disk what is to be done now, and what of an older run is to be finished still.
@@ -161,6 +217,8 @@ impl Journal {
         all.extend(left.iter().map(|(name, log)| (name.as_str(), &log.planned)));
         let mut text = Vec::new();
         if !all.is_empty() {
+            text.extend_from_slice(FORMAT.as_bytes());
+            text.push(b'\n');
             serde_json::to_writer(&mut text, &all).map_err(|cause| fail(cause.into()))?;
             text.push(b'\n');
         }
@@ -197,25 +255,112 @@ impl Journal {
         let mut text =
             serde_json::to_vec(&More { plans: plans.clone() }).map_err(|cause| fail(cause.into()))?;
         text.push(b'\n');
-        match &mut *self.file.borrow_mut() {
-            Some(file) => file.write_all(&text).and_then(|()| file.sync_data()).map_err(fail),
-            None => Err(fail(io::Error::other("nothing was declared"))),
-        }
+        self.append(&text).and_then(|file| file.sync_data()).map_err(fail)
     }
 
-    /// Puts on record what was done. Not brought to disk: after a crash of the machine, content has to tell.
+    /// Puts on record what was done. Not brought to disk: after a crash of the machine, content has to tell. What could be
+    /// written of a line is taken back where not all of it could, so that the next one is a line of its own.
     pub(crate) fn done(&self, log: &str, deed: &Deed) -> io::Result<()> {
         let mut text = Vec::new();
         line(&mut text, log, deed)?;
-        match &mut *self.file.borrow_mut() {
-            Some(file) => file.write_all(&text),
-            None => Err(io::Error::other("nothing was declared")),
-        }
+        self.append(&text).map(drop)
     }
+
+    /// All of it or nothing.
+    fn append(&self, text: &[u8]) -> io::Result<RefMut<'_, File>> {
+        let file = RefMut::filter_map(self.file.borrow_mut(), Option::as_mut);
+        let mut file = file.map_err(|_| io::Error::other("nothing was declared"))?;
+        let before = file.metadata()?.len();
+        file.write_all(text).inspect_err(|_| drop(file.set_len(before)))?;
+        Ok(file)
+    }
+}
+
+/// Whether anything of a deed is left where the archive was cut off at a place.
+fn is_left(deed: &mut Deed, end: u64) -> bool {
+    let Deed::Appended { start, length, .. } = deed else { return true };
+    *length = (*length).min(end.saturating_sub(*start));
+    *length > 0
 }
 
 fn line(text: &mut Vec<u8>, log: &str, deed: &Deed) -> io::Result<()> {
     serde_json::to_writer(&mut *text, &Line { log: log.into(), deed: deed.clone() })?;
     text.push(b'\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
+
+    fn planned() -> std::result::Result<Planned, serde_json::Error> {
+        serde_json::from_str(
+            r#"{"state":{"archive":{"id":{"dev":1,"ino":2,"born":3},"offset":0,"proof":{"head":"","tail":""},"written":4},
+                "base":0,"ledger":0,"chain":"","copies":{}},"parts":[]}"#,
+        )
+    }
+
+    #[test]
+    fn what_was_written_down_is_read() -> Outcome {
+        let plans = serde_json::to_string(&BTreeMap::from([("x", planned()?)]))?;
+        let deed = Deed::Appended { part: 0, place: 0, start: 5, length: 6 };
+        let mut done = Vec::new();
+        line(&mut done, "x", &deed)?;
+        let done = String::from_utf8(done)?;
+        let begin = format!("{FORMAT}\n{plans}\n");
+        // Of a line in the place of which the disk has nothing.
+        let nothing = "\0".repeat(done.len());
+        for (text, expected) in [
+            (String::new(), Some(None)),
+            (begin.clone(), Some(Some(0))),
+            (format!("{begin}{done}"), Some(Some(1))),
+            (format!("{begin}{done}{}", &done[..9]), Some(Some(1))),
+            (format!("{begin}{nothing}"), Some(Some(0))),
+            (format!("{begin}{done}{nothing}\n{done}"), Some(Some(2))),
+            // As it was before it had a format.
+            (format!("{plans}\n{done}"), Some(Some(1))),
+            // Nothing is done before the plans are on disk.
+            (FORMAT.to_owned(), Some(None)),
+            (format!("{FORMAT}\n{}", &plans[..20]), Some(None)),
+            ("\0".repeat(40) + "\n" + &plans + "\n", Some(None)),
+            (format!("{FORMAT}\n{}\n", "\0".repeat(plans.len())), Some(None)),
+            // Of a newer version, or of somebody else.
+            (format!("cr0sync journal of logs 2\n{plans}\n"), None),
+            (format!("{FORMAT}\nplans\n"), None),
+        ] {
+            let directory = tempfile::tempdir()?;
+            std::fs::write(directory.path().join("journal"), &text)?;
+            let found = Journal::of(directory.path()).unfinished().ok();
+            let found = found.map(|found| found.get("x").map(|log| log.deeds.len()));
+            assert_eq!(found, expected, "{text:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_declared_has_a_format() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let journal = Journal::of(directory.path());
+        journal.declare(&BTreeMap::from([("x".to_owned(), planned()?)]), &BTreeMap::new())?;
+        let text = std::fs::read_to_string(directory.path().join("journal"))?;
+        assert_eq!(text.lines().next(), Some(FORMAT));
+        assert_eq!(journal.unfinished()?.len(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn a_machine_that_was_started_again_is_another_one() -> Outcome {
+        let journal = Journal::of(Path::new("/nowhere"));
+        let of = |boot: Option<&str>| {
+            Ok::<_, serde_json::Error>(Planned { boot: boot.map(str::to_owned), ..planned()? })
+        };
+        assert_eq!(journal.ending(&of(None)?), Ending::Machine);
+        assert_eq!(journal.ending(&of(Some("another"))?), Ending::Machine);
+        if let Some(boot) = journal.boot() {
+            assert_eq!(journal.ending(&of(Some(&boot))?), Ending::Process);
+        }
+        Ok(())
+    }
 }

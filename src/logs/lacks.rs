@@ -18,8 +18,7 @@ use super::ledger::{Entry, UNKNOWN};
 use super::plan::{Problem, Setting, beside};
 use super::state::CopyState;
 use super::stream::Stream;
-use super::take::ends_with_newline;
-use super::work::{Target, wanted};
+use super::work::{NOBODY, Target, wanted};
 
 /// What a copy is to get.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -50,15 +49,20 @@ pub(crate) fn lacks(
         return Ok(Lacks::default());
     }
     let mut entries = Vec::new();
-    // Who gets all of what has its place for certain needs to know no more.
-    let is_certain = then.refill && then.sent >= archive.proven;
-    if then.sent < archive.known && !is_certain {
-        entries = since(then.sent)?;
+    if then.sent < archive.known {
+        entries = match since(then.sent) {
+            Ok(entries) => entries,
+            // Who gets all of what has its place for certain needs to know no more.
+            Err(_) if then.refill && then.sent >= archive.proven => Vec::new(),
+            Err(why) => return Err(why),
+        };
         prove(archive, &entries, then.sent)?;
     }
     entries.extend_from_slice(written);
     if then.refill {
-        return Ok(Lacks { ranges: wanted(then.sent..end, target.side, &[]), by_content: false });
+        let nobodys = entries.iter().filter(|entry| entry.origin == NOBODY);
+        let origins: Vec<_> = nobodys.map(super::work::of_entry).collect();
+        return Ok(Lacks { ranges: wanted(then.sent..end, target.side, &origins), by_content: false });
     }
     let unknown = entries.iter().filter(|entry| entry.origin == UNKNOWN && entry.end() > then.sent);
     let told = unknown.map(Entry::end).max().unwrap_or(then.sent).min(end);
@@ -108,7 +112,7 @@ fn by_content(
         for file in shelf.rotated.iter().chain(&shelf.live) {
             let end = file.length()?;
             // Nobody goes on with the last line of a packed file.
-            let newline = is_packed(file) && end > 0 && !ends_with_newline(file, end)?;
+            let newline = is_packed(file) && end > 0 && !file.ends_a_line(end)?;
             read_lines(&Stream { newline, ..Stream::of(file, 0..end) }, &mut has)?;
         }
     }

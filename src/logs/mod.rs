@@ -8,7 +8,8 @@
 //! - open: `file`, `names`
 //! - observe: `find`, `around`, `take`, `adopt`, `archive`, `against`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `due`, `retention`
-//! - apply: `run`, `work`, `append` (with `writeback`), `lacks`, `send`; after a crash `settle`, with `resume`
+//! - apply: `run`, `work`, `append` (with `writeback`), `lacks`, `send`; after a crash `settle`, with `behind`, `given` and
+//!   `resume`
 //! - record: `journal` while it is done, `state` when it is, and who wrote what in `ledger` (`breaks`: what is left of
 //!   those before)
 //!
@@ -21,12 +22,14 @@ mod align;
 mod append;
 mod archive;
 mod around;
+mod behind;
 mod breaks;
 mod clean;
 mod cut;
 mod due;
 mod file;
 mod find;
+mod given;
 mod journal;
 mod label;
 mod lacks;

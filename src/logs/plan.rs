@@ -26,7 +26,7 @@ use super::names::Packing;
 use super::state::{CopyState, LogState};
 use super::steps::Steps;
 use super::take::{self, Taken, cursor_at};
-use super::work::{PartNow, Piece, Target, Work};
+use super::work::{PartNow, Piece, Target, Whose, Work};
 
 /// A line without an end is finished when nobody has gone on with it for so long.
 const QUIET: Duration = Duration::from_secs(60);
@@ -158,17 +158,13 @@ pub(crate) fn is_quiet(live: &LogFile) -> bool {
 fn settled_end(live: &LogFile, from: u64) -> io::Result<u64> {
     let mut size = live.file().metadata()?.len();
     for _ in 0..LOOKS {
-        if is_line_end(live, size)? {
+        if live.ends_a_line(size)? {
             break;
         }
         std::thread::sleep(Duration::from_millis(1));
         size = live.file().metadata()?.len();
     }
     Ok(size.max(from))
-}
-
-fn is_line_end(live: &LogFile, size: u64) -> io::Result<bool> {
-    Ok(live.last_line_end(size.saturating_sub(1), size)? == size)
 }
 
 /// Looks at all copies of a log, and decides.
@@ -246,6 +242,9 @@ pub(crate) fn plan<'a>(
                 return Err(format!("{} is the same file as {}", path.display(), other.display()));
             }
             ids.extend(id.map(|id| (id, path.as_path())));
+            if before.as_ref().is_some_and(|before| before.open.is_some()) {
+                return Err("what it got of a run that was ended in its midst is still to be compared; the next run does that".to_owned());
+            }
             let taken = take::take(&shelf, before.as_ref(), &mut against)
                 .map_err(|cause| in_words("read", path, &cause))?;
             Ok((shelf, taken))
@@ -269,12 +268,8 @@ pub(crate) fn plan<'a>(
         if then.refill && before.is_some_and(|before| before.foreign_bytes > 0) {
             report.warnings.push(format!("{side}: it was not there, and is made anew from the archive"));
         }
-        if !is_mirror && judge(&shelf, &mut then) {
-            report.warnings.push(format!(
-                "{side}: {}; what others write goes into {} from now on",
-                "its writer does not append, and would write over it",
-                beside(path).display()
-            ));
+        if !is_mirror && let Some(told) = judge(&shelf, path, &mut then) {
+            report.warnings.push(format!("{side}: {told}"));
         }
         // What a copy gives is not new when the next one has it as well.
         let planned: u64 = parts.iter().map(|part| part.length).sum();
@@ -292,7 +287,7 @@ pub(crate) fn plan<'a>(
     let (mut end, mut newline) = (line_end, false);
     if !parts.is_empty() {
         let size = settled_end(&live, line_end).map_err(fail)?;
-        newline = !is_line_end(&live, size).map_err(fail)?;
+        newline = !live.ends_a_line(size).map_err(fail)?;
         if newline && !is_quiet(&live) {
             return Err(Stop::Wait(format!(
                 "somebody is writing a line at the end of {}",
@@ -307,7 +302,7 @@ pub(crate) fn plan<'a>(
         pieces.push(Piece {
             start: archive.known,
             length: base + end - archive.known,
-            from: None,
+            whose: Whose::Hub,
             sha256: None,
         });
     }
@@ -321,14 +316,31 @@ pub(crate) fn beside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Looks whether the writer of a source's file writes at a place of its own instead of at the end; once for each file.
-fn judge(shelf: &Shelf, then: &mut CopyState) -> bool {
-    let Some(live) = shelf.live.as_ref().filter(|live| !then.aside && then.judged != Some(live.id)) else {
-        return false;
-    };
-    then.judged = Some(live.id);
-    then.aside = lease::held(live.file()) != Held::No && lease::overwriter(live.file()).is_some();
-    then.aside
+/// Looks whether the writer of a source's file writes at a place of its own instead of at the end; once for each file. What
+/// goes into a file beside it does so until its file is another one, and somebody is seen who appends to that. Returns
+/// what people should know.
+fn judge(shelf: &Shelf, path: &Path, then: &mut CopyState) -> Option<String> {
+    let live = shelf.live.as_ref().filter(|live| then.judged != Some(live.id))?;
+    let held = lease::held(live.file());
+    let overwrites = held != Held::No && lease::overwriter(live.file()).is_some();
+    if then.aside {
+        if overwrites || held != Held::Yes {
+            return None;
+        }
+        (then.aside, then.torn, then.judged) = (false, 0, Some(live.id));
+        return Some(format!(
+            "its file is another one, whose writer appends; what others write goes into {} again, and {} stays as it is",
+            path.display(),
+            beside(path).display()
+        ));
+    }
+    (then.aside, then.judged) = (overwrites, Some(live.id));
+    overwrites.then(|| {
+        format!(
+            "its writer does not append, and would write over it; what others write goes into {} from now on",
+            beside(path).display()
+        )
+    })
 }
 
 /// Places in the archive.

@@ -8,7 +8,7 @@ use super::stream::{Agreement, Stream, agreement, fill};
 /// A write that is stopped, by a signal or a full disk, has written whole pages (bytes).
 const PAGE: u64 = 4096;
 /// Fewer bytes than these are how lines of a log begin (bytes).
-const SAME: u64 = 64;
+pub(crate) const SAME: u64 = 64;
 
 /// A block that was about to be written.
 pub(crate) struct Block<'a> {
@@ -41,6 +41,16 @@ impl Block<'_> {
     }
 }
 
+/// How much of what agrees at a place is ours for sure, where any part of it may have come to disk and somebody may have
+/// gone on behind it: his line may begin as ours does, and one short line may be his.
+pub(crate) fn sure(same: Agreement) -> u64 {
+    match same.bytes - same.lines >= SAME {
+        true => same.bytes,
+        false if same.lines >= SAME => same.lines,
+        false => 0,
+    }
+}
+
 /// The length of the line at a place; none when it has no end.
 pub(crate) fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
     let mut reader = stream.reader(from)?;
@@ -59,14 +69,19 @@ pub(crate) fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
     }
 }
 
-/// Where a block that we were about to append to a copy's file lies behind `from`: its start, and how much of it is
-/// there. `alone` says that nobody else writes to it, so that a beginning of the block at its end is ours however long.
-pub(crate) fn find_block(
-    tail: &Stream,
-    from: u64,
-    block: &Stream,
-    alone: bool,
-) -> io::Result<Option<(u64, u64)>> {
+/// What a copy's file has of a block that we were about to append to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lies {
+    /// Where in the file it begins.
+    pub(crate) start: u64,
+    /// How much of it is there.
+    pub(crate) length: u64,
+    /// Bytes behind that of which not all came to disk: NULs, and what of the block lies between them.
+    pub(crate) nothing: u64,
+}
+
+/// Where a block that we were about to append to a copy's file lies behind `from`. `alone` says that nobody else writes to it, so that a beginning of the block at its end is ours however long.
+pub(crate) fn find_block(tail: &Stream, from: u64, block: &Stream, alone: bool) -> io::Result<Option<Lies>> {
     let (mut at, end) = (from, tail.length());
     while at < end {
         let whole = Block { stream: block, from: 0, length: block.length(), in_file: at };
@@ -77,7 +92,7 @@ pub(crate) fn find_block(
             whole.found_at(tail, at)?.bytes
         };
         if found > 0 {
-            return Ok(Some((at, found)));
+            return Ok(Some(Lies { start: at, length: found, nothing: 0 }));
         }
         match line(tail, at)? {
             Some(length) => at += length,
@@ -85,6 +100,43 @@ pub(crate) fn find_block(
         }
     }
     Ok(None)
+}
+
+/// The same where any part of the block may not have come to disk.
+pub(crate) fn find_ruined(tail: &Stream, from: u64, block: &Stream, alone: bool) -> io::Result<Option<Lies>> {
+    let (mut at, end) = (from, tail.length());
+    while at < end {
+        let same = agreement(tail, at, block, 0, block.length().min(end - at))?;
+        let nothing = ruin(tail, at, block, same.bytes)?;
+        let all = same.bytes == block.length() || alone || (nothing > 0 && at == from);
+        // It may be that only the process was stopped.
+        let whole = Block { stream: block, from: 0, length: block.length(), in_file: at };
+        let length = if all { same.bytes } else { sure(same).max(whole.found_at(tail, at)?.bytes) };
+        if length > 0 || (nothing > 0 && all) {
+            let nothing = if length == same.bytes { nothing } else { 0 };
+            return Ok(Some(Lies { start: at, length, nothing }));
+        }
+        match line(tail, at)? {
+            Some(length) => at += length,
+            None => break,
+        }
+    }
+    Ok(None)
+}
+
+/// How many bytes behind the first ones of a block lie in the place of what did not come to disk.
+fn ruin(tail: &Stream, at: u64, block: &Stream, from: u64) -> io::Result<u64> {
+    let mut place = from;
+    while place < block.length() {
+        let nothing = tail.nothing(at + place)?.min(block.length() - place);
+        if nothing == 0 {
+            break;
+        }
+        place += nothing;
+        let rest = (block.length() - place).min(tail.length().saturating_sub(at + place));
+        place += agreement(tail, at + place, block, place, rest)?.bytes;
+    }
+    Ok(place - from)
 }
 
 #[cfg(test)]
@@ -132,7 +184,39 @@ mod tests {
         ] {
             let (tail, block) =
                 (stream(directory.path(), "tail", &tail)?, stream(directory.path(), "block", block)?);
-            assert_eq!(find_block(&tail, from, &block, alone)?, expected);
+            let found = find_block(&tail, from, &block, alone)?.map(|lies| (lies.start, lies.length));
+            assert_eq!(found, expected);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn where_a_block_lies_of_which_not_all_came_to_disk() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let line = |letter: &str| format!("{}\n", letter.repeat(79));
+        let nul = |bytes: usize| "\0".repeat(bytes);
+        let block = line("a") + &line("b");
+        for (tail, alone, expected) in [
+            ("own\n".to_owned() + &block, false, Some((4, 160, 0))),
+            (line("a"), false, Some((0, 80, 0))),
+            (line("a") + "own\n", false, Some((0, 80, 0))),
+            // How a line begins may be how somebody else's does.
+            (line("a") + "bbown\n", false, Some((0, 80, 0))),
+            (line("a") + "bbown\n", true, Some((0, 82, 0))),
+            ("aaa".to_owned(), false, None),
+            ("aaa".to_owned(), true, Some((0, 3, 0))),
+            // Only its size came to disk, or a part of it.
+            (nul(160), false, Some((0, 0, 160))),
+            (nul(160) + "own\n", false, Some((0, 0, 160))),
+            (line("a") + &nul(9), false, Some((0, 80, 9))),
+            (nul(80) + &line("b") + "own\n", false, Some((0, 0, 160))),
+            ("own\n".to_owned() + &nul(9), false, None),
+        ] {
+            let (file, block) =
+                (stream(directory.path(), "tail", &tail)?, stream(directory.path(), "block", &block)?);
+            let found = find_ruined(&file, 0, &block, alone)?;
+            let found = found.map(|lies| (lies.start, lies.length, lies.nothing));
+            assert_eq!(found, expected, "{tail:?}");
         }
         Ok(())
     }

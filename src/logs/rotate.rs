@@ -307,10 +307,8 @@ impl Turn<'_> {
     fn move_away(&self, one: &One<'_>, way: &Way) -> std::result::Result<Done, Problem> {
         let live = one.live;
         let is_told = matches!(way, Way::RenameAndTell);
-        let whole = live
-            .last_line_end(live.size.saturating_sub(1), live.size)
-            .map_err(|cause| in_words("read", &live.path, &cause))?;
-        let is_unfinished = whole < live.size;
+        let is_unfinished =
+            !live.ends_a_line(live.size).map_err(|cause| in_words("read", &live.path, &cause))?;
         if is_unfinished && is_told {
             return Ok(Done::Skipped("its last line has no end: somebody is writing it".to_owned()));
         }
@@ -442,7 +440,7 @@ impl Turn<'_> {
 fn end_line(live: &LogFile, owners: &Owners) -> std::result::Result<(), Problem> {
     let file = live.again(Access::Append, owners)?;
     let end = || {
-        if file.last_line_end(file.size.saturating_sub(1), file.size)? < file.size {
+        if !file.ends_a_line(file.size)? {
             file.file().write_all(b"\n")?;
         }
         file.file().sync_all()

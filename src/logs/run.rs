@@ -95,6 +95,7 @@ pub(crate) fn merge(
             run.make_room(name, log);
         }
         let mut changed = run.finish(&todo)?;
+        run.finish_copies(&todo)?;
         let done = todo.chunks(BATCH).try_for_each(|batch| run.batch(batch, &mut changed));
         // What was done before something stopped the run stays done.
         run.conclude()?;
@@ -205,6 +206,27 @@ impl<'a> Run<'a> {
             }
         }
         Ok(true)
+    }
+
+    /// Finishes what could not be told yet of copies then.
+    fn finish_copies(&mut self, todo: &[(&'a str, &'a LogConfig)]) -> Result<()> {
+        let mut has_changed = false;
+        for (name, log) in todo {
+            let known = self.state.log(name).filter(|_| !self.left.contains_key(*name));
+            let Some(known) = known else { continue };
+            let ledger = Ledger::of(self.directory, name);
+            let since =
+                |place| ledger.since(known.ledger, &known.chain, place).map_err(|why| with_hint(&why));
+            match settle::copies(self.setting, name, log, &known, &since) {
+                Ok(None) => {}
+                Ok(Some(state)) => {
+                    self.state.set(name, String::from("-"), &state)?;
+                    has_changed = true;
+                }
+                Err(why) => self.stopped(name, log, why),
+            }
+        }
+        if has_changed { self.state.save() } else { Ok(()) }
     }
 
     /// Plans and carries out. `changed` says whether there is something in the journal.

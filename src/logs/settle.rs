@@ -1,29 +1,25 @@
 //! Finishes what a run that died had planned for one log.
 //!
 //! Behind the end of the archive that is on record lies, in the order of the plan, a beginning of what was to be
-//! appended, with whatever others wrote in between. What the journal says was appended is believed; the last block, which
-//! may lack its line, is found by content: all of it, or as much as the kernel had written when it was stopped, which it
-//! is only between two pages. Other lines are the archive's own. The rest of what was to be appended is then appended
-//! (`work`).
+//! appended, with whatever others wrote in between (`behind`), and in the copies what they were given (`given`). The rest of
+//! what was to be appended is then appended (`work`).
 
 use std::collections::BTreeMap;
 use std::io;
-use std::rc::Rc;
 
 use crate::config::LogConfig;
 
-use super::append::{Appended, Wanted, append, block_length};
 use super::archive::Archive;
-use super::file::{Access, LogFile, in_words};
-use super::find::{self, Found, Shelf};
-use super::journal::{Deed, Unfinished};
-use super::names::Packing;
-use super::plan::{Setting, Stop, archive_shelf, beside, is_quiet, look, report};
-use super::resume;
-use super::send::{ends_a_line, note};
-use super::state::{CopyState, Cursor, Foreign};
-use super::stream::{Stream, agreement};
-use super::work::{PartNow, Piece, Target, Work};
+use super::behind::{Behind, take_apart};
+use super::file::{LogFile, in_words};
+use super::find;
+use super::given::{Receiver, found};
+use super::journal::{Deed, Ending, Unfinished};
+use super::lacks::Since;
+use super::plan::{Setting, Stop, archive_shelf, is_quiet, look, report};
+use super::state::LogState;
+use super::stream::Stream;
+use super::work::{PartNow, Piece, Target, Whose, Work, all, of_entry};
 
 /// What is left of a plan. None where nothing of its archive is there any more, so that all is to be aligned anew.
 pub(crate) fn settle<'a>(
@@ -42,12 +38,12 @@ pub(crate) fn settle<'a>(
     }
     let mut shelves = BTreeMap::new();
     for (side, path) in log.others(setting.hub) {
-        let shelf = look(setting, path, &live).map_err(|why| {
-            Stop::Wait(format!(
-                "the last run was ended in its midst, and what it did cannot be finished: {why}"
-            ))
-        })?;
-        shelves.insert(side.as_str(), shelf);
+        match look(setting, path, &live) {
+            Ok(shelf) => drop(shelves.insert(side.as_str(), shelf)),
+            // Nobody waits for a copy that was only to get something.
+            Err(_) if planned.parts.iter().all(|part| part.side != *side) => {}
+            Err(why) => return Err(unfinishable(&why)),
+        }
     }
     let mut parts = Vec::new();
     for part in &planned.parts {
@@ -61,27 +57,21 @@ pub(crate) fn settle<'a>(
         if let (None, Some(shelf)) = (&file, shelves.get(part.side.as_str()))
             && !shelf.refused.is_empty()
         {
-            return Err(Stop::Wait(format!(
-                "the last run was ended in its midst, and what it did cannot be finished while a rotated file is passed over: {}",
-                shelf.refused.join(", ")
-            )));
+            let refused = shelf.refused.join(", ");
+            return Err(unfinishable(&format!("a rotated file is passed over: {refused}")));
         }
         let stream = file.map(|file| Stream { file, ranges, newline: part.newline });
-        parts.push(PartNow { side: part.side.clone(), stream, length, done: 0 });
+        parts.push(PartNow { side: part.side.clone(), stream, length, missing: all(length) });
     }
-    let end = archive.end().map_err(fail)?;
-    let mut pieces = appended(&unfinished.deeds, &mut parts, archive.known, end);
-    let at = pieces.last().map_or(archive.known, |piece| piece.start + piece.length);
-    let open = by_content(&archive, at, end, &mut parts, &mut pieces).map_err(fail)?;
-    for piece in pieces.iter().filter(|piece| piece.start >= at) {
+    let ending = setting.journal.ending(planned);
+    let Behind { mut pieces, found: unwritten, open, cut, end } =
+        take_apart(&archive, &live, &unfinished.deeds, &mut parts, ending).map_err(fail)?;
+    if let Some(cut) = cut {
+        cut_off(setting, name, &archive, &live, (cut, end))?;
+    }
+    for deed in &unwritten {
         // What is appended next would hide it from the run that comes after this one.
-        if let Some((part, place)) = piece.from {
-            let deed = Deed::Appended { part, place, start: piece.start, length: piece.length };
-            setting
-                .journal
-                .done(name, &deed)
-                .map_err(|cause| Stop::Fail(format!("cannot write the journal: {cause}")))?;
-        }
+        write_down(setting, name, deed)?;
     }
     if open > 0 {
         if !is_quiet(&live) {
@@ -90,15 +80,24 @@ pub(crate) fn settle<'a>(
                 hub_path.display()
             )));
         }
-        pieces.push(Piece { start: end - open, length: open, from: None, sha256: None });
+        let start = end - open;
+        pieces.push(Piece { start, length: open, whose: Whose::Hub, sha256: None });
     }
     let mut state = planned.state.clone();
     for (side, path) in log.others(setting.hub) {
-        let (Some(shelf), Some(then)) = (shelves.get(side.as_str()), state.copies.get_mut(side)) else {
-            continue;
+        let Some(then) = state.copies.get_mut(side).filter(|then| then.open.is_none()) else { continue };
+        let shelf = match (shelves.get(side.as_str()), ending) {
+            (Some(shelf), Ending::Process) => shelf,
+            (shelf, _) => {
+                let deeds = unfinished.deeds.iter().filter(|deed| deed.side() == Some(side));
+                let deeds: Vec<Deed> = deeds.cloned().collect();
+                then.open = Some(deeds).filter(|deeds| shelf.is_some() || !deeds.is_empty());
+                continue;
+            }
         };
         let target = Target { side, path, is_mirror: log.mirrors.contains(side), seen: 0 };
-        given(setting, name, &target, shelf, &mut archive, &unfinished.deeds, then)
+        Receiver { setting, name, target: &target, shelf, ending }
+            .settle(&mut archive, &unfinished.deeds, &[], then)
             .map_err(|cause| Stop::Fail(in_words("finish what was given to", path, &cause)))?;
     }
     let newline = open > 0;
@@ -118,197 +117,65 @@ pub(crate) fn settle<'a>(
     }))
 }
 
-fn found(shelf: &Shelf, found: Found) -> Option<Rc<LogFile>> {
-    match found {
-        Found::Live => shelf.live.clone(),
-        Found::Rotated(index) => shelf.rotated.get(index).cloned(),
-        Found::Lost => None,
-    }
+fn unfinishable(why: &str) -> Stop {
+    Stop::Wait(format!("the last run was ended in its midst, and what it did cannot be finished: {why}"))
 }
 
-/// What is on record as appended.
-fn appended(deeds: &[Deed], parts: &mut [PartNow], known: u64, end: u64) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut at = known;
-    for deed in deeds {
-        let Deed::Appended { part, place, start, length } = deed else { continue };
-        if *start < at || *start >= end {
-            break;
-        }
-        if *start > at {
-            pieces.push(Piece { start: at, length: start - at, from: None, sha256: None });
-        }
-        let length = (*length).min(end - start);
-        pieces.push(Piece { start: *start, length, from: Some((*part, *place)), sha256: None });
-        if let Some(part) = parts.get_mut(*part) {
-            part.done = part.done.max(place + length);
-        }
-        at = start + length;
-    }
-    pieces
-}
-
-/// Takes what lies behind that apart. Returns how many bytes at its end are no line, and not ours.
-fn by_content(
-    archive: &Archive,
-    from: u64,
-    end: u64,
-    parts: &mut [PartNow],
-    pieces: &mut Vec<Piece>,
-) -> io::Result<u64> {
-    let base = archive.base();
-    let mut start = from;
-    // One block at the most was written and not put on record.
-    let mut next = parts.iter().position(|part| part.done < part.length && part.stream.is_some());
-    for tail in archive.range(from..end)? {
-        let length = tail.length();
-        let mut at = 0;
-        while at < length {
-            let mut ours = 0;
-            let mut place = 0;
-            if let Some(PartNow { stream: Some(stream), length: all, done, .. }) =
-                next.and_then(|next| parts.get(next))
-            {
-                let block = resume::Block {
-                    stream,
-                    from: *done,
-                    length: block_length(stream, *done)?.min(all - done),
-                    in_file: (start + at).saturating_sub(base),
-                };
-                let found = block.found_at(&tail, at)?;
-                // Where somebody has written behind it, the line that was cut off is written again.
-                ours = if at + found.bytes == length { found.bytes } else { found.lines };
-                place = *done;
-            }
-            let piece = if let (1.., Some(number)) = (ours, next) {
-                if let Some(part) = parts.get_mut(number) {
-                    part.done += ours;
-                }
-                next = None;
-                Piece { start: start + at, length: ours, from: Some((number, place)), sha256: None }
-            } else {
-                match resume::line(&tail, at)? {
-                    Some(line) => Piece { start: start + at, length: line, from: None, sha256: None },
-                    None if start + length < end => {
-                        Piece { start: start + at, length: length - at, from: None, sha256: None }
-                    }
-                    None => return Ok(length - at),
-                }
-            };
-            at += piece.length;
-            match pieces.last_mut() {
-                Some(last)
-                    if last.from.is_none()
-                        && piece.from.is_none()
-                        && last.start + last.length == piece.start =>
-                {
-                    last.length += piece.length;
-                }
-                _ => pieces.push(piece),
-            }
-        }
-        start += length;
-    }
-    Ok(0)
-}
-
-/// Puts on record what a copy has got.
-fn given(
+/// Compares with their files what copies have got, where that could not be done at once. The archive has everything again.
+/// None where nothing of that is to be done now.
+pub(crate) fn copies(
     setting: &Setting<'_>,
     name: &str,
-    target: &Target<'_>,
-    shelf: &Shelf,
-    archive: &mut Archive,
-    deeds: &[Deed],
-    then: &mut CopyState,
-) -> io::Result<()> {
-    // What it gets in a file beside it lies there.
-    let aside = then.aside && !target.is_mirror;
-    let alone = aside || target.is_mirror;
-    let near;
-    let shelf = if aside {
-        near = find::shelf(&beside(target.path), Access::Read, setting.around)
-            .map_err(|why| io::Error::other(String::from(why)))?;
-        &near
-    } else {
-        shelf
-    };
-    let note = |then: &mut CopyState, file: Option<&LogFile>, place: Foreign| match aside {
-        true => {
-            then.foreign_bytes += place.length;
-            Ok(())
-        }
-        false => note(then, file, place),
-    };
-    let mut open: Option<(&Cursor, &[(u64, u64)])> = None;
-    for deed in deeds {
-        match deed {
-            Deed::About { side, end, ranges } if side == target.side => open = Some((end, ranges)),
-            Deed::Given { side, start, length, end, sent } if side == target.side => {
-                open = None;
-                then.sent = *sent;
-                // It may have been rotated, packed or copied since.
-                let file = found(shelf, find::on_shelf(end, shelf, &[], 0)?);
-                note(then, file.as_deref(), Foreign { id: end.id, start: *start, length: *length })?;
-            }
-            _ => {}
-        }
+    log: &LogConfig,
+    known: &LogState,
+    since: &Since<'_>,
+) -> Result<Option<LogState>, Stop> {
+    let Some(hub_path) = log.copies.get(setting.hub) else { return Ok(None) };
+    if known.copies.values().all(|copy| copy.open.is_none()) {
+        return Ok(None);
     }
-    // Begun, and not known to be done.
-    let Some((before, [(from, to)])) = open else { return Ok(()) };
-    archive.reach(*from)?;
-    let mut streams = archive.range(*from..*to)?;
-    let (Some(block), true) = (streams.pop(), streams.is_empty()) else { return Ok(()) };
-    let likely = found(shelf, find::on_shelf(before, shelf, &[], 0)?);
-    let mut place = None;
-    for file in likely.iter().chain(&shelf.live).chain(&shelf.rotated) {
-        // What is being packed cannot be read.
-        let Ok(end) = file.length() else { continue };
-        let tail = Stream::of(file, 0..end);
-        if let Some((start, length)) = resume::find_block(&tail, before.offset, &block, alone)? {
-            place = Some((Rc::clone(file), start, length, end));
-            break;
-        }
+    let (shelf, live) = archive_shelf(setting, hub_path, Some(known))?;
+    let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
+    let mut archive = Archive::find(&shelf, &live, Some(known)).map_err(fail)?;
+    if archive.anew {
+        // All copies are aligned.
+        return Ok(None);
     }
-    let Some((file, start, mut length, end)) = place else { return Ok(()) };
-    let line_end = match resume::line(&block, length)? {
-        _ if length == 0 || length == block.length() => length,
-        Some(rest) => length + rest,
-        None => block.length(),
-    };
-    if start + length == end && file.packing == Packing::Plain && !ends_a_line(&file)? {
-        // It was cut off in the middle of a line; nobody has written behind it, so it gets its end.
-        let whole =
-            LogFile::open(&file.path, Packing::Plain, Access::Append, &setting.around.owners(target.path));
-        if let Ok(whole) = whole.map_err(|_| ())
-            && whole.id == file.id
-            && whole.size == end
-        {
-            let (mut runs, mut written) = (Vec::new(), Appended::default());
-            append(
-                &whole,
-                &block.first(line_end),
-                length,
-                Wanted::Nothing,
-                &mut runs,
-                &mut written,
-                &mut |_, _, _| Ok(()),
-            )?;
-            length += written.bytes;
-        }
+    let (mut state, mut has_changed) = (known.clone(), false);
+    for (side, path) in log.others(setting.hub) {
+        let Some(then) = state.copies.get_mut(side).filter(|then| then.open.is_some()) else { continue };
+        // The plan says why a copy is passed over.
+        let Ok(shelf) = look(setting, path, &live) else { continue };
+        let Ok(entries) = since(then.sent) else { continue };
+        let origins: Vec<_> = entries.iter().map(of_entry).collect();
+        let deeds = then.open.take().unwrap_or_default();
+        let target = Target { side, path, is_mirror: log.mirrors.contains(side), seen: 0 };
+        Receiver { setting, name, target: &target, shelf: &shelf, ending: Ending::Machine }
+            .settle(&mut archive, &deeds, &origins, then)
+            .map_err(|cause| Stop::Fail(in_words("finish what was given to", path, &cause)))?;
+        has_changed = true;
     }
-    // What was cut off and could not be finished is given again.
-    let sent = from + block_lines(&block, length)?;
-    let proof = file.proof(start + length)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-    let given = Cursor { id: before.id, offset: start + length, proof, written: before.written };
-    setting
-        .journal
-        .done(name, &Deed::Given { side: target.side.to_owned(), start, length, end: given, sent })?;
-    then.sent = sent;
-    note(then, Some(&file), Foreign { id: before.id, start, length })
+    Ok(has_changed.then_some(state))
 }
 
-/// How much of the first bytes of a block is whole lines.
-fn block_lines(block: &Stream, length: u64) -> io::Result<u64> {
-    Ok(agreement(block, 0, block, 0, length)?.lines)
+fn write_down(setting: &Setting<'_>, name: &str, deed: &Deed) -> Result<(), Stop> {
+    let written = setting.journal.done(name, deed);
+    written.map_err(|cause| Stop::Fail(format!("cannot write the journal: {cause}")))
+}
+
+/// Cuts off what is nobody's at the end of the archive, so close behind a look that hardly anybody comes in between.
+fn cut_off(
+    setting: &Setting<'_>,
+    name: &str,
+    archive: &Archive,
+    live: &LogFile,
+    (cut, end): (u64, u64),
+) -> Result<(), Stop> {
+    let fail =
+        |cause: io::Error| Stop::Fail(in_words("cut off what did not come to disk of", &live.path, &cause));
+    write_down(setting, name, &Deed::CutOff { end: cut })?;
+    if archive.end().map_err(fail)? != end {
+        return Err(Stop::Wait(format!("somebody is writing to {}", live.path.display())));
+    }
+    live.file().set_len(cut.saturating_sub(archive.base())).map_err(fail)
 }

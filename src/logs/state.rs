@@ -15,6 +15,7 @@ use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
 use super::file::{FileId, Proof};
+use super::journal::Deed;
 
 /// The first line of the state; the number is its version.
 const FORMAT: &str = "cr0sync logs 1";
@@ -78,9 +79,16 @@ pub(crate) struct CopyState {
     /// Whether what others write goes into a file beside it, as its writer does not append whole lines.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) aside: bool,
+    /// How long that file was when we last wrote to it (bytes).
+    #[serde(default)]
+    pub(crate) beside: u64,
     /// The file whose writer was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) judged: Option<FileId>,
+    /// What the journal says it was given by a run that did not come to its end, where that is still to be compared with its
+    /// files: the machine died, or it was away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) open: Option<Vec<Deed>>,
     /// Bytes of others that we wrote into it, ever.
     #[serde(default)]
     pub(crate) foreign_bytes: u64,

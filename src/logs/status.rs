@@ -23,7 +23,7 @@ use super::segment;
 use super::state::{CopyState, LogState, State};
 use super::stream::own;
 use super::take::foreign_in;
-use super::work::{of_entry, wanted};
+use super::work::{NOBODY, of_entry, wanted};
 use super::{Options, chosen};
 
 /// Tells of every log its copies, how far each was read and what each lacks.
@@ -201,9 +201,7 @@ fn lag(side: &str, copy: &CopyState, end: u64, since: &Since<'_>) -> Result<u64,
     if copy.sent >= end {
         return Ok(0);
     }
-    let origins: Vec<_> = match copy.refill {
-        true => Vec::new(),
-        false => since(copy.sent)?.iter().map(of_entry).collect(),
-    };
+    let mut origins: Vec<_> = since(copy.sent)?.iter().map(of_entry).collect();
+    origins.retain(|(_, origin)| !copy.refill || origin == NOBODY);
     Ok(wanted(copy.sent..end, side, &origins).iter().map(|range| range.end - range.start).sum())
 }

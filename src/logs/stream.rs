@@ -63,6 +63,42 @@ impl Stream {
         Stream { file: Rc::clone(&self.file), ranges, newline: self.newline && left > 0 }
     }
 
+    /// A range of it, as a stream.
+    pub(crate) fn between(&self, range: &Range<u64>) -> Stream {
+        let mut stream = self.first(range.end);
+        let mut left = range.start;
+        for range in &mut stream.ranges {
+            let skipped = left.min(range.end - range.start);
+            range.start += skipped;
+            left -= skipped;
+        }
+        stream.ranges.retain(|range| !range.is_empty());
+        stream
+    }
+
+    /// Whether its last line has an end.
+    pub(crate) fn ends_with_line(&self) -> io::Result<bool> {
+        match self.ranges.last() {
+            Some(last) if !self.newline => self.file.ends_a_line(last.end),
+            _ => Ok(true),
+        }
+    }
+
+    /// How many bytes from a place on are NUL.
+    pub(crate) fn nothing(&self, from: u64) -> io::Result<u64> {
+        let mut reader = self.reader(from)?;
+        let mut block = vec![0; BLOCK.min(to_size(self.length().saturating_sub(from)))];
+        let mut found = 0;
+        loop {
+            let had = fill(&mut reader, &mut block)?;
+            let nothing = block.iter().take(had).take_while(|byte| **byte == 0).count();
+            found += u64::try_from(nothing).unwrap_or(0);
+            if nothing < block.len() || had == 0 {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Where in the file a place of the stream lies.
     pub(crate) fn in_file(&self, place: u64) -> u64 {
         let mut left = place;

@@ -267,18 +267,12 @@ fn push(
             break;
         }
     } else if let Some(last) = ranges.last() {
-        newline = !ends_with_newline(file, last.end)?;
+        newline = !file.ends_a_line(last.end)?;
     }
     if !ranges.is_empty() {
         taken.streams.push(Stream { file: Rc::clone(file), ranges, newline });
     }
     Ok(end)
-}
-
-pub(crate) fn ends_with_newline(file: &LogFile, length: u64) -> io::Result<bool> {
-    let mut last = [0];
-    let mut reader = file.reader(length.saturating_sub(1))?;
-    Ok(super::stream::fill(&mut reader, &mut last)? == 1 && last == *b"\n")
 }
 
 /// A cursor at a place of a file; where our own lines follow at once, they are passed over.

@@ -17,6 +17,7 @@ use super::journal::{Deed, Part, Planned};
 use super::lacks::{Since, lacks};
 use super::ledger::{Entry, UNKNOWN};
 use super::plan::{Setting, Stop};
+use super::send::Sent;
 use super::state::LogState;
 use super::steps::Step;
 use super::stream::Stream;
@@ -29,15 +30,65 @@ pub(crate) struct PartNow {
     /// None where its file is gone.
     pub(crate) stream: Option<Stream>,
     pub(crate) length: u64,
-    /// How much of it is in the archive.
-    pub(crate) done: u64,
+    /// What of it is not in the archive, in order.
+    pub(crate) missing: Vec<Range<u64>>,
 }
 
 impl PartNow {
     pub(crate) fn new(side: String, stream: Stream) -> PartNow {
-        PartNow { side, length: stream.length(), stream: Some(stream), done: 0 }
+        let length = stream.length();
+        PartNow { side, stream: Some(stream), length, missing: all(length) }
+    }
+
+    /// A range of it is in the archive.
+    pub(crate) fn has(&mut self, range: Range<u64>) {
+        let left = |missing: Range<u64>| {
+            let before = missing.start..missing.end.min(range.start);
+            let behind = missing.start.max(range.end)..missing.end;
+            [before, behind].into_iter().filter(|range| !range.is_empty())
+        };
+        self.missing = std::mem::take(&mut self.missing).into_iter().flat_map(left).collect();
+    }
+
+    /// A range of it is not in the archive any more.
+    pub(crate) fn lacks(&mut self, range: Range<u64>) {
+        self.missing.push(range);
+        self.missing.sort_unstable_by_key(|range| range.start);
+        let mut all: Vec<Range<u64>> = Vec::new();
+        for range in self.missing.drain(..) {
+            match all.last_mut() {
+                Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
+                _ => all.push(range),
+            }
+        }
+        self.missing = all;
+    }
+
+    /// Whether nothing of it is in the archive.
+    fn is_untouched(&self) -> bool {
+        self.missing == all(self.length)
     }
 }
+
+/// All of a part.
+pub(crate) fn all(length: u64) -> Vec<Range<u64>> {
+    std::iter::once(0..length).filter(|range| !range.is_empty()).collect()
+}
+
+/// Whose something is that lies in the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// It came from a part: which one, and where in that it lies.
+    Part(usize, u64),
+    /// Somebody else wrote it there.
+    Hub,
+    /// Nobody's: what the disk has of a write of ours of which only the size came to disk. It stays where it cannot be cut off,
+    /// and is given to nobody.
+    Nobody,
+}
+
+/// The side to which the ledger ascribes what is nobody's.
+pub(crate) const NOBODY: &str = "";
 
 /// Something that lies behind the end of the archive that is on record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +96,7 @@ pub(crate) struct Piece {
     /// Where, in bytes from the beginning of the archive.
     pub(crate) start: u64,
     pub(crate) length: u64,
-    /// The part it came from, and where in that; none for what somebody else wrote there.
-    pub(crate) from: Option<(usize, u64)>,
+    pub(crate) whose: Whose,
     /// Its digest, where that is known already.
     pub(crate) sha256: Option<String>,
 }
@@ -132,7 +182,8 @@ impl Work<'_> {
                 end,
             }))
         });
-        Ok(Planned { state: self.state.clone(), parts: parts.collect::<io::Result<_>>()? })
+        let parts = parts.collect::<io::Result<_>>()?;
+        Ok(Planned { state: self.state.clone(), parts, boot: self.setting.journal.boot() })
     }
 
     /// What a run would do, where nothing is to be done.
@@ -167,7 +218,7 @@ impl Work<'_> {
         let size = |live: &LogFile| live.file().metadata().map(|now| now.len());
         let before = size(&self.live).map_err(|cause| failed(in_words("look at", &path, &cause)))?;
         // What a run that died has appended stays on record, and so does what follows it.
-        let is_first = self.parts.iter().all(|part| part.done == 0);
+        let is_first = self.parts.iter().all(PartNow::is_untouched);
         let mut written = Appended::default();
         if let Err(cause) = self.append_all(&mut written) {
             let is_ours = size(&self.live).is_ok_and(|now| now == before + written.bytes);
@@ -215,51 +266,58 @@ impl Work<'_> {
             written.bytes += 1;
             match self.pieces.last_mut() {
                 Some(last) => last.length += 1,
-                None => {
-                    self.pieces.push(Piece { start: self.archive.known, length: 1, from: None, sha256: None })
-                }
+                None => self.pieces.push(Piece {
+                    start: self.archive.known,
+                    length: 1,
+                    whose: Whose::Hub,
+                    sha256: None,
+                }),
             }
             self.newline = false;
         }
-        for (number, part) in self.parts.iter_mut().enumerate() {
-            let Some(stream) = &part.stream else { continue };
-            if part.done >= part.length {
-                continue;
-            }
-            let from = part.done;
-            let mut runs = Vec::new();
-            let setting = self.setting;
-            let length = append(
-                &self.live,
-                stream,
-                from,
-                Wanted::Digests,
-                &mut runs,
-                written,
-                &mut |start, length, place| {
-                    setting.steps.at(Step::Written);
-                    let deed =
-                        Deed::Appended { part: number, place: from + place, start: base + start, length };
-                    setting.journal.done(self.name, &deed)
-                },
-            )?;
-            for run in runs {
-                let (start, place) = (base + run.start, from + run.place);
-                let end = self.pieces.last().map_or(self.archive.known, |piece| piece.start + piece.length);
-                if start > end {
-                    // Somebody else wrote in between.
-                    self.pieces.push(Piece { start: end, length: start - end, from: None, sha256: None });
-                }
-                // A digest that is missing is made from what is there.
-                let sha256 = Some(run.sha256).filter(|digest| !digest.is_empty());
-                self.pieces.push(Piece { start, length: run.length, from: Some((number, place)), sha256 });
-            }
-            part.done += length;
-            self.setting.steps.at(Step::Appended);
-            if let Some(side) = self.report.sides.get_mut(&part.side) {
-                side.read_bytes += length;
+        for number in 0..self.parts.len() {
+            let missing = self.parts.get_mut(number).map(|part| std::mem::take(&mut part.missing));
+            for range in missing.unwrap_or_default() {
+                self.append_range(number, range, base, written)?;
             }
         }
+        Ok(())
+    }
+
+    /// Appends a range of a part.
+    fn append_range(
+        &mut self,
+        number: usize,
+        range: Range<u64>,
+        base: u64,
+        written: &mut Appended,
+    ) -> io::Result<()> {
+        let Some(PartNow { side, stream: Some(stream), .. }) = self.parts.get(number) else { return Ok(()) };
+        let (setting, name) = (self.setting, self.name);
+        let mut each = |start, length, place| {
+            setting.steps.at(Step::Written);
+            let place = range.start + place;
+            setting.journal.done(name, &Deed::Appended { part: number, place, start: base + start, length })
+        };
+        let (mut runs, stream) = (Vec::new(), stream.first(range.end));
+        let length =
+            append(&self.live, &stream, range.start, Wanted::Digests, &mut runs, written, &mut each)?;
+        if let Some(side) = self.report.sides.get_mut(side) {
+            side.read_bytes += length;
+        }
+        for run in runs {
+            let (start, end) = (base + run.start, self.end());
+            if start > end {
+                // Somebody else wrote in between.
+                let length = start - end;
+                self.pieces.push(Piece { start: end, length, whose: Whose::Hub, sha256: None });
+            }
+            let whose = Whose::Part(number, range.start + run.place);
+            // A digest that is missing is made from what is there.
+            let sha256 = Some(run.sha256).filter(|digest| !digest.is_empty());
+            self.pieces.push(Piece { start, length: run.length, whose, sha256 });
+        }
+        self.setting.steps.at(Step::Appended);
         Ok(())
     }
 
@@ -270,7 +328,7 @@ impl Work<'_> {
             self.archive.reach(0)?;
             let start = self.archive.begin();
             let length = self.archive.known.saturating_sub(start);
-            let mut entry = self.entry(&Piece { start, length, from: None, sha256: None })?;
+            let mut entry = self.entry(&Piece { start, length, whose: Whose::Hub, sha256: None })?;
             if self.state.untold {
                 UNKNOWN.clone_into(&mut entry.origin);
             }
@@ -287,11 +345,15 @@ impl Work<'_> {
             Some(sha256) => sha256.clone(),
             None => self.archive.digest(piece.start..piece.start + piece.length)?,
         };
-        let from = piece.from.and_then(|(part, place)| Some((self.parts.get(part)?, place)));
+        let from = match piece.whose {
+            Whose::Part(part, place) => self.parts.get(part).map(|part| (part, place)),
+            Whose::Hub | Whose::Nobody => None,
+        };
+        let others = if piece.whose == Whose::Nobody { NOBODY } else { self.setting.hub };
         Ok(Entry {
             from: piece.start,
             length: piece.length,
-            origin: from.map_or(self.setting.hub, |(part, _)| &part.side).to_owned(),
+            origin: from.map_or(others, |(part, _)| &part.side).to_owned(),
             file: from.and_then(|(part, _)| part.stream.as_ref()).map(|stream| stream.file.id),
             offset: from.and_then(|(part, place)| Some(part.stream.as_ref()?.in_file(place))).unwrap_or(0),
             sha256,
@@ -328,20 +390,22 @@ impl Work<'_> {
                     target.side
                 ));
             }
-            let mut outcome = Ok(Appended::default());
+            let mut outcome = Ok(Sent::default());
             if total > 0 {
                 outcome =
                     target.send(self.setting, self.name, &mut self.archive, &found.ranges, then, touched);
             }
             match outcome {
                 Ok(sent) => {
-                    if sent.bytes == total {
+                    if sent.lacks == 0 {
                         (then.sent, then.refill) = (end, false);
                     }
                     side.appended_bytes += sent.bytes;
                     side.lines += sent.lines;
-                    side.lag_bytes = total - sent.bytes;
+                    side.lag_bytes = sent.lacks;
                     all += sent.bytes;
+                    let told = sent.told.into_iter().map(|told| format!("{}: {told}", target.side));
+                    self.report.warnings.extend(told);
                 }
                 Err(why) => {
                     side.lag_bytes = total;
@@ -361,11 +425,11 @@ pub(crate) fn of_entry(entry: &Entry) -> (Range<u64>, String) {
     (entry.from..entry.end(), entry.origin.clone())
 }
 
-/// Ranges within `all` that are not known to have come from a side.
+/// Ranges within `all` that are not known to have come from a side, or from nobody.
 pub(crate) fn wanted(all: Range<u64>, side: &str, origins: &[(Range<u64>, String)]) -> Vec<Range<u64>> {
     let own: Vec<(u64, u64)> = origins
         .iter()
-        .filter(|(_, origin)| origin == side)
+        .filter(|(_, origin)| origin == side || origin == NOBODY)
         .map(|(range, _)| (range.start, range.end - range.start))
         .collect();
     super::stream::own(all.start, all.end, &own)

@@ -4,7 +4,8 @@
 //! Fault model. Two sources and a mirror. A writer appends whole lines or parts of them, keeps its file open over a
 //! rotation or not; files are renamed (several times between two runs), packed, copied and truncated, truncated or made
 //! anew after they were read. Somebody appends to the archive. A run dies between any two steps, its last write cut off
-//! anywhere, and writers go on meanwhile. The state may be lost.
+//! anywhere, and writers go on meanwhile. The machine dies with it: of what was not brought to disk any part is there, or
+//! its size alone. The state may be lost.
 //!
 //! Invariant, when all is quiet and some runs have been: the archive has every complete line as often as it was written,
 //! none that was not, those of one file in their order; the mirror equals the archive; each source has the lines of

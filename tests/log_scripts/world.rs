@@ -57,6 +57,12 @@ struct World {
     stamps: RefCell<BTreeMap<PathBuf, SystemTime>>,
     dies_in: Cell<Option<usize>>,
     last: Cell<Option<Step>>,
+    /// How long files were when they were last brought to disk.
+    stable: RefCell<BTreeMap<PathBuf, u64>>,
+    /// Whether files may have NULs in the place of what did not come to disk.
+    has_places: Cell<bool>,
+    /// Whether the machine dies with this run.
+    with_machine: Cell<bool>,
     /// Bytes of the archive before the last write of the run.
     known: Cell<u64>,
     chatter: Cell<usize>,
@@ -120,6 +126,9 @@ impl World {
             stamps: RefCell::default(),
             dies_in: Cell::new(None),
             last: Cell::new(None),
+            stable: RefCell::default(),
+            with_machine: Cell::new(false),
+            has_places: Cell::new(false),
             known: Cell::new(0),
             chatter: Cell::new(chatter),
             repeats,
@@ -197,7 +206,8 @@ impl World {
                 self.make_anew(writer);
             }
             72..75 => self.edit_archive(),
-            75..77 if !self.repeats && !self.headers => {
+            // Without it nobody knows what is no line, but the place of one.
+            75..77 if !self.repeats && !self.headers && !self.has_places.get() => {
                 self.settle()?;
                 self.say("the state is lost".into());
                 self.writers.borrow_mut().iter_mut().for_each(|writer| writer.lossy = true);
@@ -213,7 +223,17 @@ impl World {
                 if self.roll(|rng| rng.chance(50)) {
                     self.dies_in.set(Some(self.roll(|rng| rng.below(12))));
                 }
+                // Where the machine dies, nobody can write meanwhile, and the next run comes before anybody does.
+                let with_machine = self.dies_in.get().is_some() && self.roll(|rng| rng.chance(40));
+                let chatter = if with_machine { self.chatter.replace(0) } else { self.chatter.get() };
+                self.with_machine.set(with_machine);
                 self.run()?;
+                self.with_machine.set(false);
+                if with_machine && self.dies_in.replace(None).is_none() {
+                    self.lose_power();
+                    self.run()?;
+                }
+                self.chatter.set(chatter);
                 self.dies_in.set(None);
             }
         }
@@ -446,6 +466,7 @@ impl World {
 
     fn run(&self) -> Result<(), String> {
         self.last.set(None);
+        self.stable.take();
         self.known.set(fs::metadata(self.path("central")).map_or(0, |file| file.len()));
         self.say("a run".into());
         let ended = catch_unwind(AssertUnwindSafe(|| merge_with(&self.config, &Options::default(), self)));
@@ -478,7 +499,9 @@ impl World {
         let report = match ended {
             Err(cause) => {
                 died(&*cause)?;
-                self.cut_off();
+                if !self.with_machine.get() {
+                    self.cut_off();
+                }
                 return Ok(());
             }
             Ok(Err(error)) => return Err(format!("a run failed: {error}")),
@@ -490,6 +513,70 @@ impl World {
             return Err(format!("a run ends as {:?}: {:?}", log.state, log.reason));
         }
         Ok(())
+    }
+
+    /// What is on disk now stays.
+    fn synced(&self) {
+        let mut stable = self.stable.borrow_mut();
+        for path in self.written_to() {
+            stable.insert(path.clone(), fs::metadata(&path).map_or(0, |file| file.len()));
+        }
+    }
+
+    /// The journal first.
+    fn written_to(&self) -> Vec<PathBuf> {
+        let journal = self.dir.path().join("sync_state/logs/journal");
+        std::iter::once(journal)
+            .chain(["central", "website", "bot", "other"].map(|side| self.path(side)))
+            .collect()
+    }
+
+    /// The machine dies: of what was not brought to disk any part is there, or its size without what was in it.
+    fn lose_power(&self) {
+        let stable = self.stable.take();
+        for path in self.written_to() {
+            let Ok(bytes) = fs::read(&path) else { continue };
+            let Some(from) = stable.get(&path).map(|from| *from as usize).filter(|from| *from < bytes.len())
+            else {
+                continue;
+            };
+            self.has_places.set(true);
+            let is_source = SOURCES.iter().any(|side| path == self.path(side));
+            let at = from + self.roll(|rng| rng.below(bytes.len() - from));
+            // Of a source little is known for sure.
+            let at = if is_source { from } else { at };
+            let mut kept = bytes.clone();
+            match self.roll(|rng| rng.below(4)) {
+                0 => continue,
+                1 => kept.truncate(at),
+                2 => kept[at..].fill(0),
+                _ => {
+                    let to = (at + self.roll(|rng| rng.below(6000))).min(bytes.len());
+                    kept[at..if is_source { bytes.len() } else { to }].fill(0);
+                }
+            }
+            fs::write(&path, &kept).unwrap();
+            if path != self.written_to()[0] {
+                self.touch(&path);
+            }
+            self.say(format!(
+                "of {path:?}, {} bytes of which {from} were on disk, {at} come to disk whole, {} at all",
+                bytes.len(),
+                kept.len()
+            ));
+        }
+        let journal = &self.written_to()[0];
+        let text = fs::read_to_string(journal).unwrap_or_default();
+        if let Some((before, rest)) = text.split_once("\"boot\":\"") {
+            let text = format!("{before}\"boot\":\"x{}", rest.get(1..).unwrap_or_default());
+            fs::write(journal, text).unwrap();
+        }
+        let a_while = Duration::from_secs(120);
+        // Nobody is in the midst of a line there.
+        for path in [self.path("central"), self.path("website")].iter().filter(|path| path.exists()) {
+            File::options().append(true).open(path).unwrap().set_modified(self.now() - a_while).unwrap();
+        }
+        self.say("the machine is started again".into());
     }
 
     /// The kernel may have written less of the last append than all of it.
@@ -561,6 +648,8 @@ impl World {
                 false => { file }.read_to_string(&mut text).unwrap(),
             };
         }
+        // What did not come to disk before the machine died may have left its place.
+        text.retain(|character| character != '\0');
         text.split_inclusive('\n').map(str::to_owned).collect()
     }
 }
@@ -588,6 +677,9 @@ fn died(cause: &(dyn Any + Send)) -> Result<(), String> {
 impl Steps for World {
     fn at(&self, step: Step) {
         self.last.set(Some(step));
+        if matches!(step, Step::Declared | Step::Synced) {
+            self.synced();
+        }
         if matches!(step, Step::Written | Step::Given) {
             self.touch_written();
         }

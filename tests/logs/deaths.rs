@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cr0sync::Config;
 use cr0sync::logs::{self, Options};
 
-use super::world::Logs;
+use super::world::{Logs, MIRROR};
 use crate::rng::Rng;
 
 /// Tells the child which configuration to run.
@@ -38,7 +38,7 @@ pub(crate) fn as_runner<'a>(command: &'a mut Command, config: &Path) -> &'a mut 
 }
 
 /// A child that has begun.
-fn begun(config: &Path) -> Child {
+pub(crate) fn begun(config: &Path) -> Child {
     let mut child = as_runner(&mut Command::new(std::env::current_exe().unwrap()), config).spawn().unwrap();
     let mut words = BufReader::new(child.stdout.as_mut().unwrap());
     let mut line = String::new();
@@ -92,4 +92,41 @@ fn a_run_may_be_killed_at_any_moment() {
     assert_eq!(logs.written.borrow().count(), 300_000);
     logs.judge(&told);
     assert!(killed > 0, "{told}");
+}
+
+/// A run that dies while it writes to the archive or to copies.
+pub(crate) fn die_midway(logs: &Logs) {
+    let config = logs.config_file();
+    let before = logs.archive().len();
+    let mut child = begun(&config);
+    while logs.archive().len() == before && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Whoever was only to get something is not waited for.
+#[test]
+fn a_copy_that_is_away_holds_up_nobody() {
+    let logs = Logs::new(&["bot", "other"]);
+    logs.add("bot", 1);
+    logs.add("other", 1);
+    logs.merge();
+    logs.add("bot", 20_000);
+    die_midway(&logs);
+    let away = logs.directory("away");
+    std::fs::rename(logs.directory(MIRROR), &away).unwrap();
+    for _ in 0..2 {
+        logs.add("other", 10);
+        let report = logs.merge();
+        assert_ne!(report["logs"]["x"]["state"], "skipped", "{report:#}");
+        let told = report["logs"]["x"]["warnings"].to_string();
+        assert!(told.contains("website is passed over"), "{told}");
+    }
+    assert_eq!(logs.written.borrow().judge(&logs.archive()), Default::default());
+    std::fs::rename(&away, logs.directory(MIRROR)).unwrap();
+    logs.settle();
+    logs.judge("a copy was away");
+    logs.judge_sources("a copy was away");
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::deaths::as_runner;
+use super::deaths::{as_runner, die_midway};
 use super::world::{Logs, MIRROR};
 use crate::common::disk::Disk;
 
@@ -88,5 +88,37 @@ fn a_file_that_may_not_grow_is_grown_by_the_next_run() {
         logs.settle();
         logs.judge(&told);
         logs.judge_sources(&told);
+    }
+}
+
+/// What was left by a run that died is finished by one that has no room, and by one that has.
+#[test]
+fn a_run_dies_and_the_next_one_finds_no_room() {
+    for place in ["central", MIRROR, "bot", "state"] {
+        for left in [0, 4_096, 60_000] {
+            let told = format!("{place} with {left} bytes left");
+            let logs = Logs::new(&["bot", "other"]);
+            logs.add("bot", 100);
+            logs.add("other", 100);
+            logs.merge();
+            logs.add("bot", 3_000);
+            logs.add("other", 3_000);
+            let at = if place == "state" { logs.root().join("sync_state") } else { logs.directory(place) };
+            let Some(disk) = Disk::mount(&at, 2 << 20) else { return };
+            die_midway(&logs);
+            disk.fill(left);
+            for _ in 0..2 {
+                // What it says of that is looked at above.
+                let _ = cr0sync::logs::merge(&logs.config(), &cr0sync::logs::Options::default());
+                let journal = fs::read_to_string(logs.root().join("sync_state/logs/journal")).unwrap();
+                let lines = journal.lines().skip(1);
+                let torn = lines.filter(|line| serde_json::from_str::<serde_json::Value>(line).is_err());
+                assert!(torn.count() <= 1, "{told}: lines are glued to each other: {journal}");
+                logs.add("bot", 20);
+            }
+            disk.make_room();
+            logs.settle();
+            logs.judge(&told);
+        }
     }
 }
