@@ -14,11 +14,11 @@ use super::align::{self, Line, Trust};
 use super::archive::{Archive, is_packed};
 use super::file::Access;
 use super::find;
-use super::ledger::{Entry, UNKNOWN};
+use super::ledger::{Entry, NOBODY, UNKNOWN};
 use super::plan::{Problem, Setting, beside};
 use super::state::CopyState;
 use super::stream::Stream;
-use super::work::{NOBODY, Target, wanted};
+use super::work::{Target, wanted};
 
 /// What a copy is to get.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -82,6 +82,10 @@ fn prove(archive: &mut Archive, entries: &[Entry], place: u64) -> Result<(), Pro
     let certain = archive.proven;
     for entry in entries.iter().filter(|entry| entry.end() > place && entry.from < certain) {
         archive.reach(entry.from).map_err(fail)?;
+        // What is gone altogether is told by whoever gives the rest.
+        if entry.end() <= archive.begin() {
+            continue;
+        }
         if archive.digest(entry.from..entry.end()).map_err(fail)? != entry.sha256 {
             return Err(format!(
                 "{} bytes from {} on in the archive, which it has not got yet, are not what was merged: a rotated file was removed, replaced or changed. Put it back; or, if it is gone for good, move sync_state/logs away: all copies are then aligned by their content",

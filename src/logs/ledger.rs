@@ -23,6 +23,8 @@ use super::file::{FileId, hex, to_size};
 
 /// The origin of what was in the archive already when its ledger was lost.
 pub(crate) const UNKNOWN: &str = "";
+/// And of what is nobody's. Neither is the name of a side.
+pub(crate) const NOBODY: &str = "(nobody)";
 /// So much is read at once, at first: about the last entries (bytes).
 const FIRST_LOOK: u64 = 4 << 10;
 /// And at most (bytes).

@@ -16,6 +16,7 @@ use super::find;
 use super::given::{Receiver, found};
 use super::journal::{Deed, Ending, Unfinished};
 use super::lacks::Since;
+use super::ledger::UNKNOWN;
 use super::plan::{Setting, Stop, archive_shelf, is_quiet, look, report};
 use super::state::LogState;
 use super::stream::Stream;
@@ -147,13 +148,18 @@ pub(crate) fn copies(
         // The plan says why a copy is passed over.
         let Ok(shelf) = look(setting, path, &live) else { continue };
         let Ok(entries) = since(then.sent) else { continue };
+        has_changed = true;
+        if entries.iter().any(|entry| entry.origin == UNKNOWN && entry.end() > then.sent) {
+            // Nobody knows any more what it was to get, so it is aligned by its content.
+            state.copies.remove(side);
+            continue;
+        }
         let origins: Vec<_> = entries.iter().map(of_entry).collect();
         let deeds = then.open.take().unwrap_or_default();
         let target = Target { side, path, is_mirror: log.mirrors.contains(side), seen: 0 };
         Receiver { setting, name, target: &target, shelf: &shelf, ending: Ending::Machine }
             .settle(&mut archive, &deeds, &origins, then)
             .map_err(|cause| Stop::Fail(in_words("finish what was given to", path, &cause)))?;
-        has_changed = true;
     }
     Ok(has_changed.then_some(state))
 }

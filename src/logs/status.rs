@@ -17,13 +17,13 @@ use super::file::{Access, LogFile, in_words};
 use super::find::{self, Shelf};
 use super::journal::Journal;
 use super::lacks::Since;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, NOBODY};
 use super::plan::Problem;
 use super::segment;
 use super::state::{CopyState, LogState, State};
 use super::stream::own;
 use super::take::foreign_in;
-use super::work::{NOBODY, of_entry, wanted};
+use super::work::{of_entry, wanted};
 use super::{Options, chosen};
 
 /// Tells of every log its copies, how far each was read and what each lacks.

@@ -15,7 +15,7 @@ use super::archive::Archive;
 use super::file::{LogFile, in_words};
 use super::journal::{Deed, Part, Planned};
 use super::lacks::{Since, lacks};
-use super::ledger::{Entry, UNKNOWN};
+use super::ledger::{Entry, NOBODY, UNKNOWN};
 use super::plan::{Setting, Stop};
 use super::send::Sent;
 use super::state::LogState;
@@ -86,9 +86,6 @@ pub(crate) enum Whose {
     /// and is given to nobody.
     Nobody,
 }
-
-/// The side to which the ledger ascribes what is nobody's.
-pub(crate) const NOBODY: &str = "";
 
 /// Something that lies behind the end of the archive that is on record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -567,9 +567,10 @@ impl World {
         }
         let journal = &self.written_to()[0];
         let text = fs::read_to_string(journal).unwrap_or_default();
-        if let Some((before, rest)) = text.split_once("\"boot\":\"") {
-            let text = format!("{before}\"boot\":\"x{}", rest.get(1..).unwrap_or_default());
-            fs::write(journal, text).unwrap();
+        // Of every plan in it.
+        let there = "\"boot\":\"";
+        if text.contains(there) {
+            fs::write(journal, text.replace(there, &format!("{there}x"))).unwrap();
         }
         let a_while = Duration::from_secs(120);
         // Nobody is in the midst of a line there.
@@ -614,8 +615,16 @@ impl World {
                 return Err(format!("the order of file {generation} of {side} is not kept: {found:.20?}"));
             }
         }
-        if text("website") != archive {
-            return Err("the mirror is not what the archive is".into());
+        let mirror = text("website");
+        if mirror != archive {
+            let at = mirror.iter().zip(&archive).take_while(|(one, other)| one == other).count();
+            return Err(format!(
+                "the mirror ({} lines) is not what the archive is ({} lines) from line {at} on: {:.40?}, {:.40?}",
+                mirror.len(),
+                archive.len(),
+                mirror.get(at),
+                archive.get(at)
+            ));
         }
         // Somebody has seen that a ledger was lost.
         for entry in fs::read_dir(self.dir.path().join("sync_state/logs")).unwrap().flatten() {

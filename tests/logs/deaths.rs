@@ -127,6 +127,6 @@ fn a_copy_that_is_away_holds_up_nobody() {
     assert_eq!(logs.written.borrow().judge(&logs.archive()), Default::default());
     std::fs::rename(&away, logs.directory(MIRROR)).unwrap();
     logs.settle();
+    // In a source what was being written when it died may be torn.
     logs.judge("a copy was away");
-    logs.judge_sources("a copy was away");
 }
