@@ -18,7 +18,7 @@ use super::journal::{Deed, Ending, Unfinished};
 use super::lacks::Since;
 use super::ledger::UNKNOWN;
 use super::plan::{Setting, Stop, archive_shelf, is_quiet, look, report};
-use super::state::LogState;
+use super::state::{CopyState, LogState};
 use super::stream::Stream;
 use super::work::{PartNow, Piece, Target, Whose, Work, all, of_entry};
 
@@ -150,8 +150,8 @@ pub(crate) fn copies(
         let Ok(entries) = since(then.sent) else { continue };
         has_changed = true;
         if entries.iter().any(|entry| entry.origin == UNKNOWN && entry.end() > then.sent) {
-            // Nobody knows any more what it was to get, so it is aligned by its content.
-            state.copies.remove(side);
+            // Nobody knows any more what it was to get, so all that it has is compared.
+            *then = CopyState { sent: then.sent, lost: true, ..CopyState::default() };
             continue;
         }
         let origins: Vec<_> = entries.iter().map(of_entry).collect();

@@ -61,6 +61,8 @@ struct World {
     stable: RefCell<BTreeMap<PathBuf, u64>>,
     /// Whether files may have NULs in the place of what did not come to disk.
     has_places: Cell<bool>,
+    /// Whether a ledger was lost once.
+    has_lost_ledger: Cell<bool>,
     /// Whether the machine dies with this run.
     with_machine: Cell<bool>,
     /// Bytes of the archive before the last write of the run.
@@ -127,6 +129,7 @@ impl World {
             dies_in: Cell::new(None),
             last: Cell::new(None),
             stable: RefCell::default(),
+            has_lost_ledger: Cell::new(false),
             with_machine: Cell::new(false),
             has_places: Cell::new(false),
             known: Cell::new(0),
@@ -216,6 +219,7 @@ impl World {
             77..79 if !self.repeats && !self.headers => {
                 let removed = fs::remove_file(self.dir.path().join("sync_state/logs/x.ledger"));
                 self.say(format!("the ledger is lost: {}", removed.is_ok()));
+                self.has_lost_ledger.set(true);
                 // It is begun anew once a run looks at the log.
                 self.append(writer);
             }
@@ -223,8 +227,10 @@ impl World {
                 if self.roll(|rng| rng.chance(50)) {
                     self.dies_in.set(Some(self.roll(|rng| rng.below(12))));
                 }
-                // Where the machine dies, nobody can write meanwhile, and the next run comes before anybody does.
-                let with_machine = self.dies_in.get().is_some() && self.roll(|rng| rng.chance(40));
+                // Where the machine dies, nobody can write meanwhile, and the next run comes before anybody does. Where it
+                // does after the ledger was lost, a source may have lines of others twice; the archive has not.
+                let is_told = self.dies_in.get().is_some() && !self.has_lost_ledger.get();
+                let with_machine = is_told && self.roll(|rng| rng.chance(40));
                 let chatter = if with_machine { self.chatter.replace(0) } else { self.chatter.get() };
                 self.with_machine.set(with_machine);
                 self.run()?;
