@@ -14,7 +14,7 @@
 //!   those before)
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
-//! merged: `rotate` (with `due`, `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
+//! merged: `rotate` (with `due`, `label`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
 
 mod adopt;
 mod against;
@@ -33,7 +33,6 @@ mod given;
 mod journal;
 mod label;
 mod lacks;
-mod lease;
 mod ledger;
 mod names;
 mod pack;
