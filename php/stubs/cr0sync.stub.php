@@ -390,6 +390,72 @@ namespace {
     function cr0_log_verify(array $options = []): array {}
 
     /**
+     * Puts something that happened on record, in the security event log.
+     *
+     * Whatever is in it, the line is one line of printable ASCII. Values under names like password, token or api_key are
+     * hidden, long texts are cut. Each line holds the digest of the one before, so that cr0_event_verify finds lines that
+     * were changed or taken out. HIGH and CRITICAL ones are on disk when this returns.
+     *
+     * @param string $type what happened, in a word of letters, digits, _, . and -
+     * @param array<mixed> $details text in UTF-8, integers, booleans, and arrays of such
+     * @param 'INFO'|'LOW'|'MEDIUM'|'HIGH'|'CRITICAL' $severity
+     * @param string $ip from where; empty where nobody knows
+     * @param string $session in which session; empty where there is none
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, seq: string, timestamp: string} seq: its number
+     *
+     * @throws Cr0Sync\UsageException when the type is no word
+     * @throws Cr0Sync\LockedException when another process has been writing for seconds
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_event(string $type, array $details = [], string $severity = "INFO", string $ip = "", string $session = "", array $options = []): array {}
+
+    /**
+     * Looks for events, the newest first, in the log and then in its archives.
+     *
+     * @param array{type?: string|list<string>, severity?: string, since?: string, until?: string, ip?: string,
+     *     session?: string, text?: string, skip?: int, limit?: int} $filter severity: at least so bad; since, until: like
+     *     2025-07-14 or 2025-07-14T09:31:02Z; text: anywhere in it; skip: so many first; limit: 100 unless told, at most
+     *     10000
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, events: list<array<string, mixed>>, more: bool, problems: list<string>} events: as they are
+     *     in the log; more: whether there are older ones
+     *
+     * @throws Cr0Sync\UsageException when a time cannot be understood
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_event_query(array $filter = [], array $options = []): array {}
+
+    /**
+     * Moves the lines of past days (UTC) out of the event log, into a packed file for each day, and removes archives that
+     * are older than the configuration keeps. What a call that died had begun is finished by the next one.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, ok: bool, archived: list<array{file: string, lines: int, bytes: int}>,
+     *     removed: list<string>, warnings: list<string>}
+     *
+     * @throws Cr0Sync\CorruptException when something else lies in the place of an archive
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_event_archive(array $options = []): array {}
+
+    /**
+     * Follows the chain of the event log, from its oldest archive to its last line.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, ok: bool, events: int, others: int, unheld: int, archives: int,
+     *     first_break: ?array{file: string, line: int, kind: 'missing'|'again'|'changed'|'cut'|'archive', reason: string},
+     *     breaks: int} others: lines of the site's own pages, of which unheld were written in the same moment as one of ours
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_event_verify(array $options = []): array {}
+
+    /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
      *
      * @param array{config?: ?string, root?: ?string} $options

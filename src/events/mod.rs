@@ -77,3 +77,6 @@ pub struct Event {
     /// In which session.
     pub session: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

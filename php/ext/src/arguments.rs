@@ -123,6 +123,11 @@ impl Arguments {
         self.function
     }
 
+    /// Whether an argument was given.
+    pub(crate) fn has(&self, index: usize) -> bool {
+        index < self.values.len()
+    }
+
     /// A string.
     pub(crate) fn text(&mut self, index: usize) -> Result<String, Failure> {
         let value = self.values.get_mut(index);

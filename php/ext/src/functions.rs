@@ -4,6 +4,7 @@
 //! Here is what PHP learns of them, and what is neither about databases nor about logs.
 
 mod databases;
+mod events;
 mod logs;
 
 use ext_php_rs::builders::FunctionBuilder;
@@ -51,7 +52,7 @@ fn builder<F: Function>() -> FunctionBuilder<'static> {
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 21] = [
+const REPORTS: [Entry; 25] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -72,6 +73,10 @@ const REPORTS: [Entry; 21] = [
     entry::<logs::Rotate>(),
     entry::<logs::Clean>(),
     entry::<logs::Verify>(),
+    entry::<events::Record>(),
+    entry::<events::Query>(),
+    entry::<events::Archive>(),
+    entry::<events::Verify>(),
     entry::<Configuration>(),
 ];
 

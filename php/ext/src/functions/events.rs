@@ -1,0 +1,152 @@
+//! The functions over the security event log.
+
+use cr0sync::events::{self, Event, Filter, Severity};
+use serde_json::{Map, Value, to_value};
+
+use super::Function;
+use crate::arguments::{Arguments, Kind, Parameter};
+use crate::call::Answer;
+use crate::exceptions::Failure;
+use crate::options::{Given, Key, config};
+
+/// What every function knows.
+const COMMON: [Key; 2] = [Key::Config, Key::Root];
+
+/// `cr0_event`: puts something that happened on record.
+pub(crate) struct Record;
+
+impl Function for Record {
+    const NAME: &'static str = "cr0_event";
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::required("type", Kind::Text),
+        Parameter { name: "details", kind: Kind::Array, default: Some("[]") },
+        Parameter { name: "severity", kind: Kind::Text, default: Some("\"INFO\"") },
+        Parameter { name: "ip", kind: Kind::Text, default: Some("\"\"") },
+        Parameter { name: "session", kind: Kind::Text, default: Some("\"\"") },
+        Parameter::options(),
+    ];
+
+    fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 5, &COMMON)?;
+        let kind = arguments.text(0)?;
+        let details = Value::Object(arguments.object(1)?);
+        let severity = match arguments.has(2) {
+            true => severity(&mut arguments, 2)?,
+            false => Severity::Info,
+        };
+        let ip = perhaps(&mut arguments, 3)?;
+        let session = perhaps(&mut arguments, 4)?;
+        let report = events::record(&config(&given)?, &Event { kind, severity, details, ip, session })?;
+        Answer::new(to_value(&report), 0)
+    }
+}
+
+fn severity(arguments: &mut Arguments, index: usize) -> Result<Severity, Failure> {
+    let word = arguments.text(index)?;
+    Severity::of(&word).ok_or_else(|| {
+        let all: Vec<&str> = Severity::ALL.iter().map(|severity| severity.word()).collect();
+        arguments.wrong_value(index, &format!("must be one of {}", all.join(", ")))
+    })
+}
+
+/// A text; none where it is empty or left out.
+fn perhaps(arguments: &mut Arguments, index: usize) -> Result<Option<String>, Failure> {
+    if !arguments.has(index) {
+        return Ok(None);
+    }
+    Ok(Some(arguments.text(index)?).filter(|text| !text.is_empty()))
+}
+
+/// `cr0_event_query`: looks for events, the newest first.
+pub(crate) struct Query;
+
+impl Function for Query {
+    const NAME: &'static str = "cr0_event_query";
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter { name: "filter", kind: Kind::Array, default: Some("[]") }, Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 1, &COMMON)?;
+        let filter = filter(&arguments)?;
+        Answer::new(to_value(events::query(&config(&given)?, &filter)?), 0)
+    }
+}
+
+/// Names that a filter knows.
+const NAMES: [&str; 9] = ["type", "severity", "since", "until", "ip", "session", "text", "skip", "limit"];
+/// Events of one page unless told.
+const LIMIT: usize = 100;
+
+fn filter(arguments: &Arguments) -> Result<Filter, Failure> {
+    let members: Map<String, Value> = arguments.object(0)?;
+    if let Some(name) = members.keys().find(|name| !NAMES.contains(&name.as_str())) {
+        let known = NAMES.join(", ");
+        return Err(arguments.wrong_value(0, &format!("has no key \"{name}\", only: {known}")));
+    }
+    let wrong = |name: &str, what: &str| arguments.wrong_value(0, &format!("[\"{name}\"] must be {what}"));
+    let text = |name: &str| match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(wrong(name, "of type string")),
+    };
+    let count = |name: &str, default: usize| match members.get(name) {
+        None => Ok(default),
+        Some(value) => {
+            let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+            count.ok_or_else(|| wrong(name, "of type int, and not negative"))
+        }
+    };
+    let kinds = match members.get("type") {
+        Some(Value::Array(kinds)) => {
+            let all: Option<Vec<String>> =
+                kinds.iter().map(|kind| kind.as_str().map(str::to_owned)).collect();
+            all.ok_or_else(|| wrong("type", "a string or a list of strings"))?
+        }
+        _ => text("type")?.into_iter().collect(),
+    };
+    let severity = match text("severity")? {
+        None => None,
+        Some(word) => Some(Severity::of(&word).ok_or_else(|| wrong("severity", "the word of a severity"))?),
+    };
+    Ok(Filter {
+        kinds,
+        severity,
+        since: text("since")?,
+        until: text("until")?,
+        ip: text("ip")?,
+        session: text("session")?,
+        text: text("text")?,
+        skip: count("skip", 0)?,
+        limit: count("limit", LIMIT)?,
+    })
+}
+
+/// `cr0_event_archive`: moves the lines of past days away.
+pub(crate) struct Archive;
+
+impl Function for Archive {
+    const NAME: &'static str = "cr0_event_archive";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &COMMON)?;
+        let report = events::archive(&config(&given)?)?;
+        let exit_code = report.exit_code();
+        Answer::new(to_value(&report), exit_code)
+    }
+}
+
+/// `cr0_event_verify`: proves that the log and its archives are what was written.
+pub(crate) struct Verify;
+
+impl Function for Verify {
+    const NAME: &'static str = "cr0_event_verify";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &COMMON)?;
+        let report = events::verify(&config(&given)?)?;
+        let exit_code = report.exit_code();
+        Answer::new(to_value(&report), exit_code)
+    }
+}

@@ -1,0 +1,226 @@
+//! Tests of the log as a whole: what is appended, moved away day by day, and found again.
+//!
+//! Compiled in, as time and the steps of archiving come in through what nobody outside can reach.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::archive::{Step, archive_at};
+use super::{Event, Filter, Severity, query, record, verify};
+use crate::Config;
+use crate::error::{Error, ErrorKind};
+
+type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const STEPS: [Step; 5] = [Step::Noted, Step::Packed, Step::Listed, Step::Cut, Step::Followed];
+
+struct World {
+    directory: tempfile::TempDir,
+    config: Config,
+}
+
+impl World {
+    fn new() -> Outcome<World> {
+        let directory = tempfile::tempdir()?;
+        let config = Config::parse(br#"{"version": 1}"#, directory.path(), None)?;
+        Ok(World { directory, config })
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("logs/security/security_events.json")
+    }
+
+    fn event(&self, n: u32) -> Outcome {
+        let details = json!({ "n": n });
+        let kind = "TEST".to_owned();
+        record(&self.config, &Event { kind, severity: Severity::Low, details, ip: None, session: None })?;
+        Ok(())
+    }
+
+    /// As the site's pages write.
+    fn page(&self, n: u32, day: &str) -> Outcome {
+        let line = json!({ "timestamp": format!("{day} 10:00:00"), "type": "PAGE", "severity": "INFO", "details": { "n": n } });
+        let mut file = File::options().append(true).create(true).open(self.log())?;
+        Ok(file.write_all(format!("{line}\n").as_bytes())?)
+    }
+
+    /// The numbers of all events, oldest first, wherever they lie.
+    fn all(&self) -> Outcome<Vec<u64>> {
+        let found = query(&self.config, &Filter { limit: 10_000, ..Filter::default() })?;
+        assert_eq!(found.problems, Vec::<String>::new());
+        let number = |event: &serde_json::Map<String, Value>| event.get("details")?.get("n")?.as_u64();
+        Ok(found.events.iter().rev().filter_map(number).collect())
+    }
+}
+
+fn at(day: i64) -> Outcome<DateTime<Utc>> {
+    let today = crate::clock::now().date_naive();
+    let day = today.checked_add_signed(chrono::Duration::days(day)).ok_or("no such day")?;
+    Ok(day.and_hms_opt(0, 1, 0).ok_or("no such time")?.and_utc())
+}
+
+/// A log of two past days, by pages, with events of ours of today between that count as of the day before when it is
+/// archived tomorrow.
+fn world_of_days() -> Outcome<World> {
+    let world = World::new()?;
+    world.event(0)?;
+    let old = at(-1)?.date_naive().to_string();
+    for n in 1..4 {
+        world.page(n, &old)?;
+    }
+    for n in 4..7 {
+        world.event(n)?;
+    }
+    Ok(world)
+}
+
+#[test]
+fn past_days_are_moved_away_and_the_chain_goes_on() -> Outcome {
+    let world = world_of_days()?;
+    let report = archive_at(&world.config, at(1)?, &mut |_| Ok(()))?;
+    assert_eq!(
+        (report.ok, report.archived.iter().map(|one| one.lines).sum::<u64>()),
+        (true, 7),
+        "{report:#?}"
+    );
+    assert_eq!(fs::metadata(world.log())?.len(), 0);
+    world.event(7)?;
+    world.page(8, &at(0)?.date_naive().to_string())?;
+    world.event(9)?;
+    assert_eq!(world.all()?, (0..10).collect::<Vec<u64>>());
+    let found = verify(&world.config)?;
+    assert_eq!((found.ok, found.events, found.others, found.unheld), (true, 6, 4, 0), "{found:#?}");
+    // Nothing is due twice.
+    let again = archive_at(&world.config, at(0)?, &mut |_| Ok(()))?;
+    assert_eq!(again.archived, []);
+    Ok(())
+}
+
+#[test]
+fn wherever_it_dies_every_line_is_there_once() -> Outcome {
+    for step in STEPS {
+        for nth in 0..3 {
+            let world = world_of_days()?;
+            let mut left = nth;
+            let died = archive_at(&world.config, at(1)?, &mut |now| {
+                if now == step {
+                    if left == 0 {
+                        return Err(Error::new(ErrorKind::Internal, "killed"));
+                    }
+                    left -= 1;
+                }
+                Ok(())
+            });
+            // What comes meanwhile belongs to the same day, and must not be moved with what was moved already.
+            world.event(7)?;
+            world.page(8, &at(0)?.date_naive().to_string())?;
+            let report = archive_at(&world.config, at(1)?, &mut |_| Ok(()))?;
+            assert!(report.ok, "{report:#?}");
+            world.event(9)?;
+            assert_eq!(world.all()?, (0..10).collect::<Vec<u64>>(), "{step:?} {nth} {died:?}");
+            let found = verify(&world.config)?;
+            assert!(found.ok, "{step:?} {nth}: {found:#?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn who_has_the_log_open_loses_nothing() -> Outcome {
+    let world = world_of_days()?;
+    let mut open = File::options().append(true).open(world.log())?;
+    let late = json!({ "timestamp": at(0)?.to_rfc3339(), "type": "PAGE", "severity": "INFO", "details": { "n": 7 } });
+    let mut wrote = None;
+    archive_at(&world.config, at(1)?, &mut |step| {
+        if step == Step::Cut {
+            wrote = Some(open.write_all(format!("{late}\n").as_bytes()));
+            // It lets go of it.
+            if let Ok(other) = File::open("/dev/null") {
+                open = other;
+            }
+        }
+        Ok(())
+    })?;
+    assert!(matches!(wrote, Some(Ok(()))));
+    assert_eq!(world.all()?, (0..8).collect::<Vec<u64>>());
+    assert!(verify(&world.config)?.ok);
+    Ok(())
+}
+
+#[test]
+fn what_somebody_does_to_an_archive_is_found() -> Outcome {
+    let world = world_of_days()?;
+    archive_at(&world.config, at(1)?, &mut |_| Ok(()))?;
+    world.event(7)?;
+    let of = |end: &str| -> Outcome<PathBuf> {
+        let files = fs::read_dir(&world.config.events.archive)?.flatten().map(|file| file.path());
+        let mut files: Vec<PathBuf> = files.filter(|file| file.to_string_lossy().ends_with(end)).collect();
+        files.sort();
+        Ok(files.pop().ok_or("no archive")?)
+    };
+    let (file, manifest) = (of(".gz")?, of(".manifest.json")?);
+    let whole = fs::read(&file)?;
+    fs::write(&file, whole.get(..whole.len() / 2).unwrap_or_default())?;
+    let kind = |world: &World| -> Outcome<Option<String>> {
+        Ok(verify(&world.config)?.first_break.map(|found| found.kind))
+    };
+    assert_eq!(kind(&world)?.as_deref(), Some("archive"));
+    // Another one, packed well.
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(b"{\"type\":\"NOTHING\"}\n")?;
+    fs::write(&file, packer.finish()?)?;
+    assert_eq!(kind(&world)?.as_deref(), Some("archive"));
+    // Taken away with its manifest.
+    fs::remove_file(&file)?;
+    fs::remove_file(&manifest)?;
+    assert_eq!(kind(&world)?.as_deref(), Some("missing"));
+    Ok(())
+}
+
+#[test]
+fn old_archives_go_and_none_where_the_clock_is_behind() -> Outcome {
+    let mut world = world_of_days()?;
+    world.config.events.keep_days = Some(30);
+    archive_at(&world.config, at(1)?, &mut |_| Ok(()))?;
+    world.event(7)?;
+    let behind = archive_at(&world.config, at(-100)?, &mut |_| Ok(()))?;
+    assert_eq!((behind.removed.len(), behind.warnings.len()), (0, 1), "{behind:#?}");
+    let report = archive_at(&world.config, at(40)?, &mut |_| Ok(()))?;
+    assert!(!report.removed.is_empty(), "{report:#?}");
+    world.event(8)?;
+    assert!(verify(&world.config)?.ok);
+    Ok(())
+}
+
+#[test]
+fn a_line_that_was_cut_off_is_a_line_of_its_own() -> Outcome {
+    let world = World::new()?;
+    world.event(0)?;
+    File::options().append(true).open(world.log())?.write_all(b"{\"timestamp\":\"2025-")?;
+    world.event(1)?;
+    assert_eq!(world.all()?, [0, 1]);
+    let found = verify(&world.config)?;
+    assert_eq!((found.ok, found.others), (true, 1), "{found:#?}");
+    Ok(())
+}
+
+#[test]
+fn many_processes_make_one_chain() -> Outcome {
+    let world = World::new()?;
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let world = &world;
+            scope.spawn(move || (0..50).try_for_each(|n| world.event(thread * 50 + n)).map_err(|_| ()));
+        }
+    });
+    let mut all = world.all()?;
+    all.sort_unstable();
+    assert_eq!(all, (0..400).collect::<Vec<u64>>());
+    let found = verify(&world.config)?;
+    assert_eq!((found.ok, found.events, found.unheld), (true, 400, 0));
+    Ok(())
+}
