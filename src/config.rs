@@ -12,6 +12,7 @@ mod names;
 mod parse;
 mod pattern;
 mod rotation;
+mod security;
 mod shelves;
 mod shipped;
 mod sides;
@@ -27,6 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub use logs::LogConfig;
 pub(crate) use pattern::glob;
 pub use rotation::{Compress, Create, DateFormat, Naming, Rotation};
+pub use security::{Access, Events, Integrity, Tier};
 pub(crate) use shelves::stem;
 
 /// A configuration larger than this is a mistake, not a configuration (bytes).
@@ -51,6 +53,12 @@ pub struct Config {
     pub ownership: Ownership,
     /// Extra name patterns of columns whose values are never shown.
     pub secrets: Vec<String>,
+    /// Which files are watched over.
+    pub integrity: Integrity,
+    /// API keys, sessions and rate limits.
+    pub access: Access,
+    /// The security event log.
+    pub events: Events,
     /// The file this came from; `None` for the shipped defaults.
     pub source: Option<PathBuf>,
 }
@@ -113,6 +121,9 @@ impl Config {
             guards: shipped::guards(),
             ownership: shipped::ownership(),
             secrets: Vec::new(),
+            integrity: Integrity::shipped(root),
+            access: Access::shipped(root),
+            events: Events::shipped(root),
             source: None,
         }
     }

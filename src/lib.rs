@@ -39,8 +39,9 @@ pub mod logs;
 pub mod report;
 
 pub use config::{
-    Backups, ColumnPolicy, Compress, Config, Create, DatabaseConfig, DateFormat, Guards, LogConfig, Naming,
-    OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy, TablePolicy,
+    Access, Backups, ColumnPolicy, Compress, Config, Create, DatabaseConfig, DateFormat, Events, Guards,
+    Integrity, LogConfig, Naming, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy,
+    TablePolicy, Tier,
 };
 pub use error::{Error, ErrorKind, Result};
 

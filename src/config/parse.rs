@@ -11,7 +11,7 @@ use super::names::{check_name, path_text, plain, side_name, texts};
 use super::sides::{Taken, files};
 use super::tables::tables;
 use super::write::SCHEMA_POLICIES;
-use super::{Backups, Config, DatabaseConfig, Guards, Ownership, shipped};
+use super::{Access, Backups, Config, DatabaseConfig, Events, Guards, Integrity, Ownership, shipped};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The newest version of the file that we understand.
@@ -52,7 +52,7 @@ fn document(
     source: Option<&Path>,
 ) -> Read<Config> {
     let node = Node::read(json)?;
-    let [version, root, hub, databases, logs, backups, guards, secrets, ownership, integrity] =
+    let [version, root, hub, databases, logs, backups, guards, secrets, ownership, integrity, access, events] =
         Place::top(&node).fields([
             "version",
             "root",
@@ -64,6 +64,8 @@ fn document(
             "secrets",
             "ownership",
             "integrity",
+            "access",
+            "events",
         ])?;
     if let Some(version) = version {
         match version.whole(u64::MAX)? {
@@ -78,11 +80,6 @@ fn document(
             _ => return Err(version.wrong("there is no such version").hint("write 1")),
         }
     }
-    // Nothing reads this section yet. It must be an object, so that a file written for more keeps its shape.
-    if let Some(integrity) = integrity {
-        integrity.entries()?;
-    }
-
     let named_root = root.map(|place| root_path(&place, source)).transpose()?;
     let root =
         forced_root.map(Path::to_path_buf).or(named_root).unwrap_or_else(|| default_root.to_path_buf());
@@ -107,6 +104,10 @@ fn document(
         guards: guards.map_or_else(|| Ok(shipped::guards()), |place| self::guards(&place))?,
         ownership: ownership.map_or_else(|| Ok(shipped::ownership()), |place| self::ownership(&place))?,
         secrets: secrets.map_or_else(|| Ok(Vec::new()), |place| texts(&place))?,
+        integrity: integrity
+            .map_or_else(|| Ok(Integrity::shipped(&root)), |place| Integrity::read(&place, &root))?,
+        access: access.map_or_else(|| Ok(Access::shipped(&root)), |place| Access::read(&place, &root))?,
+        events: events.map_or_else(|| Ok(Events::shipped(&root)), |place| Events::read(&place, &root))?,
         source: source.map(Path::to_path_buf),
         root,
     })
@@ -508,7 +509,10 @@ mod tests {
                     "t": {"identity": ["a", "b"], "columns": {"n": "sum", "t": "newest", "*_at": "max"}, "newest_by": "t",
                           "references": {"r": "other.id"}, "on_delete_update": "delete", "append_only": true}}}},
             "logs": {"x": {"copies": {"central": "logs/x.log", "website": "/w/x.log", "bot": "/b/x.log"},
-                "mirrors": ["website"], "olddirs": {"bot": "old"}, "rotate": {}, "allow_owners": ["bots"]}}, "integrity": {},
+                "mirrors": ["website"], "olddirs": {"bot": "old"}, "rotate": {}, "allow_owners": ["bots"]}},
+            "integrity": {"config": "watch.json", "legacy_md5": true, "threads": 2, "reread_hours": 6},
+            "access": {"session_minutes": 5, "tiers": {"upload": {"limit": 3, "period_seconds": 60}, "admin": {"limit": 0}}},
+            "events": {"archive": "/var/old", "keep_days": null},
             "backups": {"directory": "saved/./here", "keep_within_hours": 1, "keep_daily": 0, "max_total_bytes": 5000000000},
             "guards": {"max_delete_percent": 0, "busy_timeout_ms": 10},
             "secrets": ["*api_secret*"],
@@ -526,6 +530,14 @@ mod tests {
         assert_eq!((backups.keep_within_hours, backups.keep_hourly, backups.keep_daily), (1, 48, 0));
         assert_eq!((backups.max_total_bytes, backups.every_minutes), (Some(5_000_000_000), 15));
         assert_eq!(config.ownership.file_mode, 0o600);
+        assert_eq!(config.integrity.config, Path::new("/data/x/watch.json"));
+        assert_eq!((config.integrity.legacy_md5, config.integrity.reread_hours), (true, 6));
+        let tier = |name: &str| config.access.tiers.get(name).map(|tier| (tier.limit, tier.burst));
+        assert_eq!(
+            (tier("upload"), tier("admin"), tier("critical")),
+            (Some((3, 3)), Some((0, 1)), Some((10, 10)))
+        );
+        assert_eq!((config.events.archive.as_path(), config.events.keep_days), (Path::new("/var/old"), None));
         let database = config.databases.get("d").cloned().unwrap_or_else(|| unreachable!("d was read"));
         assert_eq!(
             database.replicas.get("central").map(PathBuf::as_path),

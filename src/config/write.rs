@@ -58,6 +58,9 @@ pub(super) fn config(config: &Config) -> Value {
             "min_free_percent": config.guards.min_free_percent,
         },
         "secrets": config.secrets,
+        "integrity": config.integrity.written(),
+        "access": config.access.written(),
+        "events": config.events.written(),
         "ownership": {
             "user": config.ownership.user,
             "group": config.ownership.group,
