@@ -46,3 +46,19 @@ pub(crate) fn chance() -> Result<String> {
         Err(cause) => Err(Error::new(ErrorKind::Io, "cannot get random bytes").because(cause)),
     }
 }
+
+/// How long the machine has been up, which nobody can set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Boot {
+    /// Which start of the machine; empty where nobody says.
+    pub(crate) id: String,
+    /// Seconds since then, asleep or not.
+    pub(crate) seconds: u64,
+}
+
+/// Now, by that clock.
+pub(crate) fn boot() -> Boot {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Boot { id: id.trim().to_owned(), seconds: u64::try_from(now.tv_sec).unwrap_or(0) }
+}

@@ -1,0 +1,79 @@
+//! Locks by name in `sync_state/locks/`, for jobs and for files that several processes change.
+//!
+//! The kernel releases them when their holder ends, however it ends, so none is ever stuck. Who holds one stands in it, for
+//! people; nobody decides by that.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::clock;
+use crate::config::Ownership;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Between two tries (milliseconds).
+const PAUSE_MS: u64 = 1;
+
+/// Held until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Lock {
+    /// Takes the lock of a name, and waits for whoever holds it, at most so long (milliseconds).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] when it is held for longer.
+    pub(crate) fn take(root: &Path, ownership: &Ownership, name: &str, wait_ms: u64) -> Result<Lock> {
+        let state = root.join("sync_state");
+        let directory = state.join("locks");
+        super::state_directory(&state, ownership)?;
+        super::private_directory(&directory)?;
+        let path = directory.join(format!("{name}.lock"));
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o660)
+            .custom_flags(super::wary())
+            .open(&path)
+            .map_err(|cause| Error::io("open the lock", &path, cause))?;
+        let began = clock::start();
+        loop {
+            match fs2::FileExt::try_lock_exclusive(&file) {
+                Ok(()) => break,
+                Err(cause) if cause.kind() == fs2::lock_contended_error().kind() => {
+                    if began.millis() >= wait_ms {
+                        let holder = fs::read_to_string(&path).unwrap_or_default();
+                        return Err(Error::new(ErrorKind::Locked, "another process holds the lock")
+                            .at(&path)
+                            .hint(format!("it is held by {}", holder.trim())));
+                    }
+                    clock::pause(PAUSE_MS);
+                }
+                Err(cause) => return Err(Error::io("lock", &path, cause)),
+            }
+        }
+        // Whoever made it may have had a narrower mask; only its owner can and need mend that.
+        let _ = file.set_permissions(fs::Permissions::from_mode(0o660));
+        let lock = Lock(file);
+        // What stands there is for people, so nothing depends on it.
+        let _ = lock.sign();
+        Ok(lock)
+    }
+
+    fn sign(&self) -> std::io::Result<()> {
+        let mut text = Vec::new();
+        writeln!(text, "process {} since {}", std::process::id(), clock::stamp(clock::now()))?;
+        self.0.write_all_at(&text, 0)?;
+        self.0.set_len(u64::try_from(text.len()).unwrap_or(0))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing releases it too; a failure here changes nothing.
+        let _ = fs2::FileExt::unlock(&self.0);
+    }
+}

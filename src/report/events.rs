@@ -1,0 +1,106 @@
+//! What the operations over the security event log return.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// An event is on record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventRecorded {
+    /// Version of this shape.
+    pub schema: u32,
+    /// Its number.
+    pub seq: String,
+    /// RFC 3339, UTC.
+    pub timestamp: String,
+}
+
+/// Events that were asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventsFound {
+    /// Version of this shape.
+    pub schema: u32,
+    /// As they are in the log, the newest first.
+    pub events: Vec<Map<String, Value>>,
+    /// Whether there are older ones that fit.
+    pub more: bool,
+    /// Lines that are no events, and files that cannot be read.
+    pub problems: Vec<String>,
+}
+
+/// One day that was moved away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventsArchived {
+    /// Where it lies now.
+    pub file: PathBuf,
+    /// Lines.
+    pub lines: u64,
+    /// Bytes before it was packed.
+    pub bytes: u64,
+}
+
+/// What archiving did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventsArchiveReport {
+    /// Version of this shape.
+    pub schema: u32,
+    /// Whether all went well.
+    pub ok: bool,
+    /// What was moved away.
+    pub archived: Vec<EventsArchived>,
+    /// Archives that were old, and are gone.
+    pub removed: Vec<PathBuf>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+/// A place at which the chain does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventsBreak {
+    /// The file.
+    pub file: PathBuf,
+    /// The line in it, from 1 on; one more than there are where something is missing at the end.
+    pub line: u64,
+    /// `missing`, `again`, `changed`, `cut`, or `archive` where an archive is not what its manifest says.
+    pub kind: String,
+    /// In words.
+    pub reason: String,
+}
+
+/// Whether the log is what was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventsVerifyReport {
+    /// Version of this shape.
+    pub schema: u32,
+    /// Whether it is.
+    pub ok: bool,
+    /// Lines of ours.
+    pub events: u64,
+    /// Lines of the site's own pages.
+    pub others: u64,
+    /// Of those, as many as the chain does not hold: they were written in the same moment as one of ours, or last.
+    pub unheld: u64,
+    /// Archives that were read.
+    pub archives: u64,
+    /// The first place at which the chain does not hold.
+    pub first_break: Option<EventsBreak>,
+    /// How many there are in all.
+    pub breaks: u64,
+}
+
+impl EventsVerifyReport {
+    /// 0, or 1 where something was found.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        i32::from(!self.ok)
+    }
+}
+
+impl EventsArchiveReport {
+    /// 0, or 2 where something failed.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        if self.ok { 0 } else { 2 }
+    }
+}

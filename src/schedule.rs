@@ -1,0 +1,196 @@
+//! Which periodic jobs are due.
+//!
+//! Deciding is pure. Time is cut into slots of a job's length, counted from 1970 in UTC; a job runs once in each, and after
+//! any sleep, once. So a daily job runs in the first minute of a day, whatever was missed. Where the clock was set back, its
+//! slots say nothing for a while; then the time since the machine started counts, which nobody sets.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{self, Boot};
+use crate::durable;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What the file begins with.
+const FORMAT: &str = "cr0sync schedule";
+const VERSION: u32 = 1;
+/// A schedule larger than this is none (bytes).
+const MAX_FILE: u64 = 1 << 20;
+
+/// A moment, by both clocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moment {
+    /// Seconds since 1970.
+    pub(crate) unix: i64,
+    /// Which start of the machine.
+    pub(crate) boot: String,
+    /// Seconds since it started, asleep or not.
+    pub(crate) up: u64,
+}
+
+impl Moment {
+    pub(crate) fn of(now: DateTime<Utc>, boot: &Boot) -> Moment {
+        Moment { unix: now.timestamp(), boot: boot.id.clone(), up: boot.seconds }
+    }
+}
+
+/// Whether a job of so many minutes is due that ran last at a moment.
+pub(crate) fn is_due(every_minutes: u32, last: Option<&Moment>, now: &Moment) -> bool {
+    let Some(last) = last else { return true };
+    let length = i64::from(every_minutes.max(1)) * 60;
+    let slot = |moment: &Moment| moment.unix.div_euclid(length);
+    if slot(now) > slot(last) {
+        return true;
+    }
+    // In the same slot, unless the clock says less than it should.
+    let since = (now.boot == last.boot).then(|| now.up.saturating_sub(last.up));
+    match since {
+        Some(since) => u64::try_from(length).is_ok_and(|length| since >= length),
+        // After another start nobody knows how long it was off: what looks like the future was a wrong clock.
+        None => now.unix < last.unix,
+    }
+}
+
+/// When each job ran last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct File {
+    format: String,
+    version: u32,
+    jobs: BTreeMap<String, Moment>,
+}
+
+/// The schedule of one machine: `sync_state/schedule`. Its caller holds a lock on what the jobs do.
+#[derive(Debug)]
+pub(crate) struct Schedule {
+    path: PathBuf,
+    jobs: BTreeMap<String, Moment>,
+}
+
+impl Schedule {
+    /// Reads it. What is no schedule, or a newer one, counts for nothing: then all is due, which does no harm.
+    pub(crate) fn open(root: &Path) -> Result<Schedule> {
+        let path = root.join("sync_state").join("schedule");
+        let fail = |cause| Error::io("read the schedule", &path, cause);
+        let jobs = match std::fs::metadata(&path) {
+            Ok(file) if file.len() > MAX_FILE => BTreeMap::new(),
+            Ok(_) => {
+                let text = std::fs::read(&path).map_err(fail)?;
+                let file = serde_json::from_slice::<File>(&text).ok();
+                let file = file.filter(|file| file.format == FORMAT && file.version <= VERSION);
+                file.map_or_else(BTreeMap::new, |file| file.jobs)
+            }
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(cause) => return Err(fail(cause)),
+        };
+        Ok(Schedule { path, jobs })
+    }
+
+    /// Whether a job is due.
+    pub(crate) fn is_due(&self, job: &str, every_minutes: u32, now: &Moment) -> bool {
+        is_due(every_minutes, self.jobs.get(job), now)
+    }
+
+    /// When a job ran last.
+    pub(crate) fn last(&self, job: &str) -> Option<DateTime<Utc>> {
+        self.jobs.get(job).and_then(|moment| DateTime::from_timestamp(moment.unix, 0))
+    }
+
+    /// A job begins: one that dies is not tried again before its next slot, or it would be each minute.
+    pub(crate) fn begin(&mut self, job: &str, now: &Moment) -> Result<()> {
+        self.jobs.insert(job.to_owned(), now.clone());
+        let file = File { format: FORMAT.to_owned(), version: VERSION, jobs: self.jobs.clone() };
+        let text = serde_json::to_vec(&file).map_err(|cause| {
+            Error::new(ErrorKind::Internal, "cannot write down the schedule").because(cause)
+        })?;
+        durable::replace(&self.path, &text)
+    }
+}
+
+/// Now, by both clocks.
+pub(crate) fn now() -> Moment {
+    Moment::of(clock::now(), &clock::boot())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 3600;
+    const DAY: i64 = 86_400;
+
+    /// Runs each minute for so long, with a clock that is set by so many seconds at some minutes, on a machine that sleeps or
+    /// starts again at some; returns the minutes in which the job ran.
+    fn minutes(every: u32, minutes: i64, sets: &[(i64, i64)], skips: &[std::ops::Range<i64>], starts: &[i64]) -> Vec<i64> {
+        let mut last: Option<Moment> = None;
+        let mut ran = Vec::new();
+        let (mut offset, mut boot, mut since) = (0, 0, 0);
+        // In the second minute of a day.
+        let begin = 20_000 * DAY + MINUTE;
+        for minute in 0..minutes {
+            offset += sets.iter().filter(|(at, _)| *at == minute).map(|(_, by)| by).sum::<i64>();
+            if starts.contains(&minute) {
+                (boot, since) = (boot + 1, minute);
+            }
+            if skips.iter().any(|skip| skip.contains(&minute)) {
+                continue;
+            }
+            let now = Moment {
+                unix: begin + minute * MINUTE + offset,
+                boot: boot.to_string(),
+                up: u64::try_from((minute - since) * MINUTE).unwrap_or(0),
+            };
+            if is_due(every, last.as_ref(), &now) {
+                ran.push(minute);
+                last = Some(now);
+            }
+        }
+        ran
+    }
+
+    #[test]
+    fn jobs_run_once_in_each_of_their_slots() {
+        assert_eq!(minutes(5, 21, &[], &[], &[]), [0, 4, 9, 14, 19]);
+        assert_eq!(minutes(60, 181, &[], &[], &[]), [0, 59, 119, 179]);
+        assert_eq!(minutes(1440, 3000, &[], &[], &[]), [0, 1439, 2879]);
+    }
+
+    #[test]
+    fn what_was_missed_runs_once() {
+        assert_eq!(minutes(5, 31, &[], &[3..17], &[]), [0, 17, 19, 24, 29]);
+        assert_eq!(minutes(60, 400, &[], &[30..300], &[]), [0, 300, 359]);
+        assert_eq!(minutes(1440, 6000, &[], &[1000..5000], &[]), [0, 5000, 5759]);
+        // The machine was off meanwhile.
+        assert_eq!(minutes(60, 400, &[], &[30..300], &[300]), [0, 300, 359]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_stops_no_job_and_repeats_none() {
+        // An hour ahead: one slot is begun at once.
+        assert_eq!(minutes(60, 181, &[(30, HOUR)], &[], &[]), [0, 30, 59, 119, 179]);
+        // An hour back: by the time since the start, until the clock is where it was.
+        assert_eq!(minutes(60, 241, &[(70, -HOUR)], &[], &[]), [0, 59, 119, 179, 239]);
+        assert_eq!(minutes(5, 30, &[(7, -HOUR)], &[], &[]), [0, 4, 9, 14, 19, 24, 29]);
+        // A day ahead, and back again.
+        assert_eq!(minutes(1440, 3000, &[(10, DAY), (20, -DAY)], &[], &[]), [0, 10, 1450, 2890]);
+        // A clock that was far ahead is put right while the machine starts again.
+        assert_eq!(minutes(60, 130, &[(10, 365 * DAY), (20, -365 * DAY)], &[], &[20]), [0, 10, 20, 59, 119]);
+    }
+
+    #[test]
+    fn nothing_runs_twice_in_a_minute_and_nothing_sleeps_for_two_lengths() {
+        for (every, sets) in [(5_i64, 17_i64), (60, 45), (60, 119), (1440, 700)] {
+            for by in [-HOUR, HOUR, -90, 90, -DAY, DAY] {
+                let ran = minutes(u32::try_from(every).unwrap_or(1), 5000, &[(sets, by)], &[], &[]);
+                for pair in ran.windows(2) {
+                    assert!(pair[1] - pair[0] <= every, "{every} {by} {pair:?}");
+                }
+                let most = 5000 / every + 3;
+                assert!(i64::try_from(ran.len()).unwrap_or(0) <= most, "{every} {by} {}", ran.len());
+            }
+        }
+    }
+}
