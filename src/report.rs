@@ -2,6 +2,7 @@
 //!
 //! Shells print them and turn [`SyncReport::exit_code`] into their own; nothing here decides anything.
 
+mod events;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub use events::{
+    EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsVerifyReport,
+};
 pub use logs::{
     BadRange, CleanState, LogCleanReport, LogFileVerdict, LogProof, LogReport, LogRotateReport,
     LogSideReport, LogSideStatus, LogState, LogStatus, LogVerifyReport, LogsCleanReport, LogsReport,

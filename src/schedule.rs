@@ -124,7 +124,13 @@ mod tests {
 
     /// Runs each minute for so long, with a clock that is set by so many seconds at some minutes, on a machine that sleeps or
     /// starts again at some; returns the minutes in which the job ran.
-    fn minutes(every: u32, minutes: i64, sets: &[(i64, i64)], skips: &[std::ops::Range<i64>], starts: &[i64]) -> Vec<i64> {
+    fn minutes(
+        every: u32,
+        minutes: i64,
+        sets: &[(i64, i64)],
+        skips: &[std::ops::Range<i64>],
+        starts: &[i64],
+    ) -> Vec<i64> {
         let mut last: Option<Moment> = None;
         let mut ran = Vec::new();
         let (mut offset, mut boot, mut since) = (0, 0, 0);

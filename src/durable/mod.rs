@@ -4,6 +4,8 @@
 //! directories that others may write to.
 
 mod folder;
+pub(crate) mod lease;
+mod lock;
 mod owner;
 
 use std::ffi::OsStr;
@@ -18,6 +20,8 @@ use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
 
 pub(crate) use folder::{Content, Folder};
+pub(crate) use lease::{Held, held};
+pub(crate) use lock::Lock;
 pub(crate) use owner::AsOwner;
 
 /// Held while a run writes; other runs are turned away. Released when dropped, or by the kernel.
@@ -259,6 +263,24 @@ impl Nascent {
         let here = rustix::fs::CWD;
         rustix::fs::renameat_with(here, &name.path, here, &target, rustix::fs::RenameFlags::NOREPLACE)
             .map_err(|cause| fail(cause.into()))?;
+        name.kept = true;
+        refuse_another(&made, &target)?;
+        sync_directory(&target)?;
+        Ok(file)
+    }
+}
+
+impl Nascent {
+    /// Puts the file in its place, instead of what is there, and makes that last.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub(crate) fn supersede(self) -> Result<File> {
+        let Nascent { file, mut name, target } = self;
+        let fail = |cause| Error::io("replace", &target, cause);
+        let made = file.sync_all().and_then(|()| file.metadata()).map_err(fail)?;
+        refuse_another(&made, &name.path)?;
+        fs::rename(&name.path, &target).map_err(fail)?;
         name.kept = true;
         refuse_another(&made, &target)?;
         sync_directory(&target)?;

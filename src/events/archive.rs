@@ -6,7 +6,7 @@
 //! place without those lines; what its writers added to the old file meanwhile follows.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -101,8 +101,13 @@ pub(super) fn archive_at(
     each: &mut dyn FnMut(Step) -> Result<()>,
 ) -> Result<EventsArchiveReport> {
     let _lock = log::lock(config)?;
-    let mut report =
-        EventsArchiveReport { schema: SCHEMA, ok: true, archived: Vec::new(), removed: Vec::new(), warnings: Vec::new() };
+    let mut report = EventsArchiveReport {
+        schema: SCHEMA,
+        ok: true,
+        archived: Vec::new(),
+        removed: Vec::new(),
+        warnings: Vec::new(),
+    };
     let path = &config.events.log;
     let mut old = match File::open(path) {
         Ok(file) => file,
@@ -136,8 +141,9 @@ struct Moving {
 
 impl Moving {
     fn text(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self)
-            .map_err(|cause| Error::new(ErrorKind::Internal, "cannot write down what is moved").because(cause))
+        serde_json::to_vec(self).map_err(|cause| {
+            Error::new(ErrorKind::Internal, "cannot write down what is moved").because(cause)
+        })
     }
 }
 
@@ -150,7 +156,8 @@ fn note(config: &Config) -> PathBuf {
 fn moving(config: &Config, log: &mut File, today: NaiveDate) -> Result<Option<Moving>> {
     let fail = |cause| Error::io("read the event log", &config.events.log, cause);
     durable::private_directory(&config.root.join("sync_state").join("events"))?;
-    let noted = std::fs::read(note(config)).ok().and_then(|text| serde_json::from_slice::<Moving>(&text).ok());
+    let noted =
+        std::fs::read(note(config)).ok().and_then(|text| serde_json::from_slice::<Moving>(&text).ok());
     if let Some(noted) = noted
         && log.metadata().map_err(fail)?.len() >= noted.bytes
         && digest(log, noted.bytes).map_err(fail)? == noted.sha256
@@ -259,12 +266,11 @@ fn pack(config: &Config, file: &Path, text: &[u8], manifest: &Manifest) -> Resul
     let (nascent, _) = Nascent::beside(file, "archive", &config.ownership)?;
     let fail = |cause| Error::io("write the archive", file, cause);
     let mut packer = flate2::write::GzEncoder::new(nascent.file(), flate2::Compression::default());
-    packer.write_all(text).map_err(fail)?;
-    packer.finish().map_err(fail)?;
-    if !is_it(nascent.path()) {
+    packer.write_all(text).and_then(|()| packer.finish().map(drop)).map_err(fail)?;
+    if !manifest.fits(&unpacked(nascent.file()).map_err(fail)?) {
         return Err(fail(io::Error::other("what was written is not what is read back")));
     }
-    nascent.publish()
+    nascent.publish().map(drop)
 }
 
 fn list(config: &Config, file: &Path, manifest: &Manifest) -> Result<()> {
@@ -276,7 +282,7 @@ fn list(config: &Config, file: &Path, manifest: &Manifest) -> Result<()> {
     }
     let (nascent, _) = Nascent::beside(&path, "manifest", &config.ownership)?;
     nascent.file().write_all(&text).map_err(|cause| Error::io("write the manifest", &path, cause))?;
-    nascent.publish()
+    nascent.publish().map(drop)
 }
 
 /// Puts the log in place without its first bytes; then what its writers have added to the old file meanwhile.
@@ -327,7 +333,6 @@ fn cut(
 }
 
 fn copy(from: &File, range: std::ops::Range<u64>, to: &mut dyn Write) -> io::Result<()> {
-    use std::io::Seek;
     let mut from = from;
     from.seek(io::SeekFrom::Start(range.start))?;
     let length = range.end.saturating_sub(range.start);
@@ -376,7 +381,9 @@ pub(super) fn manifests(config: &Config) -> Result<Vec<(PathBuf, Manifest)>> {
         let Some(manifest) = manifest else {
             return Err(Error::new(ErrorKind::Corrupt, "this is no manifest that this version can read:")
                 .at(&path)
-                .hint("a newer cr0sync may have written it; if it is damaged, move it and its archive away"));
+                .hint(
+                    "a newer cr0sync may have written it; if it is damaged, move it and its archive away",
+                ));
         };
         all.push((PathBuf::from(file), manifest));
     }
@@ -396,9 +403,13 @@ pub(super) fn unpack(file: &Path) -> io::Result<Vec<u8>> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let mut options = std::fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, i32::try_from(flags.bits()).unwrap_or(0));
-    let packed = flate2::read::GzDecoder::new(BufReader::new(options.read(true).open(file)?));
+    unpacked(&options.read(true).open(file)?)
+}
+
+fn unpacked(mut file: &File) -> io::Result<Vec<u8>> {
+    file.rewind()?;
     let mut text = Vec::new();
-    packed.take(2 * MAX_DAY).read_to_end(&mut text)?;
+    flate2::read::GzDecoder::new(BufReader::new(file)).take(2 * MAX_DAY).read_to_end(&mut text)?;
     Ok(text)
 }
 
@@ -416,7 +427,6 @@ fn until(day: &str) -> String {
 }
 
 fn digest(log: &mut File, bytes: u64) -> io::Result<String> {
-    use std::io::Seek;
     log.rewind()?;
     let mut digest = Sha256::new();
     io::copy(&mut log.take(bytes), &mut digest)?;
@@ -431,7 +441,6 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     fn of(file: &mut File) -> io::Result<Lines<'_>> {
-        use std::io::Seek;
         file.rewind()?;
         Ok(Lines { reader: BufReader::with_capacity(1 << 16, file), line: Vec::new() })
     }

@@ -51,6 +51,12 @@ impl Chain {
         Head { seq: self.seq.unwrap_or(0), digest: self.before.last().cloned().unwrap_or_default() }
     }
 
+    /// Passes over lines that cannot be read, up to where they are known to have ended.
+    pub(super) fn go_on(&mut self, head: &Head) {
+        self.seq = Some(head.seq);
+        self.before = vec![head.digest.clone()];
+    }
+
     /// The next line, without its newline.
     pub(super) fn next(&mut self, text: &[u8]) -> Option<Break> {
         let digest = line::digest(text);
@@ -124,7 +130,8 @@ mod tests {
     #[test]
     fn what_somebody_did_is_found() {
         let whole = lines();
-        let without = |n: usize| whole.iter().enumerate().filter(|(at, _)| *at != n).map(|(_, l)| l.clone()).collect();
+        let without =
+            |n: usize| whole.iter().enumerate().filter(|(at, _)| *at != n).map(|(_, l)| l.clone()).collect();
         let edited = |n: usize| {
             let mut lines = whole.clone();
             lines[n] = lines[n].replace("\"n\":", "\"n\": ");

@@ -204,7 +204,17 @@ mod tests {
 
     #[test]
     fn whatever_is_said_a_line_is_one_line_of_printable_ascii() -> Outcome {
-        for text in ["a\nb", "\u{1b}[2J", "\u{202e}gpj.exe", "\u{9b}31m", "\u{2028}", "\u{7f}", "emoji \u{1f600}", "\"},{\"", "\0"] {
+        for text in [
+            "a\nb",
+            "\u{1b}[2J",
+            "\u{202e}gpj.exe",
+            "\u{9b}31m",
+            "\u{2028}",
+            "\u{7f}",
+            "emoji \u{1f600}",
+            "\"},{\"",
+            "\0",
+        ] {
             let line = line(&event(json!({ "nick": text, text: 1 })), "now", 1, "")?;
             let (last, rest) = line.as_bytes().split_last().ok_or("empty")?;
             assert_eq!(*last, b'\n');
@@ -250,7 +260,11 @@ mod tests {
     fn a_kind_is_a_word() {
         for kind in ["", "two words", "x\n", "\u{e9}", &"x".repeat(65)] {
             let event = Event { kind: kind.to_owned(), ..event(Value::Null) };
-            assert_eq!(line(&event, "", 1, "").map_err(|error| error.kind()), Err(ErrorKind::Usage), "{kind}");
+            assert_eq!(
+                line(&event, "", 1, "").map_err(|error| error.kind()),
+                Err(ErrorKind::Usage),
+                "{kind}"
+            );
         }
     }
 }

@@ -69,15 +69,9 @@ pub(super) fn lock(config: &Config) -> Result<Lock> {
 /// The log, which is made where it is missing.
 pub(super) fn open(config: &Config) -> Result<File> {
     let path = &config.events.log;
-    let open = || {
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
-            .open(path)?;
-        Ok(file)
-    };
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let open = || OpenOptions::new().read(true).append(true).custom_flags(flags).open(path);
     let file = match open() {
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
             if let Some(directory) = path.parent() {
@@ -85,7 +79,7 @@ pub(super) fn open(config: &Config) -> Result<File> {
             }
             // Somebody else may make it at the same moment.
             let made = durable::Nascent::beside(path, "log", &config.ownership)
-                .and_then(|(nascent, _)| nascent.publish());
+                .and_then(|(nascent, _)| nascent.publish().map(drop));
             open().map_err(|cause| made.err().unwrap_or_else(|| Error::io("open the event log", path, cause)))
         }
         file => file.map_err(|cause| Error::io("open the event log", path, cause)),
@@ -122,7 +116,8 @@ impl Place {
         let path = file(config);
         let mut text = String::new();
         match File::open(&path) {
-            Ok(file) => file.take(4096).read_to_string(&mut text).map_or(0, |read| read),
+            // What is no text makes no sense.
+            Ok(file) => drop(file.take(4096).read_to_string(&mut text)),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Place::default()),
             Err(cause) => return Err(Error::io("read where the event log ended in", &path, cause)),
         };
@@ -144,10 +139,7 @@ impl Place {
         let directory = path.parent().unwrap_or(Path::new("."));
         durable::private_directory(directory)?;
         durable::private_file(&path)?;
-        let text = format!(
-            "{FORMAT} {} {} {} {}\n",
-            self.head.seq, self.head.digest, self.size, self.inode
-        );
+        let text = format!("{FORMAT} {} {} {} {}\n", self.head.seq, self.head.digest, self.size, self.inode);
         // In one write of a few bytes, behind which nothing else is left standing.
         let file = OpenOptions::new().write(true).open(&path).map_err(fail)?;
         let length = u64::try_from(text.len()).unwrap_or(0);

@@ -53,7 +53,8 @@ pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
     let mut is_done = false;
     match File::open(path) {
         Ok(file) => {
-            is_done = backwards(&file, &mut search).map_err(|cause| Error::io("read the event log", path, cause))?;
+            is_done = backwards(&file, &mut search)
+                .map_err(|cause| Error::io("read the event log", path, cause))?;
         }
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
         Err(cause) => return Err(Error::io("read the event log", path, cause)),
@@ -115,7 +116,9 @@ impl Search<'_> {
     fn fits(&self, read: &line::Read) -> bool {
         let filter = self.filter;
         let time = stamp(read.text("timestamp")).unwrap_or_default();
-        let is = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| read.text(name) == wanted);
+        let is = |wanted: &Option<String>, name: &str| {
+            wanted.as_deref().is_none_or(|wanted| read.text(name) == wanted)
+        };
         (filter.kinds.is_empty() || filter.kinds.iter().any(|kind| kind == read.text("type")))
             && filter.severity.is_none_or(|least| read.severity().is_some_and(|severity| severity >= least))
             && self.since.as_ref().is_none_or(|since| time >= *since)

@@ -21,26 +21,29 @@ pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
     let path = &config.events.log;
     let mut all = Vec::new();
     let archives = manifests(config)?;
-    let mut chain = Chain::from(Some(&archives.first().map_or_else(Head::default, |(_, first)| first.before())));
+    let mut chain =
+        Chain::from(Some(&archives.first().map_or_else(Head::default, |(_, first)| first.before())));
     let mut checked = 0;
     for (file, manifest) in &archives {
         checked += 1;
         match unpack(file) {
             Ok(text) if manifest.fits(&text) => {
-                follow(&mut chain, file, &mut text.as_slice(), &mut all).map_err(|cause| read(file, cause))?;
+                follow(&mut chain, file, &mut text.as_slice(), &mut all)
+                    .map_err(|cause| read(file, cause))?;
             }
             Ok(_) => {
                 all.push(broken(file, manifest, "it is not what was archived"));
-                chain = Chain { ours: chain.ours, others: chain.others, unheld: chain.unheld, ..Chain::from(Some(&manifest.after())) };
+                chain.go_on(&manifest.after());
             }
             Err(cause) => {
                 all.push(broken(file, manifest, &format!("it cannot be unpacked: {cause}")));
-                chain = Chain { ours: chain.ours, others: chain.others, unheld: chain.unheld, ..Chain::from(Some(&manifest.after())) };
+                chain.go_on(&manifest.after());
             }
         }
     }
     let lines = match File::open(path) {
-        Ok(file) => follow(&mut chain, path, &mut BufReader::new(file), &mut all).map_err(|cause| read(path, cause))?,
+        Ok(file) => follow(&mut chain, path, &mut BufReader::new(file), &mut all)
+            .map_err(|cause| read(path, cause))?,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => 0,
         Err(cause) => return Err(read(path, cause)),
     };
@@ -80,7 +83,12 @@ fn broken(file: &Path, manifest: &Manifest, why: &str) -> EventsBreak {
 }
 
 /// Follows the lines of one file; returns how many there are.
-fn follow(chain: &mut Chain, path: &Path, from: &mut dyn BufRead, all: &mut Vec<EventsBreak>) -> std::io::Result<u64> {
+fn follow(
+    chain: &mut Chain,
+    path: &Path,
+    from: &mut dyn BufRead,
+    all: &mut Vec<EventsBreak>,
+) -> std::io::Result<u64> {
     let (mut line, mut number) = (Vec::new(), 0);
     loop {
         line.clear();

@@ -10,10 +10,10 @@ use super::against::Against;
 use super::align::Trust;
 use super::archive::is_packed;
 use super::file::LogFile;
-use super::lease::{self, Held};
 use super::state::Watched;
 use super::stream::Stream;
 use super::take::{Taken, cursor_at, ends_with_newline};
+use crate::durable::lease::{self, Held};
 
 /// One file of the copy.
 struct Part<'a> {

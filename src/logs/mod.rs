@@ -12,7 +12,7 @@
 //! - record: `journal` while it is done, `state` when it is
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
-//! merged: `rotate` (with `due`, `label`, `lease`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
+//! merged: `rotate` (with `due`, `label`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
 
 mod adopt;
 mod against;
@@ -27,7 +27,6 @@ mod file;
 mod find;
 mod journal;
 mod label;
-mod lease;
 mod names;
 mod pack;
 mod plan;

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use crate::durable::{self, Nascent};
 
 use super::file::{Access, BLOCK, LogFile, Owners, Unopened, in_words};
-use super::lease::{self, Held};
 use super::names::Packing;
 use super::plan::Problem;
 use super::steps::{Step, Steps};
 use super::stream::fill;
+use crate::durable::lease::{self, Held};
 
 /// Packs a plain file; returns what it is called now.
 pub(crate) fn pack(file: &LogFile, owners: &Owners, steps: &dyn Steps) -> Result<PathBuf, Problem> {

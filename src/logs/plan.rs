@@ -20,12 +20,12 @@ use super::around::Around;
 use super::file::{Access, FileId, LogFile, in_words};
 use super::find::{self, Shelf};
 use super::journal::Journal;
-use super::lease::{self, Held};
 use super::names::Packing;
 use super::state::{CopyState, LogState};
 use super::steps::Steps;
 use super::take::{self, Taken, cursor_at};
 use super::work::{PartNow, Piece, Target, Work};
+use crate::durable::lease::{self, Held};
 
 /// A line without an end is finished when nobody has gone on with it for so long.
 const QUIET: Duration = Duration::from_secs(60);

@@ -25,7 +25,6 @@ use super::around::Around;
 use super::due::{Demand, day, is_due};
 use super::file::{Access, LogFile, Owners, in_words};
 use super::find::{self, Found, Shelf};
-use super::lease::{self, Held};
 use super::names::Packing;
 use super::plan::{Problem, Stop};
 use super::run::{self, Merged};
@@ -33,6 +32,7 @@ use super::segment::Job;
 use super::state::State;
 use super::steps::{Step, Steps, Unwatched};
 use super::{Options, cut, label, pack, reopen, segment};
+use crate::durable::lease::{self, Held};
 
 /// Merges logs, rotates the archives of those that are large, and packs what was rotated.
 ///

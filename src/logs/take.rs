@@ -13,9 +13,9 @@ use super::align::{Relation, Trust};
 use super::archive::{Unfinished, is_packed};
 use super::file::{FileId, LogFile};
 use super::find::{self, Found, Shelf};
-use super::lease::{self, Held};
 use super::state::{CopyState, Cursor, Watched};
 use super::stream::{Stream, own};
+use crate::durable::lease::{self, Held};
 
 /// Where nobody can tell whether somebody has a rotated file open, it is given up after so many runs in a row in which it
 /// has not changed.
