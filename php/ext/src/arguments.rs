@@ -123,12 +123,21 @@ impl Arguments {
         self.function
     }
 
-    /// A string.
-    pub(crate) fn text(&mut self, index: usize) -> Result<String, Failure> {
+    /// A string that need not be UTF-8.
+    pub(crate) fn bytes(&mut self, index: usize) -> Result<Vec<u8>, Failure> {
         let value = self.values.get_mut(index);
         let bytes = value.and_then(|value| engine::as_text(value, Coercion::Caller)).map(<[u8]>::to_vec);
-        let bytes = bytes.ok_or_else(|| self.wrong_type(index))?;
-        String::from_utf8(bytes).map_err(|_| self.wrong_value(index, "must be valid UTF-8"))
+        bytes.ok_or_else(|| self.wrong_type(index))
+    }
+
+    /// Whether an argument was given.
+    pub(crate) fn has(&self, index: usize) -> bool {
+        index < self.values.len()
+    }
+
+    /// A string.
+    pub(crate) fn text(&mut self, index: usize) -> Result<String, Failure> {
+        String::from_utf8(self.bytes(index)?).map_err(|_| self.wrong_value(index, "must be valid UTF-8"))
     }
 
     /// An array; `None` when it was left out.

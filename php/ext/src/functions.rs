@@ -4,6 +4,7 @@
 //! Here is what PHP learns of them, and what is neither about databases nor about logs.
 
 mod databases;
+mod limits;
 mod logs;
 
 use ext_php_rs::builders::FunctionBuilder;
@@ -29,6 +30,18 @@ pub(crate) trait Function {
     fn run(arguments: Arguments) -> Result<Answer, Failure>;
 }
 
+/// A function that is called so often that its answer is made without a document.
+pub(crate) trait Direct: Function {
+    /// What the library says.
+    type Said;
+
+    /// Does it.
+    fn ask(arguments: Arguments) -> Result<Self::Said, Failure>;
+
+    /// The answer for PHP: the same as that of [`Function::run`].
+    fn value(said: &Self::Said) -> ext_php_rs::error::Result<Zval>;
+}
+
 /// How PHP learns of a function, and how `cr0_call` finds it.
 struct Entry {
     name: &'static str,
@@ -40,18 +53,30 @@ const fn entry<F: Function>() -> Entry {
     Entry { name: F::NAME, builder: builder::<F>, on_behalf: call::on_behalf::<F> }
 }
 
+const fn direct<F: Direct>() -> Entry {
+    Entry { name: F::NAME, builder: direct_builder::<F>, on_behalf: call::on_behalf::<F> }
+}
+
 fn builder<F: Function>() -> FunctionBuilder<'static> {
+    declared::<F>(FunctionBuilder::new(F::NAME, call::handler::<F>))
+}
+
+fn direct_builder<F: Direct>() -> FunctionBuilder<'static> {
+    declared::<F>(FunctionBuilder::new(F::NAME, call::direct_handler::<F>))
+}
+
+fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'static> {
     let required = F::PARAMETERS.iter().filter(|parameter| parameter.default.is_none()).count();
     F::PARAMETERS
         .iter()
         .map(Parameter::declaration)
-        .fold(FunctionBuilder::new(F::NAME, call::handler::<F>), FunctionBuilder::arg)
+        .fold(builder, FunctionBuilder::arg)
         .required_args(required)
         .returns(F::RESULT, false, false)
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 21] = [
+const REPORTS: [Entry; 23] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -72,6 +97,8 @@ const REPORTS: [Entry; 21] = [
     entry::<logs::Rotate>(),
     entry::<logs::Clean>(),
     entry::<logs::Verify>(),
+    direct::<limits::RateLimit>(),
+    entry::<limits::RateLimitCleanup>(),
     entry::<Configuration>(),
 ];
 

@@ -198,15 +198,31 @@ fn make(place: &Place, secret: [u8; SECRET], fill: impl FnOnce(&Open) -> Result<
     let (nascent, _) = Nascent::beside(&path, "made", &place.ownership)?;
     let file = nascent.file();
     let sets = place.sets();
-    // All of it is there before anybody writes: a full disk would end whoever does.
-    rustix::fs::fallocate(file, FallocateFlags::empty(), 0, length(sets))
-        .map_err(|cause| fail(cause.into()))?;
+    allocate(file, length(sets)).map_err(fail)?;
     file.write_all_at(&header(sets, &secret, &boot()), 0).map_err(fail)?;
     file.set_permissions(fs::Permissions::from_mode(0o660)).map_err(fail)?;
     let open = map(file, sets, secret).map_err(fail)?;
     fill(&open)?;
     nascent.supersede()?;
     Ok(open)
+}
+
+/// Has all of it there before anybody writes: on a full disk there would be no room for what is written in memory.
+fn allocate(file: &File, length: u64) -> std::io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, length) {
+        Ok(()) => Ok(()),
+        // Not every file system can; then it is written.
+        Err(rustix::io::Errno::OPNOTSUPP) => zeros(file, length),
+        Err(cause) => Err(cause.into()),
+    }
+}
+
+fn zeros(file: &File, length: u64) -> std::io::Result<()> {
+    let zeros = [0; SET];
+    for at in (0..length).step_by(SET) {
+        file.write_all_at(&zeros, at)?;
+    }
+    Ok(())
 }
 
 /// Bytes of the header that say something.
@@ -240,6 +256,18 @@ fn understood(bytes: &[u8; HEAD], boot: &[u8; 16]) -> Option<(usize, [u8; SECRET
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_system_that_cannot_allocate_gets_zeros() -> std::io::Result<()> {
+        let file = tempfile::tempfile()?;
+        zeros(&file, length(3))?;
+        assert_eq!(file.metadata()?.len(), length(3));
+        let other = tempfile::tempfile()?;
+        allocate(&other, length(3))?;
+        assert_eq!(other.metadata()?.len(), length(3));
+        assert!(other.metadata()?.blocks() >= length(3) / 512);
+        Ok(())
+    }
 
     #[test]
     fn a_header_is_understood_only_as_it_was_written() {

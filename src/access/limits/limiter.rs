@@ -90,31 +90,59 @@ impl Limiter {
         checks: &[Check<'_>],
         clock: impl Fn() -> u64,
     ) -> Result<RateLimitReport> {
+        self.take_now(checks, clock(), clock)
+    }
+
+    /// The same where somebody has just looked at the clock.
+    pub(super) fn take_now(
+        &mut self,
+        checks: &[Check<'_>],
+        now: u64,
+        clock: impl Fn() -> u64,
+    ) -> Result<RateLimitReport> {
+        // Most requests are measured by one limit, and nothing is gathered for it.
+        if let [check] = checks {
+            let policy = self.policy(check)?;
+            let outcome = self.with_table(now, &clock, |open, now| {
+                open.table().take(open.hasher.key(&check.rule, check.client), &policy, check.cost, now)
+            })?;
+            return Ok(RateLimitReport { verdict: verdict(&policy, &outcome), limits: None });
+        }
         if checks.is_empty() || checks.len() > MOST {
             let what = format!("refused {} limits for one request, not 1 to {MOST}", checks.len());
             return Err(Error::new(ErrorKind::Usage, what));
         }
         let policies = checks.iter().map(|check| self.policy(check)).collect::<Result<Vec<Policy>>>()?;
+        let outcomes = self.with_table(now, &clock, |open, now| {
+            let asked = |(check, policy): (&Check<'_>, &Policy)| Asked {
+                key: open.hasher.key(&check.rule, check.client),
+                policy: *policy,
+                cost: check.cost,
+            };
+            let asked: Vec<Asked> = checks.iter().zip(&policies).map(asked).collect();
+            all_or_none(open, &asked, now, &clock)
+        })?;
+        Ok(report(&policies, &outcomes))
+    }
+
+    /// Asks the table, and asks another one where it turns out to be no good.
+    fn with_table<T>(
+        &mut self,
+        now: u64,
+        clock: impl Fn() -> u64,
+        ask: impl Fn(&Open, u64) -> Result<T, Stuck>,
+    ) -> Result<T> {
+        let mut now = now;
         for _ in 0..TRIES {
-            let now = clock();
             if now > MAX_TIME.saturating_sub(HORIZON) {
                 return Err(Error::new(
                     ErrorKind::Internal,
                     "the machine has been up for more than eight years",
                 ));
             }
-            let open = self.opened()?;
-            let asked: Vec<Asked> = checks
-                .iter()
-                .zip(&policies)
-                .map(|(check, policy)| Asked {
-                    key: open.hasher.key(&check.rule, check.client),
-                    policy: *policy,
-                    cost: check.cost,
-                })
-                .collect();
-            match all_or_none(open, &asked, now, &clock) {
-                Ok(outcomes) if !open.lost() => return Ok(report(&policies, &outcomes)),
+            let open = self.opened(now)?;
+            match ask(open, now) {
+                Ok(said) if !open.lost() => return Ok(said),
                 Err(Stuck::Busy) if !open.lost() => {
                     return Err(
                         Error::new(ErrorKind::Busy, "cannot get at a bucket of").at(self.place.path())
@@ -123,6 +151,7 @@ impl Limiter {
                 // Somebody has cut the file, or moves the buckets.
                 _ => self.open = None,
             }
+            now = clock();
         }
         let error = Error::new(ErrorKind::Corrupt, "cannot keep the table of rate limits whole:");
         Err(error.at(self.place.path()).hint("look who writes to it or removes it"))
@@ -146,18 +175,18 @@ impl Limiter {
     }
 
     /// The table that is to be used now.
-    fn opened(&mut self) -> Result<&Open> {
-        let now = clock::boot_nanos();
+    fn opened(&mut self, now: u64) -> Result<&Open> {
         let believed = now.saturating_sub(self.looked_at) < BELIEVED;
         let usable = |open: &Open| open.current() && (believed || open.lies_at(&self.place.path()));
-        let open = match self.open.take().filter(usable) {
-            Some(open) => open,
-            None => file::open(&self.place)?,
-        };
+        if !self.open.as_ref().is_some_and(usable) {
+            // Unmapped before another one is mapped.
+            self.open = None;
+            self.open = Some(file::open(&self.place)?);
+        }
         if !believed {
             self.looked_at = now;
         }
-        Ok(self.open.insert(open))
+        self.open.as_ref().ok_or_else(|| Error::new(ErrorKind::Internal, "a table is not where it was put"))
     }
 }
 

@@ -18,8 +18,11 @@
 //! resets nobody's bucket. (The idea of the space-saving sketch: Metwally, Agrawal, El Abbadi, 2005.) A key that would be
 //! refused takes no slot.
 //!
-//! A process that dies while it claims a slot leaves it claimed; others take it over when the process is gone. Here is no
-//! file and no clock: `now` comes in, in nanoseconds since the machine was started.
+//! A process that dies while it claims a slot leaves it claimed; others take it over when the process is gone.
+//! Processes that cannot see each other (in containers that share the file and not the process numbers) take each other
+//! for dead: one that was stopped for more than a second between claiming a slot and filling it, which is a few
+//! instructions, could then write its key over another. Here is no file and no clock: `now` comes in, in nanoseconds
+//! since the machine was started.
 
 use std::sync::atomic::Ordering::SeqCst;
 
