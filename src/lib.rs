@@ -23,7 +23,8 @@
 //! - Only `durable` renames files; only `database/native`, `database/bytes`, `durable/lease`,
 //!   `access/limits/mapping` and the PHP shell contain `unsafe`.
 //! - A conflict or a broken file is a value in the report. `Err` means that the run could not be decided.
-//! - The library never prints, reads the environment or exits.
+//! - The library never prints, reads the environment or exits. The one signal that it catches, SIGBUS, it catches where it
+//!   comes from memory of its own (`access/limits/mapping`), and passes on otherwise.
 //! - One copy of SQLite a process: the system's. A database and its WAL are opened through SQLite only, since closing
 //!   any other descriptor on them would drop this process's locks. On a rollback journal SQLite keeps none; `beside`
 //!   reads the end of it, before SQLite would do what it says.

@@ -49,6 +49,7 @@ echo 'root: ', said($fresh->ask('a')), "\n";
 echo json_encode(array_slice(cr0_rate_limit_cleanup($fresh->ground->options())['table'], 1)), "\n";
 // The website may make it, too, where it is gone.
 unlink($fresh->table());
+usleep(25_000);
 $as('www-data', static fn (): string => said($fresh->ask('a')));
 echo 'root: ', said($fresh->ask('a')), "\n";
 printf("%s\n", posix_getgrgid(filegroup($fresh->table()))['name']);
@@ -60,6 +61,7 @@ www-data: yes 1 of 3, wait 0, reset 24
 root: yes 2 of 3, wait 0, reset 12
 nobody: Cr0Sync\AccessException: cannot open the table of rate limits ...
 www-data: yes 1 of 3, wait 0, reset 24
+www-data: true
 root: yes 2 of 3, wait 0, reset 12
 {"removed":0,"kept":1,"resized":false}
 www-data: yes 2 of 3, wait 0, reset 12

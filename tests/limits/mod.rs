@@ -15,6 +15,7 @@ mod damage;
 mod flood;
 mod model;
 mod processes;
+mod steps;
 mod symfony;
 
 use std::cell::Cell;

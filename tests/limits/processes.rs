@@ -107,6 +107,20 @@ pub(super) fn child() {
                 limiter.take(&[check]).unwrap();
             }
         },
+        "release" => {
+            // Closed, let go of and opened again, it still lives through a table that is cut.
+            for _ in 0..3 {
+                let check = Check { client: b"key", rule: Rule::Tier("week"), cost: 1 };
+                limiter.take(&[check]).unwrap();
+                let open = OpenOptions::new().write(true).open(table(root)).unwrap();
+                open.set_len(0).unwrap();
+                assert!(limiter.take(&[check]).unwrap().verdict.allowed);
+                file.write_all(b"key\n").unwrap();
+                drop(limiter);
+                crate::access::limits::release();
+                limiter = Limiter::new(&config(root, clients)).unwrap();
+            }
+        }
         _ => panic!("{what}"),
     }
 }
@@ -141,6 +155,15 @@ fn where_there_is_no_room_for_all_nobody_is_let_in_more_often() {
     assert!(admitted.values().all(|count| *count <= 3), "{admitted:?}");
     assert!(admitted.len() >= 100, "{}", admitted.len());
     let _ = sound(&world.table());
+}
+
+#[test]
+fn a_process_that_lets_go_of_the_signal_catches_it_again() {
+    let world = World::new();
+    let mut child = start(world.root(), "release", 0);
+    go(world.root(), 1);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(admitted(world.root()), BTreeMap::from([("key".to_owned(), 3)]));
 }
 
 /// Kills all of them at once after a while.

@@ -102,6 +102,11 @@ const REPORTS: [Entry; 23] = [
     entry::<Configuration>(),
 ];
 
+/// Closes what is kept between calls.
+pub(crate) fn close() {
+    limits::close();
+}
+
 /// Everything that PHP is to know.
 pub(crate) fn builders() -> Vec<FunctionBuilder<'static>> {
     let others = [builder::<Call>(), builder::<Version>()];

@@ -156,27 +156,49 @@ fn guard(start: usize, length: usize) -> Option<usize> {
 
 /// What was there before us.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
+/// Whether the handler was installed, and not taken back.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
+const fn ours() -> extern "C" fn(c_int, *mut siginfo_t, *mut c_void) {
+    handler
+}
+
+/// What is there now.
+fn installed() -> std::io::Result<libc::sigaction> {
+    // SAFETY: zeros are a `sigaction`, and the kernel fills it; nothing is changed.
+    let (failed, found) = unsafe {
+        let mut found: libc::sigaction = std::mem::zeroed();
+        (libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut found) != 0, found)
+    };
+    if failed { Err(std::io::Error::last_os_error()) } else { Ok(found) }
+}
 
 /// Catches the signal, once in the life of a process; children inherit that.
 fn catch() -> std::io::Result<()> {
-    // SAFETY: zeros are a `sigaction`, and the kernel fills it.
-    let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: only asks.
-    if unsafe { libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut before) } != 0 {
-        return Err(std::io::Error::last_os_error());
-    }
-    let ours = handler as extern "C" fn(c_int, *mut siginfo_t, *mut c_void) as usize;
-    if before.sa_sigaction == ours || BEFORE.set(before).is_err() {
+    let found = installed()?;
+    if found.sa_sigaction == ours() as usize || INSTALLED.swap(true, SeqCst) {
         return Ok(());
     }
+    BEFORE.get_or_init(|| found);
     // SAFETY: the handler does nothing but atomic operations and system calls; the mask is empty as zeros.
     let failed = unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = ours;
+        action.sa_sigaction = ours() as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
         libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) != 0
     };
     if failed { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Puts back what was there for the signal before the first table was opened, unless somebody else has put something there
+/// since: for a library that is about to be unloaded, whose tables are closed. The next table that is opened catches the
+/// signal again.
+pub fn release() {
+    let still_ours = installed().is_ok_and(|found| found.sa_sigaction == ours() as usize);
+    if let (true, true, Some(before)) = (INSTALLED.swap(false, SeqCst), still_ours, BEFORE.get()) {
+        // SAFETY: what was there, and is valid as long as whoever put it there.
+        let _ = unsafe { libc::sigaction(libc::SIGBUS, std::ptr::from_ref(before), std::ptr::null_mut()) };
+    }
 }
 
 extern "C" fn handler(signal: c_int, information: *mut siginfo_t, context: *mut c_void) {

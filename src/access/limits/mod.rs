@@ -25,6 +25,7 @@ pub use gcra::Policy;
 pub use kept::{Kept, Origin};
 pub use key::Rule;
 pub use limiter::{Check, Limiter, rate_limit};
+pub use mapping::release;
 
 #[cfg(test)]
 #[path = "../../../tests/limits/mod.rs"]

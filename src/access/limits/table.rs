@@ -31,7 +31,7 @@ use super::mapping::{Set, Slot};
 use super::word::{Published, State, age, changed, published};
 
 /// A claim is not looked into before that: filling a slot takes less than a microsecond (milliseconds).
-const CLAIM_MS: u64 = 1000;
+pub(super) const CLAIM_MS: u64 = 1000;
 /// So often one request begins anew, as others changed its set, before it gives up. Each time somebody else got on.
 const TRIES: usize = 100_000;
 /// Nanoseconds in a millisecond.
@@ -337,7 +337,7 @@ impl<'a> Table<'a> {
 }
 
 /// Which of so many sets hold keys of one among so many others.
-fn overlap(index: usize, others: usize, own: usize) -> std::ops::Range<usize> {
+pub(super) fn overlap(index: usize, others: usize, own: usize) -> std::ops::Range<usize> {
     let at = |index: usize| index.saturating_mul(own);
     let start = at(index).checked_div(others).unwrap_or(0);
     let end = at(index.saturating_add(1)).div_ceil(others.max(1));

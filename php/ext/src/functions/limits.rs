@@ -27,6 +27,12 @@ thread_local! {
     static KEPT: RefCell<Kept> = const { RefCell::new(Kept::new()) };
 }
 
+/// Closes the table, when PHP is about to unload us.
+pub(crate) fn close() {
+    let _ = KEPT.try_with(|kept| kept.try_borrow_mut().map(|mut kept| *kept = Kept::new()));
+    limits::release();
+}
+
 /// `cr0_rate_limit`: lets a request in and counts it, or refuses it.
 pub(crate) struct RateLimit;
 
