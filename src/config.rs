@@ -92,6 +92,17 @@ impl Config {
         parse::config(&json, &default_root, root.as_deref(), Some(&file))
     }
 
+    /// The file that [`Config::load`] would read, if it is there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when the working directory that a relative path counts from is gone.
+    pub fn file(path: Option<&Path>, root: Option<&Path>) -> Result<PathBuf> {
+        match path {
+            Some(path) => absolute(path),
+            None => Ok(absolute(root.unwrap_or(Path::new(shipped::ROOT)))?.join(shipped::FILE_NAME)),
+        }
+    }
+
     /// Reads a configuration that was already loaded; `default_root` counts where the document names no root,
     /// `source` is the file it came from.
     ///

@@ -10,6 +10,7 @@
 //! - [`database`]: open, observe, decide, apply, record. `database/decide` is pure.
 //! - [`logs`]: exactly-once merge of logs, with rotated files.
 //! - `backup`: verified snapshots, which of them stay (pure), and the way back into a live file.
+//! - [`access`]: who may use the site's API, and how often.
 //! - [`report`]: what operations return.
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
@@ -19,16 +20,18 @@
 //! # Architecture invariants
 //!
 //! - Decision modules import no file system, no SQL, no clock and no chance.
-//! - Only `durable` renames files; only `database/native`, `database/bytes`, `durable/lease` and the PHP
-//!   shell contain `unsafe`.
+//! - Only `durable` renames files; only `database/native`, `database/bytes`, `durable/lease`,
+//!   `access/limits/mapping` and the PHP shell contain `unsafe`.
 //! - A conflict or a broken file is a value in the report. `Err` means that the run could not be decided.
-//! - The library never prints, reads the environment or exits.
+//! - The library never prints, reads the environment or exits. The one signal that it catches, SIGBUS, it catches where it
+//!   comes from memory of its own (`access/limits/mapping`), and passes on otherwise.
 //! - One copy of SQLite a process: the system's. A database and its WAL are opened through SQLite only, since closing
 //!   any other descriptor on them would drop this process's locks. On a rollback journal SQLite keeps none; `beside`
 //!   reads the end of it, before SQLite would do what it says.
 //! - No checkpoint, pragma or schema object of ours in a database that is not ours.
 //! - Nothing on disk lacks a version.
 
+pub mod access;
 mod backup;
 mod clock;
 mod config;

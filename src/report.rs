@@ -3,6 +3,7 @@
 //! Shells print them and turn [`SyncReport::exit_code`] into their own; nothing here decides anything.
 
 mod events;
+mod limits;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde_json::Value as Json;
 pub use events::{
     EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsVerifyReport,
 };
+pub use limits::{RateCleanupReport, RateFileCleaned, RateLimitReport, RateTableCleaned, RateVerdict};
 pub use logs::{
     BadRange, CleanState, LogCleanReport, LogFileVerdict, LogProblem, LogProblemKind, LogProof, LogReport,
     LogRotateReport, LogSideReport, LogSideStatus, LogState, LogStatus, LogVerifyReport, LogsCleanReport,

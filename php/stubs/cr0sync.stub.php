@@ -456,6 +456,52 @@ namespace {
     function cr0_event_verify(array $options = []): array {}
 
     /**
+     * Lets a request in and counts it, or refuses it and counts nothing. Exact under any number of processes, by a clock
+     * that nobody can set. The configuration is read again when its file has changed, within 20 milliseconds.
+     *
+     * @param string $key whose limit: an address, a user, a key, with or without an endpoint (`192.0.2.7_search`). Any
+     *     bytes. Of an IPv6 address, also before a `_`, the first 64 bits count
+     * @param string $tier a name of `access.tiers` in the configuration
+     * @param array{config?: ?string, root?: ?string, cost?: ?int,
+     *     policy?: ?array{limit: int, period_seconds?: ?int, burst?: ?int},
+     *     also?: ?list<array{key?: ?string, tier?: ?string,
+     *         policy?: ?array{limit: int, period_seconds?: ?int, burst?: ?int}, cost?: ?int}>} $options
+     *     cost: for so many requests, 1 unless given; 0 counts nothing and tells whether one would be let in;
+     *     policy: these numbers instead of a tier: so many in each period (an hour unless given), and so many at once
+     *     (as many as the limit unless given); a limit of 0 lets nobody in;
+     *     also: further limits for the same request, each with the key and tier of the first where it names none, and a
+     *     cost of 1. All let it in and count it, or none does
+     *
+     * @return array{allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int,
+     *     limits?: list<array{allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int}>}
+     *     remaining: so many more would be let in right now; retry_after_ms: when the same request would be, 0 when it is,
+     *     null when it never will be; reset: seconds until the whole burst is there again. With `also` that is what the
+     *     limit says that refuses for the longest, or leaves the least, and limits what each says, in their order
+     *
+     * @throws Cr0Sync\UsageException for an unknown tier, numbers that make no sense, or a cost that is more than the
+     *     burst, which could never be let in
+     * @throws Cr0Sync\AccessException when this user may not use the table
+     * @throws Cr0Sync\Cr0SyncException whenever it cannot be decided: never take that for a yes
+     */
+    function cr0_rate_limit(string $key, string $tier = 'default', array $options = []): array {}
+
+    /**
+     * Takes away what no limit needs any more: buckets that are full again, and old requests in api_rate_limits.json.
+     * Gives the table the size of the configuration (`access.clients`), with all that is in it.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, ok: bool,
+     *     table: array{path: string, removed: int, kept: int, resized: bool},
+     *     legacy: array{path: string, removed: int, kept: int, requests: int, problem: ?string}}
+     *     removed, kept: buckets of the table, clients of the file; requests: that went; problem: why the file was left as
+     *     it is
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_rate_limit_cleanup(array $options = []): array {}
+
+    /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
      *
      * @param array{config?: ?string, root?: ?string} $options

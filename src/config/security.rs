@@ -20,6 +20,8 @@ const MAX_KEPT: u64 = 100_000;
 const MAX_MINUTES: u64 = 7 * 24 * 60;
 /// More in one period is no limit.
 const MAX_LIMIT: u64 = 1_000_000_000;
+/// A burst that takes longer to come back is a mistake (seconds; a year).
+const MAX_FILL_SECONDS: u64 = 366 * 24 * 3600;
 /// The table of limits takes 64 bytes for each of so many clients at once.
 const MAX_CLIENTS: u64 = 1 << 24;
 
@@ -192,6 +194,12 @@ impl Tier {
         };
         let period_seconds = number(period, MAX_MINUTES * 60, 1, 3600)?;
         let burst = number(burst, MAX_LIMIT, 1, limit.max(1))?;
+        let fills_in = u64::from(burst).saturating_mul(u64::from(period_seconds));
+        if fills_in > u64::from(limit).max(1).saturating_mul(MAX_FILL_SECONDS) {
+            return Err(place
+                .wrong("takes more than a year to let so many in at once again")
+                .hint("allow a smaller burst, or a larger limit"));
+        }
         Ok(Tier { limit, period_seconds, burst })
     }
 

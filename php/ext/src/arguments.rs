@@ -123,6 +123,13 @@ impl Arguments {
         self.function
     }
 
+    /// A string that need not be UTF-8.
+    pub(crate) fn bytes(&mut self, index: usize) -> Result<Vec<u8>, Failure> {
+        let value = self.values.get_mut(index);
+        let bytes = value.and_then(|value| engine::as_text(value, Coercion::Caller)).map(<[u8]>::to_vec);
+        bytes.ok_or_else(|| self.wrong_type(index))
+    }
+
     /// Whether an argument was given.
     pub(crate) fn has(&self, index: usize) -> bool {
         index < self.values.len()
@@ -130,10 +137,7 @@ impl Arguments {
 
     /// A string.
     pub(crate) fn text(&mut self, index: usize) -> Result<String, Failure> {
-        let value = self.values.get_mut(index);
-        let bytes = value.and_then(|value| engine::as_text(value, Coercion::Caller)).map(<[u8]>::to_vec);
-        let bytes = bytes.ok_or_else(|| self.wrong_type(index))?;
-        String::from_utf8(bytes).map_err(|_| self.wrong_value(index, "must be valid UTF-8"))
+        String::from_utf8(self.bytes(index)?).map_err(|_| self.wrong_value(index, "must be valid UTF-8"))
     }
 
     /// An array; `None` when it was left out.

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use crate::arguments::Arguments;
 use crate::exceptions::{self, Failure};
-use crate::functions::Function;
+use crate::functions::{Direct, Function};
 use crate::values;
 
 /// What a function has to say.
@@ -61,6 +61,17 @@ pub(crate) extern "C" fn handler<F: Function>(call: &mut ExecuteData, result: &m
             Ok(answer) => give(&answer.document, result),
             Err(failure) => exceptions::throw(&failure),
         }
+    }));
+}
+
+/// The same for a function that is called so often that its answer is no document first.
+pub(crate) extern "C" fn direct_handler<F: Direct>(call: &mut ExecuteData, result: &mut Zval) {
+    run_handler(AssertUnwindSafe(|| match Arguments::of(call, F::NAME, F::PARAMETERS).and_then(F::ask) {
+        Ok(said) => match F::value(&said) {
+            Ok(value) => *result = value,
+            Err(cause) => PhpException::from(cause).throw(),
+        },
+        Err(failure) => exceptions::throw(&failure),
     }));
 }
 

@@ -5,6 +5,7 @@
 
 mod databases;
 mod events;
+mod limits;
 mod logs;
 
 use ext_php_rs::builders::FunctionBuilder;
@@ -30,6 +31,18 @@ pub(crate) trait Function {
     fn run(arguments: Arguments) -> Result<Answer, Failure>;
 }
 
+/// A function that is called so often that its answer is made without a document.
+pub(crate) trait Direct: Function {
+    /// What the library says.
+    type Said;
+
+    /// Does it.
+    fn ask(arguments: Arguments) -> Result<Self::Said, Failure>;
+
+    /// The answer for PHP: the same as that of [`Function::run`].
+    fn value(said: &Self::Said) -> ext_php_rs::error::Result<Zval>;
+}
+
 /// How PHP learns of a function, and how `cr0_call` finds it.
 struct Entry {
     name: &'static str,
@@ -41,18 +54,30 @@ const fn entry<F: Function>() -> Entry {
     Entry { name: F::NAME, builder: builder::<F>, on_behalf: call::on_behalf::<F> }
 }
 
+const fn direct<F: Direct>() -> Entry {
+    Entry { name: F::NAME, builder: direct_builder::<F>, on_behalf: call::on_behalf::<F> }
+}
+
 fn builder<F: Function>() -> FunctionBuilder<'static> {
+    declared::<F>(FunctionBuilder::new(F::NAME, call::handler::<F>))
+}
+
+fn direct_builder<F: Direct>() -> FunctionBuilder<'static> {
+    declared::<F>(FunctionBuilder::new(F::NAME, call::direct_handler::<F>))
+}
+
+fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'static> {
     let required = F::PARAMETERS.iter().filter(|parameter| parameter.default.is_none()).count();
     F::PARAMETERS
         .iter()
         .map(Parameter::declaration)
-        .fold(FunctionBuilder::new(F::NAME, call::handler::<F>), FunctionBuilder::arg)
+        .fold(builder, FunctionBuilder::arg)
         .required_args(required)
         .returns(F::RESULT, false, false)
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 25] = [
+const REPORTS: [Entry; 27] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -77,8 +102,15 @@ const REPORTS: [Entry; 25] = [
     entry::<events::Query>(),
     entry::<events::Archive>(),
     entry::<events::Verify>(),
+    direct::<limits::RateLimit>(),
+    entry::<limits::RateLimitCleanup>(),
     entry::<Configuration>(),
 ];
+
+/// Closes what is kept between calls.
+pub(crate) fn close() {
+    limits::close();
+}
 
 /// Everything that PHP is to know.
 pub(crate) fn builders() -> Vec<FunctionBuilder<'static>> {

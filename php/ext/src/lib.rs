@@ -62,6 +62,7 @@ unsafe extern "C" fn startup(_kind: i32, module: i32) -> i32 {
 /// # Safety
 /// For PHP's module shutdown only.
 unsafe extern "C" fn shutdown(kind: i32, module: i32) -> i32 {
+    functions::close();
     ini::unregister(module, kind);
     0
 }

@@ -8,22 +8,28 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use cr0sync::access::limits::Origin;
 use cr0sync::database::{self, Detail, Force, Mode, Secrets};
 use cr0sync::{Config, Error, ErrorKind, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecutorGlobals;
+use serde_json::Value as Json;
 
 use crate::arguments::Arguments;
 use crate::engine::{self, Coercion};
 use crate::exceptions::{Failure, Misuse};
 use crate::ini;
 use crate::progress::Listener;
+use crate::values;
 
 /// The environment variable that names the configuration file.
 const ENVIRONMENT: &str = "CR0SYNC_CONFIG";
 
 /// How many runs `cr0_db_history` tells of unless told.
 const HISTORY: usize = 50;
+
+/// How deep arrays in an option may lie in each other: a list of limits with numbers is all that any function takes.
+const MAX_DEPTH: usize = 4;
 
 /// Every key there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +60,12 @@ pub(crate) enum Key {
     By,
     /// callable: who is told how far it is.
     Progress,
+    /// int: so many requests at once.
+    Cost,
+    /// array: numbers of a limit.
+    Policy,
+    /// list of arrays: further limits.
+    Also,
 }
 
 impl Key {
@@ -72,6 +84,9 @@ impl Key {
             Key::AllSides => "all_sides",
             Key::By => "by",
             Key::Progress => "progress",
+            Key::Cost => "cost",
+            Key::Policy => "policy",
+            Key::Also => "also",
         }
     }
 }
@@ -92,6 +107,9 @@ pub(crate) struct Given {
     all_sides: bool,
     by: String,
     progress: Option<Zval>,
+    cost: Option<usize>,
+    policy: Option<Json>,
+    also: Option<Json>,
 }
 
 impl Given {
@@ -134,6 +152,9 @@ impl Given {
             Key::AllSides => self.all_sides = value.flag()?,
             Key::By => self.by = value.word()?,
             Key::Progress => self.progress = Some(value.callable()?),
+            Key::Cost => self.cost = Some(value.count()?),
+            Key::Policy => self.policy = Some(value.document()?),
+            Key::Also => self.also = Some(value.document()?),
         }
         Ok(())
     }
@@ -173,6 +194,21 @@ impl Given {
         if self.explain { Detail::Explain } else { Detail::Summary }
     }
 
+    /// For so many requests at once.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost.unwrap_or(1)
+    }
+
+    /// Numbers of a limit, and further limits.
+    pub(crate) fn limits(&self) -> (Option<&Json>, Option<&Json>) {
+        (self.policy.as_ref(), self.also.as_ref())
+    }
+
+    /// Which configuration is meant.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin { config: file(self), root: self.root.clone(), default_root: ini::root() }
+    }
+
     /// How many runs a history tells of.
     pub(crate) fn limit(&self) -> usize {
         self.limit.unwrap_or(HISTORY)
@@ -184,13 +220,17 @@ impl Given {
 ///
 /// A root in the options beats the file's own; the one of the ini setting stands in where the file names none.
 pub(crate) fn config(given: &Given) -> Result<Config, Error> {
-    let environment = || std::env::var_os(ENVIRONMENT).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let file = given.config.clone().or_else(environment).or_else(ini::config);
-    match (file, &given.root, ini::root()) {
+    match (file(given), &given.root, ini::root()) {
         (Some(file), None, Some(root)) => Config::parse(&read(&file)?, &root, Some(&file)),
         (file, Some(root), _) => Config::load(file.as_deref(), Some(root)),
         (file, None, root) => Config::load(file.as_deref(), root.as_deref()),
     }
+}
+
+/// The file that is named anywhere.
+fn file(given: &Given) -> Option<PathBuf> {
+    let environment = || std::env::var_os(ENVIRONMENT).filter(|value| !value.is_empty()).map(PathBuf::from);
+    given.config.clone().or_else(environment).or_else(ini::config)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
@@ -253,6 +293,13 @@ impl Value {
     fn count(self) -> Result<usize, Failure> {
         let integer = engine::as_integer(&self.value).ok_or_else(|| self.wrong_type("int"))?;
         usize::try_from(integer).map_err(|_| self.wrong(Misuse::Value, "must be greater than or equal to 0"))
+    }
+
+    fn document(self) -> Result<Json, Failure> {
+        let Some(array) = self.value.array() else { return Err(self.wrong_type("array")) };
+        values::json(array, MAX_DEPTH).ok_or_else(|| {
+            self.wrong(Misuse::Value, "must hold nothing but text in UTF-8, integers, booleans and arrays")
+        })
     }
 
     fn wrong_type(&self, wanted: &str) -> Failure {
