@@ -36,6 +36,8 @@ const LOOKS: u32 = 5_000;
 pub(super) struct Manifest {
     format: String,
     version: u32,
+    /// Its place among all that were ever made, from 1 on.
+    number: u64,
     /// The day of its lines.
     pub(super) day: String,
     /// When the day ended, RFC 3339.
@@ -132,7 +134,8 @@ struct Moving {
     version: u32,
     bytes: u64,
     sha256: String,
-    /// The end of the chain before it.
+    /// The number of its first archive, and the end of the chain before it.
+    number: u64,
     before_seq: u64,
     before: String,
     /// Its days, in order: which file, and how many bytes.
@@ -165,7 +168,12 @@ fn moving(config: &Config, log: &mut File, today: NaiveDate) -> Result<Option<Mo
         return Ok(Some(noted));
     }
     let known = manifests(config)?;
-    let before = known.last().map_or_else(Head::default, |(_, last)| last.after());
+    let last = known.last().map(|(_, last)| last);
+    // Where all archives were removed as too old, what was written down of that says how far they went.
+    let (number, before) = match last {
+        Some(last) => (last.number, last.after()),
+        None => anchor(config).map_or_else(Default::default, |anchor| (anchor.number, anchor.head())),
+    };
     let mut days: Vec<(String, PathBuf, u64)> = Vec::new();
     let mut lines = Lines::of(log).map_err(fail)?;
     while let Some(line) = lines.next().map_err(fail)? {
@@ -188,7 +196,15 @@ fn moving(config: &Config, log: &mut File, today: NaiveDate) -> Result<Option<Mo
         return Ok(None);
     }
     let sha256 = digest(log, bytes).map_err(fail)?;
-    Ok(Some(Moving { version: VERSION, bytes, sha256, before_seq: before.seq, before: before.digest, days }))
+    Ok(Some(Moving {
+        version: VERSION,
+        bytes,
+        sha256,
+        number: number + 1,
+        before_seq: before.seq,
+        before: before.digest,
+        days,
+    }))
 }
 
 /// A name that no archive has.
@@ -216,7 +232,7 @@ fn move_days(
     let before = Head { seq: moving.before_seq, digest: moving.before.clone() };
     let mut chain = Chain::from(Some(&before));
     let mut lines = Lines::of(log).map_err(fail)?;
-    for (day, file, bytes) in &moving.days {
+    for (number, (day, file, bytes)) in (moving.number..).zip(&moving.days) {
         let (before, first) = (chain.head(), chain.ours);
         let (mut text, mut count) = (Vec::new(), 0);
         while u64::try_from(text.len()).is_ok_and(|length| length < *bytes) {
@@ -230,6 +246,7 @@ fn move_days(
         let manifest = Manifest {
             format: FORMAT.to_owned(),
             version: VERSION,
+            number,
             day: day.clone(),
             until: until(day),
             lines: count,
@@ -353,12 +370,50 @@ fn clean(config: &Config, today: NaiveDate, report: &mut EventsArchiveReport) ->
     }
     let Some(first) = today.checked_sub_days(Days::new(u64::from(keep))) else { return Ok(()) };
     // From the oldest on, so that what stays is one chain.
-    for (file, _) in all.iter().take_while(|(_, manifest)| day(manifest).is_some_and(|day| day < first)) {
+    let old: Vec<_> =
+        all.iter().take_while(|(_, manifest)| day(manifest).is_some_and(|day| day < first)).collect();
+    if let Some((_, last)) = old.last() {
+        let anchor = Anchor { number: last.number, seq: last.after_seq, digest: last.after.clone() };
+        let text = serde_json::to_vec(&anchor).unwrap_or_default();
+        durable::replace(&cleaned(config), &text)?;
+    }
+    for (file, _) in old {
         durable::remove(file)?;
         durable::remove(&manifest_of(file))?;
         report.removed.push(file.clone());
     }
     Ok(())
+}
+
+/// Where the chain was behind the last archive that was removed as too old.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Anchor {
+    number: u64,
+    seq: u64,
+    digest: String,
+}
+
+impl Anchor {
+    fn head(&self) -> Head {
+        Head { seq: self.seq, digest: self.digest.clone() }
+    }
+}
+
+/// The file that says so.
+fn cleaned(config: &Config) -> PathBuf {
+    config.root.join("sync_state").join("events").join("cleaned")
+}
+
+fn anchor(config: &Config) -> Option<Anchor> {
+    std::fs::read(cleaned(config)).ok().and_then(|text| serde_json::from_slice(&text).ok())
+}
+
+/// Where the chain begins of which something is left. Archives before it were removed as too old; where others are gone as
+/// well, it begins before them, so that they are missed.
+pub(super) fn beginning(config: &Config, first: Option<&Manifest>) -> Head {
+    let cleaned = anchor(config).map_or_else(Head::default, |anchor| anchor.head());
+    // A cleaning that died has written that down, and has not removed all of them.
+    first.map(Manifest::before).filter(|before| before.seq <= cleaned.seq).unwrap_or(cleaned)
 }
 
 /// All archives with their manifests, in the order of the chain.
@@ -387,8 +442,7 @@ pub(super) fn manifests(config: &Config) -> Result<Vec<(PathBuf, Manifest)>> {
         };
         all.push((PathBuf::from(file), manifest));
     }
-    // Days that have only lines of others share a number.
-    all.sort_by(|(_, a), (_, b)| (a.after_seq, &a.day).cmp(&(b.after_seq, &b.day)));
+    all.sort_by_key(|(_, manifest)| manifest.number);
     Ok(all)
 }
 

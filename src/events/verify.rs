@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use super::archive::{Manifest, manifests, unpack};
+use super::archive::{Manifest, beginning, manifests, unpack};
 use super::chain::{Break, Chain, Head};
 use super::log::{self, Place};
 use crate::config::Config;
@@ -21,8 +21,7 @@ pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
     let path = &config.events.log;
     let mut all = Vec::new();
     let archives = manifests(config)?;
-    let mut chain =
-        Chain::from(Some(&archives.first().map_or_else(Head::default, |(_, first)| first.before())));
+    let mut chain = Chain::from(Some(&beginning(config, archives.first().map(|(_, first)| first))));
     let mut checked = 0;
     for (file, manifest) in &archives {
         checked += 1;
