@@ -1,9 +1,10 @@
 //! The functions of the extension, one type each: its name, its parameters, and which operation of the library it is.
 //!
 //! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
-//! Here is what PHP learns of them, and what is neither about databases nor about logs.
+//! Here is what PHP learns of them, and what is about nothing in particular.
 
 mod databases;
+mod integrity;
 mod logs;
 
 use ext_php_rs::builders::FunctionBuilder;
@@ -51,7 +52,7 @@ fn builder<F: Function>() -> FunctionBuilder<'static> {
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 21] = [
+const REPORTS: [Entry; 25] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -72,6 +73,10 @@ const REPORTS: [Entry; 21] = [
     entry::<logs::Rotate>(),
     entry::<logs::Clean>(),
     entry::<logs::Verify>(),
+    entry::<integrity::Status>(),
+    entry::<integrity::Check>(),
+    entry::<integrity::Baseline>(),
+    entry::<integrity::Accept>(),
     entry::<Configuration>(),
 ];
 
