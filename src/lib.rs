@@ -11,6 +11,7 @@
 //! - [`logs`]: exactly-once merge of logs, with rotated files.
 //! - `backup`: verified snapshots, which of them stay (pure), and the way back into a live file.
 //! - [`access`]: who may use the site's API, and how often.
+//! - [`integrity`]: whether watched files are what was accepted.
 //! - [`report`]: what operations return.
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
@@ -39,6 +40,7 @@ pub mod database;
 mod durable;
 mod error;
 pub mod events;
+pub mod integrity;
 pub mod logs;
 pub mod report;
 #[expect(dead_code, reason = "nothing is due yet")]

@@ -3,6 +3,7 @@
 //! Shells print them and turn [`SyncReport::exit_code`] into their own; nothing here decides anything.
 
 mod events;
+mod integrity;
 mod limits;
 mod logs;
 
@@ -13,6 +14,10 @@ use serde_json::Value as Json;
 
 pub use events::{
     EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsVerifyReport,
+};
+pub use integrity::{
+    BaselineStatus, Excluded, FindingKind, IntegrityAcceptReport, IntegrityBaselineReport, IntegrityFinding,
+    IntegrityReport, IntegrityStatusReport, WatchStatus,
 };
 pub use limits::{RateCleanupReport, RateFileCleaned, RateLimitReport, RateTableCleaned, RateVerdict};
 pub use logs::{

@@ -502,6 +502,94 @@ namespace {
     function cr0_rate_limit_cleanup(array $options = []): array {}
 
     /**
+     * Whether the baseline can be believed, what the last whole check found, and whether a watcher is at work.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, ok: bool,
+     *     baseline: array{ok: bool, problem: ?string, generation: int, created: ?string, entries: int},
+     *     last_check: ?array<string, mixed>, watch: array{running: bool, heartbeat: ?string, stale: bool},
+     *     roots: list<string>, excluded: list<array{path: string, path_b64?: string, reason: string}>,
+     *     warnings: list<string>}
+     *     last_check: what cr0_integrity_check gave, and at, when it did; the website may have written it
+     *
+     * @throws Cr0Sync\ConfigException when the list of what to watch makes no sense
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_integrity_status(array $options = []): array {}
+
+    /**
+     * Compares watched files with the baseline, and tells of what is new in the alerts and the event log.
+     *
+     * @param array{config?: ?string, root?: ?string, full?: ?bool, budget_ms?: ?int,
+     *     paths?: string|list<string>|null} $options
+     *     full: read every file again; budget_ms: stop reading after so long, the next call goes on; paths: only these,
+     *     with all that is below them
+     *
+     * @return array{schema: int, ok: bool, exit_bits: int, checked: int, hashed_bytes: int, complete: bool,
+     *     guarantee: string, findings: list<array{
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
+     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
+     *     reason?: string}>,
+     *     new_findings: int, generation: int, oldest_reading: ?string, not_read: int,
+     *     excluded: list<array{path: string, path_b64?: string, reason: string}>,
+     *     warnings: list<string>, duration_ms: int}
+     *     exit_bits: 1 new, 2 removed, 4 changed, 8 unreadable or unstable, 16 baseline; path_b64: the path where path
+     *     is not exactly that; not_read: databases, of which only attributes are compared
+     *
+     * @throws Cr0Sync\UsageException when a path is not watched
+     * @throws Cr0Sync\LockedException when another check is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_integrity_check(array $options = []): array {}
+
+    /**
+     * Reads every watched file, accepts it as it is, and signs that. For the user of the cron jobs only.
+     *
+     * @param array{config?: ?string, root?: ?string, import?: ?string} $options
+     *     import: a file_hashes.json that the site's pages wrote: files are accepted as that says
+     *
+     * @return array{schema: int, ok: bool, generation: int, sha256: string, entries: int, hashed_bytes: int,
+     *     imported: int, findings: list<array{
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
+     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
+     *     reason?: string}>,
+     *     excluded: list<array{path: string, path_b64?: string, reason: string}>,
+     *     warnings: list<string>, duration_ms: int}
+     *     findings: what could not be read
+     *
+     * @throws Cr0Sync\AccessException for another user
+     * @throws Cr0Sync\CorruptException when import is no such list
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_integrity_baseline(array $options = []): array {}
+
+    /**
+     * Accepts what is under some paths as it is now, and signs that. For the user of the cron jobs only.
+     *
+     * @param list<string> $paths of findings; the list of what to watch is accepted by its own path
+     * @param array{config?: ?string, root?: ?string, dry_run?: ?bool} $options
+     *     dry_run: only shows what would be accepted
+     *
+     * @return array{schema: int, ok: bool, dry_run: bool, generation: int, accepted: list<array{
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
+     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
+     *     reason?: string}>,
+     *     refused: list<array{
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
+     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
+     *     reason?: string}>,
+     *     warnings: list<string>}
+     *     refused: what could not be read, and is as it was
+     *
+     * @throws Cr0Sync\UsageException when a path is not watched, or none was given
+     * @throws Cr0Sync\AccessException for another user
+     * @throws Cr0Sync\CorruptException when the baseline cannot be believed
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_integrity_accept(array $paths, array $options = []): array {}
+
+    /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
      *
      * @param array{config?: ?string, root?: ?string} $options

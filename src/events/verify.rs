@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::archive::{Manifest, beginning, manifests, unpack};
-use super::chain::{Break, Chain, Head};
+use super::chain::{Break, Chain};
 use super::log::{self, Place};
 use crate::config::Config;
 use crate::error::{Error, Result};

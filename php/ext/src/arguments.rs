@@ -3,6 +3,10 @@
 //! Apart from `options`, which reads what is inside the array that most functions take last. As in functions written
 //! in PHP, `null` is not taken for a string. Text is bytes here: a path need not be UTF-8.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
 use ext_php_rs::args::Arg;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::{ZendHashTable, Zval};
@@ -168,6 +172,21 @@ impl Arguments {
             texts.push(text.map_err(|_| self.wrong_value(index, "must be valid UTF-8"))?);
         }
         Ok(texts)
+    }
+
+    /// The elements of a list of paths, which are bytes.
+    pub(crate) fn paths(&self, index: usize) -> Result<Vec<PathBuf>, Failure> {
+        let mut paths = Vec::new();
+        for mut value in self.list(index)? {
+            let Some(bytes) = engine::as_text(&mut value, Coercion::Weak) else {
+                return Err(self.wrong(Misuse::Type, index, "must be a list of strings"));
+            };
+            if bytes.contains(&0) {
+                return Err(self.wrong_value(index, "must not contain any null bytes"));
+            }
+            paths.push(PathBuf::from(OsString::from_vec(bytes.to_vec())));
+        }
+        Ok(paths)
     }
 
     /// The members of an array with names, as JSON; `null` is the same as leaving a member out.

@@ -1,10 +1,11 @@
 //! The functions of the extension, one type each: its name, its parameters, and which operation of the library it is.
 //!
 //! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
-//! Here is what PHP learns of them, and what is neither about databases nor about logs.
+//! Here is what PHP learns of them, and what is about nothing in particular.
 
 mod databases;
 mod events;
+mod integrity;
 mod limits;
 mod logs;
 
@@ -77,7 +78,7 @@ fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 27] = [
+const REPORTS: [Entry; 31] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -104,6 +105,10 @@ const REPORTS: [Entry; 27] = [
     entry::<events::Verify>(),
     direct::<limits::RateLimit>(),
     entry::<limits::RateLimitCleanup>(),
+    entry::<integrity::Status>(),
+    entry::<integrity::Check>(),
+    entry::<integrity::Baseline>(),
+    entry::<integrity::Accept>(),
     entry::<Configuration>(),
 ];
 

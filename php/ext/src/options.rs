@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cr0sync::access::limits::Origin;
 use cr0sync::database::{self, Detail, Force, Mode, Secrets};
+use cr0sync::integrity::{Accept, CheckOptions};
 use cr0sync::{Config, Error, ErrorKind, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecutorGlobals;
@@ -66,6 +67,14 @@ pub(crate) enum Key {
     Policy,
     /// list of arrays: further limits.
     Also,
+    /// bool: read every file again.
+    Full,
+    /// int: stop after so many milliseconds.
+    BudgetMs,
+    /// path or list of paths: only these files.
+    Paths,
+    /// string: a list to take over.
+    Import,
 }
 
 impl Key {
@@ -87,6 +96,10 @@ impl Key {
             Key::Cost => "cost",
             Key::Policy => "policy",
             Key::Also => "also",
+            Key::Full => "full",
+            Key::BudgetMs => "budget_ms",
+            Key::Paths => "paths",
+            Key::Import => "import",
         }
     }
 }
@@ -110,6 +123,10 @@ pub(crate) struct Given {
     cost: Option<usize>,
     policy: Option<Json>,
     also: Option<Json>,
+    full: bool,
+    budget_ms: Option<u64>,
+    paths: Vec<PathBuf>,
+    import: Option<PathBuf>,
 }
 
 impl Given {
@@ -155,6 +172,10 @@ impl Given {
             Key::Cost => self.cost = Some(value.count()?),
             Key::Policy => self.policy = Some(value.document()?),
             Key::Also => self.also = Some(value.document()?),
+            Key::Full => self.full = value.flag()?,
+            Key::BudgetMs => self.budget_ms = Some(u64::try_from(value.count()?).unwrap_or(u64::MAX)),
+            Key::Paths => self.paths = value.paths()?,
+            Key::Import => self.import = Some(value.path()?),
         }
         Ok(())
     }
@@ -167,6 +188,21 @@ impl Given {
     /// For the library's operations over logs.
     pub(crate) fn of_logs(&self) -> logs::Options {
         logs::Options { logs: self.logs.clone(), force: self.force, dry_run: self.dry_run }
+    }
+
+    /// For a check of watched files.
+    pub(crate) fn of_integrity(&self) -> CheckOptions {
+        CheckOptions { full: self.full, budget_ms: self.budget_ms, paths: self.paths.clone() }
+    }
+
+    /// Whether what was accepted is signed.
+    pub(crate) fn accept(&self) -> Accept {
+        if self.dry_run { Accept::DryRun } else { Accept::Sign }
+    }
+
+    /// A list to take over.
+    pub(crate) fn import(&self) -> Option<&Path> {
+        self.import.as_deref()
     }
 
     /// For those over databases.
@@ -268,6 +304,19 @@ impl Value {
             texts.push(self.text("must be a list of strings")?);
         }
         Ok(texts)
+    }
+
+    fn paths(mut self) -> Result<Vec<PathBuf>, Failure> {
+        let Some(list) = self.value.array() else { return Ok(vec![self.path()?]) };
+        let elements: Vec<Zval> = list.values().map(|value| value.dereference().shallow_clone()).collect();
+        let mut paths = Vec::with_capacity(elements.len());
+        for element in elements {
+            self.value = element;
+            paths.push(
+                Value { function: self.function, key: self.key, value: self.value.shallow_clone() }.path()?,
+            );
+        }
+        Ok(paths)
     }
 
     fn word(mut self) -> Result<String, Failure> {

@@ -1,0 +1,170 @@
+//! Accepts findings: some paths are from now on right as they are.
+//!
+//! Apart from `make`, which accepts everything: here what was accepted before stays, but for these paths, and whoever
+//! accepts is shown what.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::check::{lock, plain, targets};
+use super::codec::Baseline;
+use super::compare::{self, Found, Matched};
+use super::make::{self, Observed};
+use super::model::{Entry, is_within, order};
+use super::private::Private;
+use super::scope::Scope;
+use super::seen::{Same, Verdict};
+use super::store::{self, Loaded};
+use crate::clock;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{FindingKind, IntegrityAcceptReport, IntegrityFinding, SCHEMA};
+
+/// So long a check may take before this is turned away (milliseconds).
+const WAIT_MS: u64 = 60_000;
+
+/// Accepts what is under some paths as it is now, and signs that; with `DryRun`, only shows it. The path of the list of what
+/// to watch accepts that list.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] without paths, or when one is not watched; [`ErrorKind::Access`] for everybody but the cron user and
+/// root; [`ErrorKind::Corrupt`] when the baseline cannot be believed: then only a new one helps.
+pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<IntegrityAcceptReport> {
+    if paths.is_empty() {
+        let error = Error::new(ErrorKind::Usage, "nothing was named that is to be accepted");
+        return Err(error.hint("name the paths of findings"));
+    }
+    let _lock = lock(config, WAIT_MS)?;
+    let scope = Scope::read(config)?;
+    let private = Private::create(config)?;
+    let loaded = store::load(config)?.map_err(|broken| {
+        Error::new(ErrorKind::Corrupt, format!("nothing can be accepted, as {}:", broken.reason))
+            .at(&broken.path)
+            .hint("find out who did that; then make a new baseline")
+    })?;
+    let list = plain(config, &config.integrity.config)?;
+    let mut is_list = false;
+    let mut others = Vec::new();
+    for path in paths {
+        if plain(config, path)? == list {
+            is_list = true;
+        } else {
+            others.push(path.clone());
+        }
+    }
+    let only = targets(config, &scope, &others)?.unwrap_or_default();
+    let mut report = IntegrityAcceptReport {
+        schema: SCHEMA,
+        ok: true,
+        dry_run: mode == Accept::DryRun,
+        generation: loaded.baseline.generation,
+        accepted: Vec::new(),
+        refused: Vec::new(),
+        warnings: scope.warnings.clone(),
+    };
+    let mut next = take(config, &scope, &loaded, &only, &mut report);
+    if is_list && loaded.baseline.scope != scope.digest() {
+        next.scope = scope.digest();
+        next.entries.retain(|entry| scope.watches(&entry.path, entry.stat.kind));
+        let path = config.integrity.config.as_os_str().as_bytes();
+        report.accepted.push(compare::finding(
+            FindingKind::Baseline,
+            path,
+            None,
+            vec!["scope".to_owned()],
+            None,
+        ));
+    }
+    report.ok = report.refused.is_empty();
+    if report.accepted.is_empty() && loaded.flaws.is_empty() {
+        report.warnings.push("there is nothing to accept under these paths".to_owned());
+    } else if mode == Accept::Sign {
+        let (key, _) = private.key_or_new()?;
+        store::save(config, &private, &key, &next)?;
+        report.generation = next.generation;
+    }
+    Ok(report)
+}
+
+/// Whether it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accept {
+    /// It is signed.
+    Sign,
+    /// It is only shown.
+    DryRun,
+}
+
+/// The next baseline: with what is under these paths now, as far as that could be read.
+fn take(
+    config: &Config,
+    scope: &Scope,
+    loaded: &Loaded,
+    only: &[Vec<u8>],
+    report: &mut IntegrityAcceptReport,
+) -> Baseline {
+    let before = &loaded.baseline;
+    let Observed { entries, problems, .. } =
+        if only.is_empty() { empty() } else { make::observe(config, scope, Some(only)) };
+    let matched = compare::matched(&entries, &before.entries);
+    let is_meant = |path: &[u8]| only.iter().any(|above| is_within(path, above));
+    let matched = Matched {
+        removed: matched
+            .removed
+            .iter()
+            .copied()
+            .filter(|index| before.entries.get(*index).is_some_and(|entry| is_meant(&entry.path)))
+            .collect(),
+        ..matched
+    };
+    let verdicts = verdicts(&entries, before, &matched);
+    let found = Found {
+        observed: &entries,
+        baseline: &before.entries,
+        matched: &matched,
+        verdicts: &verdicts,
+        problems: &problems,
+    };
+    let is_refused =
+        |finding: &IntegrityFinding| matches!(finding.kind, FindingKind::Unreadable | FindingKind::Unstable);
+    let (refused, accepted) = compare::findings(&found).into_iter().partition(is_refused);
+    (report.refused, report.accepted) = (refused, accepted);
+    // What could not be looked at stays as it was, with all that is below it.
+    let is_unseen = |path: &[u8]| problems.iter().any(|problem| is_within(path, &problem.path));
+    let mut next: Vec<Entry> = before
+        .entries
+        .iter()
+        .filter(|entry| !is_meant(&entry.path) || is_unseen(&entry.path))
+        .cloned()
+        .chain(entries.iter().filter(|entry| !is_unseen(&entry.path)).cloned())
+        .collect();
+    next.sort_by(|left, right| order(&left.path, &right.path));
+    Baseline {
+        generation: before.generation.saturating_add(1),
+        created: clock::now().timestamp(),
+        previous: loaded.digest,
+        scope: before.scope,
+        entries: next,
+    }
+}
+
+fn empty() -> Observed {
+    Observed { entries: Vec::new(), problems: Vec::new(), bytes: 0 }
+}
+
+fn verdicts(entries: &[Entry], before: &Baseline, matched: &Matched) -> Vec<Option<Verdict>> {
+    let mut verdicts = vec![None; entries.len()];
+    for (ours, theirs) in &matched.pairs {
+        let (Some(now), Some(known)) = (entries.get(*ours), before.entries.get(*theirs)) else { continue };
+        let same = |known: Option<[u8; 32]>, now: Option<[u8; 32]>| match (known, now) {
+            (Some(known), Some(now)) if known == now => Same::Yes,
+            (Some(_), Some(_)) => Same::No,
+            _ => Same::Unknown,
+        };
+        if let Some(verdict) = verdicts.get_mut(*ours).filter(|_| now.has_content()) {
+            let content = same(known.content, now.content);
+            *verdict = Some(Verdict { content, xattrs: same(known.xattrs, now.xattrs) });
+        }
+    }
+    verdicts
+}

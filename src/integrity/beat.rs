@@ -1,0 +1,128 @@
+//! The heartbeat of the watcher: a file that says when it was last alive, so that one that was killed is missed.
+//!
+//! By the time since the machine started, which nobody sets. The cron user's lies in the private directory, and a copy for
+//! pages beside the baseline; a watcher that ends in order takes both away.
+
+use chrono::DateTime;
+
+use super::alerts;
+use super::private::Private;
+use super::store;
+use crate::clock;
+use crate::config::Config;
+use crate::durable::{Content, Folder};
+use crate::error::Result;
+use crate::events::Severity;
+use crate::report::WatchStatus;
+
+/// So often it beats (milliseconds).
+pub(super) const EVERY_MS: u64 = 10_000;
+/// After so long without one it is missed (seconds): several beats, as a machine may be busy.
+const MISSED_S: u64 = 60;
+const NAME: &str = "watch";
+/// What the file begins with; the number is its version.
+const FORMAT: &str = "cr0sync-watch-1";
+
+/// One beat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Beat {
+    unix: i64,
+    boot: clock::Boot,
+    /// Whether somebody has said that it is missed.
+    is_missed: bool,
+}
+
+impl Beat {
+    fn now() -> Beat {
+        Beat { unix: clock::now().timestamp(), boot: clock::boot(), is_missed: false }
+    }
+
+    fn text(&self) -> String {
+        let word = if self.is_missed { "missed" } else { "beats" };
+        format!("{FORMAT} {word} {} {} {}\n", self.unix, self.boot.seconds, self.boot.id)
+    }
+
+    fn read(bytes: &[u8]) -> Option<Beat> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let mut words = text.split_whitespace();
+        if words.next() != Some(FORMAT) {
+            return None;
+        }
+        let is_missed = words.next()? == "missed";
+        let (unix, seconds) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let id = words.next().unwrap_or_default().to_owned();
+        Some(Beat { unix, boot: clock::Boot { id, seconds }, is_missed })
+    }
+
+    /// Whether it is too long ago, or of before the machine was started.
+    fn is_stale(&self, now: &clock::Boot) -> bool {
+        self.boot.id != now.id || now.seconds.saturating_sub(self.boot.seconds) > MISSED_S
+    }
+}
+
+/// The watcher is alive.
+pub(super) fn beat(config: &Config, private: Option<&Private>) -> Result<()> {
+    put(config, private, &Beat::now())
+}
+
+fn put(config: &Config, private: Option<&Private>, beat: &Beat) -> Result<()> {
+    if let Some(private) = private {
+        private.write(NAME, beat.text().as_bytes())?;
+    }
+    Folder::create(&store::place(config))?.put(NAME, beat.text().as_bytes())
+}
+
+/// The watcher ends in order.
+pub(super) fn end(config: &Config, private: Option<&Private>) -> Result<()> {
+    if let Some(private) = private {
+        private.write(NAME, b"")?;
+    }
+    Folder::create(&store::place(config))?.remove(NAME)
+}
+
+/// Says once that a watcher is missed; a check does this, whatever it finds.
+pub(super) fn miss(config: &Config, private: &Private) -> Result<()> {
+    let Some(mut last) = private.read(NAME)?.and_then(|bytes| Beat::read(&bytes)) else { return Ok(()) };
+    if last.is_missed || !last.is_stale(&clock::boot()) {
+        return Ok(());
+    }
+    let since = DateTime::from_timestamp(last.unix, 0).map(clock::stamp).unwrap_or_default();
+    let reason = format!("the watcher has said nothing since {since}; start it again");
+    alerts::about_watching(config, "monitor_stale", Severity::High, b"", &reason)?;
+    last.is_missed = true;
+    put(config, Some(private), &last)
+}
+
+/// How it is with the watcher.
+pub(super) fn status(config: &Config) -> Result<WatchStatus> {
+    let content = match Folder::open(&store::place(config))? {
+        Some(folder) => folder.read(NAME, 4096)?,
+        None => Content::Missing,
+    };
+    let last = match content {
+        Content::Bytes(bytes) => Beat::read(&bytes),
+        Content::Missing | Content::Refused(_) | Content::Other => None,
+    };
+    let stale = last.as_ref().is_some_and(|last| last.is_stale(&clock::boot()));
+    let heartbeat = last.as_ref().and_then(|last| DateTime::from_timestamp(last.unix, 0)).map(clock::stamp);
+    Ok(WatchStatus { running: last.is_some() && !stale, heartbeat, stale })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beat_is_missed_after_a_minute_or_a_start_of_the_machine() {
+        let boot = |id: &str, seconds| clock::Boot { id: id.to_owned(), seconds };
+        let beat = Beat { unix: 7, boot: boot("a", 100), is_missed: false };
+        assert_eq!(Beat::read(beat.text().as_bytes()), Some(beat.clone()));
+        assert!(
+            !beat.is_stale(&boot("a", 160))
+                && beat.is_stale(&boot("a", 161))
+                && beat.is_stale(&boot("b", 100))
+        );
+        assert_eq!(Beat::read(b""), None);
+        assert_eq!(Beat::read(b"cr0sync-watch-2 beats 1 1 a"), None);
+    }
+}

@@ -1,0 +1,183 @@
+//! Makes a baseline of what is there now, or of a list that the site's pages wrote.
+
+use std::path::Path;
+
+use super::check::{lock, manner};
+use super::codec::Baseline;
+use super::compare;
+use super::export;
+use super::hash::{self, Hashed, Limit, Outcome};
+use super::model::{Entry, Known, Look, Problem, order};
+use super::names;
+use super::private::{Made, Private, hex};
+use super::scope::{Scope, Verdict, parent};
+use super::store;
+use super::walk::{self, Observation};
+use crate::clock;
+use crate::config::Config;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{FindingKind, IntegrityBaselineReport, IntegrityFinding, SCHEMA};
+
+/// So long a check may take before this is turned away (milliseconds).
+const WAIT_MS: u64 = 60_000;
+
+/// Reads every watched file and accepts it as it is; or, with `import`, as a list says that the site's pages wrote: then what
+/// is otherwise now is a finding of the next check.
+///
+/// # Errors
+/// [`ErrorKind::Access`] for everybody but the cron user and root, [`ErrorKind::Corrupt`] when `import` is no such list,
+/// [`ErrorKind::Locked`], and when the disk fails. Then the last baseline is as it was.
+pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBaselineReport> {
+    let start = clock::start();
+    let _lock = lock(config, WAIT_MS)?;
+    let scope = Scope::read(config)?;
+    let private = Private::create(config)?;
+    let list = import.map(imported).transpose()?;
+    let loaded = store::load(config)?;
+    let mut warnings = scope.warnings.clone();
+    warnings.extend(missing_roots(&scope));
+    if let Err(broken) = &loaded {
+        if !broken.is_missing {
+            warnings.push(format!("the baseline before this one could not be believed: {}", broken.reason));
+        }
+    }
+    let (last, previous) = store::last(&private, loaded.as_ref().ok())?;
+    let (key, made) = private.key_or_new()?;
+    if made == Made::Now && last > 0 {
+        warnings.push("the key was gone; a new one signs from now on".to_owned());
+    }
+    let Observed { entries, problems, bytes } = observe(config, &scope, None);
+    let (entries, imported) = match list {
+        None => (entries, 0),
+        Some(list) => merge(&scope, entries, list, &mut warnings),
+    };
+    let baseline = Baseline {
+        generation: last.saturating_add(1),
+        created: clock::now().timestamp(),
+        previous,
+        scope: scope.digest(),
+        entries,
+    };
+    let digest = store::save(config, &private, &key, &baseline)?;
+    let findings: Vec<IntegrityFinding> = problems.iter().map(told).collect();
+    Ok(IntegrityBaselineReport {
+        schema: SCHEMA,
+        ok: findings.is_empty(),
+        generation: baseline.generation,
+        sha256: hex(&digest),
+        entries: u64::try_from(baseline.entries.len()).unwrap_or(u64::MAX),
+        hashed_bytes: bytes,
+        imported,
+        findings,
+        excluded: scope.excluded(),
+        warnings,
+        duration_ms: start.millis(),
+    })
+}
+
+/// What is there, read whole.
+pub(super) struct Observed {
+    pub(super) entries: Vec<Entry>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) bytes: u64,
+}
+
+/// Looks at everything, or at some paths, and reads all of it.
+pub(super) fn observe(config: &Config, scope: &Scope, only: Option<&[Vec<u8>]>) -> Observed {
+    let walk::Manner { xattrs, threads } = manner(config);
+    let Observation { mut entries, mut problems } = walk::walk(scope, only, manner(config));
+    let wanted: Vec<usize> =
+        entries.iter().enumerate().filter(|(_, entry)| entry.has_content()).map(|(index, _)| index).collect();
+    let how = hash::Manner { xattrs, has_md5: config.integrity.legacy_md5, threads, limit: Limit::None };
+    let Hashed { outcomes, bytes } = hash::hash(scope, &entries, &wanted, how);
+    let mut gone = std::collections::BTreeSet::new();
+    for (index, outcome) in outcomes {
+        let Some(entry) = entries.get_mut(index) else { continue };
+        match outcome {
+            Outcome::Read(content) => {
+                entry.stat = content.stat;
+                entry.content = Some(content.content);
+                entry.md5 = content.md5;
+                entry.xattrs = content.xattrs;
+                entry.read_at = content.at;
+            }
+            Outcome::Other(Some(stat)) => compare::put(entry, stat),
+            Outcome::Other(None) | Outcome::NotYet => drop(gone.insert(index)),
+            Outcome::Problem(problem) => problems.push(problem),
+        }
+    }
+    let entries =
+        entries.into_iter().enumerate().filter(|(index, _)| !gone.contains(index)).map(|(_, entry)| entry);
+    Observed { entries: entries.collect(), problems, bytes }
+}
+
+/// A problem as a finding.
+pub(super) fn told(problem: &Problem) -> IntegrityFinding {
+    let kind = match problem.kind {
+        super::model::ProblemKind::Unreadable => FindingKind::Unreadable,
+        super::model::ProblemKind::Unstable => FindingKind::Unstable,
+    };
+    compare::finding(kind, &problem.path, None, Vec::new(), Some(problem.reason.clone()))
+}
+
+fn imported(path: &Path) -> Result<Vec<Entry>> {
+    let bytes = store::small_file(path)?.ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "there is nothing to import at").at(path).hint("name a file_hashes.json")
+    })?;
+    export::read(&bytes, path)
+}
+
+/// What the list says of regular files, and what is there of everything else.
+fn merge(
+    scope: &Scope,
+    entries: Vec<Entry>,
+    list: Vec<Entry>,
+    warnings: &mut Vec<String>,
+) -> (Vec<Entry>, u64) {
+    let is_meant = |entry: &Entry| {
+        let name = names::file_name(&entry.path);
+        scope.watches(&entry.path, entry.stat.kind)
+            && scope.inside(parent(&entry.path)).verdict(&entry.path, name, entry.stat.kind)
+                == Verdict::Watch(Look::Whole)
+    };
+    let (list, others): (Vec<Entry>, Vec<Entry>) = list.into_iter().partition(is_meant);
+    if !others.is_empty() {
+        warnings.push(format!("{} files of the list are not watched, or not read", others.len()));
+    }
+    let imported = u64::try_from(list.len()).unwrap_or(u64::MAX);
+    let mut all: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if !entry.has_content() {
+            all.push(entry);
+            continue;
+        }
+        let known = list.binary_search_by(|known| order(&known.path, &entry.path)).ok();
+        if let Some(known) = known.and_then(|index| list.get(index)) {
+            let is_same = known.content == entry.content
+                && known.stat.size == entry.stat.size
+                && known.stat.mtime.seconds == entry.stat.mtime.seconds
+                && known.stat.mode & 0o777 == entry.stat.mode & 0o777;
+            // What is as the list says is taken with all that is known of it now.
+            if is_same && entry.known == Known::All {
+                all.push(entry);
+            }
+        }
+    }
+    for known in list {
+        if all.binary_search_by(|entry| order(&entry.path, &known.path)).is_err() {
+            let at = all.partition_point(|entry| order(&entry.path, &known.path).is_lt());
+            all.insert(at, known);
+        }
+    }
+    (all, imported)
+}
+
+/// What is to be watched and is not there.
+fn missing_roots(scope: &Scope) -> Vec<String> {
+    let is_missing = |root: &&Vec<u8>| {
+        use std::os::unix::ffi::OsStrExt;
+        std::fs::symlink_metadata(Path::new(std::ffi::OsStr::from_bytes(root))).is_err()
+    };
+    let missing = scope.roots.iter().filter(is_missing);
+    missing.map(|root| format!("{} is to be watched and is not there", names::shown(root).0)).collect()
+}

@@ -1,0 +1,45 @@
+//! Whether watched files are what somebody accepted.
+//!
+//! A signed baseline says what was accepted; a check looks at every file and tells what is otherwise. It changes nothing in
+//! the files that it looks at, not even when they were read last.
+//!
+//! - open: `scope` (what is watched), `store` and `private` (the baseline, and what of it can be believed), `codec`
+//! - observe: `walk` (attributes, by descriptor), `hash` (content)
+//! - decide (pure): `seen` (what to read), `compare` (findings), `severity`
+//! - apply: `make` and `accept` (a new baseline), `export` (the site's list), `alerts`
+//! - record: `memory`
+//! - `watch` checks at once what the kernel says has changed. The check that runs by the clock is the guarantee.
+//!
+//! **What a check can promise.** A file's content is read again when its size, inode or times changed, when it was read
+//! within a minute of its last change, and in turn, so that every file is read within `reread_hours`. A change of content
+//! that leaves size, inode and times as they were (a second store into a mapped page, or a disk that is written to below
+//! its file system) is thus found within that time; everything else by the next check. The report says so.
+//!
+//! **What it never does**: follow a symlink, open a pipe, device or socket, open a database (closing it would drop this
+//! process's locks on it), make a baseline that nobody asked for.
+
+mod accept;
+mod alerts;
+#[expect(dead_code, reason = "no watcher beats yet")]
+mod beat;
+mod check;
+mod codec;
+mod compare;
+mod export;
+mod hash;
+mod make;
+mod memory;
+mod model;
+mod names;
+mod private;
+mod scope;
+mod seen;
+mod severity;
+mod status;
+mod store;
+mod walk;
+
+pub use accept::{Accept, accept};
+pub use check::{CheckOptions, check};
+pub use make::baseline;
+pub use status::status;

@@ -1,0 +1,165 @@
+//! Names of files as text that can do nothing to whoever reads it, and what a name says about a file.
+//!
+//! Pure. A name may hold any byte but `/` and NUL: newlines, what turns the direction of text around, what is no UTF-8.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// What a web server may run as code, or takes as its own configuration.
+const CODE: [&str; 9] = ["php", "phtml", "phar", "pht", "php3", "php4", "php5", "php7", "php8"];
+/// The same, by the whole name.
+const CODE_NAMES: [&str; 2] = [".htaccess", ".user.ini"];
+
+/// A path as text: control characters, what hides or turns text around, and bytes that are no UTF-8, as `\xHH`.
+///
+/// With the path itself in base64 where the text is not the path.
+pub(super) fn shown(path: &[u8]) -> (String, Option<String>) {
+    let mut text = String::with_capacity(path.len());
+    let mut is_lossy = false;
+    for chunk in path.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if is_plain(c) {
+                text.push(c);
+            } else {
+                is_lossy = true;
+                let mut bytes = [0; 4];
+                c.encode_utf8(&mut bytes).bytes().for_each(|byte| escape(byte, &mut text));
+            }
+        }
+        for byte in chunk.invalid() {
+            is_lossy = true;
+            escape(*byte, &mut text);
+        }
+    }
+    (text, is_lossy.then(|| STANDARD.encode(path)))
+}
+
+fn escape(byte: u8, text: &mut String) {
+    text.push_str(&format!("\\x{byte:02x}"));
+}
+
+fn is_plain(c: char) -> bool {
+    let hides = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
+        | '\u{61c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    !c.is_control() && !hides
+}
+
+/// The last part of a path.
+pub(super) fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
+
+/// Whether a web server may run what has this name, or be configured by it.
+pub(super) fn is_code(name: &[u8]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let extension = lower.rsplit(|byte| *byte == b'.').next().filter(|end| end.len() < lower.len());
+    CODE_NAMES.iter().any(|code| code.as_bytes() == lower)
+        || extension.is_some_and(|end| CODE.iter().any(|code| code.as_bytes() == end))
+}
+
+/// Whether a path lies where people upload, or data is kept: nothing there is to be run.
+pub(super) fn is_data(path: &[u8]) -> bool {
+    let directory = path.get(..path.len().saturating_sub(file_name(path).len())).unwrap_or_default();
+    directory.split(|byte| *byte == b'/').any(|part| {
+        let part = part.to_ascii_lowercase();
+        part == b"data" || part.starts_with(b"upload")
+    })
+}
+
+/// Whether a name is that of an SQLite database or of a file beside one.
+pub(super) fn is_database(name: &[u8]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let has = |what: &[u8]| lower.windows(what.len()).any(|part| part == what);
+    (has(b".db") || has(b".sqlite")) && !is_code(name)
+}
+
+/// Whether a name is that of a file which SQLite makes beside a database and removes again.
+pub(super) fn is_beside_database(name: &[u8]) -> bool {
+    let ends = [&b"-journal"[..], b"-wal", b"-shm"];
+    is_database(name) && ends.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a name fits a pattern, in which `*` is any number of bytes and `?` one.
+///
+/// Takes at most `pattern` times `name` steps.
+pub(super) fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut left, mut right) = (pattern, name);
+    // Where to go on when what follows the last `*` does not fit: that takes one more.
+    let mut retry: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (left, right) {
+            ([], []) => return true,
+            ([b'*', rest @ ..], _) => {
+                retry = Some((rest, right));
+                left = rest;
+                continue;
+            }
+            ([wanted, rest @ ..], [found, others @ ..]) if *wanted == b'?' || wanted == found => {
+                (left, right) = (rest, others);
+                continue;
+            }
+            _ => {}
+        }
+        let Some((after, [_, rest @ ..])) = retry else { return false };
+        (left, right) = (after, rest);
+        retry = Some((after, rest));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_harmlessly_and_told_exactly() {
+        let plain = |path: &[u8], text: &str| assert_eq!(shown(path), (text.to_owned(), None));
+        plain(b"/a b/\xc3\xa9\"'", "/a b/\u{e9}\"'");
+        for (path, text) in [
+            (&b"/a\nb"[..], "/a\\x0ab"),
+            (b"/\xff\xfe", "/\\xff\\xfe"),
+            (b"/a\x1b[31m", "/a\\x1b[31m"),
+            ("/a\u{202e}gpj.php".as_bytes(), "/a\\xe2\\x80\\xaegpj.php"),
+            (b"/\xc3", "/\\xc3"),
+        ] {
+            let (shown, exact) = shown(path);
+            assert_eq!(shown, text);
+            assert_eq!(exact.and_then(|exact| STANDARD.decode(exact).ok()).as_deref(), Some(path));
+        }
+    }
+
+    #[test]
+    fn names_say_what_they_are() {
+        for name in ["a.php", "A.PHP", "x.jpg.php", "a.phtml", "a.phar", ".htaccess", ".user.ini", "a.php5"] {
+            assert!(is_code(name.as_bytes()), "{name}");
+        }
+        for name in ["php", "a.phpx", "a.php.txt", "htaccess", "user.ini", "a"] {
+            assert!(!is_code(name.as_bytes()), "{name}");
+        }
+        for path in ["/var/www/html/data/a", "/x/uploads/a/b", "/DATA/b", "/upload/a"] {
+            assert!(is_data(path.as_bytes()), "{path}");
+        }
+        for path in ["/var/www/html/data", "/var/www/database/a", "/a"] {
+            assert!(!is_data(path.as_bytes()), "{path}");
+        }
+        assert!(is_database(b"users.db") && is_database(b"a.sqlite3") && is_database(b"a.db.backup.latest"));
+        assert!(!is_database(b"a.db.php") && !is_database(b"db") && !is_database(b"adb"));
+        assert!(
+            is_beside_database(b"a.db-wal") && !is_beside_database(b"a-wal") && !is_beside_database(b"a.db")
+        );
+    }
+
+    #[test]
+    fn patterns_fit_names() {
+        for (pattern, name) in
+            [("*.log", "a.log"), ("*", ""), ("a?c", "abc"), ("*a*b", "xaayb"), ("/x/*", "/x/y/z")]
+        {
+            assert!(fits(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
+        }
+        for (pattern, name) in
+            [("*.log", "a.logs"), ("a?c", "ac"), ("*.log", "a.LOG"), ("", "a"), ("*a*b", "b")]
+        {
+            assert!(!fits(pattern.as_bytes(), name.as_bytes()), "{pattern} {name}");
+        }
+        assert!(fits(b"*", b"\xff\n") && fits(b"?x", b"\xffx"));
+    }
+}

@@ -1,0 +1,294 @@
+//! What only the cron user may read and write: `sync_state/private/` (0700), with the key that signs baselines, and what is
+//! remembered of the last one.
+//!
+//! Everything else below `sync_state` may be written by the website's group, which could also move this directory away and
+//! make another. So whose it is, is looked at each time: one that is not ours, or that others may look into, is refused.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+
+use super::codec::SIGNATURE;
+use super::model::Digest;
+use crate::clock;
+use crate::config::Config;
+use crate::durable::{self, Nascent};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What the key's file begins with; the number is its version.
+const KEY_FORMAT: &str = "cr0sync-signing-key-1";
+/// The same for what is remembered of the last baseline.
+const HEAD_FORMAT: &str = "cr0sync-baseline-head-1";
+/// Before the digest in what is signed, so that no signature of something else fits.
+const CONTEXT: &[u8] = b"cr0sync baseline\0";
+/// Nothing here is larger (bytes): a hundred bytes for each of some million files.
+const MAX_FILE: u64 = 1 << 30;
+
+/// The directory, which is ours.
+#[derive(Debug)]
+pub(super) struct Private {
+    path: PathBuf,
+    owner: fs::Metadata,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(super) enum Absent {
+    /// It was never made, or moved away.
+    Missing,
+    /// It is there, and not for this user.
+    NotOurs,
+    /// It is there, and not what we made.
+    Refused(String),
+}
+
+/// What is remembered of the last baseline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) generation: u64,
+    pub(super) digest: Digest,
+    /// Of the export for the site's pages.
+    pub(super) export: Digest,
+}
+
+impl Private {
+    fn place(config: &Config) -> PathBuf {
+        config.root.join("sync_state").join("private")
+    }
+
+    /// Opens it.
+    pub(super) fn open(config: &Config) -> std::result::Result<Private, Absent> {
+        let path = Private::place(config);
+        let owner = match fs::symlink_metadata(&path) {
+            Ok(found) => found,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Err(Absent::Missing),
+            Err(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(Absent::NotOurs);
+            }
+            Err(cause) => return Err(Absent::Refused(cause.to_string())),
+        };
+        let user = rustix::process::geteuid();
+        let cron = durable::user(&config.ownership);
+        let is_of_cron = cron.is_none_or(|cron| owner.uid() == cron || owner.uid() == 0);
+        if !owner.is_dir() || owner.mode() & 0o077 != 0 || cron.is_some() && !is_of_cron {
+            let why = format!(
+                "it is not the cron user's alone (user {}, mode {:o})",
+                owner.uid(),
+                owner.mode() & 0o7777
+            );
+            return Err(Absent::Refused(why));
+        }
+        if !user.is_root() && owner.uid() != user.as_raw() {
+            return Err(Absent::NotOurs);
+        }
+        Ok(Private { path, owner })
+    }
+
+    /// Opens it, and makes it first where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Access`] for everybody but the cron user and root.
+    pub(super) fn create(config: &Config) -> Result<Private> {
+        let path = Private::place(config);
+        let user = rustix::process::geteuid();
+        let cron = durable::user(&config.ownership);
+        if cron.is_some_and(|cron| !user.is_root() && user.as_raw() != cron) {
+            let message = format!("only {} may sign a baseline, below", config.ownership.user);
+            return Err(Error::new(ErrorKind::Access, message)
+                .at(&path)
+                .hint("run it on the command line as the user of the cron jobs"));
+        }
+        match Private::open(config) {
+            Ok(private) => return Ok(private),
+            Err(Absent::Missing) => {}
+            Err(Absent::NotOurs) => {
+                return Err(Error::new(ErrorKind::Access, "cannot look into somebody else's").at(&path));
+            }
+            Err(Absent::Refused(why)) => {
+                return Err(Error::new(
+                    ErrorKind::Corrupt,
+                    format!("refused a private directory, as {why}:"),
+                )
+                .at(&path)
+                .hint("look who made it, and move it away; a new key is made then"));
+            }
+        }
+        durable::state_directory(&config.root.join("sync_state"), &config.ownership)?;
+        let fail = |cause| Error::io("create the private directory", &path, cause);
+        fs::DirBuilder::new().mode(0o700).create(&path).map_err(fail)?;
+        if let (true, Some(cron)) = (user.is_root(), cron) {
+            std::os::unix::fs::chown(&path, Some(cron), None).map_err(fail)?;
+        }
+        // Without the bit that it was handed down.
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(fail)?;
+        let owner = fs::symlink_metadata(&path).map_err(fail)?;
+        Ok(Private { path, owner })
+    }
+
+    /// A file of it; none where there is none.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.path.join(name);
+        let fail = |cause| Error::io("read", &path, cause);
+        let file = match File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(&path) {
+            Ok(file) => file,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(fail(cause)),
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(fail)?;
+        Ok(Some(bytes))
+    }
+
+    /// Replaces a file of it, whole or not at all.
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.path.join(name);
+        let nascent = Nascent::of_owner(&path, "private", &self.owner)?;
+        let mut file = nascent.file();
+        file.write_all(bytes).map_err(|cause| Error::io("write", &path, cause))?;
+        nascent.supersede().map(drop)
+    }
+
+    /// The key; none where there is none.
+    pub(super) fn key(&self) -> Result<Option<Key>> {
+        let Some(bytes) = self.read("integrity.key")? else { return Ok(None) };
+        let wrong = || {
+            Error::new(ErrorKind::Corrupt, "the key that signs baselines is damaged:")
+                .at(self.path.join("integrity.key"))
+                .hint("move it away and make a new baseline")
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|_| wrong())?;
+        let seed = text.trim().strip_prefix(KEY_FORMAT).and_then(|rest| from_hex(rest.trim()));
+        Ok(Some(Key(SigningKey::from_bytes(&seed.ok_or_else(wrong)?))))
+    }
+
+    /// The key, which is made where there is none; and whether it was.
+    pub(super) fn key_or_new(&self) -> Result<(Key, Made)> {
+        if let Some(key) = self.key()? {
+            return Ok((key, Made::Before));
+        }
+        let mut text = String::new();
+        for _ in 0..4 {
+            text.push_str(&clock::chance()?);
+        }
+        self.write("integrity.key", format!("{KEY_FORMAT} {text}\n").as_bytes())?;
+        let key = self.key()?;
+        key.map(|key| (key, Made::Now)).ok_or_else(|| Error::new(ErrorKind::Internal, "a key is gone"))
+    }
+
+    /// What is remembered of the last baseline; none where there is none, or where it makes no sense.
+    pub(super) fn head(&self) -> Result<Option<Head>> {
+        let Some(bytes) = self.read("integrity.head")? else { return Ok(None) };
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        let mut words = text.split_whitespace();
+        if words.next() != Some(HEAD_FORMAT) {
+            return Ok(None);
+        }
+        let generation = words.next().and_then(|word| word.parse().ok());
+        let mut next = || words.next().and_then(from_hex);
+        Ok(match (generation, next(), next()) {
+            (Some(generation), Some(digest), Some(export)) => Some(Head { generation, digest, export }),
+            _ => None,
+        })
+    }
+
+    pub(super) fn set_head(&self, head: &Head) -> Result<()> {
+        let (digest, export) = (hex(&head.digest), hex(&head.export));
+        let text = format!("{HEAD_FORMAT} {} {digest} {export}\n", head.generation);
+        self.write("integrity.head", text.as_bytes())
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Whether something was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    Now,
+    Before,
+}
+
+/// What signs.
+#[derive(Debug)]
+pub(super) struct Key(SigningKey);
+
+impl Key {
+    /// Over the digest of a baseline.
+    pub(super) fn sign(&self, digest: &Digest) -> [u8; SIGNATURE] {
+        self.0.sign(&[CONTEXT, digest].concat()).to_bytes()
+    }
+
+    /// Over bytes as they are, for PHP's `sodium_crypto_sign_verify_detached`.
+    pub(super) fn sign_plain(&self, bytes: &[u8]) -> [u8; SIGNATURE] {
+        self.0.sign(bytes).to_bytes()
+    }
+
+    pub(super) fn public(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+}
+
+/// Whether a signature over the digest of a baseline is that of a key.
+pub(super) fn is_signed(public: &[u8; 32], digest: &Digest, signature: &[u8; SIGNATURE]) -> bool {
+    is_signed_plain(public, &[CONTEXT, digest].concat(), signature)
+}
+
+/// The same over bytes as they are.
+pub(super) fn is_signed_plain(public: &[u8; 32], bytes: &[u8], signature: &[u8; SIGNATURE]) -> bool {
+    VerifyingKey::from_bytes(public)
+        .is_ok_and(|key| key.verify_strict(bytes, &Signature::from_bytes(signature)).is_ok())
+}
+
+/// In hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Back from them.
+pub(super) fn from_hex(text: &str) -> Option<Digest> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let at = index.checked_mul(2)?;
+        *byte = u8::from_str_radix(text.get(at..at.checked_add(2)?)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8032, section 7.1, test 2.
+    #[test]
+    fn signatures_are_those_of_the_standard() {
+        let seed = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
+        let key = Key(SigningKey::from_bytes(&from_hex(seed).unwrap()));
+        assert_eq!(hex(&key.public()), "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
+        let signature = key.sign_plain(&[0x72]);
+        assert_eq!(
+            hex(&signature),
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+             085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+        );
+        assert!(is_signed_plain(&key.public(), &[0x72], &signature));
+        assert!(!is_signed_plain(&key.public(), &[0x73], &signature));
+    }
+
+    #[test]
+    fn a_signature_fits_one_digest_and_one_key() {
+        let (key, other) = (Key(SigningKey::from_bytes(&[1; 32])), Key(SigningKey::from_bytes(&[2; 32])));
+        let signature = key.sign(&[5; 32]);
+        assert!(is_signed(&key.public(), &[5; 32], &signature));
+        assert!(!is_signed(&key.public(), &[6; 32], &signature));
+        assert!(!is_signed(&other.public(), &[5; 32], &signature));
+        assert!(!is_signed_plain(&key.public(), &[5; 32], &signature), "the context is signed as well");
+    }
+}

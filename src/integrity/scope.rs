@@ -1,0 +1,411 @@
+//! Which files are watched over: `integrity_config.json` in the shape that the site's pages write, and what of it is left
+//! out.
+//!
+//! Reads one file. What is left out is ours (our outputs, backups, logs, all that we remember), or named by a pattern; the
+//! report lists it, as nobody should believe something watched that is not.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::model::{Digest, Kind, Look, is_within, order};
+use super::names;
+use crate::config::{self, Config};
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::Excluded;
+
+/// A longer list of what to watch is none (bytes).
+const MAX_FILE: u64 = 4 << 20;
+/// What the site's pages watch unless told.
+const FILES: [&str; 7] = [
+    "auth.php",
+    "admin_panel.php",
+    "security_middleware.php",
+    "session_security.php",
+    "input_sanitizer.php",
+    ".htaccess",
+    "index.html",
+];
+const SITE: &str = "/var/www/html/";
+const DIRECTORIES: [&str; 2] = ["/var/www/html/core/", "/var/www/html/data/"];
+const PATTERNS: [&str; 3] = ["*.log", "*.tmp", "*.cache"];
+/// What the site's pages never look at in a directory.
+const NEVER: [&str; 4] = ["*.log", "*.tmp", "*.cache", "*.lock"];
+
+/// What is watched over.
+#[derive(Debug)]
+pub(super) struct Scope {
+    /// Absolute, in order, none within another.
+    pub(super) roots: Vec<Vec<u8>>,
+    /// Files that were named themselves, which no pattern leaves out.
+    files: Vec<Vec<u8>>,
+    patterns: Vec<Vec<u8>>,
+    ours: Vec<(Vec<u8>, &'static str)>,
+    beside: Beside,
+    /// Whether a new file is worth an alert.
+    pub(super) alerts_on_new: bool,
+    /// Whether a missing one is.
+    pub(super) alerts_on_missing: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Names in directories: exactly, or with what they begin.
+type Beside = BTreeMap<Vec<u8>, Vec<(Vec<u8>, Role)>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A database itself.
+    Database,
+    /// With this, snapshots of a database begin.
+    Snapshots,
+    /// A log, and what its rotated files are called after.
+    Log,
+}
+
+impl Role {
+    fn number(self) -> u8 {
+        match self {
+            Role::Database => 1,
+            Role::Snapshots => 2,
+            Role::Log => 3,
+        }
+    }
+}
+
+/// What to do with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Watch(Look),
+    Leave,
+}
+
+/// The rules for one directory.
+#[derive(Debug)]
+pub(super) struct Local<'a> {
+    scope: &'a Scope,
+    beside: &'a [(Vec<u8>, Role)],
+    /// Whether something of ours, or a file that was named, lies in it.
+    has_exact: bool,
+}
+
+impl Scope {
+    /// Reads what is to be watched; as shipped where nobody has written it down.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when it is there and makes no sense: to watch something else would be silence.
+    pub(super) fn read(config: &Config) -> Result<Scope> {
+        let wanted = Wanted::read(config)?;
+        let mut warnings = Vec::new();
+        if wanted.updates_baseline {
+            warnings.push(format!(
+                "auto_update_baseline in {} is not done: it would accept what it finds; use accept",
+                config.integrity.config.display()
+            ));
+        }
+        let mut roots: Vec<Vec<u8>> = wanted.files.iter().chain(&wanted.directories).cloned().collect();
+        roots.sort_by(|left, right| order(left, right));
+        let mut kept: Vec<Vec<u8>> = Vec::new();
+        for root in roots {
+            if !kept.last().is_some_and(|last| is_within(&root, last)) {
+                kept.push(root);
+            }
+        }
+        Ok(Scope {
+            roots: kept,
+            files: wanted.files,
+            patterns: wanted.patterns,
+            ours: ours(config),
+            beside: beside(config),
+            alerts_on_new: wanted.alerts_on_new,
+            alerts_on_missing: wanted.alerts_on_missing,
+            warnings,
+        })
+    }
+
+    /// What stands for it in a baseline, so that nobody takes a directory out unseen.
+    pub(super) fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        for list in [&self.roots, &self.files, &self.patterns] {
+            for text in list {
+                hash.update(text);
+                hash.update([0]);
+            }
+            hash.update([1]);
+        }
+        for (path, _) in &self.ours {
+            hash.update(path);
+            hash.update([0]);
+        }
+        for (directory, names) in &self.beside {
+            for (name, role) in names {
+                hash.update([directory.as_slice(), b"/", name, &[0, role.number()]].concat());
+            }
+        }
+        hash.finalize().into()
+    }
+
+    /// Whether what has this path is watched at all.
+    pub(super) fn watches(&self, path: &[u8], kind: Kind) -> bool {
+        self.root_of(path).is_some()
+            && !self.is_ours(path)
+            && self.inside(parent(path)).verdict(path, names::file_name(path), kind) != Verdict::Leave
+    }
+
+    /// The rules for a directory.
+    pub(super) fn inside(&self, directory: &[u8]) -> Local<'_> {
+        let is_in = |path: &[u8]| {
+            path.strip_suffix(names::file_name(path)).and_then(|parent| parent.strip_suffix(b"/"))
+                == Some(directory.strip_suffix(b"/").unwrap_or(directory))
+        };
+        Local {
+            scope: self,
+            beside: self.beside.get(directory).map(Vec::as_slice).unwrap_or_default(),
+            has_exact: self.ours.iter().any(|(path, _)| is_in(path))
+                || self.files.iter().any(|path| is_in(path)),
+        }
+    }
+
+    /// The root that a path lies in; none for what is not watched.
+    pub(super) fn root_of(&self, path: &[u8]) -> Option<&[u8]> {
+        self.roots.iter().find(|root| is_within(path, root)).map(Vec::as_slice)
+    }
+
+    /// Whether a path, or a directory that it lies in, is ours.
+    pub(super) fn is_ours(&self, path: &[u8]) -> bool {
+        self.ours.iter().any(|(ours, _)| is_within(path, ours))
+    }
+
+    /// What is left out, for the report.
+    pub(super) fn excluded(&self) -> Vec<Excluded> {
+        let watched =
+            |path: &[u8]| self.root_of(path).is_some() || self.roots.iter().any(|root| is_within(root, path));
+        let one = |path: &[u8], reason: &str| {
+            let (path, path_b64) = names::shown(path);
+            Excluded { path, path_b64, reason: reason.to_owned() }
+        };
+        let mut all: Vec<Excluded> = Vec::new();
+        for (path, reason) in self.ours.iter().filter(|(path, _)| watched(path)) {
+            all.push(one(path, reason));
+        }
+        for (directory, names) in self.beside.iter().filter(|(directory, _)| watched(directory)) {
+            for (name, role) in names {
+                let path = [directory.as_slice(), b"/", name].concat();
+                match role {
+                    Role::Database => all.push(one(&path, "a database: type, owner, mode and links only")),
+                    Role::Snapshots => all.push(one(&[&path[..], b"*"].concat(), "backups of a database")),
+                    Role::Log => all.push(one(&path, "a log that is merged, with its rotated files")),
+                }
+            }
+        }
+        all.push(one(b"*.db*", "databases: type, owner, mode and links only"));
+        all.push(one(b"*.sqlite*", "databases: type, owner, mode and links only"));
+        all.push(one(b"*.db-journal *.db-wal *.db-shm", "SQLite makes and removes them"));
+        all.extend(self.patterns.iter().map(|pattern| one(pattern, "fits a pattern of what to ignore")));
+        all
+    }
+}
+
+impl Local<'_> {
+    /// What to do with a name in this directory.
+    pub(super) fn verdict(&self, path: &[u8], name: &[u8], kind: Kind) -> Verdict {
+        if self.has_exact {
+            if self.scope.ours.iter().any(|(ours, _)| ours == path) {
+                return Verdict::Leave;
+            }
+            if self.scope.files.iter().any(|file| file == path) {
+                let is_database = names::is_database(name);
+                return Verdict::Watch(if is_database { Look::Outside } else { Look::Whole });
+            }
+        }
+        if kind != Kind::File {
+            // By a whole path only: a directory or a symlink called like a log could hold anything.
+            let by_path = |pattern: &&Vec<u8>| pattern.contains(&b'/') && names::fits(pattern, path);
+            let is_left = self.scope.patterns.iter().any(|pattern| by_path(&pattern));
+            return if is_left { Verdict::Leave } else { Verdict::Watch(Look::Whole) };
+        }
+        for (beginning, role) in self.beside {
+            match role {
+                Role::Database if beginning == name => return Verdict::Watch(Look::Outside),
+                Role::Snapshots if name.starts_with(beginning) && !names::is_code(name) => {
+                    return Verdict::Leave;
+                }
+                Role::Log if is_log(beginning, name) => return Verdict::Leave,
+                _ => {}
+            }
+        }
+        if names::is_beside_database(name) {
+            return Verdict::Leave;
+        }
+        let fits = |pattern: &Vec<u8>| {
+            names::fits(pattern, name) || pattern.contains(&b'/') && names::fits(pattern, path)
+        };
+        if self.scope.patterns.iter().any(fits) {
+            return Verdict::Leave;
+        }
+        Verdict::Watch(if names::is_database(name) { Look::Outside } else { Look::Whole })
+    }
+}
+
+/// The directory of a path.
+pub(super) fn parent(path: &[u8]) -> &[u8] {
+    let end = path.len().saturating_sub(names::file_name(path).len().saturating_add(1));
+    path.get(..end.max(1)).unwrap_or(b"/")
+}
+
+/// Whether a name is that of a log or of one of its rotated files.
+fn is_log(log: &[u8], name: &[u8]) -> bool {
+    if name == log {
+        return true;
+    }
+    let stem = config::stem(log);
+    let is_end = |rest: &[u8]| match rest {
+        [b'.' | b'-', digit, ..] => digit.is_ascii_digit(),
+        [b'.', rest @ ..] => matches!(rest, b"gz" | b"zst" | b"merged"),
+        _ => false,
+    };
+    !names::is_code(name)
+        && (name.strip_prefix(log).is_some_and(is_end) || name.strip_prefix(stem).is_some_and(is_end))
+}
+
+/// What is ours, with the reason.
+fn ours(config: &Config) -> Vec<(Vec<u8>, &'static str)> {
+    let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+    let integrity = &config.integrity;
+    let mut signature = bytes(&integrity.baseline);
+    signature.extend_from_slice(b".sig");
+    let backups = config.root.join("databases").join("backups");
+    let mut all = vec![
+        (bytes(&config.root.join("sync_state")), "what this system remembers"),
+        (bytes(&integrity.baseline), "our output"),
+        (signature, "our output"),
+        (bytes(&integrity.alerts), "our output"),
+        (bytes(&config.events.log), "our output"),
+        (bytes(&config.events.archive), "our output"),
+        (bytes(&config.access.keys), "our output"),
+        (bytes(&config.access.sessions), "our output"),
+        (bytes(&config.access.rate_limits), "our output"),
+        (bytes(&backups), "backups of databases"),
+    ];
+    all.extend(config.backups.directory.iter().map(|path| (bytes(path), "backups of databases")));
+    all
+}
+
+/// Databases, their snapshots and logs, by directory.
+fn beside(config: &Config) -> Beside {
+    let mut all = Beside::new();
+    let mut add = |directory: &Path, name: &[u8], role: Role| {
+        let names = all.entry(directory.as_os_str().as_bytes().to_vec()).or_default();
+        if !names.iter().any(|(known, as_what)| known == name && *as_what == role) {
+            names.push((name.to_vec(), role));
+        }
+    };
+    for path in config.databases.values().flat_map(|database| database.replicas.values()) {
+        let (Some(directory), Some(file)) = (path.parent(), path.file_name()) else { continue };
+        add(directory, file.as_bytes(), Role::Database);
+        for tag in [".backup.", ".emergency."] {
+            add(directory, &[file.as_bytes(), tag.as_bytes()].concat(), Role::Snapshots);
+        }
+    }
+    for log in config.logs.values() {
+        for (side, path) in &log.copies {
+            let Some(name) = path.file_name() else { continue };
+            let beside = path.parent().map(Path::to_path_buf);
+            for directory in beside.into_iter().chain(log.olddir(&config.hub, side)) {
+                add(&directory, name.as_bytes(), Role::Log);
+            }
+        }
+    }
+    all
+}
+
+/// What the file says.
+struct Wanted {
+    files: Vec<Vec<u8>>,
+    directories: Vec<Vec<u8>>,
+    patterns: Vec<Vec<u8>>,
+    updates_baseline: bool,
+    alerts_on_new: bool,
+    alerts_on_missing: bool,
+}
+
+impl Wanted {
+    fn read(config: &Config) -> Result<Wanted> {
+        let path = &config.integrity.config;
+        let fail = |cause| Error::io("read the list of what to watch in", path, cause);
+        let mut text = Vec::new();
+        match File::open(path) {
+            Ok(file) => drop(file.take(MAX_FILE + 1).read_to_end(&mut text).map_err(fail)?),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => text = b"{}".to_vec(),
+            Err(cause) => return Err(fail(cause)),
+        }
+        let wrong = |what: &str| {
+            Error::new(ErrorKind::Config, format!("the list of what to watch is wrong, {what}:"))
+                .at(path)
+                .hint("mend it or remove it; without one the shipped list counts")
+        };
+        let value: Value = serde_json::from_slice(&text).map_err(|cause| wrong(&cause.to_string()))?;
+        let Value::Object(members) = value else { return Err(wrong("it is no object")) };
+        let list = |name: &str| match members.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect::<Option<Vec<String>>>()
+                .map(Some)
+                .ok_or_else(|| wrong(&format!("{name} holds something that is no text"))),
+            Some(_) => Err(wrong(&format!("{name} is no list"))),
+        };
+        let flag = |name: &str, default: bool| members.get(name).and_then(Value::as_bool).unwrap_or(default);
+        let files = list("monitored_files")?
+            .unwrap_or_else(|| FILES.iter().map(|name| format!("{SITE}{name}")).collect());
+        let directories = list("monitored_directories")?.unwrap_or_else(|| {
+            let logs = config.root.join("logs").to_string_lossy().into_owned();
+            DIRECTORIES.iter().map(|path| (*path).to_owned()).chain([logs]).collect()
+        });
+        let patterns = list("ignore_patterns")?;
+        let patterns = patterns.unwrap_or_else(|| PATTERNS.map(str::to_owned).to_vec());
+        let mut patterns: Vec<Vec<u8>> =
+            patterns.into_iter().chain(NEVER.map(str::to_owned)).map(String::into_bytes).collect();
+        patterns.sort();
+        patterns.dedup();
+        Ok(Wanted {
+            files: places(config, files).map_err(|text| wrong(&text))?,
+            directories: places(config, directories).map_err(|text| wrong(&text))?,
+            patterns,
+            updates_baseline: flag("auto_update_baseline", false),
+            alerts_on_new: flag("alert_on_new_files", true),
+            alerts_on_missing: flag("alert_on_missing_files", true),
+        })
+    }
+}
+
+/// Paths in one form: absolute (else below the root), without `.`, doubled and last slashes.
+fn places(config: &Config, texts: Vec<String>) -> Result<Vec<Vec<u8>>, String> {
+    let mut all = Vec::new();
+    for text in texts {
+        if text.is_empty() || text.contains('\0') {
+            return Err("it holds an empty path".to_owned());
+        }
+        let path = config.root.join(&text);
+        let mut plain = Vec::new();
+        for part in path.components() {
+            match part {
+                std::path::Component::Normal(name) => {
+                    plain.push(b'/');
+                    plain.extend_from_slice(name.as_bytes());
+                }
+                std::path::Component::ParentDir => return Err(format!("it holds a path with .. ({text})")),
+                _ => {}
+            }
+        }
+        all.push(if plain.is_empty() { b"/".to_vec() } else { plain });
+    }
+    all.sort();
+    all.dedup();
+    Ok(all)
+}

@@ -1,0 +1,235 @@
+//! What the operations over watched files return.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FindingKind {
+    /// A file is new.
+    Added,
+    /// A file is gone.
+    Removed,
+    /// A file is not what it was.
+    Modified,
+    /// A file has another name.
+    Moved,
+    /// It cannot be read.
+    Unreadable,
+    /// It changed each time it was read.
+    Unstable,
+    /// What was accepted cannot be believed.
+    Baseline,
+}
+
+impl FindingKind {
+    /// Its bit in the exit bits.
+    #[must_use]
+    pub const fn bit(self) -> u32 {
+        match self {
+            FindingKind::Added => 1,
+            FindingKind::Removed => 2,
+            FindingKind::Modified | FindingKind::Moved => 4,
+            FindingKind::Unreadable | FindingKind::Unstable => 8,
+            FindingKind::Baseline => 16,
+        }
+    }
+}
+
+/// Something that is otherwise than it was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntegrityFinding {
+    /// What is wrong.
+    pub kind: FindingKind,
+    /// The file; control characters and bytes that are no UTF-8 as `\xHH`.
+    pub path: String,
+    /// Its path in base64, where `path` is not exactly that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
+    /// Of a file that was moved, its path before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// That in base64, where `from` is not exactly that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_b64: Option<String>,
+    /// Which attributes changed.
+    pub changes: Vec<String>,
+    /// `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`.
+    pub severity: &'static str,
+    /// Why, where that needs saying.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Something that is not watched, or not wholly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Excluded {
+    /// A path, what paths begin with, or a pattern of names.
+    pub path: String,
+    /// In base64, where `path` is not exactly that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Whether files are what was accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntegrityReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether nothing was found.
+    pub ok: bool,
+    /// 1 new, 2 removed, 4 changed, 8 unreadable or unstable, 16 baseline; added up.
+    pub exit_bits: u32,
+    /// Files that were looked at.
+    pub checked: u64,
+    /// Bytes that were read.
+    pub hashed_bytes: u64,
+    /// Whether everything was looked at that should be.
+    pub complete: bool,
+    /// After how long a change is found at the latest, in words.
+    pub guarantee: String,
+    /// What is otherwise than it was accepted.
+    pub findings: Vec<IntegrityFinding>,
+    /// How many of these are new since the last check.
+    pub new_findings: u64,
+    /// Which baseline it was compared with; 0 where there is none to believe.
+    pub generation: u64,
+    /// When what was read longest ago was read, RFC 3339 UTC.
+    pub oldest_reading: Option<String>,
+    /// Databases, of which only attributes are compared.
+    pub not_read: u64,
+    /// What is left out.
+    pub excluded: Vec<Excluded>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+impl IntegrityReport {
+    /// The exit code of the scripts: 1 where something was found.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        i32::from(!self.ok)
+    }
+}
+
+/// A baseline was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntegrityBaselineReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether everything is in it that should be.
+    pub ok: bool,
+    /// Its number.
+    pub generation: u64,
+    /// Its digest.
+    pub sha256: String,
+    /// Files, directories and everything else in it.
+    pub entries: u64,
+    /// Bytes that were read.
+    pub hashed_bytes: u64,
+    /// Files that were taken over from a list of the site's pages.
+    pub imported: u64,
+    /// What could not be read, and is not in it.
+    pub findings: Vec<IntegrityFinding>,
+    /// What is left out.
+    pub excluded: Vec<Excluded>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+impl IntegrityBaselineReport {
+    /// The exit code of the scripts.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        i32::from(!self.ok)
+    }
+}
+
+/// Findings were accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntegrityAcceptReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether everything could be accepted.
+    pub ok: bool,
+    /// Whether this was only to show what would be accepted.
+    pub dry_run: bool,
+    /// The number of the baseline that holds it; as it was where nothing was to be accepted.
+    pub generation: u64,
+    /// What is accepted now.
+    pub accepted: Vec<IntegrityFinding>,
+    /// What could not be read, and is as it was.
+    pub refused: Vec<IntegrityFinding>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+impl IntegrityAcceptReport {
+    /// The exit code of the scripts.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        i32::from(!self.ok)
+    }
+}
+
+/// The baseline as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BaselineStatus {
+    /// Whether it can be believed.
+    pub ok: bool,
+    /// Why not.
+    pub problem: Option<String>,
+    /// Its number.
+    pub generation: u64,
+    /// When it was made, RFC 3339 UTC.
+    pub created: Option<String>,
+    /// Files, directories and everything else in it.
+    pub entries: u64,
+}
+
+/// The watcher as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WatchStatus {
+    /// Whether one is at work.
+    pub running: bool,
+    /// When it last said so, RFC 3339 UTC.
+    pub heartbeat: Option<String>,
+    /// Whether one should be, and has said nothing for too long.
+    pub stale: bool,
+}
+
+/// How it is with watched files.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IntegrityStatusReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether the baseline can be believed, the last check found nothing, and no watcher is missed.
+    pub ok: bool,
+    /// The baseline.
+    pub baseline: BaselineStatus,
+    /// The report of the last whole check, with when it was made; null where there is none.
+    pub last_check: Value,
+    /// The watcher.
+    pub watch: WatchStatus,
+    /// What is watched.
+    pub roots: Vec<String>,
+    /// What is left out.
+    pub excluded: Vec<Excluded>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+impl IntegrityStatusReport {
+    /// Always 0: looking is never a failure.
+    #[must_use]
+    pub const fn exit_code(&self) -> i32 {
+        0
+    }
+}

@@ -1,0 +1,26 @@
+//! Watched files from outside: real attacks and accidents on real files, through the public interface. Each must be told as
+//! what it is, and nothing that is well must be told.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and talks by printing"
+)]
+
+mod integrity {
+    mod attacks;
+    mod baselines;
+    mod races;
+    mod shared_files;
+    pub(crate) mod world;
+}
+
+/// The child of the tests that check as another user; on its own it does nothing.
+#[test]
+fn child() {
+    integrity::world::child();
+}
