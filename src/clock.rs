@@ -62,3 +62,16 @@ pub(crate) fn boot() -> Boot {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Boot { id: id.trim().to_owned(), seconds: u64::try_from(now.tv_sec).unwrap_or(0) }
 }
+
+/// Hashes as nobody outside of this process can foretell.
+pub(crate) type Hashing = std::collections::hash_map::RandomState;
+
+/// Bytes that nobody can guess.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
+        Ok(count) if count == N => Ok(bytes),
+        Ok(_) => Err(Error::new(ErrorKind::Io, "cannot get enough random bytes")),
+        Err(cause) => Err(Error::new(ErrorKind::Io, "cannot get random bytes").because(cause)),
+    }
+}

@@ -10,6 +10,7 @@
 //! - [`database`]: open, observe, decide, apply, record. `database/decide` is pure.
 //! - [`logs`]: exactly-once merge of logs, with rotated files.
 //! - `backup`: verified snapshots, which of them stay (pure), and the way back into a live file.
+//! - [`access`]: who may use the site's API.
 //! - [`report`]: what operations return.
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
@@ -29,6 +30,7 @@
 //! - No checkpoint, pragma or schema object of ours in a database that is not ours.
 //! - Nothing on disk lacks a version.
 
+pub mod access;
 mod backup;
 mod clock;
 mod config;
@@ -46,6 +48,7 @@ pub use config::{
     Integrity, LogConfig, Naming, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy,
     TablePolicy, Tier,
 };
+pub use durable::Stamp;
 pub use error::{Error, ErrorKind, Result};
 
 // For the tests that are compiled in here.

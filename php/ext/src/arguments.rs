@@ -131,6 +131,13 @@ impl Arguments {
         String::from_utf8(bytes).map_err(|_| self.wrong_value(index, "must be valid UTF-8"))
     }
 
+    /// A string of a client, which may be any bytes.
+    pub(crate) fn bytes(&mut self, index: usize) -> Result<Vec<u8>, Failure> {
+        let value = self.values.get_mut(index);
+        let bytes = value.and_then(|value| engine::as_text(value, Coercion::Caller)).map(<[u8]>::to_vec);
+        bytes.ok_or_else(|| self.wrong_type(index))
+    }
+
     /// An array; `None` when it was left out.
     pub(crate) fn array(&self, index: usize) -> Result<Option<&ZendHashTable>, Failure> {
         match self.values.get(index) {

@@ -1,8 +1,9 @@
 //! The functions of the extension, one type each: its name, its parameters, and which operation of the library it is.
 //!
 //! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
-//! Here is what PHP learns of them, and what is neither about databases nor about logs.
+//! Here is what PHP learns of them, and what is about none of the domains.
 
+mod access;
 mod databases;
 mod logs;
 
@@ -51,7 +52,7 @@ fn builder<F: Function>() -> FunctionBuilder<'static> {
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 21] = [
+const REPORTS: [Entry; 30] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -72,6 +73,15 @@ const REPORTS: [Entry; 21] = [
     entry::<logs::Rotate>(),
     entry::<logs::Clean>(),
     entry::<logs::Verify>(),
+    entry::<access::KeyIssue>(),
+    entry::<access::KeyVerify>(),
+    entry::<access::KeyRevoke>(),
+    entry::<access::KeyRotate>(),
+    entry::<access::KeyList>(),
+    entry::<access::SessionOpen>(),
+    entry::<access::SessionVerify>(),
+    entry::<access::SessionClose>(),
+    entry::<access::SessionCleanup>(),
     entry::<Configuration>(),
 ];
 
