@@ -70,6 +70,9 @@ pub(crate) fn boot_nanos() -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(rest)
 }
 
+/// Hashes as nobody outside of this process can foretell.
+pub(crate) type Hashing = std::collections::hash_map::RandomState;
+
 /// Bytes that nobody can guess.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];

@@ -51,6 +51,7 @@ pub use config::{
     Integrity, LogConfig, Naming, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy,
     TablePolicy, Tier,
 };
+pub use durable::Stamp;
 pub use error::{Error, ErrorKind, Result};
 
 // For the tests that are compiled in here.

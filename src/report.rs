@@ -2,6 +2,7 @@
 //!
 //! Shells print them and turn [`SyncReport::exit_code`] into their own; nothing here decides anything.
 
+mod access;
 mod events;
 mod integrity;
 mod limits;
@@ -12,6 +13,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub use access::{
+    KeyFacts, KeyIssued, KeyListed, KeyRevoked, KeyRotated, KeyVerdict, KeysReport, SessionClosed,
+    SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned,
+};
 pub use events::{
     EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsVerifyReport,
 };

@@ -590,6 +590,132 @@ namespace {
     function cr0_integrity_accept(array $paths, array $options = []): array {}
 
     /**
+     * Issues an API key. It is in the answer, and nowhere else: the file has its SHA-256.
+     *
+     * @param string $user_id a number is written down as one
+     * @param list<'read'|'write'|'admin'|'system'> $permissions admin may read and write too, system everything
+     * @param array{config?: ?string, root?: ?string, expires_in?: ?int} $options expires_in: seconds; else it never
+     *     expires
+     *
+     * @return array{schema: int, id: string, key: string}
+     *
+     * @throws Cr0Sync\UsageException when the request makes no sense
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_api_key_issue(string $user_id, string $name, array $permissions, array $options = []): array {}
+
+    /**
+     * Whether somebody who sends a key may do something. Any bytes may be sent; none of them make the call fail.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, granted: bool,
+     *     reason: null|'malformed'|'unknown'|'expired'|'revoked'|'forbidden'|'unavailable',
+     *     key: ?array{id: string, user_id: int|string, name: string, permissions: list<string>, created_at: ?string,
+     *         expires_at: ?string}, warnings: list<string>}
+     *     only granted is for the one who sent it; the rest is for your log. unavailable: the file made no sense, and was
+     *     moved aside
+     *
+     * @throws Cr0Sync\UsageException when no permission has this name
+     * @throws Cr0Sync\Cr0SyncException when the files cannot be read; then nobody may come in
+     */
+    function cr0_api_key_verify(string $key, string $permission, array $options = []): array {}
+
+    /**
+     * Takes a key back, for good: it is refused at the next call in every process.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, id: string, revoked: bool, warnings: list<string>} revoked: whether it counted until now
+     *
+     * @throws Cr0Sync\UsageException when no key has this id
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_api_key_revoke(string $id, array $options = []): array {}
+
+    /**
+     * Issues a key in place of another, with the same user, name and permissions.
+     *
+     * @param array{config?: ?string, root?: ?string, grace?: ?int, expires_in?: ?int} $options grace: the old one counts
+     *     for so many seconds more, a day unless told; expires_in: seconds; else the new one lives as long as the old one
+     *     was to
+     *
+     * @return array{schema: int, id: string, key: string, replaces: string, replaced_until: string}
+     *
+     * @throws Cr0Sync\UsageException when no key has this id, or it counts no longer
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_api_key_rotate(string $id, array $options = []): array {}
+
+    /**
+     * All API keys, without anything that lets somebody in.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, keys: list<array{id: string, user_id: int|string, name: string,
+     *     permissions: list<string>, created_at: ?string, expires_at: ?string, last_used_at: ?string, usage_count: int,
+     *     state: 'active'|'expired'|'revoked', revoked_at: ?string}>}
+     *     last_used_at: to a minute; usage_count: at least so often
+     *
+     * @throws Cr0Sync\CorruptException when the file makes no sense
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_api_key_list(array $options = []): array {}
+
+    /**
+     * Opens a session of the API for somebody whom you have let in.
+     *
+     * @param string $user_id a number is written down as one
+     * @param list<'read'|'write'|'admin'|'system'> $permissions
+     * @param array{config?: ?string, root?: ?string, minutes?: ?int, ip?: ?string, user_agent?: ?string} $options
+     *     minutes: else what the configuration says; ip, user_agent: of the client, any bytes, cut to 64 and 256 characters
+     *
+     * @return array{schema: int, id: string, token: string, expires_at: string, warnings: list<string>}
+     *
+     * @throws Cr0Sync\UsageException when the request makes no sense
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_session_open(string $user_id, array $permissions, array $options = []): array {}
+
+    /**
+     * Whether somebody who sends the token of a session may do something. Any bytes may be sent.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, granted: bool,
+     *     reason: null|'malformed'|'unknown'|'expired'|'revoked'|'forbidden'|'unavailable',
+     *     session: ?array{id: string, user_id: int|string, permissions: list<string>, created_at: ?string,
+     *         expires_at: ?string, ip: ?string, user_agent: ?string}, warnings: list<string>}
+     *     only granted is for the one who sent it; the rest is for your log
+     *
+     * @throws Cr0Sync\UsageException when no permission has this name
+     * @throws Cr0Sync\Cr0SyncException when the files cannot be read; then nobody may come in
+     */
+    function cr0_session_verify(string $token, string $permission, array $options = []): array {}
+
+    /**
+     * Closes a session, named by its token or its id; no matter if there is none.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, closed: bool, id: ?string, warnings: list<string>}
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_session_close(string $session, array $options = []): array {}
+
+    /**
+     * Removes the sessions whose time is over.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, removed: int, open: int, warnings: list<string>}
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_session_cleanup(array $options = []): array {}
+
+    /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
      *
      * @param array{config?: ?string, root?: ?string} $options

@@ -1,5 +1,26 @@
-//! Who may use the site's API, and how often.
+//! Who may use the site's API, and how often: keys, sessions and rate limits.
 //!
-//! - [`limits`]: rate limits, exact under any number of processes.
+//! The files are the site's own, in its shape: its pages and we write them both (`durable::document`). A key or token is
+//! known by its SHA-256 only. What was revoked or closed here stays so, whoever writes an old copy of a file over the new
+//! one: that is kept apart (`withdrawn`), and it wins.
+//!
+//! - open, observe: `known` reads a file, and reads it again whenever it is another
+//! - decide (pure): `grant` (granted, or why not), `token` (what is a key at all), `record` (what the file says of one)
+//! - apply: `keys`, `sessions`; `used` writes down when one was used, at most once a minute
+//!
+//! [`limits`] are apart: they count in a table of our own, exact under any number of processes.
+//!
+//! Whoever is refused must not learn why: reasons are for the log of the one who asks.
 
+mod grant;
+pub mod keys;
+mod known;
 pub mod limits;
+mod record;
+pub mod sessions;
+mod shelf;
+mod token;
+mod used;
+mod withdrawn;
+
+pub use grant::{Permission, Reason};

@@ -1,12 +1,15 @@
 //! Bytes that survive a crash: the run lock, directories of our own, and files put in place whole or not at all.
 //!
 //! The only module that renames files. Apart from the engines, which say what the bytes mean. `folder` is for
-//! directories that others may write to.
+//! directories that others may write to, `document` for files that others change, and `watched` for reading such files.
 
+mod document;
 mod folder;
 pub(crate) mod lease;
 mod lock;
 mod owner;
+mod pretty;
+mod watched;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -19,10 +22,13 @@ use fs2::FileExt;
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
 
+pub(crate) use document::{Altered, Broken, Document};
 pub(crate) use folder::{Content, Folder};
 pub(crate) use lease::{Held, held};
 pub(crate) use lock::Lock;
 pub(crate) use owner::AsOwner;
+pub use watched::Stamp;
+pub(crate) use watched::{Reading, Watched};
 
 /// Held while a run writes; other runs are turned away. Released when dropped, or by the kernel.
 #[derive(Debug)]
@@ -276,15 +282,25 @@ impl Nascent {
     /// # Errors
     /// As [`Self::publish`].
     pub(crate) fn supersede(self) -> Result<File> {
+        let target = self.target.clone();
+        let placed = self.supersede_if(|| Ok(true))?;
+        placed.ok_or_else(|| Error::new(ErrorKind::Internal, "cannot replace").at(target))
+    }
+
+    /// The same, unless what is there is no longer what it should be, which is asked at the last moment; `None` then.
+    pub(crate) fn supersede_if(self, may: impl FnOnce() -> Result<bool>) -> Result<Option<File>> {
         let Nascent { file, mut name, target } = self;
         let fail = |cause| Error::io("replace", &target, cause);
         let made = file.sync_all().and_then(|()| file.metadata()).map_err(fail)?;
         refuse_another(&made, &name.path)?;
+        if !may()? {
+            return Ok(None);
+        }
         fs::rename(&name.path, &target).map_err(fail)?;
         name.kept = true;
         refuse_another(&made, &target)?;
         sync_directory(&target)?;
-        Ok(file)
+        Ok(Some(file))
     }
 }
 

@@ -3,6 +3,7 @@
 //! No function knows anything that the library could know. Their documentation for PHP is `stubs/cr0sync.stub.php`.
 //! Here is what PHP learns of them, and what is about nothing in particular.
 
+mod access;
 mod databases;
 mod events;
 mod integrity;
@@ -78,7 +79,7 @@ fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 31] = [
+const REPORTS: [Entry; 40] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -109,6 +110,15 @@ const REPORTS: [Entry; 31] = [
     entry::<integrity::Check>(),
     entry::<integrity::Baseline>(),
     entry::<integrity::Accept>(),
+    entry::<access::KeyIssue>(),
+    entry::<access::KeyVerify>(),
+    entry::<access::KeyRevoke>(),
+    entry::<access::KeyRotate>(),
+    entry::<access::KeyList>(),
+    entry::<access::SessionOpen>(),
+    entry::<access::SessionVerify>(),
+    entry::<access::SessionClose>(),
+    entry::<access::SessionCleanup>(),
     entry::<Configuration>(),
 ];
 

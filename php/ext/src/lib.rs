@@ -31,6 +31,7 @@ mod exceptions;
 mod functions;
 mod info;
 mod ini;
+mod kept;
 mod options;
 mod progress;
 mod values;

@@ -25,6 +25,9 @@ use crate::values;
 
 /// The environment variable that names the configuration file.
 const ENVIRONMENT: &str = "CR0SYNC_CONFIG";
+/// Where the library looks for it otherwise: below the root, or below this one.
+const FILE_NAME: &str = "cr0sync.json";
+const ROOT: &str = "/data/cr0_system";
 
 /// How many runs `cr0_db_history` tells of unless told.
 const HISTORY: usize = 50;
@@ -59,6 +62,16 @@ pub(crate) enum Key {
     AllSides,
     /// string: who asks.
     By,
+    /// int: for so many seconds.
+    ExpiresIn,
+    /// int: for so many seconds more.
+    Grace,
+    /// int: for so many minutes.
+    Minutes,
+    /// string: from where a client comes; any bytes.
+    Ip,
+    /// string: what a client says of itself; any bytes.
+    UserAgent,
     /// callable: who is told how far it is.
     Progress,
     /// int: so many requests at once.
@@ -92,6 +105,11 @@ impl Key {
             Key::Side => "side",
             Key::AllSides => "all_sides",
             Key::By => "by",
+            Key::ExpiresIn => "expires_in",
+            Key::Grace => "grace",
+            Key::Minutes => "minutes",
+            Key::Ip => "ip",
+            Key::UserAgent => "user_agent",
             Key::Progress => "progress",
             Key::Cost => "cost",
             Key::Policy => "policy",
@@ -119,6 +137,11 @@ pub(crate) struct Given {
     side: Option<String>,
     all_sides: bool,
     by: String,
+    pub(crate) expires_in: Option<u64>,
+    pub(crate) grace: Option<u64>,
+    pub(crate) minutes: Option<u64>,
+    pub(crate) ip: String,
+    pub(crate) user_agent: String,
     progress: Option<Zval>,
     cost: Option<usize>,
     policy: Option<Json>,
@@ -168,6 +191,11 @@ impl Given {
             Key::Side => self.side = Some(value.word()?),
             Key::AllSides => self.all_sides = value.flag()?,
             Key::By => self.by = value.word()?,
+            Key::ExpiresIn => self.expires_in = Some(value.whole()?),
+            Key::Grace => self.grace = Some(value.whole()?),
+            Key::Minutes => self.minutes = Some(value.whole()?),
+            Key::Ip => self.ip = value.lossy()?,
+            Key::UserAgent => self.user_agent = value.lossy()?,
             Key::Progress => self.progress = Some(value.callable()?),
             Key::Cost => self.cost = Some(value.count()?),
             Key::Policy => self.policy = Some(value.document()?),
@@ -256,11 +284,41 @@ impl Given {
 ///
 /// A root in the options beats the file's own; the one of the ini setting stands in where the file names none.
 pub(crate) fn config(given: &Given) -> Result<Config, Error> {
-    match (file(given), &given.root, ini::root()) {
+    let Source { file, root, standing_in } = source(given);
+    match (file, root, standing_in) {
         (Some(file), None, Some(root)) => Config::parse(&read(&file)?, &root, Some(&file)),
-        (file, Some(root), _) => Config::load(file.as_deref(), Some(root)),
+        (file, Some(root), _) => Config::load(file.as_deref(), Some(&root)),
         (file, None, root) => Config::load(file.as_deref(), root.as_deref()),
     }
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The file, where one is named.
+    file: Option<PathBuf>,
+    /// The root that beats the file's own.
+    root: Option<PathBuf>,
+    /// The one that stands in where the file names none.
+    standing_in: Option<PathBuf>,
+}
+
+impl Source {
+    /// Every path that it is made of.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        [&self.file, &self.root, &self.standing_in].into_iter().flatten().map(PathBuf::as_path)
+    }
+
+    /// The file that is read, where there is one.
+    pub(crate) fn file(&self) -> PathBuf {
+        let below = || self.root.as_ref().or(self.standing_in.as_ref()).map(|root| root.join(FILE_NAME));
+        self.file.clone().or_else(below).unwrap_or_else(|| Path::new(ROOT).join(FILE_NAME))
+    }
+}
+
+/// Where it comes from in this call.
+pub(crate) fn source(given: &Given) -> Source {
+    Source { file: file(given), root: given.root.clone(), standing_in: ini::root() }
 }
 
 /// The file that is named anywhere.
@@ -349,6 +407,17 @@ impl Value {
         values::json(array, MAX_DEPTH).ok_or_else(|| {
             self.wrong(Misuse::Value, "must hold nothing but text in UTF-8, integers, booleans and arrays")
         })
+    }
+
+    fn whole(self) -> Result<u64, Failure> {
+        Ok(u64::try_from(self.count()?).unwrap_or(u64::MAX))
+    }
+
+    /// Text of a client, which may be any bytes; it must not be able to make a call fail.
+    fn lossy(mut self) -> Result<String, Failure> {
+        let bytes = engine::as_text(&mut self.value, Coercion::Weak).map(<[u8]>::to_vec);
+        let bytes = bytes.ok_or_else(|| self.wrong_type("string"))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn wrong_type(&self, wanted: &str) -> Failure {

@@ -1,0 +1,357 @@
+//! API keys: `api_keys.json`.
+//!
+//! A key is shown once, when it is issued; the file has its digest. What was revoked is refused at the next call in every
+//! process.
+
+use chrono::DateTime;
+use serde_json::{Map, Value, json};
+
+use super::grant::{Permission, Verdict, decide};
+use super::record::{Expiry, Record, seconds};
+use super::shelf::{self, Kind, State};
+use super::token;
+use super::used::{self, Use};
+use super::withdrawn::{self, AT_ONCE, Withdrawn};
+use crate::clock;
+use crate::config::Config;
+use crate::durable::Altered;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{self, Event, Severity};
+use crate::report::{KeyFacts, KeyIssued, KeyListed, KeyRevoked, KeyRotated, KeyVerdict, KeysReport, SCHEMA};
+
+/// Longer names are texts (characters).
+const MAX_NAME: usize = 100;
+/// A century is for ever (seconds).
+const MAX_LIFE: u64 = 100 * 366 * 86_400;
+/// Random bytes of a secret: some stand for nothing.
+const RANDOM: usize = 96;
+
+/// A key that is to be issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Whose it is; a number is written down as one.
+    pub user_id: String,
+    /// What it is for, in the words of whom it is for.
+    pub name: String,
+    /// What it may do.
+    pub permissions: Vec<Permission>,
+    /// After so many seconds it counts no longer; `None` for never.
+    pub expires_in: Option<u64>,
+}
+
+/// Issues a key. It is in the answer, and nowhere else.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when the request makes no sense, [`ErrorKind::Locked`] when another process writes for seconds, and
+/// whatever keeps the file or the event log from being written; then there is no key.
+pub fn issue(config: &Config, request: &Request) -> Result<KeyIssued> {
+    check(request)?;
+    let now = clock::now().timestamp();
+    let (made, member) = make(request, now)?;
+    record(config, "API_KEY_ISSUED", &member)?;
+    shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
+        push(value, &member);
+        Ok(Altered::Yes(()))
+    })?;
+    Ok(made)
+}
+
+/// Whether somebody who sends a key may do something.
+///
+/// Why not is for the log of whoever asks; it must not be shown.
+///
+/// # Errors
+/// When the file cannot be read. A file that makes no sense lets nobody in, and is no error.
+pub fn verify(config: &Config, key: &[u8], permission: Permission) -> Result<KeyVerdict> {
+    let now = clock::now().timestamp();
+    let (answer, mut warnings) =
+        shelf::verify(config, Kind::Keys, key, permission, |verdict, record| match (verdict, record) {
+            (Verdict::Granted, Some(record)) => Ok((facts(record), used::count(Kind::Keys, record, now))),
+            (Verdict::Refused(reason), _) => Err(Some(reason.word())),
+            (Verdict::Granted, None) => Err(None),
+        })?;
+    let (facts, reason) = match answer {
+        Ok((facts, used)) => {
+            if let Use::Due(digest) = used {
+                warnings.extend(used::write(config, Kind::Keys, digest, now));
+            }
+            (Some(facts), None)
+        }
+        Err(reason) => (None, reason),
+    };
+    Ok(KeyVerdict { schema: SCHEMA, granted: facts.is_some(), reason, key: facts, warnings })
+}
+
+/// Takes a key back, for good and at once.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when no key has this id; else as [`issue`], though it may be taken back already.
+pub fn revoke(config: &Config, id: &str) -> Result<KeyRevoked> {
+    let now = clock::now().timestamp();
+    let known = find(config, id)?;
+    for record in &known {
+        let one = Withdrawn { digest: record.digest, from: AT_ONCE, until: None };
+        withdrawn::add(config, Kind::Keys, one)?;
+    }
+    let (was_active, mut warnings) = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
+        let mut was_active = false;
+        for member in shelf::members(value).into_iter().filter(|member| is_called(member, id)) {
+            was_active |= !matches!(member.get("active"), Some(Value::Bool(false)));
+            shelf::revoke(member, now);
+        }
+        Ok(Altered::Yes(was_active))
+    })?;
+    let was_active = was_active || known.iter().any(|record| record.is_active);
+    if was_active {
+        let member = known.first().map(|record| record.members.clone()).unwrap_or_default();
+        // It is revoked whatever the log says.
+        if let Err(error) = record(config, "API_KEY_REVOKED", &member) {
+            warnings.push(format!("that is in no event log: {error}"));
+        }
+    }
+    Ok(KeyRevoked { schema: SCHEMA, id: id.to_owned(), revoked: was_active, warnings })
+}
+
+/// Issues a key in place of another, which counts for so many seconds more.
+///
+/// `expires_in` is for the new one; where it is `None` it lives as long as the old one was to.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when no key has this id, or it counts no longer; else as [`issue`].
+pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) -> Result<KeyRotated> {
+    let now = clock::now().timestamp();
+    let known = find(config, id)?;
+    let old = known.first().ok_or_else(|| unknown(id))?;
+    let since = withdrawn::ask(config, Kind::Keys, |state| state.since(&old.digest))?;
+    if state(old, since, now) != "active" {
+        return Err(Error::new(ErrorKind::Usage, "cannot rotate a key that counts no longer")
+            .hint("issue a new one instead"));
+    }
+    let ends = now.saturating_add(i64::try_from(grace.min(MAX_LIFE)).unwrap_or(i64::MAX));
+    let ends = match old.expiry {
+        Expiry::At(time) => time.min(ends),
+        Expiry::Never | Expiry::Unclear => ends,
+    };
+    let lifetime = match (old.expiry, old.time("created_at")) {
+        (Expiry::At(end), Some(created)) => u64::try_from(end.saturating_sub(created)).ok(),
+        _ => None,
+    };
+    let request = Request {
+        user_id: text(old.members.get("user_id")),
+        name: text(old.members.get("name")),
+        permissions: old.permissions.clone(),
+        expires_in: expires_in.or(lifetime.map(|life| life.clamp(1, MAX_LIFE))),
+    };
+    let (made, member) = make(&request, now)?;
+    record(config, "API_KEY_ROTATED", &member)?;
+    shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
+        for member in shelf::members(value).into_iter().filter(|member| is_called(member, id)) {
+            if ends <= now {
+                shelf::revoke(member, now);
+            } else if member.get("expires_at").and_then(seconds).is_none_or(|time| time > ends) {
+                member.insert("expires_at".to_owned(), ends.into());
+            }
+        }
+        push(value, &member);
+        Ok(Altered::Yes(()))
+    })?;
+    for record in &known {
+        let one =
+            Withdrawn { digest: record.digest, from: if grace == 0 { AT_ONCE } else { ends }, until: None };
+        withdrawn::add(config, Kind::Keys, one)?;
+    }
+    let replaces = id.to_owned();
+    Ok(KeyRotated { schema: SCHEMA, id: made.id, key: made.key, replaces, replaced_until: stamp(ends) })
+}
+
+/// All keys, in the order of the file, without anything that lets somebody in.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] when the file makes no sense, and when it cannot be read.
+pub fn list(config: &Config) -> Result<KeysReport> {
+    let now = clock::now().timestamp();
+    let all = every(config)?;
+    let keys = withdrawn::ask(config, Kind::Keys, |withdrawals| {
+        let listed = |record: &Record| listed(record, withdrawals.since(&record.digest), now);
+        all.iter().map(listed).collect()
+    })?;
+    Ok(KeysReport { schema: SCHEMA, keys })
+}
+
+fn listed(record: &Record, since: Option<i64>, now: i64) -> KeyListed {
+    let since = since.filter(|since| *since <= now);
+    KeyListed {
+        facts: facts(record),
+        last_used_at: record.last_used.map(stamp),
+        usage_count: record.members.get("usage_count").and_then(seconds).unwrap_or(0),
+        state: state(record, since, now),
+        revoked_at: record.time("revoked_at").or(since.filter(|since| *since > AT_ONCE)).map(stamp),
+    }
+}
+
+/// `active`, `expired` or `revoked`.
+fn state(record: &Record, since: Option<i64>, now: i64) -> &'static str {
+    // Whatever it may do, it may do something that it has a permission for; without any it is active, and useless.
+    let asked = Record { permissions: vec![Permission::System], ..record.clone() };
+    match decide(Some(&asked), since, now, Permission::Read) {
+        Verdict::Granted => "active",
+        Verdict::Refused(reason) => reason.word(),
+    }
+}
+
+fn facts(record: &Record) -> KeyFacts {
+    KeyFacts {
+        id: record.id.clone(),
+        user_id: record.members.get("user_id").cloned().unwrap_or_default(),
+        name: text(record.members.get("name")),
+        permissions: record.permissions.iter().map(|permission| permission.word()).collect(),
+        created_at: record.time("created_at").map(stamp),
+        expires_at: match record.expiry {
+            Expiry::At(time) => Some(stamp(time)),
+            Expiry::Never | Expiry::Unclear => None,
+        },
+    }
+}
+
+fn check(request: &Request) -> Result<()> {
+    let wrong = |what: &str, hint: &str| Err(Error::new(ErrorKind::Usage, what).hint(hint));
+    if request.permissions.is_empty() {
+        return wrong("a key needs a permission", "permissions are: read, write, admin, system");
+    }
+    if !is_plain(&request.user_id) || !is_plain(&request.name) {
+        return wrong(
+            "a user and a name of a key are lines of text",
+            "up to 100 characters, none of them a control character",
+        );
+    }
+    if request.expires_in.is_some_and(|life| !(1..=MAX_LIFE).contains(&life)) {
+        return wrong(
+            "a key lives for at least a second and at most a century",
+            "leave it out for a key that never expires",
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= MAX_NAME && !text.chars().any(char::is_control)
+}
+
+/// A key, and what the file is to say of it.
+fn make(request: &Request, now: i64) -> Result<(KeyIssued, Map<String, Value>)> {
+    let (digits, key) = random(Kind::Keys)?;
+    let id = format!("key_{digits}");
+    let mut member = Map::new();
+    let words: Vec<&str> = words(&request.permissions);
+    for (name, value) in [
+        ("id", json!(id)),
+        ("user_id", user(&request.user_id)),
+        ("name", json!(request.name)),
+        (Kind::Keys.hash(), json!(token::hex(&token::digest(key.as_bytes())))),
+        ("permissions", json!(words)),
+        ("created_at", json!(now)),
+        ("last_used_at", Value::Null),
+        ("usage_count", json!(0)),
+        ("active", json!(true)),
+    ] {
+        member.insert(name.to_owned(), value);
+    }
+    if let Some(life) = request.expires_in {
+        let life = i64::try_from(life).unwrap_or(i64::MAX);
+        member.insert("expires_at".to_owned(), now.saturating_add(life).into());
+    }
+    Ok((KeyIssued { schema: SCHEMA, id, key }, member))
+}
+
+/// The digits of an id, and a key or token of them.
+pub(super) fn random(kind: Kind) -> Result<(String, String)> {
+    let digits = clock::chance()?;
+    loop {
+        if let Some(secret) = token::secret(&clock::random::<RANDOM>()?) {
+            let text = token::compose(kind.prefix(), &digits, &secret);
+            return Ok((digits, text));
+        }
+    }
+}
+
+/// Each permission once, from the least.
+pub(super) fn words(permissions: &[Permission]) -> Vec<&'static str> {
+    Permission::ALL.iter().filter(|one| permissions.contains(one)).map(|one| one.word()).collect()
+}
+
+/// The site's own users have numbers.
+pub(super) fn user(id: &str) -> Value {
+    match id.parse::<i64>() {
+        Ok(number) if number.to_string() == id => number.into(),
+        _ => id.into(),
+    }
+}
+
+/// Adds a member at the end.
+fn push(value: &mut Value, member: &Map<String, Value>) {
+    match value {
+        Value::Array(list) => list.push(Value::Object(member.clone())),
+        // A list with holes, as PHP writes it.
+        Value::Object(members) => {
+            let next = members.keys().filter_map(|name| name.parse::<u64>().ok()).max();
+            let next = next.map_or(0, |last| last.saturating_add(1));
+            members.insert(next.to_string(), Value::Object(member.clone()));
+        }
+        _ => {}
+    }
+}
+
+fn is_called(member: &Map<String, Value>, id: &str) -> bool {
+    member.get("id").and_then(Value::as_str) == Some(id)
+}
+
+fn every(config: &Config) -> Result<Vec<Record>> {
+    let all = shelf::ask(config, Kind::Keys, |state| match state {
+        State::Known(index) => Ok(index.all().cloned().collect()),
+        State::Broken(reason) => Err(reason.clone()),
+    })?;
+    all.map_err(|reason| {
+        Error::new(ErrorKind::Corrupt, format!("cannot list keys, as {reason}:"))
+            .at(Kind::Keys.path(config))
+            .hint("the next key that is verified or issued moves it aside; put a good copy in its place")
+    })
+}
+
+fn find(config: &Config, id: &str) -> Result<Vec<Record>> {
+    let found: Vec<Record> = every(config)?.into_iter().filter(|record| record.id == id).collect();
+    if found.is_empty() { Err(unknown(id)) } else { Ok(found) }
+}
+
+fn unknown(id: &str) -> Error {
+    let shown: String = id.chars().take(MAX_NAME).collect();
+    Error::new(ErrorKind::Usage, format!("no key has the id {shown}")).hint("list the keys to see their ids")
+}
+
+fn text(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        None | Some(Value::Null) => String::new(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A time in seconds since 1970, as documents have it; as a number where the calendar has no such day.
+pub(super) fn stamp(time: i64) -> String {
+    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), clock::stamp)
+}
+
+/// Puts on record what happens to a key.
+fn record(config: &Config, kind: &str, member: &Map<String, Value>) -> Result<()> {
+    let shown: Map<String, Value> = ["id", "user_id", "name", "permissions", "expires_at"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), member.get(name)?.clone())))
+        .collect();
+    let event = Event {
+        kind: kind.to_owned(),
+        severity: Severity::Info,
+        details: Value::Object(shown),
+        ip: None,
+        session: None,
+    };
+    events::record(config, &event).map(drop)
+}

@@ -1,0 +1,98 @@
+//! What the files say, kept as long as they say it: who has which digest.
+//!
+//! Each thread keeps its own, so that nothing is shared with a child or locked while somebody waits. Whoever is looked for
+//! is found by a hash that nobody outside can predict, and compared in a time that says nothing.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::path::{Path, PathBuf};
+
+use super::grant::{Digest, is_same};
+use crate::clock::Hashing;
+use crate::durable::{Reading, Watched};
+use crate::error::{Error, ErrorKind, Result};
+
+/// More files than this are not kept at once: nobody has so many configurations in one process.
+const MAX_FILES: usize = 16;
+
+/// Things by their digest.
+#[derive(Debug)]
+pub(super) struct Index<T> {
+    places: HashMap<u64, Vec<usize>>,
+    hasher: Hashing,
+    things: Vec<(Digest, T)>,
+}
+
+impl<T> Default for Index<T> {
+    fn default() -> Index<T> {
+        Index { places: HashMap::new(), hasher: Hashing::default(), things: Vec::new() }
+    }
+}
+
+impl<T> Index<T> {
+    pub(super) fn add(&mut self, digest: Digest, thing: T) {
+        self.places.entry(self.hasher.hash_one(digest)).or_default().push(self.things.len());
+        self.things.push((digest, thing));
+    }
+
+    /// All that have a digest.
+    pub(super) fn find<'a>(&'a self, digest: &'a Digest) -> impl Iterator<Item = &'a T> {
+        let places = self.places.get(&self.hasher.hash_one(digest)).map_or(&[][..], Vec::as_slice);
+        let found = places.iter().filter_map(|place| self.things.get(*place));
+        found.filter(|(own, _)| is_same(own, digest)).map(|(_, thing)| thing)
+    }
+
+    /// All, in the order of the file.
+    pub(super) fn all(&self) -> impl Iterator<Item = &T> {
+        self.things.iter().map(|(_, thing)| thing)
+    }
+}
+
+/// What is kept of one kind of file.
+pub(super) type Kept<T> = RefCell<HashMap<PathBuf, Option<Watched<T>>>>;
+
+/// Asks what a file says now.
+pub(super) fn ask<T, A>(
+    kept: &Kept<T>,
+    path: &Path,
+    make: impl FnOnce(Reading) -> T,
+    question: impl FnOnce(&T) -> A,
+) -> Result<A> {
+    let again = |_| Error::new(ErrorKind::Internal, "cannot ask while a question is open about").at(path);
+    let mut files = kept.try_borrow_mut().map_err(again)?;
+    if !files.contains_key(path) {
+        if files.len() >= MAX_FILES {
+            files.clear();
+        }
+        files.insert(path.to_path_buf(), None);
+    }
+    let lost = || Error::new(ErrorKind::Internal, "cannot keep what was read of").at(path);
+    let slot = files.get_mut(path).ok_or_else(lost)?;
+    Watched::current(slot, path, make).map(question)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_digest_is_found_and_nobody_else() {
+        let mut index = Index::default();
+        for n in 0..1_000_u32 {
+            index.add(super::super::token::digest(&n.to_le_bytes()), n);
+        }
+        index.add(super::super::token::digest(&7_u32.to_le_bytes()), 1_007);
+        for n in 0..1_100_u32 {
+            let digest = super::super::token::digest(&n.to_le_bytes());
+            let found: Vec<u32> = index.find(&digest).copied().collect();
+            let expected = match n {
+                7 => vec![7, 1_007],
+                n if n < 1_000 => vec![n],
+                _ => vec![],
+            };
+            assert_eq!(found, expected);
+        }
+        assert_eq!(index.all().count(), 1_001);
+    }
+}

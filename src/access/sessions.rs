@@ -1,0 +1,201 @@
+//! Sessions of the API: `api_sessions.json`.
+//!
+//! A session is opened for somebody whom the site has let in, and known by a token from then on. It ends by itself at its
+//! time, or when it is closed. Apart from keys, which people keep: nobody lists or rotates these.
+
+use serde_json::{Map, Value, json};
+
+use super::grant::{Permission, Verdict};
+use super::keys::{is_plain, random, stamp, user, words};
+use super::record::{Expiry, Record};
+use super::shelf::{self, Kind, State};
+use super::token;
+use super::used::{self, Use};
+use super::withdrawn::{self, AT_ONCE, Withdrawn};
+use crate::clock;
+use crate::config::Config;
+use crate::durable::Altered;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{SCHEMA, SessionClosed, SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned};
+
+/// Longer addresses are none (characters).
+const MAX_IP: usize = 64;
+/// What a browser says of itself beyond this is not kept (characters).
+const MAX_AGENT: usize = 256;
+/// A week (minutes).
+const MAX_MINUTES: u32 = 7 * 24 * 60;
+
+/// A session that is to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Whose it is; a number is written down as one.
+    pub user_id: String,
+    /// What it may do.
+    pub permissions: Vec<Permission>,
+    /// From where, as the client says; cut where it is long.
+    pub ip: String,
+    /// What the client says of itself; cut where it is long.
+    pub user_agent: String,
+    /// So long it lives; `None` for what the configuration says.
+    pub minutes: Option<u32>,
+}
+
+/// Opens a session. Its token is in the answer, and nowhere else.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] when the request makes no sense, [`ErrorKind::Locked`] when another process writes for seconds, and
+/// whatever keeps the file from being written; then there is no session.
+pub fn open(config: &Config, request: &Request) -> Result<SessionOpened> {
+    let minutes = request.minutes.unwrap_or(config.access.session_minutes);
+    check(request, minutes)?;
+    let now = clock::now().timestamp();
+    let expires = now.saturating_add(i64::from(minutes) * 60);
+    let (digits, token) = random(Kind::Sessions)?;
+    let id = format!("session_{digits}");
+    let member = json!({
+        "user_id": user(&request.user_id),
+        "token_hash": token::hex(&token::digest(token.as_bytes())),
+        "permissions": words(&request.permissions),
+        "created_at": now,
+        "expires_at": expires,
+        "ip": cut(&request.ip, MAX_IP),
+        "user_agent": cut(&request.user_agent, MAX_AGENT),
+    });
+    let ((), warnings) = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |value| {
+        object(value).insert(id.clone(), member.clone());
+        Ok(Altered::Yes(()))
+    })?;
+    Ok(SessionOpened { schema: SCHEMA, id, token, expires_at: stamp(expires), warnings })
+}
+
+/// Whether somebody who sends a token may do something.
+///
+/// Why not is for the log of whoever asks; it must not be shown.
+///
+/// # Errors
+/// When the file cannot be read. A file that makes no sense lets nobody in, and is no error.
+pub fn verify(config: &Config, token: &[u8], permission: Permission) -> Result<SessionVerdict> {
+    let now = clock::now().timestamp();
+    let (answer, mut warnings) =
+        shelf::verify(config, Kind::Sessions, token, permission, |verdict, record| {
+            match (verdict, record) {
+                (Verdict::Granted, Some(record)) => {
+                    Ok((facts(record), used::count(Kind::Sessions, record, now)))
+                }
+                (Verdict::Refused(reason), _) => Err(Some(reason.word())),
+                (Verdict::Granted, None) => Err(None),
+            }
+        })?;
+    let (facts, reason) = match answer {
+        Ok((facts, used)) => {
+            if let Use::Due(digest) = used {
+                warnings.extend(used::write(config, Kind::Sessions, digest, now));
+            }
+            (Some(facts), None)
+        }
+        Err(reason) => (None, reason),
+    };
+    Ok(SessionVerdict { schema: SCHEMA, granted: facts.is_some(), reason, session: facts, warnings })
+}
+
+/// Closes a session, named by its token or its id; no matter if there is none.
+///
+/// # Errors
+/// When a file cannot be read or written; it may be closed already.
+pub fn close(config: &Config, session: &[u8]) -> Result<SessionClosed> {
+    let digest = token::recognise(Kind::Sessions.prefix(), session);
+    let is_meant = |record: &Record| {
+        record.id.as_bytes() == session
+            || digest.is_some_and(|digest| super::grant::is_same(&digest, &record.digest))
+    };
+    let found: Vec<Record> = shelf::ask(config, Kind::Sessions, |state| match state {
+        State::Known(index) => index.all().filter(|record| is_meant(record)).cloned().collect(),
+        State::Broken(_) => Vec::new(),
+    })?;
+    for record in &found {
+        let until = match record.expiry {
+            Expiry::At(time) => Some(time),
+            Expiry::Never | Expiry::Unclear => None,
+        };
+        withdrawn::add(config, Kind::Sessions, Withdrawn { digest: record.digest, from: AT_ONCE, until })?;
+    }
+    if found.is_empty() {
+        return Ok(SessionClosed { schema: SCHEMA, closed: false, id: None, warnings: Vec::new() });
+    }
+    // What is withdrawn goes with any change.
+    let ((), warnings) = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |_| Ok(Altered::No(())))?;
+    let id = found.into_iter().next().map(|record| record.id);
+    Ok(SessionClosed { schema: SCHEMA, closed: true, id, warnings })
+}
+
+/// Removes the sessions whose time is over.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn cleanup(config: &Config) -> Result<SessionsCleaned> {
+    let now = clock::now().timestamp();
+    let ((removed, open), warnings) = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |value| {
+        let Value::Object(members) = value else { return Ok(Altered::No((0, 0))) };
+        let before = members.len();
+        members.retain(|id, member| !is_over(id, member, now));
+        let counts = (before.saturating_sub(members.len()), members.len());
+        Ok(if counts.0 > 0 { Altered::Yes(counts) } else { Altered::No(counts) })
+    })?;
+    withdrawn::clean(config, Kind::Sessions, now)?;
+    Ok(SessionsCleaned { schema: SCHEMA, removed, open, warnings })
+}
+
+/// Whether its time is over. What is no session, or nobody can say that of, lets nobody in, and is left to its owner.
+fn is_over(id: &str, member: &Value, now: i64) -> bool {
+    let expiry = Record::of_session(id, member).map(|record| record.expiry);
+    matches!(expiry, Some(Expiry::At(time)) if now >= time)
+}
+
+fn check(request: &Request, minutes: u32) -> Result<()> {
+    let wrong = |what: &str, hint: &str| Err(Error::new(ErrorKind::Usage, what).hint(hint));
+    if request.permissions.is_empty() {
+        return wrong("a session needs a permission", "permissions are: read, write, admin, system");
+    }
+    if !is_plain(&request.user_id) {
+        return wrong("a user is a line of text", "up to 100 characters, none of them a control character");
+    }
+    if !(1..=MAX_MINUTES).contains(&minutes) {
+        return wrong(
+            "a session lives for at least a minute and at most a week",
+            "leave it out for what the configuration says",
+        );
+    }
+    Ok(())
+}
+
+fn facts(record: &Record) -> SessionFacts {
+    let text = |name: &str| record.members.get(name).and_then(Value::as_str).map(str::to_owned);
+    SessionFacts {
+        id: record.id.clone(),
+        user_id: record.members.get("user_id").cloned().unwrap_or_default(),
+        permissions: record.permissions.iter().map(|permission| permission.word()).collect(),
+        created_at: record.time("created_at").map(stamp),
+        expires_at: record.time("expires_at").map(stamp),
+        ip: text("ip"),
+        user_agent: text("user_agent"),
+    }
+}
+
+/// The members of the file; PHP writes none of them as a list, and those named 0, 1, 2 too.
+fn object(value: &mut Value) -> &mut Map<String, Value> {
+    if let Value::Array(list) = value {
+        let named = std::mem::take(list).into_iter().enumerate();
+        *value = Value::Object(named.map(|(number, member)| (number.to_string(), member)).collect());
+    }
+    match value {
+        Value::Object(members) => members,
+        other => {
+            *other = Value::Object(Map::new());
+            object(other)
+        }
+    }
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}

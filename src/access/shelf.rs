@@ -1,0 +1,273 @@
+//! One of the two files, keys or sessions: asked who somebody is, and changed.
+//!
+//! Whatever changes a file here first puts right what an old copy brought back (`withdrawn`). A file that makes no sense
+//! is moved aside and reported as CRITICAL, and until then nobody gets in.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::grant::{Permission, Reason, Verdict, decide};
+use super::known::{self, Index, Kept};
+use super::record::{Expiry, Record, seconds};
+use super::token::{self, Prefix};
+use super::withdrawn::{self, AT_ONCE, State as Withdrawals};
+use crate::clock;
+use crate::config::Config;
+use crate::durable::{Altered, Broken, Document, Reading};
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{self, Event, Severity};
+
+/// So long another process may write (milliseconds).
+pub(super) const WAIT_MS: u64 = 5_000;
+
+thread_local! {
+    static KEPT: Kept<State> = Kept::default();
+}
+
+/// Which file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Keys,
+    Sessions,
+}
+
+impl Kind {
+    pub(super) const fn prefix(self) -> Prefix {
+        match self {
+            Kind::Keys => Prefix::Key,
+            Kind::Sessions => Prefix::Session,
+        }
+    }
+
+    pub(super) fn path(self, config: &Config) -> &Path {
+        match self {
+            Kind::Keys => &config.access.keys,
+            Kind::Sessions => &config.access.sessions,
+        }
+    }
+
+    const fn lock(self) -> &'static str {
+        match self {
+            Kind::Keys => "api_keys",
+            Kind::Sessions => "api_sessions",
+        }
+    }
+
+    pub(super) const fn withdrawn_lock(self) -> &'static str {
+        match self {
+            Kind::Keys => "api_keys_withdrawn",
+            Kind::Sessions => "api_sessions_withdrawn",
+        }
+    }
+
+    pub(super) const fn withdrawn_file(self) -> &'static str {
+        match self {
+            Kind::Keys => "keys",
+            Kind::Sessions => "sessions",
+        }
+    }
+
+    pub(super) const fn hash(self) -> &'static str {
+        match self {
+            Kind::Keys => "key_hash",
+            Kind::Sessions => "token_hash",
+        }
+    }
+}
+
+/// What the file says.
+#[derive(Debug)]
+pub(super) enum State {
+    Known(Index<Record>),
+    /// It makes no sense, and why.
+    Broken(String),
+}
+
+impl State {
+    fn of(kind: Kind, reading: Reading) -> State {
+        let value = match reading {
+            Reading::Missing => return State::Known(Index::default()),
+            Reading::Broken(reason) => return State::Broken(reason),
+            Reading::Whole(value) => value,
+        };
+        let mut index = Index::default();
+        for record in records(kind, &value) {
+            index.add(record.digest, record);
+        }
+        State::Known(index)
+    }
+}
+
+/// What can be read of each; PHP writes a list with holes as an object, and an empty object as a list.
+fn records(kind: Kind, value: &Value) -> Vec<Record> {
+    match (kind, value) {
+        (Kind::Keys, Value::Array(list)) => list.iter().filter_map(Record::of_key).collect(),
+        (Kind::Keys, Value::Object(members)) => members.values().filter_map(Record::of_key).collect(),
+        (Kind::Sessions, Value::Object(members)) => {
+            members.iter().filter_map(|(id, value)| Record::of_session(id, value)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The members of a file, to be changed; their names are the places in a list.
+pub(super) fn members(value: &mut Value) -> Vec<&mut Map<String, Value>> {
+    match value {
+        Value::Array(list) => list.iter_mut().filter_map(Value::as_object_mut).collect(),
+        Value::Object(members) => members.values_mut().filter_map(Value::as_object_mut).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Asks whether somebody may do something; `answer` gets the verdict, and who it is where anybody has that text.
+pub(super) fn verify<A>(
+    config: &Config,
+    kind: Kind,
+    text: &[u8],
+    permission: Permission,
+    answer: impl FnOnce(Verdict, Option<&Record>) -> A,
+) -> Result<(A, Vec<String>)> {
+    let Some(digest) = token::recognise(kind.prefix(), text) else {
+        return Ok((answer(Verdict::Refused(Reason::Malformed), None), Vec::new()));
+    };
+    let now = clock::now().timestamp();
+    let since = withdrawn::ask(config, kind, |state| match state {
+        Withdrawals::Known(_) => Ok(Some(state.since(&digest))),
+        Withdrawals::Broken => Ok(None),
+        Withdrawals::Newer => Err(withdrawn::newer().at(withdrawn::path(config, kind))),
+    })??;
+    let Some(since) = since else {
+        let warnings = heal(config, kind);
+        return Ok((answer(Verdict::Refused(Reason::Unavailable), None), warnings));
+    };
+    let mut answer = Some(answer);
+    let asked = ask(config, kind, |state| {
+        let State::Known(index) = state else { return None };
+        // Where two have the same text, the one that is refused counts.
+        let mut all = index.find(&digest);
+        let mut record = all.next();
+        let mut verdict = decide(record, since, now, permission);
+        for other in all {
+            if verdict == Verdict::Granted {
+                record = Some(other);
+                verdict = decide(record, since, now, permission);
+            }
+        }
+        answer.take().map(|answer| answer(verdict, record))
+    })?;
+    match (asked, answer) {
+        (Some(said), _) => Ok((said, Vec::new())),
+        (None, Some(answer)) => {
+            let warnings = heal(config, kind);
+            Ok((answer(Verdict::Refused(Reason::Unavailable), None), warnings))
+        }
+        (None, None) => Err(Error::new(ErrorKind::Internal, "cannot answer twice")),
+    }
+}
+
+/// Asks what the file says now.
+pub(super) fn ask<A>(config: &Config, kind: Kind, question: impl FnOnce(&State) -> A) -> Result<A> {
+    KEPT.with(|kept| known::ask(kept, kind.path(config), |reading| State::of(kind, reading), question))
+}
+
+/// Moves aside what makes no sense. What cannot be done is said: whoever asked is refused anyway.
+fn heal(config: &Config, kind: Kind) -> Vec<String> {
+    let now = clock::now().timestamp();
+    let mut warnings = Vec::new();
+    match withdrawn::clean(config, kind, now) {
+        Ok(broken) => {
+            warnings.extend(broken.and_then(|broken| tell(config, &withdrawn::path(config, kind), &broken)))
+        }
+        Err(error) => warnings.push(error.to_string()),
+    }
+    match change(config, kind, WAIT_MS, |_| Ok(Altered::No(()))) {
+        Ok(((), told)) => warnings.extend(told),
+        Err(error) => warnings.push(error.to_string()),
+    }
+    warnings
+}
+
+/// Changes the file. Returns what `alter` said, and what people should know.
+///
+/// # Errors
+/// As [`Document::change`].
+pub(super) fn change<T>(
+    config: &Config,
+    kind: Kind,
+    wait_ms: u64,
+    mut alter: impl FnMut(&mut Value) -> Result<Altered<T>>,
+) -> Result<(T, Vec<String>)> {
+    let path = kind.path(config);
+    let document =
+        Document { path, root: &config.root, lock: kind.lock(), ownership: &config.ownership, wait_ms };
+    let changed = document.change(|value| {
+        let is_right = withdrawn::ask(config, kind, |state| match state {
+            Withdrawals::Newer => Err(withdrawn::newer().at(withdrawn::path(config, kind))),
+            state => Ok(!put_right(kind, value, state)),
+        })??;
+        Ok(match alter(value)? {
+            Altered::No(said) if is_right => Altered::No(said),
+            Altered::No(said) | Altered::Yes(said) => Altered::Yes(said),
+        })
+    })?;
+    let warning = changed.broken.and_then(|broken| tell(config, path, &broken));
+    Ok((changed.said, warning.into_iter().collect()))
+}
+
+/// Writes down what is withdrawn where the file says otherwise; whether it did.
+fn put_right(kind: Kind, value: &mut Value, state: &Withdrawals) -> bool {
+    let now = clock::now().timestamp();
+    let since = |member: &Map<String, Value>| {
+        let digest = member.get(kind.hash()).and_then(Value::as_str).and_then(token::unhex);
+        digest.and_then(|digest| state.since(&digest))
+    };
+    if let (Kind::Sessions, Value::Object(members)) = (kind, &mut *value) {
+        let before = members.len();
+        members.retain(|_, member| member.as_object().and_then(since).is_none());
+        return members.len() < before;
+    }
+    if kind == Kind::Sessions {
+        return false;
+    }
+    let mut has_changed = false;
+    for member in members(value) {
+        let Some(from) = since(member) else { continue };
+        let Some(record) = Record::of_key(&Value::Object(member.clone())) else { continue };
+        if from <= now && record.is_active {
+            revoke(member, if from > AT_ONCE { from } else { now });
+            has_changed = true;
+        } else if from > now && !matches!(record.expiry, Expiry::At(time) if time <= from) {
+            member.insert("expires_at".to_owned(), from.into());
+            has_changed = true;
+        }
+    }
+    has_changed
+}
+
+/// Writes down that a key counts no longer.
+pub(super) fn revoke(member: &mut Map<String, Value>, at: i64) {
+    member.insert("active".to_owned(), false.into());
+    if member.get("revoked_at").and_then(seconds).is_none() {
+        member.insert("revoked_at".to_owned(), at.into());
+    }
+}
+
+/// Reports a file that made no sense, and says so.
+fn tell(config: &Config, path: &Path, broken: &Broken) -> Option<String> {
+    let moved_to = broken.moved_to.display().to_string();
+    let details =
+        json!({ "file": path.display().to_string(), "reason": broken.reason, "moved_to": moved_to });
+    let event = Event {
+        kind: "CORRUPT_FILE".to_owned(),
+        severity: Severity::Critical,
+        details,
+        ip: None,
+        session: None,
+    };
+    let told = format!("{} is broken ({}), and was moved to {moved_to}", path.display(), broken.reason);
+    Some(match events::record(config, &event) {
+        Ok(_) => told,
+        Err(error) => format!("{told}; that is in no event log: {error}"),
+    })
+}
