@@ -9,7 +9,7 @@ DESTDIR =
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
-	@echo 'make bench     measure runs over logs beside rsync, logrotate and others'
+	@echo 'make bench     measure runs over logs beside rsync, logrotate and others; keys beside APCu'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
 	@echo 'make clean     remove what was built, and the playground of the demo'
@@ -31,6 +31,8 @@ test: build
 bench: packages
 	@sh .ci/packages bench
 	@cargo bench --locked --bench logs
+	@$(MAKE) --no-print-directory build
+	@sh benches/access.sh build/cr0sync.so
 
 # Builds only where nothing is built yet, so that `make && sudo make install` never compiles as root.
 install:
