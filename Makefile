@@ -9,7 +9,7 @@ DESTDIR =
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
-	@echo 'make bench     measure beside rsync, logrotate, Symfony and others'
+	@echo 'make bench     measure beside rsync, logrotate, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
 	@echo 'make clean     remove what was built, and the playground of the demo'
@@ -32,6 +32,7 @@ bench: build
 	@sh .ci/packages bench
 	@cargo bench --locked --bench logs
 	@sh benches/limits.sh build/cr0sync.so
+	@sh benches/access.sh build/cr0sync.so
 
 # Builds only where nothing is built yet, so that `make && sudo make install` never compiles as root.
 install:

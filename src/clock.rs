@@ -13,16 +13,23 @@ pub(crate) fn now() -> DateTime<Utc> {
 
 /// A point to measure a duration from.
 pub(crate) fn start() -> Stopwatch {
-    Stopwatch(Instant::now())
+    Stopwatch::start()
 }
 
 /// A running measurement.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stopwatch(Instant);
+pub struct Stopwatch(Instant);
 
 impl Stopwatch {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Stopwatch {
+        Stopwatch(Instant::now())
+    }
+
     /// Whole milliseconds since the start.
-    pub(crate) fn millis(self) -> u64 {
+    #[must_use]
+    pub fn millis(self) -> u64 {
         u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }

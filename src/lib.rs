@@ -46,6 +46,7 @@ pub mod report;
 #[expect(dead_code, reason = "nothing is due yet")]
 mod schedule;
 
+pub use clock::Stopwatch;
 pub use config::{
     Access, Backups, ColumnPolicy, Compress, Config, Create, DatabaseConfig, DateFormat, Events, Guards,
     Integrity, LogConfig, Naming, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy,

@@ -39,6 +39,6 @@ TypeError: cr0_db_acknowledge(): Argument #1 ($ids) must be of type array, strin
 TypeError: cr0_db_acknowledge(): Argument #1 ($ids) must be a list of strings
 ValueError: cr0_db_acknowledge(): Argument #1 ($ids) must be a list
 ArgumentCountError: cr0_version() expects exactly 0 arguments, 1 given
-ValueError: cr0_call(): Argument #1 ($function) must be one of cr0_db_status, cr0_db_sync, cr0_db_force_sync, cr0_db_conflicts, cr0_db_resolve, cr0_db_acknowledge, cr0_db_history, cr0_db_undo, cr0_db_backup, cr0_db_backups, cr0_db_restore, cr0_db_clean_backups, cr0_db_verify, cr0_db_enqueue, cr0_db_queue, cr0_log_status, cr0_log_merge, cr0_log_rotate, cr0_log_clean, cr0_log_verify, cr0_config
+ValueError: cr0_call(): Argument #1 ($function) must be one of cr0_db_status, cr0_db_sync, cr0_db_force_sync, cr0_db_conflicts, cr0_db_resolve, cr0_db_acknowledge, cr0_db_history, cr0_db_undo, cr0_db_backup, cr0_db_backups, cr0_db_restore, cr0_db_clean_backups, cr0_db_verify, cr0_db_enqueue, cr0_db_queue, cr0_log_status, cr0_log_merge, cr0_log_rotate, cr0_log_clean, cr0_log_verify, cr0_api_key_issue, cr0_api_key_verify, cr0_api_key_revoke, cr0_api_key_rotate, cr0_api_key_list, cr0_session_open, cr0_session_verify, cr0_session_close, cr0_session_cleanup, cr0_config
 ArgumentCountError: cr0_db_resolve() expects at least 2 arguments, 1 given
 ValueError: cr0_call(): Argument #2 ($arguments) must be a list

@@ -3,11 +3,10 @@
 //! A key is shown once, when it is issued; the file has its digest. What was revoked is refused at the next call in every
 //! process.
 
-use chrono::DateTime;
 use serde_json::{Map, Value, json};
 
 use super::grant::{Permission, Verdict, decide};
-use super::record::{Expiry, Record, seconds};
+use super::record::{Expiry, Record, seconds, stamp};
 use super::shelf::{self, Kind, State};
 use super::token;
 use super::used::{self, Use};
@@ -205,11 +204,8 @@ fn facts(record: &Record) -> KeyFacts {
         user_id: record.members.get("user_id").cloned().unwrap_or_default(),
         name: text(record.members.get("name")),
         permissions: record.permissions.iter().map(|permission| permission.word()).collect(),
-        created_at: record.time("created_at").map(stamp),
-        expires_at: match record.expiry {
-            Expiry::At(time) => Some(stamp(time)),
-            Expiry::Never | Expiry::Unclear => None,
-        },
+        created_at: record.created_at.clone(),
+        expires_at: record.expires_at.clone(),
     }
 }
 
@@ -333,11 +329,6 @@ fn text(value: Option<&Value>) -> String {
         None | Some(Value::Null) => String::new(),
         Some(other) => other.to_string(),
     }
-}
-
-/// A time in seconds since 1970, as documents have it; as a number where the calendar has no such day.
-pub(super) fn stamp(time: i64) -> String {
-    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), clock::stamp)
 }
 
 /// Puts on record what happens to a key.

@@ -9,6 +9,7 @@ use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
 
 use super::grant::{Digest, is_same};
+use super::shelf::Kind;
 use crate::clock::Hashing;
 use crate::durable::{Reading, Watched};
 use crate::error::{Error, ErrorKind, Result};
@@ -49,27 +50,38 @@ impl<T> Index<T> {
     }
 }
 
-/// What is kept of one kind of file.
-pub(super) type Kept<T> = RefCell<HashMap<PathBuf, Option<Watched<T>>>>;
+/// What is kept of files.
+pub(super) type Kept<T> = RefCell<Vec<Slot<T>>>;
 
-/// Asks what a file says now.
+/// What is kept of one file.
+#[derive(Debug)]
+pub(super) struct Slot<T> {
+    /// What it is asked by: a path that is at hand, and which of the files that hang on it.
+    by: (PathBuf, Kind),
+    path: PathBuf,
+    watched: Option<Watched<T>>,
+}
+
+/// Asks what a file says now, whose path is made only once.
 pub(super) fn ask<T, A>(
     kept: &Kept<T>,
-    path: &Path,
+    by: (&Path, Kind),
+    path: impl FnOnce() -> PathBuf,
     make: impl FnOnce(Reading) -> T,
     question: impl FnOnce(&T) -> A,
 ) -> Result<A> {
-    let again = |_| Error::new(ErrorKind::Internal, "cannot ask while a question is open about").at(path);
-    let mut files = kept.try_borrow_mut().map_err(again)?;
-    if !files.contains_key(path) {
-        if files.len() >= MAX_FILES {
-            files.clear();
+    let lost = |what| Error::new(ErrorKind::Internal, what).at(by.0);
+    let mut slots = kept.try_borrow_mut().map_err(|_| lost("cannot ask while a question is open about"))?;
+    let is_it = |slot: &Slot<T>| slot.by.1 == by.1 && slot.by.0 == by.0;
+    if !slots.iter().any(is_it) {
+        if slots.len() >= MAX_FILES {
+            slots.clear();
         }
-        files.insert(path.to_path_buf(), None);
+        slots.push(Slot { by: (by.0.to_path_buf(), by.1), path: path(), watched: None });
     }
-    let lost = || Error::new(ErrorKind::Internal, "cannot keep what was read of").at(path);
-    let slot = files.get_mut(path).ok_or_else(lost)?;
-    Watched::current(slot, path, make).map(question)
+    let slot = slots.iter_mut().find(|slot| is_it(slot));
+    let slot = slot.ok_or_else(|| lost("cannot keep what was read of"))?;
+    Watched::current(&mut slot.watched, &slot.path, make).map(question)
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 //! Pure. The files are written by pages that mean well and may be written by anybody, so every member may be of any type.
 //! What makes no sense never gives anybody more.
 
+use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use super::grant::{Digest, Permission};
 use super::token;
+use crate::clock;
 
 /// Until when one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +32,9 @@ pub(super) struct Record {
     pub(super) is_active: bool,
     /// When it was last used, in seconds since 1970.
     pub(super) last_used: Option<i64>,
+    /// Its times as documents have them, which are asked for at every call.
+    pub(super) created_at: Option<String>,
+    pub(super) expires_at: Option<String>,
     /// All that stands there.
     pub(super) members: Map<String, Value>,
 }
@@ -63,6 +68,8 @@ impl Record {
             id: id.to_owned(),
             digest: token::unhex(members.get(hash)?.as_str()?)?,
             permissions: words.filter_map(Permission::of).collect(),
+            created_at: members.get("created_at").and_then(seconds).map(stamp),
+            expires_at: members.get("expires_at").and_then(seconds).map(stamp),
             last_used: members.get("last_used_at").and_then(seconds),
             members: members.clone(),
             ..Record::default()
@@ -77,6 +84,11 @@ impl Record {
 
 fn expiry(members: &Map<String, Value>) -> Expiry {
     members.get("expires_at").and_then(seconds).map_or(Expiry::Unclear, Expiry::At)
+}
+
+/// A time in seconds since 1970, as documents have it; as a number where the calendar has no such day.
+pub(super) fn stamp(time: i64) -> String {
+    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), clock::stamp)
 }
 
 /// Seconds since 1970, as PHP code may have written them.

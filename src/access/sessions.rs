@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::grant::{Permission, Verdict};
-use super::keys::{is_plain, random, stamp, user, words};
-use super::record::{Expiry, Record};
+use super::keys::{is_plain, random, user, words};
+use super::record::{Expiry, Record, stamp};
 use super::shelf::{self, Kind, State};
 use super::token;
 use super::used::{self, Use};
@@ -174,8 +174,8 @@ fn facts(record: &Record) -> SessionFacts {
         id: record.id.clone(),
         user_id: record.members.get("user_id").cloned().unwrap_or_default(),
         permissions: record.permissions.iter().map(|permission| permission.word()).collect(),
-        created_at: record.time("created_at").map(stamp),
-        expires_at: record.time("expires_at").map(stamp),
+        created_at: record.created_at.clone(),
+        expires_at: record.expires_at.clone(),
         ip: text("ip"),
         user_agent: text("user_agent"),
     }

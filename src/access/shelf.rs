@@ -22,7 +22,7 @@ use crate::events::{self, Event, Severity};
 pub(super) const WAIT_MS: u64 = 5_000;
 
 thread_local! {
-    static KEPT: Kept<State> = Kept::default();
+    static KEPT: Kept<State> = const { Kept::new(Vec::new()) };
 }
 
 /// Which file.
@@ -168,7 +168,9 @@ pub(super) fn verify<A>(
 
 /// Asks what the file says now.
 pub(super) fn ask<A>(config: &Config, kind: Kind, question: impl FnOnce(&State) -> A) -> Result<A> {
-    KEPT.with(|kept| known::ask(kept, kind.path(config), |reading| State::of(kind, reading), question))
+    let path = kind.path(config);
+    let make = |reading| State::of(kind, reading);
+    KEPT.with(|kept| known::ask(kept, (path, kind), || path.to_path_buf(), make, question))
 }
 
 /// Moves aside what makes no sense. What cannot be done is said: whoever asked is refused anyway.

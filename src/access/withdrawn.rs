@@ -25,7 +25,7 @@ const WAIT_MS: u64 = 5_000;
 const SPARE: i64 = 7 * 86_400;
 
 thread_local! {
-    static KEPT: Kept<State> = Kept::default();
+    static KEPT: Kept<State> = const { Kept::new(Vec::new()) };
 }
 
 /// Since when something counts no longer that was taken back at once, wherever the clock is set to.
@@ -93,7 +93,8 @@ impl State {
 
 /// Asks what is known now.
 pub(super) fn ask<A>(config: &Config, kind: Kind, question: impl FnOnce(&State) -> A) -> Result<A> {
-    KEPT.with(|kept| known::ask(kept, &path(config, kind), State::of, question))
+    let by = (config.root.as_path(), kind);
+    KEPT.with(|kept| known::ask(kept, by, || path(config, kind), State::of, question))
 }
 
 /// Puts one on record, for good. The first time counts.

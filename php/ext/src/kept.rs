@@ -1,15 +1,18 @@
 //! The configuration in force, kept from call to call, for functions that every request of a website calls.
 //!
-//! Apart from `options`, which says where it comes from: here it is read again only when its file is another. A file that
-//! is so new that the next change may get the same times is read each time.
+//! Apart from `options`, which says where it comes from: here it is read again only when its file is another, which is looked
+//! for once a second. A file that is so new that the next change may get the same times is read each time.
 
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
-use cr0sync::{Config, Error, Stamp};
+use cr0sync::{Config, Error, Stamp, Stopwatch};
 
 use crate::options::{self, Given, Source};
+
+/// So long a configuration may be changed before that is seen (milliseconds): a look costs more than what it is for.
+const LOOK_EVERY_MS: u64 = 1_000;
 
 #[derive(Debug)]
 struct Kept {
@@ -17,6 +20,7 @@ struct Kept {
     stamp: Option<Stamp>,
     /// Whether the next change will show in the stamp.
     is_certain: bool,
+    looked: Stopwatch,
     config: Rc<Config>,
 }
 
@@ -29,19 +33,24 @@ pub(crate) fn config(given: &Given) -> Result<Rc<Config>, Error> {
     let source = options::source(given);
     // What a relative path means is for the working directory to say.
     let is_fixed = source.paths().all(Path::is_absolute);
-    // Looked at before it is read.
-    let (stamp, is_certain) =
-        Stamp::look(&source.file()).map_or((None, true), |(stamp, is_certain)| (Some(stamp), is_certain));
     let kept = KEPT.with_borrow(|kept| {
-        let same =
-            kept.as_ref().filter(|kept| kept.is_certain && kept.source == source && kept.stamp == stamp);
+        let good = |kept: &&Kept| kept.is_certain && kept.looked.millis() < LOOK_EVERY_MS;
+        let same = kept.as_ref().filter(|kept| kept.source == source).filter(good);
         same.map(|kept| Rc::clone(&kept.config))
     });
     if let Some(config) = kept.filter(|_| is_fixed) {
         return Ok(config);
     }
-    let config = Rc::new(options::config(given)?);
-    let fresh = Kept { source, stamp, is_certain, config: Rc::clone(&config) };
-    KEPT.with_borrow_mut(|kept| *kept = Some(fresh));
+    // Looked at before it is read.
+    let (stamp, is_certain) =
+        Stamp::look(&source.file()).map_or((None, true), |(stamp, is_certain)| (Some(stamp), is_certain));
+    let kept = KEPT.take().filter(|kept| is_fixed && kept.is_certain);
+    let kept = kept.filter(|kept| kept.source == source && kept.stamp == stamp);
+    let config = match kept {
+        Some(kept) => kept.config,
+        None => Rc::new(options::config(given)?),
+    };
+    let fresh = Kept { source, stamp, is_certain, looked: Stopwatch::start(), config: Rc::clone(&config) };
+    KEPT.set(Some(fresh));
     Ok(config)
 }
