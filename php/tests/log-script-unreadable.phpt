@@ -50,7 +50,7 @@ odd  never  0  0
 
 log  side  bytes  read up to  not merged yet  behind  path  problem
 broken  bot  -  0  0  0  ROOT/bot/broken.log  ROOT/bot/broken.log is a symlink
-lost  bot  -  0  0  0  ROOT/away/lost.log  the directory of ROOT/away/lost.log is not there
+lost  bot  -  0  0  0  ROOT/away/lost.log  the directory of ROOT/away/lost.log is not there; a mount may be missing. Make it, or take bot out of the configuration
 odd  central  -  0  0  0  ROOT/central/odd.log  ROOT/central/odd.log is a directory
 
 one

@@ -105,7 +105,7 @@ irc  ROOT/central/irc.log.DAY.gz  42  40  goes  older than 30 days
 verify 0
 log  state  ranges  bytes  bytes cleaned away  bytes not merged yet
 errors  ok  0  0  0  0
-irc  ok  4  5  22  0
+irc  ok  1  5  22  0
 
 2 logs checked, N ms.
 
