@@ -1,0 +1,198 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Script;
+
+/**
+ * `security_monitoring_script.php`: its commands, and how their reports are shown.
+ *
+ * What is found, and what a command ends with, is decided by the library alone.
+ */
+final readonly class SecurityScript extends Script
+{
+    /** What is done with a key, by the word after `keys`: the function, and how many words follow. */
+    private const KEYS = [
+        'issue' => ['cr0_api_key_issue', 0],
+        'list' => ['cr0_api_key_list', 0],
+        'revoke' => ['cr0_api_key_revoke', 1],
+        'rotate' => ['cr0_api_key_rotate', 1],
+    ];
+
+    protected function call(CommandLine $line, Command $command): array
+    {
+        return match ($command->name) {
+            'cleanup' => $this->cleanUp($line),
+            'keys' => $this->keys($line),
+            default => parent::call($line, $command),
+        };
+    }
+
+    protected function words(CommandLine $line, array $answer): string
+    {
+        $text = new SecurityText($this->console, $line->has('quiet'));
+        $report = $answer['report'];
+
+        return match ($line->command?->name) {
+            'status' => $text->status($report),
+            'check' => $text->checked($report),
+            'baseline' => $text->baseline($report),
+            'accept' => $text->accepted($report),
+            'cleanup' => $text->cleaned($report),
+            'archive' => $text->archived($report),
+            'verify-events' => $text->verified($report),
+            default => $text->keys($line->operands[0], $report),
+        };
+    }
+
+    protected function help(): Help
+    {
+        return new Help(
+            $this->name,
+            'Watches over files, security events and API keys.',
+            ['check', 'accept /var/www/html/index.html', 'keys issue --user 7 --name uploader --permission write'],
+            [
+                '0' => 'done, and nothing was found',
+                '1' => 'something was found: files that are not as they were accepted, a break in the chain of events',
+                '2' => 'failed',
+                '64' => 'wrong command, option or configuration',
+                '69' => 'the extension is missing',
+                '75' => 'another check is at work',
+            ],
+        );
+    }
+
+    protected function common(): array
+    {
+        return [
+            Option::value('config', 'FILE', 'the configuration file'),
+            Option::value('root', 'DIRECTORY', 'where relative paths begin, and cr0sync.json is looked for'),
+            Option::switch('json', 'one JSON document on standard output'),
+            Option::switch('quiet', 'tells only of what a person should look at'),
+            Option::switch('help', 'help; after a command, the help of that command'),
+        ];
+    }
+
+    protected function commands(): array
+    {
+        $common = static fn (CommandLine $line): array => self::options($line, ['config', 'root']);
+        $alone = static fn (CommandLine $line): array => [$common($line)];
+
+        return [
+            new Command(
+                'status', '', 0, 0, 'whether the baseline can be believed, and what the last check found',
+                'cr0_integrity_status', $alone, [], ['status', 'status --json'],
+            ),
+            new Command(
+                'check', '[PATH...]', 0, PHP_INT_MAX, 'compares watched files with the baseline', 'cr0_integrity_check',
+                static fn (CommandLine $line): array => [array_filter([
+                    'full' => $line->has('full'),
+                    'budget_ms' => self::number($line, 'budget-ms'),
+                    'paths' => $line->operands,
+                ]) + $common($line)],
+                [
+                    Option::switch('full', 'reads every file again, whatever its times say'),
+                    Option::value('budget-ms', 'N', 'stops reading after so many milliseconds; the next check goes on'),
+                ],
+                ['check', 'check --full', 'check /var/www/html/core --quiet'],
+            ),
+            new Command(
+                'baseline', '', 0, 0, 'accepts all watched files as they are, and signs that', 'cr0_integrity_baseline',
+                static fn (CommandLine $line): array => [['import' => $line->value('import')] + $common($line)],
+                [Option::value('import', 'FILE', 'accepts files as this list says, which the pages of the site wrote')],
+                ['baseline', 'baseline --import shared_storage/file_hashes.json'],
+            ),
+            new Command(
+                'accept', 'PATH...', 1, PHP_INT_MAX, 'accepts what is under these paths as it is now, and signs that',
+                'cr0_integrity_accept',
+                static fn (CommandLine $line): array => [
+                    $line->operands,
+                    ['dry_run' => $line->has('dry-run')] + $common($line),
+                ],
+                [Option::switch('dry-run', 'shows what would be accepted and changes nothing')],
+                ['accept --dry-run /var/www/html/core', 'accept /var/www/html/core/login.php'],
+            ),
+            new Command(
+                'cleanup', '', 0, 0, 'takes away expired sessions, and rate limits that nobody needs any more', '', $alone,
+                [], ['cleanup --quiet'],
+            ),
+            new Command(
+                'archive', '', 0, 0, 'moves the events of past days into archives', 'cr0_event_archive', $alone, [],
+                ['archive'],
+            ),
+            new Command(
+                'verify-events', '', 0, 0, 'proves that no event was changed or taken out', 'cr0_event_verify', $alone, [],
+                ['verify-events --json'],
+            ),
+            new Command(
+                'keys', 'issue|list|revoke ID|rotate ID', 1, 2, 'API keys; a new one is shown once', '', $alone,
+                [
+                    Option::value('user', 'ID', 'whose key it is (issue)'),
+                    Option::value('name', 'NAME', 'what it is called (issue)'),
+                    Option::values('permission', 'WORD', 'read, write, admin or system; may be repeated (issue)'),
+                    Option::value('expires-in', 'SECONDS', 'how long it counts (issue, rotate)'),
+                    Option::value('grace', 'SECONDS', 'how long the old one counts still, a day unless told (rotate)'),
+                ],
+                ['keys list', 'keys issue --user 7 --name uploader --permission read --permission write', 'keys revoke key_1'],
+            ),
+        ];
+    }
+
+    /**
+     * Both at once: one that fails is told, and the other done.
+     *
+     * @return array{exit_code: int, json: string, report: array<string, mixed>}
+     */
+    private function cleanUp(CommandLine $line): array
+    {
+        $options = [self::options($line, ['config', 'root'])];
+        $limits = cr0_call('cr0_rate_limit_cleanup', $options);
+        $sessions = cr0_call('cr0_session_cleanup', $options);
+        $exit = max($limits['exit_code'], $sessions['exit_code']);
+        $report = ['schema' => 1, 'ok' => $exit === 0, 'limits' => $limits['report'], 'sessions' => $sessions['report']];
+
+        return ['exit_code' => $exit, 'json' => json_encode($report, JSON_THROW_ON_ERROR), 'report' => $report];
+    }
+
+    /** @return array{exit_code: int, json: string, report: array<string, mixed>} */
+    private function keys(CommandLine $line): array
+    {
+        [$word, $id] = [...$line->operands, null];
+        [$function, $operands] = self::KEYS[$word]
+            ?? throw Failure::usage("keys does not know {$word}", 'write keys ' . implode(', ', array_keys(self::KEYS)));
+        if (($id === null) !== ($operands === 0)) {
+            $what = $id === null ? 'is not complete' : "does not know what to do with {$id}";
+            throw Failure::usage("keys {$word} {$what}", "write keys {$word}" . ($operands === 0 ? '' : ' ID'));
+        }
+        $options = self::options($line, ['config', 'root']);
+        $numbers = ['expires_in' => self::number($line, 'expires-in'), 'grace' => self::number($line, 'grace')];
+
+        return cr0_call($function, match ($word) {
+            'issue' => [
+                self::needed($line, 'user'),
+                self::needed($line, 'name'),
+                $line->values('permission'),
+                ['expires_in' => $numbers['expires_in']] + $options,
+            ],
+            'rotate' => [$id, $numbers + $options],
+            'revoke' => [$id, $options],
+            default => [$options],
+        });
+    }
+
+    private static function needed(CommandLine $line, string $option): string
+    {
+        return $line->value($option) ?? throw Failure::usage("keys issue needs --{$option}", 'see keys --help');
+    }
+
+    private static function number(CommandLine $line, string $option): ?int
+    {
+        $value = $line->value($option);
+        if ($value === null) {
+            return null;
+        }
+        $number = filter_var($value, FILTER_VALIDATE_INT, ['options' => ['min_range' => 0]]);
+
+        return is_int($number) ? $number : throw Failure::usage("--{$option} needs a number", "write --{$option} 60");
+    }
+}

@@ -1,0 +1,169 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Script;
+
+/**
+ * The reports about files, events and keys as people read them, in a terminal and in the log of cron.
+ *
+ * Shows, and never judges: each word about a state is the library's.
+ */
+final readonly class SecurityText
+{
+    public function __construct(private Console $console, private bool $quiet)
+    {
+    }
+
+    /** @param array<string, mixed> $report */
+    public function status(array $report): string
+    {
+        $baseline = $report['baseline'];
+        $last = $report['last_check'];
+        $lines = [
+            $baseline['ok']
+                ? "The baseline holds {$baseline['entries']} files (generation {$baseline['generation']}, of {$baseline['created']})."
+                : 'The baseline cannot be believed: ' . ($baseline['problem'] ?? 'there is none'),
+            $last === null
+                ? 'Nothing was checked yet.'
+                : Text::count(count($last['findings']), 'finding', 'findings') . " in the last check, at {$last['at']}.",
+        ];
+        $lines = $this->quiet && $report['ok'] ? [] : $lines;
+
+        return $this->lines([...$lines, ...$report['warnings']]);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function checked(array $report): string
+    {
+        $end = "{$report['checked']} files checked, {$report['duration_ms']} ms; "
+            . ($report['complete'] ? '' : 'not all of them: ') . $report['guarantee'];
+        $found = $this->findings($report['findings']);
+
+        return $found . $this->lines([...$report['warnings'], ...($this->quiet && $found === '' ? [] : [$end])]);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function baseline(array $report): string
+    {
+        $end = "{$report['entries']} files accepted as they are (generation {$report['generation']}).";
+
+        return $this->findings($report['findings']) . $this->lines([...$report['warnings'], ...($this->quiet ? [] : [$end])]);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function accepted(array $report): string
+    {
+        $count = Text::count(count($report['accepted']), 'finding', 'findings');
+        $end = $report['dry_run'] ? "{$count} would be accepted." : "{$count} accepted (generation {$report['generation']}).";
+        $refused = $report['refused'] === [] ? '' : "Could not be read, and are as they were:\n" . $this->findings($report['refused']);
+
+        return $this->findings($report['accepted']) . $refused . $this->lines([...$report['warnings'], $end]);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function cleaned(array $report): string
+    {
+        $lines = [];
+        foreach (['limits', 'sessions'] as $part) {
+            if (isset($report[$part]['error'])) {
+                $error = $report[$part]['error'];
+                $lines[] = "{$part}: {$error['message']}" . ($error['hint'] === null ? '' : "; {$error['hint']}");
+            }
+        }
+        if (!$this->quiet && isset($report['limits']['table'], $report['sessions']['removed'])) {
+            $limits = $report['limits'];
+            $lines[] = Text::count($report['sessions']['removed'], 'session', 'sessions') . " removed, {$report['sessions']['open']} open; "
+                . Text::count($limits['table']['removed'], 'limit', 'limits') . " removed, {$limits['table']['kept']} in use.";
+        }
+        if (isset($report['limits']['legacy']['problem'])) {
+            $lines[] = "{$report['limits']['legacy']['path']}: {$report['limits']['legacy']['problem']}";
+        }
+
+        return $this->lines([...$lines, ...($report['sessions']['warnings'] ?? [])]);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function archived(array $report): string
+    {
+        $table = new Table(['archive', 'lines', 'bytes']);
+        foreach ($report['archived'] as $one) {
+            $table->add([$one['file'], $one['lines'], $one['bytes']]);
+        }
+        $end = Text::count(count($report['archived']), 'archive', 'archives') . ' made, ' . count($report['removed'])
+            . ' removed as too old.';
+        $text = $table->isEmpty() || $this->quiet ? '' : $table->text($this->console);
+
+        return $text . $this->lines([...$report['warnings'], ...($this->quiet ? [] : [$end])]);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function verified(array $report): string
+    {
+        $break = $report['first_break'];
+        $lines = [];
+        if ($break !== null) {
+            $lines[] = "{$break['file']}, line {$break['line']}: {$break['reason']}";
+            $lines[] = Text::count($report['breaks'], 'break', 'breaks') . ' in the chain of events.';
+        }
+        if (!$this->quiet) {
+            $lines[] = "{$report['events']} events and {$report['others']} lines of the site's pages checked, in the log and "
+                . Text::count($report['archives'], 'archive', 'archives') . '.';
+        }
+
+        return $this->lines($lines);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function keys(string $word, array $report): string
+    {
+        if ($word === 'list') {
+            $table = new Table(['id', 'user', 'name', 'permissions', 'state', 'last used', 'uses at least', 'expires']);
+            foreach ($report['keys'] as $key) {
+                $table->add([
+                    $key['id'],
+                    (string) $key['user_id'],
+                    $key['name'],
+                    implode(', ', $key['permissions']),
+                    $key['state'],
+                    $key['last_used_at'] ?? 'never',
+                    $key['usage_count'],
+                    $key['expires_at'] ?? 'never',
+                ], $key['state'] === 'active' ? Colour::Good : Colour::Faint);
+            }
+
+            return $table->isEmpty() ? "There are no keys.\n" : $table->text($this->console);
+        }
+
+        return $this->lines(match ($word) {
+            'revoke' => [
+                $report['revoked'] ? "{$report['id']} is revoked." : "{$report['id']} did not count any more.",
+                ...$report['warnings'],
+            ],
+            'rotate' => [
+                $report['key'],
+                "{$report['id']} is shown this once; {$report['replaces']} counts until {$report['replaced_until']}.",
+            ],
+            default => [$report['key'], "{$report['id']} is shown this once; only its digest is kept."],
+        });
+    }
+
+    /** @param list<array<string, mixed>> $findings */
+    private function findings(array $findings): string
+    {
+        $table = new Table(['severity', 'what', 'path', 'changes', 'because']);
+        foreach ($findings as $one) {
+            $because = trim((isset($one['from']) ? "from {$one['from']} " : '') . ($one['reason'] ?? ''));
+            $colour = $one['severity'] === 'CRITICAL' ? Colour::Bad : Colour::Look;
+            $table->add([$one['severity'], $one['kind'], $one['path'], implode(', ', $one['changes']), $because], $colour);
+        }
+
+        return $table->isEmpty() ? '' : $table->text($this->console);
+    }
+
+    /** @param list<string> $lines */
+    private function lines(array $lines): string
+    {
+        return implode('', array_map(static fn (string $line): string => Text::line($line) . "\n", $lines));
+    }
+}
