@@ -397,7 +397,7 @@ namespace {
      * were changed or taken out. HIGH and CRITICAL ones are on disk when this returns.
      *
      * @param string $type what happened, in a word of letters, digits, _, . and -
-     * @param array<mixed> $details text in UTF-8, integers, booleans, and arrays of such
+     * @param array<mixed> $details text of any bytes, numbers, booleans, and arrays of such
      * @param 'INFO'|'LOW'|'MEDIUM'|'HIGH'|'CRITICAL' $severity
      * @param string $ip from where; empty where nobody knows
      * @param string $session in which session; empty where there is none

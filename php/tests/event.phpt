@@ -16,11 +16,12 @@ function page(string $log, string $type): void
 $first = cr0_event('LOGIN_FAILED', ['user' => "a\n{\"type\":\"FORGED\"}", 'password' => 'hunter2'], 'HIGH', '192.0.2.1', 's1', $options);
 echo $first['schema'], ' ', $first['seq'], "\n";
 page($log, 'PAGE');
-cr0_event('LOGIN', ['note' => "\u{202e}\x1b[2J", 'deep' => [[1, true, null]]], options: $options);
+cr0_event('LOGIN', ['note' => "\u{202e}\x1b[2J\xff", 'deep' => [[1.5, true, null, new stdClass()]]], ip: "\xfe", options: $options);
 $lines = file($log);
 echo count($lines), ' lines, ', preg_match('/^[ -~\n]*$/D', implode('', $lines)) ? 'printable' : 'not printable', "\n";
 $event = json_decode($lines[0], true);
 echo json_encode([$event['type'], $event['severity'], $event['details'], $event['session_id'], $event['ip']]), "\n";
+echo json_encode(json_decode($lines[2], true)['details']), "\n";
 echo json_encode(array_intersect_key(cr0_event_verify($options), array_flip(['ok', 'events', 'others', 'unheld', 'breaks']))), "\n";
 // The newest first; what pages wrote is found as well.
 $found = cr0_event_query(options: $options);
@@ -51,6 +52,7 @@ foreach ([
 1 1
 3 lines, printable
 ["LOGIN_FAILED","HIGH",{"user":"a\n{\"type\":\"FORGED\"}","password":"(hidden)"},"s1","192.0.2.1"]
+{"note":"\u202e\u001b[2J\ufffd","deep":[[1.5,true,null,"(object)"]]}
 {"ok":true,"events":2,"others":1,"unheld":0,"breaks":0}
 LOGIN PAGE LOGIN_FAILED false
 PAGE

@@ -73,6 +73,12 @@ impl<'a> Against<'a> {
     /// Where one of the two begins with all of the other, and that is no accident.
     fn prefix(&self, source: &[Stream], trust: Trust) -> io::Result<Option<Found>> {
         let mut all = self.archive.range(self.archive.begin()..self.end)?;
+        // What ends in the midst of a line may be whole in the copy.
+        for stream in &all {
+            if !stream.file.ends_a_line(stream.ranges.last().map_or(0, |range| range.end))? {
+                return Ok(None);
+            }
+        }
         if trust == Trust::Adopted {
             all.extend(self.given.iter().map(|(_, stream)| stream.clone()));
         }

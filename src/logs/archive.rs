@@ -38,6 +38,8 @@ impl Archive {
     /// Finds what was known of it. `live` is its live file.
     pub(crate) fn find(shelf: &Shelf, live: &Rc<LogFile>, state: Option<&LogState>) -> io::Result<Archive> {
         let found = match state {
+            // What others write into a rotated file of it makes that no copy of this one.
+            Some(state) if state.archive.id == live.id && find::fits(live, &state.archive)? => Found::Live,
             Some(state) => find::on_shelf(&state.archive, shelf, &[], 0)?,
             None => Found::Lost,
         };

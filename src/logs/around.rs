@@ -39,7 +39,7 @@ pub(crate) struct Around<'a> {
     directories: RefCell<HashMap<PathBuf, Option<(u64, u64)>>>,
     listings: RefCell<HashMap<PathBuf, Listing>>,
     /// Who may own a file, by what a log adds.
-    owners: RefCell<HashMap<&'a [String], Rc<Owners>>>,
+    owners: RefCell<HashMap<(&'a [String], Option<&'a str>), Rc<Owners>>>,
 }
 
 /// A copy in the configuration.
@@ -103,11 +103,14 @@ impl<'a> Around<'a> {
 
     /// Who may own the files of the copy at a path.
     pub(crate) fn owners(&self, path: &Path) -> Rc<Owners> {
-        let added = self.copy(path).map_or(&[][..], |copy| copy.log.allow_owners.as_slice());
+        let log = self.copy(path).map(|copy| copy.log);
+        let added = log.map_or(&[][..], |log| log.allow_owners.as_slice());
+        // Who gets what is made when it is rotated.
+        let maker = log.and_then(|log| log.rotate.create.owner.as_ref()).map(|(user, _)| user.as_str());
         let mut known = self.owners.borrow_mut();
-        let owners = known.entry(added).or_insert_with(|| {
+        let owners = known.entry((added, maker)).or_insert_with(|| {
             let always = [self.config.ownership.user.as_str(), WEB];
-            let named = always.into_iter().chain(added.iter().map(String::as_str));
+            let named = always.into_iter().chain(maker).chain(added.iter().map(String::as_str));
             let numbers = [0, rustix::process::geteuid().as_raw()];
             Rc::new(Owners(numbers.into_iter().chain(named.filter_map(durable::user_named)).collect()))
         });

@@ -190,7 +190,8 @@ impl Journal {
             };
             if let Some(log) = found.get_mut(line.log.as_ref()) {
                 match line.deed {
-                    Deed::TakenBack => log.deeds.clear(),
+                    // What copies have got they keep.
+                    Deed::TakenBack => log.deeds.retain(|deed| deed.side().is_some()),
                     Deed::CutOff { end } => log.deeds.retain_mut(|deed| is_left(deed, end)),
                     deed => log.deeds.push(deed),
                 }

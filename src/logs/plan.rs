@@ -128,6 +128,33 @@ pub(crate) fn create(setting: &Setting<'_>, path: &Path) -> Result<(), String> {
     made.map(drop).map_err(|cause| cause.to_string())
 }
 
+/// A mirror that had lines is not made anew where its file system is missing.
+fn is_mounted(path: &Path, before: &CopyState) -> Result<(), Problem> {
+    let Some(cursor) = &before.live else { return Ok(()) };
+    let directory = path.parent().and_then(|directory| std::fs::metadata(directory).ok());
+    let is_other = |found: std::fs::Metadata| std::os::unix::fs::MetadataExt::dev(&found) != cursor.id.dev;
+    match directory.is_some_and(is_other) {
+        true => Err(format!(
+            "{} is not there, nor is the file system that it lay on: a mount may be missing. Mount it; or make an empty file there, which then gets what is new",
+            path.display()
+        )),
+        false => Ok(()),
+    }
+}
+
+/// Why what was merged may be there and not be seen.
+pub(crate) fn hidden(shelf: &Shelf, known: &LogState) -> Option<Problem> {
+    if !shelf.refused.is_empty() {
+        return Some(format!(
+            "what was merged may lie in a rotated file that is passed over: {}",
+            shelf.refused.join(", ")
+        ));
+    }
+    // Before it was ever rotated, nobody has made that directory.
+    let missing = shelf.missing.as_ref().filter(|_| known.base > 0)?;
+    Some(format!("what was merged may lie among its rotated files: {missing}"))
+}
+
 /// The files of one copy.
 pub(crate) fn look(setting: &Setting<'_>, path: &Path, live: &LogFile) -> Result<Shelf, String> {
     if let Some(other) = setting.around.same(path) {
@@ -187,11 +214,8 @@ pub(crate) fn plan<'a>(
     let mut archive = Archive::find(&shelf, &live, known.as_ref()).map_err(fail)?;
     if archive.anew && known.as_ref().is_some_and(|known| known.end() > 0) {
         // It may be the one that cannot be read now, so nothing is taken for gone.
-        if !shelf.refused.is_empty() {
-            return Err(Stop::Fail(format!(
-                "what was merged may lie in a rotated file that is passed over: {}",
-                shelf.refused.join(", ")
-            )));
+        if let Some(why) = known.as_ref().and_then(|known| hidden(&shelf, known)) {
+            return Err(Stop::Fail(why));
         }
         report.warnings.push(format!(
             "{}: what was merged is not there any more; all copies are aligned with what is there",
@@ -243,6 +267,9 @@ pub(crate) fn plan<'a>(
                 return Err(format!("{} is the same file as {}", path.display(), other.display()));
             }
             ids.extend(id.map(|id| (id, path.as_path())));
+            if let Some(before) = before.as_ref().filter(|_| is_mirror && shelf.live.is_none()) {
+                is_mounted(path, before)?;
+            }
             if before.as_ref().is_some_and(|before| before.open.is_some()) {
                 return Err("what it got of a run that was ended in its midst is still to be compared; the next run does that".to_owned());
             }
@@ -297,6 +324,11 @@ pub(crate) fn plan<'a>(
             )));
         }
         end = size;
+    }
+    // What copies give comes behind what others have written meanwhile, and so do places in it.
+    let later = end - line_end + u64::from(newline);
+    for copy in state.copies.values_mut().filter(|copy| copy.sent > base + line_end) {
+        copy.sent += later;
     }
     // What others have appended to the archive is its own.
     let mut pieces = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! Apart from `plan` and `work`, which are about one log. Its caller holds the lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,7 @@ pub(crate) fn merge(
         directory,
         state,
         left,
+        halted: BTreeSet::new(),
         finished: Vec::new(),
         touched: Touched::default(),
         reports: BTreeMap::new(),
@@ -122,6 +123,8 @@ struct Run<'a> {
     state: State,
     /// What runs that died have left undone.
     left: BTreeMap<String, Unfinished>,
+    /// Those of which nothing more can be done in this run.
+    halted: BTreeSet<&'a str>,
     /// What is done, and is neither on disk for sure nor on record.
     finished: Vec<Finished<'a>>,
     touched: Touched,
@@ -223,7 +226,10 @@ impl<'a> Run<'a> {
                     self.state.set(name, String::from("-"), &state)?;
                     has_changed = true;
                 }
-                Err(why) => self.stopped(name, log, why),
+                Err(why) => {
+                    self.stopped(name, log, why);
+                    self.halted.insert(name);
+                }
             }
         }
         if has_changed { self.state.save() } else { Ok(()) }
@@ -235,7 +241,7 @@ impl<'a> Run<'a> {
         let mut plans: BTreeMap<String, Planned> = BTreeMap::new();
         for (name, log) in logs {
             // What could not be finished waits for that.
-            if self.left.contains_key(*name) {
+            if self.left.contains_key(*name) || self.halted.contains(name) {
                 continue;
             }
             let marked = mark(log);

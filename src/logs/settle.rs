@@ -17,7 +17,7 @@ use super::given::{Receiver, found};
 use super::journal::{Deed, Ending, Unfinished};
 use super::lacks::Since;
 use super::ledger::UNKNOWN;
-use super::plan::{Setting, Stop, archive_shelf, is_quiet, look, report};
+use super::plan::{Setting, Stop, archive_shelf, hidden, is_quiet, look, report};
 use super::state::{CopyState, LogState};
 use super::stream::Stream;
 use super::work::{PartNow, Piece, Target, Whose, Work, all, of_entry};
@@ -35,7 +35,11 @@ pub(crate) fn settle<'a>(
     let planned = &unfinished.planned;
     let mut archive = Archive::find(&shelf, &live, Some(&planned.state)).map_err(fail)?;
     if archive.anew {
-        return Ok(None);
+        // It may be the one that cannot be read now, so nothing is taken for gone.
+        return match hidden(&shelf, &planned.state) {
+            Some(why) => Err(unfinishable(&why)),
+            None => Ok(None),
+        };
     }
     let mut shelves = BTreeMap::new();
     for (side, path) in log.others(setting.hub) {
@@ -147,7 +151,7 @@ pub(crate) fn copies(
         let Some(then) = state.copies.get_mut(side).filter(|then| then.open.is_some()) else { continue };
         // The plan says why a copy is passed over.
         let Ok(shelf) = look(setting, path, &live) else { continue };
-        let Ok(entries) = since(then.sent) else { continue };
+        let entries = since(then.sent).map_err(Stop::Fail)?;
         has_changed = true;
         if entries.iter().any(|entry| entry.origin == UNKNOWN && entry.end() > then.sent) {
             // Nobody knows any more what it was to get, so all that it has is compared.

@@ -121,7 +121,9 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
                 }
             }
             for (at, file) in shelf.rotated.iter().enumerate().skip(index) {
-                if known.contains(&file.id) {
+                // Whoever numbers files upwards has older ones behind it. A packed file is not watched.
+                let is_old = at > index && is_packed(file) && !unread(state, &known)(file);
+                if known.contains(&file.id) || (is_old && file.written < i128::from(state.seen)) {
                     continue;
                 }
                 // Packed or copied, it has another number, and in the same places what we wrote.

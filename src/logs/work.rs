@@ -215,7 +215,8 @@ impl Work<'_> {
         let size = |live: &LogFile| live.file().metadata().map(|now| now.len());
         let before = size(&self.live).map_err(|cause| failed(in_words("look at", &path, &cause)))?;
         // What a run that died has appended stays on record, and so does what follows it.
-        let is_first = self.parts.iter().all(PartNow::is_untouched);
+        let is_first = self.parts.iter().all(PartNow::is_untouched)
+            && self.state.copies.values().all(|copy| copy.open.is_none());
         let mut written = Appended::default();
         if let Err(cause) = self.append_all(&mut written) {
             let is_ours = size(&self.live).is_ok_and(|now| now == before + written.bytes);

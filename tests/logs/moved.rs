@@ -1,8 +1,10 @@
 //! Files that are back where they were, and files that cannot be read for a while: neither is taken for new or for gone.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 
-use super::world::Logs;
+use super::world::{Logs, MIRROR, append, pack, read};
 
 #[test]
 fn a_file_that_is_moved_back_is_read_on() {
@@ -61,4 +63,75 @@ fn an_archive_whose_segment_cannot_be_read_now_is_not_made_anew() {
     fs::remove_file(link).unwrap();
     logs.settle();
     logs.judge("linked");
+}
+
+/// Whoever writes into a rotated file of the archive makes no line of it new.
+#[test]
+fn a_line_that_comes_late_to_a_rotated_archive_makes_no_line_come_twice() {
+    for begun in [0, 3] {
+        let logs = Logs::new(&["bot"]);
+        logs.add("bot", 1);
+        logs.add("central", 5);
+        logs.settle();
+        logs.rename("central", ".1");
+        logs.open("central");
+        logs.add("central", begun);
+        logs.settle();
+        append(&logs.rotated_path("central", ".1")).write_all(b"late\n").unwrap();
+        logs.settle();
+        let text = read(&logs.path(MIRROR));
+        let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+        let unique: std::collections::BTreeSet<&[u8]> = lines.iter().copied().collect();
+        assert!(unique.len() >= 6 + begun && lines.len() == unique.len(), "{begun}: {lines:?}");
+    }
+}
+
+/// Numbers that grow with time, and packed files, which are not watched.
+#[test]
+fn whoever_numbers_upwards_has_no_file_read_twice() {
+    for is_packed in [false, true] {
+        let logs = Logs::new(&["bot"]);
+        for number in 1..=7 {
+            logs.add("bot", 10);
+            logs.merge();
+            logs.add("bot", 10);
+            // So that no two files were written in one moment.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            logs.rename("bot", &format!(".{number}"));
+            if is_packed {
+                pack(&logs.rotated_path("bot", &format!(".{number}")));
+            }
+            logs.merge();
+        }
+        let found = logs.written.borrow().judge(&logs.archive());
+        assert_eq!((found.lost, found.twice, found.torn), (0, 0, 0), "{is_packed}: {found:?}");
+    }
+}
+
+/// A mirror is not made anew on the file system below the one that is missing.
+#[test]
+fn what_lay_on_another_file_system_is_waited_for() {
+    let logs = Logs::new(&["bot"]);
+    logs.add("bot", 5);
+    logs.settle();
+    let here = logs.directory(MIRROR);
+    let away = tempfile::tempdir_in("/tmp").unwrap();
+    let is_other = |path: &std::path::Path| fs::metadata(path).unwrap().dev();
+    if is_other(&here) == is_other(away.path()) {
+        println!("skipped: /tmp and /dev/shm are one file system");
+        return;
+    }
+    // The directory is another one, as where nothing is mounted.
+    let kept = logs.directory("kept");
+    fs::rename(&here, &kept).unwrap();
+    std::os::unix::fs::symlink(away.path(), &here).unwrap();
+    logs.add("bot", 5);
+    let report = logs.merge();
+    let told = report["logs"]["x"]["warnings"].to_string();
+    assert!(told.contains("a mount may be missing"), "{told}");
+    assert_eq!(fs::read_dir(away.path()).unwrap().count(), 0);
+    fs::remove_file(&here).unwrap();
+    fs::rename(kept, here).unwrap();
+    logs.settle();
+    logs.judge("it is there again");
 }

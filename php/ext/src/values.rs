@@ -40,6 +40,41 @@ pub(crate) fn json(array: &ZendHashTable, depth: usize) -> Option<Json> {
     Some(Json::Object(map))
 }
 
+/// An array as JSON, whatever is in it: text that is not UTF-8 with a mark in the place of what is not, and what JSON has
+/// nothing for in a word. For what must never fail, as it is said by somebody else.
+pub(crate) fn lossy(array: &ZendHashTable, depth: usize) -> Json {
+    let Some(depth) = depth.checked_sub(1) else { return "(left out)".into() };
+    let member = |value: &Zval| {
+        let value = value.dereference();
+        if value.is_null() {
+            Json::Null
+        } else if let Some(flag) = value.bool() {
+            Json::Bool(flag)
+        } else if let Some(integer) = value.long() {
+            integer.into()
+        } else if let Some(number) = value.double() {
+            serde_json::Number::from_f64(number).map_or_else(|| number.to_string().into(), Json::Number)
+        } else if let Some(text) = value.zend_str() {
+            String::from_utf8_lossy(text.as_bytes()).into()
+        } else {
+            value.array().map_or_else(|| "(object)".into(), |array| lossy(array, depth))
+        }
+    };
+    if !array.is_empty() && array.has_sequential_keys() {
+        return array.values().map(member).collect();
+    }
+    let mut map = serde_json::Map::new();
+    let mut iterator = array.iter();
+    while let Some((name, value)) = iterator.next_zval() {
+        let name = match name.zend_str() {
+            Some(name) => String::from_utf8_lossy(name.as_bytes()).into_owned(),
+            None => name.long().unwrap_or_default().to_string(),
+        };
+        map.insert(name, member(value));
+    }
+    Json::Object(map)
+}
+
 /// A document as a PHP value.
 ///
 /// # Errors

@@ -8,7 +8,10 @@ use crate::arguments::{Arguments, Kind, Parameter};
 use crate::call::Answer;
 use crate::exceptions::Failure;
 use crate::options::{Given, Key, config};
+use crate::values;
 
+/// How deep arrays in the details may lie in each other; the library leaves out what lies that deep.
+const MAX_DEPTH: usize = 16;
 /// What every function knows.
 const COMMON: [Key; 2] = [Key::Config, Key::Root];
 
@@ -29,7 +32,7 @@ impl Function for Record {
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 5, &COMMON)?;
         let kind = arguments.text(0)?;
-        let details = Value::Object(arguments.object(1)?);
+        let details = arguments.array(1)?.map_or(Value::Null, |details| values::lossy(details, MAX_DEPTH));
         let severity = match arguments.has(2) {
             true => severity(&mut arguments, 2)?,
             false => Severity::Info,
@@ -49,12 +52,13 @@ fn severity(arguments: &mut Arguments, index: usize) -> Result<Severity, Failure
     })
 }
 
-/// A text; none where it is empty or left out.
+/// A text of any bytes, as a client may have sent it; none where it is empty or left out.
 fn perhaps(arguments: &mut Arguments, index: usize) -> Result<Option<String>, Failure> {
     if !arguments.has(index) {
         return Ok(None);
     }
-    Ok(Some(arguments.text(index)?).filter(|text| !text.is_empty()))
+    let text = String::from_utf8_lossy(&arguments.bytes(index)?).into_owned();
+    Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
 /// `cr0_event_query`: looks for events, the newest first.
