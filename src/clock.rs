@@ -1,5 +1,7 @@
 //! The only door to time and chance, so that everything behind it can be tested without them.
 
+mod boot;
+
 use std::time::Instant;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -66,15 +68,12 @@ pub(crate) struct Boot {
 /// Now, by that clock.
 pub(crate) fn boot() -> Boot {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    Boot { id: id.trim().to_owned(), seconds: u64::try_from(now.tv_sec).unwrap_or(0) }
+    Boot { id: id.trim().to_owned(), seconds: boot::nanoseconds() / 1_000_000_000 }
 }
 
 /// Nanoseconds since the machine was started, asleep or not.
 pub(crate) fn boot_nanos() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let (seconds, rest) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
-    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
+    boot::nanoseconds()
 }
 
 /// Hashes as nobody outside of this process can foretell.

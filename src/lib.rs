@@ -22,7 +22,7 @@
 //!
 //! - Decision modules import no file system, no SQL, no clock and no chance.
 //! - Only `durable` renames files; only `database/native`, `database/bytes`, `durable/lease`,
-//!   `access/limits/mapping` and the PHP shell contain `unsafe`.
+//!   `access/limits/mapping`, `clock/boot` and the PHP shell contain `unsafe`.
 //! - A conflict or a broken file is a value in the report. `Err` means that the run could not be decided.
 //! - The library never prints, reads the environment or exits. The one signal that it catches, SIGBUS, it catches where it
 //!   comes from memory of its own (`access/limits/mapping`), and passes on otherwise.

@@ -17,6 +17,7 @@ import http.client
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -35,6 +36,9 @@ PROJECT = HERE.parent.parent
 EXTENSION = PROJECT / "build" / "cr0sync.so"
 
 SIDES = ["central", "website"]
+UNKNOWN_CALL = re.compile(
+    r"^--\d+-- (?:WARNING: unhandled \S+ syscall: \d+|You may be able to write your own handler\.|Read the file "
+    r"README_MISSING_SYSCALL_OR_IOCTL\.|Nevertheless we consider this a bug\.  Please report|it at http\S+)\n", re.M)
 VISITORS = 8
 CALLS = ["cr0_db_sync", "cr0_db_status", "cr0_db_conflicts", "cr0_log_merge", "cr0_log_status"]
 PHASES = ["looking", "comparing", "planning", "writing"]
@@ -417,8 +421,10 @@ class Web:
              "-d", "opcache.enable=0", str(HERE / "calls.php")],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False,
             env={**os.environ, "USE_ZEND_ALLOC": "0", "ZEND_DONT_UNLOAD_MODULES": "1"})
-        if done.returncode != 0 or log.stat().st_size:
-            raise Failure(f"valgrind ends with {done.returncode}: {done.stdout}{done.stderr}\n{log.read_text()[:6000]}")
+        # That an older one does not know a system call is no finding: the call fails, as on an older Linux.
+        told = UNKNOWN_CALL.sub("", log.read_text())
+        if done.returncode != 0 or told.strip():
+            raise Failure(f"valgrind ends with {done.returncode}: {done.stdout}{done.stderr}\n{told[:6000]}")
         self.counts["calls under valgrind"] = int(done.stdout)
 
 
