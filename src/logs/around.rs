@@ -29,6 +29,9 @@ const WEB: &str = "www-data";
 /// A file by where it is: the numbers of its directory's file system and of the directory, and its name.
 type Place = (u64, u64, std::ffi::OsString);
 
+/// Users that a log names: those that it allows, and the one for whom its files are made.
+type Named<'a> = (&'a [String], Option<&'a str>);
+
 /// The directories of all logs.
 #[derive(Debug)]
 pub(crate) struct Around<'a> {
@@ -39,7 +42,7 @@ pub(crate) struct Around<'a> {
     directories: RefCell<HashMap<PathBuf, Option<(u64, u64)>>>,
     listings: RefCell<HashMap<PathBuf, Listing>>,
     /// Who may own a file, by what a log adds.
-    owners: RefCell<HashMap<(&'a [String], Option<&'a str>), Rc<Owners>>>,
+    owners: RefCell<HashMap<Named<'a>, Rc<Owners>>>,
 }
 
 /// A copy in the configuration.
