@@ -48,12 +48,7 @@ pub(crate) fn stamp(time: DateTime<Utc>) -> String {
 
 /// Sixteen hexadecimal digits that nobody can guess.
 pub(crate) fn chance() -> Result<String> {
-    let mut bytes = [0_u8; 8];
-    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) {
-        Ok(8) => Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
-        Ok(_) => Err(Error::new(ErrorKind::Io, "cannot get enough random bytes")),
-        Err(cause) => Err(Error::new(ErrorKind::Io, "cannot get random bytes").because(cause)),
-    }
+    Ok(random::<8>()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// How long the machine has been up, which nobody can set.

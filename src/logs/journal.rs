@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -22,8 +23,6 @@ use super::state::{Cursor, LogState};
 
 /// The first line; the number is its version. The plans were the first line before it had one.
 const FORMAT: &str = "cr0sync journal of logs 1";
-/// What Linux gives anew whenever it starts.
-const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// How a run was ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,8 +141,7 @@ impl Journal {
 
     /// What the machine calls itself since it was started.
     pub(crate) fn boot(&self) -> Option<String> {
-        let read = || std::fs::read_to_string(BOOT).ok().map(|name| name.trim().to_owned());
-        self.boot.get_or_init(read).clone()
+        self.boot.get_or_init(|| Some(clock::boot().id).filter(|name| !name.is_empty())).clone()
     }
 
     /// How the run that had planned this was ended.
