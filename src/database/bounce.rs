@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::config::ColumnPolicy;
+
 use super::codec::Encoder;
 use super::model::{Cluster, Identity, Rules, Write};
 use super::store::{Bounce, Bouncing, Noted};
@@ -26,6 +28,12 @@ fn key_of(rules: &Rules, row: &Row) -> Vec<u8> {
     let mut encoder = Encoder::new();
     encoder.row(&cells);
     encoder.finish()
+}
+
+/// Whether a column holds values of which a side can take one back. What sides add to a sum is added up, and two that count up
+/// and down in turn, as with who is online, come back to where they were for good reason.
+fn is_given(rules: &Rules, column: usize) -> bool {
+    rules.assigned_id() != Some(column) && rules.policies.get(column) != Some(&ColumnPolicy::Sum)
 }
 
 /// How often in a row what was written to cells has been taken back, by row and column, now included.
@@ -95,7 +103,7 @@ pub(crate) fn of_writes(rules: &Rules, writes: &[Write], taken_back: &TakenBack)
         let (Some((_, old)), Some((_, new))) = (&write.old, &write.new) else { continue };
         let key = key_of(rules, new);
         for (column, (old, new)) in old.iter().zip(new.iter()).enumerate() {
-            if old == new || rules.assigned_id() == Some(column) {
+            if old == new || !is_given(rules, column) {
                 continue;
             }
             let Some(name) = rules.columns.get(column) else { continue };
@@ -120,7 +128,7 @@ impl Oscillating {
         let mut found: HashMap<Vec<u8>, BTreeSet<usize>> = HashMap::new();
         for (_, key, column) in all.iter().filter(|(table, ..)| table.eq_ignore_ascii_case(&rules.name)) {
             let column = rules.columns.iter().position(|name| name.eq_ignore_ascii_case(column));
-            found.entry(key.clone()).or_default().extend(column);
+            found.entry(key.clone()).or_default().extend(column.filter(|column| is_given(rules, *column)));
         }
         Oscillating(found)
     }

@@ -736,6 +736,22 @@ fn a_cell_that_all_write_each_time_is_held_as_soon() {
     assert_eq!(runs_until_held(&[("bot", "v + 1"), ("website", "v + 1")], false), None);
 }
 
+/// What is added up is not given by one side to another: who counts up and down in turn takes nothing back.
+#[test]
+fn a_sum_that_comes_back_to_where_it_was_is_not_held() {
+    let world = World::two()
+        .tables(json!({"c": {"columns": {"online": "sum"}}}))
+        .start("CREATE TABLE c(k TEXT PRIMARY KEY, online); INSERT INTO c VALUES('channel', 3)");
+    for _ in 0..6 {
+        for (side, by, value) in [("bot", "+ 1", "4"), ("central", "- 1", "3")] {
+            world.edit(side, &format!("UPDATE c SET online = online {by}"));
+            world.sync();
+            check(&world, "SELECT online FROM c", &[value]);
+        }
+    }
+    assert!(conflict_lines(&world).is_empty(), "{:?}", conflict_lines(&world));
+}
+
 /// Also when the copy was taken right before the last run wrote to the file.
 #[test]
 fn a_copy_of_a_moment_ago_is_held() {
