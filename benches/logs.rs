@@ -1,10 +1,11 @@
 //! How long a run over logs takes, beside tools that do a part of the same.
 //!
 //! `make bench`, or `cargo bench --bench logs [-- PART OF A NAME]`. Every case is measured in rounds, in each of which all
-//! take their turn (with `--alone` none but ours, for a profiler), in an order that changes; what is printed is the median of the ratios within a round, with the least
-//! and the largest, so that a machine that is busy for a while bears on both alike. All files are in the page cache. The
-//! peers are programs, so their start counts for them: a run of ours is timed within this one, from the call to the
-//! return, with everything on disk (fsync), which no peer but ours does.
+//! take their turn, in an order that changes; what is printed is the median of the ratios within a round, with the least
+//! and the largest, so that a machine that is busy for a while bears on both alike. For a profiler there are `--alone`, with
+//! none but ours, and `--rounds=N`. All files are in the page cache. The peers are programs, so their start counts for them:
+//! a run of ours is timed within this one, from the call to the return, with everything on disk (fsync), which no peer but
+//! ours does.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -60,6 +61,8 @@ fn runner<'a>(name: &str, before: impl FnMut() + 'a, run: impl FnMut() + 'a) -> 
 
 /// Measures all of them in rounds; the first one is ours.
 fn compare(rounds: usize, mut runners: Vec<Runner<'_>>) {
+    let asked = std::env::args().find_map(|word| word.strip_prefix("--rounds=")?.parse().ok());
+    let rounds = asked.unwrap_or(rounds);
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); runners.len()];
     for round in 0..rounds {
         for turn in 0..runners.len() {

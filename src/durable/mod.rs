@@ -12,6 +12,7 @@ mod pretty;
 mod watched;
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -123,7 +124,16 @@ pub(crate) fn private_file(path: &Path) -> Result<()> {
 
 /// Changes whenever the file does, or is another one.
 pub(crate) fn mark(file: &fs::Metadata) -> String {
-    format!(
+    let mut text = String::new();
+    add_mark(&mut text, file);
+    text
+}
+
+/// The same, behind what there is.
+pub(crate) fn add_mark(text: &mut String, file: &fs::Metadata) {
+    // Writing to a string does not fail.
+    let _ = write!(
+        text,
         "{}:{}:{}:{}.{:09}:{}.{:09}",
         file.dev(),
         file.ino(),
@@ -132,7 +142,7 @@ pub(crate) fn mark(file: &fs::Metadata) -> String {
         file.mtime_nsec(),
         file.ctime(),
         file.ctime_nsec()
-    )
+    );
 }
 
 /// A file in the making, in the directory where it will appear. Removed when dropped before it is published.

@@ -392,17 +392,15 @@ impl Touched {
 
 /// What the files of a log look like; changes whenever one of them does.
 fn mark(log: &LogConfig) -> String {
-    let mut text = String::new();
+    // Some hundred bytes for each.
+    let mut text = String::with_capacity(log.copies.len() * 96);
     for path in log.copies.values() {
-        match std::fs::symlink_metadata(path) {
-            Ok(file) => text.push_str(&durable::mark(&file)),
-            // It may be made, and rotated away, before anybody looks again.
-            Err(_) => {
-                let directory = path.parent().and_then(|parent| std::fs::symlink_metadata(parent).ok());
-                text.push_str(
-                    &directory.map_or_else(|| "-".to_owned(), |directory| durable::mark(&directory)),
-                );
-            }
+        let found = std::fs::symlink_metadata(path).ok();
+        // It may be made, and rotated away, before anybody looks again.
+        let found = found.or_else(|| std::fs::symlink_metadata(path.parent()?).ok());
+        match found {
+            Some(found) => durable::add_mark(&mut text, &found),
+            None => text.push('-'),
         }
         text.push(';');
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -139,9 +140,19 @@ impl LogState {
 /// All logs; what has not changed stays text.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// Mark and JSON by name.
-    logs: BTreeMap<String, (String, String)>,
+    /// The file as it was read.
+    text: String,
+    logs: BTreeMap<String, Remembered>,
     path: PathBuf,
+}
+
+/// One log in a state.
+#[derive(Debug)]
+enum Remembered {
+    /// Where its mark and its JSON stand in what was read.
+    Read(Range<usize>, Range<usize>),
+    /// Mark and JSON.
+    Set(String, String),
 }
 
 impl State {
@@ -154,51 +165,76 @@ impl State {
         let mut text = String::new();
         match File::open(&path) {
             Ok(file) => {
+                // Room for all of it at once.
+                let size = file.metadata().map_or(0, |found| found.len().min(MAX_STATE));
+                text.reserve_exact(usize::try_from(size).unwrap_or_default().saturating_add(1));
                 file.take(MAX_STATE)
                     .read_to_string(&mut text)
                     .map_err(|cause| Error::io("read the state of the logs", &path, cause))?;
             }
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(State { logs: BTreeMap::new(), path });
+                return Ok(State { path, ..State::default() });
             }
             Err(cause) => return Err(Error::io("read the state of the logs", &path, cause)),
         }
-        let mut lines = text.lines();
-        if lines.next() != Some(FORMAT) {
+        if text.lines().next() != Some(FORMAT) {
             return Err(Error::new(ErrorKind::Corrupt, "this is no state of logs that this version can read:")
                 .at(&path)
                 .hint("a newer cr0sync may have written it; if it is damaged, move it away: the logs are then aligned by their content, and nothing is lost"));
         }
-        let logs = lines.filter_map(|line| {
-            let mut parts = line.splitn(3, '\t');
-            Some((parts.next()?.to_owned(), (parts.next()?.to_owned(), parts.next()?.to_owned())))
-        });
-        Ok(State { logs: logs.collect(), path })
+        let (mut logs, mut at) = (Vec::new(), 0);
+        for line in text.split_inclusive('\n') {
+            let (start, end) = (at, at + line.trim_end_matches('\n').len());
+            at += line.len();
+            let mut parts = line.trim_end_matches('\n').splitn(3, '\t');
+            if let (Some(name), Some(mark), Some(json)) = (parts.next(), parts.next(), parts.next()) {
+                let mark_at = start + name.len() + 1;
+                let mark = mark_at..mark_at + mark.len();
+                logs.push((name.to_owned(), Remembered::Read(mark, end - json.len()..end)));
+            }
+        }
+        Ok(State { logs: logs.into_iter().collect(), text, path })
+    }
+
+    /// Mark and JSON of a log.
+    fn get(&self, log: &str) -> Option<(&str, &str)> {
+        self.parts(self.logs.get(log)?)
+    }
+
+    fn parts<'a>(&'a self, remembered: &'a Remembered) -> Option<(&'a str, &'a str)> {
+        match remembered {
+            Remembered::Read(mark, json) => {
+                Some((self.text.get(mark.clone())?, self.text.get(json.clone())?))
+            }
+            Remembered::Set(mark, json) => Some((mark, json)),
+        }
     }
 
     /// What the files of a log looked like when nothing was left to do.
     pub(crate) fn mark(&self, log: &str) -> Option<&str> {
-        self.logs.get(log).map(|(mark, _)| mark.as_str())
+        self.get(log).map(|(mark, _)| mark)
     }
 
     /// What is remembered of a log; nothing where that makes no sense.
     pub(crate) fn log(&self, log: &str) -> Option<LogState> {
-        self.logs.get(log).and_then(|(_, json)| serde_json::from_str(json).ok())
+        self.get(log).and_then(|(_, json)| serde_json::from_str(json).ok())
     }
 
     pub(crate) fn set(&mut self, log: &str, mark: String, state: &LogState) -> Result<()> {
         let json = serde_json::to_string(state).map_err(|cause| {
             Error::new(ErrorKind::Internal, "cannot write down what is known of a log").because(cause)
         })?;
-        self.logs.insert(log.to_owned(), (mark, json));
+        self.logs.insert(log.to_owned(), Remembered::Set(mark, json));
         Ok(())
     }
 
     /// Puts it on disk, whole or not at all.
     pub(crate) fn save(&self) -> Result<()> {
-        let mut text = String::from(FORMAT);
+        let mut text = String::with_capacity(self.text.len());
+        text.push_str(FORMAT);
         text.push('\n');
-        for (name, (mark, json)) in &self.logs {
+        for (name, remembered) in &self.logs {
+            let Some((mark, json)) = self.parts(remembered) else { continue };
             for part in [name.as_str(), "\t", mark, "\t", json, "\n"] {
                 text.push_str(part);
             }
