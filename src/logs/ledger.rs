@@ -10,7 +10,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -109,10 +109,10 @@ impl Ledger {
     /// # Errors
     /// `Corrupt` when it is another one; when it cannot be read.
     pub(crate) fn standing(&self, length: u64, chain: &str) -> Result<Standing> {
-        if length > 0 && self.open()?.is_none() {
-            return Ok(Standing::Missing);
+        if length > 0 {
+            let Some(opened) = self.open()? else { return Ok(Standing::Missing) };
+            self.back(&opened, length, chain, &|_| true)?;
         }
-        self.since(length, chain, u64::MAX)?;
         Ok(Standing::There)
     }
 
@@ -131,13 +131,18 @@ impl Ledger {
         if entries.is_empty() {
             return Ok((length, chain.to_owned(), None));
         }
-        let end = match self.open()? {
+        let (file, end) = match self.open_to_write()? {
             Some(opened) if length > 0 => {
-                self.since(length, chain, u64::MAX)?;
-                opened.place(length).ok_or_else(|| self.damaged())?
+                self.back(&opened, length, chain, &|_| true)?;
+                let end = opened.place(length).ok_or_else(|| self.damaged())?;
+                (opened.file, end)
             }
             None if length > 0 => return Err(self.missing()),
-            _ => 0,
+            Some(opened) => (opened.file, 0),
+            None => {
+                durable::private_file(&self.path)?;
+                (File::options().read(true).write(true).open(&self.path).map_err(fail)?, 0)
+            }
         };
         let (mut text, mut chain) = (Vec::new(), chain.to_owned());
         for entry in entries {
@@ -147,15 +152,6 @@ impl Ledger {
             text.extend_from_slice(&line);
             text.push(b'\n');
         }
-        durable::private_file(&self.path)?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o660)
-            .open(&self.path)
-            .map_err(fail)?;
         file.set_len(end).map_err(fail)?;
         file.write_all_at(&text, end).map_err(fail)?;
         Ok((length + u64::try_from(text.len()).unwrap_or(0), chain, Some(file)))
@@ -166,7 +162,7 @@ impl Ledger {
     /// # Errors
     /// `Corrupt` when they are not the ones that the state means, or do not go back that far; when they cannot be read.
     pub(crate) fn since(&self, length: u64, chain: &str, place: u64) -> Result<Vec<Entry>> {
-        let whole = self.back(length, chain, &|entry| entry.from <= place)?;
+        let whole = self.back_from(length, chain, &|entry| entry.from <= place)?;
         match (whole.entries.first(), whole.trimmed) {
             (Some(first), _) if first.from > place => Err(self.damaged()),
             (None, Some(trimmed)) if trimmed.end > place => Err(self.damaged()),
@@ -179,16 +175,26 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::since`].
     pub(crate) fn whole(&self, length: u64, chain: &str) -> Result<Whole> {
-        self.back(length, chain, &|_| false)
+        self.back_from(length, chain, &|_| false)
+    }
+
+    fn back_from(&self, length: u64, chain: &str, is_enough: &dyn Fn(&Entry) -> bool) -> Result<Whole> {
+        if length == 0 {
+            return Ok(Whole { trimmed: None, entries: Vec::new() });
+        }
+        let opened = self.open()?.ok_or_else(|| self.missing())?;
+        self.back(&opened, length, chain, is_enough)
     }
 
     /// Reads from the last entry back, as long as each has the digest that the one behind it names.
-    fn back(&self, length: u64, chain: &str, is_enough: &dyn Fn(&Entry) -> bool) -> Result<Whole> {
+    fn back(
+        &self,
+        opened: &Opened,
+        length: u64,
+        chain: &str,
+        is_enough: &dyn Fn(&Entry) -> bool,
+    ) -> Result<Whole> {
         let mut whole = Whole { trimmed: None, entries: Vec::new() };
-        if length == 0 {
-            return Ok(whole);
-        }
-        let opened = self.open()?.ok_or_else(|| self.missing())?;
         let end = opened.place(length).ok_or_else(|| self.damaged())?;
         let mut lines = Backward::new(&opened.file, opened.first..end);
         let mut chain = chain.to_owned();
@@ -217,7 +223,7 @@ impl Ledger {
             if chain != opened.anchor.as_ref().map_or("", |anchor| anchor.chain.as_str()) {
                 return Err(self.damaged());
             }
-            whole.trimmed = opened.anchor.map(|anchor| anchor.from..anchor.to);
+            whole.trimmed = opened.anchor.as_ref().map(|anchor| anchor.from..anchor.to);
         }
         whole.entries.reverse();
         Ok(whole)
@@ -258,12 +264,21 @@ impl Ledger {
     }
 
     fn open(&self) -> Result<Option<Opened>> {
-        let file = match File::open(&self.path) {
+        self.opened(File::options().read(true))
+    }
+
+    fn open_to_write(&self) -> Result<Option<Opened>> {
+        self.opened(File::options().read(true).write(true))
+    }
+
+    fn opened(&self, how: &OpenOptions) -> Result<Option<Opened>> {
+        let file = match how.open(&self.path) {
             Ok(file) => file,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(self.unreadable(cause)),
         };
-        let mut first = Vec::new();
+        // With room for all of it, it is one read.
+        let mut first = Vec::with_capacity(2 * to_size(ANCHOR));
         (&file).take(ANCHOR).read_to_end(&mut first).map_err(|cause| self.unreadable(cause))?;
         let line = memchr::memchr(b'\n', &first).and_then(|end| first.get(..end)).unwrap_or_default();
         let anchor = serde_json::from_slice::<Anchor>(line).ok();
