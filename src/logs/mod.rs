@@ -14,7 +14,7 @@
 //!   those before)
 //!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
-//! merged: `rotate` (with `due`, `label`, `segment`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
+//! merged: `rotate` (with `due`, `label`, `segment`, `torn`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
 
 mod adopt;
 mod against;
@@ -50,6 +50,7 @@ mod status;
 mod steps;
 mod stream;
 mod take;
+mod torn;
 mod verify;
 mod work;
 mod writeback;

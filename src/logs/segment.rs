@@ -4,6 +4,10 @@
 //! before anything is taken out; what was about to be done is on record before the segment appears. So after a crash either
 //! the live file still has all bytes of the segment, which then goes, or they were taken out, and the state moves on. Where
 //! neither can be told, both stay.
+//!
+//! Both have on disk what the record says before anything goes. What a file that is truncated got after that may, when the
+//! machine dies, be on disk in one of the two only: NULs are then taken for what did not come to disk, and the one goes of
+//! which the other has everything.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -26,6 +30,7 @@ use super::plan::Problem;
 use super::state::{LogState, State};
 use super::steps::{Step, Steps};
 use super::take::cursor_at;
+use super::torn::{self, Left};
 
 /// The version of the record.
 const VERSION: u32 = 1;
@@ -134,6 +139,8 @@ impl Job<'_, '_> {
             return Err("the rotation of another log has to be settled before".to_owned());
         }
         let live = self.open()?;
+        // Whether it was truncated is told later by whether it has these.
+        live.file().sync_data().map_err(|cause| in_words("bring to disk", &live.path, &cause))?;
         record.save(self.directory).map_err(|cause| cause.to_string())?;
         self.steps.at(Step::Recorded);
         // It may be in its place although that failed.
@@ -201,10 +208,14 @@ fn copy_rest(live: &LogFile, segment: &LogFile) -> std::result::Result<u64, Prob
     for round in 0..=MOST_ROUNDS {
         let size = live.file().metadata().map_err(fail)?.len();
         if size > at {
+            // Bringing it to disk takes time, in which a fast writer writes more. In the end that has to come after.
+            let is_synced = round < SYNCED_ROUNDS;
+            if is_synced {
+                live.file().sync_data().map_err(fail)?;
+            }
             copy(live, segment.file(), at, size).map_err(fail)?;
             at = size;
-            // Bringing it to disk takes time, in which a fast writer writes more. In the end that has to come after.
-            if round < SYNCED_ROUNDS {
+            if is_synced {
                 segment.file().sync_data().map_err(fail)?;
                 continue;
             }
@@ -263,6 +274,9 @@ fn live_of(record: &Record, around: &Around<'_>) -> std::result::Result<Option<R
 
 /// Whether the live file still has every byte of the segment.
 fn has_all(record: &Record, live: &LogFile, segment: &LogFile) -> std::result::Result<bool, Problem> {
+    if matches!(record.how, How::Truncate) {
+        return Ok(torn::left(live, segment, record.cut)? == Left::All);
+    }
     let bytes = segment.length().map_err(|cause| in_words("look at", &segment.path, &cause))?;
     Ok(live.size >= record.cut && equal(live, segment, bytes)?)
 }
@@ -287,6 +301,8 @@ enum Stage {
     Begun,
     /// Nothing was taken out.
     Copied,
+    /// Nothing was taken out, and the segment has more than what is left of the live file.
+    Less,
     /// It was taken out.
     Done,
     /// Somebody else has changed the live file.
@@ -308,13 +324,29 @@ fn stage(
         }
     }
     let Some(segment) = segment else { return Ok(Stage::Begun) };
-    if has_all(record, live, segment)? {
-        return Ok(Stage::Copied);
+    if let How::Collapse { .. } = record.how {
+        return Ok(if has_all(record, live, segment)? { Stage::Copied } else { Stage::Lost });
     }
-    Ok(match record.how {
-        How::Collapse { .. } => Stage::Lost,
-        How::Truncate => Stage::Done,
-    })
+    match torn::left(live, segment, record.cut)? {
+        Left::Nothing => Ok(Stage::Done),
+        Left::All => Ok(Stage::Copied),
+        Left::Less => Ok(Stage::Less),
+        Left::Neither => Err(format!(
+            "either of {} and {} has lines that the other has not: append those that {1} alone has to {0}, and move {1} away",
+            live.path.display(),
+            segment.path.display()
+        )),
+    }
+}
+
+/// Truncates a live file of which the segment has everything, so close behind a look that hardly anybody comes in between.
+fn truncate(live: &LogFile, owners: &Owners) -> std::result::Result<LogFile, Problem> {
+    let now = live.again(Access::Append, owners)?;
+    if now.size != live.size {
+        return Err(format!("somebody is writing to {}", live.path.display()));
+    }
+    now.file().set_len(0).map_err(|cause| in_words("truncate", &live.path, &cause))?;
+    live.again(Access::Append, owners)
 }
 
 /// Finishes what is on record, or takes it back.
@@ -328,6 +360,10 @@ fn settle(
     let live = live_of(record, around)?;
     match (stage(record, live.as_deref(), segment.as_ref())?, live) {
         (Stage::Done, Some(live)) => finish(record, &live, segment.as_ref(), directory, state),
+        (Stage::Less, Some(live)) => {
+            let live = truncate(&live, &around.owners(&record.live))?;
+            finish(record, &live, segment.as_ref(), directory, state)
+        }
         (Stage::Copied, _) => match undo(record, directory, around)? {
             true => Ok(()),
             false => Err(format!("{} was changed while it was looked at", record.live.display())),

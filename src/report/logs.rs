@@ -337,7 +337,7 @@ pub enum LogProof {
     Ok,
     /// It is not.
     Bad,
-    /// Nothing was merged.
+    /// Nothing was merged, or a rotation that was interrupted is to be finished before.
     Unknown,
     /// It could not be read.
     Failed,

@@ -13,7 +13,8 @@ use super::{NOW, RotateState, Step, World, can_cut, lines, memory, temporary, ti
 use crate::config::Config;
 use crate::logs::rotate::rotate_with;
 use crate::logs::steps::Steps;
-use crate::logs::{Options, merge};
+use crate::logs::{Options, merge, verify};
+use crate::report::LogProof;
 
 /// Writes over the first byte of a file once a segment is in its place.
 struct Meddles {
@@ -194,4 +195,147 @@ fn who_may_own_one_log_may_not_own_another() {
     let told = report.logs["x"].warnings.join("\n");
     assert!(told.contains("\"cr0sync-nobody\"") && !told.contains("daemon"), "{told}");
     assert_eq!(report.logs["y"].warnings, [""; 0]);
+}
+
+/// A power cut while it is copied: of what came after the first copy any part is on disk in either of the two.
+#[test]
+fn what_is_only_in_one_of_the_two_is_not_lost() {
+    let Some(memory) = memory() else { return };
+    let (more, nothing) = (lines(5000..5100), "\0".repeat(lines(5000..5100).len()));
+    for (live, segment, stays) in [
+        (&more, &nothing, "x.log"),
+        (&nothing, &more, "x.log.2031-07-14.gz"),
+        (&String::new(), &more, "x.log.2031-07-14.gz"),
+    ] {
+        let world = World::new(&memory, &["website"], json!({"copytruncate": true}));
+        let mut writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
+        writer.write_all(lines(0..5000).as_bytes()).unwrap();
+        assert!(world.dies_at(Step::Segmented));
+        writer.write_all(live.as_bytes()).unwrap();
+        let at = world.dir.path().join("central/x.log.2031-07-14");
+        File::options().append(true).open(&at).unwrap().write_all(segment.as_bytes()).unwrap();
+        world.merge();
+        assert!(world.archive() == lines(0..5100), "{stays}: {:?}", world.names());
+        assert!(world.read("website") == lines(0..5100), "{stays}");
+        let is_there = world.names().contains(&stays.trim_end_matches(".gz").to_owned());
+        assert!(
+            is_there && !world.dir.path().join("sync_state/logs/rotation").exists(),
+            "{:?}",
+            world.names()
+        );
+        writer.write_all(lines(5100..5200).as_bytes()).unwrap();
+        world.merge();
+        assert!(world.archive() == lines(0..5200) && world.read("website") == lines(0..5200), "{stays}");
+    }
+}
+
+#[test]
+fn what_is_in_neither_of_the_two_as_a_whole_is_told() {
+    let Some(memory) = memory() else { return };
+    let world = World::new(&memory, &["website"], json!({"copytruncate": true}));
+    let mut writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
+    writer.write_all(lines(0..5000).as_bytes()).unwrap();
+    assert!(world.dies_at(Step::Segmented));
+    writer.write_all(b"of somebody\n").unwrap();
+    let at = world.dir.path().join("central/x.log.2031-07-14");
+    File::options().append(true).open(&at).unwrap().write_all(b"of the one before\n").unwrap();
+    let before = (world.names(), world.read("central"));
+    for _ in 0..2 {
+        let report = merge(&world.config, &Options::default()).unwrap();
+        let why = report.logs["x"].reason.clone().unwrap_or_default();
+        assert!(why.contains("lines that the other has not"), "{report:?}");
+        assert_eq!((world.names(), world.read("central")), before);
+    }
+    // As it says.
+    writer.write_all(b"of the one before\n").unwrap();
+    fs::rename(&at, world.dir.path().join("moved")).unwrap();
+    world.merge();
+    let all = format!("{}of somebody\nof the one before\n", lines(0..5000));
+    assert!(world.archive() == all && world.read("website") == all, "{:?}", world.names());
+}
+
+#[test]
+fn what_is_being_rotated_is_not_damaged() {
+    // Of such sizes that places before would be other ones.
+    let ways = [
+        (Some(temporary()).filter(|within| can_cut(within)), json!({}), [0, 0, 5000, 9000]),
+        (memory(), json!({"copytruncate": true}), [0, 1000, 5000, 5900]),
+    ];
+    for (within, rotate, ends) in ways {
+        let Some(within) = within else { continue };
+        let mut interrupted = 0;
+        for step in [Step::Recorded, Step::Segmented, Step::Cut] {
+            let world = World::new(&within, &["website"], rotate.clone());
+            let mut writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
+            for (n, range) in ends.windows(2).map(|pair| pair[0]..pair[1]).enumerate() {
+                writer.write_all(lines(range.clone()).as_bytes()).unwrap();
+                if n < 2 && !range.is_empty() {
+                    let report = world.rotate_at(&format!("2031-07-1{n} 00:00:00"));
+                    assert_eq!(report.state, RotateState::Rotated, "{report:?}");
+                }
+            }
+            assert!(world.dies_at(step), "{step:?}");
+            let report = verify(&world.config, &Options::default()).unwrap();
+            let found = &report.logs["x"];
+            let why = found.reason.clone().unwrap_or_default();
+            match found.state {
+                LogProof::Ok => assert_eq!(why, "", "{step:?}"),
+                state => {
+                    assert!(
+                        state == LogProof::Unknown && why.starts_with("it is being rotated"),
+                        "{step:?} {report:?}"
+                    );
+                    interrupted += 1;
+                }
+            }
+            assert!(report.ok, "{report:?}");
+            world.merge();
+            let report = verify(&world.config, &Options::default()).unwrap();
+            assert_eq!(report.logs["x"].state, LogProof::Ok, "{step:?} {report:?}");
+        }
+        assert!(interrupted > 0, "{}", within.display());
+        // Of another log nothing is excused.
+        let world = World::new(&within, &["website"], rotate.clone());
+        world.append("central", &lines(0..5000));
+        world.merge();
+        let record = r#"{"version":1,"log":"y","live":"/y","segment":"/y.1","id":{"dev":1,"ino":2,"born":3},"size":1,"cut":1,"how":"truncate","known":null}"#;
+        fs::write(world.dir.path().join("sync_state/logs/rotation"), record).unwrap();
+        File::options().write(true).open(world.path("central")).unwrap().write_all_at(b"X", 40).unwrap();
+        let report = verify(&world.config, &Options::default()).unwrap();
+        assert_eq!(report.logs["x"].state, LogProof::Bad, "{report:?}");
+    }
+}
+
+#[test]
+fn whom_a_new_file_is_made_for_may_own_it() {
+    if !rustix::process::geteuid().is_root() {
+        println!("only root can give a file to somebody else");
+        return;
+    }
+    let world = World::new(&temporary(), &["website"], json!({"create": "0640 daemon daemon"}));
+    for n in 0..3 {
+        world.append("central", &lines(n * 100..n * 100 + 100));
+        assert_eq!(world.rotate().state, RotateState::Rotated);
+        let made = fs::metadata(world.path("central")).unwrap();
+        let daemon = crate::durable::user_named("daemon").unwrap();
+        assert_eq!(std::os::unix::fs::MetadataExt::uid(&made), daemon);
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&made.permissions()) & 0o777, 0o640);
+    }
+    world.merge();
+    assert!(world.archive() == lines(0..300) && world.read("website") == lines(0..300));
+}
+
+/// Whoever rotated the archive was quicker than who wrote it; the copy has the line as a whole.
+#[test]
+fn a_copy_that_goes_on_where_a_segment_ends_gives_whole_lines() {
+    let world = World::new(&temporary(), &["bot", "website"], json!({}));
+    let all = lines(0..60);
+    let cut = lines(0..50).len() + 20;
+    fs::write(world.dir.path().join("central/x.log.2031-07-01"), &all[..cut]).unwrap();
+    world.append("bot", &all);
+    let _ = merge(&world.config, &Options::default()).unwrap();
+    world.merge();
+    assert_eq!(world.archive(), [&all[..cut], &lines(50..60)].concat());
+    assert_eq!(world.read("central"), lines(50..60));
+    assert_eq!(world.read("bot"), all);
 }
