@@ -11,8 +11,14 @@
 //! ours; this takes away nothing that its source does not have. Where somebody has written behind them they stay, as
 //! nothing that is there is ever written over or moved; they are given to nobody. What is not NUL and not what it was to be
 //! is somebody else's, and stays.
+//!
+//! Invariant: of a line of which not all is there nothing counts, unless its rest is what is appended next, at once behind it.
+//! What there is of it is nobody's then, and the line is appended again as a whole: its rest would be glued to what somebody
+//! has written behind it.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 
 use super::append::block_length;
 use super::archive::Archive;
@@ -48,7 +54,8 @@ pub(crate) fn take_apart(
 ) -> io::Result<Behind> {
     let end = archive.end()?;
     let (at, pieces, found) = (archive.known, Vec::new(), Vec::new());
-    let mut walk = Walk { archive, live, parts, ending, end, at, pieces, found, next: None, is_found: true };
+    let (next, told) = (None, BTreeSet::new());
+    let mut walk = Walk { archive, live, parts, ending, end, at, pieces, found, next, is_found: true, told };
     walk.next = walk.missing(0, 0, 0);
     let mut appended: Vec<_> = deeds
         .iter()
@@ -58,7 +65,9 @@ pub(crate) fn take_apart(
         })
         .collect();
     appended.sort_unstable();
+    walk.told = appended.iter().map(|(_, part, place, _)| (*part, *place)).collect();
     for (start, part, place, length) in appended {
+        walk.told.remove(&(part, place));
         let passed = walk.at.saturating_sub(start);
         if passed >= length {
             continue;
@@ -72,7 +81,9 @@ pub(crate) fn take_apart(
         }
     }
     walk.is_found = false;
+    walk.told.clear();
     let open = walk.until(end)?;
+    walk.only_whole_lines()?;
     let Walk { mut pieces, mut found, parts, .. } = walk;
     let cut = if open == 0 { cut_off(&mut pieces, parts, archive.base()) } else { None };
     found.retain(|deed| cut.is_none_or(|cut| matches!(deed, Deed::Appended { start, .. } if *start < cut)));
@@ -118,6 +129,8 @@ struct Walk<'a> {
     next: Option<(usize, u64)>,
     /// Where the process died: whether the one block that the journal may lack was found, or cannot be here.
     is_found: bool,
+    /// What the journal tells of and was not looked at yet: parts, and places in them.
+    told: BTreeSet<(usize, u64)>,
 }
 
 impl Walk<'_> {
@@ -162,6 +175,65 @@ impl Walk<'_> {
             self.found.push(Deed::Appended { part, place, start: self.at, length });
             self.ours(part, place, length);
         }
+    }
+
+    /// Where what is there may be gone on with at once: at the end of the archive lies what comes before what is appended next.
+    fn goes_on(&self) -> Option<(usize, u64)> {
+        let last = self.pieces.last().filter(|_| self.at == self.end)?;
+        let Whose::Part(part, place) = last.whose else { return None };
+        self.missing(0, 0, 0).filter(|next| *next == (part, place + last.length))
+    }
+
+    /// Takes for nobody's what there is of lines of which not all is there. Returns whether there was any.
+    fn only_whole_lines(&mut self) -> io::Result<bool> {
+        let (goes_on, mut torn) = (self.goes_on(), Vec::new());
+        for (number, part) in self.parts.iter().enumerate() {
+            let Some(stream) = &part.stream else { continue };
+            for place in part.missing.iter().flat_map(|range| [range.start, range.end]) {
+                let is_told = goes_on == Some((number, place)) || self.told.contains(&(number, place));
+                if is_told || place == 0 || place >= part.length {
+                    continue;
+                }
+                let begin = resume::line_begin(stream, place)?;
+                if begin < place {
+                    let end = resume::line(stream, place)?.map_or(part.length, |rest| place + rest);
+                    torn.push((number, begin..end));
+                }
+            }
+        }
+        for (part, line) in &torn {
+            self.give_up(*part, line);
+        }
+        Ok(!torn.is_empty())
+    }
+
+    /// What there is of a line counts no more.
+    fn give_up(&mut self, part: usize, line: &Range<u64>) {
+        for piece in std::mem::take(&mut self.pieces) {
+            let place = match piece.whose {
+                Whose::Part(of, place) if of == part => place,
+                _ => {
+                    self.pieces.push(piece);
+                    continue;
+                }
+            };
+            let end = place + piece.length;
+            let (from, to) = (line.start.clamp(place, end), line.end.clamp(place, end));
+            for (range, whose) in [
+                (place..from, Whose::Part(part, place)),
+                (from..to, Whose::Nobody),
+                (to..end, Whose::Part(part, to)),
+            ] {
+                if !range.is_empty() {
+                    let (start, length) = (piece.start + (range.start - place), range.end - range.start);
+                    self.pieces.push(Piece { start, length, whose, sha256: None });
+                }
+            }
+        }
+        if let Some(part) = self.parts.get_mut(part) {
+            part.lacks(line.clone());
+        }
+        self.next = self.missing(part, line.start, 0).or_else(|| self.missing(0, 0, 0));
     }
 
     /// What lies from here on, in one file.
@@ -228,6 +300,11 @@ impl Walk<'_> {
                 Here::Ours => continue,
                 Here::Unknown => return Ok(tail.length()),
                 Here::Others => {}
+            }
+            // It may be that the line was written again here.
+            let is_behind_ours = self.pieces.last().is_some_and(|last| matches!(last.whose, Whose::Part(..)));
+            if is_behind_ours && self.only_whole_lines()? {
+                continue;
             }
             match resume::line(&tail, 0)? {
                 Some(line) => self.piece(line, Whose::Hub),

@@ -69,6 +69,25 @@ pub(crate) fn line(stream: &Stream, from: u64) -> io::Result<Option<u64>> {
     }
 }
 
+/// Where the line begins that has a byte before a place; the place itself where a line ends there.
+pub(crate) fn line_begin(stream: &Stream, place: u64) -> io::Result<u64> {
+    let before = stream.first(place);
+    let mut reader = before.reader(0)?;
+    let mut block = vec![0; BLOCK.min(1 << 16)];
+    let (mut passed, mut begin) = (0, 0);
+    loop {
+        let had = fill(&mut reader, &mut block)?;
+        let part = block.get(..had).unwrap_or_default();
+        if let Some(at) = memchr::memrchr(b'\n', part) {
+            begin = passed + u64::try_from(at).unwrap_or(0) + 1;
+        }
+        if had < block.len() {
+            return Ok(begin);
+        }
+        passed += u64::try_from(had).unwrap_or(0);
+    }
+}
+
 /// What a copy's file has of a block that we were about to append to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lies {
@@ -159,6 +178,19 @@ mod tests {
             .map_err(|cause| format!("{cause:?}"))?;
         let size = file.size;
         Ok(Stream::of(&Rc::new(file), 0..size))
+    }
+
+    #[test]
+    fn where_a_line_begins() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let long = format!("a\n{}\nb", "x".repeat(200_000));
+        let long = stream(directory.path(), "long", &long)?;
+        for (place, expected) in
+            [(0, 0), (1, 0), (2, 2), (3, 2), (200_002, 2), (200_003, 200_003), (200_004, 200_003)]
+        {
+            assert_eq!(line_begin(&long, place)?, expected, "{place}");
+        }
+        Ok(())
     }
 
     #[test]

@@ -205,10 +205,21 @@ impl<'a> Run<'a> {
                     // Before anything else is planned for it.
                     self.conclude()?;
                 }
-                Err(why) => self.stopped(name, log, why),
+                Err(why) => {
+                    self.look_again(name)?;
+                    self.stopped(name, log, why);
+                }
             }
         }
         Ok(true)
+    }
+
+    /// What was done of a log before something stopped it is in the journal.
+    fn look_again(&mut self, name: &str) -> Result<()> {
+        if let Some(log) = self.setting.journal.unfinished()?.remove(name) {
+            self.left.insert(name.to_owned(), log);
+        }
+        Ok(())
     }
 
     /// Finishes what could not be told yet of copies then.
@@ -304,9 +315,7 @@ impl<'a> Run<'a> {
                         Ok(appended) => appended,
                         // It stays planned, and the next run finishes it; no other log waits for that.
                         Err(why) => {
-                            if let Some(log) = self.setting.journal.unfinished()?.remove(name) {
-                                self.left.insert(name.to_owned(), log);
-                            }
+                            self.look_again(name)?;
                             self.stopped(name, log, Stop::Fail(with_hint(&why)));
                             continue;
                         }
@@ -319,8 +328,8 @@ impl<'a> Run<'a> {
                 Err(Failed { why, taken_back }) => {
                     if taken_back {
                         self.left.remove(name);
-                    } else if let Some(deeds) = self.setting.journal.unfinished()?.remove(name) {
-                        self.left.insert(name.to_owned(), deeds);
+                    } else {
+                        self.look_again(name)?;
                     }
                     self.stopped(name, log, why);
                 }

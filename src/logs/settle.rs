@@ -5,7 +5,7 @@
 //! what was to be appended is then appended (`work`).
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 
 use crate::config::LogConfig;
 
@@ -105,21 +105,58 @@ pub(crate) fn settle<'a>(
             .settle(&mut archive, &unfinished.deeds, &[], then)
             .map_err(|cause| Stop::Fail(in_words("finish what was given to", path, &cause)))?;
     }
-    let newline = open > 0;
+    let (end, mut newline) = (cut.unwrap_or(end), open > 0);
+    if !newline && !goes_on(&pieces, &parts) {
+        newline = !live.ends_a_line(end.saturating_sub(archive.base())).map_err(fail)?;
+    }
+    if let Some(last) = pieces.last_mut().filter(|_| newline && open == 0)
+        && let Whose::Part(part, place) = last.whose
+    {
+        end_half(setting, name, &live, (part, place + last.length), end)?;
+        last.length += 1;
+        newline = false;
+    }
+    let mut report = report(log);
+    report.warnings.extend(parts.iter().filter_map(lost));
     // Nobody is given anything before it is looked at what became of its files since.
     let targets = Vec::new();
-    Ok(Some(Work {
-        setting,
-        name,
-        archive,
-        live,
-        parts,
-        pieces,
-        newline,
-        state,
-        targets,
-        report: report(log),
-    }))
+    Ok(Some(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report }))
+}
+
+/// Whether what is appended first goes on with what lies at the end of the archive.
+fn goes_on(pieces: &[Piece], parts: &[PartNow]) -> bool {
+    let last = pieces.last().and_then(|piece| match piece.whose {
+        Whose::Part(part, place) => Some((part, place + piece.length)),
+        Whose::Hub | Whose::Nobody => None,
+    });
+    let mut there = parts.iter().enumerate().filter(|(_, part)| part.stream.is_some());
+    let next = there.find_map(|(number, part)| Some((number, part.missing.first()?.start)));
+    last.is_some() && last == next
+}
+
+/// Ends what there is of a line at the end of the archive, of which the rest is nowhere any more.
+fn end_half(
+    setting: &Setting<'_>,
+    name: &str,
+    live: &LogFile,
+    (part, place): (usize, u64),
+    end: u64,
+) -> Result<(), Stop> {
+    // It counts as the next byte of what it ends: a run that dies here must not take it for a line of somebody's.
+    write_down(setting, name, &Deed::Appended { part, place, start: end, length: 1 })?;
+    let written = (&mut live.file()).write_all(b"\n");
+    written.map_err(|cause| Stop::Fail(in_words("end the last line of", &live.path, &cause)))
+}
+
+/// What people should know of a part of which the file is gone.
+fn lost(part: &PartNow) -> Option<String> {
+    let bytes: u64 = part.missing.iter().map(|range| range.end - range.start).sum();
+    (part.stream.is_none() && bytes > 0).then(|| {
+        format!(
+            "{}: {bytes} bytes that the run before was to take are gone with their file. If you have it, append those of its lines to the archive that are not there",
+            part.side
+        )
+    })
 }
 
 fn unfinishable(why: &str) -> Stop {
@@ -183,9 +220,10 @@ fn cut_off(
 ) -> Result<(), Stop> {
     let fail =
         |cause: io::Error| Stop::Fail(in_words("cut off what did not come to disk of", &live.path, &cause));
-    write_down(setting, name, &Deed::CutOff { end: cut })?;
     if archive.end().map_err(fail)? != end {
         return Err(Stop::Wait(format!("somebody is writing to {}", live.path.display())));
     }
-    live.file().set_len(cut.saturating_sub(archive.base())).map_err(fail)
+    live.file().set_len(cut.saturating_sub(archive.base())).map_err(fail)?;
+    // A run that dies before this finds by content that what was behind it is not there.
+    write_down(setting, name, &Deed::CutOff { end: cut })
 }

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking and talks by printing"
 )]
 
+mod halves;
 mod ledger;
 mod moving;
 mod random;
