@@ -339,6 +339,31 @@ mod tests {
     }
 
     #[test]
+    fn what_copies_have_got_they_keep() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let journal = Journal::of(directory.path());
+        let planned = planned()?;
+        let end = planned.state.archive.clone();
+        journal.declare(&BTreeMap::from([("x".to_owned(), planned)]), &BTreeMap::new())?;
+        let about = Deed::About { side: "bot".to_owned(), end: end.clone(), ranges: vec![(0, 5)] };
+        let given = Deed::Given { side: "bot".to_owned(), start: 0, length: 5, end, sent: 5 };
+        let appended = |place| Deed::Appended { part: 0, place, start: 5 + place, length: 6 };
+        for (deed, left) in [
+            (appended(0), vec![appended(0)]),
+            (about.clone(), vec![appended(0), about.clone()]),
+            (given.clone(), vec![appended(0), about.clone(), given.clone()]),
+            (appended(6), vec![appended(0), about.clone(), given.clone(), appended(6)]),
+            (Deed::CutOff { end: 11 }, vec![appended(0), about.clone(), given.clone()]),
+            (Deed::TakenBack, vec![about, given]),
+        ] {
+            journal.done("x", &deed)?;
+            let found = journal.unfinished()?.remove("x").map(|log| log.deeds);
+            assert_eq!(found, Some(left), "{deed:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
     fn what_is_declared_has_a_format() -> Outcome {
         let directory = tempfile::tempdir()?;
         let journal = Journal::of(directory.path());

@@ -259,8 +259,7 @@ pub(crate) fn plan<'a>(
     let mut against = Against::new(&mut archive, base + line_end);
     for (side, path) in log.others(setting.hub) {
         let is_mirror = log.mirrors.contains(side);
-        let mut before = state.copies.get(side).cloned();
-        let got = before.take_if(|before| before.lost).map(|before| before.sent);
+        let before = state.copies.get(side).cloned();
         let found = look(setting, path, &live).and_then(|shelf| {
             let id = shelf.live.as_ref().map(|file| file.id);
             if let Some((_, other)) = ids.iter().find(|(known, _)| Some(*known) == id) {
@@ -293,7 +292,6 @@ pub(crate) fn plan<'a>(
             report.adopted = Some(adopted(relation, taken.then.weak));
         }
         let mut then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &places);
-        then.sent = got.map_or(then.sent, |got| got.min(then.sent));
         if then.refill && before.is_some_and(|before| before.foreign_bytes > 0) {
             report.warnings.push(format!("{side}: it was not there, and is made anew from the archive"));
         }

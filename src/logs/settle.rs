@@ -191,8 +191,9 @@ pub(crate) fn copies(
         let entries = since(then.sent).map_err(Stop::Fail)?;
         has_changed = true;
         if entries.iter().any(|entry| entry.origin == UNKNOWN && entry.end() > then.sent) {
-            // Nobody knows any more what it was to get, so all that it has is compared.
-            *then = CopyState { sent: then.sent, lost: true, ..CopyState::default() };
+            // Nobody knows any more what it was to get, so what it has is compared. Up to where it was read stays known, and
+            // which of its files were read: what the archive has cleaned away since would come back as new.
+            *then = CopyState { open: None, lost: true, refill: false, ..then.clone() };
             continue;
         }
         let origins: Vec<_> = entries.iter().map(of_entry).collect();

@@ -90,7 +90,7 @@ pub(crate) struct CopyState {
     /// files: the machine died, or it was away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) open: Option<Vec<Deed>>,
-    /// Whether nobody knows any more what of its files it wrote itself, nor where they were read to, so that content has to
+    /// Whether nobody knows any more what of its files it wrote itself behind where they were read to, so that content has to
     /// tell; up to where it got what others wrote is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) lost: bool,

@@ -82,6 +82,10 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
             Late::Back => back = Some(&watched.cursor),
         }
     }
+    if state.lost {
+        untold(shelf, state, &known, archive, &mut taken)?;
+        return Ok(taken);
+    }
     if let (Some(cursor), Some(live)) = (back, &shelf.live) {
         // It was moved back to its name, and is read on where it was read to.
         let unread = unread(state, &known);
@@ -162,6 +166,53 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
         }
     }
     Ok(taken)
+}
+
+/// Takes what content tells to be new behind where the files were read to: there lies what we wrote as well, and nobody knows
+/// any more which of that it is. What lies before, and what was read of other files, is not new, whatever the archive has still.
+fn untold(
+    shelf: &Shelf,
+    state: &CopyState,
+    known: &[FileId],
+    archive: &mut Against<'_>,
+    taken: &mut Taken,
+) -> io::Result<()> {
+    let read = match &state.live {
+        Some(cursor) => match find::on_shelf(cursor, shelf, known, state.seen)? {
+            Found::Live => shelf.live.as_ref().map(|file| (file, cursor.offset)),
+            Found::Rotated(index) => shelf.rotated.get(index).map(|file| (file, cursor.offset)),
+            Found::Lost if !shelf.refused.is_empty() => {
+                return Err(io::Error::other(format!(
+                    "what was read of it may lie in a rotated file that is passed over: {}",
+                    shelf.refused.join(", ")
+                )));
+            }
+            Found::Lost => None,
+        },
+        None => None,
+    };
+    let is_it = |file: &Rc<LogFile>| read.is_some_and(|(read, _)| Rc::ptr_eq(read, file));
+    let unread = unread(state, known);
+    let files: Vec<_> = shelf.rotated.iter().filter(|file| is_it(file) || unread(file)).cloned().collect();
+    let before = taken.streams.len();
+    (taken.then.lost, taken.then.live) = (false, None);
+    adopt(&files, shelf.live.as_ref(), Trust::Adopted, archive, taken)?;
+    // It was adopted before.
+    (taken.adopted, taken.then.weak) = (None, state.weak);
+    for stream in taken.streams.iter_mut().skip(before) {
+        if let Some((_, offset)) = read.filter(|(read, _)| Rc::ptr_eq(read, &stream.file)) {
+            for range in &mut stream.ranges {
+                range.start = range.start.max(offset).min(range.end);
+            }
+            stream.ranges.retain(|range| !range.is_empty());
+        }
+    }
+    taken.streams.retain(|stream| stream.length() > 0);
+    taken.warnings.push(
+        "nobody knows any more what it was given by the run before; what is new in it was found by its content"
+            .to_owned(),
+    );
+    Ok(())
 }
 
 /// When the youngest file was last written to.

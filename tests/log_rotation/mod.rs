@@ -12,6 +12,7 @@
     reason = "a test fails by panicking and talks by printing"
 )]
 
+mod copies;
 mod halves;
 mod ledger;
 mod moving;
