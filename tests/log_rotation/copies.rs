@@ -1,6 +1,9 @@
 //! What copies have got of a run that died with its machine, where what is written down of that cannot be read, or is lost.
 
 use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
@@ -93,4 +96,56 @@ fn what_was_read_does_not_come_back_where_nobody_knows_who_wrote_what() {
             );
         }
     }
+}
+
+/// A disk of so many bytes in the place of an empty directory, as only root can have it.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: PathBuf, size: usize) -> Option<Disk> {
+        let option = format!("size={size}");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &option, "none"]).arg(&at).output();
+        mounted.is_ok_and(|out| out.status.success()).then_some(Disk(at))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Nothing of it came to disk in the archive, but in a copy; and it cannot be written again at once.
+#[test]
+fn what_a_copy_has_got_stays_known_while_there_is_no_room_for_the_rest() {
+    let world = World::new(&temporary(), &["bot", "other", "website"], json!({}));
+    let central = world.path("central").parent().unwrap().to_path_buf();
+    let Some(_disk) = Disk::mount(central.clone(), 128 << 10) else {
+        println!("skipped: nothing can be mounted here");
+        return;
+    };
+    world.append("bot", &lines(0..100));
+    world.append("other", "of the other\n");
+    world.merge();
+    let before = world.read("central");
+    world.append("other", &lines(100..1000));
+    world.merge_dies_at(Step::Sent);
+    assert!(world.read("bot").ends_with(&lines(100..1000)));
+    world.starts_again();
+    world.keeps(before.len());
+    let mut filler = File::create(central.join("filler")).unwrap();
+    while filler.write(&[7; 4096]).is_ok_and(|written| written > 0) {}
+    for _ in 0..2 {
+        let report = merge(&world.config, &Options::default()).unwrap();
+        assert_eq!(report.logs["x"].state, LogState::Failed, "{report:?}");
+    }
+    filler.set_len(0).unwrap();
+    for _ in 0..3 {
+        let report = merge(&world.config, &Options::default()).unwrap();
+        assert_ne!(report.logs["x"].state, LogState::Failed, "{report:?}");
+    }
+    let all = before + &lines(100..1000);
+    assert!(world.archive() == all, "{} bytes instead of {}", world.archive().len(), all.len());
+    assert!(world.read("website") == all);
+    assert!(world.read("bot").ends_with(&lines(100..1000)) && world.read("bot").len() == all.len());
 }

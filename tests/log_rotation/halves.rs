@@ -58,7 +58,7 @@ impl World {
     }
 
     /// So much of the archive came to disk.
-    fn keeps(&self, bytes: usize) {
+    pub(super) fn keeps(&self, bytes: usize) {
         let file = File::options().write(true).open(self.path("central")).unwrap();
         file.set_len(u64::try_from(bytes).unwrap()).unwrap();
         self.is_quiet();
