@@ -157,7 +157,10 @@ impl From<Unread> for Error {
 fn read(path: &Path) -> Result<Vec<u8>, Unread> {
     let failed = |cause: std::io::Error| {
         let missing = cause.kind() == std::io::ErrorKind::NotFound;
-        let error = Error::new(ErrorKind::Config, "cannot read the configuration").at(path).because(cause);
+        let error = Error::new(ErrorKind::Config, "cannot read the configuration")
+            .at(path)
+            .because(cause)
+            .hint("put it there and let this user read it, or name another one");
         if missing { Unread::Missing(error) } else { Unread::Other(error) }
     };
     let mut json = Vec::new();

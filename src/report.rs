@@ -26,9 +26,10 @@ pub use integrity::{
 };
 pub use limits::{RateCleanupReport, RateFileCleaned, RateLimitReport, RateTableCleaned, RateVerdict};
 pub use logs::{
-    BadRange, CleanState, LogCleanReport, LogFileVerdict, LogProblem, LogProblemKind, LogProof, LogReport,
-    LogRotateReport, LogSideReport, LogSideStatus, LogState, LogStatus, LogVerifyReport, LogsCleanReport,
-    LogsReport, LogsRotateReport, LogsStatusReport, LogsVerifyReport, RotateMethod, RotateState, RotatedFile,
+    Adopted, BadRange, CleanState, LogCleanReport, LogFileVerdict, LogProblem, LogProblemKind, LogProof,
+    LogReport, LogRotateReport, LogSideReport, LogSideStatus, LogState, LogStatus, LogVerifyReport,
+    LogsCleanReport, LogsReport, LogsRotateReport, LogsStatusReport, LogsVerifyReport, RotateMethod,
+    RotateState, RotatedFile,
 };
 
 /// The version of the documents.

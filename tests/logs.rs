@@ -37,6 +37,7 @@ mod logs {
     mod told;
     pub(crate) mod verdict;
     mod waits;
+    mod words;
     pub(crate) mod world;
     mod writers;
 }

@@ -55,11 +55,14 @@ pub(super) enum Node {
     Object(Vec<(String, Node)>),
 }
 
+/// What to do about text that is no JSON.
+const NO_JSON: &str = "it is no JSON there: correct that line (python3 -m json.tool FILE finds it as well)";
+
 impl Node {
     /// The document in `json`, without doubled keys.
     pub(super) fn read(json: &[u8]) -> Result<Node, Problem> {
-        let node: Node =
-            serde_json::from_slice(json).map_err(|error| Problem::new("", format!("{error}")))?;
+        let node: Node = serde_json::from_slice(json)
+            .map_err(|error| Problem::new("", format!("{error}")).hint(NO_JSON))?;
         refuse_doubled_keys(&Place { path: String::new(), node: &node })?;
         Ok(node)
     }

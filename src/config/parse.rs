@@ -309,7 +309,10 @@ mod tests {
     fn everything_wrong_is_named_with_its_path() {
         let table: &[(&str, &str)] = &[
             ("[]", "expected an object, found a list"),
-            ("{", "EOF while parsing an object at line 1 column 1"),
+            (
+                "{",
+                "EOF while parsing an object at line 1 column 1 (it is no JSON there: correct that line (python3 -m json.tool FILE finds it as well))",
+            ),
             (r#"{"hub": 1}"#, "hub: expected a text, found the number 1"),
             (r#"{"hubb": "central"}"#, r#"hubb: unknown key "hubb" (did you mean "hub"?)"#),
             (r#"{"hub": "central", "hub": "bot"}"#, "hub: is given twice (keep one of the two)"),

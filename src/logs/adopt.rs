@@ -65,6 +65,8 @@ pub(crate) fn adopt(
     let found = archive.align(&source, trust)?;
     let is_empty = source.iter().all(|stream| stream.length() == 0);
     taken.adopted = (trust == Trust::Adopted && !is_empty).then_some((found.relation, found.place));
+    let missing: u64 = found.missing.iter().map(|range| range.end - range.start).sum();
+    taken.common = source.iter().map(Stream::length).sum::<u64>().saturating_sub(missing);
     taken.then.weak = found.weak;
     taken.is_aligned = true;
     let mut begin = 0;

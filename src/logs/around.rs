@@ -71,6 +71,40 @@ pub(crate) enum Nowhere {
     Unreadable(String),
 }
 
+/// Two paths that are one file, in words.
+pub(crate) fn one_file(path: &Path, other: &Path) -> String {
+    format!(
+        "{} is the same file as {}: take one of the two out of the configuration, or give it a file of its own",
+        path.display(),
+        other.display()
+    )
+}
+
+/// Why a log is missing, where that is to be told: none of its copies is there, but for an archive that has nothing, as a run
+/// makes it.
+pub(crate) fn missing(log: &LogConfig, hub: &str) -> Option<String> {
+    let is_gone = |path: &Path| {
+        std::fs::symlink_metadata(path).is_err_and(|cause| cause.kind() == io::ErrorKind::NotFound)
+    };
+    let is_empty = |path: &Path| std::fs::symlink_metadata(path).is_ok_and(|file| file.len() == 0);
+    let others: Vec<&Path> = log.others(hub).map(|(_, path)| path.as_path()).collect();
+    let archive = log.copies.get(hub)?.as_path();
+    let is_archive = is_gone(archive) || (is_empty(archive) && !others.is_empty());
+    if log.rotate.missing_ok || !is_archive || !others.iter().all(|path| is_gone(path)) {
+        return None;
+    }
+    let written = log.others(hub).filter(|(side, _)| !log.mirrors.contains(*side));
+    let mut paths: Vec<String> = written.map(|(_, path)| path.display().to_string()).collect();
+    if paths.is_empty() {
+        paths.push(archive.display().to_string());
+    }
+    Some(format!(
+        "nobody has written it yet: {} {} not there. Correct \"copies\" in the configuration, or set \"missingok\" of \"rotate\" where that is as it should be",
+        paths.join(", "),
+        if paths.len() == 1 { "is" } else { "are" }
+    ))
+}
+
 impl<'a> Around<'a> {
     pub(crate) fn of(config: &'a Config) -> Around<'a> {
         Around {
@@ -150,7 +184,9 @@ impl<'a> Around<'a> {
         });
         own.into_iter().chain(olddir).find_map(|(directory, what)| match std::fs::metadata(&directory) {
             Ok(found) if found.is_dir() => None,
-            Ok(_) => Some(Nowhere::Unreadable(format!("{what} is no directory"))),
+            Ok(_) => Some(Nowhere::Unreadable(format!(
+                "{what} is no directory: move away what lies there, or correct the path in the configuration"
+            ))),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Some(Nowhere::Missing(format!(
                 "{what} is not there; a mount may be missing. Make it, or take {side} out of the configuration"
             ))),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::durable;
 use crate::error::{Error, Result};
 
+use super::file::remedy;
 use super::ledger::{Ledger, Standing};
 use super::plan::Problem;
 use super::state::LogState;
@@ -134,12 +135,24 @@ fn begin_anew(state: &mut LogState) {
     (state.ledger, state.chain, state.untold) = (0, String::new(), true);
 }
 
-/// An error with what to do about it.
+/// An error with what to do about it, in one sentence.
 pub(crate) fn with_hint(why: &Error) -> Problem {
-    match why.hint_text() {
-        Some(hint) => format!("{why} {hint}"),
+    match why.hint_text().or_else(|| remedy_of(why)) {
+        Some(hint) => format!("{why}; {hint}"),
         None => why.to_string(),
     }
+}
+
+/// The same error, which says what to do about it where that is known.
+pub(crate) fn hinted(why: Error) -> Error {
+    match remedy_of(&why).filter(|_| why.hint_text().is_none()) {
+        Some(hint) => why.hint(hint),
+        None => why,
+    }
+}
+
+fn remedy_of(why: &Error) -> Option<&'static str> {
+    std::error::Error::source(why)?.downcast_ref::<io::Error>().and_then(remedy)
 }
 
 /// Gives a ledger of so many bytes a name of its own; where there is none, a note takes its place.

@@ -19,7 +19,7 @@ use crate::report::{CleanState, LogCleanReport, LogFileVerdict, LogsCleanReport,
 use super::Options;
 use super::archive::Archive;
 use super::around::Around;
-use super::breaks::with_hint;
+use super::breaks::{hinted, with_hint};
 use super::file::{Access, LogFile, in_words};
 use super::find::{self, Found, Shelf};
 use super::ledger::Ledger;
@@ -34,7 +34,7 @@ use super::state::{LogState, State};
 /// [`crate::ErrorKind::Locked`] when another run is at it, [`crate::ErrorKind::Usage`] when a name fits no log. What goes
 /// wrong with one log is in its report, and stops no other.
 pub fn clean(config: &Config, options: &Options) -> Result<LogsCleanReport> {
-    clean_at(config, options, clock::now())
+    clean_at(config, options, clock::now()).map_err(hinted)
 }
 
 pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -> Result<LogsCleanReport> {
@@ -226,7 +226,7 @@ fn carry_out(files: Judged, mut warnings: Vec<String>, is_real: bool, now: DateT
         {
             keep = true;
             report.state = CleanState::Failed;
-            report.reason = Some(cause.to_string());
+            report.reason = Some(with_hint(&cause));
             warnings.push(format!("{reason}, but it stays: {cause}"));
         }
         if !keep && report.state == CleanState::Unchanged {

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use crate::durable::Nascent;
 
+use super::breaks::with_hint;
 use super::file::{LogFile, digest, to_size};
 use super::plan::Problem;
 
@@ -35,7 +36,7 @@ pub(crate) struct Place {
 /// Of which size the blocks are that the file system of a file's directory can take out; none where it cannot. Tries it out
 /// on a file of our own.
 pub(crate) fn block(path: &Path) -> Result<Option<u64>, Problem> {
-    let nascent = Nascent::of_ours(path, "try").map_err(|cause| cause.to_string())?;
+    let nascent = Nascent::of_ours(path, "try").map_err(|cause| with_hint(&cause))?;
     let fail = |cause: io::Error| {
         format!("cannot try out what the file system of {} can do: {cause}", path.display())
     };

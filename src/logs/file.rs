@@ -99,6 +99,15 @@ pub(crate) enum Access {
     Append,
 }
 
+impl Access {
+    fn in_words(self) -> &'static str {
+        match self {
+            Access::Read => "read it (r)",
+            Access::Append => "read and write it (rw)",
+        }
+    }
+}
+
 impl LogFile {
     /// Opens a regular file with one name, of an owner who may have it.
     pub(crate) fn open(
@@ -109,8 +118,11 @@ impl LogFile {
     ) -> Result<LogFile, Unopened> {
         let refused = |cause: &io::Error| match cause.kind() {
             io::ErrorKind::NotFound => Unopened::Missing,
-            io::ErrorKind::PermissionDenied => Unopened::Refused("may not be opened by this user".to_owned()),
-            _ => Unopened::Refused(format!("cannot be opened: {cause}")),
+            io::ErrorKind::PermissionDenied => Unopened::Refused(format!(
+                "may not be opened by this user: it needs the right to {}, and to pass (x) each directory above",
+                access.in_words()
+            )),
+            _ => Unopened::Refused(format!("cannot be opened: {}", with_remedy(cause))),
         };
         // Opening a device can do things, so it is looked at before.
         let before = std::fs::symlink_metadata(path).map_err(|cause| refused(&cause))?;
@@ -288,8 +300,30 @@ impl std::error::Error for InFile {}
 /// that one.
 pub(crate) fn in_words(what: &str, path: &Path, cause: &io::Error) -> String {
     match cause.get_ref().and_then(|cause| cause.downcast_ref::<InFile>()) {
-        Some(InFile { path, cause }) => format!("cannot {what} {}: {cause}", path.display()),
-        None => format!("cannot {what} {}: {cause}", path.display()),
+        Some(InFile { path, cause }) => format!("cannot {what} {}: {}", path.display(), with_remedy(cause)),
+        None => format!("cannot {what} {}: {}", path.display(), with_remedy(cause)),
+    }
+}
+
+/// A cause with what to do about it, where that is known.
+fn with_remedy(cause: &io::Error) -> String {
+    remedy(cause).map_or_else(|| cause.to_string(), |remedy| format!("{cause}; {remedy}"))
+}
+
+/// What a person can do about a failed call.
+pub(crate) fn remedy(cause: &io::Error) -> Option<&'static str> {
+    match cause.kind() {
+        io::ErrorKind::StorageFull => Some("free some space there"),
+        io::ErrorKind::QuotaExceeded => Some("free some space there, or raise the quota of its owner"),
+        io::ErrorKind::FileTooLarge => {
+            Some("raise the limit for the size of files (ulimit -f), or rotate it")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some("mount its file system for writing (mount -o remount,rw)"),
+        io::ErrorKind::PermissionDenied => {
+            Some("give this user the right to do that, or run as one who has it")
+        }
+        io::ErrorKind::InvalidData => Some("it is damaged: put a sound one in its place, or move it away"),
+        _ => None,
     }
 }
 
@@ -305,21 +339,27 @@ fn skip(reader: &mut dyn Read, bytes: u64) -> io::Result<()> {
 fn check(file: &std::fs::Metadata, path: &Path, owners: &Owners) -> Result<(), String> {
     let kind = file.file_type();
     if kind.is_symlink() {
-        return Err("is a symlink".to_owned());
+        return Err(
+            "is a symlink, and none is followed: name what it leads to in the configuration, or put the file itself there"
+                .to_owned(),
+        );
     }
     if kind.is_dir() {
-        return Err("is a directory".to_owned());
+        return Err("is a directory: move it away, or correct the path in the configuration".to_owned());
     }
     if !kind.is_file() {
-        return Err("is no regular file".to_owned());
+        return Err("is no regular file: move it away, or correct the path in the configuration".to_owned());
     }
     if file.nlink() > 1 {
-        return Err("has more names than one (hard links)".to_owned());
+        return Err("has more names than one (hard links): remove the others (find -samefile names them), or replace it by a copy of its own".to_owned());
     }
     let directory =
         path.parent().and_then(|parent| std::fs::metadata(parent).ok()).map(|parent| parent.uid());
     if !owners.0.contains(&file.uid()) && directory != Some(file.uid()) {
-        return Err(format!("belongs to user {}, who is none of \"allow_owners\"", file.uid()));
+        return Err(format!(
+            "belongs to user {}, who is none of \"allow_owners\": add him there, or give the file to another owner (chown)",
+            file.uid()
+        ));
     }
     Ok(())
 }

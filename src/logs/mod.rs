@@ -62,13 +62,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::{LogState as Ended, LogsReport, RotateState};
 
 use around::Around;
+use breaks::hinted;
 use due::Demand;
 use rotate::Turn;
-use steps::{Steps, Unwatched};
+use steps::{Listener, Steps, Unwatched};
 
 pub use clean::clean;
-pub use rotate::rotate;
+pub use rotate::{rotate, rotate_watched};
 pub use status::status;
+pub use steps::{Continue, Phase, Progress};
 pub use verify::verify;
 
 /// What a run over logs is asked for.
@@ -88,7 +90,19 @@ pub struct Options {
 /// [`ErrorKind::Locked`] when another run is at it, [`ErrorKind::Usage`] when a name fits no log. What goes wrong with one
 /// log is in its report, and stops no other.
 pub fn merge(config: &Config, options: &Options) -> Result<LogsReport> {
-    merge_with(config, options, &Unwatched)
+    merge_with(config, options, &Unwatched).map_err(hinted)
+}
+
+/// Merges logs as [`merge`] does, and tells which one it is at.
+///
+/// # Errors
+/// Those of [`merge`], and [`ErrorKind::Cancelled`] where `tell` says that it stops: what is done by then stays done.
+pub fn merge_watched(
+    config: &Config,
+    options: &Options,
+    tell: &mut dyn FnMut(&Progress<'_>) -> Continue,
+) -> Result<LogsReport> {
+    merge_with(config, options, &Listener::new(tell)).map_err(hinted)
 }
 
 fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<LogsReport> {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::durable::{self, Nascent};
 
+use super::breaks::with_hint;
 use super::file::{Access, BLOCK, LogFile, Owners, Unopened, in_words};
 use super::names::Packing;
 use super::plan::Problem;
@@ -27,7 +28,7 @@ pub(crate) fn pack(file: &LogFile, owners: &Owners, steps: &dyn Steps) -> Result
         Err(cause) => return Err(cause.in_words(&target)),
         Ok(there) if same(&mut *file.reader(0).map_err(fail)?, there.reader(0)).unwrap_or(false) => {
             // A run died before it removed the plain one.
-            durable::remove(&file.path).map_err(|cause| cause.to_string())?;
+            durable::remove(&file.path).map_err(|cause| with_hint(&cause))?;
             return Ok(target);
         }
         Ok(_) => {
@@ -39,22 +40,28 @@ pub(crate) fn pack(file: &LogFile, owners: &Owners, steps: &dyn Steps) -> Result
         }
     }
     let before = file.file().metadata().map_err(fail)?;
-    let nascent = Nascent::like(&target, "pack", &before).map_err(|cause| cause.to_string())?;
+    let nascent = Nascent::like(&target, "pack", &before).map_err(|cause| with_hint(&cause))?;
     fill_packed(file, nascent.file(), &before).map_err(fail)?;
     let made = nascent.file().try_clone().and_then(|made| Ok((made.metadata()?, made))).map_err(fail)?;
     let made = LogFile::of(made.1, nascent.path(), &made.0, Packing::Gzip);
     if !same(&mut *file.reader(0).map_err(fail)?, made.reader(0)).map_err(fail)? {
-        return Err(format!("cannot pack {}: what was packed does not give it back", file.path.display()));
+        return Err(format!(
+            "cannot pack {}: what was packed does not give it back, so it stays as it is; the disk may be failing (dmesg tells)",
+            file.path.display()
+        ));
     }
     let now = file.file().metadata().map_err(fail)?;
     if (now.len(), now.mtime(), now.mtime_nsec()) != (before.len(), before.mtime(), before.mtime_nsec())
         || lease::held(file.file()) == Held::Yes
     {
-        return Err(format!("{} was written to while it was packed", file.path.display()));
+        return Err(format!(
+            "{} was written to while it was packed: the next rotation packs it once nobody writes to it",
+            file.path.display()
+        ));
     }
-    nascent.publish().map_err(|cause| cause.to_string())?;
+    nascent.publish().map_err(|cause| with_hint(&cause))?;
     steps.at(Step::Packed);
-    durable::remove(&file.path).map_err(|cause| cause.to_string())?;
+    durable::remove(&file.path).map_err(|cause| with_hint(&cause))?;
     Ok(target)
 }
 

@@ -12,12 +12,13 @@ use std::time::{Duration, SystemTime};
 use crate::clock;
 use crate::config::{LogConfig, Ownership};
 use crate::durable;
-use crate::report::{LogReport, LogSideReport, LogState as Ended};
+use crate::report::{Adopted, LogReport, LogSideReport, LogState as Ended};
 
 use super::against::Against;
 use super::align::Relation;
 use super::archive::Archive;
-use super::around::{Around, Nowhere};
+use super::around::{Around, Nowhere, one_file};
+use super::breaks::with_hint;
 use super::file::{Access, FileId, LogFile, in_words};
 use super::find::{self, Shelf};
 use super::journal::Journal;
@@ -77,7 +78,7 @@ pub(crate) fn archive_shelf(
     known: Option<&LogState>,
 ) -> Result<(Shelf, Rc<LogFile>), Stop> {
     if let Some(other) = setting.around.same(path) {
-        return Err(Stop::Fail(format!("{} is the same file as {}", path.display(), other.display())));
+        return Err(Stop::Fail(one_file(path, other)));
     }
     let access = if setting.dry { Access::Read } else { Access::Append };
     let look = || find::shelf(path, access, setting.around);
@@ -125,7 +126,7 @@ pub(crate) fn create(setting: &Setting<'_>, path: &Path) -> Result<(), String> {
         .map_or(Ok(()), |directory| durable::owned_directory(directory, setting.ownership))
         .and_then(|()| durable::Nascent::beside(path, "log", setting.ownership))
         .and_then(|(nascent, _)| nascent.publish());
-    made.map(drop).map_err(|cause| cause.to_string())
+    made.map(drop).map_err(|cause| with_hint(&cause))
 }
 
 /// A mirror that had lines is not made anew where its file system is missing.
@@ -158,14 +159,14 @@ pub(crate) fn hidden(shelf: &Shelf, known: &LogState) -> Option<Problem> {
 /// The files of one copy.
 pub(crate) fn look(setting: &Setting<'_>, path: &Path, live: &LogFile) -> Result<Shelf, String> {
     if let Some(other) = setting.around.same(path) {
-        return Err(format!("{} is the same file as {}", path.display(), other.display()));
+        return Err(one_file(path, other));
     }
     if let Some(Nowhere::Missing(why) | Nowhere::Unreadable(why)) = setting.around.obstacle(path) {
         return Err(why);
     }
     let shelf = find::shelf(path, Access::Read, setting.around)?;
     if shelf.live.as_ref().is_some_and(|file| file.id == live.id) {
-        return Err(format!("{} is the same file as {}", path.display(), live.path.display()));
+        return Err(one_file(path, &live.path));
     }
     Ok(shelf)
 }
@@ -263,7 +264,7 @@ pub(crate) fn plan<'a>(
         let found = look(setting, path, &live).and_then(|shelf| {
             let id = shelf.live.as_ref().map(|file| file.id);
             if let Some((_, other)) = ids.iter().find(|(known, _)| Some(*known) == id) {
-                return Err(format!("{} is the same file as {}", path.display(), other.display()));
+                return Err(one_file(path, other));
             }
             ids.extend(id.map(|id| (id, path.as_path())));
             if let Some(before) = before.as_ref().filter(|_| is_mirror && shelf.live.is_none()) {
@@ -289,7 +290,7 @@ pub(crate) fn plan<'a>(
             && places.known > 0
             && let Some((relation, _)) = taken.adopted
         {
-            report.adopted = Some(adopted(relation, taken.then.weak));
+            report.adopt(side, adopted(relation, taken.then.weak), taken.common);
         }
         let mut then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &places);
         if then.refill && before.is_some_and(|before| before.foreign_bytes > 0) {
@@ -418,14 +419,13 @@ fn will_have(
 }
 
 /// The word of a report.
-fn adopted(relation: Relation, weak: bool) -> String {
+fn adopted(relation: Relation, weak: bool) -> Adopted {
     match (relation, weak) {
-        (_, true) => "weak",
-        (Relation::Contained, _) => "contained",
-        (Relation::Overlap, _) => "overlap",
-        (Relation::Diverged | Relation::Apart, _) => "diverged",
+        (_, true) => Adopted::Weak,
+        (Relation::Contained, _) => Adopted::Contained,
+        (Relation::Overlap, _) => Adopted::Overlap,
+        (Relation::Diverged | Relation::Apart, _) => Adopted::Diverged,
     }
-    .to_owned()
 }
 
 pub(crate) fn report(log: &LogConfig) -> LogReport {

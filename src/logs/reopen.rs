@@ -16,6 +16,8 @@ const MOST_MS: u64 = 30_000;
 const PAUSE_MS: u64 = 10;
 /// So much of what it said is told (bytes).
 const MOST_SAID: u64 = 2000;
+/// What to do where it did not do its work.
+const BY_HAND: &str = "the log is rotated all the same: see to that program, and run it once by hand";
 
 /// Runs a program with its arguments.
 ///
@@ -27,7 +29,7 @@ pub(crate) fn run(command: &[String]) -> Result<(), String> {
 
 fn run_for(command: &[String], most_ms: u64) -> Result<(), String> {
     let Some((program, arguments)) = command.split_first() else { return Ok(()) };
-    let fail = |cause: io::Error| format!("postrotate: cannot run {program}: {cause}");
+    let fail = |cause: io::Error| format!("postrotate: cannot run {program}: {cause}; {BY_HAND}");
     let mut said = File::from(
         rustix::fs::memfd_create("postrotate", rustix::fs::MemfdFlags::CLOEXEC)
             .map_err(|cause| fail(cause.into()))?,
@@ -50,8 +52,10 @@ fn run_for(command: &[String], most_ms: u64) -> Result<(), String> {
     let told = said.rewind().and_then(|()| said.take(MOST_SAID).read_to_end(&mut text));
     let text = String::from_utf8_lossy(&text);
     match told {
-        Ok(_) if !text.trim().is_empty() => Err(format!("postrotate: {program} {why}: {}", text.trim())),
-        _ => Err(format!("postrotate: {program} {why}")),
+        Ok(_) if !text.trim().is_empty() => {
+            Err(format!("postrotate: {program} {why}: {}; {BY_HAND}", text.trim()))
+        }
+        _ => Err(format!("postrotate: {program} {why}; {BY_HAND}")),
     }
 }
 
@@ -88,18 +92,24 @@ mod tests {
         assert_eq!(run(&[]), Ok(()));
         assert_eq!(run(&words(&["/bin/true", "$(x)"])), Ok(()));
         for (command, expected) in [
-            (&["/bin/false"][..], "postrotate: /bin/false failed (exit status: 1)"),
-            (&["/nowhere/x"], "postrotate: cannot run /nowhere/x: No such file or directory (os error 2)"),
+            (
+                &["/bin/false"][..],
+                "postrotate: /bin/false failed (exit status: 1); the log is rotated all the same: see to that program, and run it once by hand",
+            ),
+            (
+                &["/nowhere/x"],
+                "postrotate: cannot run /nowhere/x: No such file or directory (os error 2); the log is rotated all the same: see to that program, and run it once by hand",
+            ),
             (
                 &["/bin/sh", "-c", "echo no such process >&2; exit 3"],
-                "postrotate: /bin/sh failed (exit status: 3): no such process",
+                "postrotate: /bin/sh failed (exit status: 3): no such process; the log is rotated all the same: see to that program, and run it once by hand",
             ),
         ] {
             assert_eq!(run(&words(command)), Err(expected.to_owned()));
         }
         let slow = run_for(&words(&["/bin/sh", "-c", "echo waiting; sleep 1000 & wait"]), 100);
-        assert!(
-            slow.is_err_and(|why| why.contains("was not done within") && why.ends_with("ended: waiting"))
-        );
+        assert!(slow.is_err_and(
+            |why| why.contains("was not done within") && why.contains("ended: waiting; the log is")
+        ));
     }
 }

@@ -22,6 +22,7 @@ use crate::report::{
 };
 
 use super::around::Around;
+use super::breaks::{hinted, with_hint};
 use super::due::{Demand, day, is_due};
 use super::file::{Access, LogFile, Owners, in_words};
 use super::find::{self, Found, Shelf};
@@ -30,7 +31,7 @@ use super::plan::{Problem, Stop};
 use super::run::{self, Merged};
 use super::segment::Job;
 use super::state::State;
-use super::steps::{Step, Steps, Unwatched};
+use super::steps::{self, Continue, Listener, Phase, Progress, Step, Steps, Unwatched};
 use super::{Options, cut, label, pack, reopen, segment};
 use crate::durable::lease::{self, Held};
 
@@ -40,7 +41,19 @@ use crate::durable::lease::{self, Held};
 /// [`crate::ErrorKind::Locked`] when another run is at it, [`crate::ErrorKind::Usage`] when a name fits no log. What goes
 /// wrong with one log is in its report, and stops no other.
 pub fn rotate(config: &Config, options: &Options) -> Result<LogsRotateReport> {
-    rotate_with(config, options, clock::now(), &Unwatched)
+    rotate_with(config, options, clock::now(), &Unwatched).map_err(hinted)
+}
+
+/// Rotates logs as [`rotate`] does, and tells which one it is at.
+///
+/// # Errors
+/// Those of [`rotate`], and [`crate::ErrorKind::Cancelled`] where `tell` says that it stops: what is done by then stays done.
+pub fn rotate_watched(
+    config: &Config,
+    options: &Options,
+    tell: &mut dyn FnMut(&Progress<'_>) -> Continue,
+) -> Result<LogsRotateReport> {
+    rotate_with(config, options, clock::now(), &Listener::new(tell)).map_err(hinted)
 }
 
 pub(crate) fn rotate_with(
@@ -74,7 +87,10 @@ pub(crate) fn rotate_with(
         let meant = Options { logs: options.logs.clone(), ..Options::default() };
         let Merged { report: merged, mut state, unsettled } =
             run::merge(config, &meant, &directory, now, steps)?;
-        for (name, log) in chosen {
+        let logs_chosen = chosen.len();
+        for ((name, log), number) in chosen.into_iter().zip(1..) {
+            let progress = Progress { log: name, number, logs: logs_chosen, phase: Phase::Rotating };
+            steps::tell(steps, &progress)?;
             let Some(merge) = merged.logs.get(name) else { continue };
             let not_merged = || {
                 let why = merge.reason.as_deref().unwrap_or("nobody knows why");
@@ -87,6 +103,7 @@ pub(crate) fn rotate_with(
                 (_, Ended::Merged | Ended::Unchanged) => turn.log(name, log, &mut state),
             };
             report.warnings.splice(0..0, merge.warnings.iter().cloned());
+            report.reason = report.reason.or_else(|| merge.reason.clone());
             logs.insert(name.to_owned(), report);
         }
     }
@@ -298,10 +315,10 @@ impl Turn<'_> {
     /// Makes the directory of rotated files where it is missing, and its first name free.
     fn make_room(&self, one: &One<'_>) -> std::result::Result<(), Problem> {
         if let Some(directory) = one.rotation.directory(&one.live.path) {
-            durable::owned_directory(&directory, self.ownership).map_err(|cause| cause.to_string())?;
+            durable::owned_directory(&directory, self.ownership).map_err(|cause| with_hint(&cause))?;
         }
         let mut shifts = one.shifts.iter();
-        shifts.try_for_each(|(from, to)| durable::set_aside(from, to)).map_err(|cause| cause.to_string())
+        shifts.try_for_each(|(from, to)| durable::set_aside(from, to)).map_err(|cause| with_hint(&cause))
     }
 
     fn move_away(&self, one: &One<'_>, way: &Way) -> std::result::Result<Done, Problem> {
@@ -317,14 +334,13 @@ impl Turn<'_> {
             end_line(live, &self.around.owners(&live.path))?;
         }
         let mut warnings = self.set_aside(one.rotation, live, &one.target)?;
-        if is_told {
-            warnings.extend(reopen::run(&one.rotation.post_rotate).err());
-            if lease::held(live.file()) == Held::Yes {
-                warnings.push(format!(
-                    "{} is still open for writing after postrotate: what is written there after the next merge does not reach other sides",
-                    one.target.display()
-                ));
-            }
+        // It may be there for others than a writer: always where something was rotated, as logrotate does it.
+        warnings.extend(reopen::run(&one.rotation.post_rotate).err());
+        if is_told && lease::held(live.file()) == Held::Yes {
+            warnings.push(format!(
+                "{} is still open for writing after postrotate: what is written there after the next merge does not reach other sides",
+                one.target.display()
+            ));
         }
         let bytes = live.file().metadata().map_or(live.size, |now| now.len());
         Ok(Done::Rotated(bytes, RotateMethod::Rename, warnings))
@@ -386,7 +402,7 @@ impl Turn<'_> {
         live: &LogFile,
         target: &Path,
     ) -> std::result::Result<Vec<String>, Problem> {
-        durable::set_aside(&live.path, target).map_err(|cause| cause.to_string())?;
+        durable::set_aside(&live.path, target).map_err(|cause| with_hint(&cause))?;
         self.steps.at(Step::Renamed);
         let mut ownership = self.ownership.clone();
         if let Some(mode) = rotation.create.mode {

@@ -15,13 +15,13 @@ use crate::durable;
 use crate::error::{Error, Result};
 use crate::report::{LogReport, LogState as Ended, LogsReport, SCHEMA};
 
-use super::around::Around;
+use super::around::{self, Around};
 use super::breaks::{self, with_hint};
 use super::journal::{Journal, Planned, Unfinished};
 use super::ledger::Ledger;
 use super::plan::{self, Setting, Stop};
 use super::state::{LogState, State};
-use super::steps::{Step, Steps};
+use super::steps::{self, Phase, Progress, Step, Steps};
 use super::work::{Done, Failed, Work};
 use super::{Options, segment, settle};
 
@@ -74,6 +74,8 @@ pub(crate) fn merge(
         state,
         left,
         halted: BTreeSet::new(),
+        missing: BTreeMap::new(),
+        numbers: BTreeMap::new(),
         finished: Vec::new(),
         touched: Touched::default(),
         reports: BTreeMap::new(),
@@ -89,8 +91,10 @@ pub(crate) fn merge(
             todo.push((name, log));
         }
     }
+    run.numbers = todo.iter().zip(1..).map(|((name, _), number)| (*name, number)).collect();
+    run.miss(&todo);
     if options.dry_run {
-        run.foretell(&todo);
+        run.foretell(&todo)?;
     } else {
         for (name, log) in &todo {
             run.make_room(name, log);
@@ -105,12 +109,19 @@ pub(crate) fn merge(
             journal.declare(&BTreeMap::new(), &run.left)?;
         }
     }
+    for (name, why) in run.missing {
+        let silent = |report: &&mut LogReport| report.state == Ended::Unchanged && report.warnings.is_empty();
+        if let Some(report) = run.reports.get_mut(name).filter(silent) {
+            report.reason = Some(why);
+        }
+    }
     let ok = run.reports.values().all(|report| report.state != Ended::Failed);
     let report = LogsReport {
         schema: SCHEMA,
         ok,
         run: now.timestamp_millis().to_string(),
         duration_ms: began.millis(),
+        hub: config.hub.clone(),
         logs: run.reports,
     };
     Ok(Merged { report, state: run.state, unsettled })
@@ -125,6 +136,10 @@ struct Run<'a> {
     left: BTreeMap<String, Unfinished>,
     /// Those of which nothing more can be done in this run.
     halted: BTreeSet<&'a str>,
+    /// Those of which no copy is there, in words.
+    missing: BTreeMap<&'a str, String>,
+    /// Which one each is of those that are looked at.
+    numbers: BTreeMap<&'a str, usize>,
     /// What is done, and is neither on disk for sure nor on record.
     finished: Vec<Finished<'a>>,
     touched: Touched,
@@ -150,6 +165,22 @@ impl<'a> Run<'a> {
         self.reports.insert(name.to_owned(), LogReport { state, reason: Some(reason), ..plan::report(log) });
     }
 
+    /// Sees which logs nobody has written yet, before their archives are made.
+    fn miss(&mut self, todo: &[(&'a str, &'a LogConfig)]) {
+        for (name, log) in todo {
+            let is_new = self.state.log(name).is_none_or(|known| known.end() == 0);
+            if is_new && let Some(why) = around::missing(log, self.setting.hub) {
+                self.missing.insert(name, why);
+            }
+        }
+    }
+
+    /// Tells where the run is, and hears whether it goes on. What is done stays done.
+    fn tell(&self, log: &str, phase: Phase) -> Result<()> {
+        let number = self.numbers.get(log).copied().unwrap_or(0);
+        steps::tell(self.setting.steps, &Progress { log, number, logs: self.numbers.len(), phase })
+    }
+
     /// Makes the archive's file where it is missing; whether that can be done is told where it is planned.
     fn make_room(&self, name: &str, log: &LogConfig) {
         let is_missing = |path: &&PathBuf| std::fs::symlink_metadata(path).is_err();
@@ -161,8 +192,9 @@ impl<'a> Run<'a> {
     }
 
     /// What would be done.
-    fn foretell(&mut self, todo: &[(&'a str, &'a LogConfig)]) {
+    fn foretell(&mut self, todo: &[(&'a str, &'a LogConfig)]) -> Result<()> {
         for (name, log) in todo {
+            self.tell(name, Phase::Looking)?;
             if self.left.contains_key(*name) {
                 let why = "the last run was ended in its midst; the next one finishes what it had begun, which cannot be foretold";
                 self.stopped(name, log, Stop::Wait(why.to_owned()));
@@ -173,6 +205,7 @@ impl<'a> Run<'a> {
                 Err(why) => self.stopped(name, log, why),
             }
         }
+        Ok(())
     }
 
     /// Finishes what a run that died has left of the logs that are asked for. Returns whether the journal has changed.
@@ -255,6 +288,7 @@ impl<'a> Run<'a> {
             if self.left.contains_key(*name) || self.halted.contains(name) {
                 continue;
             }
+            self.tell(name, Phase::Looking)?;
             let marked = mark(log);
             let known = self.state.log(name);
             let before = known.as_ref().map_or(0, |state| state.ledger);
@@ -304,6 +338,8 @@ impl<'a> Run<'a> {
     /// Carries out what is planned.
     fn carry_out(&mut self, works: Vec<(&'a str, &'a LogConfig, String, Work<'a>)>) -> Result<()> {
         for (name, log, marked, work) in works {
+            // What is planned of those that follow is in the journal, for the next run.
+            self.tell(name, Phase::Writing)?;
             let ledger = Ledger::of(self.directory, name);
             let (length, chain) = (work.state.ledger, work.state.chain.clone());
             let since = |place| ledger.since(length, &chain, place).map_err(|why| with_hint(&why));
@@ -355,6 +391,7 @@ impl<'a> Run<'a> {
         for Finished { name, log, marked, state: known, mut report } in std::mem::take(&mut self.finished) {
             // Who is still to get something, or was passed over, is looked at again, whatever the files look like.
             let settled = report.warnings.is_empty()
+                && !self.missing.contains_key(name)
                 && report.sides.values().all(|side| side.lag_bytes == 0)
                 && known.copies.values().all(|copy| copy.watched.iter().all(|file| file.closed));
             let after = mark(log);

@@ -21,6 +21,7 @@ use crate::durable::{self, Nascent};
 use crate::error::{Error, Result};
 
 use super::around::Around;
+use super::breaks::with_hint;
 use super::cut::{self, Place};
 use super::file::{Access, BLOCK, FileId, LogFile, Owners, Unopened, in_words};
 use super::find;
@@ -141,7 +142,7 @@ impl Job<'_, '_> {
         let live = self.open()?;
         // Whether it was truncated is told later by whether it has these.
         live.file().sync_data().map_err(|cause| in_words("bring to disk", &live.path, &cause))?;
-        record.save(self.directory).map_err(|cause| cause.to_string())?;
+        record.save(self.directory).map_err(|cause| with_hint(&cause))?;
         self.steps.at(Step::Recorded);
         // It may be in its place although that failed.
         let segment = self.publish(&live, record.cut).map_err(|why| self.undo(record, why))?;
@@ -181,12 +182,12 @@ impl Job<'_, '_> {
             format!("cannot copy {} to {}: {cause}", live.path.display(), self.segment.display())
         };
         let like = live.file().metadata().map_err(fail)?;
-        let nascent = Nascent::like(self.segment, TAG, &like).map_err(|cause| cause.to_string())?;
+        let nascent = Nascent::like(self.segment, TAG, &like).map_err(|cause| with_hint(&cause))?;
         let made = nascent.file();
         copy(live, made, 0, bytes).map_err(fail)?;
         let times = like.modified().and_then(|at| made.set_times(std::fs::FileTimes::new().set_modified(at)));
         times.map_err(fail)?;
-        let made = nascent.publish().map_err(|cause| cause.to_string())?;
+        let made = nascent.publish().map_err(|cause| with_hint(&cause))?;
         let now = made.metadata().map_err(fail)?;
         Ok(LogFile::of(made, self.segment, &now, Packing::Plain))
     }
@@ -288,9 +289,9 @@ fn undo(record: &Record, directory: &Path, around: &Around<'_>) -> std::result::
             Some(live) if has_all(record, &live, &segment)? => {}
             _ => return Ok(false),
         }
-        durable::remove(&segment.path).map_err(|cause| cause.to_string())?;
+        durable::remove(&segment.path).map_err(|cause| with_hint(&cause))?;
     }
-    durable::remove(&record_path(directory)).map_err(|cause| cause.to_string())?;
+    durable::remove(&record_path(directory)).map_err(|cause| with_hint(&cause))?;
     Ok(true)
 }
 
@@ -373,7 +374,7 @@ fn settle(
             record.segment.display(),
             live.path.display()
         )),
-        _ => durable::remove(&record_path(directory)).map_err(|cause| cause.to_string()),
+        _ => durable::remove(&record_path(directory)).map_err(|cause| with_hint(&cause)),
     }
 }
 
@@ -398,9 +399,9 @@ fn finish(
         state
             .set(&record.log, "-".to_owned(), &moved)
             .and_then(|()| state.save())
-            .map_err(|cause| cause.to_string())?;
+            .map_err(|cause| with_hint(&cause))?;
     }
-    durable::remove(&record_path(directory)).map_err(|cause| cause.to_string())
+    durable::remove(&record_path(directory)).map_err(|cause| with_hint(&cause))
 }
 
 /// The state once the beginning is a segment of its own. None where the end that is known lies in a segment that is not

@@ -11,9 +11,9 @@ use crate::report::{
 };
 
 use super::archive::Archive;
-use super::around::{Around, Nowhere};
-use super::breaks::with_hint;
-use super::file::{Access, LogFile, in_words};
+use super::around::{self, Around, Nowhere, one_file};
+use super::breaks::{hinted, with_hint};
+use super::file::{Access, FileId, LogFile, in_words};
 use super::find::{self, Shelf};
 use super::journal::Journal;
 use super::lacks::Since;
@@ -32,6 +32,10 @@ use super::{Options, chosen};
 /// [`crate::ErrorKind::Usage`] when a name fits no log, [`crate::ErrorKind::Corrupt`] when what is known cannot be read.
 /// What is wrong with one log is in its report.
 pub fn status(config: &Config, options: &Options) -> Result<LogsStatusReport> {
+    status_of(config, options).map_err(hinted)
+}
+
+fn status_of(config: &Config, options: &Options) -> Result<LogsStatusReport> {
     let chosen = chosen(config, &options.logs)?;
     let directory = config.root.join("sync_state").join("logs");
     let state = State::open(&directory)?;
@@ -59,7 +63,8 @@ pub fn status(config: &Config, options: &Options) -> Result<LogsStatusReport> {
         one.problems.extend(unsettled.map(about));
         logs.insert(name.to_owned(), one);
     }
-    let is_fine = |log: &LogStatus| log.problems.iter().all(|found| found.kind == LogProblemKind::Unsettled);
+    let is_harmless = |kind| matches!(kind, LogProblemKind::Unsettled | LogProblemKind::Missing);
+    let is_fine = |log: &LogStatus| log.problems.iter().all(|found| is_harmless(found.kind));
     let ok = rotation.is_ok() && logs.values().all(is_fine);
     Ok(LogsStatusReport { schema: SCHEMA, ok, logs })
 }
@@ -82,17 +87,45 @@ impl Look<'_, '_> {
         let mut status = LogStatus { last_merge: merged_at, ..LogStatus::default() };
         let Some(hub_path) = self.log.copies.get(self.hub) else { return status };
         let mut found = Found::new();
-        let archive = self.archive(hub_path, &mut status.rotated, &mut found);
+        // A file may be mounted in two places.
+        let mut ids: Vec<(FileId, &Path)> = Vec::new();
+        let archive = self.archive(hub_path, &mut status.rotated, &mut ids, &mut found);
         add(&mut status, self.hub, archive, found);
         for (name, path) in self.log.others(self.hub) {
             let mut found = Found::new();
-            let one = self.copy(name, path, &mut found);
+            let one = self.copy(name, path, &mut ids, &mut found);
             add(&mut status, name, one, found);
+        }
+        let is_new = self.known.is_none_or(|known| known.end() == 0) && status.problems.is_empty();
+        if is_new && let Some(message) = around::missing(self.log, self.hub) {
+            status.problems.push(LogProblem { kind: LogProblemKind::Missing, side: None, message });
         }
         status
     }
 
-    fn archive(&self, path: &Path, rotated: &mut Vec<RotatedFile>, found: &mut Found) -> LogSideStatus {
+    /// Another copy that is the same file, by its place or by its number.
+    fn same<'p>(
+        &self,
+        path: &'p Path,
+        live: Option<&Rc<LogFile>>,
+        ids: &mut Vec<(FileId, &'p Path)>,
+        found: &mut Found,
+    ) {
+        let id = live.map(|live| live.id);
+        let by_number = ids.iter().find(|(known, _)| Some(*known) == id).map(|(_, other)| *other);
+        match self.around.same(path).or(by_number) {
+            Some(other) => found.push((LogProblemKind::SameFile, one_file(path, other))),
+            None => ids.extend(id.map(|id| (id, path))),
+        }
+    }
+
+    fn archive<'p>(
+        &self,
+        path: &'p Path,
+        rotated: &mut Vec<RotatedFile>,
+        ids: &mut Vec<(FileId, &'p Path)>,
+        found: &mut Found,
+    ) -> LogSideStatus {
         let mut one = LogSideStatus { path: path.to_path_buf(), ..LogSideStatus::default() };
         let shelf = match find::shelf(path, Access::Read, self.around) {
             Ok(shelf) => shelf,
@@ -102,6 +135,8 @@ impl Look<'_, '_> {
             }
         };
         fill(&mut one, &shelf, found);
+        self.same(path, shelf.live.as_ref(), ids, found);
+        found.extend(unwritable(path));
         let told = |file: &Rc<LogFile>| RotatedFile { path: file.path.clone(), bytes: file.size };
         *rotated = shelf.rotated.iter().map(told).collect();
         let Some(known) = self.known else { return one };
@@ -127,7 +162,13 @@ impl Look<'_, '_> {
         one
     }
 
-    fn copy(&self, name: &str, path: &Path, found: &mut Found) -> LogSideStatus {
+    fn copy<'p>(
+        &self,
+        name: &str,
+        path: &'p Path,
+        ids: &mut Vec<(FileId, &'p Path)>,
+        found: &mut Found,
+    ) -> LogSideStatus {
         let mirror = self.log.mirrors.contains(name);
         let mut one = LogSideStatus { path: path.to_path_buf(), mirror, ..LogSideStatus::default() };
         let copy = self.known.and_then(|known| known.copies.get(name));
@@ -141,6 +182,7 @@ impl Look<'_, '_> {
             Err(why) => found.push(why),
             Ok(shelf) => {
                 fill(&mut one, &shelf, found);
+                self.same(path, shelf.live.as_ref(), ids, found);
                 one.unread_bytes = copy.map_or(one.bytes, |copy| unread(copy, &shelf));
             }
         }
@@ -155,6 +197,10 @@ impl Look<'_, '_> {
                 found.push((LogProblemKind::Ledger, why));
                 known.end().saturating_sub(copy.sent)
             });
+        }
+        // A source that lacks nothing is only read.
+        if found.is_empty() && (mirror || one.lag_bytes > 0) {
+            found.extend(unwritable(one.merged.as_deref().unwrap_or(path)));
         }
         one
     }
@@ -172,6 +218,16 @@ fn fill(side: &mut LogSideStatus, shelf: &Shelf, found: &mut Found) {
     side.exists = shelf.live.is_some();
     side.bytes = shelf.live.as_ref().map_or(0, |live| live.size);
     found.extend(shelf.refused.iter().map(|refused| (LogProblemKind::PassedOver, refused.clone())));
+}
+
+/// Why this user cannot write a file, or make it where it is not there.
+fn unwritable(path: &Path) -> Option<(LogProblemKind, Problem)> {
+    let place = match path.symlink_metadata() {
+        Ok(_) => path,
+        Err(_) => path.parent().filter(|directory| directory.is_dir())?,
+    };
+    let cause = rustix::fs::access(place, rustix::fs::Access::WRITE_OK).err()?;
+    Some((LogProblemKind::Unwritable, in_words("write to", place, &cause.into())))
 }
 
 /// Bytes of its own that are not in the archive, as far as that can be told by a look.

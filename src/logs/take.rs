@@ -30,6 +30,8 @@ pub(crate) struct Taken {
     pub(crate) then: CopyState,
     /// How its lines lay to the archive, where that had to be found out, and where in that the last of them ends.
     pub(crate) adopted: Option<(Relation, u64)>,
+    /// So many bytes of it were in the archive then.
+    pub(crate) common: u64,
     /// Whether what it has for the archive was found out by content.
     pub(crate) is_aligned: bool,
     /// What people should know.

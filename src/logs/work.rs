@@ -230,7 +230,7 @@ impl Work<'_> {
             } else {
                 "the next run goes on from what is there"
             };
-            let why = Stop::Fail(format!("cannot append to {}: {cause}; {what}", path.display()));
+            let why = Stop::Fail(format!("{}; {what}", in_words("append to", &path, &cause)));
             return Err(Failed { why, taken_back });
         }
         let mut touched = Vec::new();

@@ -19,6 +19,20 @@ pub enum LogState {
     Failed,
 }
 
+/// How a copy that is new to us lay to the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adopted {
+    /// It began with what the archive ended with.
+    Overlap,
+    /// The archive had all of it.
+    Contained,
+    /// Each had lines that the other lacked.
+    Diverged,
+    /// It rests on less than 8 lines and 1 KiB.
+    Weak,
+}
+
 /// What was done with one copy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct LogSideReport {
@@ -30,6 +44,10 @@ pub struct LogSideReport {
     pub lines: u64,
     /// Bytes of others that it does not have yet.
     pub lag_bytes: u64,
+    /// How it lay to the archive, where it is new to us and both had something.
+    pub adopted: Option<Adopted>,
+    /// Bytes of it that were in the archive when it was adopted.
+    pub known_bytes: u64,
 }
 
 /// How a run went for one log.
@@ -41,9 +59,9 @@ pub struct LogReport {
     pub reason: Option<String>,
     /// By side.
     pub sides: BTreeMap<String, LogSideReport>,
-    /// How a copy that is new to us lay to the archive: `overlap`, `contained`, `diverged`, or `weak` where that rests on
-    /// less than 8 lines and 1 KiB. None where no copy is new, or one of the two has nothing.
-    pub adopted: Option<String>,
+    /// How the last copy that is new to us lay to the archive; each is told with its side. None where no copy is new, or one
+    /// of the two has nothing.
+    pub adopted: Option<Adopted>,
     /// Where its archive was rotated to, as it was past its size limit.
     #[serde(serialize_with = "perhaps_path")]
     pub rotated: Option<PathBuf>,
@@ -59,11 +77,20 @@ impl LogReport {
             side.read_bytes += earlier.read_bytes;
             side.appended_bytes += earlier.appended_bytes;
             side.lines += earlier.lines;
+            side.adopted = side.adopted.or(earlier.adopted);
+            side.known_bytes = side.known_bytes.max(earlier.known_bytes);
         }
         if before.state == LogState::Merged && self.state == LogState::Unchanged {
             self.state = LogState::Merged;
         }
-        self.adopted = self.adopted.take().or_else(|| before.adopted.clone());
+        self.adopted = self.adopted.or(before.adopted);
+    }
+
+    /// A copy is new, and so many bytes of it were in the archive already.
+    pub(crate) fn adopt(&mut self, side: &str, how: Adopted, known_bytes: u64) {
+        self.adopted = Some(how);
+        let side = self.sides.entry(side.to_owned()).or_default();
+        (side.adopted, side.known_bytes) = (Some(how), known_bytes);
     }
 }
 
@@ -74,10 +101,12 @@ pub struct LogsReport {
     pub schema: u32,
     /// Whether nothing failed.
     pub ok: bool,
-    /// Its number.
+    /// When it began, in milliseconds since 1970; also where it had nothing to do.
     pub run: String,
     /// How long it took.
     pub duration_ms: u64,
+    /// The side whose copies are the archives.
+    pub hub: String,
     /// By name.
     pub logs: BTreeMap<String, LogReport>,
 }
@@ -282,6 +311,12 @@ pub enum LogProblemKind {
     Ledger,
     /// A run or a rotation is under way, or was ended in its midst: the next one settles that, or says why it cannot.
     Unsettled,
+    /// A copy that is to get lines cannot be written.
+    Unwritable,
+    /// Two paths are one file, of which this one is not read.
+    SameFile,
+    /// None of its copies is there.
+    Missing,
 }
 
 /// Something that is wrong with a log.
@@ -315,7 +350,7 @@ pub struct LogStatus {
 pub struct LogsStatusReport {
     /// Version of this document.
     pub schema: u32,
-    /// Whether nothing is wrong, but for what the next run settles.
+    /// Whether nothing is wrong, but for what the next run settles, and logs that are not there yet.
     pub ok: bool,
     /// By name.
     pub logs: BTreeMap<String, LogStatus>,

@@ -371,8 +371,24 @@ fn a_writer_that_is_told_opens_it_again() {
     let _writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
     world.append("central", "a\n");
     let report = world.rotate();
-    let why = "postrotate: /bin/sh failed (exit status: 1): no bot";
-    assert!(report.warnings.iter().any(|warning| warning == why), "{report:?}");
+    let why = "postrotate: /bin/sh failed (exit status: 1): no bot; ";
+    assert!(report.warnings.iter().any(|warning| warning.starts_with(why)), "{report:?}");
+}
+
+#[test]
+fn a_program_is_run_after_a_rotation_that_nobody_holds_open_as_well() {
+    let mark = tempfile::tempdir().unwrap();
+    let runs = mark.path().join("runs");
+    let command = ["/bin/sh", "-c", "echo run >>\"$0\"", runs.to_str().unwrap()];
+    let world = World::new(&temporary(), &["bot"], json!({"postrotate": command}));
+    assert_ne!(world.rotate().state, RotateState::Rotated, "there is nothing");
+    assert!(!runs.exists(), "nothing was rotated");
+    for expected in ["run\n", "run\nrun\n"] {
+        world.append("bot", &lines(0..10));
+        let report = world.rotate();
+        assert_eq!((report.state, report.method), (RotateState::Rotated, Some(RotateMethod::Rename)));
+        assert_eq!(fs::read_to_string(&runs).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -230,7 +230,7 @@ fn a_name_may_have_any_character() {
 /// A user by number who owns everything but what a test takes away.
 const NOBODY: u32 = 4001;
 
-fn give(path: &Path) {
+pub(crate) fn give(path: &Path) {
     chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     if path.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
@@ -240,7 +240,7 @@ fn give(path: &Path) {
 }
 
 /// A run of somebody who is not root.
-fn run_as_nobody(logs: &Logs) -> Value {
+pub(crate) fn run_as_nobody(logs: &Logs) -> Value {
     let user = User { uid: NOBODY, gid: NOBODY, groups: vec![NOBODY] };
     let out = as_runner(&mut user.command(std::env::current_exe().unwrap()), &logs.config_file())
         .spawn()
@@ -317,7 +317,7 @@ fn a_directory_that_may_not_be_passed_is_told() {
     assert!(word && at && !said.contains("mount"), "{said}");
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 

@@ -329,7 +329,10 @@ fn file(given: &Given) -> Option<PathBuf> {
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(file).map_err(|cause| {
-        Error::new(ErrorKind::Config, "cannot read the configuration").at(file).because(cause)
+        Error::new(ErrorKind::Config, "cannot read the configuration")
+            .at(file)
+            .because(cause)
+            .hint("put it there and let this user read it, or name another one")
     })
 }
 

@@ -7,11 +7,11 @@
 
 use std::panic::AssertUnwindSafe;
 
-use cr0sync::Result;
 use cr0sync::database::{Continue, Progress};
+use cr0sync::{Result, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{ExecutorGlobals, try_catch};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::engine;
 use crate::exceptions::Failure;
@@ -41,8 +41,39 @@ impl Listener {
         Listener { callable, end: None }
     }
 
-    /// Hears how far a run is.
+    /// Hears how far a run over databases is.
     pub(crate) fn hear(&mut self, progress: &Progress<'_>) -> Continue {
+        self.listen(&|| {
+            json!({
+                "database": progress.database,
+                "number": progress.number,
+                "databases": progress.databases,
+                "phase": progress.phase.name(),
+                "side": progress.side,
+                "table": progress.table,
+                "rows": progress.rows,
+                "of": progress.of,
+            })
+        })
+    }
+
+    /// Hears how far a run over logs is.
+    pub(crate) fn hear_of_logs(&mut self, progress: &logs::Progress<'_>) -> logs::Continue {
+        let said = self.listen(&|| {
+            json!({
+                "log": progress.log,
+                "number": progress.number,
+                "logs": progress.logs,
+                "phase": progress.phase.name(),
+            })
+        });
+        match said {
+            Continue::Yes => logs::Continue::Yes,
+            Continue::Stop => logs::Continue::Stop,
+        }
+    }
+
+    fn listen(&mut self, progress: &dyn Fn() -> Json) -> Continue {
         if self.end.is_none() {
             // A panic in there is one of ours; it ends the script like any other.
             self.end = try_catch(AssertUnwindSafe(|| self.tell(progress))).unwrap_or(Some(End::Fatal));
@@ -50,23 +81,13 @@ impl Listener {
         if self.end.is_some() { Continue::Stop } else { Continue::Yes }
     }
 
-    fn tell(&self, progress: &Progress<'_>) -> Option<End> {
+    fn tell(&self, progress: &dyn Fn() -> Json) -> Option<End> {
         engine::serve_interrupt();
         if ExecutorGlobals::has_exception() {
             return Some(End::Thrown);
         }
         let callable = self.callable.as_ref()?;
-        let document = json!({
-            "database": progress.database,
-            "number": progress.number,
-            "databases": progress.databases,
-            "phase": progress.phase.name(),
-            "side": progress.side,
-            "table": progress.table,
-            "rows": progress.rows,
-            "of": progress.of,
-        });
-        let Ok(document) = values::zval(&document) else { return Some(End::Fatal) };
+        let Ok(document) = values::zval(&progress()) else { return Some(End::Fatal) };
         let answer = engine::call(callable, document);
         if ExecutorGlobals::has_exception() {
             return Some(End::Thrown);

@@ -27,7 +27,7 @@ impl Function for Status {
 }
 
 /// What every function knows that writes lines.
-const WRITES: [Key; 5] = [Key::Config, Key::Root, Key::Logs, Key::DryRun, Key::Force];
+const WRITES: [Key; 6] = [Key::Config, Key::Root, Key::Logs, Key::DryRun, Key::Force, Key::Progress];
 
 /// `cr0_log_merge`: merges all copies.
 pub(crate) struct Merge;
@@ -37,8 +37,11 @@ impl Function for Merge {
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &WRITES)?;
-        let report = logs::merge(&config(&given)?, &given.of_logs())?;
+        let mut given = Given::read(&arguments, 0, &WRITES)?;
+        let (config, mut listener) = (config(&given)?, given.listener());
+        let mut tell = |progress: &logs::Progress<'_>| listener.hear_of_logs(progress);
+        let outcome = logs::merge_watched(&config, &given.of_logs(), &mut tell);
+        let report = listener.outcome(outcome)?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }
@@ -51,8 +54,11 @@ impl Function for Rotate {
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &WRITES)?;
-        let report = logs::rotate(&config(&given)?, &given.of_logs())?;
+        let mut given = Given::read(&arguments, 0, &WRITES)?;
+        let (config, mut listener) = (config(&given)?, given.listener());
+        let mut tell = |progress: &logs::Progress<'_>| listener.hear_of_logs(progress);
+        let outcome = logs::rotate_watched(&config, &given.of_logs(), &mut tell);
+        let report = listener.outcome(outcome)?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }
