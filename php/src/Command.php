@@ -17,6 +17,7 @@ final readonly class Command
      * @param list<string> $examples
      * @param null|Closure(CommandLine): array{string, array<string, mixed>} $request the action and arguments that
      *     stand for it in the queue
+     * @param string $more what its own help says beside the summary, in lines that fit a terminal
      */
     public function __construct(
         public string $name,
@@ -29,6 +30,7 @@ final readonly class Command
         public array $options = [],
         public array $examples = [],
         public ?Closure $request = null,
+        public string $more = '',
     ) {
     }
 

@@ -31,6 +31,7 @@ final readonly class Help
     {
         if ($command !== null) {
             return "usage: php {$this->name} {$command->usage()} [OPTION...]\n\n{$command->summary}\n"
+                . ($command->more === '' ? '' : "\n{$command->more}\n")
                 . $this->options("options of {$command->name}", $command->options)
                 . $this->options('options of every command', $common)
                 . $this->examples($command->examples);

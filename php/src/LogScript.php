@@ -11,6 +11,24 @@ namespace Cr0Sync\Script;
  */
 final readonly class LogScript extends Script
 {
+    protected function call(CommandLine $line, Command $command): array
+    {
+        $arguments = ($command->arguments)($line);
+        $long = in_array($command->function, ['cr0_log_merge', 'cr0_log_rotate'], true);
+        $bar = $long && !$line->has('quiet') ? Bar::onTerminal() : null;
+        if ($bar !== null) {
+            $arguments[0]['progress'] = static fn (array $at) => $bar->show([
+                'database' => $at['log'], 'number' => $at['number'], 'databases' => $at['logs'], 'phase' => $at['phase'],
+                'side' => null, 'table' => null, 'rows' => 0, 'of' => null,
+            ]);
+        }
+        try {
+            return cr0_call($command->function, $arguments);
+        } finally {
+            $bar?->remove();
+        }
+    }
+
     protected function words(CommandLine $line, array $answer): string
     {
         $text = new LogText($this->console, $line->has('quiet'), $line->has('dry-run'));
@@ -73,11 +91,18 @@ final readonly class LogScript extends Script
                 ['bidirectional', 'bidirectional --dry-run', "bidirectional --log '*_errors' --quiet"],
             ),
             new Command(
-                'sync-all', '', 0, 0, 'the same, and looks at every file, also where nothing seems to have changed',
+                'sync-all', '', 0, 0, 'does what bidirectional does, and opens every copy, changed or not',
                 'cr0_log_merge',
                 static fn (CommandLine $line): array => [self::options($line, $change) + ['force' => true]],
                 [],
                 ['sync-all', 'sync-all --log rizon_bot'],
+                more: <<<'TEXT'
+                    bidirectional passes over a log whose files have the size and times that they had after
+                    the last run. sync-all opens them all the same, and proves by their content up to where
+                    each was read. What it merges, and how, is no different. Use it after files were put
+                    back or copied with their old times, or where a ledger was lost. It takes longer, and
+                    does no harm.
+                    TEXT,
             ),
             new Command(
                 'rotate', '', 0, 0, 'merges, rotates the archives that are large, and packs what was rotated',

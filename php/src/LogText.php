@@ -11,14 +11,15 @@ namespace Cr0Sync\Script;
  */
 final readonly class LogText
 {
-    /** What it means that a copy is new to us. */
+    /** How a copy that is new to us lay to the archive. */
     private const ADOPTED = [
-        'contained' => 'a copy that is new had no line that the archive lacks',
-        'overlap' => 'a copy that is new goes on where the archive ended; what follows was merged',
-        'diverged' => 'a copy that is new and the archive each had lines that the other lacked; all are kept',
-        'weak' => 'what a copy that is new has in common with the archive is less than 8 lines and 1 KiB; '
-            . 'have a look at whether a line of it is there twice',
+        'contained' => 'the archive had all of it',
+        'overlap' => 'it goes on where the archive ended, and what follows was merged',
+        'diverged' => 'it and the archive each had lines that the other lacked, and all are kept',
+        'weak' => self::WEAK,
     ];
+    private const WEAK = 'what it has in common with the archive is less than 8 lines and 1 KiB: '
+        . 'have a look at whether a line of it is in the archive twice';
 
     public function __construct(private Console $console, private bool $quiet, private bool $dry)
     {
@@ -29,17 +30,21 @@ final readonly class LogText
     {
         $table = new Table(['log', 'state', 'side', 'bytes read', 'bytes appended', 'lines appended', 'behind']);
         $notes = [];
-        $lines = $bytes = 0;
+        $archived = $given = $bytes = 0;
         foreach ($report['logs'] as $name => $log) {
-            $words = array_filter([$log['reason'], ...$log['warnings']]);
-            if ($log['adopted'] === 'weak' || ($log['adopted'] !== null && !$this->quiet)) {
-                $words[] = self::ADOPTED[$log['adopted']] ?? "a copy is new: {$log['adopted']}";
+            $words = array_filter([$this->reason($log), ...$log['warnings']]);
+            foreach ($log['sides'] as $side => $done) {
+                if ($done['adopted'] === 'weak' || ($done['adopted'] !== null && !$this->quiet)) {
+                    $words[] = self::adopted((string) $side, $done);
+                }
+                $isArchive = $side === $report['hub'];
+                $archived += $isArchive ? $done['lines'] : 0;
+                $given += $isArchive ? 0 : $done['lines'];
             }
             if ($log['rotated'] !== null && !$this->quiet) {
                 $words[] = "past its size limit, and rotated to {$log['rotated']}";
             }
             array_push($notes, ...self::about((string) $name, $words));
-            $lines += array_sum(array_column($log['sides'], 'lines'));
             $bytes += array_sum(array_column($log['sides'], 'read_bytes'));
             if ($this->quiet && $words === []) {
                 continue;
@@ -61,10 +66,13 @@ final readonly class LogText
             }
         }
         $changed = in_array('merged', array_column($report['logs'], 'state'), true);
+        $told = static fn (array $log): bool => $log['warnings'] !== []
+            || ($log['reason'] !== null && $log['state'] !== 'unchanged');
+        $isTold = array_filter($report['logs'], $told) !== [];
         $merged = match (true) {
-            !$changed => $report['ok'] && $notes === [] ? 'Nothing to do' : 'Nothing merged',
+            !$changed => $report['ok'] && !$isTold ? 'Nothing to do' : 'Nothing merged',
             $this->dry => "{$bytes} bytes would be merged",
-            default => Text::count($lines, 'line', 'lines') . ' appended',
+            default => Text::count($archived, 'line', 'lines') . " to archives, {$given} to copies",
         };
 
         return $this->whole($table, $notes, $report, "{$merged}, {$report['duration_ms']} ms.");
@@ -78,7 +86,7 @@ final readonly class LogText
         $rotated = 0;
         foreach ($report['logs'] as $name => $log) {
             $rotated += (int) ($log['state'] === 'rotated');
-            $words = array_filter([$log['reason'], ...$log['warnings']]);
+            $words = array_filter([$this->reason($log), ...$log['warnings']]);
             $isPlan = $log['state'] === 'rotated' && $log['warnings'] === [];
             if ($this->quiet && ($words === [] || $isPlan)) {
                 continue;
@@ -157,11 +165,15 @@ final readonly class LogText
         $notes = [];
         foreach ($report['logs'] as $name => $log) {
             $name = (string) $name;
-            $words = $log['unfinished'] ? ['a run was ended in its midst; the next one finishes it'] : [];
+            $words = $this->problems($log);
             $problems = array_column($log['sides'], 'problem');
             foreach ($log['sides'] as $side => $one) {
                 if ($one['weak']) {
-                    $words[] = "{$side}: " . self::ADOPTED['weak'];
+                    $words[] = "{$side}: " . self::WEAK;
+                }
+                if ($one['merged'] !== null && !$this->quiet) {
+                    $words[] = "{$side}: what others write goes into {$one['merged']}, as the program that writes"
+                        . " {$one['path']} does not append whole lines to it";
                 }
                 if ($one['foreign_bytes'] > 0 && !$one['mirror'] && !$this->quiet) {
                     $words[] = "{$side}: {$one['foreign_bytes']} bytes of others were written into it so far";
@@ -195,6 +207,48 @@ final readonly class LogText
         $text = array_map(fn (Table $table): string => $table->text($this->console), $tables);
 
         return implode("\n", array_filter([...$text, Text::lines($notes)]));
+    }
+
+    /**
+     * Why a log is as it is. That nobody has written it yet is nothing for cron to tell each minute.
+     *
+     * @param array<string, mixed> $log
+     */
+    private function reason(array $log): ?string
+    {
+        return $this->quiet && $log['state'] === 'unchanged' ? null : $log['reason'];
+    }
+
+    /**
+     * A copy that is new.
+     *
+     * @param array<string, mixed> $done
+     */
+    private static function adopted(string $side, array $done): string
+    {
+        $known = $done['known_bytes'] > 0 ? " ({$done['known_bytes']} bytes of it were there already)" : '';
+
+        return "adopted the copy {$side}: " . (self::ADOPTED[$done['adopted']] ?? $done['adopted']) . $known;
+    }
+
+    /**
+     * What is wrong with a log, but for the first thing of each side, which stands beside it.
+     *
+     * @param array<string, mixed> $log
+     * @return list<string>
+     */
+    private function problems(array $log): array
+    {
+        $first = array_filter(array_column($log['sides'], 'problem'));
+        $words = [];
+        foreach ($log['problems'] as $found) {
+            $isTold = $found['side'] !== null && in_array($found['message'], $first, true);
+            if (!$isTold && !($this->quiet && $found['kind'] === 'missing')) {
+                $words[] = ($found['side'] === null ? '' : "{$found['side']}: ") . $found['message'];
+            }
+        }
+
+        return $words;
     }
 
     /**

@@ -299,12 +299,13 @@ namespace {
      *     logs: names of logs, or patterns with * and ?
      *
      * @return array{schema: int, ok: bool, logs: array<string, array{last_merge: ?string, unfinished: bool,
-     *     problems: list<array{kind: 'directory_missing'|'unreadable'|'passed_over'|'archive_gone'|'ledger'|'unsettled',
+     *     problems: list<array{kind: 'directory_missing'|'unreadable'|'passed_over'|'archive_gone'|'ledger'|'unsettled'
+     *         |'unwritable'|'same_file'|'missing',
      *         side: ?string, message: string}>,
      *     sides: array<string, array{path: string, mirror: bool, exists: bool, bytes: int, cursor: int,
      *         unread_bytes: int, lag_bytes: int, foreign_bytes: int, weak: bool, merged: ?string, problem: ?string}>,
      *     rotated: list<array{path: string, bytes: int}>}>}
-     *     ok: nothing is wrong, but for what is unsettled; unfinished: a run or a rotation was ended in its midst, and the
+     *     ok: nothing is wrong, but for what is unsettled or missing; unfinished: a run or a rotation was ended in its midst, and the
      *     next one finishes it; problems: everything that is wrong; side: null where it is the whole log; cursor: up
      *     to where a copy was read; unread_bytes: of its own that are not merged yet; lag_bytes: of others that it does
      *     not have yet; foreign_bytes: of others that were written into it, ever; weak: what it had at first was found in
@@ -319,19 +320,24 @@ namespace {
     /**
      * Brings the new lines of every copy to all others. An archive that is past its size limit is rotated.
      *
-     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool,
-     *     force?: ?bool} $options dry_run: says what would be done; force: looks at every file, also where nothing seems
-     *     to have changed
+     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool, force?: ?bool,
+     *     progress?: ?callable(array{log: string, number: int, logs: int, phase: 'looking'|'writing'|'rotating'}): mixed}
+     *     $options dry_run: says what would be done; force: looks at every file, also where nothing seems to have changed;
+     *     progress: is told where the run is, number counts the logs that are looked at; false stops it between two logs,
+     *     or before what was found of one is written
      *
-     * @return array{schema: int, ok: bool, run: string, duration_ms: int, logs: array<string, array{
+     * @return array{schema: int, ok: bool, run: string, duration_ms: int, hub: string, logs: array<string, array{
      *     state: 'unchanged'|'merged'|'skipped'|'failed', reason: ?string,
-     *     sides: array<string, array{read_bytes: int, appended_bytes: int, lines: int, lag_bytes: int}>,
+     *     sides: array<string, array{read_bytes: int, appended_bytes: int, lines: int, lag_bytes: int,
+     *         adopted: null|'overlap'|'contained'|'diverged'|'weak', known_bytes: int}>,
      *     adopted: null|'overlap'|'contained'|'diverged'|'weak', rotated: ?string, warnings: list<string>}>}
-     *     lines: that were appended; adopted: how a copy that is new lay to the archive; rotated: where the archive was
-     *     rotated to
+     *     run: when it began, in milliseconds since 1970; hub: the side of the archives; lines: that were appended; adopted:
+     *     how a copy that is new lay to the archive, which had known_bytes of it already, of a log the last copy's;
+     *     rotated: where the archive was rotated to
      *
      * @throws Cr0Sync\UsageException when a name fits no log
      * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\CancelledException when progress said false
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_log_merge(array $options = []): array {}
@@ -339,8 +345,11 @@ namespace {
     /**
      * Merges, rotates the archives that are large, and packs what was rotated.
      *
-     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool,
-     *     force?: ?bool} $options dry_run: says what would be done; force: archives of any size
+     * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool, force?: ?bool,
+     *     progress?: ?callable(array{log: string, number: int, logs: int, phase: 'looking'|'writing'|'rotating'}): mixed}
+     *     $options dry_run: says what would be done; force: archives of any size;
+     *     progress: is told where the run is, number counts the logs that are looked at; false stops it between two logs,
+     *     or before what was found of one is written
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, logs: array<string, array{
      *     state: 'unchanged'|'rotated'|'skipped'|'failed', reason: ?string, file: ?string, bytes: int,
@@ -349,6 +358,7 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when a name fits no log
      * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\CancelledException when progress said false
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_log_rotate(array $options = []): array {}

@@ -20,7 +20,7 @@ $last = cr0_log_merge($logs->options());
 echo $last['logs']['irc']['state'], ' ', array_sum(array_column($last['logs']['irc']['sides'], 'appended_bytes')), "\n";
 ?>
 --EXPECT--
-merged {"bot":{"read_bytes":16,"appended_bytes":0,"lines":0,"lag_bytes":0},"central":{"read_bytes":0,"appended_bytes":16,"lines":4,"lag_bytes":0},"website":{"read_bytes":0,"appended_bytes":16,"lines":4,"lag_bytes":0}}
+merged {"bot":{"read_bytes":16,"appended_bytes":0,"lines":0,"lag_bytes":0,"adopted":null,"known_bytes":0},"central":{"read_bytes":0,"appended_bytes":16,"lines":4,"lag_bytes":0,"adopted":null,"known_bytes":0},"website":{"read_bytes":0,"appended_bytes":16,"lines":4,"lag_bytes":0,"adopted":null,"known_bytes":0}}
 bot "one\ntwo\ufffd\u0000\r\n\none\nthree\nhalf\nby hand\n"
 central "one\ntwo\ufffd\u0000\r\n\none\nby hand\nthree\nhalf\n"
 website "one\ntwo\ufffd\u0000\r\n\none\nby hand\nthree\nhalf\n"

@@ -16,9 +16,9 @@ echo thrown(static fn () => cr0_log_merge([], [])), "\n";
 --EXPECT--
 ValueError: cr0_log_status(): Argument #1 ($options) has no key "database", only: config, root, logs
 TypeError: cr0_log_status(): Option "logs" must be a list of strings, array given
-ValueError: cr0_log_merge(): Argument #1 ($options) has no key "database", only: config, root, logs, dry_run, force
+ValueError: cr0_log_merge(): Argument #1 ($options) has no key "database", only: config, root, logs, dry_run, force, progress
 TypeError: cr0_log_merge(): Option "logs" must be a list of strings, array given
-ValueError: cr0_log_rotate(): Argument #1 ($options) has no key "database", only: config, root, logs, dry_run, force
+ValueError: cr0_log_rotate(): Argument #1 ($options) has no key "database", only: config, root, logs, dry_run, force, progress
 TypeError: cr0_log_rotate(): Option "logs" must be a list of strings, array given
 ValueError: cr0_log_clean(): Argument #1 ($options) has no key "database", only: config, root, logs, dry_run
 TypeError: cr0_log_clean(): Option "logs" must be a list of strings, array given

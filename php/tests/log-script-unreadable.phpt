@@ -24,11 +24,11 @@ irc  merged  bot  4  0  0  0
 lost  unchanged
 odd  failed
 
-broken: bot is passed over: ROOT/bot/broken.log is a symlink
+broken: bot is passed over: ROOT/bot/broken.log is a symlink, and none is followed: name what it leads to in the configuration, or put the file itself there
 lost: bot is passed over: the directory of ROOT/away/lost.log is not there; a mount may be missing. Make it, or take bot out of the configuration
-odd: ROOT/central/odd.log is a directory
+odd: ROOT/central/odd.log is a directory: move it away, or correct the path in the configuration
 
-2 lines appended, N ms. Not everything went well.
+1 line to archives, 1 to copies, N ms. Not everything went well.
 
 bidirectional --quiet 2
 log  state  side  bytes read  bytes appended  lines appended  behind
@@ -36,9 +36,9 @@ broken  unchanged
 lost  unchanged
 odd  failed
 
-broken: bot is passed over: ROOT/bot/broken.log is a symlink
+broken: bot is passed over: ROOT/bot/broken.log is a symlink, and none is followed: name what it leads to in the configuration, or put the file itself there
 lost: bot is passed over: the directory of ROOT/away/lost.log is not there; a mount may be missing. Make it, or take bot out of the configuration
-odd: ROOT/central/odd.log is a directory
+odd: ROOT/central/odd.log is a directory: move it away, or correct the path in the configuration
 
 Nothing merged, N ms. Not everything went well.
 
@@ -49,9 +49,9 @@ lost  never  0  0
 odd  never  0  0
 
 log  side  bytes  read up to  not merged yet  behind  path  problem
-broken  bot  -  0  0  0  ROOT/bot/broken.log  ROOT/bot/broken.log is a symlink
+broken  bot  -  0  0  0  ROOT/bot/broken.log  ROOT/bot/broken.log is a symlink, and none is followed: name what it leads to in the configuration, or put the file itself there
 lost  bot  -  0  0  0  ROOT/away/lost.log  the directory of ROOT/away/lost.log is not there; a mount may be missing. Make it, or take bot out of the configuration
-odd  central  -  0  0  0  ROOT/central/odd.log  ROOT/central/odd.log is a directory
+odd  central  -  0  0  0  ROOT/central/odd.log  ROOT/central/odd.log is a directory: move it away, or correct the path in the configuration
 
 one
 ""

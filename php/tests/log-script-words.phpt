@@ -31,6 +31,8 @@ irc  merged  bot  8  0  0
                    central  0  8  0
                    website  0  0  8
 
+errors: nobody has written it yet: ROOT/bot/errors.log is not there. Correct "copies" in the configuration, or set "missingok" of "rotate" where that is as it should be
+
 Dry run. 8 bytes would be merged, N ms. Nothing was changed.
 
 bidirectional 0
@@ -40,12 +42,16 @@ irc  merged  bot  8  0  0  0
                    central  0  8  2  0
                    website  0  8  2  0
 
-4 lines appended, N ms.
+errors: nobody has written it yet: ROOT/bot/errors.log is not there. Correct "copies" in the configuration, or set "missingok" of "rotate" where that is as it should be
+
+2 lines to archives, 2 to copies, N ms.
 
 bidirectional 0
 log  state  side  bytes read  bytes appended  lines appended  behind
 errors  unchanged
 irc  unchanged
+
+errors: nobody has written it yet: ROOT/bot/errors.log is not there. Correct "copies" in the configuration, or set "missingok" of "rotate" where that is as it should be
 
 Nothing to do, N ms.
 
@@ -64,12 +70,14 @@ irc  merged  bot  6  8  1  0
              central  0  14  2  0
              website  8  6  1  0
 
-4 lines appended, N ms.
+2 lines to archives, 2 to copies, N ms.
 
 rotate 0
 log  state  how  bytes  rotated file
 errors  unchanged
 irc  unchanged
+
+errors: nobody has written it yet: ROOT/bot/errors.log is not there. Correct "copies" in the configuration, or set "missingok" of "rotate" where that is as it should be
 
 0 logs rotated, N ms.
 

@@ -28,6 +28,7 @@ cr0_log_merge 0 {
   ok: bool
   run: string
   duration_ms: int
+  hub: string
   logs: {
     irc: {
       state: string
@@ -38,18 +39,24 @@ cr0_log_merge 0 {
           appended_bytes: int
           lines: int
           lag_bytes: int
+          adopted: null
+          known_bytes: int
         }
         central: {
           read_bytes: int
           appended_bytes: int
           lines: int
           lag_bytes: int
+          adopted: null
+          known_bytes: int
         }
         website: {
           read_bytes: int
           appended_bytes: int
           lines: int
           lag_bytes: int
+          adopted: null
+          known_bytes: int
         }
       }
       adopted: null

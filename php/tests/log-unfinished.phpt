@@ -22,7 +22,7 @@ do {
     proc_close($run);
     $unfinished = cr0_log_status($logs->options())['logs']['irc']['unfinished'];
 } while (!$unfinished && ++$tries < 10);
-echo json_encode($unfinished), ' ', preg_match('/^irc: a run was ended in its midst; the next one finishes it$/m', $logs->script('status')[1]), "\n";
+echo json_encode($unfinished), ' ', preg_match('/^irc: a run is under way, or was ended in its midst: the next one finishes it, or says why it cannot$/m', $logs->script('status')[1]), "\n";
 $told = cr0_log_merge($logs->options(['dry_run' => true]))['logs']['irc'];
 echo $told['state'], ' ', json_encode($told['reason'] !== null), "\n";
 echo $logs->script('bidirectional')[0], ' ', json_encode(cr0_log_status($logs->options())['logs']['irc']['unfinished']), "\n";
