@@ -47,6 +47,7 @@ fn whatever_disk_is_full_nothing_is_lost() {
                         refusals += 1;
                         assert!(place == "state", "{told}: {error}");
                         assert!(error.to_string().contains('/'), "{told}: {error}");
+                        assert_eq!(error.hint_text(), Some("free some space there"), "{told}: {error}");
                     }
                 }
                 logs.add("bot", 20);
