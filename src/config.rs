@@ -29,7 +29,7 @@ pub use logs::LogConfig;
 pub(crate) use pattern::glob;
 pub use rotation::{Compress, Create, DateFormat, Naming, Rotation};
 pub use security::{Access, Events, Integrity, Tier};
-pub(crate) use shelves::stem;
+pub(crate) use shelves::{may_mix, stem};
 
 /// A configuration larger than this is a mistake, not a configuration (bytes).
 const MAX_FILE_BYTES: u64 = 4 << 20;

@@ -30,6 +30,7 @@ mod logs {
     mod ledger;
     mod lost_archive;
     mod moved;
+    mod places;
     mod power;
     mod same_file;
     mod scenarios;

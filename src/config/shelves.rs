@@ -32,7 +32,7 @@ impl Shelves {
                 let begin = stem(name).to_vec();
                 let near = names.range(begin.clone()..).take_while(|(other, _)| other.starts_with(&begin));
                 let others: Vec<&Looks> =
-                    near.filter(|(other, _)| shares(name, other)).flat_map(|(_, copies)| copies).collect();
+                    near.filter(|(other, _)| may_mix(name, other)).flat_map(|(_, copies)| copies).collect();
                 for (copy, first) in copies {
                     if let Some((_, said)) = others.iter().find(|(other, _)| other != copy) {
                         return Err(mixed_up(directory, said, first));
@@ -60,7 +60,7 @@ pub(crate) fn stem(live: &[u8]) -> &[u8] {
 
 /// Whether what may be called a rotated file of the second may be one of the first: the second is called as the first, or
 /// as a rotated file of it.
-fn shares(first: &[u8], second: &[u8]) -> bool {
+pub(crate) fn may_mix(first: &[u8], second: &[u8]) -> bool {
     let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let is_end = |rest: &[u8]| match rest {
         [] | b".gz" | b".zst" => true,
@@ -99,7 +99,7 @@ mod tests {
             ("bot.log", "bot.err", false),
             ("bot", "bot.log", false),
         ] {
-            assert_eq!(shares(first.as_bytes(), second.as_bytes()), expected, "{first} {second}");
+            assert_eq!(may_mix(first.as_bytes(), second.as_bytes()), expected, "{first} {second}");
         }
     }
 }

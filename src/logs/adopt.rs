@@ -9,8 +9,8 @@ use std::rc::Rc;
 use super::against::Against;
 use super::align::Trust;
 use super::archive::is_packed;
-use super::file::LogFile;
-use super::state::Watched;
+use super::file::{FileId, LogFile, in_words};
+use super::state::{Broken, Watched};
 use super::stream::Stream;
 use super::take::{Taken, cursor_at};
 use crate::durable::lease::{self, Held};
@@ -54,8 +54,8 @@ pub(crate) fn adopt(
     for file in rotated {
         match part(file, is_packed(file) || lease::held(file.file()) == Held::No) {
             Ok(part) => parts.push(part),
-            // What cannot be unpacked is told, and left.
-            Err(cause) => taken.warnings.push(format!("{} cannot be read: {cause}", file.path.display())),
+            Err(cause) if is_packed(file) => leave(file, &cause, taken),
+            Err(cause) => return Err(cause),
         }
     }
     if let Some(live) = live {
@@ -85,6 +85,73 @@ pub(crate) fn adopt(
         taken.then.live = None;
     }
     Ok(())
+}
+
+/// Leaves a file that cannot be unpacked, keeps it in mind and tells of it.
+fn leave(file: &LogFile, cause: &io::Error, taken: &mut Taken) {
+    keep(
+        Broken {
+            path: file.path.clone(),
+            id: file.id,
+            size: file.size,
+            written: i64::try_from(file.written).unwrap_or(i64::MAX),
+            why: in_words("unpack", &file.path, cause),
+        },
+        taken,
+    );
+}
+
+fn keep(broken: Broken, taken: &mut Taken) {
+    taken.warnings.push(broken.told());
+    taken.then.broken.push(broken);
+}
+
+impl Broken {
+    /// What people have to know.
+    pub(crate) fn told(&self) -> String {
+        format!(
+            "{}; its lines are not in the archive, unless another copy has them. Put a whole one in its place, or move it away",
+            self.why
+        )
+    }
+
+    /// The file as it lies there now, whatever it is called, or what was put in its place.
+    pub(crate) fn now<'a>(&self, rotated: &'a [Rc<LogFile>]) -> Option<&'a Rc<LogFile>> {
+        let same = rotated.iter().find(|file| file.id == self.id);
+        same.or_else(|| rotated.iter().find(|file| file.path == self.path))
+    }
+}
+
+/// Looks again at what could not be unpacked; from what is whole now it takes what the archive lacks. Returns which files
+/// those are, whose lines are all taken.
+pub(crate) fn again(
+    rotated: &[Rc<LogFile>],
+    archive: &mut Against<'_>,
+    taken: &mut Taken,
+) -> io::Result<Vec<FileId>> {
+    let mut done = Vec::new();
+    for broken in std::mem::take(&mut taken.then.broken) {
+        let Some(file) = broken.now(rotated) else { continue };
+        let is_same =
+            (file.id, file.size, file.written) == (broken.id, broken.size, i128::from(broken.written));
+        if is_same && file.path == broken.path {
+            keep(broken, taken);
+            continue;
+        }
+        let part = match part(file, true) {
+            Ok(part) => part,
+            Err(cause) if is_packed(file) => {
+                leave(file, &cause, taken);
+                continue;
+            }
+            Err(cause) => return Err(cause),
+        };
+        let found = archive.align(std::slice::from_ref(&part.stream), Trust::Adopted)?;
+        taken.streams.extend(part.missing(0, &found.missing));
+        taken.is_aligned = true;
+        done.push(file.id);
+    }
+    Ok(done)
 }
 
 /// The lines of a file; of one that nobody has open also the last one, when it has no end.

@@ -63,7 +63,7 @@ impl<'a> Against<'a> {
 
     /// Aligns what a copy has: whole lines, one stream a file.
     pub(crate) fn align(&mut self, source: &[Stream], trust: Trust) -> io::Result<Found> {
-        self.archive.reach(0)?;
+        self.archive.reach_all()?;
         match self.prefix(source, trust)? {
             Some(found) => Ok(found),
             None => self.by_lines(source, trust),

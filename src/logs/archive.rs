@@ -6,13 +6,14 @@
 
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
 use super::file::{BLOCK, LogFile, hex, to_size};
 use super::find::{self, Found, Shelf};
-use super::names::Packing;
+use super::names::{self, Packing};
 use super::state::LogState;
 use super::stream::{Stream, fill};
 
@@ -43,6 +44,14 @@ impl Archive {
             Some(state) => find::on_shelf(&state.archive, shelf, &[], 0)?,
             None => Found::Lost,
         };
+        match found {
+            Found::Live => {}
+            // Whoever knew lines of it says what that means.
+            Found::Lost if state.is_some_and(|state| state.end() > 0) => {}
+            // Its lines may be new, or be those that copies still have.
+            Found::Rotated(index) => no_gap(shelf, live, shelf.rotated.get(index))?,
+            Found::Lost => no_gap(shelf, live, None)?,
+        }
         let (first, begin, anew) = match (found, state) {
             (Found::Live, Some(state)) => (shelf.rotated.len(), state.base, false),
             // Somebody else has rotated it.
@@ -51,20 +60,14 @@ impl Archive {
         };
         let (mut parts, proven, mut begin) = (Vec::new(), begin, begin);
         for file in shelf.rotated.iter().skip(first) {
-            let length = match length(file) {
-                Ok(length) => length,
-                // Nothing is known of it, and what cannot be unpacked is no part of it.
-                Err(_) if anew => continue,
-                // Its lines may be new, and all that follows has its place behind it.
-                Err(cause) => return Err(cause),
-            };
             parts.push((begin, Rc::clone(file)));
-            begin += length;
+            // Its lines may be new, or be those that copies still have, and all that follows has its place behind it.
+            begin += length(file)?;
         }
         parts.push((begin, Rc::clone(live)));
         let older = shelf.rotated.iter().take(first).cloned().collect();
         let known = state.filter(|_| !anew).map_or(0, LogState::end);
-        let hidden = shelf.refused.iter().chain(&shelf.missing).next().cloned();
+        let hidden = shelf.hidden();
         Ok(Archive { parts, older, known, hidden, anew, proven })
     }
 
@@ -77,6 +80,30 @@ impl Archive {
             self.parts.insert(0, (from, file));
         }
         Ok(())
+    }
+
+    /// Looks into all of them, for whoever has to see all there is. Where one of them is hidden, those before it have no place
+    /// that is certain, unless nothing is missing before the others.
+    ///
+    /// # Errors
+    /// Names the file or directory that is to be seen to.
+    pub(crate) fn reach_all(&mut self) -> io::Result<()> {
+        let Some(hidden) = self.hidden.as_ref().filter(|_| self.begin() > 0) else { return self.reach(0) };
+        let mut before = self.begin();
+        for file in self.older.iter().rev() {
+            before = before.saturating_sub(length(file)?);
+        }
+        if before > 0 {
+            return Err(waits_for(hidden));
+        }
+        self.reach(0)
+    }
+
+    /// Where each of its segments ends that was looked at, oldest first; the last one is the live file.
+    pub(crate) fn ends(&self) -> io::Result<Vec<u64>> {
+        let mut ends: Vec<u64> = self.parts.iter().skip(1).map(|(begin, _)| *begin).collect();
+        ends.push(self.end()?);
+        Ok(ends)
     }
 
     /// Where its live file begins.
@@ -140,6 +167,26 @@ impl Archive {
             None => Ok(0),
         }
     }
+}
+
+/// Nobody knows which lines a file has that is passed over, nor where what follows it lies.
+///
+/// # Errors
+/// Where there is one, and its name does not make it older than the first file that counts.
+fn no_gap(shelf: &Shelf, live: &LogFile, first: Option<&Rc<LogFile>>) -> io::Result<()> {
+    let name = live.path.file_name().unwrap_or_default().as_encoded_bytes();
+    let is_older = |path: &Path| first.is_some_and(|first| names::is_older(name, path, &first.path));
+    let all = shelf.refused.iter().zip(&shelf.refused_names);
+    let newer: Vec<&str> =
+        all.filter(|(_, path)| !is_older(path)).map(|(refused, _)| refused.as_str()).collect();
+    if newer.is_empty() { Ok(()) } else { Err(waits_for(&newer.join(", "))) }
+}
+
+/// What is to be done about a part of an archive that cannot be seen.
+fn waits_for(hidden: &str) -> io::Error {
+    io::Error::other(format!(
+        "a rotated file of it cannot be read, and its lines may come twice or never without it: {hidden}. Make it readable; or, if it is none of this log, move it away"
+    ))
 }
 
 /// Bytes of a segment, which is named where it cannot be read.

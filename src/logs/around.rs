@@ -13,11 +13,12 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::clock;
-use crate::config::{Config, LogConfig};
+use crate::config::{Config, LogConfig, may_mix};
 use crate::durable;
 
 use super::file::{Owners, in_words};
 use super::plan::BESIDE;
+use super::state::State;
 
 /// The clock of a file system may stand still for so long, so that a change may not show in a directory's time.
 const TICK: Duration = Duration::from_millis(20);
@@ -41,6 +42,8 @@ pub(crate) struct Around<'a> {
     claims: OnceCell<HashMap<Place, &'a Path>>,
     directories: RefCell<HashMap<PathBuf, Option<(u64, u64)>>>,
     listings: RefCell<HashMap<PathBuf, Listing>>,
+    /// What is on record, of which only directories are asked for.
+    record: OnceCell<Option<State>>,
     /// Who may own a file, by what a log adds.
     owners: RefCell<HashMap<Named<'a>, Rc<Owners>>>,
 }
@@ -48,6 +51,7 @@ pub(crate) struct Around<'a> {
 /// A copy in the configuration.
 #[derive(Debug, Clone, Copy)]
 struct Known<'a> {
+    name: &'a str,
     log: &'a LogConfig,
     side: &'a str,
 }
@@ -113,15 +117,16 @@ impl<'a> Around<'a> {
             claims: OnceCell::new(),
             directories: RefCell::default(),
             listings: RefCell::default(),
+            record: OnceCell::new(),
             owners: RefCell::default(),
         }
     }
 
     fn copies(&self) -> &HashMap<&'a Path, Known<'a>> {
-        let of_log = |log: &'a LogConfig| {
-            log.copies.iter().map(move |(side, path)| (path.as_path(), Known { log, side: side.as_str() }))
+        let of_log = |(name, log): (&'a String, &'a LogConfig)| {
+            log.copies.iter().map(move |(side, path)| (path.as_path(), Known { name, log, side }))
         };
-        self.copies.get_or_init(|| self.config.logs.values().flat_map(of_log).collect())
+        self.copies.get_or_init(|| self.config.logs.iter().flat_map(of_log).collect())
     }
 
     /// Whose copy a path is, or lies beside for what others write.
@@ -170,6 +175,31 @@ impl<'a> Around<'a> {
     pub(crate) fn olddir(&self, path: &Path) -> Option<PathBuf> {
         let copy = self.copy(path)?;
         copy.log.olddir(&self.config.hub, copy.side).filter(|olddir| path.parent() != Some(olddir))
+    }
+
+    /// Where rotated files of the copy at a path may lie from the time before its configuration was changed.
+    pub(crate) fn former_olddirs(&self, path: &Path) -> Vec<PathBuf> {
+        let Some(copy) = self.copy(path) else { return Vec::new() };
+        // Whoever cannot read what is on record does nothing at all, and has said so.
+        let open = || State::open(&self.config.root.join("sync_state").join("logs")).ok();
+        let Some(record) = self.record.get_or_init(open) else { return Vec::new() };
+        let mut former = record.olddirs(copy.name).remove(copy.side).unwrap_or_default();
+        let now = self.olddir(path);
+        former.retain(|directory| now.as_ref() != Some(directory) && path.parent() != Some(directory));
+        former
+    }
+
+    /// Another copy whose rotated files in a directory would be taken for those of the copy at a path, as the configuration
+    /// names that directory for it now.
+    pub(crate) fn taken_over(&self, directory: &Path, path: &Path) -> Option<&'a Path> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().as_bytes().to_vec();
+        let own = name(path);
+        self.copies().iter().find_map(|(other, copy)| {
+            let looks = other.parent() == Some(directory)
+                || copy.log.olddir(&self.config.hub, copy.side).as_deref() == Some(directory);
+            let mixed = || may_mix(&own, &name(other)) || may_mix(&name(other), &own);
+            (*other != path && looks && mixed()).then_some(*other)
+        })
     }
 
     /// Why the directories of a copy that is not the archive cannot be looked at: where they are not there, nothing in them is

@@ -106,11 +106,26 @@ pub(crate) fn ready(
             Standing::Missing => Lost::Ledger,
         },
     };
+    all_is_seen(lost, work)?;
     set_aside(ledger, lost, size, at).map_err(|why| with_hint(&why))?;
     if lost == Lost::Ledger {
         begin_anew(&mut work.state);
     }
     Ok(())
+}
+
+/// What is written down anew begins with all that lies in the archive, so nothing of that may be hidden.
+///
+/// # Errors
+/// In words, where it may.
+fn all_is_seen(lost: Lost, work: &mut Work<'_>) -> std::result::Result<(), Problem> {
+    match (lost, &work.archive.hidden) {
+        (Lost::Archive, _) | (_, None) => Ok(()),
+        (Lost::State, Some(hidden)) => Err(format!(
+            "what was known of the archive was lost, and rotated files of it may lie where they cannot be seen: {hidden}. Mount it; or, if nothing ever lay there, make that directory"
+        )),
+        (Lost::Ledger, Some(_)) => work.archive.reach_all().map_err(|cause| cause.to_string()),
+    }
 }
 
 /// The same for what a run that died had planned: where nothing counts yet, what lies there is its own. Returns whether the

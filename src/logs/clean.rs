@@ -124,9 +124,20 @@ impl One<'_, '_> {
             .zip(needed)
             .map(|(file, needed)| Segment { written: time(file.written), needed })
             .collect();
-        let verdicts = retention::judge(&segments, &self.log.rotate, seen, now);
+        let mut verdicts = retention::judge(&segments, &self.log.rotate, seen, now);
+        let going = verdicts.iter().take_while(|verdict| matches!(verdict, Verdict::Remove(_))).count();
+        let stays = self.unproven(&shelf, going);
+        if let Some((first, why)) = &stays {
+            for verdict in verdicts.iter_mut().skip(*first) {
+                if matches!(verdict, Verdict::Remove(_)) {
+                    *verdict = Verdict::Keep(why.clone());
+                }
+            }
+        }
         let files = shelf.rotated.iter().cloned().zip(segments).zip(verdicts);
-        let warnings = shelf.refused.iter().map(|refused| format!("passed over: {refused}")).collect();
+        let mut warnings: Vec<String> =
+            shelf.refused.iter().map(|refused| format!("passed over: {refused}")).collect();
+        warnings.extend(stays.map(|(_, why)| format!("old rotated files stay: {why}")));
         Ok((files.map(|((file, segment), verdict)| (file, segment, verdict)).collect(), warnings))
     }
 
@@ -174,6 +185,53 @@ impl One<'_, '_> {
         Ok(needed)
     }
 
+    /// From which of the first `going` files on they must stay, as they are not what was merged, or nobody can tell; and why.
+    fn unproven(&self, shelf: &Shelf, going: usize) -> Option<(usize, Problem)> {
+        let state = self.state.filter(|_| going > 0)?;
+        self.first_changed(shelf, going, state).unwrap_or_else(|why| Some((0, why)))
+    }
+
+    fn first_changed(
+        &self,
+        shelf: &Shelf,
+        going: usize,
+        state: &LogState,
+    ) -> std::result::Result<Option<(usize, Problem)>, Problem> {
+        let fail = |cause: std::io::Error| self.unread(&cause);
+        let live = shelf.live.as_ref().ok_or("the archive has no file that is written to; merge first")?;
+        let mut archive = Archive::find(shelf, live, Some(state)).map_err(fail)?;
+        archive.reach_all().map_err(fail)?;
+        let ends = archive.ends().map_err(fail)?;
+        if ends.len() != shelf.rotated.len() + 1 {
+            return Err("where they lie in the archive cannot be told; `verify` tells more".to_owned());
+        }
+        let end = going.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(0);
+        let whole = self.ledger.whole(state.ledger, &state.chain).map_err(|why| with_hint(&why))?;
+        // Of an entry whose beginning was cleaned away nobody can tell.
+        let known = whole.entries.iter().filter(|entry| entry.from >= archive.begin() && entry.from < end);
+        let mut walk = None;
+        for entry in known {
+            let walk = match &mut walk {
+                Some(walk) => walk,
+                none => none.insert(archive.walk(entry.from).map_err(fail)?),
+            };
+            if walk.digest(entry.length).map_err(fail)?.as_ref() != Some(&entry.sha256) {
+                let first = ends.iter().position(|end| *end > entry.from).unwrap_or(0);
+                let path = shelf.rotated.get(first).map(|file| file.path.display().to_string());
+                return Ok(Some((
+                    first,
+                    format!(
+                        "{} bytes from {} on in the archive, which begin in {}, are not what was merged; put back what was there, or move that file away yourself",
+                        entry.length,
+                        entry.from,
+                        path.unwrap_or_default()
+                    ),
+                )));
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes away what is written down of lines that are gone and that every copy has got.
     fn trim(&self) -> std::result::Result<(), Problem> {
         let shelf = self.shelf()?;
@@ -183,7 +241,7 @@ impl One<'_, '_> {
         if archive.anew {
             return Ok(());
         }
-        archive.reach(0).map_err(fail)?;
+        archive.reach_all().map_err(fail)?;
         let sent =
             self.log.others(self.hub).map(|(side, _)| state.copies.get(side).map_or(0, |copy| copy.sent));
         let place = sent.min().unwrap_or(u64::MAX).min(archive.begin());

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::handles;
 use super::names::Packing;
 
 /// How much of a file before a place proves that it is that file (bytes). On real chat logs the 4 KiB before a place
@@ -75,6 +76,8 @@ pub(crate) enum Unopened {
     Missing,
     /// It is not what it should be, or may not be read.
     Refused(String),
+    /// Nothing is wrong with it: this process, or the machine, has too many files open.
+    Full(String),
 }
 
 impl Unopened {
@@ -82,7 +85,7 @@ impl Unopened {
     pub(crate) fn in_words(&self, path: &Path) -> String {
         match self {
             Unopened::Missing => format!("{} is not there", path.display()),
-            Unopened::Refused(why) => format!("{} {why}", path.display()),
+            Unopened::Refused(why) | Unopened::Full(why) => format!("{} {why}", path.display()),
         }
     }
 }
@@ -122,6 +125,7 @@ impl LogFile {
                 "may not be opened by this user: it needs the right to {}, and to pass (x) each directory above",
                 access.in_words()
             )),
+            _ if handles::are_used_up(cause) => Unopened::Full(handles::told(cause)),
             _ => Unopened::Refused(format!("cannot be opened: {}", with_remedy(cause))),
         };
         // Opening a device can do things, so it is looked at before.
@@ -168,6 +172,21 @@ impl LogFile {
     pub(crate) fn has_its_name(&self) -> bool {
         std::fs::symlink_metadata(&self.path)
             .is_ok_and(|now| (now.dev(), now.ino()) == (self.id.dev, self.id.ino))
+    }
+
+    /// Whether another file has the same bytes on disk: as many, and the same ones at both ends.
+    pub(crate) fn is_copied_to(&self, other: &LogFile) -> io::Result<bool> {
+        if self.size != other.size {
+            return Ok(false);
+        }
+        let ends = |file: &File| -> io::Result<[Vec<u8>; 2]> {
+            let (mut head, mut tail) =
+                (vec![0; to_size(self.size.min(PROOF))], vec![0; to_size(self.size.min(PROOF))]);
+            file.read_exact_at(&mut head, 0)?;
+            file.read_exact_at(&mut tail, self.size.saturating_sub(PROOF))?;
+            Ok([head, tail])
+        };
+        Ok(ends(&self.file)? == ends(&other.file)?)
     }
 
     pub(crate) fn file(&self) -> &File {

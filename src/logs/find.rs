@@ -3,8 +3,8 @@
 //! A file is known by its number and by what it has (see `file::Proof`): numbers are given again and files are copied,
 //! so neither is believed alone. `locate` is pure but for the proofs that it asks for.
 
-use std::collections::HashSet;
-use std::ffi::OsStr;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -13,8 +13,9 @@ use crate::clock;
 
 use super::around::Around;
 use super::file::{Access, FileId, LogFile, PROOF, Unopened, in_words};
+use super::handles;
 use super::names::{self, Age, Packing, Rotated};
-use super::plan::{Problem, Stop};
+use super::plan::Stop;
 use super::state::Cursor;
 
 /// Names may move while they are looked at, as programs rename and pack files; so often they are looked at,
@@ -39,21 +40,32 @@ pub(crate) struct Shelf {
     pub(crate) missing: Option<String>,
 }
 
-/// Looks at the path, and around it for its rotated files, in its own directory and in the one that the configuration
-/// names. All of what is found had its name at one and the same moment: otherwise a file that is renamed meanwhile would be
+impl Shelf {
+    /// What may lie there and cannot be seen, in words.
+    pub(crate) fn hidden(&self) -> Option<String> {
+        let all: Vec<&str> = self.refused.iter().chain(&self.missing).map(String::as_str).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+}
+
+/// Looks at the path, and around it for its rotated files, in its own directory, in the one that the configuration names
+/// and in those that it named before. All of what is found had its name at one and the same moment: otherwise a file that is renamed meanwhile would be
 /// found twice, or not at all.
 ///
 /// # Errors
 /// `Fail` when the file at the path cannot be read, `Wait` when names do not stop moving.
 pub(crate) fn shelf(path: &Path, access: Access, around: &Around<'_>) -> Result<Shelf, Stop> {
+    handles::make_room();
     let olddir = around.olddir(path);
-    let directories: Vec<&Path> = olddir.as_deref().into_iter().chain(path.parent()).collect();
+    let former = around.former_olddirs(path);
+    let named = former.iter().map(PathBuf::as_path).chain(olddir.as_deref());
+    let directories: Vec<&Path> = named.chain(path.parent()).collect();
     for look in 0..LOOKS {
         if look > 0 {
             directories.iter().for_each(|directory| around.forget(directory));
             clock::pause(PAUSE_MS);
         }
-        if let Some(shelf) = look_once(path, &directories, access, around).map_err(Stop::Fail)? {
+        if let Some(shelf) = look_once(path, &directories, access, around)? {
             return Ok(shelf);
         }
     }
@@ -69,25 +81,30 @@ fn look_once(
     directories: &[&Path],
     access: Access,
     around: &Around<'_>,
-) -> Result<Option<Shelf>, Problem> {
+) -> Result<Option<Shelf>, Stop> {
     let owners = around.owners(path);
-    let listed = rotated_in(directories, path, around)?;
+    let all = rotated_in(directories, path, around)?;
+    let listed = all.clone();
     let mut shelf = Shelf::default();
     let missing =
         directories.iter().find(|directory| path.parent() != Some(directory) && !directory.is_dir());
     shelf.missing =
         missing.map(|olddir| format!("{} is not there; a mount may be missing", olddir.display()));
+    let (listed, taken_over) = without_others(listed, path, around);
+    shelf.missing = shelf.missing.or(taken_over);
     match LogFile::open(path, Packing::Plain, access, &owners) {
         Ok(file) => shelf.live = Some(Rc::new(file)),
         Err(Unopened::Missing) => {}
-        Err(cause) => return Err(cause.in_words(path)),
+        Err(cause @ Unopened::Full(_)) => return Err(Stop::Full(cause.in_words(path))),
+        Err(cause @ Unopened::Refused(_)) => return Err(Stop::Fail(cause.in_words(path))),
     }
     let mut found: Vec<(LogFile, &Age)> = Vec::new();
     for (path, rotated) in &listed {
         match LogFile::open(path, rotated.packing, Access::Read, &owners) {
             Ok(file) => found.push((file, &rotated.age)),
             Err(Unopened::Missing) => return Ok(None),
-            Err(cause) => {
+            Err(cause @ Unopened::Full(_)) => return Err(Stop::Full(cause.in_words(path))),
+            Err(cause @ Unopened::Refused(_)) => {
                 shelf.refused.push(cause.in_words(path));
                 shelf.refused_names.push(path.clone());
             }
@@ -99,14 +116,70 @@ fn look_once(
     };
     if !is_there
         || !found.iter().all(|(file, _)| file.has_its_name())
-        || rotated_in(directories, path, around)? != listed
+        || rotated_in(directories, path, around)? != all
     {
         return Ok(None);
     }
-    names::oldest_first(&mut found, |(_, age)| age, |(file, _)| file.written);
+    names::oldest_first(&mut found, |(_, age)| age, |(file, _)| file.written, |(file, _)| file.path.parent());
     let found = found.into_iter().map(|(file, _)| file).collect();
     (shelf.rotated, shelf.doubles) = without_doubles(found);
+    without_copies(&mut shelf).map_err(|cause| Stop::Fail(in_words("read", path, &cause)))?;
     Ok(Some(shelf))
+}
+
+/// In a directory that is no more that of this copy and is that of another one, nobody knows whose a file is. Says so where
+/// there is one.
+fn without_others(
+    mut listed: Vec<(PathBuf, Rotated)>,
+    path: &Path,
+    around: &Around<'_>,
+) -> (Vec<(PathBuf, Rotated)>, Option<String>) {
+    let mut told = None;
+    for directory in around.former_olddirs(path) {
+        let Some(other) = around.taken_over(&directory, path) else { continue };
+        let count = listed.len();
+        listed.retain(|(file, _)| file.parent() != Some(&directory));
+        if listed.len() < count {
+            told = Some(format!(
+                "rotated files of {} lay in {} before, which is now for those of {}: move them to where the configuration says",
+                path.display(),
+                directory.display(),
+                other.display()
+            ));
+        }
+    }
+    (listed, told)
+}
+
+/// Whoever moves to another directory may have copied what lay in the first: of two such files the younger is not counted.
+fn without_copies(shelf: &mut Shelf) -> io::Result<()> {
+    let mut first: HashMap<OsString, Rc<LogFile>> = HashMap::new();
+    let mut copies = Vec::new();
+    for file in &shelf.rotated {
+        let name = file.path.file_name().unwrap_or_default().to_owned();
+        match first.get(&name) {
+            Some(other) if other.is_copied_to(file)? => copies.push(file.path.clone()),
+            Some(_) => {}
+            None => drop(first.insert(name, Rc::clone(file))),
+        }
+    }
+    shelf.rotated.retain(|file| !copies.contains(&file.path));
+    shelf.doubles.extend(copies);
+    Ok(())
+}
+
+/// Where rotated files of the copy at a path may lie, as far as a later run has to know it, whatever the configuration says
+/// then: one that is not named any more is forgotten once none lies there.
+pub(crate) fn olddirs(path: &Path, around: &Around<'_>) -> Result<Vec<PathBuf>, Stop> {
+    let mut all = around.former_olddirs(path);
+    let mut kept = Vec::new();
+    for directory in all.drain(..) {
+        if !directory.is_dir() || !rotated_in(&[&directory], path, around)?.is_empty() {
+            kept.push(directory);
+        }
+    }
+    kept.extend(around.olddir(path));
+    Ok(kept)
 }
 
 /// The rotated files of a log in its directories, whatever they are.
@@ -114,7 +187,7 @@ fn rotated_in(
     directories: &[&Path],
     path: &Path,
     around: &Around<'_>,
-) -> Result<Vec<(PathBuf, Rotated)>, Problem> {
+) -> Result<Vec<(PathBuf, Rotated)>, Stop> {
     let live = path.file_name().map(std::os::unix::ffi::OsStrExt::as_bytes).unwrap_or_default();
     let stem = names::stem(live);
     let mut all = Vec::new();
@@ -122,7 +195,10 @@ fn rotated_in(
         let names = match around.names(directory) {
             Ok(names) => names,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
-            Err(cause) => return Err(in_words("list", directory, &cause)),
+            Err(cause) if handles::are_used_up(&cause) => {
+                return Err(Stop::Full(format!("{} {}", directory.display(), handles::told(&cause))));
+            }
+            Err(cause) => return Err(Stop::Fail(in_words("list", directory, &cause))),
         };
         let first = names.partition_point(|name| name.as_slice() < stem);
         let found = names.iter().skip(first).take_while(|name| name.starts_with(stem)).filter_map(|name| {

@@ -5,7 +5,7 @@
 //! source's place in its file is known by content (`file::Proof`), so renamed, packed, truncated and copied files are
 //! found again (`find`); what nothing is known of is aligned with the archive (`align`).
 //!
-//! - open: `file`, `names`
+//! - open: `file`, `names`, `handles`
 //! - observe: `find`, `around`, `take`, `adopt`, `archive`, `against`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `due`, `retention`
 //! - apply: `run`, `work`, `append` (with `writeback`), `lacks`, `send`; after a crash `settle`, with `behind`, `given` and
@@ -30,6 +30,7 @@ mod due;
 mod file;
 mod find;
 mod given;
+mod handles;
 mod journal;
 mod label;
 mod lacks;

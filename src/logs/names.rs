@@ -4,6 +4,8 @@
 //! (`.1`, `.2025-07-14`, `.2025-07-14_09-31-02`), of our own rotation (`.2025-07-14`, a second one `.2025-07-14-2`) and
 //! of people (`.old`, `.yesterday`). Names are bytes.
 
+use std::path::Path;
+
 pub(crate) use crate::config::stem;
 
 /// How a rotated file is packed.
@@ -93,11 +95,17 @@ fn number(text: &[u8]) -> Option<u32> {
     std::str::from_utf8(text).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
 }
 
-/// Brings rotated files in order, the oldest first. Names say it where all of them count or all of them have dates;
-/// otherwise the time of the last write does, which renaming and packing keep.
-pub(crate) fn oldest_first<T>(files: &mut [T], age: impl Fn(&T) -> &Age, written: impl Fn(&T) -> i128) {
+/// Brings rotated files in order, the oldest first. Names say it where all of them count or all of them have dates, and
+/// numbers only within one directory; otherwise the time of the last write does, which renaming and packing keep.
+pub(crate) fn oldest_first<T>(
+    files: &mut [T],
+    age: impl Fn(&T) -> &Age,
+    written: impl Fn(&T) -> i128,
+    directory: impl Fn(&T) -> Option<&Path>,
+) {
     let all = |is: fn(&Age) -> bool| files.iter().all(|file| is(age(file)));
-    if all(|age| matches!(age, Age::Number(_))) {
+    let is_one = files.iter().zip(files.iter().skip(1)).all(|(a, b)| directory(a) == directory(b));
+    if is_one && all(|age| matches!(age, Age::Number(_))) {
         files.sort_by_key(|file| match age(file) {
             Age::Number(number) => std::cmp::Reverse(*number),
             Age::Date(_) | Age::Word => std::cmp::Reverse(0),
@@ -109,6 +117,18 @@ pub(crate) fn oldest_first<T>(files: &mut [T], age: impl Fn(&T) -> &Age, written
         });
     } else {
         files.sort_by_key(written);
+    }
+}
+
+/// Whether a rotated file of the log whose file has the name `live` is certainly older than another one, by their names.
+pub(crate) fn is_older(live: &[u8], file: &Path, other: &Path) -> bool {
+    let age = |path: &Path| Some(rotated(live, path.file_name()?.as_encoded_bytes())?.age);
+    match (age(file), age(other)) {
+        (Some(Age::Number(file_number)), Some(Age::Number(number))) => {
+            file_number > number && file.parent() == other.parent()
+        }
+        (Some(Age::Date(date)), Some(Age::Date(other))) => date < other,
+        _ => false,
     }
 }
 
@@ -160,15 +180,23 @@ mod tests {
         let order = |names: &[(&'static str, i128)]| -> Vec<&'static str> {
             let mut files: Vec<_> = names
                 .iter()
-                .filter_map(|(name, at)| Some((*name, rotated(b"b", name.as_bytes())?.age, *at)))
+                .filter_map(|(name, at)| {
+                    let file = Path::new(name).file_name()?.as_encoded_bytes();
+                    Some((*name, rotated(b"b", file)?.age, *at))
+                })
                 .collect();
-            oldest_first(&mut files, |file| &file.1, |file| file.2);
+            oldest_first(&mut files, |file| &file.1, |file| file.2, |file| Path::new(file.0).parent());
             files.into_iter().map(|file| file.0).collect()
         };
         assert_eq!(order(&[("b.1", 1), ("b.10", 9), ("b.2.gz", 5)]), ["b.10", "b.2.gz", "b.1"]);
         assert_eq!(
             order(&[("b-20250102", 1), ("b.2025-01-01-2", 2), ("b.2025-01-01", 3)]),
             ["b.2025-01-01", "b.2025-01-01-2", "b-20250102"]
+        );
+        // Whoever begins to count anew elsewhere has the younger ones there.
+        assert_eq!(
+            order(&[("new/b.1", 9), ("old/b.1", 3), ("old/b.2", 1), ("new/b.2", 6)]),
+            ["old/b.2", "old/b.1", "new/b.2", "new/b.1"]
         );
         assert_eq!(order(&[("b.1", 9), ("b-20250102", 4), ("b.old", 5)]), ["b-20250102", "b.old", "b.1"]);
     }

@@ -3,6 +3,8 @@
 //!
 //! Apart from `take`, which is about one copy, and from `work`, which carries it out.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,8 @@ pub(crate) struct Setting<'a> {
     pub(crate) journal: &'a Journal,
     /// Nothing is to be changed.
     pub(crate) dry: bool,
+    /// Directories of archives that this run has made.
+    pub(crate) made: RefCell<Vec<PathBuf>>,
 }
 
 /// Why a log is not merged now, in words.
@@ -58,6 +62,8 @@ pub(crate) enum Stop {
     Wait(String),
     /// Somebody has to do something.
     Fail(String),
+    /// The same, and no other file of the log can be looked at either.
+    Full(String),
 }
 
 /// Why something cannot be done with a file, in words.
@@ -66,7 +72,7 @@ pub(crate) type Problem = String;
 impl From<Stop> for Problem {
     fn from(stop: Stop) -> Problem {
         match stop {
-            Stop::Wait(why) | Stop::Fail(why) => why,
+            Stop::Wait(why) | Stop::Fail(why) | Stop::Full(why) => why,
         }
     }
 }
@@ -121,12 +127,26 @@ fn nothing(path: &Path) -> io::Result<LogFile> {
 }
 
 pub(crate) fn create(setting: &Setting<'_>, path: &Path) -> Result<(), String> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
+        setting.made.borrow_mut().push(directory.to_path_buf());
+    }
     let made = path
         .parent()
         .map_or(Ok(()), |directory| durable::owned_directory(directory, setting.ownership))
         .and_then(|()| durable::Nascent::beside(path, "log", setting.ownership))
         .and_then(|(nascent, _)| nascent.publish());
     made.map(drop).map_err(|cause| with_hint(&cause))
+}
+
+/// What there is to say where the directory of an archive was not there: it may be one by mistake.
+fn made(setting: &Setting<'_>, path: &Path) -> Option<String> {
+    let made = setting.made.borrow();
+    let directory = path.parent().filter(|directory| made.iter().any(|made| made == directory))?;
+    Some(format!(
+        "{}: {} was not there, and was made: if the archive is to lie elsewhere, or a mount is missing, correct that now",
+        setting.hub,
+        directory.display()
+    ))
 }
 
 /// A mirror that had lines is not made anew where its file system is missing.
@@ -144,29 +164,30 @@ fn is_mounted(path: &Path, before: &CopyState) -> Result<(), Problem> {
 }
 
 /// Why what was merged may be there and not be seen.
-pub(crate) fn hidden(shelf: &Shelf, known: &LogState) -> Option<Problem> {
+pub(crate) fn hidden(shelf: &Shelf) -> Option<Problem> {
     if !shelf.refused.is_empty() {
         return Some(format!(
             "what was merged may lie in a rotated file that is passed over: {}",
             shelf.refused.join(", ")
         ));
     }
-    // Before it was ever rotated, nobody has made that directory.
-    let missing = shelf.missing.as_ref().filter(|_| known.base > 0)?;
-    Some(format!("what was merged may lie among its rotated files: {missing}"))
+    let missing = shelf.missing.as_ref()?;
+    Some(format!(
+        "what was merged may lie among its rotated files: {missing}. Mount it; or, if nothing ever lay there, make that directory"
+    ))
 }
 
 /// The files of one copy.
-pub(crate) fn look(setting: &Setting<'_>, path: &Path, live: &LogFile) -> Result<Shelf, String> {
+pub(crate) fn look(setting: &Setting<'_>, path: &Path, live: &LogFile) -> Result<Shelf, Stop> {
     if let Some(other) = setting.around.same(path) {
-        return Err(one_file(path, other));
+        return Err(Stop::Fail(one_file(path, other)));
     }
     if let Some(Nowhere::Missing(why) | Nowhere::Unreadable(why)) = setting.around.obstacle(path) {
-        return Err(why);
+        return Err(Stop::Fail(why));
     }
     let shelf = find::shelf(path, Access::Read, setting.around)?;
     if shelf.live.as_ref().is_some_and(|file| file.id == live.id) {
-        return Err(one_file(path, &live.path));
+        return Err(Stop::Fail(one_file(path, &live.path)));
     }
     Ok(shelf)
 }
@@ -209,13 +230,14 @@ pub(crate) fn plan<'a>(
     let (shelf, live) = archive_shelf(setting, hub_path, known.as_ref())?;
     let fail = |cause: io::Error| Stop::Fail(in_words("read", hub_path, &cause));
     report.warnings.extend(setting.around.strangers(log));
+    report.warnings.extend(made(setting, hub_path));
     report
         .warnings
         .extend(shelf.refused.iter().map(|refused| format!("{}: passed over: {refused}", setting.hub)));
     let mut archive = Archive::find(&shelf, &live, known.as_ref()).map_err(fail)?;
     if archive.anew && known.as_ref().is_some_and(|known| known.end() > 0) {
         // It may be the one that cannot be read now, so nothing is taken for gone.
-        if let Some(why) = known.as_ref().and_then(|known| hidden(&shelf, known)) {
+        if let Some(why) = hidden(&shelf) {
             return Err(Stop::Fail(why));
         }
         report.warnings.push(format!(
@@ -252,6 +274,7 @@ pub(crate) fn plan<'a>(
         copies: known.as_ref().map(|known| known.copies.clone()).unwrap_or_default(),
         run: setting.run,
         merged_at: known.as_ref().and_then(|known| known.merged_at.clone()),
+        olddirs: olddirs(setting.around, log)?,
     };
     let (mut parts, mut targets): (Vec<PartNow>, Vec<Target<'_>>) = (Vec::new(), Vec::new());
     // A file may be mounted in two places.
@@ -261,7 +284,11 @@ pub(crate) fn plan<'a>(
     for (side, path) in log.others(setting.hub) {
         let is_mirror = log.mirrors.contains(side);
         let before = state.copies.get(side).cloned();
-        let found = look(setting, path, &live).and_then(|shelf| {
+        let looked = match look(setting, path, &live) {
+            Err(Stop::Full(why)) => return Err(Stop::Full(why)),
+            looked => looked.map_err(Problem::from),
+        };
+        let found = looked.and_then(|shelf| {
             let id = shelf.live.as_ref().map(|file| file.id);
             if let Some((_, other)) = ids.iter().find(|(known, _)| Some(*known) == id) {
                 return Err(one_file(path, other));
@@ -340,6 +367,18 @@ pub(crate) fn plan<'a>(
         });
     }
     Ok(Work { setting, name, archive, live, parts, pieces, newline, state, targets, report })
+}
+
+/// Where rotated files of copies may lie, by side.
+fn olddirs(around: &Around<'_>, log: &LogConfig) -> Result<BTreeMap<String, Vec<PathBuf>>, Stop> {
+    let mut all = BTreeMap::new();
+    for (side, path) in &log.copies {
+        let found = find::olddirs(path, around)?;
+        if !found.is_empty() {
+            all.insert(side.clone(), found);
+        }
+    }
+    Ok(all)
 }
 
 /// The file in which a copy gets what others write, where its writer leaves no room for that.

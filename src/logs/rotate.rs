@@ -148,7 +148,7 @@ fn failed(why: Problem) -> LogRotateReport {
 fn stopped(why: Stop) -> LogRotateReport {
     match why {
         Stop::Wait(why) => report(RotateState::Skipped, Some(why)),
-        Stop::Fail(why) => failed(why),
+        Stop::Fail(why) | Stop::Full(why) => failed(why),
     }
 }
 

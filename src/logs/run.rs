@@ -2,6 +2,7 @@
 //!
 //! Apart from `plan` and `work`, which are about one log. Its caller holds the lock.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -60,6 +61,7 @@ pub(crate) fn merge(
         steps,
         journal: &journal,
         dry: options.dry_run,
+        made: RefCell::default(),
     };
     let mut state = State::open(directory)?;
     let unsettled = match options.dry_run {
@@ -160,7 +162,7 @@ impl<'a> Run<'a> {
     fn stopped(&mut self, name: &str, log: &LogConfig, why: Stop) {
         let (state, reason) = match why {
             Stop::Wait(why) => (Ended::Skipped, why),
-            Stop::Fail(why) => (Ended::Failed, why),
+            Stop::Fail(why) | Stop::Full(why) => (Ended::Failed, why),
         };
         self.reports.insert(name.to_owned(), LogReport { state, reason: Some(reason), ..plan::report(log) });
     }

@@ -17,7 +17,7 @@ use super::given::{Receiver, found};
 use super::journal::{Deed, Ending, Unfinished};
 use super::lacks::Since;
 use super::ledger::UNKNOWN;
-use super::plan::{Setting, Stop, archive_shelf, hidden, is_quiet, look, report};
+use super::plan::{Problem, Setting, Stop, archive_shelf, hidden, is_quiet, look, report};
 use super::state::{CopyState, LogState};
 use super::stream::Stream;
 use super::work::{PartNow, Piece, Target, Whose, Work, all, of_entry};
@@ -36,7 +36,7 @@ pub(crate) fn settle<'a>(
     let mut archive = Archive::find(&shelf, &live, Some(&planned.state)).map_err(fail)?;
     if archive.anew {
         // It may be the one that cannot be read now, so nothing is taken for gone.
-        return match hidden(&shelf, &planned.state) {
+        return match hidden(&shelf) {
             Some(why) => Err(unfinishable(&why)),
             None => Ok(None),
         };
@@ -47,7 +47,7 @@ pub(crate) fn settle<'a>(
             Ok(shelf) => drop(shelves.insert(side.as_str(), shelf)),
             // Nobody waits for a copy that was only to get something.
             Err(_) if planned.parts.iter().all(|part| part.side != *side) => {}
-            Err(why) => return Err(unfinishable(&why)),
+            Err(why) => return Err(unfinishable(&Problem::from(why))),
         }
     }
     let mut parts = Vec::new();

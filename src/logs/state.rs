@@ -56,6 +56,19 @@ pub(crate) struct Watched {
     pub(crate) closed: bool,
 }
 
+/// A packed file that cannot be unpacked, so that nobody knows which of its lines the archive lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Broken {
+    pub(crate) path: PathBuf,
+    pub(crate) id: FileId,
+    /// Bytes on disk.
+    pub(crate) size: u64,
+    /// When it was last written to, in nanoseconds.
+    pub(crate) written: i64,
+    /// What is wrong with it, in words.
+    pub(crate) why: String,
+}
+
 /// One copy that is not the archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct CopyState {
@@ -90,6 +103,9 @@ pub(crate) struct CopyState {
     /// files: the machine died, or it was away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) open: Option<Vec<Deed>>,
+    /// Its rotated files that could not be unpacked when their lines were to be taken, and lie there still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) broken: Vec<Broken>,
     /// Whether nobody knows any more what of its files it wrote itself behind where they were read to, so that content has to
     /// tell; up to where it got what others wrote is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -128,6 +144,10 @@ pub(crate) struct LogState {
     /// When lines were last merged, RFC 3339.
     #[serde(default)]
     pub(crate) merged_at: Option<String>,
+    /// Directories in which rotated files of copies may lie beside those of the copies themselves, by side: what the
+    /// configuration names now, and what it named before as long as some lie there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) olddirs: BTreeMap<String, Vec<PathBuf>>,
 }
 
 impl LogState {
@@ -218,6 +238,13 @@ impl State {
     /// What is remembered of a log; nothing where that makes no sense.
     pub(crate) fn log(&self, log: &str) -> Option<LogState> {
         self.get(log).and_then(|(_, json)| serde_json::from_str(json).ok())
+    }
+
+    /// Where rotated files of a log's copies may lie, by side.
+    pub(crate) fn olddirs(&self, log: &str) -> BTreeMap<String, Vec<PathBuf>> {
+        // Most have none, and to see that takes no parsing.
+        let named = self.get(log).is_some_and(|(_, json)| json.contains("\"olddirs\""));
+        named.then(|| self.log(log)).flatten().map(|state| state.olddirs).unwrap_or_default()
     }
 
     pub(crate) fn set(&mut self, log: &str, mark: String, state: &LogState) -> Result<()> {

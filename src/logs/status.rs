@@ -184,6 +184,9 @@ impl Look<'_, '_> {
                 fill(&mut one, &shelf, found);
                 self.same(path, shelf.live.as_ref(), ids, found);
                 one.unread_bytes = copy.map_or(one.bytes, |copy| unread(copy, &shelf));
+                let broken = copy.iter().flat_map(|copy| &copy.broken);
+                let there = broken.filter(|broken| broken.now(&shelf.rotated).is_some());
+                found.extend(there.map(|broken| (LogProblemKind::PassedOver, broken.told())));
             }
         }
         if let (Some(copy), Some(known)) = (copy, self.known) {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::clock;
 
-use super::adopt::adopt;
+use super::adopt::{adopt, again};
 use super::against::Against;
 use super::align::{Relation, Trust};
 use super::archive::{Unfinished, is_packed};
@@ -76,7 +76,7 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
         adopt(&shelf.rotated, shelf.live.as_ref(), Trust::Adopted, archive, &mut taken)?;
         return Ok(taken);
     };
-    let mut known: Vec<FileId> = Vec::new();
+    let mut known: Vec<FileId> = again(&shelf.rotated, archive, &mut taken)?;
     let mut back = None;
     for watched in &state.watched {
         match late(shelf, state, watched, &mut taken)? {
@@ -147,10 +147,10 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
             }
         }
         // It may be the one that cannot be read now, so nothing is taken for gone.
-        Found::Lost if !shelf.refused.is_empty() => {
+        Found::Lost if shelf.hidden().is_some() => {
             return Err(io::Error::other(format!(
                 "what was read of it may lie in a rotated file that is passed over: {}",
-                shelf.refused.join(", ")
+                shelf.hidden().unwrap_or_default()
             )));
         }
         Found::Lost if shelf.live.is_none() && !shelf.rotated.iter().any(unread(state, &known)) => {

@@ -96,7 +96,7 @@ fn prove(
             Some("what lies before the end that is on record is not what was there: it was changed, or taken away".to_owned()),
         ));
     }
-    archive.reach(0).map_err(fail)?;
+    archive.reach_all().map_err(fail)?;
     let mut found = report(LogProof::Ok, None);
     found.unmerged_bytes = archive.end().map_err(fail)?.saturating_sub(known.end());
     let whole = ledger.whole(known.ledger, &known.chain).map_err(|why| with_hint(&why))?;

@@ -323,7 +323,7 @@ impl Work<'_> {
     fn entries(&mut self) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         if self.begins_ledger() {
-            self.archive.reach(0)?;
+            self.archive.reach_all()?;
             let start = self.archive.begin();
             let length = self.archive.known.saturating_sub(start);
             let mut entry = self.entry(&Piece { start, length, whose: Whose::Hub, sha256: None })?;

@@ -338,3 +338,106 @@ fn an_archive_that_may_only_be_read_is_told() {
         live_with(&logs, &format!("{side} read-only"), side, "Read-only", || assert!(remount("rw")));
     }
 }
+
+/// More rotated files than a process may have open. It lets itself have more where it may; where it may not, none of them
+/// is passed over, and the log waits.
+#[test]
+fn there_may_be_more_rotated_files_than_may_be_open() {
+    for (limit, is_enough) in [("ulimit -S -n 256", true), ("ulimit -n 256", false)] {
+        for side in ["bot", "central"] {
+            let told = format!("{limit}, at {side}");
+            let logs = Logs::new(&["bot", "other"]).with_log_apart();
+            logs.add("other", 5);
+            for number in (1..=3000).rev() {
+                append(&logs.rotated_path(side, &format!(".{number}")))
+                    .write_all(logs.line(side).as_bytes())
+                    .unwrap();
+            }
+            let mut command = Command::new("sh");
+            let command = command.args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")]);
+            let command = command.arg(std::env::current_exe().unwrap());
+            let out = as_runner(command, &logs.config_file()).output().unwrap();
+            let words = String::from_utf8_lossy(&out.stdout).into_owned();
+            let report: Value = words
+                .lines()
+                .find_map(|line| line.strip_prefix("report "))
+                .map_or_else(|| panic!("{told}: {words}"), |report| serde_json::from_str(report).unwrap());
+            logs.judge_apart(&told);
+            if !is_enough {
+                let why = told_of(&report, "x");
+                assert_eq!(report["logs"]["x"]["state"], "failed", "{told}: {report:#}");
+                assert!(why.contains("Too many open files") && why.contains("ulimit"), "{told}: {why}");
+                let size = |side| fs::metadata(logs.path(side)).map_or(0, |file| file.len());
+                assert_eq!((size("central"), size(MIRROR)), (0, 0), "{told}: something was merged");
+            } else {
+                assert_eq!(report["ok"], json!(true), "{told}: {report:#}");
+            }
+            logs.settle();
+            let found = logs.written.borrow().judge(&logs.archive());
+            assert_eq!(found, Verdict::default(), "{told}");
+        }
+    }
+}
+
+/// A packed file of a source that is broken: its lines are in nobody's hands, and that is told until somebody sees to it.
+#[test]
+fn a_packed_file_that_is_broken_is_told_as_long_as_it_lies_there() {
+    for mend in ["moved away", "whole again", "whole again, and younger"] {
+        let logs = Logs::new(&["bot"]);
+        let packed = PathBuf::from(format!("{}.gz", logs.rotated_path("bot", ".1").display()));
+        logs.add("bot", 20);
+        logs.rename("bot", ".1");
+        super::world::pack(&logs.rotated_path("bot", ".1"));
+        let (whole, at) = (fs::read(&packed).unwrap(), fs::metadata(&packed).unwrap().modified().unwrap());
+        let put = |bytes: &[u8]| {
+            fs::write(&packed, bytes).unwrap();
+            fs::File::options().write(true).open(&packed).unwrap().set_modified(at).unwrap();
+        };
+        put(&whole[..whole.len() / 2]);
+        logs.add("bot", 5);
+        let status = || {
+            cr0sync::logs::status(&logs.config(), &cr0sync::logs::Options::default()).unwrap().logs["x"]
+                .clone()
+        };
+        for round in 0..6 {
+            if round > 2 {
+                logs.add("bot", 1);
+            }
+            let report = logs.merge();
+            assert!(told_of(&report, "x").contains(packed.to_str().unwrap()), "{round}: {report:#}");
+            let found = status();
+            assert_eq!(found.problems.len(), 1, "{round}: {found:#?}");
+            assert!(found.problems[0].message.contains(packed.to_str().unwrap()), "{round}: {found:#?}");
+        }
+        match mend {
+            "moved away" => fs::rename(&packed, logs.root().join("away")).unwrap(),
+            "whole again" => put(&whole),
+            _ => fs::write(&packed, &whole).unwrap(),
+        }
+        logs.settle();
+        logs.rename("bot", ".0");
+        logs.add("bot", 5);
+        logs.settle();
+        assert_eq!(status().problems, []);
+        let found = logs.written.borrow().judge(&logs.archive());
+        let lost = if mend == "moved away" { 20 } else { 0 };
+        assert_eq!((found.lost, found.twice, found.torn), (lost, 0, 0), "{mend}: {found:?}");
+    }
+}
+
+#[test]
+fn a_directory_that_is_made_for_an_archive_is_named_once() {
+    let mut logs = Logs::new(&["bot"]);
+    let directory = logs.directory("elsewhere").join("deep");
+    logs.json["logs"]["x"]["copies"]["central"] = json!(directory.join("x.log"));
+    logs.add("bot", 5);
+    let foretold = cr0sync::logs::Options { dry_run: true, ..Default::default() };
+    cr0sync::logs::merge(&logs.config(), &foretold).unwrap();
+    assert!(!directory.exists());
+    let report = logs.merge();
+    let words = told_of(&report, "x");
+    assert!(words.contains(directory.to_str().unwrap()) && words.contains("was made"), "{report:#}");
+    for _ in 0..2 {
+        assert_eq!(told_of(&logs.merge(), "x"), "");
+    }
+}

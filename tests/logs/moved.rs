@@ -3,8 +3,13 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
+
+use cr0sync::logs::{self, Options};
+use serde_json::json;
 
 use super::world::{Logs, MIRROR, append, pack, read};
+use crate::trace::{Blow, End, run_until};
 
 #[test]
 fn a_file_that_is_moved_back_is_read_on() {
@@ -91,12 +96,16 @@ fn a_line_that_comes_late_to_a_rotated_archive_makes_no_line_come_twice() {
 fn whoever_numbers_upwards_has_no_file_read_twice() {
     for is_packed in [false, true] {
         let logs = Logs::new(&["bot"]);
+        // A minute lies between two writes, and none of them is yet to come.
+        let begin = SystemTime::now() - Duration::from_secs(3600);
+        let write = |minute: u64| {
+            logs.add("bot", 10);
+            logs.open("bot").set_modified(begin + Duration::from_secs(60 * minute)).unwrap();
+        };
         for number in 1..=7 {
-            logs.add("bot", 10);
+            write(2 * number);
             logs.merge();
-            logs.add("bot", 10);
-            // So that no two files were written in one moment.
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            write(2 * number + 1);
             logs.rename("bot", &format!(".{number}"));
             if is_packed {
                 pack(&logs.rotated_path("bot", &format!(".{number}")));
@@ -134,4 +143,50 @@ fn what_lay_on_another_file_system_is_waited_for() {
     fs::rename(kept, here).unwrap();
     logs.settle();
     logs.judge("it is there again");
+}
+
+/// A run that died has appended lines, and what it was to go on with cannot be seen for a while: its plan waits for that.
+#[test]
+fn a_plan_waits_for_an_archive_that_is_hidden() {
+    for is_missing in [false, true] {
+        let mut deaths = 0;
+        for n in 1.. {
+            let logs = Logs::new(&["bot", "other"]).rotated(json!({ "olddir": "old", "compress": false }));
+            logs.add("bot", 20);
+            let report =
+                logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
+            assert_eq!(report.exit_code(), 0, "{report:#?}");
+            logs.add("bot", 10);
+            let (end, said) = run_until(&logs.config_file(), None, n, Blow::Death);
+            if end == End::NotAllowed {
+                println!("skipped: this machine does not let a process trace another");
+                return;
+            }
+            let old = logs.directory("central").join("old");
+            let segment = fs::read_dir(&old).unwrap().next().unwrap().unwrap().path();
+            let (away, link) = (logs.directory("kept"), logs.root().join("link"));
+            match is_missing {
+                true => fs::rename(&old, &away).unwrap(),
+                false => fs::hard_link(&segment, &link).unwrap(),
+            }
+            logs.add("other", 5);
+            let report = logs.run();
+            match is_missing {
+                true => fs::rename(&away, &old).unwrap(),
+                false => fs::remove_file(&link).unwrap(),
+            }
+            if end == End::Finished {
+                assert_eq!(report["ok"], json!(true), "{said} {report:#}");
+                break;
+            }
+            deaths += 1;
+            logs.settle();
+            let text = [read(&segment), read(&logs.path("central"))].concat();
+            for (side, text) in [("central", text), (MIRROR, logs.content(MIRROR))] {
+                let found = logs.written.borrow().judge(&text);
+                assert_eq!((found.lost, found.twice, found.torn), (0, 0, 0), "{n}, {side}: {found:?}");
+            }
+        }
+        assert!(deaths > 5, "{deaths}");
+    }
 }
