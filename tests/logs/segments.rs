@@ -382,3 +382,26 @@ fn a_rotated_file_that_was_changed_is_not_removed() {
         assert_eq!(logs.names("central"), ["x.log"], "{number}");
     }
 }
+
+/// The ledger tells that there was an archive, and a part of that may lie where nobody can look.
+#[test]
+fn where_the_state_is_lost_a_directory_that_is_missing_is_waited_for() {
+    let logs = Logs::new(&["bot"]).rotated(json!({ "olddir": "old" }));
+    logs.add("bot", 20);
+    logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
+    logs.add("bot", 5);
+    logs.settle();
+    let (old, kept) = (logs.directory("central").join("old"), logs.directory("kept"));
+    fs::remove_file(logs.root().join("sync_state/logs/state")).unwrap();
+    fs::rename(&old, &kept).unwrap();
+    for _ in 0..2 {
+        let report = logs.run();
+        let why = report["logs"][NAME]["reason"].to_string();
+        assert!(why.contains(old.to_str().unwrap()), "{report:#}");
+    }
+    fs::rename(&kept, &old).unwrap();
+    logs.settle();
+    let written = logs.written.borrow();
+    assert_eq!(written.judge(&spread(&logs, "central", &["", "old"])), Verdict::default(), "the archive");
+    assert_eq!(written.judge(&logs.content(MIRROR)), Verdict::default(), "the mirror");
+}
