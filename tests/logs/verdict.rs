@@ -57,7 +57,8 @@ impl Written {
         }
         let say = |what: &str, line: &[u8], examples: &mut Vec<String>| {
             if examples.len() < 8 {
-                examples.push(format!("{what} {:.160?}", String::from_utf8_lossy(line)));
+                let line = &line[..line.len().min(160)];
+                examples.push(format!("{what} {:?}", String::from_utf8_lossy(line)));
             }
         };
         for line in lines(archive) {
