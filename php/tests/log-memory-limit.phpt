@@ -6,10 +6,10 @@ declare(strict_types=1);
 require 'logs.inc';
 // Each of these is passed over with a warning that names it.
 $deep = implode('/', array_fill(0, 14, str_repeat('x', 250)));
-$logs = new Logs(['irc' => ['copies' => ['central' => "central/{$deep}/irc.log", 'bot' => 'bot/irc.log'], 'mirrors' => []]]);
-mkdir("{$logs->root}/central/{$deep}", 0777, true);
+$logs = new Logs(['irc' => ['copies' => ['central' => 'central/irc.log', 'bot' => "bot/{$deep}/irc.log"], 'mirrors' => []]]);
+mkdir("{$logs->root}/bot/{$deep}", 0777, true);
 foreach (range(1, 2000) as $number) {
-    symlink('/nowhere', "{$logs->root}/central/{$deep}/irc.log.{$number}");
+    symlink('/nowhere', "{$logs->root}/bot/{$deep}/irc.log.{$number}");
 }
 $code = '$options = ["config" => $argv[1]];
     register_shutdown_function(static function () use ($options): void {

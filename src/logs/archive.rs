@@ -88,7 +88,9 @@ impl Archive {
     /// # Errors
     /// Names the file or directory that is to be seen to.
     pub(crate) fn reach_all(&mut self) -> io::Result<()> {
-        let Some(hidden) = self.hidden.as_ref().filter(|_| self.begin() > 0) else { return self.reach(0) };
+        let Some(hidden) = self.hidden.as_ref().filter(|_| self.begin() > 0) else {
+            return self.reach_first();
+        };
         let mut before = self.begin();
         for file in self.older.iter().rev() {
             before = before.saturating_sub(length(file)?);
@@ -96,7 +98,20 @@ impl Archive {
         if before > 0 {
             return Err(waits_for(hidden));
         }
-        self.reach(0)
+        self.reach_first()
+    }
+
+    /// Up to the first of them, also where that is empty.
+    fn reach_first(&mut self) -> io::Result<()> {
+        self.reach(0)?;
+        while let Some(file) = self.older.last().filter(|_| self.begin() == 0) {
+            if length(file)? > 0 {
+                break;
+            }
+            let file = self.older.pop();
+            self.parts.splice(0..0, file.map(|file| (0, file)));
+        }
+        Ok(())
     }
 
     /// Where each of its segments ends that was looked at, oldest first; the last one is the live file.
