@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Nascent};
 use crate::error::{Error, Result};
@@ -68,13 +69,26 @@ struct Record {
     how: How,
     /// Where in the archive the live file began, and up to where it was known, where it was known.
     known: Option<(u64, u64)>,
+    /// Which start of the machine, where that can be told: while it runs, nothing of what was written is lost.
+    #[serde(default)]
+    boot: Option<String>,
 }
 
 fn record_path(directory: &Path) -> PathBuf {
     directory.join("rotation")
 }
 
+/// Which start of the machine this is, where that can be told.
+fn boot() -> Option<String> {
+    Some(clock::boot().id).filter(|id| !id.is_empty())
+}
+
 impl Record {
+    /// Whether the machine may have died since, and not this program alone.
+    fn is_of_before(&self) -> bool {
+        self.boot.is_none() || self.boot != boot()
+    }
+
     fn save(&self, directory: &Path) -> Result<()> {
         durable::replace(&record_path(directory), &serde_json::to_vec(self).unwrap_or_default())
     }
@@ -163,6 +177,7 @@ impl Job<'_, '_> {
             cut,
             how,
             known,
+            boot: boot(),
         }
     }
 
@@ -331,6 +346,8 @@ fn stage(
     match torn::left(live, segment, record.cut)? {
         Left::Nothing => Ok(Stage::Done),
         Left::All => Ok(Stage::Copied),
+        // A file that lost nothing, and has less than its copy, was truncated: it began again as it had begun before.
+        Left::Less | Left::Neither if !record.is_of_before() => Ok(Stage::Done),
         Left::Less => Ok(Stage::Less),
         Left::Neither => Err(format!(
             "either of {} and {} has lines that the other has not: append those that {1} alone has to {0}, and move {1} away",

@@ -197,6 +197,38 @@ fn who_may_own_one_log_may_not_own_another() {
     assert_eq!(report.logs["y"].warnings, [""; 0]);
 }
 
+/// The machine has another name for itself once it was started again.
+fn starts_again(world: &World) {
+    let path = world.dir.path().join("sync_state/logs/rotation");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"boot\":\"", "\"boot\":\"not", 1)).unwrap();
+}
+
+/// Only the program died, so that nothing is lost of what anybody wrote: less than the copy has is a file that was truncated,
+/// and began again as it had begun before.
+#[test]
+fn what_is_written_after_it_was_truncated_is_not_taken_for_what_was_before() {
+    let Some(memory) = memory() else { return };
+    for more in ["", "two\n"] {
+        let world = World::new(&memory, &["website"], json!({"copytruncate": true}));
+        let mut writer = File::options().append(true).create(true).open(world.path("central")).unwrap();
+        writer.write_all(b"started\n").unwrap();
+        assert!(world.dies_at(Step::Segmented));
+        let at = world.dir.path().join("central/x.log.2031-07-14");
+        File::options().append(true).open(&at).unwrap().write_all(b"one\n").unwrap();
+        writer.set_len(0).unwrap();
+        writer.write_all(format!("started\n{more}").as_bytes()).unwrap();
+        world.merge();
+        let all = format!("started\none\nstarted\n{more}");
+        assert!(
+            world.archive() == all && world.read("website") == all,
+            "{:?} {:?}",
+            world.archive(),
+            world.names()
+        );
+    }
+}
+
 /// A power cut while it is copied: of what came after the first copy any part is on disk in either of the two.
 #[test]
 fn what_is_only_in_one_of_the_two_is_not_lost() {
@@ -214,6 +246,7 @@ fn what_is_only_in_one_of_the_two_is_not_lost() {
         writer.write_all(live.as_bytes()).unwrap();
         let at = world.dir.path().join("central/x.log.2031-07-14");
         File::options().append(true).open(&at).unwrap().write_all(segment.as_bytes()).unwrap();
+        starts_again(&world);
         world.merge();
         assert!(world.archive() == lines(0..5100), "{stays}: {:?}", world.names());
         assert!(world.read("website") == lines(0..5100), "{stays}");
@@ -239,6 +272,7 @@ fn what_is_in_neither_of_the_two_as_a_whole_is_told() {
     writer.write_all(b"of somebody\n").unwrap();
     let at = world.dir.path().join("central/x.log.2031-07-14");
     File::options().append(true).open(&at).unwrap().write_all(b"of the one before\n").unwrap();
+    starts_again(&world);
     let before = (world.names(), world.read("central"));
     for _ in 0..2 {
         let report = merge(&world.config, &Options::default()).unwrap();
