@@ -12,6 +12,7 @@
 //! - `backup`: verified snapshots, which of them stay (pure), and the way back into a live file.
 //! - [`access`]: who may use the site's API, and how often.
 //! - [`integrity`]: whether watched files are what was accepted.
+//! - [`security`]: what cron calls each minute; `schedule` says what of it is due.
 //! - [`report`]: what operations return.
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
@@ -43,8 +44,8 @@ pub mod events;
 pub mod integrity;
 pub mod logs;
 pub mod report;
-#[expect(dead_code, reason = "nothing is due yet")]
 mod schedule;
+pub mod security;
 
 pub use clock::Stopwatch;
 pub use config::{

@@ -7,6 +7,7 @@ mod events;
 mod integrity;
 mod limits;
 mod logs;
+mod security;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ pub use logs::{
     LogsCleanReport, LogsReport, LogsRotateReport, LogsStatusReport, LogsVerifyReport, RotateMethod,
     RotateState, RotatedFile,
 };
+pub use security::{JobState, SecurityJob, SecurityRunReport};
 
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;

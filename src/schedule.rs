@@ -3,20 +3,24 @@
 //! Deciding is pure. Time is cut into slots of a job's length, counted from 1970 in UTC; a job runs once in each, and after
 //! any sleep, once. So a daily job runs in the first minute of a day, whatever was missed. Where the clock was set back, its
 //! slots say nothing for a while; then the time since the machine started counts, which nobody sets.
+//!
+//! It lies where only the user of the cron jobs writes: whoever could write it could have a job never run again.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{self, Boot};
-use crate::durable;
+use crate::durable::Nascent;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the file begins with.
 const FORMAT: &str = "cr0sync schedule";
 const VERSION: u32 = 1;
+const NAME: &str = "schedule";
 /// A schedule larger than this is none (bytes).
 const MAX_FILE: u64 = 1 << 20;
 
@@ -40,17 +44,50 @@ impl Moment {
 /// Whether a job of so many minutes is due that ran last at a moment.
 pub(crate) fn is_due(every_minutes: u32, last: Option<&Moment>, now: &Moment) -> bool {
     let Some(last) = last else { return true };
-    let length = i64::from(every_minutes.max(1)) * 60;
+    let length = length(every_minutes);
     let slot = |moment: &Moment| moment.unix.div_euclid(length);
     if slot(now) > slot(last) {
         return true;
     }
     // In the same slot, unless the clock says less than it should.
-    let since = (now.boot == last.boot).then(|| now.up.saturating_sub(last.up));
-    match since {
-        Some(since) => u64::try_from(length).is_ok_and(|length| since >= length),
-        // After another start nobody knows how long it was off: what looks like the future was a wrong clock.
-        None => now.unix < last.unix,
+    match since(last, now) {
+        Since::Seconds(since) => since >= length,
+        // Nobody knows how long it was off: what looks like the future was a wrong clock.
+        Since::OtherStart => now.unix < last.unix,
+        Since::Never => true,
+    }
+}
+
+/// When a job is due again that is not now, in seconds since 1970, should nobody set the clock.
+pub(crate) fn next(every_minutes: u32, last: &Moment, now: &Moment) -> i64 {
+    let length = length(every_minutes);
+    let slot_ends = last.unix.div_euclid(length).saturating_add(1).saturating_mul(length);
+    match since(last, now) {
+        Since::Seconds(since) => slot_ends.min(now.unix.saturating_add(length.saturating_sub(since))),
+        Since::OtherStart | Since::Never => slot_ends,
+    }
+}
+
+/// Seconds.
+fn length(every_minutes: u32) -> i64 {
+    i64::from(every_minutes.max(1)) * 60
+}
+
+/// What the time since the machine started says of how long something is ago.
+enum Since {
+    Seconds(i64),
+    OtherStart,
+    /// It says that it is still to come: so nobody wrote that down who saw it.
+    Never,
+}
+
+fn since(last: &Moment, now: &Moment) -> Since {
+    if now.boot != last.boot {
+        return Since::OtherStart;
+    }
+    match now.up.checked_sub(last.up) {
+        Some(since) => Since::Seconds(i64::try_from(since).unwrap_or(i64::MAX)),
+        None => Since::Never,
     }
 }
 
@@ -62,17 +99,23 @@ struct File {
     jobs: BTreeMap<String, Moment>,
 }
 
-/// The schedule of one machine: `sync_state/schedule`. Its caller holds a lock on what the jobs do.
+/// The schedule of one machine. Its caller holds a lock on what the jobs do.
 #[derive(Debug)]
 pub(crate) struct Schedule {
-    path: PathBuf,
+    /// Where it lies; nowhere, where nothing can be remembered.
+    directory: Option<PathBuf>,
     jobs: BTreeMap<String, Moment>,
 }
 
 impl Schedule {
+    /// One that remembers nothing: then all is due.
+    pub(crate) fn empty() -> Schedule {
+        Schedule { directory: None, jobs: BTreeMap::new() }
+    }
+
     /// Reads it. What is no schedule, or a newer one, counts for nothing: then all is due, which does no harm.
-    pub(crate) fn open(root: &Path) -> Result<Schedule> {
-        let path = root.join("sync_state").join("schedule");
+    pub(crate) fn open(directory: &Path) -> Result<Schedule> {
+        let path = directory.join(NAME);
         let fail = |cause| Error::io("read the schedule", &path, cause);
         let jobs = match std::fs::metadata(&path) {
             Ok(file) if file.len() > MAX_FILE => BTreeMap::new(),
@@ -85,27 +128,42 @@ impl Schedule {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(cause) => return Err(fail(cause)),
         };
-        Ok(Schedule { path, jobs })
-    }
-
-    /// Whether a job is due.
-    pub(crate) fn is_due(&self, job: &str, every_minutes: u32, now: &Moment) -> bool {
-        is_due(every_minutes, self.jobs.get(job), now)
+        Ok(Schedule { directory: Some(directory.to_path_buf()), jobs })
     }
 
     /// When a job ran last.
-    pub(crate) fn last(&self, job: &str) -> Option<DateTime<Utc>> {
-        self.jobs.get(job).and_then(|moment| DateTime::from_timestamp(moment.unix, 0))
+    pub(crate) fn last(&self, job: &str) -> Option<&Moment> {
+        self.jobs.get(job)
     }
 
     /// A job begins: one that dies is not tried again before its next slot, or it would be each minute.
     pub(crate) fn begin(&mut self, job: &str, now: &Moment) -> Result<()> {
         self.jobs.insert(job.to_owned(), now.clone());
+        self.write()
+    }
+
+    /// It did not begin after all, as somebody else was at it: the next minute tries again.
+    pub(crate) fn put_back(&mut self, job: &str, last: Option<Moment>) -> Result<()> {
+        match last {
+            Some(last) => self.jobs.insert(job.to_owned(), last),
+            None => self.jobs.remove(job),
+        };
+        self.write()
+    }
+
+    fn write(&self) -> Result<()> {
+        let Some(directory) = &self.directory else { return Ok(()) };
         let file = File { format: FORMAT.to_owned(), version: VERSION, jobs: self.jobs.clone() };
         let text = serde_json::to_vec(&file).map_err(|cause| {
             Error::new(ErrorKind::Internal, "cannot write down the schedule").because(cause)
         })?;
-        durable::replace(&self.path, &text)
+        let path = directory.join(NAME);
+        let fail = |cause| Error::io("write the schedule", &path, cause);
+        // Also where root runs the jobs, it is that of the user of the cron jobs.
+        let owner = std::fs::metadata(directory).map_err(fail)?;
+        let nascent = Nascent::of_owner(&path, "schedule", &owner)?;
+        nascent.file().write_all(&text).map_err(fail)?;
+        nascent.supersede().map(drop)
     }
 }
 
@@ -198,5 +256,39 @@ mod tests {
                 assert!(i64::try_from(ran.len()).unwrap_or(0) <= most, "{every} {by} {}", ran.len());
             }
         }
+    }
+
+    #[test]
+    fn the_next_time_is_the_first_at_which_it_is_due() {
+        let at = |unix: i64, boot: &str, up: u64| Moment { unix, boot: boot.to_owned(), up };
+        let begin = 20_000 * DAY + 7;
+        for every in [1, 5, 60, 1440] {
+            for (last, now) in [
+                (at(begin, "a", 100), at(begin + 20, "a", 120)),
+                (at(begin, "a", 100), at(begin, "a", 100)),
+                // Set back, by an hour and by a year.
+                (at(begin, "a", 100), at(begin - HOUR, "a", 110)),
+                (at(begin, "a", 100), at(begin - 365 * DAY, "a", 130)),
+                // After another start.
+                (at(begin, "a", 100), at(begin + 20, "b", 5)),
+            ] {
+                let next = next(every, &last, &now);
+                let then = |unix: i64| {
+                    let waited = u64::try_from(unix - now.unix).unwrap_or(0);
+                    Moment { unix, boot: now.boot.clone(), up: now.up + waited }
+                };
+                assert!(next > now.unix && !is_due(every, Some(&last), &now), "{every} {last:?}");
+                assert!(is_due(every, Some(&last), &then(next)), "{every} {last:?} {next}");
+                assert!(!is_due(every, Some(&last), &then(next - 1)), "{every} {last:?} {next}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_have_seen_keeps_no_job_from_running() {
+        let now = Moment { unix: 20_000 * DAY, boot: "a".to_owned(), up: 1000 };
+        let far = Moment { unix: i64::MAX, boot: "a".to_owned(), up: u64::MAX };
+        assert!(is_due(5, Some(&far), &now) && is_due(1440, Some(&far), &now));
+        assert_eq!(next(5, &far, &now), i64::MAX);
     }
 }

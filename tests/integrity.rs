@@ -15,6 +15,7 @@ mod integrity {
     mod attacks;
     mod baselines;
     mod races;
+    mod runs;
     mod shared_files;
     pub(crate) mod world;
 }

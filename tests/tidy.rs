@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Modules of the library by layer: a module uses those of lower layers, never of higher ones.
-const LAYERS: [&[&str]; 4] = [
+const LAYERS: [&[&str]; 5] = [
     &["clock", "error"],
     &["config", "durable", "report"],
     &["access", "backup", "database", "events", "integrity", "logs", "schedule"],
+    &["security"],
     &["ffi"],
 ];
 /// The layer whose modules do not use each other,

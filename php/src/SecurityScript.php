@@ -36,6 +36,7 @@ final readonly class SecurityScript extends Script
         return match ($line->command?->name) {
             'status' => $text->status($report),
             'check' => $text->checked($report),
+            'run' => $text->ran($report),
             'baseline' => $text->baseline($report),
             'accept' => $text->accepted($report),
             'cleanup' => $text->cleaned($report),
@@ -50,14 +51,15 @@ final readonly class SecurityScript extends Script
         return new Help(
             $this->name,
             'Watches over files, security events and API keys.',
-            ['check', 'accept /var/www/html/index.html', 'keys issue --user 7 --name uploader --permission write'],
+            ['run --quiet', 'check', 'accept /var/www/html/index.html', 'keys issue --user 7 --name uploader --permission write'],
             [
                 '0' => 'done, and nothing was found',
-                '1' => 'something was found: files that are not as they were accepted, a break in the chain of events',
+                '1' => 'something was found (of run: something new): files that are not as they were accepted, a break in the '
+                    . 'chain of events, a watcher that is missed',
                 '2' => 'failed',
                 '64' => 'wrong command, option or configuration',
                 '69' => 'the extension is missing',
-                '75' => 'another check is at work',
+                '75' => 'another check or run is at work',
             ],
         );
     }
@@ -79,6 +81,10 @@ final readonly class SecurityScript extends Script
         $alone = static fn (CommandLine $line): array => [$common($line)];
 
         return [
+            new Command(
+                'run', '', 0, 0, 'does what is due: for cron, each minute', 'cr0_security_run', $alone, [],
+                ['run --quiet', 'run --json'],
+            ),
             new Command(
                 'status', '', 0, 0, 'whether the baseline can be believed, and what the last check found',
                 'cr0_integrity_status', $alone, [], ['status', 'status --json'],

@@ -43,6 +43,31 @@ final readonly class SecurityText
         return $found . $this->lines([...$report['warnings'], ...($this->quiet && $found === '' ? [] : [$end])]);
     }
 
+    /**
+     * Cron calls it each minute, and mails what is said: so the same findings are shown once only where it is to be quiet.
+     *
+     * @param array<string, mixed> $report
+     */
+    public function ran(array $report): string
+    {
+        $table = new Table(['job', 'state', 'next', 'because']);
+        foreach ($report['jobs'] as $name => $job) {
+            if (!$this->quiet || $job['state'] === 'failed') {
+                $state = strtr($job['state'], '_', ' ');
+                $colour = $job['state'] === 'failed' ? Colour::Bad : null;
+                $table->add([$name, $state, $job['next'] ?? 'the next minute', $job['reason'] ?? ''], $colour);
+            }
+        }
+        $check = $report['jobs']['check']['report'];
+        $isTold = $check !== null && ($report['new_findings'] > 0 || !$this->quiet);
+        $missed = $report['missed'] === null ? [] : [$report['missed']];
+        $warnings = $this->quiet ? [] : $report['warnings'];
+
+        return ($isTold ? $this->findings($check['findings']) : '')
+            . $this->lines([...$missed, ...$report['problems'], ...$warnings])
+            . ($table->isEmpty() ? '' : $table->text($this->console));
+    }
+
     /** @param array<string, mixed> $report */
     public function baseline(array $report): string
     {

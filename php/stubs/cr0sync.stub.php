@@ -726,6 +726,28 @@ namespace {
     function cr0_session_cleanup(array $options = []): array {}
 
     /**
+     * Does what is due of the periodic jobs: cron calls it each minute, as the user who signs baselines. The check runs as
+     * often as the configuration says (every 5 minutes), cleanups each hour, the archive of events each day (UTC). A time
+     * that was missed is made up for once, and a job that fails stops no other. Says once that a watcher is missed.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, ok: bool, exit_bits: int, new_findings: int,
+     *     jobs: array<'check'|'limits'|'sessions'|'archive', array{state: 'ran'|'not_due'|'skipped'|'failed',
+     *     reason: ?string, next: ?string, report: ?array<string, mixed>}>,
+     *     watch: array{running: bool, heartbeat: ?string, stale: bool}, missed: ?string, warnings: list<string>,
+     *     problems: list<string>, duration_ms: int}
+     *     exit_bits, new_findings: as of cr0_integrity_check, where it ran; next: null for the next minute; report: what
+     *     cr0_integrity_check, cr0_rate_limit_cleanup, cr0_session_cleanup or cr0_event_archive gives; missed: what is to
+     *     be said of a watcher, where this run is the first to say it; problems: what went wrong beside the jobs
+     *
+     * @throws Cr0Sync\LockedException when another run is at work
+     * @throws Cr0Sync\AccessException for another user
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_security_run(array $options = []): array {}
+
+    /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
      *
      * @param array{config?: ?string, root?: ?string} $options

@@ -6,6 +6,7 @@
 use chrono::DateTime;
 
 use super::alerts;
+use super::check;
 use super::private::Private;
 use super::store;
 use crate::clock;
@@ -16,6 +17,7 @@ use crate::events::Severity;
 use crate::report::WatchStatus;
 
 /// So often it beats (milliseconds).
+#[expect(dead_code, reason = "no watcher beats yet")]
 pub(super) const EVERY_MS: u64 = 10_000;
 /// After so long without one it is missed (seconds): several beats, as a machine may be busy.
 const MISSED_S: u64 = 60;
@@ -61,6 +63,7 @@ impl Beat {
 }
 
 /// The watcher is alive.
+#[expect(dead_code, reason = "no watcher beats yet")]
 pub(super) fn beat(config: &Config, private: Option<&Private>) -> Result<()> {
     put(config, private, &Beat::now())
 }
@@ -73,6 +76,7 @@ fn put(config: &Config, private: Option<&Private>, beat: &Beat) -> Result<()> {
 }
 
 /// The watcher ends in order.
+#[expect(dead_code, reason = "no watcher beats yet")]
 pub(super) fn end(config: &Config, private: Option<&Private>) -> Result<()> {
     if let Some(private) = private {
         private.write(NAME, b"")?;
@@ -80,21 +84,38 @@ pub(super) fn end(config: &Config, private: Option<&Private>) -> Result<()> {
     Folder::create(&store::place(config))?.remove(NAME)
 }
 
-/// Says once that a watcher is missed; a check does this, whatever it finds.
-pub(super) fn miss(config: &Config, private: &Private) -> Result<()> {
-    let Some(mut last) = private.read(NAME)?.and_then(|bytes| Beat::read(&bytes)) else { return Ok(()) };
-    if last.is_missed || !last.is_stale(&clock::boot()) {
-        return Ok(());
+/// Says once that a watcher is missed, also where nothing is checked; and how, where it did.
+///
+/// # Errors
+/// [`ErrorKind::Locked`](crate::ErrorKind::Locked) while a check is at work, which says it itself.
+pub(crate) fn missed(config: &Config) -> Result<Option<String>> {
+    let Ok(private) = Private::open(config) else { return Ok(None) };
+    if due(&private)?.is_none() {
+        return Ok(None);
     }
+    let _lock = check::lock(config, check::WAIT_MS)?;
+    miss(config, &private)
+}
+
+/// The last beat of a watcher that is missed, where nobody has said so.
+fn due(private: &Private) -> Result<Option<Beat>> {
+    let last = private.read(NAME)?.and_then(|bytes| Beat::read(&bytes));
+    Ok(last.filter(|last| !last.is_missed && last.is_stale(&clock::boot())))
+}
+
+/// Says once that a watcher is missed; a check does this, whatever it finds, under its lock.
+pub(super) fn miss(config: &Config, private: &Private) -> Result<Option<String>> {
+    let Some(mut last) = due(private)? else { return Ok(None) };
     let since = DateTime::from_timestamp(last.unix, 0).map(clock::stamp).unwrap_or_default();
     let reason = format!("the watcher has said nothing since {since}; start it again");
     alerts::about_watching(config, "monitor_stale", Severity::High, b"", &reason)?;
     last.is_missed = true;
-    put(config, Some(private), &last)
+    put(config, Some(private), &last)?;
+    Ok(Some(reason))
 }
 
 /// How it is with the watcher.
-pub(super) fn status(config: &Config) -> Result<WatchStatus> {
+pub(crate) fn status(config: &Config) -> Result<WatchStatus> {
     let content = match Folder::open(&store::place(config))? {
         Some(folder) => folder.read(NAME, 4096)?,
         None => Content::Missing,

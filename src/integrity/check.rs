@@ -27,7 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::{FindingKind, IntegrityFinding, IntegrityReport, SCHEMA};
 
 /// So long another check may take before this one is turned away (milliseconds).
-const WAIT_MS: u64 = 2_000;
+pub(super) const WAIT_MS: u64 = 2_000;
 /// More threads than this read no faster from one machine's disks.
 const MAX_THREADS: usize = 8;
 /// The report of the last whole check, for `status`.

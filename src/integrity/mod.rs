@@ -20,7 +20,6 @@
 
 mod accept;
 mod alerts;
-#[expect(dead_code, reason = "no watcher beats yet")]
 mod beat;
 mod check;
 mod codec;
@@ -40,6 +39,8 @@ mod store;
 mod walk;
 
 pub use accept::{Accept, accept};
+pub(crate) use beat::{missed, status as watched};
 pub use check::{CheckOptions, check};
 pub use make::baseline;
+pub(crate) use private::made as private_directory;
 pub use status::status;

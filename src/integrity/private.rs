@@ -54,6 +54,14 @@ pub(super) struct Head {
     pub(super) export: Digest,
 }
 
+/// Where it is; made first where there is none.
+///
+/// # Errors
+/// [`ErrorKind::Access`] for everybody but the cron user and root.
+pub(crate) fn made(config: &Config) -> Result<PathBuf> {
+    Private::create(config).map(|private| private.path)
+}
+
 impl Private {
     fn place(config: &Config) -> PathBuf {
         config.root.join("sync_state").join("private")
@@ -96,7 +104,7 @@ impl Private {
         let user = rustix::process::geteuid();
         let cron = durable::user(&config.ownership);
         if cron.is_some_and(|cron| !user.is_root() && user.as_raw() != cron) {
-            let message = format!("only {} may sign a baseline, below", config.ownership.user);
+            let message = format!("this is for {} alone, who can write to", config.ownership.user);
             return Err(Error::new(ErrorKind::Access, message)
                 .at(&path)
                 .hint("run it on the command line as the user of the cron jobs"));

@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use cr0sync::Config;
 use cr0sync::integrity::{self, CheckOptions};
@@ -119,10 +119,17 @@ impl World {
             .gid(user)
             .output()
             .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let line = text.lines().find_map(|line| line.split_once("answer: "));
-        let line = line.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
-        Some(serde_json::from_str(line.1).unwrap())
+        Some(answer(&output))
+    }
+
+    /// Begins to do something in another process.
+    pub(crate) fn spawn(&self, what: &str) -> std::process::Child {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["child", "--exact", "--nocapture"])
+            .env(CHILD, format!("{what} {}", self.path("root/cr0sync.json").display()))
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// Gives everything to another user.
@@ -135,6 +142,14 @@ impl World {
             }
         }
     }
+}
+
+/// What a child said.
+pub(crate) fn answer(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().find_map(|line| line.split_once("answer: "));
+    let line = line.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+    serde_json::from_str(line.1).unwrap()
 }
 
 /// Makes a pipe.
@@ -165,6 +180,7 @@ pub(crate) fn child() {
     let config = Config::load(Some(Path::new(path)), None).unwrap();
     let answer = match what {
         "baseline" => integrity::baseline(&config, None).map(|report| serde_json::to_value(report).unwrap()),
+        "run" => cr0sync::security::run(&config).map(|report| serde_json::to_value(report).unwrap()),
         _ => integrity::check(&config, &CheckOptions::default())
             .map(|report| serde_json::to_value(report).unwrap()),
     };

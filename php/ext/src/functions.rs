@@ -9,6 +9,7 @@ mod events;
 mod integrity;
 mod limits;
 mod logs;
+mod security;
 
 use ext_php_rs::builders::FunctionBuilder;
 use ext_php_rs::flags::DataType;
@@ -79,7 +80,7 @@ fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 40] = [
+const REPORTS: [Entry; 41] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -119,6 +120,7 @@ const REPORTS: [Entry; 40] = [
     entry::<access::SessionVerify>(),
     entry::<access::SessionClose>(),
     entry::<access::SessionCleanup>(),
+    entry::<security::Run>(),
     entry::<Configuration>(),
 ];
 

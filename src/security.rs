@@ -1,0 +1,444 @@
+//! What cron calls each minute: whatever is due of the periodic jobs over files, keys and events.
+//!
+//! Apart from `schedule`, which knows when and not what. A job that fails stops no other. One that somebody else is at, as a
+//! person who checks at that moment, is tried again in the next minute; if that goes on, it has failed.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use serde_json::{Value, to_value};
+
+use crate::access::{limits, sessions};
+use crate::clock;
+use crate::config::Config;
+use crate::durable::Lock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::events;
+use crate::integrity::{self, CheckOptions};
+use crate::report::{JobState, SCHEMA, SecurityJob, SecurityRunReport};
+use crate::schedule::{self, Moment, Schedule};
+
+/// Minutes between two cleanups.
+const CLEANUP: u32 = 60;
+/// Minutes between two archives of events.
+const ARCHIVE: u32 = 24 * 60;
+/// After so many times its length, a job that others are always at has failed.
+const PATIENCE: u32 = 3;
+
+/// What is done by the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Job {
+    Check,
+    Limits,
+    Sessions,
+    Archive,
+}
+
+impl Job {
+    /// In the order in which they run: what others wait for comes first.
+    const ALL: [Job; 4] = [Job::Check, Job::Limits, Job::Sessions, Job::Archive];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Job::Check => "check",
+            Job::Limits => "limits",
+            Job::Sessions => "sessions",
+            Job::Archive => "archive",
+        }
+    }
+
+    fn every_minutes(self, config: &Config) -> u32 {
+        match self {
+            Job::Check => config.integrity.every_minutes,
+            Job::Limits | Job::Sessions => CLEANUP,
+            Job::Archive => ARCHIVE,
+        }
+    }
+
+    fn run(self, config: &Config) -> Result<Done> {
+        Ok(match self {
+            Job::Check => {
+                let report = integrity::check(config, &CheckOptions::default())?;
+                let found = Found { bits: report.exit_bits, new: report.new_findings, ok: report.ok };
+                Done { report: value(to_value(&report))?, problem: None, found }
+            }
+            Job::Limits => {
+                let report = limits::cleanup(config)?;
+                let problem = report.legacy.problem.clone().unwrap_or_else(|| "see its report".to_owned());
+                let problem = (!report.ok).then(|| format!("{}: {problem}", report.legacy.path));
+                Done { report: value(to_value(&report))?, problem, found: Found::NOTHING }
+            }
+            Job::Sessions => {
+                let report = sessions::cleanup(config)?;
+                Done { report: value(to_value(&report))?, problem: None, found: Found::NOTHING }
+            }
+            Job::Archive => {
+                let report = events::archive(config)?;
+                let problem = (!report.ok).then(|| report.warnings.join("; "));
+                Done { report: value(to_value(&report))?, problem, found: Found::NOTHING }
+            }
+        })
+    }
+}
+
+fn value(report: serde_json::Result<Value>) -> Result<Value> {
+    report.map_err(|cause| Error::new(ErrorKind::Internal, "cannot write the report as JSON").because(cause))
+}
+
+/// What a job came to.
+struct Done {
+    report: Value,
+    /// What went wrong in it all the same.
+    problem: Option<String>,
+    found: Found,
+}
+
+/// What the check found.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    bits: u32,
+    new: u64,
+    ok: bool,
+}
+
+impl Found {
+    const NOTHING: Found = Found { bits: 0, new: 0, ok: true };
+}
+
+/// Does what is due, and says what it did, what was not due, and what failed.
+///
+/// A slot that was missed is made up for once. Nothing is done twice where two runs meet: the second is turned away.
+///
+/// # Errors
+/// [`ErrorKind::Locked`] while another run is at work, [`ErrorKind::Access`] for everybody but the user of the cron jobs and
+/// root. That a job fails is a value.
+pub fn run(config: &Config) -> Result<SecurityRunReport> {
+    run_at(config, &schedule::now())
+}
+
+fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
+    let start = clock::start();
+    let _lock = Lock::take(&config.root, &config.ownership, "security", 0)?;
+    let (mut warnings, mut problems) = (Vec::new(), Vec::new());
+    let mut schedule =
+        match integrity::private_directory(config).and_then(|directory| Schedule::open(&directory)) {
+            Ok(schedule) => schedule,
+            Err(error) if error.kind() == ErrorKind::Access => return Err(error),
+            Err(error) => {
+                problems.push(format!("what ran when is not known, so that all is due: {}", told(&error)));
+                Schedule::empty()
+            }
+        };
+    // Before the check, which would say it otherwise.
+    let missed = integrity::missed(config).unwrap_or_else(|error| {
+        warnings.push(format!("could not say whether the watcher is missed: {}", told(&error)));
+        None
+    });
+    let mut found = Found::NOTHING;
+    let mut jobs = BTreeMap::new();
+    for job in Job::ALL {
+        let (report, what) = one(config, job, &mut schedule, now);
+        found = what.unwrap_or(found);
+        jobs.insert(job.name(), report);
+    }
+    let watch = integrity::watched(config)?;
+    let mut report = SecurityRunReport {
+        schema: SCHEMA,
+        ok: true,
+        exit_bits: found.bits,
+        new_findings: found.new,
+        jobs,
+        watch,
+        missed,
+        warnings,
+        problems,
+        duration_ms: start.millis(),
+    };
+    report.ok = !report.has_failed() && found.ok && !report.watch.stale;
+    Ok(report)
+}
+
+/// One job, and what it found where it is the check.
+fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> (SecurityJob, Option<Found>) {
+    let every = job.every_minutes(config);
+    let last = schedule.last(job.name()).cloned();
+    let next =
+        |last: &Moment| DateTime::from_timestamp(schedule::next(every, last, now), 0).map(clock::stamp);
+    if let Some(last) = last.as_ref().filter(|last| !schedule::is_due(every, Some(last), now)) {
+        let job =
+            SecurityJob { state: JobState::NotDue, reason: None, next: next(last), report: Value::Null };
+        return (job, None);
+    }
+    let failed = |reason: String, report: Value| SecurityJob {
+        state: JobState::Failed,
+        reason: Some(reason),
+        next: next(now),
+        report,
+    };
+    if let Err(error) = schedule.begin(job.name(), now) {
+        // It would be done each minute, and does no harm; what cannot be written down is told.
+        let (done, found) = carry_out(config, job, &failed, next(now));
+        let reason = done.reason.map(|reason| format!("; {reason}")).unwrap_or_default();
+        return (failed(format!("{}{reason}", told(&error)), done.report), found);
+    }
+    let (done, found) = carry_out(config, job, &failed, next(now));
+    if done.state != JobState::Skipped {
+        return (done, found);
+    }
+    let is_late =
+        last.as_ref().is_some_and(|last| schedule::is_due(every.saturating_mul(PATIENCE), Some(last), now));
+    let reason = done.reason.clone().unwrap_or_default();
+    if let Err(error) = schedule.put_back(job.name(), last) {
+        return (failed(format!("{reason}; {}", told(&error)), Value::Null), None);
+    }
+    if is_late {
+        let reason = format!("it has not run for long, as others are at it: {reason}");
+        return (SecurityJob { next: None, ..failed(reason, Value::Null) }, None);
+    }
+    (done, None)
+}
+
+fn carry_out(
+    config: &Config,
+    job: Job,
+    failed: &dyn Fn(String, Value) -> SecurityJob,
+    next: Option<String>,
+) -> (SecurityJob, Option<Found>) {
+    match job.run(config) {
+        Ok(Done { report, problem: Some(problem), found }) => {
+            (failed(problem, report), (job == Job::Check).then_some(found))
+        }
+        Ok(Done { report, problem: None, found }) => (
+            SecurityJob { state: JobState::Ran, reason: None, next, report },
+            (job == Job::Check).then_some(found),
+        ),
+        Err(error) if error.kind() == ErrorKind::Locked => {
+            let reason = Some(told(&error));
+            (SecurityJob { state: JobState::Skipped, reason, next: None, report: Value::Null }, None)
+        }
+        Err(error) => (failed(told(&error), Value::Null), None),
+    }
+}
+
+/// An error on one line.
+fn told(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const MINUTE: i64 = 60;
+    const DAY: i64 = 86_400;
+
+    /// A small site with a baseline, and the clocks of its machine.
+    struct World {
+        directory: TempDir,
+        config: Config,
+        now: Moment,
+    }
+
+    impl World {
+        fn new() -> World {
+            let directory = tempfile::tempdir().unwrap();
+            let root = directory.path();
+            let web = root.join("web");
+            std::fs::create_dir_all(&web).unwrap();
+            std::fs::create_dir(root.join("shared_storage")).unwrap();
+            std::fs::write(web.join("auth.php"), "<?php").unwrap();
+            let list = json!({ "monitored_files": [], "monitored_directories": [web] });
+            std::fs::write(root.join("shared_storage/integrity_config.json"), list.to_string()).unwrap();
+            let config = json!({ "version": 1, "root": root, "databases": {}, "logs": {} });
+            let config = Config::parse(config.to_string().as_bytes(), root, None).unwrap();
+            integrity::baseline(&config, None).unwrap();
+            // In the second minute of a day.
+            let now = Moment { unix: 20_000 * DAY + MINUTE, boot: "a".to_owned(), up: 1000 };
+            World { directory, config, now }
+        }
+
+        /// Time goes on by so much.
+        fn wait(&mut self, seconds: i64) {
+            self.now.unix += seconds;
+            self.now.up += u64::try_from(seconds).unwrap();
+        }
+
+        /// A run at this moment.
+        fn run(&self) -> SecurityRunReport {
+            run_at(&self.config, &self.now).unwrap()
+        }
+
+        /// What ran in it, and what else is to be said.
+        fn said(&self) -> String {
+            words(&self.run())
+        }
+
+        /// What ran in so many minutes, each of which has a run, with how often.
+        fn minutes(&mut self, minutes: i64) -> BTreeMap<&'static str, u32> {
+            let mut counts = BTreeMap::new();
+            for _ in 0..minutes {
+                self.wait(MINUTE);
+                for (name, job) in self.run().jobs {
+                    assert_ne!(job.state, JobState::Failed, "{name} {job:?}");
+                    if job.state == JobState::Ran {
+                        *counts.entry(name).or_default() += 1;
+                    }
+                }
+            }
+            counts
+        }
+    }
+
+    /// The state of each job that was due, in the order of names.
+    fn words(report: &SecurityRunReport) -> String {
+        let due = report.jobs.iter().filter(|(_, job)| job.state != JobState::NotDue);
+        let words: Vec<String> = due.map(|(name, job)| format!("{name} {:?}", job.state)).collect();
+        words.join(", ")
+    }
+
+    const ALL: &str = "archive Ran, check Ran, limits Ran, sessions Ran";
+
+    #[test]
+    fn each_job_runs_in_each_of_its_slots() {
+        let mut world = World::new();
+        assert_eq!(world.said(), ALL);
+        assert_eq!(world.said(), "", "a second run in the same minute does nothing");
+        let counts = world.minutes(125);
+        assert_eq!(counts, BTreeMap::from([("check", 25), ("limits", 2), ("sessions", 2)]));
+        let report = world.run();
+        let next = |name: &str| report.jobs[name].next.clone().unwrap();
+        // The clock is at 02:06.
+        assert_eq!(next("check"), "2024-10-04T02:10:00.000Z");
+        assert_eq!(next("limits"), "2024-10-04T03:00:00.000Z");
+        assert_eq!(next("archive"), "2024-10-05T00:00:00.000Z");
+        assert_eq!((report.ok, report.exit_code()), (true, 0));
+    }
+
+    #[test]
+    fn minutes_without_a_run_are_made_up_for_once() {
+        let mut world = World::new();
+        world.run();
+        world.wait(9 * DAY);
+        assert_eq!(world.said(), ALL);
+        assert_eq!(world.said(), "");
+        world.wait(17 * MINUTE);
+        assert_eq!(world.said(), "check Ran");
+        world.wait(MINUTE);
+        assert_eq!(world.said(), "");
+        // Another start of the machine.
+        (world.now.boot, world.now.up) = ("b".to_owned(), 3);
+        world.wait(2 * 60 * MINUTE);
+        assert_eq!(world.said(), "check Ran, limits Ran, sessions Ran");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_stops_no_job_and_repeats_none() {
+        for by in [-DAY, -60 * MINUTE, -90, 90, 60 * MINUTE, DAY] {
+            let mut world = World::new();
+            world.run();
+            world.minutes(7);
+            world.now.unix += by;
+            let counts = world.minutes(120);
+            assert!((24..=25).contains(&counts["check"]), "{by} {counts:?}");
+            assert!((2..=3).contains(&counts["limits"]), "{by} {counts:?}");
+            assert_eq!(counts.get("archive").copied().unwrap_or(0), u32::from(by == DAY), "{by}");
+            // And back again.
+            world.now.unix -= by;
+            let counts = world.minutes(120);
+            assert!((24..=25).contains(&counts["check"]), "{by} {counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_fails_stops_no_other_and_is_told() {
+        let mut world = World::new();
+        // A directory where there should be a file of sessions, and one in the place of the event log.
+        std::fs::create_dir_all(&world.config.access.sessions).unwrap();
+        std::fs::create_dir_all(&world.config.events.log).unwrap();
+        let report = world.run();
+        assert_eq!(words(&report), "archive Failed, check Ran, limits Ran, sessions Failed");
+        assert_eq!((report.ok, report.exit_code()), (false, 2));
+        let reason = report.jobs["sessions"].reason.clone().unwrap();
+        assert!(reason.contains("api_sessions.json"), "{reason}");
+        // Not in each minute, but in its next slot.
+        world.wait(MINUTE);
+        let report = world.run();
+        assert_eq!((words(&report).as_str(), report.exit_code()), ("", 0));
+        std::fs::remove_dir(&world.config.access.sessions).unwrap();
+        world.wait(60 * MINUTE);
+        assert_eq!(world.said(), "check Ran, limits Ran, sessions Ran");
+    }
+
+    #[test]
+    fn what_is_found_is_told_once() {
+        let mut world = World::new();
+        world.run();
+        std::fs::write(world.directory.path().join("web/new.php"), "").unwrap();
+        world.wait(5 * MINUTE);
+        let report = world.run();
+        assert_eq!((report.exit_bits, report.new_findings, report.ok, report.exit_code()), (1, 1, false, 1));
+        assert_eq!(report.jobs["check"].report["findings"][0]["kind"], "added");
+        world.wait(5 * MINUTE);
+        let report = world.run();
+        assert_eq!((report.exit_bits, report.new_findings, report.ok, report.exit_code()), (1, 0, false, 0));
+    }
+
+    #[test]
+    fn a_job_that_somebody_else_is_at_is_tried_again_and_fails_in_the_end() {
+        let mut world = World::new();
+        world.run();
+        world.wait(5 * MINUTE);
+        let checking = Lock::take(&world.config.root, &world.config.ownership, "integrity", 0).unwrap();
+        let report = world.run();
+        assert_eq!((words(&report).as_str(), report.exit_code()), ("check Skipped", 0));
+        assert_eq!(report.jobs["check"].next, None);
+        drop(checking);
+        world.wait(MINUTE);
+        assert_eq!(world.said(), "check Ran");
+        let _checking = Lock::take(&world.config.root, &world.config.ownership, "integrity", 0).unwrap();
+        world.wait(20 * MINUTE);
+        let report = world.run();
+        assert_eq!((words(&report).as_str(), report.exit_code()), ("check Failed", 2));
+        world.wait(MINUTE);
+        assert_eq!(world.said(), "check Failed", "it is tried in each minute");
+    }
+
+    #[test]
+    fn a_run_is_turned_away_while_another_is_at_work() {
+        let world = World::new();
+        let _other = Lock::take(&world.config.root, &world.config.ownership, "security", 0).unwrap();
+        let error = run_at(&world.config, &world.now).unwrap_err();
+        assert_eq!((error.kind(), error.kind().exit_code()), (ErrorKind::Locked, 75));
+    }
+
+    #[test]
+    fn a_schedule_that_makes_no_sense_makes_all_due() {
+        let mut world = World::new();
+        world.run();
+        world.wait(MINUTE);
+        let path = integrity::private_directory(&world.config).unwrap().join("schedule");
+        assert_eq!(world.said(), "");
+        std::fs::write(&path, "cr0").unwrap();
+        assert_eq!(world.said(), ALL);
+        // One that nobody can have written who saw these clocks.
+        let far = json!({ "unix": i64::MAX, "boot": "a", "up": u64::MAX });
+        let jobs = json!({ "check": far, "limits": far, "sessions": far, "archive": far });
+        let text = json!({ "format": "cr0sync schedule", "version": 1, "jobs": jobs }).to_string();
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(world.said(), ALL);
+        assert_eq!(world.said(), "");
+        // Where nothing can be remembered, the jobs run all the same, and that is told.
+        let private = path.parent().unwrap();
+        std::fs::rename(private, private.with_extension("away")).unwrap();
+        std::fs::write(private, "").unwrap();
+        let report = world.run();
+        assert_eq!((words(&report).as_str(), report.exit_code(), report.problems.len()), (ALL, 2, 1));
+        assert_eq!(report.exit_bits, 16);
+    }
+}
