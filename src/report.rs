@@ -23,7 +23,7 @@ pub use events::{
 };
 pub use integrity::{
     BaselineStatus, Excluded, FindingKind, IntegrityAcceptReport, IntegrityBaselineReport, IntegrityFinding,
-    IntegrityReport, IntegrityStatusReport, WatchStatus,
+    IntegrityReport, IntegrityStatusReport, IntegrityWatchReport, WatchEnd, WatchStatus,
 };
 pub use limits::{RateCleanupReport, RateFileCleaned, RateLimitReport, RateTableCleaned, RateVerdict};
 pub use logs::{

@@ -17,6 +17,7 @@ mod integrity {
     mod races;
     mod runs;
     mod shared_files;
+    mod watch;
     pub(crate) mod world;
 }
 

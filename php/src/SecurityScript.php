@@ -24,6 +24,7 @@ final readonly class SecurityScript extends Script
         return match ($command->name) {
             'cleanup' => $this->cleanUp($line),
             'keys' => $this->keys($line),
+            'watch' => $this->watch($line, $command),
             default => parent::call($line, $command),
         };
     }
@@ -37,6 +38,7 @@ final readonly class SecurityScript extends Script
             'status' => $text->status($report),
             'check' => $text->checked($report),
             'run' => $text->ran($report),
+            'watch' => $text->watched($report),
             'baseline' => $text->baseline($report),
             'accept' => $text->accepted($report),
             'cleanup' => $text->cleaned($report),
@@ -59,7 +61,7 @@ final readonly class SecurityScript extends Script
                 '2' => 'failed',
                 '64' => 'wrong command, option or configuration',
                 '69' => 'the extension is missing',
-                '75' => 'another check or run is at work',
+                '75' => 'another check, run or watcher is at work',
             ],
         );
     }
@@ -103,6 +105,14 @@ final readonly class SecurityScript extends Script
                 ['check', 'check --full', 'check /var/www/html/core --quiet'],
             ),
             new Command(
+                'watch', '', 0, 0, 'checks at once what changes, until it is told to stop', 'cr0_integrity_watch',
+                static fn (CommandLine $line): array => [
+                    ['seconds' => self::number($line, 'seconds')] + $common($line),
+                ],
+                [Option::value('seconds', 'N', 'ends after so long')],
+                ['watch', 'watch --seconds 3600 --quiet'],
+            ),
+            new Command(
                 'baseline', '', 0, 0, 'accepts all watched files as they are, and signs that', 'cr0_integrity_baseline',
                 static fn (CommandLine $line): array => [['import' => $line->value('import')] + $common($line)],
                 [Option::value('import', 'FILE', 'accepts files as this list says, which the pages of the site wrote')],
@@ -142,6 +152,38 @@ final readonly class SecurityScript extends Script
                 ['keys list', 'keys issue --user 7 --name uploader --permission read --permission write', 'keys revoke key_1'],
             ),
         ];
+    }
+
+    /**
+     * Tells what is found as soon as it is. SIGTERM and SIGINT end it in order, so that nobody misses it.
+     *
+     * @return array{exit_code: int, json: string, report: array<string, mixed>}
+     */
+    private function watch(CommandLine $line, Command $command): array
+    {
+        $isOver = false;
+        if (function_exists('pcntl_async_signals')) {
+            pcntl_async_signals(true);
+            foreach ([SIGTERM, SIGINT] as $signal) {
+                pcntl_signal($signal, static function () use (&$isOver): void {
+                    $isOver = true;
+                });
+            }
+        } elseif (!$line->has('quiet')) {
+            $this->console->talk('PHP has no pcntl here: a signal ends the watcher at once, and then it is missed');
+        }
+        $text = new SecurityText($this->console, $line->has('quiet'));
+        $arguments = ($command->arguments)($line);
+        $arguments[0]['progress'] = function (array $news) use (&$isOver, $text, $line): bool {
+            $words = $line->has('json') ? '' : $text->news($news);
+            if ($words !== '') {
+                $this->console->write($words);
+            }
+
+            return !$isOver;
+        };
+
+        return cr0_call($command->function, $arguments);
     }
 
     /**

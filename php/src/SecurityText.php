@@ -68,6 +68,28 @@ final readonly class SecurityText
             . ($table->isEmpty() ? '' : $table->text($this->console));
     }
 
+    /**
+     * What a watcher has to tell while it is at work.
+     *
+     * @param array{watches: int, report: ?array<string, mixed>, warning: ?string} $news
+     */
+    public function news(array $news): string
+    {
+        $isTold = ($news['report']['new_findings'] ?? 0) > 0;
+
+        return ($isTold ? $this->findings($news['report']['findings']) : '')
+            . $this->lines($news['warning'] === null ? [] : [$news['warning']]);
+    }
+
+    /** @param array<string, mixed> $report */
+    public function watched(array $report): string
+    {
+        $end = Text::count($report['new_findings'], 'finding', 'findings') . " new; {$report['watches']} directories watched, "
+            . Text::count($report['checks'], 'check', 'checks') . '.';
+
+        return $this->lines($this->quiet ? [] : [$end]);
+    }
+
     /** @param array<string, mixed> $report */
     public function baseline(array $report): string
     {

@@ -600,6 +600,31 @@ namespace {
     function cr0_integrity_accept(array $paths, array $options = []): array {}
 
     /**
+     * Watches over files: what the kernel says has changed is checked at once. Looks at everything when it begins, when more
+     * changed at once than the kernel keeps, and when it cannot watch all directories. It is missed (see cr0_security_run)
+     * when it is killed; time limits, signals, exceptions and a progress that returns false end it in order.
+     *
+     * @param array{config?: ?string, root?: ?string, seconds?: ?int, progress?: ?callable} $options
+     *     seconds: for so long, else until it is told to stop; progress: called several times a second, and whenever there is
+     *     something to tell, with array{watches: int, report: ?array<string, mixed>, warning: ?string}: directories that
+     *     are watched, what cr0_integrity_check gives of a check that was just made, and what people should know. false
+     *     ends it.
+     *
+     * @return array{schema: int, ok: bool, ended: 'time'|'asked', watches: int, events: int, checks: int, rescans: int,
+     *     overflows: int, exit_bits: int, new_findings: int, findings: list<array{
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
+     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
+     *     reason?: string}>,
+     *     warnings: list<string>, duration_ms: int}
+     *     events: what the kernel told; rescans: checks of everything; overflows: how often more changed at once than the
+     *     kernel keeps; findings: each once, the first thousand
+     *
+     * @throws Cr0Sync\LockedException when another watcher is at work
+     * @throws Cr0Sync\Cr0SyncException
+     */
+    function cr0_integrity_watch(array $options = []): array {}
+
+    /**
      * Issues an API key. It is in the answer, and nowhere else: the file has its SHA-256.
      *
      * @param string $user_id a number is written down as one

@@ -13,5 +13,5 @@ echo substr_count($ofExtension, "cr0_"), ' ', substr_count($ofExtension, 'class 
 echo $ofStub === $ofExtension ? 'the same' : "stub:\n{$ofStub}\nextension:\n{$ofExtension}", "\n";
 ?>
 --EXPECT--
-43 11
+44 11
 the same

@@ -3,13 +3,16 @@
 //! By the time since the machine started, which nobody sets. The cron user's lies in the private directory, and a copy for
 //! pages beside the baseline; a watcher that ends in order takes both away.
 
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
 use chrono::DateTime;
 
 use super::alerts;
 use super::check;
 use super::private::Private;
 use super::store;
-use crate::clock;
+use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::durable::{Content, Folder};
 use crate::error::Result;
@@ -17,10 +20,13 @@ use crate::events::Severity;
 use crate::report::WatchStatus;
 
 /// So often it beats (milliseconds).
-#[expect(dead_code, reason = "no watcher beats yet")]
-pub(super) const EVERY_MS: u64 = 10_000;
+const EVERY_MS: u64 = 10_000;
 /// After so long without one it is missed (seconds): several beats, as a machine may be busy.
 const MISSED_S: u64 = 60;
+/// What cannot be checked for so long is not watched (milliseconds).
+const PATIENCE_MS: u64 = 30_000;
+/// A check that takes longer than this hangs (milliseconds).
+const LONGEST_CHECK_MS: u64 = 30 * 60_000;
 const NAME: &str = "watch";
 /// What the file begins with; the number is its version.
 const FORMAT: &str = "cr0sync-watch-1";
@@ -62,10 +68,87 @@ impl Beat {
     }
 }
 
-/// The watcher is alive.
-#[expect(dead_code, reason = "no watcher beats yet")]
-pub(super) fn beat(config: &Config, private: Option<&Private>) -> Result<()> {
-    put(config, private, &Beat::now())
+/// What the watcher says of itself to whoever beats for it.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    state: Mutex<State>,
+    /// When there is something to wait for no longer.
+    over: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    is_over: bool,
+    /// When it last said that it is alive.
+    alive: Stopwatch,
+    /// Since when it cannot do its work.
+    ill: Option<Stopwatch>,
+}
+
+impl Pulse {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is at work. What takes it long is not this but a check, which may.
+    pub(super) fn is_alive(&self) {
+        self.lock().alive = clock::start();
+    }
+
+    /// It does its work.
+    pub(super) fn is_well(&self) {
+        self.lock().ill = None;
+    }
+
+    /// It cannot do its work now.
+    pub(super) fn is_ill(&self) {
+        let mut state = self.lock();
+        state.ill = state.ill.or_else(|| Some(clock::start()));
+    }
+
+    /// Beats until it is over, as long as it does its work.
+    fn beat(&self, config: &Config, private: Option<&Private>) {
+        let every = Duration::from_millis(EVERY_MS);
+        let mut state = self.lock();
+        while !state.is_over {
+            let is_ill = state.ill.is_some_and(|since| since.millis() > PATIENCE_MS);
+            if !is_ill && state.alive.millis() < LONGEST_CHECK_MS {
+                drop(state);
+                // One that cannot be written down is missed, which is told.
+                let _ = put(config, private, &Beat::now());
+                state = self.lock();
+            }
+            if !state.is_over {
+                state = self.over.wait_timeout(state, every).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+}
+
+/// Does something, with a heartbeat that ends in order when it does.
+pub(super) fn during<T>(
+    config: &Config,
+    private: Option<&Private>,
+    act: impl FnOnce(&Pulse) -> Result<T>,
+) -> Result<T> {
+    /// Also when that panics: whoever beats is waited for.
+    struct Over<'a>(&'a Pulse);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.lock().is_over = true;
+            self.0.over.notify_all();
+        }
+    }
+    put(config, private, &Beat::now())?;
+    let state = State { is_over: false, alive: clock::start(), ill: None };
+    let pulse = Pulse { state: Mutex::new(state), over: Condvar::new() };
+    let done = std::thread::scope(|threads| {
+        threads.spawn(|| pulse.beat(config, private));
+        let _over = Over(&pulse);
+        act(&pulse)
+    })?;
+    end(config, private)?;
+    Ok(done)
 }
 
 fn put(config: &Config, private: Option<&Private>, beat: &Beat) -> Result<()> {
@@ -76,8 +159,7 @@ fn put(config: &Config, private: Option<&Private>, beat: &Beat) -> Result<()> {
 }
 
 /// The watcher ends in order.
-#[expect(dead_code, reason = "no watcher beats yet")]
-pub(super) fn end(config: &Config, private: Option<&Private>) -> Result<()> {
+fn end(config: &Config, private: Option<&Private>) -> Result<()> {
     if let Some(private) = private {
         private.write(NAME, b"")?;
     }

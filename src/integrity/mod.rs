@@ -8,7 +8,7 @@
 //! - decide (pure): `seen` (what to read), `compare` (findings), `severity`
 //! - apply: `make` and `accept` (a new baseline), `export` (the site's list), `alerts`
 //! - record: `memory`
-//! - `watch` checks at once what the kernel says has changed. The check that runs by the clock is the guarantee.
+//! - `watch` checks at once what the kernel says has changed (`watch_tree`), and `beat` tells that it is alive. The check that runs by the clock is the guarantee.
 //!
 //! **What a check can promise.** A file's content is read again when its size, inode or times changed, when it was read
 //! within a minute of its last change, and in turn, so that every file is read within `reread_hours`. A change of content
@@ -37,6 +37,9 @@ mod severity;
 mod status;
 mod store;
 mod walk;
+mod watch;
+mod watch_moves;
+mod watch_tree;
 
 pub use accept::{Accept, accept};
 pub(crate) use beat::{missed, status as watched};
@@ -44,3 +47,4 @@ pub use check::{CheckOptions, check};
 pub use make::baseline;
 pub(crate) use private::made as private_directory;
 pub use status::status;
+pub use watch::{WatchNews, WatchOptions, Watching, watch};

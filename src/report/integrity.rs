@@ -233,3 +233,52 @@ impl IntegrityStatusReport {
         0
     }
 }
+
+/// Why watching ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WatchEnd {
+    /// Its time was over.
+    Time,
+    /// It was told to stop.
+    Asked,
+}
+
+/// What a watcher saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntegrityWatchReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Whether nothing was found, and nothing went wrong.
+    pub ok: bool,
+    /// Why it ended.
+    pub ended: WatchEnd,
+    /// Directories that were watched at the end.
+    pub watches: u64,
+    /// What the kernel told.
+    pub events: u64,
+    /// Checks that were made,
+    pub checks: u64,
+    /// and how many of these were of everything.
+    pub rescans: u64,
+    /// How often more changed at once than the kernel keeps.
+    pub overflows: u64,
+    /// 1 new, 2 removed, 4 changed, 8 unreadable or unstable, 16 baseline; added up.
+    pub exit_bits: u32,
+    /// Findings that were new.
+    pub new_findings: u64,
+    /// What was found, each once, the first thousand; those that were open already too.
+    pub findings: Vec<IntegrityFinding>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+impl IntegrityWatchReport {
+    /// The exit code of the scripts: 1 where something new was found.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        i32::from(self.new_findings > 0)
+    }
+}

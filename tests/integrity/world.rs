@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Says to the child which configuration it is about, and what to do.
-const CHILD: &str = "CR0_INTEGRITY_CHILD";
+pub(crate) const CHILD: &str = "CR0_INTEGRITY_CHILD";
 
 pub(crate) struct World {
     directory: TempDir,
@@ -122,11 +122,16 @@ impl World {
         Some(answer(&output))
     }
 
+    /// What a child is to do.
+    pub(crate) fn order(&self, what: &str) -> String {
+        format!("{what} {}", self.path("root/cr0sync.json").display())
+    }
+
     /// Begins to do something in another process.
     pub(crate) fn spawn(&self, what: &str) -> std::process::Child {
         Command::new(std::env::current_exe().unwrap())
             .args(["child", "--exact", "--nocapture"])
-            .env(CHILD, format!("{what} {}", self.path("root/cr0sync.json").display()))
+            .env(CHILD, self.order(what))
             .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap()
@@ -176,10 +181,11 @@ fn valid(report: &IntegrityReport) {
 /// What `as_user` asked for.
 pub(crate) fn child() {
     let Ok(asked) = std::env::var(CHILD) else { return };
-    let (what, path) = asked.split_once(' ').unwrap();
+    let (what, path) = asked.rsplit_once(' ').unwrap();
     let config = Config::load(Some(Path::new(path)), None).unwrap();
     let answer = match what {
         "baseline" => integrity::baseline(&config, None).map(|report| serde_json::to_value(report).unwrap()),
+        watch if watch.starts_with("watch") => super::watch::child(&config, watch),
         "run" => cr0sync::security::run(&config).map(|report| serde_json::to_value(report).unwrap()),
         _ => integrity::check(&config, &CheckOptions::default())
             .map(|report| serde_json::to_value(report).unwrap()),

@@ -80,7 +80,7 @@ fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 41] = [
+const REPORTS: [Entry; 42] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -111,6 +111,7 @@ const REPORTS: [Entry; 41] = [
     entry::<integrity::Check>(),
     entry::<integrity::Baseline>(),
     entry::<integrity::Accept>(),
+    entry::<integrity::Watch>(),
     entry::<access::KeyIssue>(),
     entry::<access::KeyVerify>(),
     entry::<access::KeyRevoke>(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cr0sync::access::limits::Origin;
 use cr0sync::database::{self, Detail, Force, Mode, Secrets};
-use cr0sync::integrity::{Accept, CheckOptions};
+use cr0sync::integrity::{Accept, CheckOptions, WatchOptions};
 use cr0sync::{Config, Error, ErrorKind, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecutorGlobals;
@@ -88,6 +88,8 @@ pub(crate) enum Key {
     Paths,
     /// string: a list to take over.
     Import,
+    /// int: end after so many seconds.
+    Seconds,
 }
 
 impl Key {
@@ -118,6 +120,7 @@ impl Key {
             Key::BudgetMs => "budget_ms",
             Key::Paths => "paths",
             Key::Import => "import",
+            Key::Seconds => "seconds",
         }
     }
 }
@@ -150,6 +153,7 @@ pub(crate) struct Given {
     budget_ms: Option<u64>,
     paths: Vec<PathBuf>,
     import: Option<PathBuf>,
+    seconds: Option<u64>,
 }
 
 impl Given {
@@ -204,6 +208,7 @@ impl Given {
             Key::BudgetMs => self.budget_ms = Some(u64::try_from(value.count()?).unwrap_or(u64::MAX)),
             Key::Paths => self.paths = value.paths()?,
             Key::Import => self.import = Some(value.path()?),
+            Key::Seconds => self.seconds = Some(value.whole()?),
         }
         Ok(())
     }
@@ -221,6 +226,11 @@ impl Given {
     /// For a check of watched files.
     pub(crate) fn of_integrity(&self) -> CheckOptions {
         CheckOptions { full: self.full, budget_ms: self.budget_ms, paths: self.paths.clone() }
+    }
+
+    /// For watching over files.
+    pub(crate) fn watch(&self) -> WatchOptions {
+        WatchOptions { seconds: self.seconds, ..WatchOptions::default() }
     }
 
     /// Whether what was accepted is signed.

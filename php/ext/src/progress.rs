@@ -8,6 +8,7 @@
 use std::panic::AssertUnwindSafe;
 
 use cr0sync::database::{Continue, Progress};
+use cr0sync::integrity::{WatchNews, Watching};
 use cr0sync::{Result, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{ExecutorGlobals, try_catch};
@@ -70,6 +71,16 @@ impl Listener {
         match said {
             Continue::Yes => logs::Continue::Yes,
             Continue::Stop => logs::Continue::Stop,
+        }
+    }
+
+    /// Hears how watching over files is going.
+    pub(crate) fn hear_of_watching(&mut self, news: &WatchNews<'_>) -> Watching {
+        let said = self
+            .listen(&|| json!({ "watches": news.watches, "report": news.report, "warning": news.warning }));
+        match said {
+            Continue::Yes => Watching::GoOn,
+            Continue::Stop => Watching::Stop,
         }
     }
 

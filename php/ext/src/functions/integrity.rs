@@ -67,3 +67,19 @@ impl Function for Accept {
         Answer::new(to_value(&report), report.exit_code())
     }
 }
+
+/// `cr0_integrity_watch`: checks at once what the kernel says has changed.
+pub(crate) struct Watch;
+
+impl Function for Watch {
+    const NAME: &'static str = "cr0_integrity_watch";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let mut given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Seconds, Key::Progress])?;
+        let (config, mut listener) = (config(&given)?, given.listener());
+        let outcome = integrity::watch(&config, given.watch(), &mut |news| listener.hear_of_watching(news));
+        let report = listener.outcome(outcome)?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
