@@ -12,9 +12,14 @@
 )]
 
 mod integrity {
+    mod aide;
     mod attacks;
     mod baselines;
+    mod mutations;
     mod races;
+    #[path = "../property/rng.rs"]
+    #[allow(dead_code, reason = "shared with tests that shuffle")]
+    mod rng;
     mod runs;
     mod shared_files;
     mod watch;

@@ -49,9 +49,11 @@ pub(super) fn matched(observed: &[Entry], baseline: &[Entry]) -> Matched {
     }
 }
 
-/// Whether the content of a file could be what it was, so that it is worth reading.
+/// Whether reading a file can say something: its content could be what it was, or its extended attributes are compared,
+/// which are looked at with it.
 pub(super) fn is_to_be_read(found: &Entry, known: &Entry) -> bool {
-    found.has_content() && known.content.is_some() && known.stat.size == found.stat.size
+    let is_open = known.stat.size == found.stat.size || known.xattrs.is_some();
+    found.has_content() && known.content.is_some() && is_open
 }
 
 /// What was found, to be told.

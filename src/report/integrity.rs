@@ -110,7 +110,10 @@ pub struct IntegrityReport {
 }
 
 impl IntegrityReport {
-    /// The exit code of the scripts: 1 where something was found.
+    /// The exit code of the scripts: 1 as long as something is otherwise than it was accepted.
+    ///
+    /// Also where it was told before: whoever asks twice must not hear the second time that all is well. What is new is
+    /// counted in `new_findings`, and only that alerts.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         i32::from(!self.ok)

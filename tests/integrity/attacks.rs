@@ -233,6 +233,7 @@ fn every_attack_is_found_as_what_it_is() {
             let again = world.check();
             assert_eq!(world.lines(&again), expected, "{name}: again");
             assert_eq!(again.new_findings, 0, "{name}: again");
+            assert_eq!(again.exit_code(), report.exit_code(), "{name}: what is known is not well");
             assert_eq!(report.new_findings, u64::try_from(report.findings.len()).unwrap(), "{name}");
         }
     }
