@@ -16,6 +16,7 @@ mod integrity {
     mod attacks;
     mod baselines;
     mod mutations;
+    mod old_kernels;
     mod races;
     #[path = "../property/rng.rs"]
     #[allow(dead_code, reason = "shared with tests that shuffle")]

@@ -1,8 +1,9 @@
 //! Looks at every file of the scope, without opening any but directories.
 //!
 //! By descriptor: a directory is opened below its root with `openat2`, over no symlink and to nothing outside, and what is
-//! in it is looked at through that descriptor. So whoever swaps a directory for a symlink meanwhile leads us nowhere. A
-//! symlink is written down and never followed. Reading what is in files is for `hash`.
+//! in it is looked at through that descriptor. So whoever swaps a directory for a symlink meanwhile leads us nowhere. Where
+//! the kernel has no `openat2`, or a filter keeps us from it, directories are opened one by one to the same effect. A symlink
+//! is written down and never followed. Reading what is in files is for `hash`.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -45,7 +46,21 @@ pub(super) struct Base {
     descriptor: OwnedFd,
     /// Its path, with a slash at its end.
     path: Vec<u8>,
+    way: Way,
 }
+
+/// How to get to what lies below a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By one call of `openat2`.
+    AtOnce,
+    /// One directory after the other.
+    StepByStep,
+}
+
+/// Over no symlink, and to nothing outside.
+const RESOLVE: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 impl Base {
     /// Opens it. Up to here symlinks are followed, as where a system keeps its files is its own affair; whoever swaps one
@@ -56,15 +71,22 @@ impl Base {
         let path = path.unwrap_or(b"/");
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let descriptor = fs::open(path, flags, Mode::empty())?;
-        Ok(Base { descriptor, path: path.to_vec() })
+        // Opening itself without reading it needs no right: where that fails, the call is missing or forbidden.
+        let way = match fs::openat2(&descriptor, c".", flags, Mode::empty(), RESOLVE) {
+            Ok(_) => Way::AtOnce,
+            Err(_) => Way::StepByStep,
+        };
+        Ok(Base { descriptor, path: path.to_vec(), way })
     }
 
     /// Opens what lies below it, over no symlink.
     pub(super) fn open(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
         let below = path.strip_prefix(self.path.as_slice()).filter(|below| !below.is_empty()).unwrap_or(b".");
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         let always = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let open = |flags: OFlags| fs::openat2(&self.descriptor, below, flags, Mode::empty(), resolve);
+        let open = |flags: OFlags| match self.way {
+            Way::AtOnce => fs::openat2(&self.descriptor, below, flags, Mode::empty(), RESOLVE),
+            Way::StepByStep => self.open_step_by_step(below, flags),
+        };
         if flags.contains(OFlags::PATH) {
             return open(flags | OFlags::NOFOLLOW | OFlags::CLOEXEC);
         }
@@ -74,6 +96,36 @@ impl Base {
             result => result,
         }
     }
+
+    /// Fails as `openat2` does, which of a symlink on the way says that it is one.
+    fn open_step_by_step(&self, below: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+        let name = names::file_name(below);
+        let above = below.get(..below.len().saturating_sub(name.len())).unwrap_or_default();
+        let through = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let mut last: Option<OwnedFd> = None;
+        for part in above.split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
+            let from = last.as_ref().map_or(self.descriptor.as_fd(), AsFd::as_fd);
+            last = Some(match step(from, part, through) {
+                Err(Errno::NOTDIR) if is_symlink(from, part) => return Err(Errno::LOOP),
+                result => result?,
+            });
+        }
+        let from = last.as_ref().map_or(self.descriptor.as_fd(), AsFd::as_fd);
+        step(from, if name.is_empty() { b"." } else { name }, flags)
+    }
+}
+
+/// Opens one name of a directory, over no symlink.
+fn step(from: BorrowedFd<'_>, name: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    match name {
+        b".." => Err(Errno::XDEV),
+        name => fs::openat(from, name, flags | OFlags::NOFOLLOW, Mode::empty()),
+    }
+}
+
+fn is_symlink(from: BorrowedFd<'_>, name: &[u8]) -> bool {
+    fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == FileType::Symlink)
 }
 
 /// Looks at the roots of the scope, or at some paths within them.
