@@ -9,7 +9,7 @@ DESTDIR =
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
-	@echo 'make bench     measure beside rsync, logrotate, Symfony, APCu and others'
+	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
 	@echo 'make clean     remove what was built, and the playground of the demo'
@@ -31,6 +31,7 @@ test: build
 bench: build
 	@sh .ci/packages bench
 	@cargo bench --locked --bench logs
+	@cargo bench --locked --bench integrity
 	@sh benches/limits.sh build/cr0sync.so
 	@sh benches/access.sh build/cr0sync.so
 

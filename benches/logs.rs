@@ -1,11 +1,8 @@
 //! How long a run over logs takes, beside tools that do a part of the same.
 //!
-//! `make bench`, or `cargo bench --bench logs [-- PART OF A NAME]`. Every case is measured in rounds, in each of which all
-//! take their turn, in an order that changes; what is printed is the median of the ratios within a round, with the least
-//! and the largest, so that a machine that is busy for a while bears on both alike. For a profiler there are `--alone`, with
-//! none but ours, and `--rounds=N`. All files are in the page cache. The peers are programs, so their start counts for them:
-//! a run of ours is timed within this one, from the call to the return, with everything on disk (fsync), which no peer but
-//! ours does.
+//! `make bench`, or `cargo bench --bench logs [-- PART OF A NAME]`; `rounds` says how. All files are in the page cache. The
+//! peers are programs, so their start counts for them: a run of ours is timed within this one, from the call to the return,
+//! with everything on disk (fsync), which no peer but ours does.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,85 +13,31 @@
     reason = "a benchmark fails by panicking and talks by printing"
 )]
 
+mod rounds;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use cr0sync::Config;
 use cr0sync::logs::{self, Options};
 use cr0sync::report::LogState;
+
+use rounds::{compare, has, run, runner};
 
 /// Rounds of the quick cases, and of those that move hundreds of MB.
 const ROUNDS: usize = 15;
 const LONG_ROUNDS: usize = 5;
 
 fn main() {
-    let wanted = std::env::args().skip(1).find(|word| !word.starts_with("--"));
-    let cases: [(&str, fn()); 5] = [
-        ("no-op over 1,000 files", || no_op(1_000)),
-        ("no-op over 49,000 files", || no_op(49_000)),
-        ("1,000 files with 1 KiB more", kilobyte_each),
-        ("one file with 512 MB more", bulk),
-        ("adoption of 600 MB", adoption),
+    let cases: [(&str, &dyn Fn()); 5] = [
+        ("no-op over 1,000 files", &|| no_op(1_000)),
+        ("no-op over 49,000 files", &|| no_op(49_000)),
+        ("1,000 files with 1 KiB more", &kilobyte_each),
+        ("one file with 512 MB more", &bulk),
+        ("adoption of 600 MB", &adoption),
     ];
-    for (name, case) in cases {
-        if wanted.as_ref().is_none_or(|wanted| name.contains(wanted.as_str())) {
-            println!("{name}");
-            case();
-        }
-    }
-}
-
-/// Somebody who is measured.
-struct Runner<'a> {
-    name: String,
-    /// Makes ready, and is not timed.
-    before: Box<dyn FnMut() + 'a>,
-    run: Box<dyn FnMut() + 'a>,
-}
-
-fn runner<'a>(name: &str, before: impl FnMut() + 'a, run: impl FnMut() + 'a) -> Runner<'a> {
-    Runner { name: name.to_owned(), before: Box::new(before), run: Box::new(run) }
-}
-
-/// Measures all of them in rounds; the first one is ours.
-fn compare(rounds: usize, mut runners: Vec<Runner<'_>>) {
-    let asked = std::env::args().find_map(|word| word.strip_prefix("--rounds=")?.parse().ok());
-    let rounds = asked.unwrap_or(rounds);
-    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); runners.len()];
-    for round in 0..rounds {
-        for turn in 0..runners.len() {
-            let index = (turn + round) % runners.len();
-            let runner = &mut runners[index];
-            (runner.before)();
-            let start = Instant::now();
-            (runner.run)();
-            times[index].push(start.elapsed());
-        }
-    }
-    for (index, runner) in runners.iter().enumerate() {
-        let mut sorted = times[index].clone();
-        sorted.sort_unstable();
-        let median = sorted[sorted.len() / 2].as_secs_f64() * 1000.0;
-        let mut ratios: Vec<f64> = times[index]
-            .iter()
-            .zip(&times[0])
-            .map(|(other, ours)| other.as_secs_f64() / ours.as_secs_f64())
-            .collect();
-        ratios.sort_by(f64::total_cmp);
-        let ratio = match index {
-            0 => String::new(),
-            _ => format!(
-                "  {:.2} times ours ({:.2} to {:.2})",
-                ratios[ratios.len() / 2],
-                ratios[0],
-                ratios[ratios.len() - 1]
-            ),
-        };
-        println!("  {:<28} {median:>10.2} ms{ratio}", runner.name);
-    }
+    rounds::run_all(&cases);
 }
 
 struct Place {
@@ -156,25 +99,6 @@ fn lines(path: &Path, bytes: u64, seed: u64) {
         written += u64::try_from(line.len()).unwrap();
     }
     file.flush().unwrap();
-}
-
-fn has(program: &str) -> bool {
-    if std::env::args().any(|word| word == "--alone") {
-        return false;
-    }
-    let there =
-        Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
-    let there = there.is_ok_and(|status| status.success());
-    if !there {
-        println!("  {program} is not installed, and so not measured");
-    }
-    there
-}
-
-fn run(program: &str, arguments: &[&str]) {
-    let status =
-        Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-    assert!(status.success(), "{program} {arguments:?}");
 }
 
 fn text(path: &Path) -> String {
