@@ -235,7 +235,7 @@ impl Check<'_> {
 
     fn read(&self, baseline: &Baseline, seen: &mut Seen, found: Observation, now: i64) -> Reading {
         let Observation { entries: mut observed, mut problems } = found;
-        let matched = compare::matched(&observed, &baseline.entries);
+        let mut matched = compare::matched(&observed, &baseline.entries);
         if self.choice() == Choice::Full && seen.round.is_none() {
             seen.round = Some(now);
         }
@@ -277,14 +277,14 @@ impl Check<'_> {
                 Outcome::NotYet => left += 1,
             }
         }
-        let (observed, verdicts): (Vec<Entry>, Vec<Option<Verdict>>) = observed
-            .into_iter()
-            .zip(plan.verdicts)
-            .enumerate()
-            .filter(|(index, _)| !gone.contains(index))
-            .map(|(_, both)| both)
-            .unzip();
-        let matched = if gone.is_empty() { matched } else { compare::matched(&observed, &baseline.entries) };
+        if !gone.is_empty() {
+            let mut number = 0..observed.len();
+            observed.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
+            let mut number = 0..plan.verdicts.len();
+            plan.verdicts.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
+            matched = compare::matched(&observed, &baseline.entries);
+        }
+        let verdicts = plan.verdicts;
         Reading { observed, matched, verdicts, problems, bytes: hashed.bytes, left }
     }
 

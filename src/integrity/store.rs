@@ -29,6 +29,8 @@ use crate::report::{FindingKind, IntegrityFinding};
 
 /// A larger baseline, or export of one, is none (bytes).
 const MAX_FILE: u64 = 1 << 30;
+/// Read at once of what is not held in memory (bytes).
+const CHUNK: usize = 256 << 10;
 const BASELINE: &str = "baseline";
 const PUBLIC_KEY: &str = "public_key";
 
@@ -215,10 +217,10 @@ fn follows(baseline: &Baseline, digest: &Digest, head: Option<&Head>) -> std::re
     }
 }
 
-/// What stands for an export and its signature together.
-fn export_digest(export: &[u8], signature: &[u8]) -> Digest {
+/// What stands for an export, of which this is the digest, and its signature together.
+fn export_digest(export: &Digest, signature: &[u8]) -> Digest {
     let mut hash = Sha256::new();
-    hash.update(Sha256::digest(export));
+    hash.update(export);
     hash.update(signature);
     hash.finalize().into()
 }
@@ -231,42 +233,84 @@ fn signature_path(config: &Config) -> PathBuf {
 
 fn export_flaws(config: &Config, public: &[u8; 32], head: Option<&Head>) -> Result<Vec<Broken>> {
     let (path, beside) = (&config.integrity.baseline, signature_path(config));
-    let Some(export) = small_file(path)? else {
-        return Ok(vec![Broken::missing(path, "the signed list of hashes is gone")]);
-    };
-    let Some(signature) = small_file(&beside)? else {
-        return Ok(vec![Broken::missing(&beside, "the list of hashes is not signed: its signature is gone")]);
-    };
+    let signature = small_file(&beside)?;
+    let signed = signature.as_deref().unwrap_or_default();
     let is_good = match head {
-        Some(head) => export_digest(&export, &signature) == head.export,
-        None => {
-            let plain: Option<[u8; 64]> =
-                STANDARD.decode(signature.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok());
-            plain.is_some_and(|plain| private::is_signed_plain(public, &export, &plain))
-        }
+        Some(head) => digest_of(path)?.map(|export| export_digest(&export, signed) == head.export),
+        None => small_file(path)?.map(|export| is_plainly_signed(public, &export, signed)),
     };
     let wrong = "the list of hashes is not what was signed; it is written again by baseline and accept";
-    Ok(if is_good { Vec::new() } else { vec![Broken::new(path, wrong)] })
+    Ok(match (is_good, &signature) {
+        (None, _) => vec![Broken::missing(path, "the signed list of hashes is gone")],
+        (_, None) => {
+            vec![Broken::missing(&beside, "the list of hashes is not signed: its signature is gone")]
+        }
+        (Some(true), _) => Vec::new(),
+        (Some(false), _) => vec![Broken::new(path, wrong)],
+    })
 }
 
-/// A regular file of others; none where there is none.
-pub(super) fn small_file(path: &Path) -> Result<Option<Vec<u8>>> {
+fn is_plainly_signed(public: &[u8; 32], export: &[u8], signature: &[u8]) -> bool {
+    let plain: Option<[u8; 64]> =
+        STANDARD.decode(signature.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok());
+    plain.is_some_and(|plain| private::is_signed_plain(public, export, &plain))
+}
+
+/// What is at a path that others may write to.
+enum Others {
+    Missing,
+    File(File),
+    /// A symlink, or a pipe: whatever it is, it is not ours.
+    Foreign,
+}
+
+fn others(path: &Path) -> Result<Others> {
     let fail = |cause| Error::io("read", path, cause);
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let file = match File::options().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        // A symlink, or a pipe: whatever it is, it is not ours.
+    match File::options().read(true).custom_flags(flags).open(path) {
+        Ok(file) if file.metadata().map_err(fail)?.is_file() => Ok(Others::File(file)),
+        Ok(_) => Ok(Others::Foreign),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Others::Missing),
         Err(cause) if matches!(cause.raw_os_error(), Some(libc::ELOOP | libc::ENXIO | libc::ENOTDIR)) => {
-            return Ok(Some(Vec::new()));
+            Ok(Others::Foreign)
         }
-        Err(cause) => return Err(fail(cause)),
-    };
+        Err(cause) => Err(fail(cause)),
+    }
+}
+
+/// A regular file of others; none where there is none, and nothing where it is something else.
+pub(super) fn small_file(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    if file.metadata().map_err(fail)?.is_file() {
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(fail)?;
+    match others(path)? {
+        Others::Missing => return Ok(None),
+        Others::Foreign => {}
+        Others::File(file) => {
+            file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|cause| Error::io("read", path, cause))?;
+        }
     }
     Ok(Some(bytes))
+}
+
+/// The digest of the same, which is not held in memory for that.
+fn digest_of(path: &Path) -> Result<Option<Digest>> {
+    let mut hash = Sha256::new();
+    match others(path)? {
+        Others::Missing => return Ok(None),
+        Others::Foreign => {}
+        Others::File(file) => {
+            let mut file = file.take(MAX_FILE);
+            let mut buffer = vec![0; CHUNK];
+            loop {
+                match file.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(count) => hash.update(buffer.get(..count).unwrap_or_default()),
+                    Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(cause) => return Err(Error::io("read", path, cause)),
+                }
+            }
+        }
+    }
+    Ok(Some(hash.finalize().into()))
 }
 
 /// What a new baseline follows: the number and digest of the last one, however that is.
@@ -290,7 +334,7 @@ pub(super) fn save(config: &Config, private: &Private, key: &Key, baseline: &Bas
     let signature = format!("{}\n", STANDARD.encode(key.sign_plain(&list)));
     export::put(config, &config.integrity.baseline, &list)?;
     export::put(config, &signature_path(config), signature.as_bytes())?;
-    let export = export_digest(&list, signature.as_bytes());
+    let export = export_digest(&Sha256::digest(&list).into(), signature.as_bytes());
     private.set_head(&Head { generation: baseline.generation, digest, export })?;
     Ok(digest)
 }

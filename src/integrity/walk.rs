@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::hash;
 use super::model::{Entry, Kind, Known, Look, Problem, ProblemKind, Stamp, Stat, is_within};
 use super::names;
-use super::scope::{Scope, Verdict, parent};
+use super::scope::{Local, Scope, Verdict, parent};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -174,8 +174,8 @@ fn look(scope: &Scope, base: &Base, path: &[u8], manner: Manner, found: &mut Obs
         Err(Errno::NOENT | Errno::NOTDIR) => return,
         Err(cause) => return found.problems.push(problem(path, cause)),
     };
-    let name = if name.is_empty() { b"." } else { name };
-    let first = match item(above.as_fd(), path.to_vec(), name, |kind| local.verdict(path, name, kind)) {
+    let begins = path.len().saturating_sub(name.len());
+    let first = match item(above.as_fd(), path.to_vec(), begins, &local) {
         Ok(Some(entry)) => entry,
         Ok(None) => return,
         Err(problem) => return found.problems.push(problem),
@@ -295,12 +295,13 @@ impl Tree<'_> {
                 return (inside, problems);
             }
         };
-        let mut names: Vec<Vec<u8>> = Vec::new();
+        let beginning = if path == b"/" { &b"/"[..] } else { &[path, b"/"].concat() };
+        let mut paths: Vec<Vec<u8>> = Vec::new();
         while let Some(entry) = directory.read() {
             match entry {
                 Ok(entry) => match entry.file_name().to_bytes() {
                     b"." | b".." => {}
-                    name => names.push(name.to_vec()),
+                    name => paths.push([beginning, name].concat()),
                 },
                 Err(cause) => {
                     inside.itself = Some(Err(problem(path, cause)));
@@ -308,15 +309,12 @@ impl Tree<'_> {
                 }
             }
         }
-        names.sort_unstable();
+        paths.sort_unstable();
         let Ok(descriptor) = directory.fd() else { return (inside, problems) };
         let local = self.scope.inside(path);
-        let beginning = if path == b"/" { &b""[..] } else { path };
-        for name in &names {
-            let full = [beginning, b"/", name].concat();
-            let verdict = |path: &[u8], kind| local.verdict(path, name, kind);
-            let judged = full.clone();
-            match item(descriptor, full, name, |kind| verdict(&judged, kind)) {
+        inside.items.reserve(paths.len());
+        for path in paths {
+            match item(descriptor, path, beginning.len(), &local) {
                 Ok(Some(entry)) => inside.items.push(entry),
                 Ok(None) => {}
                 Err(problem) => problems.push(problem),
@@ -366,20 +364,21 @@ fn assemble(first: Entry, mut state: State, found: &mut Observation) {
     }
 }
 
-/// One name of a directory; none for what is gone or left out.
+/// One path, whose name in the directory begins there; none for what is gone or left out.
 fn item(
     directory: BorrowedFd<'_>,
     path: Vec<u8>,
-    name: &[u8],
-    verdict: impl Fn(Kind) -> Verdict,
+    begins: usize,
+    local: &Local<'_>,
 ) -> Result<Option<Entry>, Problem> {
+    let name = path.get(begins..).filter(|name| !name.is_empty()).unwrap_or(b".");
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     let stat = match fs::statx(directory, name, flags, StatxFlags::BASIC_STATS) {
         Ok(found) => stat(&found),
         Err(Errno::NOENT) => return Ok(None),
         Err(cause) => return Err(problem(&path, cause)),
     };
-    let Verdict::Watch(look) = verdict(stat.kind) else { return Ok(None) };
+    let Verdict::Watch(look) = local.verdict(&path, name, stat.kind) else { return Ok(None) };
     let target = match stat.kind {
         Kind::Symlink => match fs::readlinkat(directory, name, Vec::new()) {
             Ok(target) => Some(target.into_bytes()),
