@@ -22,6 +22,7 @@ mod rng;
 mod trace;
 mod logs {
     mod beside;
+    mod broken;
     mod calls;
     pub(crate) mod deaths;
     mod full;

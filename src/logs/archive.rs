@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
-use super::file::{BLOCK, LogFile, hex, to_size};
+use super::file::{BLOCK, LogFile, hex, in_file, to_size};
 use super::find::{self, Found, Shelf};
 use super::names::{self, Packing};
 use super::state::LogState;
@@ -204,9 +204,12 @@ fn waits_for(hidden: &str) -> io::Error {
     ))
 }
 
-/// Bytes of a segment, which is named where it cannot be read.
+/// Bytes of a segment, which is named where it cannot be read, with what is to be done about one that is broken.
 fn length(file: &LogFile) -> io::Result<u64> {
-    file.length().map_err(|cause| io::Error::other(format!("{}: {cause}", file.path.display())))
+    let advice = is_packed(file).then_some(
+        "it is broken, and a rotated file of the archive: put a whole one in its place, from a backup; or, if there is none, move it away, and the archive does without its lines",
+    );
+    file.length().map_err(|cause| in_file(&file.path, &cause, advice))
 }
 
 /// An archive that is read once, from one place to its end: a packed segment is unpacked once, whatever is asked of it.

@@ -98,6 +98,8 @@ pub(crate) struct Owners(pub(crate) Vec<u32>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
+    /// Reading one that is appended to afterwards.
+    ReadFirst,
     /// Reading and appending.
     Append,
 }
@@ -106,7 +108,7 @@ impl Access {
     fn in_words(self) -> &'static str {
         match self {
             Access::Read => "read it (r)",
-            Access::Append => "read and write it (rw)",
+            Access::ReadFirst | Access::Append => "read and write it (rw)",
         }
     }
 }
@@ -322,6 +324,15 @@ pub(crate) fn in_words(what: &str, path: &Path, cause: &io::Error) -> String {
         Some(InFile { path, cause }) => format!("cannot {what} {}: {}", path.display(), with_remedy(cause)),
         None => format!("cannot {what} {}: {}", path.display(), with_remedy(cause)),
     }
+}
+
+/// Something wrong in a file of several, which is named once, with what is to be done about it where it is no question of
+/// room or rights.
+pub(crate) fn in_file(path: &Path, cause: &io::Error, advice: Option<&str>) -> io::Error {
+    let inner = cause.get_ref().and_then(|cause| cause.downcast_ref::<InFile>());
+    let inner = inner.map_or(cause, |inner| &inner.cause);
+    let told = advice.map_or_else(|| with_remedy(inner), |advice| format!("{inner}; {advice}"));
+    io::Error::other(InFile { path: path.to_path_buf(), cause: io::Error::other(told) })
 }
 
 /// A cause with what to do about it, where that is known.

@@ -6,7 +6,7 @@
 //! found again (`find`); what nothing is known of is aligned with the archive (`align`).
 //!
 //! - open: `file`, `names`, `handles`
-//! - observe: `find`, `around`, `take`, `adopt`, `archive`, `against`, brought together in `plan`
+//! - observe: `find`, `around`, `take`, `adopt`, `broken`, `archive`, `against`, brought together in `plan`
 //! - decide (pure): `align`, `names`, `label`, `due`, `retention`
 //! - apply: `run`, `work`, `append` (with `writeback`), `lacks`, `send`; after a crash `settle`, with `behind`, `given` and
 //!   `resume`
@@ -24,6 +24,7 @@ mod archive;
 mod around;
 mod behind;
 mod breaks;
+mod broken;
 mod clean;
 mod cut;
 mod due;

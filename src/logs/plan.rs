@@ -139,7 +139,7 @@ pub(crate) fn create(setting: &Setting<'_>, path: &Path) -> Result<(), String> {
 }
 
 /// What there is to say where the directory of an archive was not there: it may be one by mistake.
-fn made(setting: &Setting<'_>, path: &Path) -> Option<String> {
+pub(crate) fn made(setting: &Setting<'_>, path: &Path) -> Option<String> {
     let made = setting.made.borrow();
     let directory = path.parent().filter(|directory| made.iter().any(|made| made == directory))?;
     Some(format!(
@@ -165,27 +165,37 @@ fn is_mounted(path: &Path, before: &CopyState) -> Result<(), Problem> {
 
 /// Why what was merged may be there and not be seen.
 pub(crate) fn hidden(shelf: &Shelf) -> Option<Problem> {
+    out_of_sight("merged", shelf)
+}
+
+/// Why what something was done with may be there and not be seen.
+pub(crate) fn out_of_sight(done: &str, shelf: &Shelf) -> Option<Problem> {
     if !shelf.refused.is_empty() {
         return Some(format!(
-            "what was merged may lie in a rotated file that is passed over: {}",
+            "what was {done} may lie in a rotated file that is passed over: {}",
             shelf.refused.join(", ")
         ));
     }
     let missing = shelf.missing.as_ref()?;
     Some(format!(
-        "what was merged may lie among its rotated files: {missing}. Mount it; or, if nothing ever lay there, make that directory"
+        "what was {done} may lie among its rotated files: {missing}. A directory that is missing is to be mounted; or, if what lay there was moved or is not needed, made anew, and left empty (mkdir)"
     ))
 }
 
 /// The files of one copy.
-pub(crate) fn look(setting: &Setting<'_>, path: &Path, live: &LogFile) -> Result<Shelf, Stop> {
+pub(crate) fn look(
+    setting: &Setting<'_>,
+    path: &Path,
+    access: Access,
+    live: &LogFile,
+) -> Result<Shelf, Stop> {
     if let Some(other) = setting.around.same(path) {
         return Err(Stop::Fail(one_file(path, other)));
     }
     if let Some(Nowhere::Missing(why) | Nowhere::Unreadable(why)) = setting.around.obstacle(path) {
         return Err(Stop::Fail(why));
     }
-    let shelf = find::shelf(path, Access::Read, setting.around)?;
+    let shelf = find::shelf(path, access, setting.around)?;
     if shelf.live.as_ref().is_some_and(|file| file.id == live.id) {
         return Err(Stop::Fail(one_file(path, &live.path)));
     }
@@ -277,6 +287,7 @@ pub(crate) fn plan<'a>(
         olddirs: olddirs(setting.around, log)?,
     };
     let (mut parts, mut targets): (Vec<PartNow>, Vec<Target<'_>>) = (Vec::new(), Vec::new());
+    let mut anew = Vec::new();
     // A file may be mounted in two places.
     let mut ids: Vec<(FileId, &Path)> = Vec::new();
     let places = Places { known: archive.known, base };
@@ -284,7 +295,7 @@ pub(crate) fn plan<'a>(
     for (side, path) in log.others(setting.hub) {
         let is_mirror = log.mirrors.contains(side);
         let before = state.copies.get(side).cloned();
-        let looked = match look(setting, path, &live) {
+        let looked = match look(setting, path, take::access(log, side), &live) {
             Err(Stop::Full(why)) => return Err(Stop::Full(why)),
             looked => looked.map_err(Problem::from),
         };
@@ -321,7 +332,7 @@ pub(crate) fn plan<'a>(
         }
         let mut then = will_have(&shelf, &taken, before.as_ref(), is_mirror, &places);
         if then.refill && before.is_some_and(|before| before.foreign_bytes > 0) {
-            report.warnings.push(format!("{side}: it was not there, and is made anew from the archive"));
+            anew.push(format!("{side}: it was not there, and is made anew from the archive"));
         }
         if !is_mirror && let Some(told) = judge(&shelf, path, &mut then) {
             report.warnings.push(format!("{side}: {told}"));
@@ -337,6 +348,10 @@ pub(crate) fn plan<'a>(
         state.copies.insert(side.clone(), then);
         let seen = shelf.live.as_ref().map_or(0, |file| file.size);
         targets.push(Target { side, path, is_mirror, seen });
+    }
+    // It is made once there is something for it.
+    if line_end > 0 || !parts.is_empty() {
+        report.warnings.extend(anew);
     }
     // Nothing is appended to a line of somebody else's.
     let (mut end, mut newline) = (line_end, false);
@@ -447,6 +462,8 @@ fn will_have(
         Some(_) if is_mirror && shelf.live.is_none() && shelf.rotated.is_empty() => {
             then = CopyState {
                 foreign_bytes: then.foreign_bytes,
+                broken: then.broken,
+                read: then.read,
                 sent: archive.base,
                 refill: true,
                 ..CopyState::default()

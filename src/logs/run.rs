@@ -112,7 +112,12 @@ pub(crate) fn merge(
         }
     }
     for (name, why) in run.missing {
-        let silent = |report: &&mut LogReport| report.state == Ended::Unchanged && report.warnings.is_empty();
+        // That a directory was made for it says nothing of who writes it.
+        let archive = config.logs.get(name).and_then(|log| log.copies.get(&config.hub));
+        let made = archive.and_then(|path| plan::made(&setting, path));
+        let silent = |report: &&mut LogReport| {
+            report.state == Ended::Unchanged && report.warnings.iter().all(|told| Some(told) == made.as_ref())
+        };
         if let Some(report) = run.reports.get_mut(name).filter(silent) {
             report.reason = Some(why);
         }

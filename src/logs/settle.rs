@@ -20,6 +20,7 @@ use super::ledger::UNKNOWN;
 use super::plan::{Problem, Setting, Stop, archive_shelf, hidden, is_quiet, look, report};
 use super::state::{CopyState, LogState};
 use super::stream::Stream;
+use super::take;
 use super::work::{PartNow, Piece, Target, Whose, Work, all, of_entry};
 
 /// What is left of a plan. None where nothing of its archive is there any more, so that all is to be aligned anew.
@@ -43,7 +44,7 @@ pub(crate) fn settle<'a>(
     }
     let mut shelves = BTreeMap::new();
     for (side, path) in log.others(setting.hub) {
-        match look(setting, path, &live) {
+        match look(setting, path, take::access(log, side), &live) {
             Ok(shelf) => drop(shelves.insert(side.as_str(), shelf)),
             // Nobody waits for a copy that was only to get something.
             Err(_) if planned.parts.iter().all(|part| part.side != *side) => {}
@@ -187,7 +188,7 @@ pub(crate) fn copies(
     for (side, path) in log.others(setting.hub) {
         let Some(then) = state.copies.get_mut(side).filter(|then| then.open.is_some()) else { continue };
         // The plan says why a copy is passed over.
-        let Ok(shelf) = look(setting, path, &live) else { continue };
+        let Ok(shelf) = look(setting, path, take::access(log, side), &live) else { continue };
         let entries = since(then.sent).map_err(Stop::Fail)?;
         has_changed = true;
         if entries.iter().any(|entry| entry.origin == UNKNOWN && entry.end() > then.sent) {

@@ -103,9 +103,12 @@ pub(crate) struct CopyState {
     /// files: the machine died, or it was away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) open: Option<Vec<Deed>>,
-    /// Its rotated files that could not be unpacked when their lines were to be taken, and lie there still.
+    /// Its rotated files that could not be unpacked when their lines were to be taken, until whole ones were aligned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) broken: Vec<Broken>,
+    /// While there are such: its packed files that were read, so that whole ones that are put there are told from them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) read: Vec<FileId>,
     /// Whether nobody knows any more what of its files it wrote itself behind where they were read to, so that content has to
     /// tell; up to where it got what others wrote is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -18,11 +18,11 @@ use super::find::{self, Shelf};
 use super::journal::Journal;
 use super::lacks::Since;
 use super::ledger::{Ledger, NOBODY};
-use super::plan::Problem;
+use super::plan::{self, Problem};
 use super::segment;
 use super::state::{CopyState, LogState, State};
 use super::stream::own;
-use super::take::foreign_in;
+use super::take::{access, foreign_in};
 use super::work::{of_entry, wanted};
 use super::{Options, chosen};
 
@@ -147,17 +147,17 @@ impl Look<'_, '_> {
                     one.unread_bytes = archive.end().unwrap_or(0).saturating_sub(known.end());
                 }
                 Ok(_) => {
-                    found.push((
-                        LogProblemKind::ArchiveGone,
-                        "what was merged is not there any more".to_owned(),
-                    ));
+                    let gone = || "what was merged is not there any more".to_owned();
+                    let message = plan::hidden(&shelf).unwrap_or_else(gone);
+                    found.push((LogProblemKind::ArchiveGone, message));
                 }
                 Err(cause) => found.push((LogProblemKind::Unreadable, in_words("read", path, &cause))),
             }
         } else if known.end() > 0
             && !matches!(find::on_shelf(&known.archive, &shelf, &[], 0), Ok(find::Found::Rotated(_)))
         {
-            found.push((LogProblemKind::ArchiveGone, format!("{} is not there any more", path.display())));
+            let gone = || format!("{} is not there any more", path.display());
+            found.push((LogProblemKind::ArchiveGone, plan::hidden(&shelf).unwrap_or_else(gone)));
         }
         one
     }
@@ -175,7 +175,7 @@ impl Look<'_, '_> {
         let shelf = match self.around.obstacle(path) {
             Some(Nowhere::Missing(why)) => Err((LogProblemKind::DirectoryMissing, why)),
             Some(Nowhere::Unreadable(why)) => Err((LogProblemKind::Unreadable, why)),
-            None => find::shelf(path, Access::Read, self.around)
+            None => find::shelf(path, access(self.log, name), self.around)
                 .map_err(|why| (LogProblemKind::Unreadable, why.into())),
         };
         match shelf {
@@ -184,16 +184,20 @@ impl Look<'_, '_> {
                 fill(&mut one, &shelf, found);
                 self.same(path, shelf.live.as_ref(), ids, found);
                 one.unread_bytes = copy.map_or(one.bytes, |copy| unread(copy, &shelf));
+                // One that is not needed holds up nothing.
+                if shelf.refused.is_empty() && copy.is_some_and(|copy| is_lost(copy, &shelf)) {
+                    let why = plan::out_of_sight("read of it", &shelf);
+                    found.extend(why.map(|why| (LogProblemKind::DirectoryMissing, why)));
+                }
                 let broken = copy.iter().flat_map(|copy| &copy.broken);
-                let there = broken.filter(|broken| broken.now(&shelf.rotated).is_some());
-                found.extend(there.map(|broken| (LogProblemKind::PassedOver, broken.told())));
+                found.extend(broken.map(|broken| (LogProblemKind::PassedOver, broken.told(&shelf))));
             }
         }
         if let (Some(copy), Some(known)) = (copy, self.known) {
             one.cursor = copy.live.as_ref().map_or(0, |cursor| cursor.offset);
             one.foreign_bytes = copy.foreign_bytes;
             one.weak = copy.weak;
-            one.merged = copy.aside.then(|| super::plan::beside(path));
+            one.merged = copy.aside.then(|| plan::beside(path));
             let since =
                 |place| self.ledger.since(known.ledger, &known.chain, place).map_err(|why| with_hint(&why));
             one.lag_bytes = lag(name, copy, known.end(), &since).unwrap_or_else(|why| {
@@ -221,6 +225,12 @@ fn fill(side: &mut LogSideStatus, shelf: &Shelf, found: &mut Found) {
     side.exists = shelf.live.is_some();
     side.bytes = shelf.live.as_ref().map_or(0, |live| live.size);
     found.extend(shelf.refused.iter().map(|refused| (LogProblemKind::PassedOver, refused.clone())));
+}
+
+/// Whether what was read of a copy is not among what can be seen.
+fn is_lost(copy: &CopyState, shelf: &Shelf) -> bool {
+    let found = copy.live.as_ref().map(|cursor| find::on_shelf(cursor, shelf, &[], copy.seen));
+    matches!(found, Some(Ok(find::Found::Lost)))
 }
 
 /// Why this user cannot write a file, or make it where it is not there.

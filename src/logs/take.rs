@@ -6,13 +6,16 @@ use std::io;
 use std::rc::Rc;
 
 use crate::clock;
+use crate::config::LogConfig;
 
-use super::adopt::{adopt, again};
+use super::adopt::adopt;
 use super::against::Against;
 use super::align::{Relation, Trust};
 use super::archive::{Unfinished, is_packed};
-use super::file::{FileId, LogFile};
+use super::broken::{again, tell};
+use super::file::{Access, FileId, LogFile};
 use super::find::{self, Found, Shelf};
+use super::plan::out_of_sight;
 use super::state::{CopyState, Cursor, Watched};
 use super::stream::{Stream, own};
 use crate::durable::lease::{self, Held};
@@ -34,8 +37,15 @@ pub(crate) struct Taken {
     pub(crate) common: u64,
     /// Whether what it has for the archive was found out by content.
     pub(crate) is_aligned: bool,
+    /// Packed files that were passed over until the next look, as one is broken.
+    pub(crate) waiting: Vec<FileId>,
     /// What people should know.
     pub(crate) warnings: Vec<String>,
+}
+
+/// What is to be done with a copy that is not the archive.
+pub(crate) fn access(log: &LogConfig, side: &str) -> Access {
+    if log.mirrors.contains(side) { Access::ReadFirst } else { Access::Read }
 }
 
 /// What we wrote into a file, by start and length.
@@ -64,6 +74,7 @@ pub(crate) fn forget_read(state: &mut CopyState) {
 pub(crate) fn take(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> io::Result<Taken> {
     let mut taken = look(shelf, state, archive)?;
     forget_read(&mut taken.then);
+    tell(shelf, state, &mut taken);
     Ok(taken)
 }
 
@@ -76,14 +87,15 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
         adopt(&shelf.rotated, shelf.live.as_ref(), Trust::Adopted, archive, &mut taken)?;
         return Ok(taken);
     };
-    let mut known: Vec<FileId> = again(&shelf.rotated, archive, &mut taken)?;
-    let mut back = None;
+    let (mut known, mut back) = (Vec::new(), None);
     for watched in &state.watched {
         match late(shelf, state, watched, &mut taken)? {
             Late::Of(files) => known.extend(files),
             Late::Back => back = Some(&watched.cursor),
         }
     }
+    let seen_to = again(shelf, state, &known, back, archive, &mut taken)?;
+    known.extend(seen_to);
     if state.lost {
         untold(shelf, state, &known, archive, &mut taken)?;
         return Ok(taken);
@@ -147,12 +159,7 @@ fn look(shelf: &Shelf, state: Option<&CopyState>, archive: &mut Against<'_>) -> 
             }
         }
         // It may be the one that cannot be read now, so nothing is taken for gone.
-        Found::Lost if shelf.hidden().is_some() => {
-            return Err(io::Error::other(format!(
-                "what was read of it may lie in a rotated file that is passed over: {}",
-                shelf.hidden().unwrap_or_default()
-            )));
-        }
+        Found::Lost if shelf.hidden().is_some() => return Err(waits(shelf)),
         Found::Lost if shelf.live.is_none() && !shelf.rotated.iter().any(unread(state, &known)) => {
             // Moved away or removed; what comes next is new.
             taken.then.live = state.live.clone();
@@ -183,12 +190,7 @@ fn untold(
         Some(cursor) => match find::on_shelf(cursor, shelf, known, state.seen)? {
             Found::Live => shelf.live.as_ref().map(|file| (file, cursor.offset)),
             Found::Rotated(index) => shelf.rotated.get(index).map(|file| (file, cursor.offset)),
-            Found::Lost if !shelf.refused.is_empty() => {
-                return Err(io::Error::other(format!(
-                    "what was read of it may lie in a rotated file that is passed over: {}",
-                    shelf.refused.join(", ")
-                )));
-            }
+            Found::Lost if shelf.hidden().is_some() => return Err(waits(shelf)),
             Found::Lost => None,
         },
         None => None,
@@ -217,6 +219,11 @@ fn untold(
     Ok(())
 }
 
+/// Why nothing of a copy can be taken, as what was read of it is out of sight.
+fn waits(shelf: &Shelf) -> io::Error {
+    io::Error::other(out_of_sight("read of it", shelf).unwrap_or_default())
+}
+
 /// When the youngest file was last written to.
 fn newest(shelf: &Shelf) -> i64 {
     let all = shelf.rotated.iter().chain(&shelf.live);
@@ -225,7 +232,7 @@ fn newest(shelf: &Shelf) -> i64 {
 
 /// Which rotated files were not there at the last look, or had more to come. Where the clock was set back, times say
 /// nothing.
-fn unread<'a>(state: &CopyState, known: &'a [FileId]) -> impl Fn(&Rc<LogFile>) -> bool + 'a {
+pub(crate) fn unread<'a>(state: &CopyState, known: &'a [FileId]) -> impl Fn(&Rc<LogFile>) -> bool + 'a {
     let seen = i128::from(state.seen);
     let is_behind = clock::now().timestamp_nanos_opt().is_some_and(|now| i128::from(now) < seen);
     move |file| !known.contains(&file.id) && (is_behind || file.written > seen)

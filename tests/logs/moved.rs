@@ -191,3 +191,46 @@ fn a_plan_waits_for_an_archive_that_is_hidden() {
         assert!(deaths > 5, "{deaths}");
     }
 }
+
+/// Where a directory of before was removed, and the live file made anew, the source waits, and what to do is told.
+#[test]
+fn a_directory_of_before_that_was_removed_is_told_with_what_to_do() {
+    let mut logs = Logs::new(&["bot"]);
+    let [former, now] = ["A", "B"].map(|name| logs.directory("bot").join(name));
+    for directory in [&former, &now] {
+        fs::create_dir(directory).unwrap();
+    }
+    logs.json["logs"]["x"]["olddirs"] = json!({ "bot": &former });
+    for end in [".2", ".1"] {
+        logs.add("bot", 40);
+        logs.settle();
+        fs::rename(logs.path("bot"), former.join(format!("x.log{end}"))).unwrap();
+    }
+    logs.add("bot", 40);
+    logs.settle();
+    for entry in fs::read_dir(&former).unwrap() {
+        let path = entry.unwrap().path();
+        fs::rename(&path, now.join(path.file_name().unwrap())).unwrap();
+    }
+    fs::remove_dir(&former).unwrap();
+    logs.json["logs"]["x"]["olddirs"] = json!({ "bot": now });
+    let problems = || {
+        let found = cr0sync::logs::status(&logs.config(), &cr0sync::logs::Options::default()).unwrap();
+        found.logs["x"].problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>()
+    };
+    logs.add("bot", 5);
+    logs.settle();
+    assert_eq!(problems(), Vec::<String>::new(), "it holds up nothing");
+    fs::remove_file(logs.path("bot")).unwrap();
+    logs.add("bot", 40);
+    for _ in 0..3 {
+        let told = logs.merge()["logs"]["x"]["warnings"].to_string();
+        for text in [told, problems().join("\n")] {
+            assert!(text.contains(former.to_str().unwrap()) && text.contains("(mkdir)"), "{text}");
+        }
+    }
+    fs::create_dir(&former).unwrap();
+    logs.settle();
+    assert_eq!(problems(), Vec::<String>::new());
+    logs.judge("made anew");
+}

@@ -142,6 +142,11 @@ fn what_may_not_be_read_or_written_is_told_with_what_to_do() {
         ),
         (
             MIRROR,
+            0o600,
+            "website is passed over: /website/x.log may not be opened by this user: it needs the right to read and write it (rw), and to pass (x) each directory above",
+        ),
+        (
+            MIRROR,
             0o444,
             "website: /website/x.log may not be opened by this user: it needs the right to read and write it (rw), and to pass (x) each directory above",
         ),
@@ -206,6 +211,36 @@ fn a_log_that_nobody_has_written_is_told_unless_that_is_allowed() {
     assert_eq!(logs::status(&silent.config(), &Options::default()).unwrap().logs[NAME].problems, []);
     logs.add("bot", 1);
     assert_eq!(said(&logs), "");
+}
+
+/// Also in the run that makes the directory of its archive.
+#[test]
+fn a_log_that_nobody_has_written_is_told_at_once() {
+    let mut logs = Logs::new(&["bot"]);
+    logs.json["logs"][NAME]["copies"]["central"] = json!(logs.directory("elsewhere").join("x.log"));
+    for _ in 0..2 {
+        let told = said(&logs);
+        assert!(told.contains("nobody has written it yet: /bot/x.log is not there"), "{told}");
+    }
+}
+
+/// A mirror of which there is nothing to be made is not said to be made.
+#[test]
+fn a_mirror_is_said_to_be_made_anew_when_it_is() {
+    let logs = Logs::new(&["bot"]);
+    logs.add("bot", 20);
+    logs.settle();
+    logs.rename("central", ".1");
+    logs.settle();
+    fs::remove_file(logs.path(MIRROR)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(said(&logs), "");
+    }
+    logs.add("bot", 5);
+    assert_eq!(said(&logs), "website: it was not there, and is made anew from the archive");
+    for _ in 0..3 {
+        assert_eq!(said(&logs), "");
+    }
 }
 
 #[test]
