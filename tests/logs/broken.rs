@@ -225,3 +225,19 @@ fn a_broken_one_of_an_archive_says_what_to_do() {
         logs.judge(&format!("{is_lost}"));
     }
 }
+
+/// What was read of other packed files, and is not in the archive any more, does not come back with it.
+#[test]
+fn what_was_cleaned_away_stays_away() {
+    let source = Source::new();
+    source.logs.rename("central", ".1");
+    source.says("rotated");
+    fs::remove_file(source.logs.rotated_path("central", ".1")).unwrap();
+    fs::rename(&source.packed, source.logs.root().join("away")).unwrap();
+    source.says("cleaned");
+    source.put(&source.logs.rotated_path("bot", ".3.gz"), &source.whole);
+    source.logs.settle();
+    assert_eq!(source.problems(), Vec::<String>::new());
+    let found = source.logs.written.borrow().judge(&source.logs.archive());
+    assert_eq!((found.lost, found.twice, found.torn), (35, 0, 0), "{found:?}");
+}
