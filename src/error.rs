@@ -160,7 +160,20 @@ impl Error {
         } else {
             ErrorKind::Io
         };
-        Error::new(kind, format!("cannot {verb}")).at(path).because(cause)
+        let hint = remedy(&cause).map(str::to_owned);
+        Error { hint, ..Error::new(kind, format!("cannot {verb}")).at(path).because(cause) }
+    }
+}
+
+/// What a person can do about a failed call, whatever it was for.
+pub(crate) fn remedy(cause: &std::io::Error) -> Option<&'static str> {
+    match cause.kind() {
+        std::io::ErrorKind::StorageFull => Some("free some space there"),
+        std::io::ErrorKind::QuotaExceeded => Some("free some space there, or raise the quota of its owner"),
+        std::io::ErrorKind::ReadOnlyFilesystem => {
+            Some("mount its file system for writing (mount -o remount,rw)")
+        }
+        _ => None,
     }
 }
 
@@ -214,10 +227,10 @@ mod tests {
 
     #[test]
     fn a_message_says_what_where_and_why() {
-        let error =
-            Error::io("replace", "/x/y.json", std::io::Error::from_raw_os_error(28)).hint("free some space");
+        let error = Error::io("replace", "/x/y.json", std::io::Error::from_raw_os_error(28));
         assert_eq!(error.to_string(), "cannot replace /x/y.json: No space left on device (os error 28)");
-        assert_eq!(error.hint_text(), Some("free some space"));
+        assert_eq!(error.hint_text(), Some("free some space there"));
         assert_eq!(error.kind(), ErrorKind::Io);
+        assert_eq!(error.hint("write less").hint_text(), Some("write less"));
     }
 }

@@ -41,6 +41,7 @@ pub mod database;
 mod durable;
 mod error;
 pub mod events;
+mod hex;
 pub mod integrity;
 pub mod logs;
 pub mod report;

@@ -27,11 +27,13 @@ echo json_encode(array_slice(cr0_rate_limit_cleanup($limits->ground->options())[
 file_put_contents($file, '{"192.0');
 $answer = cr0_call('cr0_rate_limit_cleanup', [$limits->ground->options()]);
 echo $answer['exit_code'], ' ', str_replace($limits->ground->root, 'ROOT', $answer['report']['legacy']['problem']), "\n";
-echo file_get_contents($file), "\n";
+var_dump(file_exists($file));
+echo file_get_contents(glob("$file.corrupt-*")[0]), "\n";
 ?>
 --EXPECTF--
 {"removed":1,"kept":2,"requests":3,"problem":null}
 bool(true)
 {"removed":0,"kept":0,"requests":0,"problem":null}
-2 cannot understand ROOT/shared_storage/api_rate_limits.json: EOF while parsing a string at line 1 column 7
+2 ROOT/shared_storage/api_rate_limits.json is broken (it is no JSON (line 1, column 7)), and was moved to ROOT/shared_storage/api_rate_limits.json.corrupt-%s
+bool(false)
 {"192.0

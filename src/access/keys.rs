@@ -9,13 +9,13 @@ use super::grant::{Permission, Verdict, decide};
 use super::record::{Expiry, Record, seconds, stamp};
 use super::shelf::{self, Kind, State};
 use super::token;
-use super::used::{self, Use};
 use super::withdrawn::{self, AT_ONCE, Withdrawn};
 use crate::clock;
 use crate::config::Config;
 use crate::durable::Altered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Event, Severity};
+use crate::hex::hex;
 use crate::report::{KeyFacts, KeyIssued, KeyListed, KeyRevoked, KeyRotated, KeyVerdict, KeysReport, SCHEMA};
 
 /// Longer names are texts (characters).
@@ -62,23 +62,14 @@ pub fn issue(config: &Config, request: &Request) -> Result<KeyIssued> {
 /// # Errors
 /// When the file cannot be read. A file that makes no sense lets nobody in, and is no error.
 pub fn verify(config: &Config, key: &[u8], permission: Permission) -> Result<KeyVerdict> {
-    let now = clock::now().timestamp();
-    let (answer, mut warnings) =
-        shelf::verify(config, Kind::Keys, key, permission, |verdict, record| match (verdict, record) {
-            (Verdict::Granted, Some(record)) => Ok((facts(record), used::count(Kind::Keys, record, now))),
-            (Verdict::Refused(reason), _) => Err(Some(reason.word())),
-            (Verdict::Granted, None) => Err(None),
-        })?;
-    let (facts, reason) = match answer {
-        Ok((facts, used)) => {
-            if let Use::Due(digest) = used {
-                warnings.extend(used::write(config, Kind::Keys, digest, now));
-            }
-            (Some(facts), None)
-        }
-        Err(reason) => (None, reason),
-    };
-    Ok(KeyVerdict { schema: SCHEMA, granted: facts.is_some(), reason, key: facts, warnings })
+    let answer = shelf::admit(config, Kind::Keys, key, permission, facts)?;
+    Ok(KeyVerdict {
+        schema: SCHEMA,
+        granted: answer.facts.is_some(),
+        reason: answer.reason,
+        key: answer.facts,
+        warnings: answer.warnings,
+    })
 }
 
 /// Takes a key back, for good and at once.
@@ -88,11 +79,12 @@ pub fn verify(config: &Config, key: &[u8], permission: Permission) -> Result<Key
 pub fn revoke(config: &Config, id: &str) -> Result<KeyRevoked> {
     let now = clock::now().timestamp();
     let known = find(config, id)?;
+    let mut warnings = Vec::new();
     for record in &known {
         let one = Withdrawn { digest: record.digest, from: AT_ONCE, until: None };
-        withdrawn::add(config, Kind::Keys, one)?;
+        warnings.extend(withdrawn::add(config, Kind::Keys, one)?);
     }
-    let (was_active, mut warnings) = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
+    let (was_active, told) = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
         let mut was_active = false;
         for member in shelf::members(value).into_iter().filter(|member| is_called(member, id)) {
             was_active |= !matches!(member.get("active"), Some(Value::Bool(false)));
@@ -100,6 +92,7 @@ pub fn revoke(config: &Config, id: &str) -> Result<KeyRevoked> {
         }
         Ok(Altered::Yes(was_active))
     })?;
+    warnings.extend(told);
     let was_active = was_active || known.iter().any(|record| record.is_active);
     if was_active {
         let member = known.first().map(|record| record.members.clone()).unwrap_or_default();
@@ -243,7 +236,7 @@ fn make(request: &Request, now: i64) -> Result<(KeyIssued, Map<String, Value>)> 
         ("id", json!(id)),
         ("user_id", user(&request.user_id)),
         ("name", json!(request.name)),
-        (Kind::Keys.hash(), json!(token::hex(&token::digest(key.as_bytes())))),
+        (Kind::Keys.hash(), json!(hex(&token::digest(key.as_bytes())))),
         ("permissions", json!(words)),
         ("created_at", json!(now)),
         ("last_used_at", Value::Null),

@@ -7,8 +7,8 @@ use chrono::DateTime;
 use serde_json::{Map, Value};
 
 use super::grant::{Digest, Permission};
-use super::token;
 use crate::clock;
+use crate::hex::unhex;
 
 /// Until when one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,7 +66,7 @@ impl Record {
         let words = permissions.into_iter().flatten().filter_map(Value::as_str);
         Some(Record {
             id: id.to_owned(),
-            digest: token::unhex(members.get(hash)?.as_str()?)?,
+            digest: unhex(members.get(hash)?.as_str()?)?,
             permissions: words.filter_map(Permission::of).collect(),
             created_at: members.get("created_at").and_then(seconds).map(stamp),
             expires_at: members.get("expires_at").and_then(seconds).map(stamp),

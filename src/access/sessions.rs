@@ -5,17 +5,17 @@
 
 use serde_json::{Map, Value, json};
 
-use super::grant::{Permission, Verdict};
+use super::grant::Permission;
 use super::keys::{is_plain, random, user, words};
 use super::record::{Expiry, Record, stamp};
 use super::shelf::{self, Kind, State};
 use super::token;
-use super::used::{self, Use};
 use super::withdrawn::{self, AT_ONCE, Withdrawn};
 use crate::clock;
 use crate::config::Config;
 use crate::durable::Altered;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::report::{SCHEMA, SessionClosed, SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned};
 
 /// Longer addresses are none (characters).
@@ -54,7 +54,7 @@ pub fn open(config: &Config, request: &Request) -> Result<SessionOpened> {
     let id = format!("session_{digits}");
     let member = json!({
         "user_id": user(&request.user_id),
-        "token_hash": token::hex(&token::digest(token.as_bytes())),
+        "token_hash": hex(&token::digest(token.as_bytes())),
         "permissions": words(&request.permissions),
         "created_at": now,
         "expires_at": expires,
@@ -75,27 +75,14 @@ pub fn open(config: &Config, request: &Request) -> Result<SessionOpened> {
 /// # Errors
 /// When the file cannot be read. A file that makes no sense lets nobody in, and is no error.
 pub fn verify(config: &Config, token: &[u8], permission: Permission) -> Result<SessionVerdict> {
-    let now = clock::now().timestamp();
-    let (answer, mut warnings) =
-        shelf::verify(config, Kind::Sessions, token, permission, |verdict, record| {
-            match (verdict, record) {
-                (Verdict::Granted, Some(record)) => {
-                    Ok((facts(record), used::count(Kind::Sessions, record, now)))
-                }
-                (Verdict::Refused(reason), _) => Err(Some(reason.word())),
-                (Verdict::Granted, None) => Err(None),
-            }
-        })?;
-    let (facts, reason) = match answer {
-        Ok((facts, used)) => {
-            if let Use::Due(digest) = used {
-                warnings.extend(used::write(config, Kind::Sessions, digest, now));
-            }
-            (Some(facts), None)
-        }
-        Err(reason) => (None, reason),
-    };
-    Ok(SessionVerdict { schema: SCHEMA, granted: facts.is_some(), reason, session: facts, warnings })
+    let answer = shelf::admit(config, Kind::Sessions, token, permission, facts)?;
+    Ok(SessionVerdict {
+        schema: SCHEMA,
+        granted: answer.facts.is_some(),
+        reason: answer.reason,
+        session: answer.facts,
+        warnings: answer.warnings,
+    })
 }
 
 /// Closes a session, named by its token or its id; no matter if there is none.
@@ -112,20 +99,23 @@ pub fn close(config: &Config, session: &[u8]) -> Result<SessionClosed> {
         State::Known(index) => index.all().filter(|record| is_meant(record)).cloned().collect(),
         State::Broken(_) => Vec::new(),
     })?;
+    let mut told = Vec::new();
     for record in &found {
         let until = match record.expiry {
             Expiry::At(time) => Some(time),
             Expiry::Never | Expiry::Unclear => None,
         };
-        withdrawn::add(config, Kind::Sessions, Withdrawn { digest: record.digest, from: AT_ONCE, until })?;
+        let one = Withdrawn { digest: record.digest, from: AT_ONCE, until };
+        told.extend(withdrawn::add(config, Kind::Sessions, one)?);
     }
     if found.is_empty() {
         return Ok(SessionClosed { schema: SCHEMA, closed: false, id: None, warnings: Vec::new() });
     }
     // What is withdrawn goes with any change.
     let ((), warnings) = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |_| Ok(Altered::No(())))?;
+    told.extend(warnings);
     let id = found.into_iter().next().map(|record| record.id);
-    Ok(SessionClosed { schema: SCHEMA, closed: true, id, warnings })
+    Ok(SessionClosed { schema: SCHEMA, closed: true, id, warnings: told })
 }
 
 /// Removes the sessions whose time is over.
@@ -134,14 +124,14 @@ pub fn close(config: &Config, session: &[u8]) -> Result<SessionClosed> {
 /// When a file cannot be read or written.
 pub fn cleanup(config: &Config) -> Result<SessionsCleaned> {
     let now = clock::now().timestamp();
-    let ((removed, open), warnings) = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |value| {
+    let ((removed, open), mut warnings) = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |value| {
         let Value::Object(members) = value else { return Ok(Altered::No((0, 0))) };
         let before = members.len();
         members.retain(|id, member| !is_over(id, member, now));
         let counts = (before.saturating_sub(members.len()), members.len());
         Ok(if counts.0 > 0 { Altered::Yes(counts) } else { Altered::No(counts) })
     })?;
-    withdrawn::clean(config, Kind::Sessions, now)?;
+    warnings.extend(withdrawn::clean(config, Kind::Sessions, now)?);
     Ok(SessionsCleaned { schema: SCHEMA, removed, open, warnings })
 }
 

@@ -5,18 +5,20 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::broken;
 use super::grant::{Permission, Reason, Verdict, decide};
 use super::known::{self, Index, Kept};
 use super::record::{Expiry, Record, seconds};
 use super::token::{self, Prefix};
+use super::used::{self, Use};
 use super::withdrawn::{self, AT_ONCE, State as Withdrawals};
 use crate::clock;
 use crate::config::Config;
-use crate::durable::{Altered, Broken, Document, Reading};
+use crate::durable::{Altered, Document, Reading};
 use crate::error::{Error, ErrorKind, Result};
-use crate::events::{self, Event, Severity};
+use crate::hex::unhex;
 
 /// So long another process may write (milliseconds).
 pub(super) const WAIT_MS: u64 = 5_000;
@@ -121,7 +123,7 @@ pub(super) fn members(value: &mut Value) -> Vec<&mut Map<String, Value>> {
 }
 
 /// Asks whether somebody may do something; `answer` gets the verdict, and who it is where anybody has that text.
-pub(super) fn verify<A>(
+fn verify<A>(
     config: &Config,
     kind: Kind,
     text: &[u8],
@@ -166,6 +168,42 @@ pub(super) fn verify<A>(
     }
 }
 
+/// What somebody is told who asks whether a key or session lets in.
+pub(super) struct Answer<F> {
+    /// What is known of it, where it does.
+    pub(super) facts: Option<F>,
+    /// Why it does not, where that is known: for a log.
+    pub(super) reason: Option<&'static str>,
+    /// What people should know.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The same, and writes down that it was used.
+pub(super) fn admit<F>(
+    config: &Config,
+    kind: Kind,
+    text: &[u8],
+    permission: Permission,
+    facts: impl FnOnce(&Record) -> F,
+) -> Result<Answer<F>> {
+    let now = clock::now().timestamp();
+    let (answer, mut warnings) =
+        verify(config, kind, text, permission, |verdict, record| match (verdict, record) {
+            (Verdict::Granted, Some(record)) => Ok((facts(record), used::count(kind, record, now))),
+            (Verdict::Refused(reason), _) => Err(Some(reason.word())),
+            (Verdict::Granted, None) => Err(None),
+        })?;
+    Ok(match answer {
+        Ok((facts, used)) => {
+            if let Use::Due(digest) = used {
+                warnings.extend(used::write(config, kind, digest, now));
+            }
+            Answer { facts: Some(facts), reason: None, warnings }
+        }
+        Err(reason) => Answer { facts: None, reason, warnings },
+    })
+}
+
 /// Asks what the file says now.
 pub(super) fn ask<A>(config: &Config, kind: Kind, question: impl FnOnce(&State) -> A) -> Result<A> {
     let path = kind.path(config);
@@ -178,9 +216,7 @@ fn heal(config: &Config, kind: Kind) -> Vec<String> {
     let now = clock::now().timestamp();
     let mut warnings = Vec::new();
     match withdrawn::clean(config, kind, now) {
-        Ok(broken) => {
-            warnings.extend(broken.and_then(|broken| tell(config, &withdrawn::path(config, kind), &broken)))
-        }
+        Ok(told) => warnings.extend(told),
         Err(error) => warnings.push(error.to_string()),
     }
     match change(config, kind, WAIT_MS, |_| Ok(Altered::No(()))) {
@@ -203,7 +239,7 @@ pub(super) fn change<T>(
     let path = kind.path(config);
     let document =
         Document { path, root: &config.root, lock: kind.lock(), ownership: &config.ownership, wait_ms };
-    let changed = document.change(|value| {
+    broken::change(config, &document, |value| {
         let is_right = withdrawn::ask(config, kind, |state| match state {
             Withdrawals::Newer => Err(withdrawn::newer().at(withdrawn::path(config, kind))),
             state => Ok(!put_right(kind, value, state)),
@@ -212,16 +248,14 @@ pub(super) fn change<T>(
             Altered::No(said) if is_right => Altered::No(said),
             Altered::No(said) | Altered::Yes(said) => Altered::Yes(said),
         })
-    })?;
-    let warning = changed.broken.and_then(|broken| tell(config, path, &broken));
-    Ok((changed.said, warning.into_iter().collect()))
+    })
 }
 
 /// Writes down what is withdrawn where the file says otherwise; whether it did.
 fn put_right(kind: Kind, value: &mut Value, state: &Withdrawals) -> bool {
     let now = clock::now().timestamp();
     let since = |member: &Map<String, Value>| {
-        let digest = member.get(kind.hash()).and_then(Value::as_str).and_then(token::unhex);
+        let digest = member.get(kind.hash()).and_then(Value::as_str).and_then(unhex);
         digest.and_then(|digest| state.since(&digest))
     };
     if let (Kind::Sessions, Value::Object(members)) = (kind, &mut *value) {
@@ -253,23 +287,4 @@ pub(super) fn revoke(member: &mut Map<String, Value>, at: i64) {
     if member.get("revoked_at").and_then(seconds).is_none() {
         member.insert("revoked_at".to_owned(), at.into());
     }
-}
-
-/// Reports a file that made no sense, and says so.
-fn tell(config: &Config, path: &Path, broken: &Broken) -> Option<String> {
-    let moved_to = broken.moved_to.display().to_string();
-    let details =
-        json!({ "file": path.display().to_string(), "reason": broken.reason, "moved_to": moved_to });
-    let event = Event {
-        kind: "CORRUPT_FILE".to_owned(),
-        severity: Severity::Critical,
-        details,
-        ip: None,
-        session: None,
-    };
-    let told = format!("{} is broken ({}), and was moved to {moved_to}", path.display(), broken.reason);
-    Some(match events::record(config, &event) {
-        Ok(_) => told,
-        Err(error) => format!("{told}; that is in no event log: {error}"),
-    })
 }

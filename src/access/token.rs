@@ -62,28 +62,6 @@ pub(super) fn digest(text: &[u8]) -> Digest {
     Sha256::digest(text).into()
 }
 
-/// A digest as files have it.
-pub(super) fn hex(digest: &Digest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The digest that a file has.
-pub(super) fn unhex(text: &str) -> Option<Digest> {
-    let mut digest = [0; 32];
-    let bytes = text.as_bytes();
-    if bytes.len() != OLD {
-        return None;
-    }
-    for (to, pair) in digest.iter_mut().zip(bytes.chunks_exact(2)) {
-        let mut value = 0;
-        for byte in pair {
-            value = value * 16 + char::from(*byte).to_digit(16)?;
-        }
-        *to = u8::try_from(value).ok()?;
-    }
-    Some(digest)
-}
-
 fn is_new(prefix: Prefix, text: &[u8]) -> bool {
     let prefix = prefix.text().as_bytes();
     let Some(rest) = text.strip_prefix(prefix).filter(|rest| rest.len() == ID + SECRET + SUM) else {
@@ -112,6 +90,7 @@ fn checksum(text: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hex::{hex, unhex};
 
     #[test]
     fn what_is_composed_is_recognised_and_nothing_beside_it() {

@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::grant::{Digest, is_same};
 use super::record::{Record, seconds};
 use super::shelf::{self, Kind};
-use super::token;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::durable::Altered;
 use crate::error::ErrorKind;
+use crate::hex::unhex;
 
 /// Between two notes (seconds).
 const EVERY: i64 = 60;
@@ -67,7 +67,7 @@ pub(super) fn write(config: &Config, kind: Kind, digest: Digest, now: i64) -> Ve
     // Nobody waits for this: where somebody else is at it, it is done a little later.
     let changed = shelf::change(config, kind, 0, |value| {
         let hash = |member: &serde_json::Map<String, Value>| {
-            member.get(kind.hash()).and_then(Value::as_str).and_then(token::unhex)
+            member.get(kind.hash()).and_then(Value::as_str).and_then(unhex)
         };
         let member = shelf::members(value)
             .into_iter()

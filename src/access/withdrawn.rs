@@ -8,14 +8,15 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
+use super::broken;
 use super::grant::Digest;
 use super::known::{self, Index, Kept};
 use super::record::seconds;
 use super::shelf::Kind;
-use super::token;
 use crate::config::{Config, Ownership};
-use crate::durable::{self, Altered, Broken, Document, Reading};
+use crate::durable::{self, Altered, Document, Reading};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::{hex, unhex};
 
 const FORMAT: &str = "cr0sync withdrawn";
 const VERSION: i64 = 1;
@@ -72,7 +73,7 @@ impl State {
         let mut index = Index::default();
         let entries = value.get("entries").and_then(Value::as_object);
         for (hash, entry) in entries.into_iter().flatten() {
-            if let Some(digest) = token::unhex(hash) {
+            if let Some(digest) = unhex(hash) {
                 // Since when is unclear where it is no number: then since ever.
                 let from = entry.get("from").and_then(seconds).unwrap_or(0);
                 let until = entry.get("until").and_then(seconds);
@@ -97,10 +98,10 @@ pub(super) fn ask<A>(config: &Config, kind: Kind, question: impl FnOnce(&State) 
     KEPT.with(|kept| known::ask(kept, by, || path(config, kind), State::of, question))
 }
 
-/// Puts one on record, for good. The first time counts.
-pub(super) fn add(config: &Config, kind: Kind, one: Withdrawn) -> Result<Option<Broken>> {
+/// Puts one on record, for good. The first time counts. Says what people should know.
+pub(super) fn add(config: &Config, kind: Kind, one: Withdrawn) -> Result<Vec<String>> {
     change(config, kind, |entries| {
-        let hash = token::hex(&one.digest);
+        let hash = hex(&one.digest);
         let before = entries.get(&hash).and_then(|entry| entry.get("from")).and_then(seconds);
         let from = before.map_or(one.from, |before| before.min(one.from));
         if before == Some(from) {
@@ -112,9 +113,9 @@ pub(super) fn add(config: &Config, kind: Kind, one: Withdrawn) -> Result<Option<
 }
 
 /// Forgets those that nobody can bring back any more, and moves aside what makes no sense.
-pub(super) fn clean(config: &Config, kind: Kind, now: i64) -> Result<Option<Broken>> {
+pub(super) fn clean(config: &Config, kind: Kind, now: i64) -> Result<Vec<String>> {
     if std::fs::symlink_metadata(path(config, kind)).is_err() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     change(config, kind, |entries| {
         let before = entries.len();
@@ -130,7 +131,7 @@ fn change(
     config: &Config,
     kind: Kind,
     mut alter: impl FnMut(&mut Map<String, Value>) -> Altered<()>,
-) -> Result<Option<Broken>> {
+) -> Result<Vec<String>> {
     let path = path(config, kind);
     let directory = config.root.join("sync_state");
     durable::state_directory(&directory, &config.ownership)?;
@@ -143,7 +144,7 @@ fn change(
         ownership: &ownership,
         wait_ms: WAIT_MS,
     };
-    let changed = document.change(|value| {
+    let changed = broken::change(config, &document, |value| {
         if matches!(State::of_value(value), State::Newer) {
             return Err(newer().at(&path));
         }
@@ -155,8 +156,8 @@ fn change(
         }
         let altered = value.get_mut("entries").and_then(Value::as_object_mut).map(&mut alter);
         Ok(if is_new { Altered::Yes(()) } else { altered.unwrap_or(Altered::No(())) })
-    })?;
-    Ok(changed.broken)
+    });
+    changed.map(|((), warnings)| warnings)
 }
 
 /// The error for a file of a newer version.

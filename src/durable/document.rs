@@ -14,6 +14,7 @@ use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, AtFlags, CWD};
 use serde_json::Value;
 
 use super::{Lock, Nascent, pretty, watched};
@@ -59,17 +60,8 @@ pub(crate) enum Altered<T> {
 pub(crate) struct Broken {
     /// Why.
     pub(crate) reason: String,
-    /// Where it is now.
+    /// Where it goes.
     pub(crate) moved_to: PathBuf,
-}
-
-/// A change that is done.
-#[derive(Debug)]
-pub(crate) struct Changed<T> {
-    /// What `alter` said.
-    pub(crate) said: T,
-    /// What was there before, where it made no sense.
-    pub(crate) broken: Option<Broken>,
 }
 
 /// The state that is to be changed.
@@ -88,24 +80,26 @@ struct Late {
 
 impl Document<'_> {
     /// Changes it. `alter` may be called more than once, each time with another state; a missing document is an empty
-    /// list.
+    /// list. `tell` is called for each that makes no sense, right before it is moved aside: whoever dies in between tells
+    /// of it once more, and never not at all.
     ///
     /// # Errors
     /// [`ErrorKind::Locked`] when another process of ours is at it for longer, [`ErrorKind::Busy`] when others never leave
     /// it alone. After any error of the file system it is as it was, or changed.
     pub(crate) fn change<T>(
         &self,
+        mut tell: impl FnMut(&Broken),
         mut alter: impl FnMut(&mut Value) -> Result<Altered<T>>,
-    ) -> Result<Changed<T>> {
+    ) -> Result<T> {
         let _lock = Lock::take(self.root, self.ownership, self.lock, self.wait_ms)?;
-        let (mut broken, mut late) = (None, None::<Late>);
+        let mut late = None::<Late>;
         for _ in 0..MAX_TRIES {
-            let Some(mut base) = self.base(&mut broken)? else { continue };
+            let Some(mut base) = self.base(&mut tell)? else { continue };
             if let Some(late) = late.take().filter(|late| late.ours == base.bytes) {
                 base.value = late.theirs;
             }
             let said = match alter(&mut base.value)? {
-                Altered::No(said) => return Ok(Changed { said, broken }),
+                Altered::No(said) => return Ok(said),
                 Altered::Yes(said) => said,
             };
             let ours = pretty::text(&base.value).into_bytes();
@@ -113,7 +107,7 @@ impl Document<'_> {
                 continue;
             }
             match self.late_write(base)? {
-                None => return Ok(Changed { said, broken }),
+                None => return Ok(said),
                 Some(theirs) => late = Some(Late { theirs, ours }),
             }
         }
@@ -121,7 +115,7 @@ impl Document<'_> {
     }
 
     /// Opens and reads it; `None` when it is another one meanwhile. What makes no sense is moved aside.
-    fn base(&self, broken: &mut Option<Broken>) -> Result<Option<Base>> {
+    fn base(&self, tell: &mut impl FnMut(&Broken)) -> Result<Option<Base>> {
         let Some(file) = watched::open(self.path)? else {
             let value = Value::Array(Vec::new());
             return Ok(Some(Base { file: None, bytes: Vec::new(), value }));
@@ -137,7 +131,7 @@ impl Document<'_> {
             match watched::parse(&bytes) {
                 Ok(value) => return Ok(Some(Base { file: Some((file, found)), bytes, value })),
                 Err(reason) if before.as_ref() == Some(&bytes) && began.millis() >= SETTLE_MS => {
-                    *broken = Some(self.move_aside(reason)?);
+                    self.move_aside(reason, tell)?;
                     return Ok(None);
                 }
                 Err(_) => before = Some(bytes),
@@ -176,13 +170,17 @@ impl Document<'_> {
         }
     }
 
-    fn move_aside(&self, reason: String) -> Result<Broken> {
+    fn move_aside(&self, reason: String, tell: &mut impl FnMut(&Broken)) -> Result<()> {
         let stamp = clock::now().format("%Y-%m-%d_%H-%M-%S%.6f");
         let mut name = self.path.as_os_str().to_owned();
         name.push(format!(".corrupt-{stamp}"));
         let moved_to = PathBuf::from(name);
-        super::set_aside(self.path, &moved_to)?;
-        Ok(Broken { reason, moved_to })
+        // Whoever may not move it would tell of it at every call.
+        let directory = self.path.parent().unwrap_or(self.path);
+        rustix::fs::accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+            .map_err(|cause| Error::io("move aside what makes no sense:", self.path, cause.into()))?;
+        tell(&Broken { reason, moved_to: moved_to.clone() });
+        super::set_aside(self.path, &moved_to)
     }
 
     /// Puts a new state in place; `false` when what is there is no longer what was read.
@@ -308,6 +306,8 @@ mod tests {
         }
     }
 
+    fn quiet(_: &Broken) {}
+
     fn push(value: &mut Value, item: Value) -> Result<Altered<()>> {
         if let Value::Array(items) = value {
             items.push(item);
@@ -318,9 +318,9 @@ mod tests {
     #[test]
     fn it_is_made_and_changed_and_what_it_had_stays() -> Outcome {
         let place = Place::new()?;
-        place.document().change(|_| Ok(Altered::No(())))?;
+        place.document().change(quiet, |_| Ok(Altered::No(())))?;
         assert!(!place.path.exists(), "nothing is written where nothing changes");
-        place.document().change(|value| push(value, json!({"z": 1, "a": 2})))?;
+        place.document().change(quiet, |value| push(value, json!({"z": 1, "a": 2})))?;
         let made = fs::metadata(&place.path)?;
         assert_eq!(made.mode() & 0o777, 0o664);
         fs::set_permissions(&place.path, fs::Permissions::from_mode(0o640))?;
@@ -328,7 +328,7 @@ mod tests {
             std::os::unix::fs::chown(&place.path, Some(4001), Some(4002))?;
         }
         let before = fs::metadata(&place.path)?;
-        place.document().change(|value| push(value, json!("x/y")))?;
+        place.document().change(quiet, |value| push(value, json!("x/y")))?;
         let after = fs::metadata(&place.path)?;
         assert_eq!(
             (after.mode(), after.uid(), after.gid()),
@@ -347,7 +347,7 @@ mod tests {
         for replaces in [false, true] {
             fs::write(&place.path, "[1]")?;
             let times = Cell::new(0);
-            place.document().change(|value| {
+            place.document().change(quiet, |value| {
                 times.set(times.get() + 1);
                 if times.get() == 1 {
                     // Of the same length, and in the same moment.
@@ -362,7 +362,7 @@ mod tests {
         }
         // Where there was nothing.
         fs::remove_file(&place.path)?;
-        place.document().change(|value| {
+        place.document().change(quiet, |value| {
             if !place.path.exists() {
                 assert!(fs::write(&place.path, "[3]").is_ok());
             }
@@ -380,7 +380,7 @@ mod tests {
         let inode = file.metadata()?;
         std::thread::scope(|scope| -> Outcome {
             let started = Cell::new(false);
-            place.document().change(|value| {
+            place.document().change(quiet, |value| {
                 if !started.replace(true) {
                     // As file_put_contents() with LOCK_EX does it.
                     let mut file = file.try_clone().map_err(|cause| Error::io("x", "", cause))?;
@@ -410,8 +410,7 @@ mod tests {
                 clock::pause(100);
                 let _ = fs::write(&place.path, "[1, 2]");
             });
-            let changed = place.document().change(|value| push(value, json!(3)))?;
-            assert_eq!(changed.broken, None);
+            place.document().change(|broken| panic!("{broken:?}"), |value| push(value, json!(3)))?;
             Ok(())
         })?;
         assert_eq!(place.value()?, json!([1, 2, 3]));
@@ -423,8 +422,15 @@ mod tests {
         for text in ["", "{\"half\": ", "null", "\u{fffd}", "[1] trailing"] {
             let place = Place::new()?;
             fs::write(&place.path, text)?;
-            let broken =
-                place.document().change(|value| push(value, json!(1)))?.broken.ok_or("not broken")?;
+            let mut told = Vec::new();
+            place.document().change(
+                |broken| {
+                    assert!(place.path.exists(), "it is told before it is moved");
+                    told.push(broken.clone());
+                },
+                |value| push(value, json!(1)),
+            )?;
+            let [broken] = told.as_slice() else { return Err(format!("{told:?}").into()) };
             assert_eq!(fs::read_to_string(&broken.moved_to)?, text);
             let name = broken.moved_to.file_name().unwrap_or_default().to_string_lossy().into_owned();
             assert!(name.starts_with("a.json.corrupt-2"), "{name}");
@@ -439,7 +445,7 @@ mod tests {
         let target = place.path.with_extension("target");
         fs::write(&target, "[1]")?;
         std::os::unix::fs::symlink(&target, &place.path)?;
-        assert!(place.document().change(|value| push(value, json!(2))).is_err());
+        assert!(place.document().change(quiet, |value| push(value, json!(2))).is_err());
         assert_eq!(fs::read_to_string(&target)?, "[1]");
         Ok(())
     }
@@ -451,7 +457,7 @@ mod tests {
         let file = File::open(&place.path)?;
         fs2::FileExt::lock_exclusive(&file)?;
         let document = Document { wait_ms: 20, ..place.document() };
-        let refused = document.change(|value| push(value, json!(2))).map(drop);
+        let refused = document.change(quiet, |value| push(value, json!(2)));
         assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Locked));
         assert_eq!(place.value()?, json!([1]));
         Ok(())

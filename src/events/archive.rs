@@ -21,6 +21,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Held, Nascent};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 use crate::report::{EventsArchiveReport, EventsArchived, SCHEMA};
 
 /// What a manifest begins with.
@@ -484,7 +485,7 @@ fn digest(log: &mut File, bytes: u64) -> io::Result<String> {
     log.rewind()?;
     let mut digest = Sha256::new();
     io::copy(&mut log.take(bytes), &mut digest)?;
-    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&digest.finalize()))
 }
 
 /// The lines of a file, one at a time.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Event, Severity};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 
 /// A longer kind is no word (bytes).
 const MAX_KIND: usize = 64;
@@ -71,11 +72,7 @@ pub(super) fn line(event: &Event, timestamp: &str, seq: u64, prev: &str) -> Resu
 
 /// The digest of a line, without its newline.
 pub(super) fn digest(line: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(line) {
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
+    hex(&Sha256::digest(line))
 }
 
 fn details(value: &Value) -> Value {

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Nascent};
 use crate::error::{Error, ErrorKind, Result};
+pub(super) use crate::hex::{hex, unhex as from_hex};
 
 /// What the key's file begins with; the number is its version.
 const KEY_FORMAT: &str = "cr0sync-signing-key-1";
@@ -250,24 +251,6 @@ pub(super) fn is_signed(public: &[u8; 32], digest: &Digest, signature: &[u8; SIG
 pub(super) fn is_signed_plain(public: &[u8; 32], bytes: &[u8], signature: &[u8; SIGNATURE]) -> bool {
     VerifyingKey::from_bytes(public)
         .is_ok_and(|key| key.verify_strict(bytes, &Signature::from_bytes(signature)).is_ok())
-}
-
-/// In hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Back from them.
-pub(super) fn from_hex(text: &str) -> Option<Digest> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        let at = index.checked_mul(2)?;
-        *byte = u8::from_str_radix(text.get(at..at.checked_add(2)?)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use std::thread::JoinHandle;
 
 use sha2::{Digest, Sha256};
 
-use super::file::{BLOCK, LogFile, hex, to_size};
+use super::file::{BLOCK, LogFile, to_size};
 use super::stream::{Stream, fill};
 use super::writeback::Writeback;
+use crate::hex::hex;
 
 /// From so many bytes on digests are made beside the writing, by another thread.
 const LARGE: u64 = 8 << 20;

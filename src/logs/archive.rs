@@ -11,11 +11,12 @@ use std::rc::Rc;
 
 use sha2::{Digest, Sha256};
 
-use super::file::{BLOCK, LogFile, hex, in_file, to_size};
+use super::file::{BLOCK, LogFile, in_file, to_size};
 use super::find::{self, Found, Shelf};
 use super::names::{self, Packing};
 use super::state::LogState;
 use super::stream::{Stream, fill};
+use crate::hex::hex;
 
 /// The archive as it lies there.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::handles;
 use super::names::Packing;
+use crate::hex::hex;
 
 /// How much of a file before a place proves that it is that file (bytes). On real chat logs the 4 KiB before a place
 /// occur twice in 0.0002 % of all cases; first lines and markers of 32 bytes, in 12 to 54 %.
@@ -343,17 +344,14 @@ fn with_remedy(cause: &io::Error) -> String {
 /// What a person can do about a failed call.
 pub(crate) fn remedy(cause: &io::Error) -> Option<&'static str> {
     match cause.kind() {
-        io::ErrorKind::StorageFull => Some("free some space there"),
-        io::ErrorKind::QuotaExceeded => Some("free some space there, or raise the quota of its owner"),
         io::ErrorKind::FileTooLarge => {
             Some("raise the limit for the size of files (ulimit -f), or rotate it")
         }
-        io::ErrorKind::ReadOnlyFilesystem => Some("mount its file system for writing (mount -o remount,rw)"),
         io::ErrorKind::PermissionDenied => {
             Some("give this user the right to do that, or run as one who has it")
         }
         io::ErrorKind::InvalidData => Some("it is damaged: put a sound one in its place, or move it away"),
-        _ => None,
+        _ => crate::error::remedy(cause),
     }
 }
 
@@ -396,15 +394,6 @@ fn check(file: &std::fs::Metadata, path: &Path, owners: &Owners) -> Result<(), S
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// For lengths that were bounded before.

@@ -18,8 +18,9 @@ use sha2::{Digest, Sha256};
 
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hex::hex;
 
-use super::file::{FileId, hex, to_size};
+use super::file::{FileId, to_size};
 
 /// The origin of what was in the archive already when its ledger was lost.
 pub(crate) const UNKNOWN: &str = "";

@@ -176,7 +176,7 @@ fn the_file_of_todays_pages_is_pruned_and_keeps_what_is_not_ours() {
     assert!(report.ok, "{report:?}");
     assert_eq!((report.legacy.removed, report.legacy.kept, report.legacy.requests), (1, 2, 3));
     let expected = format!(
-        "{{\n    \"192.0.2.7_/api\": {{\n        \"requests\": [\n            {recent}\n        ],\n        \
+        "{{\n    \"192.0.2.7_\\/api\": {{\n        \"requests\": [\n            {recent}\n        ],\n        \
          \"blocked_until\": 0,\n        \"x\": {{\n            \"y\": 1.5\n        }}\n    }},\n    \
          \"note\": \"of another page\"\n}}"
     );
@@ -186,10 +186,91 @@ fn the_file_of_todays_pages_is_pruned_and_keeps_what_is_not_ours() {
     // Nothing to do: the file is not written again.
     super::super::cleanup(&config(world.root(), 64)).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().ino(), found.ino());
-    for broken in ["{\"a\": ", "[1, 2]", ""] {
+    let strange = "[1, 2]";
+    fs::write(&path, strange).unwrap();
+    let report = super::super::cleanup(&config(world.root(), 64)).unwrap();
+    assert!(!report.ok && report.legacy.problem.is_some() && report.exit_code() == 2, "{report:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), strange, "it is left as it is");
+}
+
+#[test]
+fn a_file_of_todays_pages_that_makes_no_sense_is_moved_aside_and_told() {
+    for broken in ["{\"a\": ", "", "\0\0\0", "{} {}"] {
+        let world = World::new();
+        let config = config(world.root(), 64);
+        let path = world.root().join("shared_storage/api_rate_limits.json");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, broken).unwrap();
-        let report = super::super::cleanup(&config(world.root(), 64)).unwrap();
-        assert!(!report.ok && report.legacy.problem.is_some() && report.exit_code() == 2, "{report:?}");
-        assert_eq!(fs::read_to_string(&path).unwrap(), broken, "it is left as it is");
+        let report = super::super::cleanup(&config).unwrap();
+        let problem = report.legacy.problem.clone().unwrap_or_default();
+        assert!(!report.ok && report.exit_code() == 2 && problem.contains(".corrupt-2"), "{report:?}");
+        // Nothing is begun in its place, and what it was stays.
+        let names: Vec<PathBuf> =
+            fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(matches!(names.as_slice(), [one] if problem.ends_with(&*one.to_string_lossy())), "{names:?}");
+        assert_eq!(fs::read_to_string(&names[0]).unwrap(), broken);
+        let events = fs::read_to_string(&config.events.log).unwrap();
+        assert_eq!(events.lines().count(), 1, "{events}");
+        assert!(events.contains("CORRUPT_FILE") && events.contains("CRITICAL"), "{events}");
+        // Pages begin another one, and all is well.
+        let now = clock::now().timestamp();
+        fs::write(&path, format!(r#"{{"a": {{"requests": [1, {now}]}}}}"#)).unwrap();
+        let report = super::super::cleanup(&config).unwrap();
+        assert!(report.ok && report.legacy.requests == 1, "{report:?}");
+    }
+}
+
+/// One of those who write to it: takes its lock, and looks whether it is still the same file.
+fn write_in_turn(path: &Path, alter: impl FnOnce(&mut serde_json::Map<String, serde_json::Value>)) {
+    let file = loop {
+        let file = writable(path);
+        fs2::FileExt::lock_exclusive(&file).unwrap();
+        if fs::metadata(path).is_ok_and(|there| there.ino() == file.metadata().unwrap().ino()) {
+            break file;
+        }
+    };
+    let mut value: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    alter(value.as_object_mut().unwrap());
+    let text = value.to_string();
+    file.set_len(0).unwrap();
+    file.write_all_at(text.as_bytes(), 0).unwrap();
+}
+
+#[test]
+fn what_others_write_to_the_file_of_todays_pages_meanwhile_is_kept() {
+    const ROUNDS: u64 = 300;
+    let world = World::new();
+    let config = config(world.root(), 64);
+    let path = world.root().join("shared_storage/api_rate_limits.json");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "{}").unwrap();
+    let now = clock::now().timestamp();
+    let mut removed = 0;
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for round in 0..ROUNDS {
+                write_in_turn(&path, |clients| {
+                    clients.insert(format!("old{round}"), serde_json::json!({ "requests": [1] }));
+                    clients
+                        .insert(format!("new{round}"), serde_json::json!({ "requests": [now], "x": round }));
+                });
+            }
+        });
+        loop {
+            let is_last = writer.is_finished();
+            let report = super::super::cleanup(&config).unwrap();
+            assert!(report.ok, "{report:?}");
+            removed += report.legacy.removed;
+            if is_last {
+                break;
+            }
+        }
+    });
+    assert_eq!(removed, ROUNDS, "each that is over goes once");
+    let value: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let clients = value.as_object().unwrap();
+    assert_eq!(u64::try_from(clients.len()).unwrap(), ROUNDS);
+    for round in 0..ROUNDS {
+        assert_eq!(clients[&format!("new{round}")]["x"], round);
     }
 }
