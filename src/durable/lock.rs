@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Between two tries (milliseconds).
 const PAUSE_MS: u64 = 1;
 
+/// So often others may remove what was just made.
+const MAX_TRIES: u32 = 10;
+
 /// Held until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock(File);
@@ -30,15 +33,7 @@ impl Lock {
         super::state_directory(&state, ownership)?;
         super::private_directory(&directory)?;
         let path = directory.join(format!("{name}.lock"));
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o660)
-            .custom_flags(super::wary())
-            .open(&path)
-            .map_err(|cause| Error::io("open the lock", &path, cause))?;
+        let file = open_or_make(&path)?;
         let began = clock::start();
         loop {
             match fs2::FileExt::try_lock_exclusive(&file) {
@@ -69,6 +64,18 @@ impl Lock {
         self.0.write_all_at(&text, 0)?;
         self.0.set_len(u64::try_from(text.len()).unwrap_or(0))
     }
+}
+
+/// Opens the file, and makes it where there is none.
+fn open_or_make(path: &Path) -> Result<File> {
+    for _ in 0..MAX_TRIES {
+        match OpenOptions::new().read(true).write(true).custom_flags(super::wary()).open(path) {
+            Ok(file) => return Ok(file),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => super::private_file(path)?,
+            Err(cause) => return Err(Error::io("open the lock", path, cause)),
+        }
+    }
+    Err(Error::new(ErrorKind::Busy, "others remove again and again").at(path))
 }
 
 impl Drop for Lock {

@@ -15,6 +15,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -112,14 +113,40 @@ pub(crate) fn state_directory(path: &Path, ownership: &Ownership) -> Result<()> 
 
 /// Creates an empty file of ours (mode 0660) unless it exists, for SQLite to fill: it would give it to its owner
 /// alone. Must not be called while this process has the file open.
+///
+/// It appears with its mode: made under its own name it would be its maker's alone for a moment, and for ever where the
+/// maker dies in that moment.
 pub(crate) fn private_file(path: &Path) -> Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Ok(());
+    }
+    let fail = |cause| Error::io("create", path, cause);
+    match appear(path) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => return Ok(()),
+        Err(cause @ (rustix::io::Errno::ACCESS | rustix::io::Errno::NOSPC)) => {
+            return Err(fail(cause.into()));
+        }
+        // Some file systems have no files without a name.
+        Err(_) => {}
+    }
     match OpenOptions::new().write(true).create_new(true).mode(0o660).open(path) {
         Ok(file) => file
             .set_permissions(fs::Permissions::from_mode(0o660))
             .map_err(|cause| Error::io("set the mode of", path, cause)),
         Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(cause) => Err(Error::io("create", path, cause)),
+        Err(cause) => Err(fail(cause)),
     }
+}
+
+/// Makes a file without a name, and names it when it has its mode. A death before that leaves nothing.
+fn appear(path: &Path) -> rustix::io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+    let mode = Mode::from_raw_mode(0o660);
+    let directory = path.parent().unwrap_or(path);
+    let file = rustix::fs::openat(CWD, directory, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, mode)?;
+    rustix::fs::fchmod(&file, mode)?;
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)
 }
 
 /// Changes whenever the file does, or is another one.
