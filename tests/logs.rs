@@ -25,6 +25,7 @@ mod logs {
     mod broken;
     mod calls;
     pub(crate) mod deaths;
+    mod directories;
     mod full;
     mod hostile;
     mod irc;

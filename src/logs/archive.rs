@@ -30,6 +30,10 @@ pub(crate) struct Archive {
     pub(crate) known: u64,
     /// Why some of its segments may be there and not be seen.
     pub(crate) hidden: Option<String>,
+    /// What is to be done about that.
+    remedy: Option<String>,
+    /// What lies before was removed by us.
+    removed: u64,
     /// Whether nothing of it was known, or nothing of what was known is there.
     pub(crate) anew: bool,
     /// Where the file of the known end begins.
@@ -68,16 +72,26 @@ impl Archive {
         parts.push((begin, Rc::clone(live)));
         let older = shelf.rotated.iter().take(first).cloned().collect();
         let known = state.filter(|_| !anew).map_or(0, LogState::end);
-        let hidden = shelf.hidden();
-        Ok(Archive { parts, older, known, hidden, anew, proven })
+        let removed = state.filter(|_| !anew).map_or(0, |state| state.begin);
+        Ok(Archive {
+            parts,
+            older,
+            known,
+            hidden: shelf.hidden(),
+            remedy: remedy(shelf),
+            removed,
+            anew,
+            proven,
+        })
     }
 
     /// Looks into older segments, until one begins before a place.
     pub(crate) fn reach(&mut self, place: u64) -> io::Result<()> {
         while let Some((begin, _)) = self.parts.first().filter(|(begin, _)| *begin > place) {
-            let Some(file) = self.older.pop() else { break };
+            let Some(file) = self.older.last().cloned() else { break };
             let from = begin.checked_sub(length(&file)?);
             let Some(from) = from else { break };
+            self.older.pop();
             self.parts.insert(0, (from, file));
         }
         Ok(())
@@ -89,17 +103,46 @@ impl Archive {
     /// # Errors
     /// Names the file or directory that is to be seen to.
     pub(crate) fn reach_all(&mut self) -> io::Result<()> {
-        let Some(hidden) = self.hidden.as_ref().filter(|_| self.begin() > 0) else {
+        let Some(remedy) = self.remedy.as_ref().filter(|_| self.begin() > self.removed) else {
             return self.reach_first();
         };
-        let mut before = self.begin();
-        for file in self.older.iter().rev() {
-            before = before.saturating_sub(length(file)?);
-        }
-        if before > 0 {
-            return Err(waits_for(hidden));
+        if self.before()?.is_some_and(|before| before > self.removed) {
+            return Err(io::Error::other(remedy.clone()));
         }
         self.reach_first()
+    }
+
+    /// Where its oldest segment begins, by how long all of them are; none where they are longer than what was merged.
+    fn before(&self) -> io::Result<Option<u64>> {
+        let mut before = Some(self.begin());
+        for file in self.older.iter().rev() {
+            let length = length(file)?;
+            before = before.and_then(|before| before.checked_sub(length));
+        }
+        Ok(before)
+    }
+
+    /// Whether all of it is found that was not removed by us, so that nothing of it is hidden.
+    pub(crate) fn is_whole(&self) -> bool {
+        match self.hidden {
+            None => true,
+            Some(_) => !self.anew && matches!(self.before(), Ok(Some(before)) if before == self.removed),
+        }
+    }
+
+    /// The youngest segment that has no place after all were looked into, as it is longer than what was merged there.
+    pub(crate) fn without_room(&self) -> io::Result<Option<&LogFile>> {
+        let Some(file) = self.older.last().filter(|_| self.begin() > self.removed) else { return Ok(None) };
+        Ok((length(file)? > self.begin()).then_some(&**file))
+    }
+
+    /// The segments in which a range lies.
+    pub(crate) fn files(&self, range: Range<u64>) -> Vec<&LogFile> {
+        let nexts = self.parts.iter().skip(1).map(|(begin, _)| *begin).chain([u64::MAX]);
+        let all = self.parts.iter().zip(nexts);
+        let within =
+            all.filter(|((begin, _), next)| *begin < range.end && *next > range.start && begin < next);
+        within.map(|((_, file), _)| &**file).collect()
     }
 
     /// Up to the first of them, also where that is empty.
@@ -195,14 +238,25 @@ fn no_gap(shelf: &Shelf, live: &LogFile, first: Option<&Rc<LogFile>>) -> io::Res
     let all = shelf.refused.iter().zip(&shelf.refused_names);
     let newer: Vec<&str> =
         all.filter(|(_, path)| !is_older(path)).map(|(refused, _)| refused.as_str()).collect();
-    if newer.is_empty() { Ok(()) } else { Err(waits_for(&newer.join(", "))) }
+    if newer.is_empty() { Ok(()) } else { Err(io::Error::other(waits_for(&newer.join(", ")))) }
+}
+
+/// What is to be done where a part of an archive may lie where nobody sees it.
+fn remedy(shelf: &Shelf) -> Option<String> {
+    let Some(directory) = shelf.removed.as_ref().filter(|_| shelf.refused.is_empty()) else {
+        return shelf.hidden().as_deref().map(waits_for);
+    };
+    Some(format!(
+        "a part of it is nowhere, and may lie in {}, which is not there. Mount it; or, if it was removed and there is nothing to put back, make an empty directory in its place",
+        directory.display()
+    ))
 }
 
 /// What is to be done about a part of an archive that cannot be seen.
-fn waits_for(hidden: &str) -> io::Error {
-    io::Error::other(format!(
+fn waits_for(hidden: &str) -> String {
+    format!(
         "a rotated file of it cannot be read, and its lines may come twice or never without it: {hidden}. Make it readable; or, if it is none of this log, move it away"
-    ))
+    )
 }
 
 /// Bytes of a segment, which is named where it cannot be read, with what is to be done about one that is broken.

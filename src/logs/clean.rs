@@ -20,6 +20,7 @@ use super::Options;
 use super::archive::Archive;
 use super::around::Around;
 use super::breaks::{hinted, with_hint};
+use super::changed::changed;
 use super::file::{Access, LogFile, in_words};
 use super::find::{self, Found, Shelf};
 use super::ledger::Ledger;
@@ -60,11 +61,11 @@ pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -
             _ => one.judge(seen, now),
         };
         let report = match found {
-            Ok((files, warnings)) => {
+            Ok(Judged { files, ends, warnings }) => {
                 let mut report = carry_out(files, warnings, lock.is_some(), now);
-                let is_gone = |file: &LogFileVerdict| !file.keep;
-                if lock.is_some() && report.files.iter().any(is_gone) {
-                    report.warnings.extend(one.trim().err());
+                let gone = report.files.iter().filter(|file| !file.keep).count();
+                if let Some(last) = gone.checked_sub(1).filter(|_| lock.is_some()) {
+                    report.warnings.extend(one.record(name, ends.get(last).copied(), &mut state).err());
                 }
                 report
             }
@@ -87,7 +88,15 @@ pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -
     })
 }
 
-type Judged = Vec<(Rc<LogFile>, Segment, Verdict)>;
+type Files = Vec<(Rc<LogFile>, Segment, Verdict)>;
+
+/// What is to become of the rotated files of a log.
+struct Judged {
+    files: Files,
+    /// Where in the archive those end, where that was asked for.
+    ends: Vec<u64>,
+    warnings: Vec<String>,
+}
 
 /// One log, and what is known of it.
 struct One<'a, 'b> {
@@ -111,11 +120,7 @@ impl One<'_, '_> {
         }
     }
 
-    fn judge(
-        &self,
-        seen: Option<DateTime<Utc>>,
-        now: DateTime<Utc>,
-    ) -> std::result::Result<(Judged, Vec<String>), Problem> {
+    fn judge(&self, seen: Option<DateTime<Utc>>, now: DateTime<Utc>) -> std::result::Result<Judged, Problem> {
         let shelf = self.shelf()?;
         let needed = self.needed(&shelf)?;
         let segments: Vec<Segment> = shelf
@@ -126,7 +131,8 @@ impl One<'_, '_> {
             .collect();
         let mut verdicts = retention::judge(&segments, &self.log.rotate, seen, now);
         let going = verdicts.iter().take_while(|verdict| matches!(verdict, Verdict::Remove(_))).count();
-        let stays = self.unproven(&shelf, going);
+        let mut ends = Vec::new();
+        let stays = self.unproven(&shelf, going, &mut ends);
         if let Some((first, why)) = &stays {
             for verdict in verdicts.iter_mut().skip(*first) {
                 if matches!(verdict, Verdict::Remove(_)) {
@@ -138,7 +144,8 @@ impl One<'_, '_> {
         let mut warnings: Vec<String> =
             shelf.refused.iter().map(|refused| format!("passed over: {refused}")).collect();
         warnings.extend(stays.map(|(_, why)| format!("old rotated files stay: {why}")));
-        Ok((files.map(|((file, segment), verdict)| (file, segment, verdict)).collect(), warnings))
+        let files = files.map(|((file, segment), verdict)| (file, segment, verdict)).collect();
+        Ok(Judged { files, ends, warnings })
     }
 
     /// For each rotated file why it is still needed; none where every other copy has all of it.
@@ -186,9 +193,9 @@ impl One<'_, '_> {
     }
 
     /// From which of the first `going` files on they must stay, as they are not what was merged, or nobody can tell; and why.
-    fn unproven(&self, shelf: &Shelf, going: usize) -> Option<(usize, Problem)> {
+    fn unproven(&self, shelf: &Shelf, going: usize, ends: &mut Vec<u64>) -> Option<(usize, Problem)> {
         let state = self.state.filter(|_| going > 0)?;
-        self.first_changed(shelf, going, state).unwrap_or_else(|why| Some((0, why)))
+        self.first_changed(shelf, going, state, ends).unwrap_or_else(|why| Some((0, why)))
     }
 
     fn first_changed(
@@ -196,14 +203,23 @@ impl One<'_, '_> {
         shelf: &Shelf,
         going: usize,
         state: &LogState,
+        ends: &mut Vec<u64>,
     ) -> std::result::Result<Option<(usize, Problem)>, Problem> {
         let fail = |cause: std::io::Error| self.unread(&cause);
         let live = shelf.live.as_ref().ok_or("the archive has no file that is written to; merge first")?;
         let mut archive = Archive::find(shelf, live, Some(state)).map_err(fail)?;
         archive.reach_all().map_err(fail)?;
-        let ends = archive.ends().map_err(fail)?;
+        *ends = archive.ends().map_err(fail)?;
         if ends.len() != shelf.rotated.len() + 1 {
-            return Err("where they lie in the archive cannot be told; `verify` tells more".to_owned());
+            let whole = self.ledger.whole(state.ledger, &state.chain).map_err(|why| with_hint(&why))?;
+            let files = changed(&archive, &whole.entries).map_err(fail)?;
+            return Err(match files.is_empty() {
+                true => "where they lie in the archive cannot be told; `verify` tells more".to_owned(),
+                false => format!(
+                    "where they lie in the archive cannot be told, as {} is not what was merged; put back what was there",
+                    files.join(", ")
+                ),
+            });
         }
         let end = going.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(0);
         let whole = self.ledger.whole(state.ledger, &state.chain).map_err(|why| with_hint(&why))?;
@@ -217,19 +233,29 @@ impl One<'_, '_> {
             };
             if walk.digest(entry.length).map_err(fail)?.as_ref() != Some(&entry.sha256) {
                 let first = ends.iter().position(|end| *end > entry.from).unwrap_or(0);
-                let path = shelf.rotated.get(first).map(|file| file.path.display().to_string());
+                let files = changed(&archive, &whole.entries).map_err(fail)?;
                 return Ok(Some((
                     first,
                     format!(
-                        "{} bytes from {} on in the archive, which begin in {}, are not what was merged; put back what was there, or move that file away yourself",
+                        "{} bytes from {} on in the archive are not what was merged: look at {}, and put back what was there; or, if that cannot be, move away yourself what is to go",
                         entry.length,
                         entry.from,
-                        path.unwrap_or_default()
+                        files.join(", ")
                     ),
                 )));
             }
         }
         Ok(None)
+    }
+
+    /// Puts on record where the archive begins now, so that nobody waits for what was removed, and takes away what is
+    /// written down of it.
+    fn record(&self, name: &str, begin: Option<u64>, state: &mut State) -> std::result::Result<(), Problem> {
+        let Some(known) = self.state else { return Ok(()) };
+        let known = LogState { begin: begin.unwrap_or(0).max(known.begin), ..known.clone() };
+        let mark = state.mark(name).unwrap_or_default().to_owned();
+        state.set(name, mark, &known).and_then(|()| state.save()).map_err(|cause| with_hint(&cause))?;
+        One { state: Some(&known), ..*self }.trim()
     }
 
     /// Takes away what is written down of lines that are gone and that every copy has got.
@@ -262,7 +288,7 @@ fn time(written: i128) -> DateTime<Utc> {
     DateTime::from_timestamp_nanos(nanoseconds)
 }
 
-fn carry_out(files: Judged, mut warnings: Vec<String>, is_real: bool, now: DateTime<Utc>) -> LogCleanReport {
+fn carry_out(files: Files, mut warnings: Vec<String>, is_real: bool, now: DateTime<Utc>) -> LogCleanReport {
     let mut report = LogCleanReport {
         state: CleanState::Unchanged,
         reason: None,

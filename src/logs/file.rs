@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::handles;
 use super::names::Packing;
+use super::stream::fill;
 use crate::hex::hex;
 
 /// How much of a file before a place proves that it is that file (bytes). On real chat logs the 4 KiB before a place
@@ -177,19 +178,23 @@ impl LogFile {
             .is_ok_and(|now| (now.dev(), now.ino()) == (self.id.dev, self.id.ino))
     }
 
-    /// Whether another file has the same bytes on disk: as many, and the same ones at both ends.
+    /// Whether another file has the same bytes on disk and was written at the same time. A program may begin two files alike,
+    /// so the bytes alone do not say it.
     pub(crate) fn is_copied_to(&self, other: &LogFile) -> io::Result<bool> {
-        if self.size != other.size {
+        if self.size != other.size || self.written != other.written {
             return Ok(false);
         }
-        let ends = |file: &File| -> io::Result<[Vec<u8>; 2]> {
-            let (mut head, mut tail) =
-                (vec![0; to_size(self.size.min(PROOF))], vec![0; to_size(self.size.min(PROOF))]);
-            file.read_exact_at(&mut head, 0)?;
-            file.read_exact_at(&mut tail, self.size.saturating_sub(PROOF))?;
-            Ok([head, tail])
-        };
-        Ok(ends(&self.file)? == ends(&other.file)?)
+        let (mut own, mut others) = (At { file: &self.file, at: 0 }, At { file: &other.file, at: 0 });
+        let (mut block, mut other_block) = (vec![0; BLOCK], vec![0; BLOCK]);
+        loop {
+            let (had, other_had) = (fill(&mut own, &mut block)?, fill(&mut others, &mut other_block)?);
+            if block.get(..had) != other_block.get(..other_had) {
+                return Ok(false);
+            }
+            if had < block.len() {
+                return Ok(true);
+            }
+        }
     }
 
     pub(crate) fn file(&self) -> &File {

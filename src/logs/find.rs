@@ -38,6 +38,8 @@ pub(crate) struct Shelf {
     pub(crate) doubles: Vec<PathBuf>,
     /// The directory of its rotated files where that is not there, in words.
     pub(crate) missing: Option<String>,
+    /// The directory itself.
+    pub(crate) removed: Option<PathBuf>,
 }
 
 impl Shelf {
@@ -88,6 +90,7 @@ fn look_once(
     let mut shelf = Shelf::default();
     let missing =
         directories.iter().find(|directory| path.parent() != Some(directory) && !directory.is_dir());
+    shelf.removed = missing.map(|olddir| olddir.to_path_buf());
     shelf.missing =
         missing.map(|olddir| format!("{} is not there; a mount may be missing", olddir.display()));
     let (listed, taken_over) = without_others(listed, path, around);
@@ -151,16 +154,21 @@ fn without_others(
     (listed, told)
 }
 
-/// Whoever moves to another directory may have copied what lay in the first: of two such files the younger is not counted.
+/// Whoever moves to another directory may have copied what lay in the first: of two such files one is not counted.
 fn without_copies(shelf: &mut Shelf) -> io::Result<()> {
-    let mut first: HashMap<OsString, Rc<LogFile>> = HashMap::new();
+    let mut counted: HashMap<OsString, Vec<Rc<LogFile>>> = HashMap::new();
     let mut copies = Vec::new();
     for file in &shelf.rotated {
         let name = file.path.file_name().unwrap_or_default().to_owned();
-        match first.get(&name) {
-            Some(other) if other.is_copied_to(file)? => copies.push(file.path.clone()),
-            Some(_) => {}
-            None => drop(first.insert(name, Rc::clone(file))),
+        let counted = counted.entry(name).or_default();
+        let mut is_copy = false;
+        for other in counted.iter() {
+            is_copy = is_copy || other.is_copied_to(file)?;
+        }
+        if is_copy {
+            copies.push(file.path.clone());
+        } else {
+            counted.push(Rc::clone(file));
         }
     }
     shelf.rotated.retain(|file| !copies.contains(&file.path));
@@ -180,6 +188,12 @@ pub(crate) fn olddirs(path: &Path, around: &Around<'_>) -> Result<Vec<PathBuf>, 
     }
     kept.extend(around.olddir(path));
     Ok(kept)
+}
+
+/// Forgets directories of before that are not there, where all that may have lain in them is found elsewhere.
+pub(crate) fn forget_removed(all: &mut Vec<PathBuf>, path: &Path, around: &Around<'_>) {
+    let now = around.olddir(path);
+    all.retain(|directory| directory.is_dir() || now.as_ref() == Some(directory));
 }
 
 /// The rotated files of a log in its directories, whatever they are.

@@ -13,6 +13,8 @@
 //! - record: `journal` while it is done, `state` when it is, and who wrote what in `ledger` (`breaks`: what is left of
 //!   those before)
 //!
+//! `verify` proves the archive; `changed` names the files that are not what was merged.
+//!
 //! The archive is kept from growing by rotation, which loses nothing, and by cleaning, which removes what is old and
 //! merged: `rotate` (with `due`, `label`, `segment`, `torn`, `cut`, `reopen`, `pack`) and `clean` (with `retention`, which is pure).
 
@@ -25,6 +27,7 @@ mod around;
 mod behind;
 mod breaks;
 mod broken;
+mod changed;
 mod clean;
 mod cut;
 mod due;

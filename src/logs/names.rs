@@ -96,7 +96,8 @@ fn number(text: &[u8]) -> Option<u32> {
 }
 
 /// Brings rotated files in order, the oldest first. Names say it where all of them count or all of them have dates, and
-/// numbers only within one directory; otherwise the time of the last write does, which renaming and packing keep.
+/// numbers only within one directory; otherwise the time of the last write does, which renaming and packing keep. It also
+/// does for the files of a day of which two have the same date.
 pub(crate) fn oldest_first<T>(
     files: &mut [T],
     age: impl Fn(&T) -> &Age,
@@ -115,19 +116,32 @@ pub(crate) fn oldest_first<T>(
             (Age::Date(a), Age::Date(b)) => a.cmp(b),
             _ => std::cmp::Ordering::Equal,
         });
+        for day in files.chunk_by_mut(|file, other| day(age(file)) == day(age(other))) {
+            if day.iter().zip(day.iter().skip(1)).any(|(file, other)| age(file) == age(other)) {
+                day.sort_by_key(&written);
+            }
+        }
     } else {
         files.sort_by_key(written);
+    }
+}
+
+/// Year, month and day of a date.
+fn day(age: &Age) -> Option<&[u32]> {
+    match age {
+        Age::Date(date) => date.get(..3),
+        Age::Number(_) | Age::Word => None,
     }
 }
 
 /// Whether a rotated file of the log whose file has the name `live` is certainly older than another one, by their names.
 pub(crate) fn is_older(live: &[u8], file: &Path, other: &Path) -> bool {
     let age = |path: &Path| Some(rotated(live, path.file_name()?.as_encoded_bytes())?.age);
+    let is_one = file.parent() == other.parent();
     match (age(file), age(other)) {
-        (Some(Age::Number(file_number)), Some(Age::Number(number))) => {
-            file_number > number && file.parent() == other.parent()
-        }
-        (Some(Age::Date(date)), Some(Age::Date(other))) => date < other,
+        (Some(Age::Number(file_number)), Some(Age::Number(number))) => is_one && file_number > number,
+        (Some(Age::Date(date)), Some(Age::Date(other))) if is_one => date < other,
+        (Some(date), Some(other)) => day(&date) < day(&other) && day(&date).is_some(),
         _ => false,
     }
 }
@@ -197,6 +211,20 @@ mod tests {
         assert_eq!(
             order(&[("new/b.1", 9), ("old/b.1", 3), ("old/b.2", 1), ("new/b.2", 6)]),
             ["old/b.2", "old/b.1", "new/b.2", "new/b.1"]
+        );
+        // Nor do dates say it that are given again elsewhere.
+        assert_eq!(
+            order(&[
+                ("new/b-20250102", 9),
+                ("new/b-20250103", 10),
+                ("old/b-20250101", 2),
+                ("old/b-20250102", 4)
+            ]),
+            ["old/b-20250101", "old/b-20250102", "new/b-20250102", "new/b-20250103"]
+        );
+        assert_eq!(
+            order(&[("new/b.2025-01-02", 9), ("old/b.2025-01-02", 3), ("old/b.2025-01-02-2", 4)]),
+            ["old/b.2025-01-02", "old/b.2025-01-02-2", "new/b.2025-01-02"]
         );
         assert_eq!(order(&[("b.1", 9), ("b-20250102", 4), ("b.old", 5)]), ["b-20250102", "b.old", "b.1"]);
     }

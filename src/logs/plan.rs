@@ -284,8 +284,12 @@ pub(crate) fn plan<'a>(
         copies: known.as_ref().map(|known| known.copies.clone()).unwrap_or_default(),
         run: setting.run,
         merged_at: known.as_ref().and_then(|known| known.merged_at.clone()),
+        begin: known.as_ref().map_or(0, |known| known.begin),
         olddirs: olddirs(setting.around, log)?,
     };
+    if let Some(own) = state.olddirs.get_mut(setting.hub).filter(|_| archive.is_whole()) {
+        find::forget_removed(own, hub_path, setting.around);
+    }
     let (mut parts, mut targets): (Vec<PartNow>, Vec<Target<'_>>) = (Vec::new(), Vec::new());
     let mut anew = Vec::new();
     // A file may be mounted in two places.

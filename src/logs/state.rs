@@ -147,6 +147,9 @@ pub(crate) struct LogState {
     /// When lines were last merged, RFC 3339.
     #[serde(default)]
     pub(crate) merged_at: Option<String>,
+    /// Where in the archive begins what is left of it since files of it were removed by us.
+    #[serde(default)]
+    pub(crate) begin: u64,
     /// Directories in which rotated files of copies may lie beside those of the copies themselves, by side: what the
     /// configuration names now, and what it named before as long as some lie there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

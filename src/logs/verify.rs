@@ -13,6 +13,7 @@ use crate::report::{BadRange, LogProof, LogVerifyReport, LogsVerifyReport, SCHEM
 use super::archive::Archive;
 use super::around::Around;
 use super::breaks::{self, with_hint};
+use super::changed::changed;
 use super::file::{Access, in_words};
 use super::find;
 use super::ledger::{Entry, Ledger};
@@ -111,6 +112,11 @@ fn prove(
         at = entry.end();
         found.ranges += 1;
         if archive.begin() > entry.from {
+            let is_left = archive.without_room().map_err(fail)?.is_some() && entry.from >= known.begin;
+            if is_left {
+                let files = changed(&archive, &whole.entries).map_err(fail)?;
+                return Ok(bad(found, entry, &changed_in(&files)));
+            }
             // Cleaned away, or at least its beginning.
             found.gone_bytes += entry.length;
             continue;
@@ -123,7 +129,8 @@ fn prove(
             None => None,
         };
         if digest.as_ref() != Some(&entry.sha256) {
-            return Ok(bad(found, entry, "its bytes are not those that were merged"));
+            let files = changed(&archive, &whole.entries).map_err(fail)?;
+            return Ok(bad(found, entry, &changed_in(&files)));
         }
         found.bytes += entry.length;
     }
@@ -131,6 +138,15 @@ fn prove(
         return Err("what is written down ends before the end of what was merged".to_owned());
     }
     Ok(found)
+}
+
+/// What is wrong, and where.
+fn changed_in(files: &[String]) -> String {
+    let told = "its bytes are not those that were merged";
+    match files.is_empty() {
+        true => told.to_owned(),
+        false => format!("{told}: look at {}, and put back what was there", files.join(", ")),
+    }
 }
 
 /// With what waits for somebody beside the ledger.

@@ -222,7 +222,7 @@ fn judge_spread(logs: &Logs, side: &str, told: &str) {
 }
 
 /// What is written from here on has a later time than what was.
-fn tick(logs: &Logs) {
+pub(crate) fn tick(logs: &Logs) {
     let probe = logs.root().join("probe");
     let at = || {
         fs::write(&probe, "").unwrap();
@@ -319,7 +319,7 @@ fn a_directory_of_before_that_is_missing_is_waited_for() {
     judge_spread(&logs, "bot", "there again");
 }
 
-/// Whoever moves to another directory copies what lay in the first.
+/// Whoever moves to another directory copies what lay in the first, with the time at which it was written.
 #[test]
 fn a_rotated_file_that_was_copied_elsewhere_counts_once() {
     let mut logs = Logs::new(&["bot"]).rotated(json!({ "olddir": "old" }));
@@ -329,7 +329,10 @@ fn a_rotated_file_that_was_copied_elsewhere_counts_once() {
     fs::create_dir(at("new")).unwrap();
     for entry in fs::read_dir(at("old")).unwrap() {
         let path = entry.unwrap().path();
-        fs::copy(&path, at("new").join(path.file_name().unwrap())).unwrap();
+        let copy = at("new").join(path.file_name().unwrap());
+        fs::copy(&path, &copy).unwrap();
+        let written = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(copy).unwrap().set_modified(written).unwrap();
     }
     logs = logs.rotated(json!({ "olddir": "new" }));
     logs.add("bot", 5);
