@@ -26,6 +26,10 @@ use crate::error::{Error, ErrorKind, Result};
 const MAX_TRIES: u32 = 50;
 /// What makes no sense for so long is not just being written (milliseconds).
 const SETTLE_MS: u64 = 250;
+/// So often the kernel's list of locks is read before nobody is said to be in it.
+const LISTINGS: u32 = 4;
+/// Nobody has taken the lock, nor waits for it, at so many looks in a row, so that nobody will.
+const QUIET_LOOKS: u32 = 20;
 /// Who waited for the old file has written it after so long (milliseconds).
 const LATE_MS: u64 = 500;
 /// Between two looks (milliseconds).
@@ -226,16 +230,22 @@ impl Document<'_> {
             return Ok(None);
         }
         let fail = |cause| Error::io("unlock", self.path, cause);
-        let began = clock::start();
+        let (began, mut quiet) = (clock::start(), 0);
         while began.millis() < LATE_MS {
             // Whoever waits gets his turn, and the last of them counts: he has written over the others.
             fs2::FileExt::unlock(&file).map_err(fail)?;
             clock::pause(PAUSE_MS);
             if is_waited_for(&found) || fs2::FileExt::try_lock_exclusive(&file).is_err() {
+                quiet = 0;
                 continue;
             }
             let bytes = watched::whole(&file, self.path)?;
             if bytes == base.bytes {
+                // Who was waked up neither waits nor has the lock before he runs again, which takes as long as others run.
+                quiet += 1;
+                if quiet < QUIET_LOOKS {
+                    continue;
+                }
                 return Ok(None);
             }
             if let Ok(theirs) = watched::parse(&bytes) {
@@ -249,10 +259,10 @@ impl Document<'_> {
 /// Whether somebody waits for the `flock` of a file. Where the kernel does not say, nobody does.
 fn is_waited_for(file: &fs::Metadata) -> bool {
     let inode = format!(":{}", file.ino());
-    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    locks
-        .lines()
-        .any(|line| line.contains("-> FLOCK") && line.split(' ').any(|word| word.ends_with(inode.as_str())))
+    let is_it =
+        |line: &str| line.contains("-> FLOCK") && line.split(' ').any(|word| word.ends_with(inode.as_str()));
+    // The list is read in pieces, and who lets a lock go meanwhile moves another one out of sight.
+    (0..LISTINGS).any(|_| fs::read_to_string("/proc/locks").unwrap_or_default().lines().any(is_it))
 }
 
 #[cfg(test)]
