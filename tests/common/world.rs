@@ -63,7 +63,8 @@ impl World {
                 "hub": hub,
                 "databases": {},
                 "logs": {},
-                "guards": { "busy_timeout_ms": 2000 },
+                // Backups are made however full the disk of this machine is.
+                "guards": { "busy_timeout_ms": 2000, "min_free_percent": 0 },
                 "ownership": { "user": user, "group": group, "dir_mode": "0755", "file_mode": "0644" }
             }),
         };
