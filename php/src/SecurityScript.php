@@ -94,10 +94,10 @@ final readonly class SecurityScript extends Script
             new Command(
                 'check', '[PATH...]', 0, PHP_INT_MAX, 'compares watched files with the baseline', 'cr0_integrity_check',
                 static fn (CommandLine $line): array => [array_filter([
-                    'full' => $line->has('full'),
+                    'full' => $line->has('full') ?: null,
                     'budget_ms' => self::number($line, 'budget-ms'),
-                    'paths' => $line->operands,
-                ]) + $common($line)],
+                    'paths' => $line->operands ?: null,
+                ], static fn (mixed $value): bool => $value !== null) + $common($line)],
                 [
                     Option::switch('full', 'reads every file again, whatever its times say'),
                     Option::value('budget-ms', 'N', 'stops reading after so many milliseconds; the next check goes on'),

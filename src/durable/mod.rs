@@ -9,6 +9,7 @@ pub(crate) mod lease;
 mod lock;
 mod owner;
 mod pretty;
+mod wary;
 mod watched;
 
 use std::ffi::OsStr;
@@ -29,6 +30,8 @@ pub(crate) use folder::{Content, Folder};
 pub(crate) use lease::{Held, held};
 pub(crate) use lock::Lock;
 pub(crate) use owner::AsOwner;
+use wary::wary;
+pub(crate) use wary::{open_regular, read_regular};
 pub use watched::Stamp;
 pub(crate) use watched::{Reading, Watched};
 
@@ -69,12 +72,6 @@ impl Drop for RunLock {
         // Closing releases it too; a failure here changes nothing.
         let _ = FileExt::unlock(&self.0);
     }
-}
-
-/// For a file in a directory that others may write to: a symlink is not followed, and a pipe is not waited for.
-fn wary() -> i32 {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    i32::try_from(flags.bits()).unwrap_or(0)
 }
 
 /// Creates a directory of ours with its parents (mode 2770) unless it exists.

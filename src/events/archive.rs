@@ -29,6 +29,8 @@ const FORMAT: &str = "cr0sync event archive";
 const VERSION: u32 = 1;
 /// An archive of one day is no larger than this (bytes, unpacked): it is read whole.
 const MAX_DAY: u64 = 1 << 30;
+/// What we wrote beside it is smaller (bytes).
+const MAX_NOTE: u64 = 16 << 20;
 /// So often it is looked, a millisecond apart, whether somebody still has the old log open.
 const LOOKS: u32 = 5_000;
 
@@ -112,7 +114,7 @@ pub(super) fn archive_at(
         warnings: Vec::new(),
     };
     let path = &config.events.log;
-    let mut old = match File::open(path) {
+    let mut old = match durable::open_regular(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(report),
         Err(cause) => return Err(Error::io("read the event log", path, cause)),
@@ -160,9 +162,12 @@ fn note(config: &Config) -> PathBuf {
 fn moving(config: &Config, log: &mut File, today: NaiveDate) -> Result<Option<Moving>> {
     let fail = |cause| Error::io("read the event log", &config.events.log, cause);
     durable::private_directory(&config.root.join("sync_state").join("events"))?;
-    let noted =
-        std::fs::read(note(config)).ok().and_then(|text| serde_json::from_slice::<Moving>(&text).ok());
-    if let Some(noted) = noted
+    let noted = durable::read_regular(&note(config), MAX_NOTE)
+        .ok()
+        .and_then(|text| serde_json::from_slice::<Moving>(&text).ok());
+    // Others may write where that lies, so it says nothing of where files are made.
+    let is_ours = |noted: &Moving| noted.days.iter().all(|(day, file, _)| is_archive(config, day, file));
+    if let Some(noted) = noted.filter(is_ours)
         && log.metadata().map_err(fail)?.len() >= noted.bytes
         && digest(log, noted.bytes).map_err(fail)? == noted.sha256
     {
@@ -208,11 +213,25 @@ fn moving(config: &Config, log: &mut File, today: NaiveDate) -> Result<Option<Mo
     }))
 }
 
+/// What the names of archives begin with, before the day.
+const NAME: &str = "security_events.";
+
+/// Whether a file may be the archive of a day.
+fn is_archive(config: &Config, day: &str, file: &Path) -> bool {
+    let number = |name: &str| {
+        let number = name.strip_prefix(NAME)?.strip_prefix(day)?.strip_suffix(".json.gz")?;
+        Some(number.is_empty() || number.strip_prefix('-')?.parse::<u32>().is_ok())
+    };
+    day.parse::<NaiveDate>().is_ok()
+        && file.parent() == Some(config.events.archive.as_path())
+        && file.file_name().and_then(|name| number(name.to_str()?)) == Some(true)
+}
+
 /// A name that no archive has.
 fn free(config: &Config, day: &str, taken: &[(String, PathBuf, u64)]) -> PathBuf {
     let name = |number: u32| {
         let number = if number == 1 { String::new() } else { format!("-{number}") };
-        config.events.archive.join(format!("security_events.{day}{number}.json.gz"))
+        config.events.archive.join(format!("{NAME}{day}{number}.json.gz"))
     };
     let is_free = |path: &PathBuf| {
         std::fs::symlink_metadata(path).is_err() && !taken.iter().any(|(_, taken, _)| taken == path)
@@ -295,7 +314,7 @@ fn list(config: &Config, file: &Path, manifest: &Manifest) -> Result<()> {
     let path = manifest_of(file);
     let mut text = serde_json::to_vec_pretty(manifest).unwrap_or_default();
     text.push(b'\n');
-    if std::fs::read(&path).is_ok_and(|there| there == text) {
+    if durable::read_regular(&path, MAX_NOTE).is_ok_and(|there| there == text) {
         return Ok(());
     }
     let (nascent, _) = Nascent::beside(&path, "manifest", &config.ownership)?;
@@ -406,7 +425,7 @@ fn cleaned(config: &Config) -> PathBuf {
 }
 
 fn anchor(config: &Config) -> Option<Anchor> {
-    std::fs::read(cleaned(config)).ok().and_then(|text| serde_json::from_slice(&text).ok())
+    durable::read_regular(&cleaned(config), MAX_NOTE).ok().and_then(|text| serde_json::from_slice(&text).ok())
 }
 
 /// Where the chain begins of which something is left. Archives before it were removed as too old; where others are gone as
@@ -430,7 +449,8 @@ pub(super) fn manifests(config: &Config) -> Result<Vec<(PathBuf, Manifest)>> {
     for entry in entries {
         let path = entry.map_err(fail)?.path();
         let Some(file) = path.to_str().and_then(|path| path.strip_suffix(".manifest.json")) else { continue };
-        let text = std::fs::read(&path).map_err(|cause| Error::io("read the manifest", &path, cause))?;
+        let text = durable::read_regular(&path, MAX_NOTE)
+            .map_err(|cause| Error::io("read the manifest", &path, cause))?;
         let manifest = serde_json::from_slice::<Manifest>(&text)
             .ok()
             .filter(|manifest| manifest.format == FORMAT && manifest.version <= VERSION);
@@ -455,10 +475,7 @@ fn manifest_of(file: &Path) -> PathBuf {
 
 /// The lines of an archive.
 pub(super) fn unpack(file: &Path) -> io::Result<Vec<u8>> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let mut options = std::fs::OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, i32::try_from(flags.bits()).unwrap_or(0));
-    unpacked(&options.read(true).open(file)?)
+    unpacked(&durable::open_regular(file)?)
 }
 
 fn unpacked(mut file: &File) -> io::Result<Vec<u8>> {

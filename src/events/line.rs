@@ -23,22 +23,24 @@ const MAX_DETAILS: usize = 16 << 10;
 /// Who asks for a session or an address gets at most so much of what was given (characters).
 const MAX_WORD: usize = 128;
 
-/// Names under which there are secrets, as parts of names in small letters.
-const SECRET_NAMES: [&str; 11] = [
+/// Names under which there are secrets, as parts of names in small letters, without what stands between words.
+const SECRET_NAMES: [&str; 10] = [
     "password",
     "passwd",
     "passphrase",
     "secret",
     "token",
-    "api_key",
     "apikey",
     "authorization",
     "cookie",
-    "private_key",
+    "privatekey",
     "otp",
 ];
-/// What an API key begins with, wherever it stands.
-const KEY_PREFIX: &str = "crk_";
+/// What an API key and the token of a session begin with, wherever they stand.
+const SECRET_PREFIXES: [&str; 2] = ["crk_", "crs_"];
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "(hidden)";
 
 /// The line of an event, with its newline.
 ///
@@ -53,7 +55,9 @@ pub(super) fn line(event: &Event, timestamp: &str, seq: u64, prev: &str) -> Resu
         return Err(Error::new(ErrorKind::Usage, "the type of an event must be a word")
             .hint("up to 64 letters, digits, _, . and -, like LOGIN_FAILED"));
     }
-    let word = |text: &Option<String>| text.as_deref().map(|text| cut(text, MAX_WORD));
+    let word = |text: &Option<String>| {
+        text.as_deref().map(|text| if has_secret(text) { HIDDEN.to_owned() } else { cut(text, MAX_WORD) })
+    };
     let details = details(&event.details);
     let value = json!({
         "timestamp": timestamp,
@@ -91,7 +95,7 @@ fn details(value: &Value) -> Value {
 /// Without secrets, and no larger than somebody would read.
 fn safe(value: &Value, depth: usize) -> Value {
     match value {
-        Value::String(text) if text.contains(KEY_PREFIX) => Value::from("(hidden)"),
+        Value::String(text) if has_secret(text) => Value::from(HIDDEN),
         Value::String(text) => Value::from(cut(text, MAX_TEXT)),
         Value::Array(_) | Value::Object(_) if depth == 0 => Value::from("(left out)"),
         Value::Array(items) => {
@@ -105,7 +109,7 @@ fn safe(value: &Value, depth: usize) -> Value {
         Value::Object(members) => {
             let mut all = Map::new();
             for (name, member) in members.iter().take(MAX_MEMBERS) {
-                let safe = if is_secret(name) { Value::from("(hidden)") } else { safe(member, depth - 1) };
+                let safe = if is_secret(name) { Value::from(HIDDEN) } else { safe(member, depth - 1) };
                 all.insert(cut(name, MAX_WORD), safe);
             }
             if members.len() > MAX_MEMBERS {
@@ -118,8 +122,13 @@ fn safe(value: &Value, depth: usize) -> Value {
 }
 
 fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
     SECRET_NAMES.iter().any(|secret| name.contains(secret))
+}
+
+fn has_secret(text: &str) -> bool {
+    SECRET_PREFIXES.iter().any(|prefix| text.contains(prefix))
 }
 
 fn cut(text: &str, most: usize) -> String {
@@ -224,12 +233,12 @@ mod tests {
     #[test]
     fn secrets_are_hidden_wherever_they_stand() -> Outcome {
         let found = details_of(json!({
-            "user": "a", "Password": "x", "nested": [{ "X-Api_Key": 1, "csrf_token": ["y"], "note": "got crk_abc" }],
+            "user": "a", "Password": "x", "X-API-Key": "x", "at": "crs_abc", "nested": [{ "X-Api_Key": 1, "csrf_token": ["y"], "note": "got crk_abc" }],
         }))?;
         assert_eq!(
             found,
             json!({
-                "user": "a", "Password": "(hidden)",
+                "user": "a", "Password": "(hidden)", "X-API-Key": "(hidden)", "at": "(hidden)",
                 "nested": [{ "X-Api_Key": "(hidden)", "csrf_token": "(hidden)", "note": "(hidden)" }],
             })
         );

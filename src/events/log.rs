@@ -115,7 +115,7 @@ impl Place {
     pub(super) fn of(config: &Config) -> Result<Place> {
         let path = file(config);
         let mut text = String::new();
-        match File::open(&path) {
+        match durable::open_regular(&path) {
             // What is no text makes no sense.
             Ok(file) => drop(file.take(4096).read_to_string(&mut text)),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Place::default()),

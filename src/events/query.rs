@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::archive::{manifests, unpack};
 use super::{Severity, line};
 use crate::config::Config;
+use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{EventsFound, SCHEMA};
 
@@ -51,7 +52,7 @@ pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
     let mut search = Search::of(filter)?;
     let path = &config.events.log;
     let mut is_done = false;
-    match File::open(path) {
+    match durable::open_regular(path) {
         Ok(file) => {
             is_done = backwards(&file, &mut search)
                 .map_err(|cause| Error::io("read the event log", path, cause))?;

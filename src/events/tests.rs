@@ -129,6 +129,48 @@ fn wherever_it_dies_every_line_is_there_once() -> Outcome {
     Ok(())
 }
 
+/// What a run that died had noted lies where the website may write.
+#[test]
+fn what_is_noted_makes_no_file_elsewhere() -> Outcome {
+    let world = world_of_days()?;
+    let _ = archive_at(&world.config, at(1)?, &mut |step| match step {
+        Step::Noted => Err(Error::new(ErrorKind::Internal, "killed")),
+        _ => Ok(()),
+    });
+    let note = world.directory.path().join("sync_state/events/moving");
+    let mut noted: Value = serde_json::from_slice(&fs::read(&note)?)?;
+    let elsewhere = world.directory.path().join("elsewhere");
+    fs::create_dir(&elsewhere)?;
+    for name in ["authorized_keys", "security_events.2025-07-14.json.gz"] {
+        noted["days"][0][1] = json!(elsewhere.join(name));
+        fs::write(&note, noted.to_string())?;
+        let report = archive_at(&world.config, at(1)?, &mut |_| Ok(()))?;
+        assert!(report.ok, "{report:#?}");
+        assert_eq!(fs::read_dir(&elsewhere)?.count(), 0, "{name}");
+    }
+    assert!(verify(&world.config)?.ok);
+    Ok(())
+}
+
+/// Nobody ever writes into a pipe that somebody has put there.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_an_error() -> Outcome {
+    for name in ["sync_state/events/head", "logs/security/archive/x.manifest.json"] {
+        let world = world_of_days()?;
+        world.event(1)?;
+        let path = world.directory.path().join(name);
+        fs::create_dir_all(path.parent().ok_or("no directory")?)?;
+        let _ = fs::remove_file(&path);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)?;
+        let why = match verify(&world.config) {
+            Err(why) => why.to_string(),
+            Ok(report) => return Err(format!("{report:?}").into()),
+        };
+        assert!(why.contains("no regular file") && why.contains(name), "{why}");
+    }
+    Ok(())
+}
+
 #[test]
 fn who_has_the_log_open_loses_nothing() -> Outcome {
     let world = world_of_days()?;

@@ -1,6 +1,5 @@
 //! Proves that the event log, and the archives before it, are what was written.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use super::archive::{Manifest, beginning, manifests, unpack};
 use super::chain::{Break, Chain};
 use super::log::{self, Place};
 use crate::config::Config;
+use crate::durable;
 use crate::error::{Error, Result};
 use crate::report::{EventsBreak, EventsVerifyReport, SCHEMA};
 
@@ -40,7 +40,7 @@ pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
             }
         }
     }
-    let lines = match File::open(path) {
+    let lines = match durable::open_regular(path) {
         Ok(file) => follow(&mut chain, path, &mut BufReader::new(file), &mut all)
             .map_err(|cause| read(path, cause))?,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => 0,

@@ -5,8 +5,6 @@
 //! report lists it, as nobody should believe something watched that is not.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -16,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::model::{Digest, Kind, Look, is_within, order};
 use super::names;
 use crate::config::{self, Config};
+use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::Excluded;
 
@@ -337,12 +336,11 @@ impl Wanted {
     fn read(config: &Config) -> Result<Wanted> {
         let path = &config.integrity.config;
         let fail = |cause| Error::io("read the list of what to watch in", path, cause);
-        let mut text = Vec::new();
-        match File::open(path) {
-            Ok(file) => drop(file.take(MAX_FILE + 1).read_to_end(&mut text).map_err(fail)?),
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => text = b"{}".to_vec(),
+        let text = match durable::read_regular(path, MAX_FILE) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => b"{}".to_vec(),
             Err(cause) => return Err(fail(cause)),
-        }
+        };
         let wrong = |what: &str| {
             Error::new(ErrorKind::Config, format!("the list of what to watch is wrong, {what}:"))
                 .at(path)
