@@ -27,7 +27,7 @@ log  state  ranges  bytes  bytes cleaned away  bytes not merged yet
 irc  bad  2  7200  0  0
 quiet  ok  0  0  0  0
 
-irc: its bytes are not those that were merged
+irc: its bytes are not those that were merged: look at ROOT/central/irc.log, and put back what was there
 irc: the first bad range is 7200 bytes at 7200 of the archive, which came from bot (there at 7200) at TIME
 
 2 logs checked, N ms. Not all of them are what was merged.
@@ -35,7 +35,7 @@ verify --quiet 2
 log  state  ranges  bytes  bytes cleaned away  bytes not merged yet
 irc  bad  2  7200  0  0
 
-irc: its bytes are not those that were merged
+irc: its bytes are not those that were merged: look at ROOT/central/irc.log, and put back what was there
 irc: the first bad range is 7200 bytes at 7200 of the archive, which came from bot (there at 7200) at TIME
 
 2 logs checked, N ms. Not all of them are what was merged.
