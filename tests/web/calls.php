@@ -41,7 +41,10 @@ $sql('website', "DELETE FROM visits WHERE n = 2");
 $call('cr0_db_sync', ['progress' => static fn (array $progress) => throw new LogicException('stop')]);
 $call('cr0_db_sync');
 // Then all of them, without arguments, with wrong ones, and with more than they take.
-$functions = array_filter(get_extension_funcs('cr0sync'), static fn (string $name): bool => $name !== 'cr0_db_restore');
+$call('cr0_integrity_watch', ['seconds' => 1]);
+// A watcher that is not told how long ends with the next signal.
+$others = ['cr0_db_restore', 'cr0_integrity_watch'];
+$functions = array_filter(get_extension_funcs('cr0sync'), static fn (string $name): bool => !in_array($name, $others, true));
 foreach ($functions as $function) {
     $call($function);
     $call($function, ['no_such_option' => true]);
