@@ -28,6 +28,9 @@ final readonly class SecurityText
                 ? 'Nothing was checked yet.'
                 : Text::count(count($last['findings']), 'finding', 'findings') . " in the last check, at {$last['at']}.",
         ];
+        if ($report['watch']['stale']) {
+            $lines[] = "The watcher has said nothing since {$report['watch']['heartbeat']}; start it again.";
+        }
         $lines = $this->quiet && $report['ok'] ? [] : $lines;
 
         return $this->lines([...$lines, ...$report['warnings']]);

@@ -48,10 +48,15 @@ pub fn issue(config: &Config, request: &Request) -> Result<KeyIssued> {
     let now = clock::now().timestamp();
     let (made, member) = make(request, now)?;
     record(config, "API_KEY_ISSUED", &member)?;
-    shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
+    let issued = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
         push(value, &member);
         Ok(Altered::Yes(()))
-    })?;
+    });
+    if let Err(error) = issued {
+        // Who reads the log must not look for a key that nobody has; why it failed is what the caller is told.
+        let _ = record(config, "API_KEY_NOT_ISSUED", &member);
+        return Err(error);
+    }
     Ok(made)
 }
 

@@ -2,14 +2,18 @@
 //! remembered of the last one.
 //!
 //! Everything else below `sync_state` may be written by the website's group, which could also move this directory away and
-//! make another. So whose it is, is looked at each time: one that is not ours, or that others may look into, is refused.
+//! make another. So it is opened each time, and whose it is, is asked of what was opened: one that is not ours, or that others
+//! may look into, is refused. Its files are named below that descriptor, whatever has its name meanwhile.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::codec::SIGNATURE;
 use super::model::Digest;
@@ -31,6 +35,7 @@ const MAX_FILE: u64 = 1 << 30;
 /// The directory, which is ours.
 #[derive(Debug)]
 pub(super) struct Private {
+    directory: File,
     path: PathBuf,
     owner: fs::Metadata,
 }
@@ -71,18 +76,24 @@ impl Private {
     /// Opens it.
     pub(super) fn open(config: &Config) -> std::result::Result<Private, Absent> {
         let path = Private::place(config);
-        let owner = match fs::symlink_metadata(&path) {
-            Ok(found) => found,
+        // Nothing but where it is, which needs no right to look into it.
+        let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        let directory = match File::options().read(true).custom_flags(flags).open(&path) {
+            Ok(directory) => directory,
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Err(Absent::Missing),
             Err(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied => {
                 return Err(Absent::NotOurs);
             }
+            Err(cause) if cause.raw_os_error() == Some(libc::ENOTDIR) => {
+                return Err(Absent::Refused("it is no directory".to_owned()));
+            }
             Err(cause) => return Err(Absent::Refused(cause.to_string())),
         };
+        let owner = directory.metadata().map_err(|cause| Absent::Refused(cause.to_string()))?;
         let user = rustix::process::geteuid();
         let cron = durable::user(&config.ownership);
         let is_of_cron = cron.is_none_or(|cron| owner.uid() == cron || owner.uid() == 0);
-        if !owner.is_dir() || owner.mode() & 0o077 != 0 || cron.is_some() && !is_of_cron {
+        if owner.mode() & 0o077 != 0 || cron.is_some() && !is_of_cron {
             let why = format!(
                 "it is not the cron user's alone (user {}, mode {:o})",
                 owner.uid(),
@@ -93,7 +104,7 @@ impl Private {
         if !user.is_root() && owner.uid() != user.as_raw() {
             return Err(Absent::NotOurs);
         }
-        Ok(Private { path, owner })
+        Ok(Private { directory, path, owner })
     }
 
     /// Opens it, and makes it first where there is none.
@@ -110,20 +121,19 @@ impl Private {
                 .at(&path)
                 .hint("run it on the command line as the user of the cron jobs"));
         }
+        let refused = |why: Absent| match why {
+            Absent::Missing => Error::new(ErrorKind::Io, "the private directory is gone again:").at(&path),
+            Absent::NotOurs => Error::new(ErrorKind::Access, "cannot look into somebody else's").at(&path),
+            Absent::Refused(why) => {
+                Error::new(ErrorKind::Corrupt, format!("refused a private directory, as {why}:"))
+                    .at(&path)
+                    .hint("look who made it, and move it away; a new key is made then")
+            }
+        };
         match Private::open(config) {
             Ok(private) => return Ok(private),
             Err(Absent::Missing) => {}
-            Err(Absent::NotOurs) => {
-                return Err(Error::new(ErrorKind::Access, "cannot look into somebody else's").at(&path));
-            }
-            Err(Absent::Refused(why)) => {
-                return Err(Error::new(
-                    ErrorKind::Corrupt,
-                    format!("refused a private directory, as {why}:"),
-                )
-                .at(&path)
-                .hint("look who made it, and move it away; a new key is made then"));
-            }
+            Err(why) => return Err(refused(why)),
         }
         durable::state_directory(&config.root.join("sync_state"), &config.ownership)?;
         let fail = |cause| Error::io("create the private directory", &path, cause);
@@ -133,18 +143,18 @@ impl Private {
         }
         // Without the bit that it was handed down.
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(fail)?;
-        let owner = fs::symlink_metadata(&path).map_err(fail)?;
-        Ok(Private { path, owner })
+        Private::open(config).map_err(refused)
     }
 
     /// A file of it; none where there is none.
     pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path.join(name);
         let fail = |cause| Error::io("read", &path, cause);
-        let file = match File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(&path) {
-            Ok(file) => file,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(fail(cause)),
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.directory, name, flags, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(cause) => return Err(fail(cause.into())),
         };
         let mut bytes = Vec::new();
         file.take(MAX_FILE).read_to_end(&mut bytes).map_err(fail)?;
@@ -154,10 +164,14 @@ impl Private {
     /// Replaces a file of it, whole or not at all.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path.join(name);
-        let nascent = Nascent::of_owner(&path, "private", &self.owner)?;
-        let mut file = nascent.file();
-        file.write_all(bytes).map_err(|cause| Error::io("write", &path, cause))?;
-        nascent.supersede().map(drop)
+        let below = PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd())).join(name);
+        let put = || {
+            let nascent = Nascent::of_owner(&below, "private", &self.owner)?;
+            let mut file = nascent.file();
+            file.write_all(bytes).map_err(|cause| Error::io("write", &path, cause))?;
+            nascent.supersede().map(drop)
+        };
+        put().map_err(|error: Error| error.at(&path))
     }
 
     /// The key; none where there is none.
@@ -271,6 +285,29 @@ mod tests {
         );
         assert!(is_signed_plain(&key.public(), &[0x72], &signature));
         assert!(!is_signed_plain(&key.public(), &[0x73], &signature));
+    }
+
+    /// As the website's group may do at any moment.
+    #[test]
+    fn one_that_takes_its_place_is_neither_read_nor_written()
+    -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let config = Config::parse(br#"{"version": 1}"#, directory.path(), None)?;
+        let place = Private::place(&config);
+        let ours = Private::create(&config)?;
+        ours.write("head", b"ours")?;
+        fs::rename(&place, directory.path().join("away"))?;
+        fs::create_dir(&place)?;
+        fs::write(place.join("head"), "theirs")?;
+        assert_eq!(ours.read("head")?.as_deref(), Some(&b"ours"[..]));
+        ours.write("head", b"ours again")?;
+        assert_eq!(fs::read(place.join("head"))?, b"theirs");
+        assert_eq!(fs::read(directory.path().join("away/head"))?, b"ours again");
+        assert!(matches!(Private::open(&config), Err(Absent::Refused(_))));
+        fs::remove_dir_all(&place)?;
+        std::os::unix::fs::symlink(directory.path().join("away"), &place)?;
+        assert!(matches!(Private::open(&config), Err(Absent::Refused(why)) if why == "it is no directory"));
+        Ok(())
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(super) enum Shortage {
     Watches,
     /// The user may have no more watchers.
     Watchers,
+    /// A directory can be read and not watched.
+    Other,
 }
 
 impl Shortage {
@@ -67,6 +69,10 @@ impl Shortage {
             Shortage::Watchers => {
                 "nothing can be watched, as the kernel allows this user no more watchers; raise it: sysctl -w \
                  fs.inotify.max_user_instances=1024"
+            }
+            Shortage::Other => {
+                "not every directory can be watched, as the kernel refuses it; look whether /proc is mounted, and whether there is \
+                 memory left"
             }
         }
     }
@@ -183,8 +189,9 @@ impl Tree {
                 }
             }
             Err(Errno::NOSPC) => self.shortage = Some(Shortage::Watches),
-            // As of a directory that may not be read.
-            Err(_) => {}
+            // A directory that may not be read, which a check says.
+            Err(Errno::ACCESS) => {}
+            Err(_) => self.shortage = self.shortage.or(Some(Shortage::Other)),
         }
     }
 
@@ -236,6 +243,8 @@ impl Tree {
                     }
                 }
             }
+            // What was taken from the kernel and not looked at is lost.
+            changes.has_overflowed |= all.len() >= MOST_EVENTS;
         }
         for told in all {
             changes.events = changes.events.saturating_add(1);
@@ -276,6 +285,8 @@ impl Tree {
         if what.contains(ReadFlags::ISDIR) {
             if what.intersects(ReadFlags::MOVED_FROM | ReadFlags::DELETE) {
                 self.let_go(path, Below::Too);
+                // Where two changed places, the other one is told before.
+                self.attach(scope, path);
             } else if what.intersects(ReadFlags::MOVED_TO | ReadFlags::CREATE) {
                 self.attach(scope, path);
             } else {
@@ -294,6 +305,8 @@ impl Tree {
             self.let_go(path, Below::Leave);
             self.known.remove(path);
             changes.lost.insert(path.to_vec());
+            // What was mounted there hid something.
+            self.attach(scope, path);
         } else if what.contains(ReadFlags::DELETE_SELF) {
             self.let_go(path, Below::Leave);
             self.known.remove(path);

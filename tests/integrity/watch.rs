@@ -180,6 +180,31 @@ fn directories_that_are_renamed_are_known_by_their_new_names() {
 }
 
 #[test]
+fn directories_that_change_places_are_both_watched() {
+    let world = World::new();
+    world.write("web/a/in_a.php", "");
+    world.write("web/b/in_b.php", "");
+    world.baseline();
+    let exchange = || {
+        let (a, b) = (world.path("web/a"), world.path("web/b"));
+        rustix::fs::renameat_with(rustix::fs::CWD, a, rustix::fs::CWD, b, rustix::fs::RenameFlags::EXCHANGE)
+            .unwrap();
+    };
+    let (report, _) = scene(
+        &world,
+        &[
+            step(
+                exchange,
+                &["moved web/a/in_b.php from web/b/in_b.php", "moved web/b/in_a.php from web/a/in_a.php"],
+            ),
+            step(|| world.write("web/a/new.php", ""), &["added web/a/new.php"]),
+            step(|| world.write("web/b/new.php", ""), &["added web/b/new.php"]),
+        ],
+    );
+    assert_eq!((report.overflows, report.rescans), (0, 1), "{report:?}");
+}
+
+#[test]
 fn a_symlink_to_a_directory_is_found_and_not_followed() {
     let world = World::new();
     world.write("secret/a.php", "");
@@ -410,8 +435,10 @@ pub(crate) fn child(config: &cr0sync::Config, what: &str) -> cr0sync::Result<Val
         let options = WatchOptions { seconds: seconds.parse().ok(), ..LIMIT };
         return integrity::watch(config, options, &mut |_| Watching::GoOn).map(value);
     }
-    let until = |name: &str, act: &dyn Fn(&Path)| {
+    // One thing after the other, each after a check, until this is found.
+    let until = |name: &str, acts: &[&dyn Fn(&Path)]| {
         let options = WatchOptions { rescan_seconds: Some(0), ..LIMIT };
+        let mut acts = acts.iter();
         let mut has_acted = false;
         integrity::watch(config, options, &mut |news| {
             let is_found = |report: &cr0sync::report::IntegrityReport| {
@@ -420,7 +447,7 @@ pub(crate) fn child(config: &cr0sync::Config, what: &str) -> cr0sync::Result<Val
             if has_acted && news.report.is_some_and(is_found) {
                 return Watching::Stop;
             }
-            if !has_acted && news.report.is_some() {
+            if let Some(act) = news.report.and_then(|_| acts.next()) {
                 has_acted = true;
                 act(&web);
             }
@@ -430,12 +457,18 @@ pub(crate) fn child(config: &cr0sync::Config, what: &str) -> cr0sync::Result<Val
     };
     match what {
         "watch-short" => {
-            until("unwatched.php", &|web| fs::write(web.join("many/19/unwatched.php"), "").unwrap())
+            until("unwatched.php", &[&|web| fs::write(web.join("many/19/unwatched.php"), "").unwrap()])
         }
-        _ => until("below.php", &|web| {
-            let unmounted = Command::new("umount").arg(web.join("mounted")).status().unwrap();
-            assert!(unmounted.success());
-            fs::write(web.join("mounted/below.php"), "").unwrap();
-        }),
+        _ => until(
+            "below.php",
+            &[
+                &|web| {
+                    let unmounted = Command::new("umount").arg(web.join("mounted")).status().unwrap();
+                    assert!(unmounted.success());
+                },
+                // When that was looked at: only a watch on what was hidden tells of it.
+                &|web| fs::write(web.join("mounted/below.php"), "").unwrap(),
+            ],
+        ),
     }
 }

@@ -72,18 +72,24 @@ impl World {
     }
 }
 
+/// The machine died when ten more lines of bot's were appended, and was started again.
+fn died() -> World {
+    let world = World::new(&temporary(), &["bot", "website"], json!({}));
+    world.append("bot", &long(0..10));
+    world.merge();
+    world.append("bot", &long(10..20));
+    world.merge_dies_at(Step::Appended);
+    world.starts_again();
+    world
+}
+
 #[test]
 fn a_half_that_somebody_has_written_behind_is_no_line() {
     for (deeds, half, again) in
         [(true, 100, false), (false, 100, false), (true, 149, false), (false, 149, true), (true, 100, true)]
     {
         let told = format!("with deeds: {deeds}, {half} bytes of the line, died once more: {again}");
-        let world = World::new(&temporary(), &["bot", "website"], json!({}));
-        world.append("bot", &long(0..10));
-        world.merge();
-        world.append("bot", &long(10..20));
-        world.merge_dies_at(Step::Appended);
-        world.starts_again();
+        let world = died();
         world.keeps(15 * LINE + half);
         if !deeds {
             world.forgets_deeds();
@@ -107,12 +113,7 @@ fn a_half_that_somebody_has_written_behind_is_no_line() {
 /// The run that finished it died as well, and nothing of what it wrote down came to disk.
 #[test]
 fn a_line_that_was_written_again_is_known_by_what_it_is() {
-    let world = World::new(&temporary(), &["bot", "website"], json!({}));
-    world.append("bot", &long(0..10));
-    world.merge();
-    world.append("bot", &long(10..20));
-    world.merge_dies_at(Step::Appended);
-    world.starts_again();
+    let world = died();
     world.forgets_deeds();
     world.keeps(15 * LINE + 100);
     world.append("central", "of somebody\n");
@@ -162,12 +163,7 @@ fn nothing_is_glued_to_a_half_of_which_the_rest_is_gone() {
 /// It is left as it was found, in the journal as well.
 #[test]
 fn what_was_found_before_something_stopped_it_stays_on_record() {
-    let world = World::new(&temporary(), &["bot", "website"], json!({}));
-    world.append("bot", &long(0..10));
-    world.merge();
-    world.append("bot", &long(10..20));
-    world.merge_dies_at(Step::Appended);
-    world.starts_again();
+    let world = died();
     world.forgets_deeds();
     world.append("central", "somebody beg");
     let report = merge(&world.config, &Options::default()).unwrap();
