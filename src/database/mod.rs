@@ -87,8 +87,9 @@ use crate::report::{
     SideReport, State, StatusReport, SyncReport,
 };
 
+pub use crate::report::Continue;
 pub use archive::{backup, backups, clean_backups};
-pub use progress::{Continue, Phase, Progress};
+pub use progress::{Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 
 use crate::clock::{self, Stopwatch};
 use crate::error::{Error, ErrorKind};
+use crate::report::Continue;
 
 use super::Fault;
 
@@ -60,15 +61,6 @@ impl Phase {
             Phase::Writing => "writing",
         }
     }
-}
-
-/// Whether a run goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Continue {
-    /// It does.
-    Yes,
-    /// It stops where it is, as if it had not begun with the database it is at.
-    Stop,
 }
 
 /// How long nothing is told after something was, in milliseconds, but for new phases.

@@ -41,10 +41,11 @@ mod watch;
 mod watch_moves;
 mod watch_tree;
 
+pub use crate::report::Continue;
 pub use accept::{Accept, accept};
 pub(crate) use beat::{missed, status as watched};
 pub use check::{CheckOptions, check};
 pub use make::baseline;
 pub(crate) use private::made as private_directory;
 pub use status::status;
-pub use watch::{WatchNews, WatchOptions, Watching, watch};
+pub use watch::{WatchNews, WatchOptions, watch};

@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::durable::{Lock, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Severity;
-use crate::report::{IntegrityFinding, IntegrityReport, IntegrityWatchReport, SCHEMA, WatchEnd};
+use crate::report::{Continue, IntegrityFinding, IntegrityReport, IntegrityWatchReport, SCHEMA, WatchEnd};
 
 /// At least so often whoever called is asked whether to go on (milliseconds).
 const TURN_MS: u32 = 100;
@@ -54,15 +54,6 @@ pub struct WatchOptions {
     pub rescan_seconds: Option<u64>,
 }
 
-/// Whether watching goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watching {
-    /// It does.
-    GoOn,
-    /// It ends in order.
-    Stop,
-}
-
 /// How it is going.
 #[derive(Debug, Clone, Copy)]
 pub struct WatchNews<'a> {
@@ -83,7 +74,7 @@ pub struct WatchNews<'a> {
 pub fn watch(
     config: &Config,
     options: WatchOptions,
-    turn: &mut dyn FnMut(&WatchNews<'_>) -> Watching,
+    turn: &mut dyn FnMut(&WatchNews<'_>) -> Continue,
 ) -> Result<IntegrityWatchReport> {
     let _lock = Lock::take(&config.root, &config.ownership, "watch", 0)?;
     let scope = Scope::read(config)?;
@@ -197,7 +188,7 @@ struct Watcher<'a> {
     /// When whoever called was asked last.
     asked: Stopwatch,
     pulse: &'a Pulse,
-    turn: &'a mut dyn FnMut(&WatchNews<'_>) -> Watching,
+    turn: &'a mut dyn FnMut(&WatchNews<'_>) -> Continue,
 }
 
 impl Watcher<'_> {
@@ -205,13 +196,13 @@ impl Watcher<'_> {
         self.report.ended = loop {
             self.pulse.is_alive();
             self.short();
-            if self.due.is_ripe() && self.check() == Watching::Stop {
+            if self.due.is_ripe() && self.check() == Continue::Stop {
                 break WatchEnd::Asked;
             }
             if limit_ms.is_some_and(|limit| start.millis() >= limit) {
                 break WatchEnd::Time;
             }
-            if self.asked.millis() >= u64::from(TURN_MS) && self.tell(None, None) == Watching::Stop {
+            if self.asked.millis() >= u64::from(TURN_MS) && self.tell(None, None) == Continue::Stop {
                 break WatchEnd::Asked;
             }
             if self.due.is_empty() {
@@ -234,7 +225,7 @@ impl Watcher<'_> {
         Ok(self.report)
     }
 
-    fn tell(&mut self, report: Option<&IntegrityReport>, warning: Option<&str>) -> Watching {
+    fn tell(&mut self, report: Option<&IntegrityReport>, warning: Option<&str>) -> Continue {
         self.asked = clock::start();
         (self.turn)(&WatchNews { watches: count(self.tree.len()), report, warning })
     }
@@ -315,7 +306,7 @@ impl Watcher<'_> {
     }
 
     /// Checks what is due.
-    fn check(&mut self) -> Watching {
+    fn check(&mut self) -> Continue {
         let mut paths = std::mem::take(&mut self.due.paths);
         self.moves.add_to(&mut paths);
         let paths = coarse(&self.scope, paths, MOST_PATHS);
@@ -339,10 +330,10 @@ impl Watcher<'_> {
                 self.due.after = Some((clock::start(), pause));
                 self.pulse.is_ill();
                 if error.kind() == ErrorKind::Locked {
-                    return Watching::GoOn;
+                    return Continue::Yes;
                 }
                 self.warn(&format!("could not check what changed, and tries again: {error}"));
-                Watching::GoOn
+                Continue::Yes
             }
         }
     }

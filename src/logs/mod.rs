@@ -72,10 +72,11 @@ use due::Demand;
 use rotate::Turn;
 use steps::{Listener, Steps, Unwatched};
 
+pub use crate::report::Continue;
 pub use clean::clean;
 pub use rotate::{rotate, rotate_watched};
 pub use status::status;
-pub use steps::{Continue, Phase, Progress};
+pub use steps::{Phase, Progress};
 pub use verify::verify;
 
 /// What a run over logs is asked for.

@@ -18,7 +18,7 @@ use crate::config::{Compress, Config, LogConfig, Naming, Ownership, Rotation};
 use crate::durable::{self, Nascent};
 use crate::error::Result;
 use crate::report::{
-    LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA,
+    Continue, LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA,
 };
 
 use super::around::Around;
@@ -31,7 +31,7 @@ use super::plan::{Problem, Stop};
 use super::run::{self, Merged};
 use super::segment::Job;
 use super::state::State;
-use super::steps::{self, Continue, Listener, Phase, Progress, Step, Steps, Unwatched};
+use super::steps::{self, Listener, Phase, Progress, Step, Steps, Unwatched};
 use super::{Options, cut, label, pack, reopen, segment};
 use crate::durable::lease::{self, Held};
 

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::report::Continue;
 
 /// How far a run over logs is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,15 +20,6 @@ pub struct Progress<'a> {
     pub logs: usize,
     /// What is being done with it.
     pub phase: Phase,
-}
-
-/// Whether a run goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Continue {
-    /// It does.
-    Yes,
-    /// It stops where it is.
-    Stop,
 }
 
 /// What is being done with a log.

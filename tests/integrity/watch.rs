@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use cr0sync::integrity::{self, WatchOptions, Watching};
+use cr0sync::integrity::{self, Continue, WatchOptions};
 use cr0sync::report::{IntegrityWatchReport, WatchEnd};
 use serde_json::{Value, json};
 
@@ -32,19 +32,19 @@ fn scene(world: &World, steps: &[Step<'_>]) -> (IntegrityWatchReport, BTreeSet<S
     let mut wanted: Option<&Vec<String>> = None;
     let (mut found, mut all) = (BTreeSet::new(), BTreeSet::new());
     let report = integrity::watch(&world.config, LIMIT, &mut |news| {
-        let Some(report) = news.report else { return Watching::GoOn };
+        let Some(report) = news.report else { return Continue::Yes };
         found.extend(world.lines(report).lines().map(str::to_owned));
         if wanted.is_some_and(|wanted| !wanted.iter().all(|line| found.contains(line))) {
-            return Watching::GoOn;
+            return Continue::Yes;
         }
         if wanted.is_some() {
             all.extend(std::mem::take(&mut found));
         }
-        let Some((act, lines)) = waiting.next() else { return Watching::Stop };
+        let Some((act, lines)) = waiting.next() else { return Continue::Stop };
         found.clear();
         wanted = Some(lines);
         act();
-        Watching::GoOn
+        Continue::Yes
     })
     .unwrap();
     assert_eq!(report.ended, WatchEnd::Asked, "wanted: {wanted:?}\nfound: {found:?}\n{report:?}");
@@ -433,7 +433,7 @@ pub(crate) fn child(config: &cr0sync::Config, what: &str) -> cr0sync::Result<Val
     let value = |report: IntegrityWatchReport| serde_json::to_value(report).unwrap();
     if let Some(seconds) = what.strip_prefix("watch ") {
         let options = WatchOptions { seconds: seconds.parse().ok(), ..LIMIT };
-        return integrity::watch(config, options, &mut |_| Watching::GoOn).map(value);
+        return integrity::watch(config, options, &mut |_| Continue::Yes).map(value);
     }
     // One thing after the other, each after a check, until this is found.
     let until = |name: &str, acts: &[&dyn Fn(&Path)]| {
@@ -445,13 +445,13 @@ pub(crate) fn child(config: &cr0sync::Config, what: &str) -> cr0sync::Result<Val
                 report.findings.iter().any(|finding| finding.path.ends_with(name))
             };
             if has_acted && news.report.is_some_and(is_found) {
-                return Watching::Stop;
+                return Continue::Stop;
             }
             if let Some(act) = news.report.and_then(|_| acts.next()) {
                 has_acted = true;
                 act(&web);
             }
-            Watching::GoOn
+            Continue::Yes
         })
         .map(value)
     };

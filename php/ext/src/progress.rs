@@ -8,7 +8,7 @@
 use std::panic::AssertUnwindSafe;
 
 use cr0sync::database::{Continue, Progress};
-use cr0sync::integrity::{WatchNews, Watching};
+use cr0sync::integrity::WatchNews;
 use cr0sync::{Result, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{ExecutorGlobals, try_catch};
@@ -59,29 +59,20 @@ impl Listener {
     }
 
     /// Hears how far a run over logs is.
-    pub(crate) fn hear_of_logs(&mut self, progress: &logs::Progress<'_>) -> logs::Continue {
-        let said = self.listen(&|| {
+    pub(crate) fn hear_of_logs(&mut self, progress: &logs::Progress<'_>) -> Continue {
+        self.listen(&|| {
             json!({
                 "log": progress.log,
                 "number": progress.number,
                 "logs": progress.logs,
                 "phase": progress.phase.name(),
             })
-        });
-        match said {
-            Continue::Yes => logs::Continue::Yes,
-            Continue::Stop => logs::Continue::Stop,
-        }
+        })
     }
 
     /// Hears how watching over files is going.
-    pub(crate) fn hear_of_watching(&mut self, news: &WatchNews<'_>) -> Watching {
-        let said = self
-            .listen(&|| json!({ "watches": news.watches, "report": news.report, "warning": news.warning }));
-        match said {
-            Continue::Yes => Watching::GoOn,
-            Continue::Stop => Watching::Stop,
-        }
+    pub(crate) fn hear_of_watching(&mut self, news: &WatchNews<'_>) -> Continue {
+        self.listen(&|| json!({ "watches": news.watches, "report": news.report, "warning": news.warning }))
     }
 
     fn listen(&mut self, progress: &dyn Fn() -> Json) -> Continue {
