@@ -238,6 +238,7 @@ fn a_full_disk_gets_no_backup() {
     }
     let mut world = World::two();
     world.json["backups"] = json!({ "directory": disk.path() });
+    world.json["guards"]["min_free_percent"] = json!(5);
     let world = world.start(TABLE);
     let full = {
         world.edit("bot", "CREATE TABLE big(x); INSERT INTO big VALUES (zeroblob(1000000))");
