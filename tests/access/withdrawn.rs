@@ -20,7 +20,7 @@ fn copies(world: &World, file: &str) -> [PathBuf; 2] {
 /// What may become of a copy: its bytes from then on; `None` for none.
 fn damages(whole: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     let mut flipped = whole.to_vec();
-    let at = whole.windows(4).position(|four| four == OLD_HASH[..4].as_bytes()).unwrap();
+    let at = whole.windows(4).position(|four| four == &OLD_HASH.as_bytes()[..4]).unwrap();
     flipped[at] ^= 1;
     vec![
         ("gone", None),
