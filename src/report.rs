@@ -32,7 +32,7 @@ pub use logs::{
     LogsCleanReport, LogsReport, LogsRotateReport, LogsStatusReport, LogsVerifyReport, RotateMethod,
     RotateState, RotatedFile,
 };
-pub use security::{JobState, SecurityJob, SecurityRunReport};
+pub use security::{JobState, LockHeld, SecurityJob, SecurityRunReport};
 
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;

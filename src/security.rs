@@ -65,7 +65,9 @@ impl Job {
             Job::Limits => {
                 let report = limits::cleanup(config)?;
                 let problem = report.legacy.problem.clone().unwrap_or_else(|| "see its report".to_owned());
-                let problem = (!report.ok).then(|| format!("{}: {problem}", report.legacy.path));
+                let names = problem.contains(&report.legacy.path);
+                let problem = if names { problem } else { format!("{}: {problem}", report.legacy.path) };
+                let problem = (!report.ok).then_some(problem);
                 Done { report: value(to_value(&report))?, problem, found: Found::NOTHING }
             }
             Job::Sessions => {

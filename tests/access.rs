@@ -16,9 +16,13 @@ mod common;
 #[allow(dead_code, reason = "shared with the crash tests")]
 mod trace;
 mod access {
+    pub(crate) mod clock;
     mod deaths;
     mod full;
+    mod odd;
+    mod refusals;
     pub(crate) mod users;
+    mod withdrawn;
     pub(crate) mod world;
 }
 
@@ -32,4 +36,10 @@ fn child() {
 #[test]
 fn user() {
     access::users::child();
+}
+
+/// The child of the test whose processes have a wall clock of their own; on its own it does nothing.
+#[test]
+fn clock() {
+    access::clock::child();
 }

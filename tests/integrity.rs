@@ -23,6 +23,7 @@ mod integrity {
     mod rng;
     mod runs;
     mod shared_files;
+    mod vectors;
     mod watch;
     pub(crate) mod world;
 }

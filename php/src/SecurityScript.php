@@ -11,13 +11,14 @@ namespace Cr0Sync\Script;
  */
 final readonly class SecurityScript extends Script
 {
-    /** What is done with a key, by the word after `keys`: the function, and how many words follow. */
+    /** What is done with a key, by the word after `keys`: the function, how many words follow, and its options. */
     private const KEYS = [
-        'issue' => ['cr0_api_key_issue', 0],
-        'list' => ['cr0_api_key_list', 0],
-        'revoke' => ['cr0_api_key_revoke', 1],
-        'rotate' => ['cr0_api_key_rotate', 1],
+        'issue' => ['cr0_api_key_issue', 0, ['user', 'name', 'permission', 'expires-in']],
+        'list' => ['cr0_api_key_list', 0, ['user']],
+        'revoke' => ['cr0_api_key_revoke', 1, []],
+        'rotate' => ['cr0_api_key_rotate', 1, ['expires-in', 'grace']],
     ];
+    private const KEY_OPTIONS = ['user', 'name', 'permission', 'expires-in', 'grace'];
 
     protected function call(CommandLine $line, Command $command): array
     {
@@ -143,7 +144,7 @@ final readonly class SecurityScript extends Script
             new Command(
                 'keys', 'issue|list|revoke ID|rotate ID', 1, 2, 'API keys; a new one is shown once', '', $alone,
                 [
-                    Option::value('user', 'ID', 'whose key it is (issue)'),
+                    Option::value('user', 'ID', 'whose key it is (issue), or whose keys are listed (list)'),
                     Option::value('name', 'NAME', 'what it is called (issue)'),
                     Option::values('permission', 'WORD', 'read, write, admin or system; may be repeated (issue)'),
                     Option::value('expires-in', 'SECONDS', 'how long it counts (issue, rotate)'),
@@ -212,6 +213,11 @@ final readonly class SecurityScript extends Script
             $what = $id === null ? 'is not complete' : "does not know what to do with {$id}";
             throw Failure::usage("keys {$word} {$what}", "write keys {$word}" . ($operands === 0 ? '' : ' ID'));
         }
+        foreach (array_diff(self::KEY_OPTIONS, self::KEYS[$word][2]) as $option) {
+            if ($line->value($option) !== null || $line->values($option) !== []) {
+                throw Failure::usage("keys {$word} does not know --{$option}", 'see keys --help');
+            }
+        }
         $options = self::options($line, ['config', 'root']);
         $numbers = ['expires_in' => self::number($line, 'expires-in'), 'grace' => self::number($line, 'grace')];
 
@@ -224,7 +230,7 @@ final readonly class SecurityScript extends Script
             ],
             'rotate' => [$id, $numbers + $options],
             'revoke' => [$id, $options],
-            default => [$options],
+            default => [['user_id' => $line->value('user')] + $options],
         });
     }
 

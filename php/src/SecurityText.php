@@ -31,6 +31,10 @@ final readonly class SecurityText
         if ($report['watch']['stale']) {
             $lines[] = "The watcher has said nothing since {$report['watch']['heartbeat']}; start it again.";
         }
+        foreach ($report['locks'] as $lock) {
+            $who = $lock['process'] === null ? 'another process' : "process {$lock['process']}";
+            $lines[] = "The lock {$lock['name']} is held by {$who}" . ($lock['since'] === null ? '.' : " since {$lock['since']}.");
+        }
         $lines = $this->quiet && $report['ok'] ? [] : $lines;
 
         return $this->lines([...$lines, ...$report['warnings']]);
@@ -172,17 +176,18 @@ final readonly class SecurityText
             foreach ($report['keys'] as $key) {
                 $table->add([
                     $key['id'],
-                    (string) $key['user_id'],
+                    is_scalar($key['user_id']) ? (string) $key['user_id'] : json_encode($key['user_id']),
                     $key['name'],
                     implode(', ', $key['permissions']),
                     $key['state'],
                     $key['last_used_at'] ?? 'never',
                     $key['usage_count'],
-                    $key['expires_at'] ?? 'never',
+                    $key['replaced_until'] === null ? $key['expires_at'] ?? 'never' : "{$key['replaced_until']} (replaced)",
                 ], $key['state'] === 'active' ? Colour::Good : Colour::Faint);
             }
 
-            return $table->isEmpty() ? "There are no keys.\n" : $table->text($this->console);
+            return ($table->isEmpty() ? "There are no keys.\n" : $table->text($this->console))
+                . $this->lines($report['warnings']);
         }
 
         return $this->lines(match ($word) {

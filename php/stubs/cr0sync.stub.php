@@ -519,9 +519,11 @@ namespace {
      * @return array{schema: int, ok: bool,
      *     baseline: array{ok: bool, problem: ?string, generation: int, created: ?string, entries: int},
      *     last_check: ?array<string, mixed>, watch: array{running: bool, heartbeat: ?string, stale: bool},
+     *     locks: list<array{name: string, path: string, process: ?int, since: ?string}>,
      *     roots: list<string>, excluded: list<array{path: string, path_b64?: string, reason: string}>,
      *     warnings: list<string>}
-     *     last_check: what cr0_integrity_check gave, and at, when it did; the website may have written it
+     *     last_check: what cr0_integrity_check gave, and at, when it did; the website may have written it. locks: those that
+     *     somebody holds now, and since when as the holder wrote it down
      *
      * @throws Cr0Sync\ConfigException when the list of what to watch makes no sense
      * @throws Cr0Sync\Cr0SyncException
@@ -646,10 +648,11 @@ namespace {
      *
      * @return array{schema: int, granted: bool,
      *     reason: null|'malformed'|'unknown'|'expired'|'revoked'|'forbidden'|'unavailable',
-     *     key: ?array{id: string, user_id: int|string, name: string, permissions: list<string>, created_at: ?string,
+     *     key: ?array{id: string, user_id: null|int|string, name: string, permissions: list<string>, created_at: ?string,
      *         expires_at: ?string}, warnings: list<string>}
-     *     only granted is for the one who sent it; the rest is for your log. unavailable: the file made no sense, and was
-     *     moved aside
+     *     only granted is for the one who sent it; the rest is for your log. user_id: as the file has it; an int beyond 64
+     *     bits as a string. unavailable: the file made no sense, and was moved aside; or nobody can say which keys were
+     *     revoked, and warnings say what to do
      *
      * @throws Cr0Sync\UsageException when no permission has this name
      * @throws Cr0Sync\Cr0SyncException when the files cannot be read; then nobody may come in
@@ -685,12 +688,14 @@ namespace {
     /**
      * All API keys, without anything that lets somebody in.
      *
-     * @param array{config?: ?string, root?: ?string} $options
+     * @param array{config?: ?string, root?: ?string, user_id?: ?string} $options user_id: only that user's
      *
-     * @return array{schema: int, keys: list<array{id: string, user_id: int|string, name: string,
+     * @return array{schema: int, keys: list<array{id: string, user_id: mixed, name: string,
      *     permissions: list<string>, created_at: ?string, expires_at: ?string, last_used_at: ?string, usage_count: int,
-     *     state: 'active'|'expired'|'revoked', revoked_at: ?string}>}
-     *     last_used_at: to a minute; usage_count: at least so often
+     *     state: 'active'|'expired'|'revoked', revoked_at: ?string, replaced_until: ?string}>, warnings: list<string>}
+     *     user_id: as the file has it, where it is an int, a string or null; anything else lets nobody in. last_used_at: to
+     *     a minute; usage_count: at least so often; replaced_until: until when it counts beside the one that was issued in
+     *     its place. warnings: what of the file makes no sense; it stays as it is, and lets nobody in
      *
      * @throws Cr0Sync\CorruptException when the file makes no sense
      * @throws Cr0Sync\Cr0SyncException

@@ -37,12 +37,13 @@ file_put_contents($access->keys, 'x');
 echo $show(thrown(static fn () => cr0_api_key_list($access->options()))), "\n";
 echo file_get_contents($access->keys), "\n";
 
-// So does our own record of what was revoked.
+// Where nobody can say who was revoked nobody gets in, until somebody has seen to it.
 file_put_contents($access->keys, $good);
 mkdir("{$access->root}/sync_state/access");
 file_put_contents("{$access->root}/sync_state/access/keys", '{');
 echo $access->says($key['key']), ' ', $access->says($key['key']), "\n";
-file_put_contents("{$access->root}/sync_state/access/keys", '{"format": "cr0sync withdrawn", "version": 2}');
+echo $show(implode("\n", cr0_api_key_verify($key['key'], 'read', $access->options())['warnings'])), "\n";
+file_put_contents("{$access->root}/sync_state/access/keys", '{"format": "cr0sync withdrawn", "version": 3}');
 echo $show(thrown(static fn () => $access->says($key['key']))), "\n";
 unlink("{$access->root}/sync_state/access/keys");
 // A pipe is not waited for, and a symlink not followed.
@@ -55,28 +56,29 @@ echo $show(thrown(static fn () => $access->says($key['key']))), "\n";
 ?>
 --EXPECT--
 granted unavailable null
-ROOT/shared_storage/api_keys.json is broken (it is no JSON (line 1, column 9)), and was moved to ROOT/shared_storage/api_keys.json.corrupt-TIME
+ROOT/shared_storage/api_keys.json is broken (it is no JSON (line 1, column 9)), and was moved to ROOT/shared_storage/api_keys.json.corrupt-TIME; mend that, or put a good copy back
 unknown false
 1 true
 granted unavailable null
-ROOT/shared_storage/api_keys.json is broken (it is empty), and was moved to ROOT/shared_storage/api_keys.json.corrupt-TIME
+ROOT/shared_storage/api_keys.json is broken (it is empty), and was moved to ROOT/shared_storage/api_keys.json.corrupt-TIME; mend that, or put a good copy back
 unknown false
 1 true
 granted unavailable null
-ROOT/shared_storage/api_keys.json is broken (it is neither a list nor an object), and was moved to ROOT/shared_storage/api_keys.json.corrupt-TIME
+ROOT/shared_storage/api_keys.json is broken (it is neither a list nor an object), and was moved to ROOT/shared_storage/api_keys.json.corrupt-TIME; mend that, or put a good copy back
 unknown false
 1 true
 granted unavailable null
-ROOT/shared_storage/api_keys.json is broken (it is no JSON (line 1, column 3)), and was moved to ROOT/shared_storage/api_keys.json.corrupt-TIME
+ROOT/shared_storage/api_keys.json is broken (it is no JSON (line 1, column 3)), and was moved to ROOT/shared_storage/api_keys.json.corrupt-TIME; mend that, or put a good copy back
 unknown false
 1 true
 CORRUPT_FILE CRITICAL {"file":"ROOT/shared_storage/api_keys.json","reason":"it is no JSON (line 1, column 3)","moved_to":"ROOT/shared_storage/api_keys.json.corrupt-TIME"}
-ROOT/shared_storage/api_sessions.json is broken (it is no JSON (line 1, column 3)), and was moved to ROOT/shared_storage/api_sessions.json.corrupt-TIME
+ROOT/shared_storage/api_sessions.json is broken (it is no JSON (line 1, column 3)), and was moved to ROOT/shared_storage/api_sessions.json.corrupt-TIME; mend that, or put a good copy back
 1
 "unknown"
 Cr0Sync\CorruptException: cannot list keys, as it is no JSON (line 1, column 1): ROOT/shared_storage/api_keys.json
 x
-unavailable granted
+unavailable unavailable
+nobody can say which API keys were withdrawn, so all are refused: ROOT/sync_state/access/keys (it is no JSON (line 1, column 1)) and ROOT/shared_storage/api_keys.json.withdrawn (it is missing); put a good copy of one of them back, or revoke what must not come back (keys list, keys revoke ID of security_monitoring_script.php), and then remove both
 Cr0Sync\CorruptException: refused what a newer version of cr0sync wrote: ROOT/sync_state/access/keys
 Cr0Sync\IoException: refused what is no regular file: ROOT/shared_storage/api_keys.json
-Cr0Sync\IoException: cannot open ROOT/shared_storage/api_keys.json: Too many levels of symbolic links (os error 40)
+Cr0Sync\IoException: refused a symlink, which is not followed: ROOT/shared_storage/api_keys.json

@@ -99,5 +99,5 @@ every key once
 65 active, 65 sessions
 [{"kept":true},{"kept":true}]
 owner and mode kept
-api_keys.json api_sessions.json
+api_keys.json api_keys.json.withdrawn api_sessions.json api_sessions.json.withdrawn
 {"API_KEY_ISSUED":97,"API_KEY_REVOKED":32}

@@ -80,7 +80,9 @@ cr0_api_key_list 0 {
     usage_count: int
     state: string
     revoked_at: null
+    replaced_until: string
   }]
+  warnings: []
 }
 cr0_api_key_revoke 0 {
   schema: int

@@ -32,6 +32,7 @@ run($ground, 'status');
 run($ground, 'keys', 'issue', '--user', '7', '--name', "up\x1b[2J", '--permission', 'read');
 run($ground, 'keys', 'issue', '--user', '7', '--name', 'up', '--permission', 'read', '--permission', 'write');
 run($ground, 'keys', 'list');
+run($ground, 'keys', 'list', '--user', '8');
 $id = cr0_api_key_list($ground->options())['keys'][0]['id'];
 run($ground, 'keys', 'rotate', $id, '--grace', '0');
 run($ground, 'keys', 'revoke', $id);
@@ -44,7 +45,7 @@ $lines = file($log);
 unset($lines[1]);
 file_put_contents($log, $lines);
 run($ground, 'verify-events', '--quiet');
-foreach ([['keys'], ['keys', 'fly'], ['keys', 'revoke'], ['keys', 'list', 'x'], ['keys', 'issue'], ['check', '--budget-ms', 'x'], ['accept'], ['look']] as $words) {
+foreach ([['keys'], ['keys', 'fly'], ['keys', 'revoke'], ['keys', 'list', 'x'], ['keys', 'list', '--grace', '5'], ['keys', 'issue'], ['check', '--budget-ms', 'x'], ['accept'], ['look']] as $words) {
     run($ground, ...$words);
 }
 [, $out] = script(['check', '--json', '--config', $ground->config], [], null, 'security_monitoring_script.php');
@@ -87,6 +88,8 @@ ID is shown this once; only its digest is kept.
 = keys list 0
 id  user  name  permissions  state  last used  uses at least  expires
 ID  7  up  read, write  active  never  0  never
+= keys list --user 8 0
+There are no keys.
 = keys rotate ID --grace 0 0
 KEY
 ID is shown this once; ID counts until TIME.
@@ -114,6 +117,9 @@ security_monitoring_script.php: keys revoke is not complete
 = keys list x 64
 security_monitoring_script.php: keys list does not know what to do with x
   write keys list
+= keys list --grace 5 64
+security_monitoring_script.php: keys list does not know --grace
+  see keys --help
 = keys issue 64
 security_monitoring_script.php: keys issue needs --user
   see keys --help

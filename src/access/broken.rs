@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::durable::{Altered, Broken, Document};
+use crate::durable::{Altered, Broken, Document, Fate};
 use crate::error::Result;
 use crate::events::{self, Event, Severity};
 
@@ -26,16 +26,42 @@ pub(super) fn change<T>(
 }
 
 /// Reports one, and says so.
-fn tell(config: &Config, path: &Path, broken: &Broken) -> String {
-    let moved_to = broken.moved_to.display().to_string();
-    let event = Event {
-        kind: "CORRUPT_FILE".to_owned(),
-        severity: Severity::Critical,
-        details: json!({ "file": path.display().to_string(), "reason": broken.reason, "moved_to": moved_to }),
-        ip: None,
-        session: None,
-    };
-    let told = format!("{} is broken ({}), and was moved to {moved_to}", path.display(), broken.reason);
+pub(super) fn tell(config: &Config, path: &Path, broken: &Broken) -> String {
+    let (file, moved_to) = (path.display().to_string(), broken.moved_to.display().to_string());
+    let details = json!({ "file": file, "reason": broken.reason, "moved_to": moved_to });
+    match broken.fate {
+        Fate::Goes => {
+            let told = format!(
+                "{file} is broken ({}), and was moved to {moved_to}; mend that, or put a good copy back",
+                broken.reason
+            );
+            record(config, "CORRUPT_FILE", Severity::Critical, details, told)
+        }
+        Fate::Replaced => {
+            let told = format!(
+                "{file} was not moved after all: somebody put another file there in between, which stays"
+            );
+            record(config, "CORRUPT_FILE_REPLACED", Severity::Info, details, told)
+        }
+    }
+}
+
+/// Reports that one of two copies was gone, and is written again.
+pub(super) fn tell_missing(config: &Config, path: &Path, other: &Path) -> String {
+    let (file, other) = (path.display().to_string(), other.display().to_string());
+    let told = format!("{file} was missing, and is written again from {other}: look who removed it");
+    let details = json!({ "file": file, "reason": "it is missing", "written_from": other });
+    record(config, "CORRUPT_FILE", Severity::Critical, details, told)
+}
+
+/// Reports that nobody can be let in, and what to do.
+pub(super) fn tell_lost(config: &Config, path: &Path, told: &str) -> String {
+    let details = json!({ "file": path.display().to_string(), "reason": told });
+    record(config, "WITHDRAWN_UNKNOWN", Severity::Critical, details, told.to_owned())
+}
+
+fn record(config: &Config, kind: &str, severity: Severity, details: Value, told: String) -> String {
+    let event = Event { kind: kind.to_owned(), severity, details, ip: None, session: None };
     match events::record(config, &event) {
         Ok(_) => told,
         Err(error) => format!("{told}; that is in no event log: {error}"),

@@ -12,7 +12,7 @@ use super::token;
 use super::withdrawn::{self, AT_ONCE, Withdrawn};
 use crate::clock;
 use crate::config::Config;
-use crate::durable::Altered;
+use crate::durable::{Altered, numbers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Event, Severity};
 use crate::hex::hex;
@@ -84,11 +84,10 @@ pub fn verify(config: &Config, key: &[u8], permission: Permission) -> Result<Key
 pub fn revoke(config: &Config, id: &str) -> Result<KeyRevoked> {
     let now = clock::now().timestamp();
     let known = find(config, id)?;
-    let mut warnings = Vec::new();
-    for record in &known {
-        let one = Withdrawn { digest: record.digest, from: AT_ONCE, until: None };
-        warnings.extend(withdrawn::add(config, Kind::Keys, one)?);
-    }
+    let withdraw = |record: &Record| Withdrawn { digest: record.digest, from: AT_ONCE, until: None };
+    let all: Vec<Withdrawn> = known.iter().map(withdraw).collect();
+    let put = withdrawn::add(config, Kind::Keys, &all);
+    // What cannot be put on record is still written in the file.
     let (was_active, told) = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
         let mut was_active = false;
         for member in shelf::members(value).into_iter().filter(|member| is_called(member, id)) {
@@ -97,6 +96,7 @@ pub fn revoke(config: &Config, id: &str) -> Result<KeyRevoked> {
         }
         Ok(Altered::Yes(was_active))
     })?;
+    let mut warnings = put?;
     warnings.extend(told);
     let was_active = was_active || known.iter().any(|record| record.is_active);
     if was_active {
@@ -152,36 +152,39 @@ pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) ->
         push(value, &member);
         Ok(Altered::Yes(()))
     })?;
-    for record in &known {
-        let one =
-            Withdrawn { digest: record.digest, from: if grace == 0 { AT_ONCE } else { ends }, until: None };
-        withdrawn::add(config, Kind::Keys, one)?;
-    }
+    let from = if grace == 0 { AT_ONCE } else { ends };
+    let withdraw = |record: &Record| Withdrawn { digest: record.digest, from, until: None };
+    let all: Vec<Withdrawn> = known.iter().map(withdraw).collect();
+    withdrawn::add(config, Kind::Keys, &all)?;
     let replaces = id.to_owned();
     Ok(KeyRotated { schema: SCHEMA, id: made.id, key: made.key, replaces, replaced_until: stamp(ends) })
 }
 
-/// All keys, in the order of the file, without anything that lets somebody in.
+/// All keys, or those of one user, in the order of the file, without anything that lets somebody in.
 ///
 /// # Errors
 /// [`ErrorKind::Corrupt`] when the file makes no sense, and when it cannot be read.
-pub fn list(config: &Config) -> Result<KeysReport> {
+pub fn list(config: &Config, user: Option<&str>) -> Result<KeysReport> {
     let now = clock::now().timestamp();
-    let all = every(config)?;
+    let (all, warnings) = every(config)?;
+    let is_asked = |record: &&Record| user.is_none_or(|user| text(record.members.get("user_id")) == user);
     let keys = withdrawn::ask(config, Kind::Keys, |withdrawals| {
         let listed = |record: &Record| listed(record, withdrawals.since(&record.digest), now);
-        all.iter().map(listed).collect()
+        all.iter().filter(is_asked).map(listed).collect()
     })?;
-    Ok(KeysReport { schema: SCHEMA, keys })
+    Ok(KeysReport { schema: SCHEMA, keys, warnings })
 }
 
 fn listed(record: &Record, since: Option<i64>, now: i64) -> KeyListed {
+    // One that was taken back at once was not replaced, or nobody had time to change over.
+    let replaced = since.filter(|since| *since > AT_ONCE);
     let since = since.filter(|since| *since <= now);
     KeyListed {
         facts: facts(record),
         last_used_at: record.last_used.map(stamp),
         usage_count: record.members.get("usage_count").and_then(seconds).unwrap_or(0),
         state: state(record, since, now),
+        replaced_until: replaced.map(stamp),
         revoked_at: record.time("revoked_at").or(since.filter(|since| *since > AT_ONCE)).map(stamp),
     }
 }
@@ -199,7 +202,7 @@ fn state(record: &Record, since: Option<i64>, now: i64) -> &'static str {
 fn facts(record: &Record) -> KeyFacts {
     KeyFacts {
         id: record.id.clone(),
-        user_id: record.members.get("user_id").cloned().unwrap_or_default(),
+        user_id: numbers::shown(record.members.get("user_id").cloned().unwrap_or_default()),
         name: text(record.members.get("name")),
         permissions: record.permissions.iter().map(|permission| permission.word()).collect(),
         created_at: record.created_at.clone(),
@@ -299,20 +302,24 @@ fn is_called(member: &Map<String, Value>, id: &str) -> bool {
     member.get("id").and_then(Value::as_str) == Some(id)
 }
 
-fn every(config: &Config) -> Result<Vec<Record>> {
+/// All that can be read, and what people should know of the rest.
+fn every(config: &Config) -> Result<(Vec<Record>, Vec<String>)> {
+    let path = Kind::Keys.path(config);
     let all = shelf::ask(config, Kind::Keys, |state| match state {
-        State::Known(index) => Ok(index.all().cloned().collect()),
+        State::Known(known) => {
+            Ok((known.index.all().cloned().collect(), known.warning(path).into_iter().collect()))
+        }
         State::Broken(reason) => Err(reason.clone()),
     })?;
     all.map_err(|reason| {
         Error::new(ErrorKind::Corrupt, format!("cannot list keys, as {reason}:"))
-            .at(Kind::Keys.path(config))
+            .at(path)
             .hint("the next key that is verified or issued moves it aside; put a good copy in its place")
     })
 }
 
 fn find(config: &Config, id: &str) -> Result<Vec<Record>> {
-    let found: Vec<Record> = every(config)?.into_iter().filter(|record| record.id == id).collect();
+    let found: Vec<Record> = every(config)?.0.into_iter().filter(|record| record.id == id).collect();
     if found.is_empty() { Err(unknown(id)) } else { Ok(found) }
 }
 
@@ -323,9 +330,11 @@ fn unknown(id: &str) -> Error {
 
 fn text(value: Option<&Value>) -> String {
     match value {
-        Some(Value::String(text)) => text.clone(),
         None | Some(Value::Null) => String::new(),
-        Some(other) => other.to_string(),
+        Some(value) => match numbers::shown(value.clone()) {
+            Value::String(text) => text,
+            other => other.to_string(),
+        },
     }
 }
 

@@ -44,6 +44,11 @@ impl<T> Index<T> {
         found.filter(|(own, _)| is_same(own, digest)).map(|(_, thing)| thing)
     }
 
+    /// All with their digests.
+    pub(super) fn each(&self) -> impl Iterator<Item = &(Digest, T)> {
+        self.things.iter()
+    }
+
     /// All, in the order of the file.
     pub(super) fn all(&self) -> impl Iterator<Item = &T> {
         self.things.iter().map(|(_, thing)| thing)

@@ -2,7 +2,7 @@
 //!
 //! The files are the site's own, in its shape: its pages and we write them both (`durable::document`). A key or token is
 //! known by its SHA-256 only. What was revoked or closed here stays so, whoever writes an old copy of a file over the new
-//! one: that is kept apart (`withdrawn`), and it wins.
+//! one: that is kept apart, in two copies (`withdrawn`, `ledger`), and it wins.
 //!
 //! - open, observe: `known` reads a file, and reads it again whenever it is another
 //! - decide (pure): `grant` (granted, or why not), `token` (what is a key at all), `record` (what the file says of one)
@@ -16,6 +16,7 @@ mod broken;
 mod grant;
 pub mod keys;
 mod known;
+mod ledger;
 pub mod limits;
 mod record;
 pub mod sessions;

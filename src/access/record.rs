@@ -50,7 +50,7 @@ impl Record {
             || members.get("active").and_then(Value::as_i64) == Some(1);
         Some(Record {
             expiry: if is_unset("expires_at") { Expiry::Never } else { expiry(members) },
-            is_active: is_on && is_unset("revoked_at"),
+            is_active: is_on && is_unset("revoked_at") && is_user(members),
             ..Record::of(id, "key_hash", members)?
         })
     }
@@ -58,7 +58,8 @@ impl Record {
     /// A member of the object of sessions.
     pub(super) fn of_session(id: &str, value: &Value) -> Option<Record> {
         let members = value.as_object()?;
-        Some(Record { expiry: expiry(members), is_active: true, ..Record::of(id, "token_hash", members)? })
+        let record = Record::of(id, "token_hash", members)?;
+        Some(Record { expiry: expiry(members), is_active: is_user(members), ..record })
     }
 
     fn of(id: &str, hash: &str, members: &Map<String, Value>) -> Option<Record> {
@@ -79,6 +80,54 @@ impl Record {
     /// A time of it, in seconds since 1970.
     pub(super) fn time(&self, name: &str) -> Option<i64> {
         self.members.get(name).and_then(seconds)
+    }
+}
+
+/// Whether it is somebody's: a number or a text; or nobody's.
+fn is_user(members: &Map<String, Value>) -> bool {
+    match members.get("user_id") {
+        None | Some(Value::Null | Value::String(_)) => true,
+        Some(Value::Number(number)) => number.is_i64() || number.is_u64(),
+        Some(_) => false,
+    }
+}
+
+/// What makes no sense about a key, so that it lets nobody in though its owner may think so.
+pub(super) fn oddity_of_key(value: &Value) -> Option<&'static str> {
+    let Some(members) = value.as_object() else { return Some("it is no object") };
+    let is_on =
+        |value: &Value| value.is_boolean() || value.is_null() || matches!(value.as_i64(), Some(0 | 1));
+    if !members.get("id").is_some_and(Value::is_string) {
+        Some("its id is no text")
+    } else if members.get("active").is_some_and(|value| !is_on(value)) {
+        Some("its active is neither true nor false")
+    } else if members.get("expires_at").is_some_and(|end| !end.is_null() && seconds(end).is_none()) {
+        Some("its expires_at is no time")
+    } else {
+        oddity(members, "key_hash")
+    }
+}
+
+/// The same of a session.
+pub(super) fn oddity_of_session(value: &Value) -> Option<&'static str> {
+    let Some(members) = value.as_object() else { return Some("it is no object") };
+    if expiry(members) == Expiry::Unclear {
+        Some("its expires_at is no time")
+    } else {
+        oddity(members, "token_hash")
+    }
+}
+
+fn oddity(members: &Map<String, Value>, hash: &str) -> Option<&'static str> {
+    let digest = members.get(hash).and_then(Value::as_str).and_then(unhex);
+    if digest.is_none() {
+        Some("it has no digest")
+    } else if !is_user(members) {
+        Some("its user_id is neither a number nor a text")
+    } else if !members.get("permissions").is_some_and(Value::is_array) {
+        Some("its permissions are no list")
+    } else {
+        None
     }
 }
 
@@ -170,6 +219,48 @@ mod tests {
             assert_eq!(key(&more), None, "{more}");
         }
         assert_eq!(Record::of_key(&json!("key")), None);
+    }
+
+    #[test]
+    fn a_user_is_a_number_or_a_text() {
+        for (user, is_one) in [
+            (json!(7), true),
+            (json!("alice"), true),
+            (json!(null), true),
+            (json!([7]), false),
+            (json!({"id": 7}), false),
+            (json!(true), false),
+            (json!(7.5), false),
+        ] {
+            let record = key(&json!({ "user_id": user }));
+            assert_eq!(record.map(|record| record.is_active), Some(is_one), "{user}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_told() {
+        let hash = "ab".repeat(32);
+        let good = json!({"id": "k", "user_id": 7, "key_hash": hash, "token_hash": hash, "permissions": [],
+            "active": true, "expires_at": 5});
+        assert_eq!((oddity_of_key(&good), oddity_of_session(&good)), (None, None));
+        for (name, wrong, of_key, of_session) in [
+            ("id", json!(7), true, false),
+            ("active", json!("maybe"), true, false),
+            ("active", json!(2), true, false),
+            ("active", json!(1), false, false),
+            ("expires_at", json!("soon"), true, true),
+            ("expires_at", json!(null), false, true),
+            ("user_id", json!([1]), true, true),
+            ("permissions", json!("read"), true, true),
+        ] {
+            let mut value = good.clone();
+            value[name] = wrong.clone();
+            let found = (oddity_of_key(&value).is_some(), oddity_of_session(&value).is_some());
+            assert_eq!(found, (of_key, of_session), "{name} {wrong}");
+        }
+        for value in [json!("key"), json!(null), json!({}), json!([[]])] {
+            assert!(oddity_of_key(&value).is_some() && oddity_of_session(&value).is_some(), "{value}");
+        }
     }
 
     #[test]

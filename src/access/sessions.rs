@@ -13,7 +13,7 @@ use super::token;
 use super::withdrawn::{self, AT_ONCE, Withdrawn};
 use crate::clock;
 use crate::config::Config;
-use crate::durable::Altered;
+use crate::durable::{Altered, numbers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
 use crate::report::{SCHEMA, SessionClosed, SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned};
@@ -96,23 +96,24 @@ pub fn close(config: &Config, session: &[u8]) -> Result<SessionClosed> {
             || digest.is_some_and(|digest| super::grant::is_same(&digest, &record.digest))
     };
     let found: Vec<Record> = shelf::ask(config, Kind::Sessions, |state| match state {
-        State::Known(index) => index.all().filter(|record| is_meant(record)).cloned().collect(),
+        State::Known(known) => known.index.all().filter(|record| is_meant(record)).cloned().collect(),
         State::Broken(_) => Vec::new(),
     })?;
-    let mut told = Vec::new();
-    for record in &found {
+    let withdraw = |record: &Record| {
         let until = match record.expiry {
             Expiry::At(time) => Some(time),
             Expiry::Never | Expiry::Unclear => None,
         };
-        let one = Withdrawn { digest: record.digest, from: AT_ONCE, until };
-        told.extend(withdrawn::add(config, Kind::Sessions, one)?);
-    }
+        Withdrawn { digest: record.digest, from: AT_ONCE, until }
+    };
+    let all: Vec<Withdrawn> = found.iter().map(withdraw).collect();
+    let put = withdrawn::add(config, Kind::Sessions, &all);
     if found.is_empty() {
         return Ok(SessionClosed { schema: SCHEMA, closed: false, id: None, warnings: Vec::new() });
     }
     // What is withdrawn goes with any change.
     let ((), warnings) = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |_| Ok(Altered::No(())))?;
+    let mut told = put?;
     told.extend(warnings);
     let id = found.into_iter().next().map(|record| record.id);
     Ok(SessionClosed { schema: SCHEMA, closed: true, id, warnings: told })
@@ -131,7 +132,14 @@ pub fn cleanup(config: &Config) -> Result<SessionsCleaned> {
         let counts = (before.saturating_sub(members.len()), members.len());
         Ok(if counts.0 > 0 { Altered::Yes(counts) } else { Altered::No(counts) })
     })?;
-    warnings.extend(withdrawn::clean(config, Kind::Sessions, now)?);
+    for kind in [Kind::Sessions, Kind::Keys] {
+        // Nobody else looks at those of keys every hour.
+        warnings.extend(withdrawn::clean(config, kind, now)?);
+        warnings.extend(shelf::ask(config, kind, |state| match state {
+            State::Known(known) => known.warning(kind.path(config)),
+            State::Broken(_) => None,
+        })?);
+    }
     Ok(SessionsCleaned { schema: SCHEMA, removed, open, warnings })
 }
 
@@ -162,7 +170,7 @@ fn facts(record: &Record) -> SessionFacts {
     let text = |name: &str| record.members.get(name).and_then(Value::as_str).map(str::to_owned);
     SessionFacts {
         id: record.id.clone(),
-        user_id: record.members.get("user_id").cloned().unwrap_or_default(),
+        user_id: numbers::shown(record.members.get("user_id").cloned().unwrap_or_default()),
         permissions: record.permissions.iter().map(|permission| permission.word()).collect(),
         created_at: record.created_at.clone(),
         expires_at: record.expires_at.clone(),

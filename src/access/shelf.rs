@@ -3,6 +3,7 @@
 //! Whatever changes a file here first puts right what an old copy brought back (`withdrawn`). A file that makes no sense
 //! is moved aside and reported as CRITICAL, and until then nobody gets in.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -10,10 +11,10 @@ use serde_json::{Map, Value};
 use super::broken;
 use super::grant::{Permission, Reason, Verdict, decide};
 use super::known::{self, Index, Kept};
-use super::record::{Expiry, Record, seconds};
+use super::record::{Expiry, Record, oddity_of_key, oddity_of_session, seconds};
 use super::token::{self, Prefix};
 use super::used::{self, Use};
-use super::withdrawn::{self, AT_ONCE, State as Withdrawals};
+use super::withdrawn::{self, AT_ONCE, Standing, State as Withdrawals, Withdrawn};
 use crate::clock;
 use crate::config::Config;
 use crate::durable::{Altered, Document, Reading};
@@ -22,6 +23,11 @@ use crate::hex::unhex;
 
 /// So long another process may write (milliseconds).
 pub(super) const WAIT_MS: u64 = 5_000;
+
+/// So many that make no sense are named.
+const MAX_TOLD: usize = 5;
+/// More of a name is not told (characters).
+const MAX_PLACE: usize = 80;
 
 thread_local! {
     static KEPT: Kept<State> = const { Kept::new(Vec::new()) };
@@ -70,6 +76,14 @@ impl Kind {
         }
     }
 
+    /// What it has, in words.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Kind::Keys => "API keys",
+            Kind::Sessions => "sessions",
+        }
+    }
+
     pub(super) const fn hash(self) -> &'static str {
         match self {
             Kind::Keys => "key_hash",
@@ -81,24 +95,92 @@ impl Kind {
 /// What the file says.
 #[derive(Debug)]
 pub(super) enum State {
-    Known(Index<Record>),
+    Known(Known),
     /// It makes no sense, and why.
     Broken(String),
+}
+
+/// What can be read of a file.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Who is in it.
+    pub(super) index: Index<Record>,
+    /// Whose keys it calls revoked.
+    revoked: Vec<Withdrawn>,
+    /// Whether they were put on record.
+    is_recorded: Cell<bool>,
+    /// Those that make no sense: where, and why.
+    odd: Vec<(String, &'static str)>,
+    /// How many there are.
+    all: usize,
+}
+
+impl Known {
+    /// What people should know of those that make no sense, which stay as they are.
+    pub(super) fn warning(&self, path: &Path) -> Option<String> {
+        if self.odd.is_empty() {
+            return None;
+        }
+        let told = |(place, why): &(String, &str)| format!("{place} ({why})");
+        let mut list: Vec<String> = self.odd.iter().take(MAX_TOLD).map(told).collect();
+        if self.odd.len() > MAX_TOLD {
+            list.push("and so on".to_owned());
+        }
+        Some(format!(
+            "{} of {} in {} make no sense, let nobody in, and stay as they are: {}; mend or remove them there",
+            self.odd.len(),
+            self.all,
+            path.display(),
+            list.join(", ")
+        ))
+    }
 }
 
 impl State {
     fn of(kind: Kind, reading: Reading) -> State {
         let value = match reading {
-            Reading::Missing => return State::Known(Index::default()),
+            Reading::Missing => return State::Known(Known::default()),
             Reading::Broken(reason) => return State::Broken(reason),
             Reading::Whole(value) => value,
         };
-        let mut index = Index::default();
-        for record in records(kind, &value) {
-            index.add(record.digest, record);
+        let mut known = Known::default();
+        for (place, one) in named(&value) {
+            known.all = known.all.saturating_add(1);
+            let oddity = match kind {
+                Kind::Keys => oddity_of_key(one),
+                Kind::Sessions => oddity_of_session(one),
+            };
+            known.odd.extend(oddity.map(|why| (called(kind, &place, one), why)));
         }
-        State::Known(index)
+        for record in records(kind, &value) {
+            known.revoked.extend(called_revoked(kind, &record));
+            known.index.add(record.digest, record);
+        }
+        State::Known(known)
     }
+}
+
+/// All that stands in a file, with its place.
+fn named(value: &Value) -> Vec<(String, &Value)> {
+    match value {
+        Value::Array(list) => list.iter().enumerate().map(|(at, one)| (at.to_string(), one)).collect(),
+        Value::Object(members) => members.iter().map(|(name, one)| (name.clone(), one)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What to look for where one makes no sense.
+fn called(kind: Kind, place: &str, one: &Value) -> String {
+    let id = one.get("id").and_then(Value::as_str).filter(|_| kind == Kind::Keys);
+    let text = id.map_or_else(|| format!("the one at {place}"), str::to_owned);
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_PLACE).collect()
+}
+
+/// A key that the file calls revoked, for our record: an older copy of the file must not bring it back. One that is only
+/// switched off may be switched on again.
+fn called_revoked(kind: Kind, record: &Record) -> Option<Withdrawn> {
+    let is_revoked = kind == Kind::Keys && record.members.get("revoked_at").is_some_and(|at| !at.is_null());
+    is_revoked.then_some(Withdrawn { digest: record.digest, from: AT_ONCE, until: None })
 }
 
 /// What can be read of each; PHP writes a list with holes as an object, and an empty object as a list.
@@ -134,18 +216,21 @@ fn verify<A>(
         return Ok((answer(Verdict::Refused(Reason::Malformed), None), Vec::new()));
     };
     let now = clock::now().timestamp();
-    let since = withdrawn::ask(config, kind, |state| match state {
-        Withdrawals::Known(_) => Ok(Some(state.since(&digest))),
-        Withdrawals::Broken => Ok(None),
-        Withdrawals::Newer => Err(withdrawn::newer().at(withdrawn::path(config, kind))),
-    })??;
-    let Some(since) = since else {
-        let warnings = heal(config, kind);
-        return Ok((answer(Verdict::Refused(Reason::Unavailable), None), warnings));
+    let (standing, is_blank, since) =
+        withdrawn::ask(config, kind, |state| (state.standing(), state.is_blank(), state.since(&digest)))?;
+    let mut warnings = match standing {
+        // Whoever changes something next makes them even.
+        Standing::Whole | Standing::Uneven => Vec::new(),
+        Standing::Hurt => withdrawn::mend(config, kind),
+        Standing::Lost => {
+            let told = withdrawn::tell_lost(config, kind);
+            return Ok((answer(Verdict::Refused(Reason::Unavailable), None), told));
+        }
+        Standing::Newer => return Err(withdrawn::newer().at(withdrawn::path(config, kind))),
     };
     let mut answer = Some(answer);
     let asked = ask(config, kind, |state| {
-        let State::Known(index) = state else { return None };
+        let State::Known(Known { index, revoked, is_recorded, .. }) = state else { return None };
         // Where two have the same text, the one that is refused counts.
         let mut all = index.find(&digest);
         let mut record = all.next();
@@ -156,16 +241,36 @@ fn verify<A>(
                 verdict = decide(record, since, now, permission);
             }
         }
-        answer.take().map(|answer| answer(verdict, record))
+        // Somebody may have taken away all that was on record.
+        let is_due = !is_recorded.replace(true) || is_blank;
+        let due = if is_due { revoked.clone() } else { Vec::new() };
+        answer.take().map(|answer| (answer(verdict, record), due))
     })?;
     match (asked, answer) {
-        (Some(said), _) => Ok((said, Vec::new())),
+        (Some((said, revoked)), _) => {
+            warnings.extend(put_on_record(config, kind, &revoked));
+            Ok((said, warnings))
+        }
         (None, Some(answer)) => {
-            let warnings = heal(config, kind);
+            warnings.extend(heal(config, kind));
             Ok((answer(Verdict::Refused(Reason::Unavailable), None), warnings))
         }
         (None, None) => Err(Error::new(ErrorKind::Internal, "cannot answer twice")),
     }
+}
+
+/// Puts those on record that the file calls revoked, where they are not. Says what went wrong: they are refused anyway.
+fn put_on_record(config: &Config, kind: Kind, revoked: &[Withdrawn]) -> Vec<String> {
+    if revoked.is_empty() {
+        return Vec::new();
+    }
+    let is_new =
+        |state: &Withdrawals<'_>, one: &Withdrawn| state.since(&one.digest).is_none_or(|at| at > one.from);
+    let added = withdrawn::ask(config, kind, |state| {
+        revoked.iter().filter(|one| is_new(&state, one)).copied().collect::<Vec<_>>()
+    })
+    .and_then(|fresh| withdrawn::add(config, kind, &fresh));
+    added.unwrap_or_else(|error| vec![format!("what the file calls revoked is not on record: {error}")])
 }
 
 /// What somebody is told who asks whether a key or session lets in.
@@ -213,12 +318,7 @@ pub(super) fn ask<A>(config: &Config, kind: Kind, question: impl FnOnce(&State) 
 
 /// Moves aside what makes no sense. What cannot be done is said: whoever asked is refused anyway.
 fn heal(config: &Config, kind: Kind) -> Vec<String> {
-    let now = clock::now().timestamp();
     let mut warnings = Vec::new();
-    match withdrawn::clean(config, kind, now) {
-        Ok(told) => warnings.extend(told),
-        Err(error) => warnings.push(error.to_string()),
-    }
     match change(config, kind, WAIT_MS, |_| Ok(Altered::No(()))) {
         Ok(((), told)) => warnings.extend(told),
         Err(error) => warnings.push(error.to_string()),
@@ -239,20 +339,32 @@ pub(super) fn change<T>(
     let path = kind.path(config);
     let document =
         Document { path, root: &config.root, lock: kind.lock(), ownership: &config.ownership, wait_ms };
-    broken::change(config, &document, |value| {
-        let is_right = withdrawn::ask(config, kind, |state| match state {
-            Withdrawals::Newer => Err(withdrawn::newer().at(withdrawn::path(config, kind))),
-            state => Ok(!put_right(kind, value, state)),
-        })??;
+    let mut told = Vec::new();
+    let (said, mut warnings) = broken::change(config, &document, |value| {
+        let records = records(kind, value);
+        let revoked: Vec<Withdrawn> =
+            records.iter().filter_map(|record| called_revoked(kind, record)).collect();
+        told.extend(put_on_record(config, kind, &revoked));
+        let (standing, is_right) =
+            withdrawn::ask(config, kind, |state| (state.standing(), !put_right(kind, value, state)))?;
+        match standing {
+            Standing::Whole => {}
+            Standing::Uneven | Standing::Hurt => told.extend(withdrawn::mend(config, kind)),
+            Standing::Lost => told.extend(withdrawn::tell_lost(config, kind)),
+            Standing::Newer => return Err(withdrawn::newer().at(withdrawn::path(config, kind))),
+        }
         Ok(match alter(value)? {
             Altered::No(said) if is_right => Altered::No(said),
             Altered::No(said) | Altered::Yes(said) => Altered::Yes(said),
         })
-    })
+    })?;
+    told.dedup();
+    warnings.extend(told);
+    Ok((said, warnings))
 }
 
 /// Writes down what is withdrawn where the file says otherwise; whether it did.
-fn put_right(kind: Kind, value: &mut Value, state: &Withdrawals) -> bool {
+fn put_right(kind: Kind, value: &mut Value, state: Withdrawals<'_>) -> bool {
     let now = clock::now().timestamp();
     let since = |member: &Map<String, Value>| {
         let digest = member.get(kind.hash()).and_then(Value::as_str).and_then(unhex);

@@ -12,11 +12,11 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{Access, AtFlags, CWD};
 use serde_json::Value;
 
+use super::aside::{self, Broken, Judged};
 use super::{Lock, Nascent, pretty, watched};
 use crate::clock;
 use crate::config::Ownership;
@@ -59,15 +59,6 @@ pub(crate) enum Altered<T> {
     Yes(T),
 }
 
-/// A document that made no sense.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Broken {
-    /// Why.
-    pub(crate) reason: String,
-    /// Where it goes.
-    pub(crate) moved_to: PathBuf,
-}
-
 /// The state that is to be changed.
 struct Base {
     /// The open file with our `flock`; `None` where there is none.
@@ -85,7 +76,7 @@ struct Late {
 impl Document<'_> {
     /// Changes it. `alter` may be called more than once, each time with another state; a missing document is an empty
     /// list. `tell` is called for each that makes no sense, right before it is moved aside: whoever dies in between tells
-    /// of it once more, and never not at all.
+    /// of it once more, and never not at all. It is called again where it was not moved after all.
     ///
     /// # Errors
     /// [`ErrorKind::Locked`] when another process of ours is at it for longer, [`ErrorKind::Busy`] when others never leave
@@ -135,7 +126,7 @@ impl Document<'_> {
             match watched::parse(&bytes) {
                 Ok(value) => return Ok(Some(Base { file: Some((file, found)), bytes, value })),
                 Err(reason) if before.as_ref() == Some(&bytes) && began.millis() >= SETTLE_MS => {
-                    self.move_aside(reason, tell)?;
+                    aside::put_aside(self.path, reason, Judged { found: &found, bytes: &bytes }, tell)?;
                     return Ok(None);
                 }
                 Err(_) => before = Some(bytes),
@@ -172,19 +163,6 @@ impl Document<'_> {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(cause) => Err(Error::io("look at", self.path, cause)),
         }
-    }
-
-    fn move_aside(&self, reason: String, tell: &mut impl FnMut(&Broken)) -> Result<()> {
-        let stamp = clock::now().format("%Y-%m-%d_%H-%M-%S%.6f");
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(format!(".corrupt-{stamp}"));
-        let moved_to = PathBuf::from(name);
-        // Whoever may not move it would tell of it at every call.
-        let directory = self.path.parent().unwrap_or(self.path);
-        rustix::fs::accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
-            .map_err(|cause| Error::io("move aside what makes no sense:", self.path, cause.into()))?;
-        tell(&Broken { reason, moved_to: moved_to.clone() });
-        super::set_aside(self.path, &moved_to)
     }
 
     /// Puts a new state in place; `false` when what is there is no longer what was read.
@@ -266,210 +244,4 @@ fn is_waited_for(file: &fs::Metadata) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::os::unix::fs::PermissionsExt;
-
-    use serde_json::json;
-
-    use super::*;
-
-    type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
-
-    struct Place {
-        directory: tempfile::TempDir,
-        path: PathBuf,
-        ownership: Ownership,
-    }
-
-    impl Place {
-        fn new() -> std::io::Result<Place> {
-            let directory = tempfile::tempdir()?;
-            let path = directory.path().join("shared/a.json");
-            fs::create_dir(directory.path().join("shared"))?;
-            let ownership = Ownership {
-                user: "nobody".into(),
-                group: "nogroup".into(),
-                dir_mode: 0o775,
-                file_mode: 0o664,
-            };
-            Ok(Place { directory, path, ownership })
-        }
-
-        fn document(&self) -> Document<'_> {
-            Document {
-                path: &self.path,
-                root: self.directory.path(),
-                lock: "a",
-                ownership: &self.ownership,
-                wait_ms: 2_000,
-            }
-        }
-
-        fn value(&self) -> std::result::Result<Value, Box<dyn std::error::Error>> {
-            Ok(serde_json::from_slice(&fs::read(&self.path)?)?)
-        }
-
-        fn names(&self) -> std::io::Result<Vec<String>> {
-            let entries = fs::read_dir(self.directory.path().join("shared"))?;
-            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-        }
-    }
-
-    fn quiet(_: &Broken) {}
-
-    fn push(value: &mut Value, item: Value) -> Result<Altered<()>> {
-        if let Value::Array(items) = value {
-            items.push(item);
-        }
-        Ok(Altered::Yes(()))
-    }
-
-    #[test]
-    fn it_is_made_and_changed_and_what_it_had_stays() -> Outcome {
-        let place = Place::new()?;
-        place.document().change(quiet, |_| Ok(Altered::No(())))?;
-        assert!(!place.path.exists(), "nothing is written where nothing changes");
-        place.document().change(quiet, |value| push(value, json!({"z": 1, "a": 2})))?;
-        let made = fs::metadata(&place.path)?;
-        assert_eq!(made.mode() & 0o777, 0o664);
-        fs::set_permissions(&place.path, fs::Permissions::from_mode(0o640))?;
-        if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::chown(&place.path, Some(4001), Some(4002))?;
-        }
-        let before = fs::metadata(&place.path)?;
-        place.document().change(quiet, |value| push(value, json!("x/y")))?;
-        let after = fs::metadata(&place.path)?;
-        assert_eq!(
-            (after.mode(), after.uid(), after.gid()),
-            (before.mode(), before.uid(), before.gid()),
-            "owner, group and mode"
-        );
-        let text = "[\n    {\n        \"z\": 1,\n        \"a\": 2\n    },\n    \"x\\/y\"\n]";
-        assert_eq!(fs::read_to_string(&place.path)?, text);
-        assert_eq!(place.names()?, ["a.json"]);
-        Ok(())
-    }
-
-    #[test]
-    fn what_somebody_writes_in_between_is_kept() -> Outcome {
-        let place = Place::new()?;
-        for replaces in [false, true] {
-            fs::write(&place.path, "[1]")?;
-            let times = Cell::new(0);
-            place.document().change(quiet, |value| {
-                times.set(times.get() + 1);
-                if times.get() == 1 {
-                    // Of the same length, and in the same moment.
-                    let target =
-                        if replaces { place.path.with_extension("theirs") } else { place.path.clone() };
-                    let written = fs::write(&target, "[2]").and_then(|()| fs::rename(&target, &place.path));
-                    assert!(written.is_ok());
-                }
-                push(value, json!("ours"))
-            })?;
-            assert_eq!((place.value()?, times.get()), (json!([2, "ours"]), 2), "replaces: {replaces}");
-        }
-        // Where there was nothing.
-        fs::remove_file(&place.path)?;
-        place.document().change(quiet, |value| {
-            if !place.path.exists() {
-                assert!(fs::write(&place.path, "[3]").is_ok());
-            }
-            push(value, json!("ours"))
-        })?;
-        assert_eq!(place.value()?, json!([3, "ours"]));
-        Ok(())
-    }
-
-    #[test]
-    fn what_a_program_writes_that_waited_for_the_old_file_is_kept() -> Outcome {
-        let place = Place::new()?;
-        fs::write(&place.path, "[1]")?;
-        let file = fs::OpenOptions::new().write(true).open(&place.path)?;
-        let inode = file.metadata()?;
-        std::thread::scope(|scope| -> Outcome {
-            let started = Cell::new(false);
-            place.document().change(quiet, |value| {
-                if !started.replace(true) {
-                    // As file_put_contents() with LOCK_EX does it.
-                    let mut file = file.try_clone().map_err(|cause| Error::io("x", "", cause))?;
-                    scope.spawn(move || {
-                        let _ = fs2::FileExt::lock_exclusive(&file);
-                        let _ = file.set_len(0).and_then(|()| file.write_all(b"[\"theirs\"]"));
-                        let _ = fs2::FileExt::unlock(&file);
-                    });
-                    while !is_waited_for(&inode) {
-                        clock::pause(1);
-                    }
-                }
-                push(value, json!("ours"))
-            })?;
-            Ok(())
-        })?;
-        assert_eq!(place.value()?, json!(["theirs", "ours"]));
-        Ok(())
-    }
-
-    #[test]
-    fn what_is_just_being_written_is_waited_for() -> Outcome {
-        let place = Place::new()?;
-        fs::write(&place.path, "[1, ")?;
-        std::thread::scope(|scope| -> Outcome {
-            scope.spawn(|| {
-                clock::pause(100);
-                let _ = fs::write(&place.path, "[1, 2]");
-            });
-            place.document().change(|broken| panic!("{broken:?}"), |value| push(value, json!(3)))?;
-            Ok(())
-        })?;
-        assert_eq!(place.value()?, json!([1, 2, 3]));
-        Ok(())
-    }
-
-    #[test]
-    fn what_makes_no_sense_is_moved_aside_as_it_is() -> Outcome {
-        for text in ["", "{\"half\": ", "null", "\u{fffd}", "[1] trailing"] {
-            let place = Place::new()?;
-            fs::write(&place.path, text)?;
-            let mut told = Vec::new();
-            place.document().change(
-                |broken| {
-                    assert!(place.path.exists(), "it is told before it is moved");
-                    told.push(broken.clone());
-                },
-                |value| push(value, json!(1)),
-            )?;
-            let [broken] = told.as_slice() else { return Err(format!("{told:?}").into()) };
-            assert_eq!(fs::read_to_string(&broken.moved_to)?, text);
-            let name = broken.moved_to.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            assert!(name.starts_with("a.json.corrupt-2"), "{name}");
-            assert_eq!(place.value()?, json!([1]));
-        }
-        Ok(())
-    }
-
-    #[test]
-    fn what_is_no_file_is_left_alone() -> Outcome {
-        let place = Place::new()?;
-        let target = place.path.with_extension("target");
-        fs::write(&target, "[1]")?;
-        std::os::unix::fs::symlink(&target, &place.path)?;
-        assert!(place.document().change(quiet, |value| push(value, json!(2))).is_err());
-        assert_eq!(fs::read_to_string(&target)?, "[1]");
-        Ok(())
-    }
-
-    #[test]
-    fn who_holds_the_file_is_waited_for_and_then_named() -> Outcome {
-        let place = Place::new()?;
-        fs::write(&place.path, "[1]")?;
-        let file = File::open(&place.path)?;
-        fs2::FileExt::lock_exclusive(&file)?;
-        let document = Document { wait_ms: 20, ..place.document() };
-        let refused = document.change(quiet, |value| push(value, json!(2)));
-        assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Locked));
-        assert_eq!(place.value()?, json!([1]));
-        Ok(())
-    }
-}
+mod tests;

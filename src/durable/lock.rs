@@ -54,16 +54,17 @@ impl Lock {
         let _ = file.set_permissions(fs::Permissions::from_mode(0o660));
         let lock = Lock(file);
         // What stands there is for people, so nothing depends on it.
-        let _ = lock.sign();
+        let _ = sign(&lock.0);
         Ok(lock)
     }
+}
 
-    fn sign(&self) -> std::io::Result<()> {
-        let mut text = Vec::new();
-        writeln!(text, "process {} since {}", std::process::id(), clock::stamp(clock::now()))?;
-        self.0.write_all_at(&text, 0)?;
-        self.0.set_len(u64::try_from(text.len()).unwrap_or(0))
-    }
+/// Writes into a lock who holds it.
+fn sign(file: &File) -> std::io::Result<()> {
+    let mut text = Vec::new();
+    writeln!(text, "process {} since {}", std::process::id(), clock::stamp(clock::now()))?;
+    file.write_all_at(&text, 0)?;
+    file.set_len(u64::try_from(text.len()).unwrap_or(0))
 }
 
 /// Opens the file, and makes it where there is none.

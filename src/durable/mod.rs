@@ -3,12 +3,16 @@
 //! The only module that renames files. Apart from the engines, which say what the bytes mean. `folder` is for
 //! directories that others may write to, `document` for files that others change, and `watched` for reading such files.
 
+mod aside;
 mod document;
 mod folder;
+mod holders;
 pub(crate) mod lease;
 mod lock;
+pub(crate) mod numbers;
 mod owner;
 mod pretty;
+mod state;
 mod wary;
 mod watched;
 
@@ -25,11 +29,14 @@ use fs2::FileExt;
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
 
-pub(crate) use document::{Altered, Broken, Document};
+pub(crate) use aside::{Broken, Fate, Judged, put_aside};
+pub(crate) use document::{Altered, Document};
 pub(crate) use folder::{Content, Folder};
+pub(crate) use holders::held as locks_held;
 pub(crate) use lease::{Held, held};
 pub(crate) use lock::Lock;
 pub(crate) use owner::AsOwner;
+pub(crate) use state::{private_directory, state_directory};
 use wary::wary;
 pub(crate) use wary::{open_regular, read_regular};
 pub use watched::Stamp;
@@ -72,40 +79,6 @@ impl Drop for RunLock {
         // Closing releases it too; a failure here changes nothing.
         let _ = FileExt::unlock(&self.0);
     }
-}
-
-/// Creates a directory of ours with its parents (mode 2770) unless it exists.
-pub(crate) fn private_directory(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o770)
-        .create(path)
-        .map_err(|cause| Error::io("create the state directory", path, cause))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o2770))
-        .map_err(|cause| Error::io("set the mode of", path, cause))
-}
-
-/// Creates the directory of everything that we remember, unless it exists: for the configured user and group, as far as
-/// we may give it away. The group is how the website gets at its queue.
-pub(crate) fn state_directory(path: &Path, ownership: &Ownership) -> Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    private_directory(path)?;
-    if let Some((user, group)) = owner(ownership) {
-        let user = rustix::process::geteuid().is_root().then_some(user);
-        // Who is not in the group cannot give it to the group. Then the website has no queue, which is for the one who
-        // installs to settle; everything else works.
-        if std::os::unix::fs::chown(path, user, Some(group)).is_ok() {
-            // Giving a directory away may take the bit that hands its group down.
-            fs::set_permissions(path, fs::Permissions::from_mode(0o2770))
-                .map_err(|cause| Error::io("set the mode of", path, cause))?;
-        }
-    }
-    Ok(())
 }
 
 /// Creates an empty file of ours (mode 0660) unless it exists, for SQLite to fill: it would give it to its owner

@@ -13,7 +13,10 @@ pub(super) fn text(value: &Value) -> String {
 
 fn put(value: &Value, depth: usize, to: &mut String) {
     match value {
-        Value::String(string) => put_string(string, to),
+        Value::String(string) => match super::numbers::hidden(string) {
+            Some(number) => to.push_str(number),
+            None => put_string(string, to),
+        },
         Value::Array(items) if !items.is_empty() => {
             to.push('[');
             for (number, item) in items.iter().enumerate() {

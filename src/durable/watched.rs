@@ -39,6 +39,13 @@ pub(crate) enum Reading {
     Whole(Value),
 }
 
+impl Reading {
+    /// What bytes say.
+    pub(crate) fn of(bytes: &[u8]) -> Reading {
+        parse(bytes).map_or_else(Reading::Broken, Reading::Whole)
+    }
+}
+
 /// What was made of a file, and of which state of it.
 #[derive(Debug)]
 pub(crate) struct Watched<T> {
@@ -159,6 +166,10 @@ pub(super) fn open(path: &Path) -> Result<Option<File>> {
     let file = match OpenOptions::new().read(true).custom_flags(super::wary()).open(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) if cause.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
+            let error = Error::new(ErrorKind::Io, "refused a symlink, which is not followed:").at(path);
+            return Err(error.hint("put the file itself there, or name in the configuration where it is"));
+        }
         Err(cause) => return Err(Error::io("open", path, cause)),
     };
     if file.metadata().is_ok_and(|found| found.is_file()) {
@@ -194,7 +205,7 @@ pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Value, String> {
     if bytes.is_empty() {
         return Err("it is empty".to_owned());
     }
-    match serde_json::from_slice(bytes) {
+    match serde_json::from_slice(&super::numbers::hide(bytes)) {
         Ok(value @ (Value::Array(_) | Value::Object(_))) => Ok(value),
         Ok(_) => Err("it is neither a list nor an object".to_owned()),
         // Without what stands there, which may be secret.

@@ -10,6 +10,7 @@ use super::scope::Scope;
 use super::store::{self, Loaded};
 use crate::clock;
 use crate::config::Config;
+use crate::durable;
 use crate::error::Result;
 use crate::report::{BaselineStatus, IntegrityStatusReport, SCHEMA};
 
@@ -38,6 +39,7 @@ pub fn status(config: &Config) -> Result<IntegrityStatusReport> {
         baseline,
         last_check,
         watch,
+        locks: durable::locks_held(&config.root),
         roots: scope.roots.iter().map(|root| names::shown(root).0).collect(),
         excluded: scope.excluded(),
         warnings,

@@ -34,7 +34,7 @@ pub struct KeyRotated {
 pub struct KeyFacts {
     /// Its id.
     pub id: String,
-    /// Whose it is, as the file has it.
+    /// Whose it is, as the file has it: a number or a text; a number beyond 64 bits as a text.
     pub user_id: Value,
     /// What it is for.
     pub name: String,
@@ -88,6 +88,8 @@ pub struct KeyListed {
     pub state: &'static str,
     /// RFC 3339 UTC.
     pub revoked_at: Option<String>,
+    /// Until when it counts, or counted, beside the key that was issued in its place; RFC 3339 UTC.
+    pub replaced_until: Option<String>,
 }
 
 /// All keys.
@@ -97,6 +99,8 @@ pub struct KeysReport {
     pub schema: u32,
     /// In the order of the file.
     pub keys: Vec<KeyListed>,
+    /// What of the file makes no sense.
+    pub warnings: Vec<String>,
 }
 
 /// A session that was opened.
@@ -119,7 +123,7 @@ pub struct SessionOpened {
 pub struct SessionFacts {
     /// Its id.
     pub id: String,
-    /// Whose it is, as the file has it.
+    /// Whose it is, as the file has it: a number or a text; a number beyond 64 bits as a text.
     pub user_id: Value,
     /// What it may do.
     pub permissions: Vec<&'static str>,

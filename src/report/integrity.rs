@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::security::LockHeld;
+
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -221,6 +223,8 @@ pub struct IntegrityStatusReport {
     pub last_check: Value,
     /// The watcher.
     pub watch: WatchStatus,
+    /// Locks that somebody holds now; nobody waits for any other.
+    pub locks: Vec<LockHeld>,
     /// What is watched.
     pub roots: Vec<String>,
     /// What is left out.

@@ -21,6 +21,19 @@ pub enum JobState {
     Failed,
 }
 
+/// A lock that somebody holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LockHeld {
+    /// What it is about: `databases`, `logs`, `integrity`, `security` and so on.
+    pub name: String,
+    /// Its file.
+    pub path: String,
+    /// Who holds it, where the kernel says so.
+    pub process: Option<u32>,
+    /// Since when, RFC 3339 UTC, as the holder wrote it down.
+    pub since: Option<String>,
+}
+
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SecurityJob {

@@ -16,9 +16,9 @@ pub(crate) const WEBSITE: u32 = 4002;
 pub(crate) const SHARED: u32 = 4003;
 
 /// A key of the kind that the site's pages gave out.
-const OLD_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+pub(crate) const OLD_KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 /// Its digest.
-const OLD_HASH: &str = "2a8abfa8cb9906290437854193ca6bca41d4d4e26d1d454bd66a35158095e737";
+pub(crate) const OLD_HASH: &str = "2a8abfa8cb9906290437854193ca6bca41d4d4e26d1d454bd66a35158095e737";
 
 pub(crate) const KEYS: &str = "api_keys.json";
 pub(crate) const SESSIONS: &str = "api_sessions.json";

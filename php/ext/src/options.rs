@@ -90,6 +90,8 @@ pub(crate) enum Key {
     Import,
     /// int: end after so many seconds.
     Seconds,
+    /// string: only what is this user's.
+    UserId,
 }
 
 impl Key {
@@ -121,6 +123,7 @@ impl Key {
             Key::Paths => "paths",
             Key::Import => "import",
             Key::Seconds => "seconds",
+            Key::UserId => "user_id",
         }
     }
 }
@@ -154,6 +157,7 @@ pub(crate) struct Given {
     paths: Vec<PathBuf>,
     import: Option<PathBuf>,
     seconds: Option<u64>,
+    pub(crate) user_id: Option<String>,
 }
 
 impl Given {
@@ -209,6 +213,7 @@ impl Given {
             Key::Paths => self.paths = value.paths()?,
             Key::Import => self.import = Some(value.path()?),
             Key::Seconds => self.seconds = Some(value.whole()?),
+            Key::UserId => self.user_id = Some(value.word()?),
         }
         Ok(())
     }

@@ -105,8 +105,8 @@ impl Function for KeyList {
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &BASIC)?;
-        Answer::new(to_value(keys::list(&config(&given)?)?), 0)
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::UserId])?;
+        Answer::new(to_value(keys::list(&config(&given)?, given.user_id.as_deref())?), 0)
     }
 }
 
