@@ -97,6 +97,8 @@ struct File {
     format: String,
     version: u32,
     jobs: BTreeMap<String, Moment>,
+    #[serde(default)]
+    told: BTreeMap<String, String>,
 }
 
 /// The schedule of one machine. Its caller holds a lock on what the jobs do.
@@ -105,30 +107,31 @@ pub(crate) struct Schedule {
     /// Where it lies; nowhere, where nothing can be remembered.
     directory: Option<PathBuf>,
     jobs: BTreeMap<String, Moment>,
+    told: BTreeMap<String, String>,
 }
 
 impl Schedule {
     /// One that remembers nothing: then all is due.
     pub(crate) fn empty() -> Schedule {
-        Schedule { directory: None, jobs: BTreeMap::new() }
+        Schedule { directory: None, jobs: BTreeMap::new(), told: BTreeMap::new() }
     }
 
     /// Reads it. What is no schedule, or a newer one, counts for nothing: then all is due, which does no harm.
     pub(crate) fn open(directory: &Path) -> Result<Schedule> {
         let path = directory.join(NAME);
         let fail = |cause| Error::io("read the schedule", &path, cause);
-        let jobs = match std::fs::metadata(&path) {
-            Ok(file) if file.len() > MAX_FILE => BTreeMap::new(),
+        let file = match std::fs::metadata(&path) {
+            Ok(file) if file.len() > MAX_FILE => None,
             Ok(_) => {
                 let text = std::fs::read(&path).map_err(fail)?;
                 let file = serde_json::from_slice::<File>(&text).ok();
-                let file = file.filter(|file| file.format == FORMAT && file.version <= VERSION);
-                file.map_or_else(BTreeMap::new, |file| file.jobs)
+                file.filter(|file| file.format == FORMAT && file.version <= VERSION)
             }
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
             Err(cause) => return Err(fail(cause)),
         };
-        Ok(Schedule { directory: Some(directory.to_path_buf()), jobs })
+        let (jobs, told) = file.map(|file| (file.jobs, file.told)).unwrap_or_default();
+        Ok(Schedule { directory: Some(directory.to_path_buf()), jobs, told })
     }
 
     /// When a job ran last.
@@ -151,9 +154,28 @@ impl Schedule {
         self.write()
     }
 
+    /// What a job has told people of, so that it is told once.
+    pub(crate) fn told(&self, job: &str) -> Option<&str> {
+        self.told.get(job).map(String::as_str)
+    }
+
+    /// It has told of this; of nothing any more, where that is over.
+    pub(crate) fn tell(&mut self, job: &str, what: Option<String>) -> Result<()> {
+        match what {
+            Some(what) => self.told.insert(job.to_owned(), what),
+            None => self.told.remove(job),
+        };
+        self.write()
+    }
+
     fn write(&self) -> Result<()> {
         let Some(directory) = &self.directory else { return Ok(()) };
-        let file = File { format: FORMAT.to_owned(), version: VERSION, jobs: self.jobs.clone() };
+        let file = File {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            jobs: self.jobs.clone(),
+            told: self.told.clone(),
+        };
         let text = serde_json::to_vec(&file).map_err(|cause| {
             Error::new(ErrorKind::Internal, "cannot write down the schedule").because(cause)
         })?;

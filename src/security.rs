@@ -3,6 +3,8 @@
 //! Apart from `schedule`, which knows when and not what. A job that fails stops no other. One that somebody else is at, as a
 //! person who checks at that moment, is tried again in the next minute; if that goes on, it has failed.
 
+mod chain;
+
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
@@ -17,11 +19,12 @@ use crate::events;
 use crate::integrity::{self, CheckOptions};
 use crate::report::{JobState, SCHEMA, SecurityJob, SecurityRunReport};
 use crate::schedule::{self, Moment, Schedule};
+use chain::Chain;
 
 /// Minutes between two cleanups.
 const CLEANUP: u32 = 60;
-/// Minutes between two archives of events.
-const ARCHIVE: u32 = 24 * 60;
+/// Minutes between two archives of events, and between two looks at their chain.
+const DAILY: u32 = 24 * 60;
 /// After so many times its length, a job that others are always at has failed.
 const PATIENCE: u32 = 3;
 
@@ -32,11 +35,12 @@ enum Job {
     Limits,
     Sessions,
     Archive,
+    VerifyEvents,
 }
 
 impl Job {
     /// In the order in which they run: what others wait for comes first.
-    const ALL: [Job; 4] = [Job::Check, Job::Limits, Job::Sessions, Job::Archive];
+    const ALL: [Job; 5] = [Job::Check, Job::Limits, Job::Sessions, Job::Archive, Job::VerifyEvents];
 
     const fn name(self) -> &'static str {
         match self {
@@ -44,6 +48,7 @@ impl Job {
             Job::Limits => "limits",
             Job::Sessions => "sessions",
             Job::Archive => "archive",
+            Job::VerifyEvents => "verify_events",
         }
     }
 
@@ -51,7 +56,7 @@ impl Job {
         match self {
             Job::Check => config.integrity.every_minutes,
             Job::Limits | Job::Sessions => CLEANUP,
-            Job::Archive => ARCHIVE,
+            Job::Archive | Job::VerifyEvents => DAILY,
         }
     }
 
@@ -59,7 +64,8 @@ impl Job {
         Ok(match self {
             Job::Check => {
                 let report = integrity::check(config, &CheckOptions::default())?;
-                let found = Found { bits: report.exit_bits, new: report.new_findings, ok: report.ok };
+                let (bits, new, ok) = (report.exit_bits, report.new_findings, report.ok);
+                let found = Found { bits, new, ok, ..Found::NOTHING };
                 Done { report: value(to_value(&report))?, problem: None, found }
             }
             Job::Limits => {
@@ -79,6 +85,12 @@ impl Job {
                 let problem = (!report.ok).then(|| report.warnings.join("; "));
                 Done { report: value(to_value(&report))?, problem, found: Found::NOTHING }
             }
+            Job::VerifyEvents => {
+                let report = events::verify(config)?;
+                let chain = report.first_break.clone().map_or(Chain::Whole, Chain::Broken);
+                let found = Found { ok: report.ok, chain, ..Found::NOTHING };
+                Done { report: value(to_value(&report))?, problem: None, found }
+            }
         })
     }
 }
@@ -95,16 +107,30 @@ struct Done {
     found: Found,
 }
 
-/// What the check found.
-#[derive(Debug, Clone, Copy)]
+/// What jobs found.
+#[derive(Debug, Clone)]
 struct Found {
     bits: u32,
     new: u64,
     ok: bool,
+    chain: Chain,
 }
 
 impl Found {
-    const NOTHING: Found = Found { bits: 0, new: 0, ok: true };
+    const NOTHING: Found = Found { bits: 0, new: 0, ok: true, chain: Chain::Unknown };
+
+    /// What this job found as well.
+    fn and(self, other: Found) -> Found {
+        Found {
+            bits: self.bits | other.bits,
+            new: self.new.saturating_add(other.new),
+            ok: self.ok && other.ok,
+            chain: match other.chain {
+                Chain::Unknown => self.chain,
+                chain => chain,
+            },
+        }
+    }
 }
 
 /// Does what is due, and says what it did, what was not due, and what failed.
@@ -140,15 +166,21 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     let mut jobs = BTreeMap::new();
     for job in Job::ALL {
         let (report, what) = one(config, job, &mut schedule, now);
-        found = what.unwrap_or(found);
+        found = found.and(what);
         jobs.insert(job.name(), report);
     }
+    let new_break =
+        chain::tell(config, &mut schedule, Job::VerifyEvents.name(), found.chain).unwrap_or_else(|error| {
+            problems.push(format!("could not tell that the chain of events is broken: {}", told(&error)));
+            None
+        });
     let watch = integrity::watched(config)?;
     let mut report = SecurityRunReport {
         schema: SCHEMA,
         ok: true,
         exit_bits: found.bits,
         new_findings: found.new,
+        new_break,
         jobs,
         watch,
         missed,
@@ -160,8 +192,17 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     Ok(report)
 }
 
-/// One job, and what it found where it is the check.
-fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> (SecurityJob, Option<Found>) {
+/// When each job ran last, RFC 3339 UTC; none where it never did, and for who may not look where that is written down.
+#[must_use]
+pub fn last_runs(config: &Config) -> BTreeMap<&'static str, Option<String>> {
+    let directory = config.root.join("sync_state").join("private");
+    let schedule = Schedule::open(&directory).unwrap_or_else(|_| Schedule::empty());
+    let last = |job: Job| DateTime::from_timestamp(schedule.last(job.name())?.unix, 0).map(clock::stamp);
+    Job::ALL.into_iter().map(|job| (job.name(), last(job))).collect()
+}
+
+/// One job, and what it found.
+fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> (SecurityJob, Found) {
     let every = job.every_minutes(config);
     let last = schedule.last(job.name()).cloned();
     let next =
@@ -169,7 +210,7 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> (Sec
     if let Some(last) = last.as_ref().filter(|last| !schedule::is_due(every, Some(last), now)) {
         let job =
             SecurityJob { state: JobState::NotDue, reason: None, next: next(last), report: Value::Null };
-        return (job, None);
+        return (job, Found::NOTHING);
     }
     let failed = |reason: String, report: Value| SecurityJob {
         state: JobState::Failed,
@@ -191,13 +232,13 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> (Sec
         last.as_ref().is_some_and(|last| schedule::is_due(every.saturating_mul(PATIENCE), Some(last), now));
     let reason = done.reason.clone().unwrap_or_default();
     if let Err(error) = schedule.put_back(job.name(), last) {
-        return (failed(format!("{reason}; {}", told(&error)), Value::Null), None);
+        return (failed(format!("{reason}; {}", told(&error)), Value::Null), Found::NOTHING);
     }
     if is_late {
         let reason = format!("it has not run for long, as others are at it: {reason}");
-        return (SecurityJob { next: None, ..failed(reason, Value::Null) }, None);
+        return (SecurityJob { next: None, ..failed(reason, Value::Null) }, Found::NOTHING);
     }
-    (done, None)
+    (done, Found::NOTHING)
 }
 
 fn carry_out(
@@ -205,20 +246,20 @@ fn carry_out(
     job: Job,
     failed: &dyn Fn(String, Value) -> SecurityJob,
     next: Option<String>,
-) -> (SecurityJob, Option<Found>) {
+) -> (SecurityJob, Found) {
     match job.run(config) {
-        Ok(Done { report, problem: Some(problem), found }) => {
-            (failed(problem, report), (job == Job::Check).then_some(found))
+        Ok(Done { report, problem: Some(problem), found }) => (failed(problem, report), found),
+        Ok(Done { report, problem: None, found }) => {
+            (SecurityJob { state: JobState::Ran, reason: None, next, report }, found)
         }
-        Ok(Done { report, problem: None, found }) => (
-            SecurityJob { state: JobState::Ran, reason: None, next, report },
-            (job == Job::Check).then_some(found),
-        ),
         Err(error) if error.kind() == ErrorKind::Locked => {
             let reason = Some(told(&error));
-            (SecurityJob { state: JobState::Skipped, reason, next: None, report: Value::Null }, None)
+            (
+                SecurityJob { state: JobState::Skipped, reason, next: None, report: Value::Null },
+                Found::NOTHING,
+            )
         }
-        Err(error) => (failed(told(&error), Value::Null), None),
+        Err(error) => (failed(told(&error), Value::Null), Found::NOTHING),
     }
 }
 
@@ -241,14 +282,14 @@ mod tests {
     const DAY: i64 = 86_400;
 
     /// A small site with a baseline, and the clocks of its machine.
-    struct World {
+    pub(super) struct World {
         directory: TempDir,
-        config: Config,
+        pub(super) config: Config,
         now: Moment,
     }
 
     impl World {
-        fn new() -> World {
+        pub(super) fn new() -> World {
             let directory = tempfile::tempdir().unwrap();
             let root = directory.path();
             let web = root.join("web");
@@ -266,13 +307,13 @@ mod tests {
         }
 
         /// Time goes on by so much.
-        fn wait(&mut self, seconds: i64) {
+        pub(super) fn wait(&mut self, seconds: i64) {
             self.now.unix += seconds;
             self.now.up += u64::try_from(seconds).unwrap();
         }
 
         /// A run at this moment.
-        fn run(&self) -> SecurityRunReport {
+        pub(super) fn run(&self) -> SecurityRunReport {
             run_at(&self.config, &self.now).unwrap()
         }
 
@@ -304,7 +345,7 @@ mod tests {
         words.join(", ")
     }
 
-    const ALL: &str = "archive Ran, check Ran, limits Ran, sessions Ran";
+    const ALL: &str = "archive Ran, check Ran, limits Ran, sessions Ran, verify_events Ran";
 
     #[test]
     fn each_job_runs_in_each_of_its_slots() {
@@ -320,6 +361,9 @@ mod tests {
         assert_eq!(next("limits"), "2024-10-04T03:00:00.000Z");
         assert_eq!(next("archive"), "2024-10-05T00:00:00.000Z");
         assert_eq!((report.ok, report.exit_code()), (true, 0));
+        let last = |name: &str| last_runs(&world.config)[name].clone().unwrap();
+        assert_eq!(last("check"), "2024-10-04T02:05:00.000Z");
+        assert_eq!(last("verify_events"), "2024-10-04T00:01:00.000Z");
     }
 
     #[test]
@@ -362,9 +406,13 @@ mod tests {
         let mut world = World::new();
         // A directory where there should be a file of sessions, and one in the place of the event log.
         std::fs::create_dir_all(&world.config.access.sessions).unwrap();
+        std::fs::remove_file(&world.config.events.log).unwrap();
         std::fs::create_dir_all(&world.config.events.log).unwrap();
         let report = world.run();
-        assert_eq!(words(&report), "archive Failed, check Ran, limits Ran, sessions Failed");
+        assert_eq!(
+            words(&report),
+            "archive Failed, check Ran, limits Ran, sessions Failed, verify_events Failed"
+        );
         assert_eq!((report.ok, report.exit_code()), (false, 2));
         let reason = report.jobs["sessions"].reason.clone().unwrap();
         assert!(reason.contains("api_sessions.json"), "{reason}");
@@ -430,7 +478,8 @@ mod tests {
         assert_eq!(world.said(), ALL);
         // One that nobody can have written who saw these clocks.
         let far = json!({ "unix": i64::MAX, "boot": "a", "up": u64::MAX });
-        let jobs = json!({ "check": far, "limits": far, "sessions": far, "archive": far });
+        let jobs =
+            json!({ "check": far, "limits": far, "sessions": far, "archive": far, "verify_events": far });
         let text = json!({ "format": "cr0sync schedule", "version": 1, "jobs": jobs }).to_string();
         std::fs::write(&path, text).unwrap();
         assert_eq!(world.said(), ALL);

@@ -138,7 +138,7 @@ final readonly class SecurityScript extends Script
                 ['archive'],
             ),
             new Command(
-                'verify-events', '', 0, 0, 'proves that no event was changed or taken out', 'cr0_event_verify', $alone, [],
+                'verify-events', '', 0, 0, 'proves that no event was changed, put in or taken out', 'cr0_event_verify', $alone, [],
                 ['verify-events --json'],
             ),
             new Command(

@@ -28,6 +28,10 @@ final readonly class SecurityText
                 ? 'Nothing was checked yet.'
                 : Text::count(count($last['findings']), 'finding', 'findings') . " in the last check, at {$last['at']}.",
         ];
+        $verified = $report['last_runs']['verify_events'] ?? null;
+        if ($verified !== null) {
+            $lines[] = "The chain of events was verified at {$verified}.";
+        }
         if ($report['watch']['stale']) {
             $lines[] = "The watcher has said nothing since {$report['watch']['heartbeat']}; start it again.";
         }
@@ -68,6 +72,9 @@ final readonly class SecurityText
         $check = $report['jobs']['check']['report'];
         $isTold = $check !== null && ($report['new_findings'] > 0 || !$this->quiet);
         $missed = $report['missed'] === null ? [] : [$report['missed']];
+        if ($report['new_break'] !== null) {
+            $missed[] = 'The chain of events is broken: ' . self::place($report['new_break']);
+        }
         $warnings = $this->quiet ? [] : $report['warnings'];
 
         return ($isTold ? $this->findings($check['findings']) : '')
@@ -157,7 +164,7 @@ final readonly class SecurityText
         $break = $report['first_break'];
         $lines = [];
         if ($break !== null) {
-            $lines[] = "{$break['file']}, line {$break['line']}: {$break['reason']}";
+            $lines[] = self::place($break);
             $lines[] = Text::count($report['breaks'], 'break', 'breaks') . ' in the chain of events.';
         }
         if (!$this->quiet) {
@@ -166,6 +173,12 @@ final readonly class SecurityText
         }
 
         return $this->lines($lines);
+    }
+
+    /** @param array<string, mixed> $break */
+    private static function place(array $break): string
+    {
+        return "{$break['file']}, line {$break['line']}, event {$break['seq']}: {$break['reason']}";
     }
 
     /** @param array<string, mixed> $report */

@@ -403,8 +403,8 @@ namespace {
      * Puts something that happened on record, in the security event log.
      *
      * Whatever is in it, the line is one line of printable ASCII. Values under names like password, token or api_key are
-     * hidden, long texts are cut. Each line holds the digest of the one before, so that cr0_event_verify finds lines that
-     * were changed or taken out. HIGH and CRITICAL ones are on disk when this returns.
+     * hidden, long texts are cut. Each line holds the digest of what was written since the event before, so that
+     * cr0_event_verify finds lines that were changed or taken out. HIGH and CRITICAL ones are on disk when this returns.
      *
      * @param string $type what happened, in a word of letters, digits, _, . and -
      * @param array<mixed> $details text of any bytes, numbers, booleans, and arrays of such
@@ -413,7 +413,7 @@ namespace {
      * @param string $session in which session; empty where there is none
      * @param array{config?: ?string, root?: ?string} $options
      *
-     * @return array{schema: int, seq: string, timestamp: string} seq: its number
+     * @return array{schema: int, seq: int, timestamp: string} seq: its number
      *
      * @throws Cr0Sync\UsageException when the type is no word
      * @throws Cr0Sync\LockedException when another process has been writing for seconds
@@ -427,7 +427,7 @@ namespace {
      * @param array{type?: string|list<string>, severity?: string, since?: string, until?: string, ip?: string,
      *     session?: string, text?: string, skip?: int, limit?: int} $filter severity: at least so bad; since, until: like
      *     2025-07-14 or 2025-07-14T09:31:02Z; text: anywhere in it; skip: so many first; limit: 100 unless told, at most
-     *     10000
+     *     10000, and less where these have more than 16 MiB
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, events: list<array<string, mixed>>, more: bool, problems: list<string>} events: as they are
@@ -440,7 +440,8 @@ namespace {
 
     /**
      * Moves the lines of past days (UTC) out of the event log, into a packed file for each day, and removes archives that
-     * are older than the configuration keeps. What a call that died had begun is finished by the next one.
+     * are older than the configuration keeps. What a call that died had begun is finished by the next one. Whoever writes
+     * events goes on meanwhile.
      *
      * @param array{config?: ?string, root?: ?string} $options
      *
@@ -448,6 +449,7 @@ namespace {
      *     removed: list<string>, warnings: list<string>}
      *
      * @throws Cr0Sync\CorruptException when something else lies in the place of an archive
+     * @throws Cr0Sync\LockedException while another process archives or verifies
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_event_archive(array $options = []): array {}
@@ -458,9 +460,12 @@ namespace {
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, ok: bool, events: int, others: int, unheld: int, archives: int,
-     *     first_break: ?array{file: string, line: int, kind: 'missing'|'again'|'changed'|'cut'|'archive', reason: string},
-     *     breaks: int} others: lines of the site's own pages, of which unheld were written in the same moment as one of ours
+     *     first_break: ?array{file: string, line: int, seq: int,
+     *     kind: 'missing'|'again'|'inserted'|'moved'|'changed'|'cut'|'end'|'long'|'archive', reason: string},
+     *     breaks: int} others: lines of the site's own pages, of which unheld were written in the same moment as one of ours;
+     *     seq: the event concerned; cut: the end is missing; end: nobody knows whether it is; breaks: how many there are
      *
+     * @throws Cr0Sync\LockedException while another process archives or verifies
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_event_verify(array $options = []): array {}
@@ -521,9 +526,10 @@ namespace {
      *     last_check: ?array<string, mixed>, watch: array{running: bool, heartbeat: ?string, stale: bool},
      *     locks: list<array{name: string, path: string, process: ?int, since: ?string}>,
      *     roots: list<string>, excluded: list<array{path: string, path_b64?: string, reason: string}>,
-     *     warnings: list<string>}
+     *     warnings: list<string>, last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>}
      *     last_check: what cr0_integrity_check gave, and at, when it did; the website may have written it. locks: those that
-     *     somebody holds now, and since when as the holder wrote it down
+     *     somebody holds now, and since when as the holder wrote it down. last_runs: when cr0_security_run did each job; null
+     *     where it never did, and for those who may not know
      *
      * @throws Cr0Sync\ConfigException when the list of what to watch makes no sense
      * @throws Cr0Sync\Cr0SyncException
@@ -757,18 +763,21 @@ namespace {
 
     /**
      * Does what is due of the periodic jobs: cron calls it each minute, as the user who signs baselines. The check runs as
-     * often as the configuration says (every 5 minutes), cleanups each hour, the archive of events each day (UTC). A time
-     * that was missed is made up for once, and a job that fails stops no other. Says once that a watcher is missed.
+     * often as the configuration says (every 5 minutes), cleanups each hour, the archive of events and the look at their
+     * chain each day (UTC). A time that was missed is made up for once, and a job that fails stops no other. Says once that
+     * a watcher is missed, and that the chain of events is broken as long as the break is the same.
      *
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, ok: bool, exit_bits: int, new_findings: int,
-     *     jobs: array<'check'|'limits'|'sessions'|'archive', array{state: 'ran'|'not_due'|'skipped'|'failed',
+     *     new_break: ?array{file: string, line: int, seq: int, kind: string, reason: string},
+     *     jobs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', array{state: 'ran'|'not_due'|'skipped'|'failed',
      *     reason: ?string, next: ?string, report: ?array<string, mixed>}>,
      *     watch: array{running: bool, heartbeat: ?string, stale: bool}, missed: ?string, warnings: list<string>,
      *     problems: list<string>, duration_ms: int}
      *     exit_bits, new_findings: as of cr0_integrity_check, where it ran; next: null for the next minute; report: what
-     *     cr0_integrity_check, cr0_rate_limit_cleanup, cr0_session_cleanup or cr0_event_archive gives; missed: what is to
+     *     cr0_integrity_check, cr0_rate_limit_cleanup, cr0_session_cleanup, cr0_event_archive or cr0_event_verify gives;
+     *     new_break: where the chain of events is broken, where this run is the first to say it; missed: what is to
      *     be said of a watcher, where this run is the first to say it; problems: what went wrong beside the jobs
      *
      * @throws Cr0Sync\LockedException when another run is at work

@@ -34,6 +34,14 @@ later($site);
 run($site, '--quiet');
 later($site);
 run($site);
+$log = "{$site->root}/logs/security/security_events.json";
+$lines = file($log);
+array_pop($lines);
+file_put_contents($log, $lines);
+later($site);
+run($site, '--quiet');
+later($site);
+run($site, '--quiet');
 mkdir("{$site->root}/shared_storage/api_sessions.json");
 later($site);
 run($site, '--quiet');
@@ -43,7 +51,7 @@ echo implode(' ', array_keys($report)), "\n";
 echo implode(' ', array_map(static fn ($name, $job): string => "{$name}:{$job['state']}", array_keys($report['jobs']), $report['jobs'])), "\n";
 later($site);
 $jobs = cr0_security_run($site->options())['jobs'];
-foreach (['check' => 'findings', 'limits' => 'table', 'sessions' => 'removed', 'archive' => 'archived'] as $name => $member) {
+foreach (['check' => 'findings', 'limits' => 'table', 'sessions' => 'removed', 'archive' => 'archived', 'verify_events' => 'breaks'] as $name => $member) {
     echo "{$name} ", $jobs[$name]['state'], ' ', get_debug_type($jobs[$name]['report'][$member]), "\n";
 }
 // While another process is at it.
@@ -59,12 +67,14 @@ archive  ran  TIME
 check  ran  TIME
 limits  ran  TIME
 sessions  ran  TIME
+verify_events  ran  TIME
 = run 0
 job  state  next  because
 archive  not due  TIME
 check  not due  TIME
 limits  not due  TIME
 sessions  not due  TIME
+verify_events  not due  TIME
 = run --quiet 0
 = run --quiet 1
 severity  what  path  changes  because
@@ -78,15 +88,20 @@ archive  ran  TIME
 check  ran  TIME
 limits  ran  TIME
 sessions  ran  TIME
+verify_events  ran  TIME
+= run --quiet 1
+The chain of events is broken: ROOT/logs/security/security_events.json, line 2, event 2: the log ends before event 2
+= run --quiet 0
 = run --quiet 2
 job  state  next  because
 sessions  failed  TIME  refused what is no regular file: ROOT/shared_storage/api_sessions.json; move it away
-schema ok exit_bits new_findings jobs watch missed warnings problems duration_ms
-archive:not_due check:not_due limits:not_due sessions:not_due
+schema ok exit_bits new_findings new_break jobs watch missed warnings problems duration_ms
+archive:not_due check:not_due limits:not_due sessions:not_due verify_events:not_due
 check ran array
 limits ran array
 sessions ran int
 archive ran array
+verify_events ran int
 = run 75
 security_monitoring_script.php: another process holds the lock ROOT/sync_state/locks/security.lock
   it is held by process N since TIME

@@ -100,10 +100,10 @@ ID did not count any more.
 = archive 0
 0 archives made, 0 removed as too old.
 = verify-events 0
-4 events and 0 lines of the site's pages checked, in the log and 0 archives.
+6 events and 0 lines of the site's pages checked, in the log and 0 archives.
 = verify-events --quiet 0
 = verify-events --quiet 1
-ROOT/logs/security/security_events.json, line 2: an event before it is not there
+ROOT/logs/security/security_events.json, line 2, event 2: event 2 before it is not there
 1 break in the chain of events.
 = keys 64
 security_monitoring_script.php: keys is not complete

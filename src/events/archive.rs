@@ -3,10 +3,14 @@
 //! Invariant: every line is in the log or in an archive that was read back, and no two archives have one line. What is to
 //! be moved is written down first (`Moving`), so that a run that dies is finished by the next one at the same place,
 //! however the log has grown since; then come archives and manifests, each whole or not at all; then the log is put in
-//! place without those lines; what its writers added to the old file meanwhile follows.
+//! place without those lines (`cut`), and the note goes. As long as the note is there and the log has those lines, their
+//! archives do not count.
+//!
+//! Whoever writes waits for none of this: the beginning of a log never changes, so it is read and packed without its lock.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, Write};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
@@ -14,68 +18,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::chain::{Chain, Head};
-use super::line;
-use super::log::{self, Place};
+use super::chain::Head;
+use super::lines::Lines;
+use super::pack::{self, MAX_NOTE, Manifest, manifests};
+use super::{cut, line, log};
 use crate::clock;
 use crate::config::Config;
-use crate::durable::{self, Held, Nascent};
+use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
 use crate::report::{EventsArchiveReport, EventsArchived, SCHEMA};
 
-/// What a manifest begins with.
-const FORMAT: &str = "cr0sync event archive";
 const VERSION: u32 = 1;
-/// An archive of one day is no larger than this (bytes, unpacked): it is read whole.
+/// A day of more is several archives (bytes, unpacked).
 const MAX_DAY: u64 = 1 << 30;
-/// What we wrote beside it is smaller (bytes).
-const MAX_NOTE: u64 = 16 << 20;
-/// So often it is looked, a millisecond apart, whether somebody still has the old log open.
-const LOOKS: u32 = 5_000;
-
-/// What is known of one archive; it lies beside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Manifest {
-    format: String,
-    version: u32,
-    /// Its place among all that were ever made, from 1 on.
-    number: u64,
-    /// The day of its lines.
-    pub(super) day: String,
-    /// When the day ended, RFC 3339.
-    pub(super) until: String,
-    /// Lines, whoever wrote them.
-    pub(super) lines: u64,
-    /// Events of ours: how many, and their numbers.
-    pub(super) events: u64,
-    pub(super) first_seq: u64,
-    pub(super) last_seq: u64,
-    /// Unpacked.
-    pub(super) bytes: u64,
-    pub(super) sha256: String,
-    /// The end of the chain before its first line.
-    before_seq: u64,
-    before: String,
-    /// And behind its last.
-    after_seq: u64,
-    after: String,
-}
-
-impl Manifest {
-    pub(super) fn before(&self) -> Head {
-        Head { seq: self.before_seq, digest: self.before.clone() }
-    }
-
-    pub(super) fn after(&self) -> Head {
-        Head { seq: self.after_seq, digest: self.after.clone() }
-    }
-
-    /// Whether these are its lines.
-    pub(super) fn fits(&self, text: &[u8]) -> bool {
-        line::digest(text) == self.sha256
-    }
-}
 
 /// The steps of moving, for whoever wants to strike between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +42,8 @@ pub(super) enum Step {
     Packed,
     /// Its manifest is.
     Listed,
+    /// What stays is copied, but for what comes until the log is put in place.
+    Copied,
     /// The log is without those lines.
     Cut,
     /// What its writers added meanwhile followed.
@@ -95,7 +53,8 @@ pub(super) enum Step {
 /// Moves the lines of past days away, and removes archives that are too old.
 ///
 /// # Errors
-/// When the log cannot be read or an archive not be written. Nothing is lost then, and the next call goes on.
+/// When the log cannot be read or an archive not be written, [`ErrorKind::Locked`] while another process archives or
+/// verifies. Nothing is lost then, and the next call goes on.
 pub fn archive(config: &Config) -> Result<EventsArchiveReport> {
     archive_at(config, clock::now(), &mut |_| Ok(()))
 }
@@ -105,7 +64,7 @@ pub(super) fn archive_at(
     now: DateTime<Utc>,
     each: &mut dyn FnMut(Step) -> Result<()>,
 ) -> Result<EventsArchiveReport> {
-    let _lock = log::lock(config)?;
+    let _lock = log::archive_lock(config)?;
     let mut report = EventsArchiveReport {
         schema: SCHEMA,
         ok: true,
@@ -113,22 +72,45 @@ pub(super) fn archive_at(
         removed: Vec::new(),
         warnings: Vec::new(),
     };
+    // Of a run before this one, whose log is still open somewhere, or that died.
+    cut::follow(config, &mut report)?;
     let path = &config.events.log;
-    let mut old = match durable::open_regular(path) {
+    let old = match durable::open_regular(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(report),
         Err(cause) => return Err(Error::io("read the event log", path, cause)),
     };
     let today = now.date_naive();
-    if let Some(moving) = moving(config, &mut old, today)? {
+    if let Some(moving) = moving(config, &old, today)? {
+        if std::fs::symlink_metadata(before(config)).is_ok() {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                "the log of before the last archive may still be written to:",
+            )
+            .at(before(config))
+            .hint("end the process that has it open, or try again in an hour; nothing is lost"));
+        }
         durable::replace(&note(config), &moving.text()?)?;
         each(Step::Noted)?;
-        move_days(config, &mut old, &moving, &mut report, each)?;
-        cut(config, &old, moving.bytes, &mut report, each)?;
+        let after = move_days(config, &old, &moving, &mut report, each)?;
+        cut::cut(config, &old, moving.bytes, &after, each)?;
         durable::remove(&note(config))?;
+        each(Step::Cut)?;
+        cut::follow(config, &mut report)?;
+        each(Step::Followed)?;
+    } else {
+        forget(config)?;
     }
     clean(config, today, &mut report)?;
     Ok(report)
+}
+
+/// Takes away the note of a run that died when it had done what is noted.
+fn forget(config: &Config) -> Result<()> {
+    match std::fs::symlink_metadata(note(config)) {
+        Ok(_) => durable::remove(&note(config)),
+        Err(_) => Ok(()),
+    }
 }
 
 /// What is being moved: the beginning of the log.
@@ -151,25 +133,33 @@ impl Moving {
             Error::new(ErrorKind::Internal, "cannot write down what is moved").because(cause)
         })
     }
+
+    /// What is written down, if it may be: others may write where that lies, so it says nothing of where files are made.
+    fn noted(config: &Config) -> Option<Moving> {
+        let text = durable::read_regular(&note(config), MAX_NOTE).ok()?;
+        let noted = serde_json::from_slice::<Moving>(&text).ok()?;
+        let sum = noted.days.iter().try_fold(0_u64, |sum, (_, _, bytes)| sum.checked_add(*bytes));
+        let is_ours = noted.days.iter().all(|(day, file, _)| pack::is_archive(config, day, file));
+        (is_ours && sum == Some(noted.bytes)).then_some(noted)
+    }
+
+    /// Whether its lines are still in the log.
+    fn is_in(&self, log: &File) -> io::Result<bool> {
+        Ok(log.metadata()?.len() >= self.bytes && digest(log, self.bytes)? == self.sha256)
+    }
 }
 
 /// Where that is written down.
-fn note(config: &Config) -> PathBuf {
+pub(super) fn note(config: &Config) -> PathBuf {
     config.root.join("sync_state").join("events").join("moving")
 }
 
 /// What is to be moved; what a run that died was about to move, where its lines are still in the log.
-fn moving(config: &Config, log: &mut File, today: NaiveDate) -> Result<Option<Moving>> {
+fn moving(config: &Config, log: &File, today: NaiveDate) -> Result<Option<Moving>> {
     let fail = |cause| Error::io("read the event log", &config.events.log, cause);
     durable::private_directory(&config.root.join("sync_state").join("events"))?;
-    let noted = durable::read_regular(&note(config), MAX_NOTE)
-        .ok()
-        .and_then(|text| serde_json::from_slice::<Moving>(&text).ok());
-    // Others may write where that lies, so it says nothing of where files are made.
-    let is_ours = |noted: &Moving| noted.days.iter().all(|(day, file, _)| is_archive(config, day, file));
-    if let Some(noted) = noted.filter(is_ours)
-        && log.metadata().map_err(fail)?.len() >= noted.bytes
-        && digest(log, noted.bytes).map_err(fail)? == noted.sha256
+    if let Some(noted) = Moving::noted(config)
+        && noted.is_in(log).map_err(fail)?
     {
         return Ok(Some(noted));
     }
@@ -180,203 +170,124 @@ fn moving(config: &Config, log: &mut File, today: NaiveDate) -> Result<Option<Mo
         Some(last) => (last.number, last.after()),
         None => anchor(config).map_or_else(Default::default, |anchor| (anchor.number, anchor.head())),
     };
-    let mut days: Vec<(String, PathBuf, u64)> = Vec::new();
-    let mut lines = Lines::of(log).map_err(fail)?;
-    while let Some(line) = lines.next().map_err(fail)? {
-        // A line that does not say when belongs to the one before it.
-        let day = day(line).or_else(|| days.last().and_then(|(day, ..)| day.parse().ok())).unwrap_or(today);
-        if day >= today || !line.ends_with(b"\n") {
-            break;
-        }
-        let (day, length) = (day.to_string(), u64::try_from(line.len()).unwrap_or(0));
-        match days.last_mut() {
-            Some((last, _, bytes)) if *last == day && *bytes < MAX_DAY => *bytes += length,
-            _ => {
-                let file = free(config, &day, &days);
-                days.push((day, file, length));
-            }
-        }
-    }
-    let bytes = days.iter().map(|(_, _, bytes)| bytes).sum();
+    let Some(number) = number.checked_add(1) else {
+        let manifest = known.last().map_or_else(|| cleaned(config), |(file, _)| pack::manifest_of(file));
+        return Err(Error::new(ErrorKind::Corrupt, "there is no number left for an archive after").at(manifest).hint(
+            "nobody made so many archives: somebody wrote that number; move the file and its archive away, and verify",
+        ));
+    };
+    let days = days(config, log, today).map_err(fail)?;
     if days.is_empty() {
         return Ok(None);
     }
+    let bytes = days.iter().map(|(_, _, bytes)| bytes).sum();
     let sha256 = digest(log, bytes).map_err(fail)?;
     Ok(Some(Moving {
         version: VERSION,
         bytes,
         sha256,
-        number: number + 1,
+        number,
         before_seq: before.seq,
         before: before.digest,
         days,
     }))
 }
 
-/// What the names of archives begin with, before the day.
-const NAME: &str = "security_events.";
-
-/// Whether a file may be the archive of a day.
-fn is_archive(config: &Config, day: &str, file: &Path) -> bool {
-    let number = |name: &str| {
-        let number = name.strip_prefix(NAME)?.strip_prefix(day)?.strip_suffix(".json.gz")?;
-        Some(number.is_empty() || number.strip_prefix('-')?.parse::<u32>().is_ok())
-    };
-    day.parse::<NaiveDate>().is_ok()
-        && file.parent() == Some(config.events.archive.as_path())
-        && file.file_name().and_then(|name| number(name.to_str()?)) == Some(true)
+/// The days of whole lines before today, from the beginning of the log on.
+fn days(config: &Config, mut log: &File, today: NaiveDate) -> io::Result<Vec<(String, PathBuf, u64)>> {
+    log.rewind()?;
+    let mut days: Vec<(String, PathBuf, u64)> = Vec::new();
+    let mut lines = Lines::of(log);
+    while let Some(line) = lines.next()? {
+        // A line that does not say when belongs to the one before it.
+        let said = line.text.and_then(day);
+        let day = said.or_else(|| days.last().and_then(|(day, ..)| day.parse().ok())).unwrap_or(today);
+        if day >= today || !line.has_end {
+            break;
+        }
+        let day = day.to_string();
+        match days.last_mut() {
+            Some((last, _, bytes)) if *last == day && *bytes < MAX_DAY => *bytes += line.bytes,
+            _ => {
+                let file = pack::free(config, &day, &days);
+                days.push((day, file, line.bytes));
+            }
+        }
+    }
+    Ok(days)
 }
 
-/// A name that no archive has.
-fn free(config: &Config, day: &str, taken: &[(String, PathBuf, u64)]) -> PathBuf {
-    let name = |number: u32| {
-        let number = if number == 1 { String::new() } else { format!("-{number}") };
-        config.events.archive.join(format!("{NAME}{day}{number}.json.gz"))
-    };
-    let is_free = |path: &PathBuf| {
-        std::fs::symlink_metadata(path).is_err() && !taken.iter().any(|(_, taken, _)| taken == path)
-    };
-    (1..).map(name).find(is_free).unwrap_or_else(|| name(1))
-}
-
-/// Puts each day where it belongs, unless a run that died has done that.
+/// Puts each day where it belongs, unless a run that died has done that; the end of the chain behind them.
 fn move_days(
     config: &Config,
-    log: &mut File,
+    log: &File,
     moving: &Moving,
     report: &mut EventsArchiveReport,
     each: &mut dyn FnMut(Step) -> Result<()>,
-) -> Result<()> {
+) -> Result<Head> {
     let fail = |cause| Error::io("read the event log", &config.events.log, cause);
     durable::owned_directory(&config.events.archive, &config.ownership)?;
-    let before = Head { seq: moving.before_seq, digest: moving.before.clone() };
-    let mut chain = Chain::from(Some(&before));
-    let mut lines = Lines::of(log).map_err(fail)?;
+    let mut head = Head { seq: moving.before_seq, digest: moving.before.clone() };
+    let mut start = 0;
     for (number, (day, file, bytes)) in (moving.number..).zip(&moving.days) {
-        let (before, first) = (chain.head(), chain.ours);
-        let (mut text, mut count) = (Vec::new(), 0);
-        while u64::try_from(text.len()).is_ok_and(|length| length < *bytes) {
-            let Some(line) = lines.next().map_err(fail)? else { break };
-            chain.next(line.strip_suffix(b"\n").unwrap_or(line));
-            text.extend_from_slice(line);
-            count += 1;
-        }
-        let after = chain.head();
-        let events = chain.ours - first;
-        let manifest = Manifest {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            number,
-            day: day.clone(),
-            until: until(day),
-            lines: count,
-            events,
-            first_seq: if events > 0 { before.seq + 1 } else { before.seq },
-            last_seq: after.seq,
-            bytes: *bytes,
-            sha256: line::digest(&text),
-            before_seq: before.seq,
-            before: before.digest,
-            after_seq: after.seq,
-            after: after.digest,
-        };
-        pack(config, file, &text, &manifest)?;
+        let end = start + bytes;
+        let (manifest, long) = Manifest::of(log, start..end, number, day, head).map_err(fail)?;
+        pack::pack(config, file, log, start, &manifest)?;
         each(Step::Packed)?;
-        list(config, file, &manifest)?;
+        pack::list(config, file, &manifest)?;
         each(Step::Listed)?;
-        report.archived.push(EventsArchived { file: file.clone(), lines: count, bytes: *bytes });
-    }
-    Ok(())
-}
-
-/// Packs one day, and reads it back, unless it is there already.
-fn pack(config: &Config, file: &Path, text: &[u8], manifest: &Manifest) -> Result<()> {
-    let is_it = |path: &Path| unpack(path).is_ok_and(|text| manifest.fits(&text));
-    if std::fs::symlink_metadata(file).is_ok() {
-        if is_it(file) {
-            return Ok(());
+        if long > 0 {
+            report.warnings.push(format!(
+                "{long} lines in {} are longer than any event: look who wrote them",
+                file.display()
+            ));
         }
-        return Err(Error::new(ErrorKind::Corrupt, "this is not the archive that was to be there:")
-            .at(file)
-            .hint("move it away; the lines are still in the log, and are archived by the next run"));
+        let lines = manifest.lines;
+        report.archived.push(EventsArchived { file: file.clone(), lines, bytes: *bytes });
+        (head, start) = (manifest.after(), end);
     }
-    let (nascent, _) = Nascent::beside(file, "archive", &config.ownership)?;
-    let fail = |cause| Error::io("write the archive", file, cause);
-    let mut packer = flate2::write::GzEncoder::new(nascent.file(), flate2::Compression::default());
-    packer.write_all(text).and_then(|()| packer.finish().map(drop)).map_err(fail)?;
-    if !manifest.fits(&unpacked(nascent.file()).map_err(fail)?) {
-        return Err(fail(io::Error::other("what was written is not what is read back")));
-    }
-    nascent.publish().map(drop)
+    Ok(head)
 }
 
-fn list(config: &Config, file: &Path, manifest: &Manifest) -> Result<()> {
-    let path = manifest_of(file);
-    let mut text = serde_json::to_vec_pretty(manifest).unwrap_or_default();
-    text.push(b'\n');
-    if durable::read_regular(&path, MAX_NOTE).is_ok_and(|there| there == text) {
-        return Ok(());
-    }
-    let (nascent, _) = Nascent::beside(&path, "manifest", &config.ownership)?;
-    nascent.file().write_all(&text).map_err(|cause| Error::io("write the manifest", &path, cause))?;
-    nascent.publish().map(drop)
+/// What there is at one moment: the log, and the archives whose lines are not in it.
+pub(super) struct Whole {
+    /// None where there is none.
+    pub(super) log: Option<File>,
+    pub(super) archives: Vec<(PathBuf, Manifest)>,
 }
 
-/// Puts the log in place without its first bytes; then what its writers have added to the old file meanwhile.
-fn cut(
-    config: &Config,
-    old: &File,
-    bytes: u64,
-    report: &mut EventsArchiveReport,
-    each: &mut dyn FnMut(Step) -> Result<()>,
-) -> Result<()> {
+/// So often the log may be cut while somebody looks.
+const LOOKS: u32 = 20;
+
+/// Looks at all of it, without a lock: again where lines are moved meanwhile.
+pub(super) fn whole(config: &Config) -> Result<Whole> {
     let path = &config.events.log;
-    let fail = |cause| Error::io("take archived lines out of the event log", path, cause);
-    let place = Place::of(config)?;
-    let source = old.metadata().map_err(fail)?;
-    let nascent = Nascent::like(path, "cut", &source)?;
-    let mut copied = source.len();
-    copy(old, bytes..copied, &mut nascent.file()).map_err(fail)?;
-    let new = nascent.supersede()?;
-    each(Step::Cut)?;
-    // Whoever opened it before still writes to the old one.
-    for look in 0.. {
-        let held = durable::held(old);
-        let length = old.metadata().map_err(fail)?.len();
-        if length > copied {
-            copy(old, copied..length, &mut &new).map_err(fail)?;
-            copied = length;
+    let fail = |cause| Error::io("read the event log", path, cause);
+    let noted = || durable::read_regular(&note(config), MAX_NOTE).ok();
+    for _ in 0..LOOKS {
+        let before = noted();
+        let log = match durable::open_regular(path) {
+            Ok(file) => Some(file),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+            Err(cause) => return Err(fail(cause)),
+        };
+        let mut archives = manifests(config)?;
+        let is_moved = |log: &Option<File>| -> io::Result<bool> {
+            let there = std::fs::symlink_metadata(path).ok().map(|there| number(&there));
+            let opened = log.as_ref().map(File::metadata).transpose()?.map(|log| number(&log));
+            Ok(there != opened)
+        };
+        if is_moved(&log).map_err(fail)? || noted() != before {
             continue;
         }
-        if held == Held::No || look >= LOOKS {
-            if held != Held::No {
-                report.warnings.push(format!(
-                    "a process keeps {} open since before it was archived; what it writes goes nowhere until it opens it again",
-                    path.display()
-                ));
-            }
-            break;
+        if let (Some(moving), Some(log)) = (Moving::noted(config), &log)
+            && moving.is_in(log).map_err(fail)?
+        {
+            archives.retain(|(_, manifest)| manifest.number < moving.number);
         }
-        clock::pause(1);
+        return Ok(Whole { log, archives });
     }
-    let now = new.metadata().map_err(fail)?;
-    new.sync_all().map_err(fail)?;
-    if place.head.seq > 0 {
-        let inode = std::os::unix::fs::MetadataExt::ino(&now);
-        // What others wrote behind the last event is looked at by the next one.
-        Place { head: place.head, size: place.size.saturating_sub(bytes), inode }.save(config)?;
-    }
-    each(Step::Followed)
-}
-
-fn copy(from: &File, range: std::ops::Range<u64>, to: &mut dyn Write) -> io::Result<()> {
-    let mut from = from;
-    from.seek(io::SeekFrom::Start(range.start))?;
-    let length = range.end.saturating_sub(range.start);
-    if io::copy(&mut from.take(length), to)? < length {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(())
+    Err(Error::new(ErrorKind::Busy, "others move again and again the lines of").at(path).hint("try again"))
 }
 
 /// Removes what is older than is to be kept; nothing where the clock is behind the newest archive.
@@ -393,13 +304,17 @@ fn clean(config: &Config, today: NaiveDate, report: &mut EventsArchiveReport) ->
     let old: Vec<_> =
         all.iter().take_while(|(_, manifest)| day(manifest).is_some_and(|day| day < first)).collect();
     if let Some((_, last)) = old.last() {
-        let anchor = Anchor { number: last.number, seq: last.after_seq, digest: last.after.clone() };
+        let after = last.after();
+        let anchor = Anchor { number: last.number, seq: after.seq, digest: after.digest };
         let text = serde_json::to_vec(&anchor).unwrap_or_default();
         durable::replace(&cleaned(config), &text)?;
     }
     for (file, _) in old {
-        durable::remove(file)?;
-        durable::remove(&manifest_of(file))?;
+        // Its manifest last: as long as it is there, the next run removes both.
+        if std::fs::symlink_metadata(file).is_ok() {
+            durable::remove(file)?;
+        }
+        durable::remove(&pack::manifest_of(file))?;
         report.removed.push(file.clone());
     }
     Ok(())
@@ -407,15 +322,20 @@ fn clean(config: &Config, today: NaiveDate, report: &mut EventsArchiveReport) ->
 
 /// Where the chain was behind the last archive that was removed as too old.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Anchor {
+pub(super) struct Anchor {
     number: u64,
     seq: u64,
     digest: String,
 }
 
 impl Anchor {
-    fn head(&self) -> Head {
+    pub(super) fn head(&self) -> Head {
         Head { seq: self.seq, digest: self.digest.clone() }
+    }
+
+    /// Of that archive.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 }
 
@@ -424,65 +344,19 @@ fn cleaned(config: &Config) -> PathBuf {
     config.root.join("sync_state").join("events").join("cleaned")
 }
 
-fn anchor(config: &Config) -> Option<Anchor> {
+pub(super) fn anchor(config: &Config) -> Option<Anchor> {
     durable::read_regular(&cleaned(config), MAX_NOTE).ok().and_then(|text| serde_json::from_slice(&text).ok())
 }
 
-/// Where the chain begins of which something is left. Archives before it were removed as too old; where others are gone as
-/// well, it begins before them, so that they are missed.
-pub(super) fn beginning(config: &Config, first: Option<&Manifest>) -> Head {
-    let cleaned = anchor(config).map_or_else(Head::default, |anchor| anchor.head());
+/// Where the chain begins of which something is left, and the number of the last archive before. Archives before it were
+/// removed as too old; where others are gone as well, it begins before them, so that they are missed.
+pub(super) fn beginning(config: &Config, first: Option<&Manifest>) -> (u64, Head) {
+    let cleaned = anchor(config).map_or_else(Default::default, |anchor| (anchor.number, anchor.head()));
     // A cleaning that died has written that down, and has not removed all of them.
-    first.map(Manifest::before).filter(|before| before.seq <= cleaned.seq).unwrap_or(cleaned)
-}
-
-/// All archives with their manifests, in the order of the chain.
-pub(super) fn manifests(config: &Config) -> Result<Vec<(PathBuf, Manifest)>> {
-    let directory = &config.events.archive;
-    let fail = |cause| Error::io("list the archives of events in", directory, cause);
-    let mut all = Vec::new();
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(all),
-        Err(cause) => return Err(fail(cause)),
-    };
-    for entry in entries {
-        let path = entry.map_err(fail)?.path();
-        let Some(file) = path.to_str().and_then(|path| path.strip_suffix(".manifest.json")) else { continue };
-        let text = durable::read_regular(&path, MAX_NOTE)
-            .map_err(|cause| Error::io("read the manifest", &path, cause))?;
-        let manifest = serde_json::from_slice::<Manifest>(&text)
-            .ok()
-            .filter(|manifest| manifest.format == FORMAT && manifest.version <= VERSION);
-        let Some(manifest) = manifest else {
-            return Err(Error::new(ErrorKind::Corrupt, "this is no manifest that this version can read:")
-                .at(&path)
-                .hint(
-                    "a newer cr0sync may have written it; if it is damaged, move it and its archive away",
-                ));
-        };
-        all.push((PathBuf::from(file), manifest));
-    }
-    all.sort_by_key(|(_, manifest)| manifest.number);
-    Ok(all)
-}
-
-fn manifest_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".manifest.json");
-    PathBuf::from(name)
-}
-
-/// The lines of an archive.
-pub(super) fn unpack(file: &Path) -> io::Result<Vec<u8>> {
-    unpacked(&durable::open_regular(file)?)
-}
-
-fn unpacked(mut file: &File) -> io::Result<Vec<u8>> {
-    file.rewind()?;
-    let mut text = Vec::new();
-    flate2::read::GzDecoder::new(BufReader::new(file)).take(2 * MAX_DAY).read_to_end(&mut text)?;
-    Ok(text)
+    first
+        .map(|first| (first.number.saturating_sub(1), first.before()))
+        .filter(|(number, before)| *number <= cleaned.0 && before.seq <= cleaned.1.seq)
+        .unwrap_or(cleaned)
 }
 
 /// The day of a line.
@@ -491,36 +365,27 @@ fn day(line: &[u8]) -> Option<NaiveDate> {
     time.parse().ok()
 }
 
-/// When a day has ended.
-fn until(day: &str) -> String {
-    let next = day.parse::<NaiveDate>().ok().and_then(|day| day.succ_opt());
-    let midnight = next.and_then(|next| next.and_hms_opt(0, 0, 0));
-    midnight.map_or_else(String::new, |midnight| clock::stamp(midnight.and_utc()))
-}
-
-fn digest(log: &mut File, bytes: u64) -> io::Result<String> {
+fn digest(mut log: &File, bytes: u64) -> io::Result<String> {
     log.rewind()?;
     let mut digest = Sha256::new();
     io::copy(&mut log.take(bytes), &mut digest)?;
     Ok(hex(&digest.finalize()))
 }
 
-/// The lines of a file, one at a time.
-struct Lines<'a> {
-    reader: BufReader<&'a mut File>,
-    line: Vec<u8>,
+/// What its writers added to the log after it was cut is there, under this name, until all of it followed.
+pub(super) fn before(config: &Config) -> PathBuf {
+    let mut name = config.events.log.as_os_str().to_owned();
+    name.push(".before");
+    PathBuf::from(name)
 }
 
-impl Lines<'_> {
-    fn of(file: &mut File) -> io::Result<Lines<'_>> {
-        file.rewind()?;
-        Ok(Lines { reader: BufReader::with_capacity(1 << 16, file), line: Vec::new() })
-    }
+/// Whether two names are of one file.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    let number = |path: &Path| std::fs::symlink_metadata(path).ok().map(|there| number(&there));
+    number(one).is_some_and(|one| number(other) == Some(one))
+}
 
-    /// The next one with its newline, if it has one.
-    fn next(&mut self) -> io::Result<Option<&[u8]>> {
-        self.line.clear();
-        let read = self.reader.read_until(b'\n', &mut self.line)?;
-        Ok((read > 0).then_some(self.line.as_slice()))
-    }
+/// Which file it is, whatever its name.
+pub(super) fn number(file: &std::fs::Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }

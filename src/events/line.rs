@@ -42,6 +42,9 @@ const SECRET_PREFIXES: [&str; 2] = ["crk_", "crs_"];
 /// What stands in the place of a secret.
 const HIDDEN: &str = "(hidden)";
 
+/// No event has a higher number, as there is no higher integer in PHP; whoever writes one writes no line of ours.
+pub(super) const MAX_SEQ: u64 = i64::MAX.unsigned_abs();
+
 /// The line of an event, with its newline.
 ///
 /// # Errors
@@ -172,7 +175,8 @@ pub(super) fn read(line: &[u8]) -> Option<Read> {
     let Ok(Value::Object(value)) = serde_json::from_slice(line) else { return None };
     let seq = value.get("seq").and_then(Value::as_u64);
     let prev = value.get("prev").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Some(Read { seq: seq.filter(|_| value.contains_key("prev")), prev, value })
+    let is_ours = |seq: &u64| (1..=MAX_SEQ).contains(seq) && value.contains_key("prev");
+    Some(Read { seq: seq.filter(is_ours), prev, value })
 }
 
 impl Read {

@@ -1,15 +1,13 @@
-//! Appends to the event log, and remembers where its chain ends.
+//! Appends to the event log.
 //!
-//! One write a line, under a lock that all processes of ours take; the site's own pages append without it, which the
-//! chain bears (`chain`). `sync_state/events` says where the chain ends, so that lines that are cut off at the end are
-//! missed. The write of it is not brought to disk: after a power cut lines may be missing that nobody cut.
+//! One write a line, under a lock that all processes of ours take, and that nobody holds for long; the site's own pages append
+//! without it, which the chain bears (`chain`). Where the chain ends is written down before and after (`place`).
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::io::{Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 
-use super::chain::Head;
+use super::place::{self, Place};
 use super::{Event, line};
 use crate::clock;
 use crate::config::Config;
@@ -19,10 +17,6 @@ use crate::report::{EventRecorded, SCHEMA};
 
 /// So long another process may write its line (milliseconds).
 const WAIT_MS: u64 = 5_000;
-/// Lines that somebody else wrote are no longer than this (bytes).
-const MAX_LINE: u64 = 1 << 20;
-/// The first word of the file that says where the chain ends; the number is its version.
-const FORMAT: &str = "cr0sync-events-1";
 
 /// Puts something that happened on record.
 ///
@@ -30,20 +24,41 @@ const FORMAT: &str = "cr0sync-events-1";
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] when its kind is no word, [`ErrorKind::Locked`] when another process writes for seconds,
-/// [`ErrorKind::Io`] or [`ErrorKind::Access`] when it cannot be written; then nothing of it is.
+/// [`ErrorKind::Corrupt`] when there is no number left, [`ErrorKind::Io`] or [`ErrorKind::Access`] when it cannot be written;
+/// then nothing of it is.
 pub fn record(config: &Config, event: &Event) -> Result<EventRecorded> {
     let _lock = lock(config)?;
     let mut file = open(config)?;
-    let end = Place::of(config)?.end(&mut file, &config.events.log)?;
-    let seq = end.head.seq + 1;
+    let end = place::end(config, &file)?;
+    let seq = end.place.seq.checked_add(1).filter(|seq| *seq <= line::MAX_SEQ).ok_or_else(|| {
+        Error::new(ErrorKind::Corrupt, "there is no number left for an event in").at(&config.events.log).hint(
+            "somebody wrote a line with the highest number there is: find out who, then move the log and sync_state/events away",
+        )
+    })?;
     let stamp = clock::stamp(clock::now());
-    let mut text = line::line(event, &stamp, seq, &end.head.digest)?;
+    let mut text = line::line(event, &stamp, seq, &end.prev)?;
+    let digest = line::digest(text.trim_end_matches('\n').as_bytes());
     if end.is_torn {
         // What somebody was stopped in is a line of its own.
         text.insert(0, '\n');
     }
+    // Whoever dies behind this has written that line, or none.
+    Place { next: digest.clone(), ..end.place.clone() }.save(config)?;
+    append(config, &mut file, text.as_bytes())?;
     let fail = |cause| Error::io("append to the event log", &config.events.log, cause);
-    let count = file.write(text.as_bytes()).map_err(fail)?;
+    if event.severity >= super::Severity::High {
+        file.sync_data().map_err(fail)?;
+    }
+    let size = file.stream_position().map_err(fail)?;
+    let inode = end.place.inode;
+    Place { seq, own: digest.clone(), fold: digest, size, inode, ..Place::default() }.save(config)?;
+    Ok(EventRecorded { schema: SCHEMA, seq, timestamp: stamp })
+}
+
+/// Appends whole lines in one write, or nothing.
+pub(super) fn append(config: &Config, file: &mut File, text: &[u8]) -> Result<()> {
+    let fail = |cause| Error::io("append to the event log", &config.events.log, cause);
+    let count = file.write(text).map_err(fail)?;
     if count < text.len() {
         // The disk is full: what was written of it is taken back, while nobody has written behind it.
         let at = file.stream_position().map_err(fail)?;
@@ -52,18 +67,17 @@ pub fn record(config: &Config, event: &Event) -> Result<EventRecorded> {
         }
         return Err(fail(std::io::ErrorKind::StorageFull.into()));
     }
-    if event.severity >= super::Severity::High {
-        file.sync_data().map_err(fail)?;
-    }
-    let digest = line::digest(text.trim_matches('\n').as_bytes());
-    Place { head: Head { seq, digest }, size: file.metadata().map_err(fail)?.len(), inode: end.inode }
-        .save(config)?;
-    Ok(EventRecorded { schema: SCHEMA, seq: seq.to_string(), timestamp: stamp })
+    Ok(())
 }
 
 /// Whoever changes the log, or moves a part of it, holds this.
 pub(super) fn lock(config: &Config) -> Result<Lock> {
     Lock::take(&config.root, &config.ownership, "events", WAIT_MS)
+}
+
+/// Whoever moves lines away, or needs all of them to stay where they are, holds this; nobody who writes waits for it.
+pub(super) fn archive_lock(config: &Config) -> Result<Lock> {
+    Lock::take(&config.root, &config.ownership, "events-archive", WAIT_MS)
 }
 
 /// The log, which is made where it is missing.
@@ -91,102 +105,4 @@ pub(super) fn open(config: &Config) -> Result<File> {
             .hint("move it away; it is made anew"));
     }
     Ok(file)
-}
-
-/// Where the chain ended when the last line of ours was written.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Place {
-    pub(super) head: Head,
-    /// Bytes of the log then.
-    pub(super) size: u64,
-    pub(super) inode: u64,
-}
-
-/// Where it ends now.
-struct End {
-    head: Head,
-    inode: u64,
-    /// Whether the last line has no end.
-    is_torn: bool,
-}
-
-impl Place {
-    /// What is remembered; nothing where that makes no sense.
-    pub(super) fn of(config: &Config) -> Result<Place> {
-        let path = file(config);
-        let mut text = String::new();
-        match durable::open_regular(&path) {
-            // What is no text makes no sense.
-            Ok(file) => drop(file.take(4096).read_to_string(&mut text)),
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Place::default()),
-            Err(cause) => return Err(Error::io("read where the event log ended in", &path, cause)),
-        };
-        let mut words = text.split_whitespace();
-        let mut next = || words.next().unwrap_or_default();
-        if next() != FORMAT {
-            return Ok(Place::default());
-        }
-        let (seq, digest, size, inode) = (next().parse(), next().to_owned(), next().parse(), next().parse());
-        match (seq, size, inode) {
-            (Ok(seq), Ok(size), Ok(inode)) => Ok(Place { head: Head { seq, digest }, size, inode }),
-            _ => Ok(Place::default()),
-        }
-    }
-
-    pub(super) fn save(&self, config: &Config) -> Result<()> {
-        let path = file(config);
-        let fail = |cause| Error::io("write down where the event log ends in", &path, cause);
-        let directory = path.parent().unwrap_or(Path::new("."));
-        durable::private_directory(directory)?;
-        durable::private_file(&path)?;
-        let text = format!("{FORMAT} {} {} {} {}\n", self.head.seq, self.head.digest, self.size, self.inode);
-        // In one write of a few bytes, behind which nothing else is left standing.
-        let file = OpenOptions::new().write(true).open(&path).map_err(fail)?;
-        let length = u64::try_from(text.len()).unwrap_or(0);
-        file.write_all_at(text.as_bytes(), 0).and_then(|()| file.set_len(length)).map_err(fail)
-    }
-
-    /// Where it ends now that others may have written behind it.
-    fn end(self, log: &mut File, path: &Path) -> Result<End> {
-        let fail = |cause| Error::io("read the event log", path, cause);
-        let now = log.metadata().map_err(fail)?;
-        let (size, inode) = (now.len(), now.ino());
-        if self.head.seq > 0 && self.inode == inode && self.size >= size {
-            // It ends where it did; or somebody has cut it, which the next line then shows.
-            let is_torn = self.size > size && !ends_a_line(log, size).map_err(fail)?;
-            return Ok(End { head: self.head, inode, is_torn });
-        }
-        if size == 0 {
-            return Ok(End { head: self.head, inode, is_torn: false });
-        }
-        let tail = tail(log, size).map_err(fail)?;
-        let is_torn = tail.last() != Some(&b'\n');
-        let text = tail.strip_suffix(b"\n").unwrap_or(&tail);
-        let mut lines = text.rsplit(|byte| *byte == b'\n');
-        let digest = lines.clone().next().map(line::digest).unwrap_or_default();
-        // Where nothing is remembered, the last line of ours says how far it was.
-        let found = lines.find_map(|line| line::read(line)?.seq).unwrap_or(0);
-        Ok(End { head: Head { seq: self.head.seq.max(found), digest }, inode, is_torn })
-    }
-}
-
-fn ends_a_line(log: &File, size: u64) -> std::io::Result<bool> {
-    let mut last = [0];
-    if size == 0 {
-        return Ok(true);
-    }
-    log.read_exact_at(&mut last, size - 1)?;
-    Ok(last == *b"\n")
-}
-
-/// Its last bytes, as many as some lines have.
-fn tail(log: &mut File, size: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    log.seek(SeekFrom::Start(size.saturating_sub(MAX_LINE)))?;
-    (&mut *log).take(size.min(MAX_LINE)).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn file(config: &Config) -> std::path::PathBuf {
-    config.root.join("sync_state").join("events").join("head")
 }

@@ -1,19 +1,24 @@
 //! The security event log: what happened, who did it, and a chain that shows when somebody took a line out.
 //!
 //! One JSON object a line, in the shape that the site's pages write and read, plus `seq`, `prev` and `ip`. `prev` is the
-//! digest of the line before, whoever wrote that, so that lines of the site's own pages are held by the chain as well.
+//! digest of the event before and of all that others wrote since, so that lines of the site's own pages are held by the chain
+//! as well.
 //!
-//! - open, apply: `log` appends one line
+//! - open, apply: `log` appends one line, `place` remembers where the chain ends
 //! - decide (pure): `line` (what a line says), `chain` (whether lines follow each other)
-//! - observe: `query`, `verify`
-//! - `archive` moves older days away.
+//! - observe: `lines` (of any file, in bounded memory), `query`, `verify`
+//! - `archive` moves older days away: into what `pack` makes, out of what `cut` leaves.
 //!
 //! No event holds a secret: values under names that say so are hidden before they are written.
 
 mod archive;
 mod chain;
+mod cut;
 mod line;
+mod lines;
 mod log;
+mod pack;
+mod place;
 mod query;
 mod verify;
 

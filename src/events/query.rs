@@ -1,23 +1,30 @@
 //! Looks for events, the newest first: backwards through the log, then through its archives.
 //!
-//! Holds a block of the log in memory, and what was found; a page of a log of gigabytes costs what a page of a small one
-//! does.
+//! Holds a block of the log in memory, and what was found, which is bounded as well; a page of a log of gigabytes costs what
+//! a page of a small one does. An archive is read twice: which of its events are wanted is known when they are counted.
 
 use std::collections::VecDeque;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::archive::{manifests, unpack};
+use super::archive::{self, Whole};
+use super::lines::{Lines, MAX_LINE};
+use super::pack::Manifest;
 use super::{Severity, line};
 use crate::config::Config;
-use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{EventsFound, SCHEMA};
 
-/// So much of the log is read at once (bytes); a longer line is told, and passed over.
+/// So much of the log is read at once (bytes).
 const BLOCK: u64 = 1 << 20;
+/// Events of more are no page (bytes, as they stand in the log): it ends before, and says that there are more.
+const MAX_PAGE: usize = 16 << 20;
+/// More problems are not told one by one.
+const MAX_PROBLEMS: usize = 100;
 /// More events at once are no page.
 const MAX_LIMIT: usize = 10_000;
 
@@ -50,28 +57,27 @@ pub struct Filter {
 /// [`ErrorKind::Usage`] when a time cannot be understood, or when the log cannot be read.
 pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
     let mut search = Search::of(filter)?;
+    let Whole { log, archives } = archive::whole(config)?;
     let path = &config.events.log;
-    let mut is_done = false;
-    match durable::open_regular(path) {
-        Ok(file) => {
-            is_done = backwards(&file, &mut search)
-                .map_err(|cause| Error::io("read the event log", path, cause))?;
+    let mut is_done = match log {
+        Some(log) => {
+            let fail = |cause| Error::io("read the event log", path, cause);
+            backwards(&log, &config.events.log, &mut search).map_err(fail)?
         }
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
-        Err(cause) => return Err(Error::io("read the event log", path, cause)),
-    }
-    for (file, manifest) in manifests(config)?.into_iter().rev() {
+        None => false,
+    };
+    for (file, manifest) in archives.into_iter().rev() {
         if is_done || search.since.as_ref().is_some_and(|since| manifest.until.as_str() < since.as_str()) {
             break;
         }
-        match unpack(&file) {
-            Ok(text) => is_done = text.rsplit(|byte| *byte == b'\n').any(|line| search.is_full(line)),
-            Err(cause) => search.problems.push(format!("{} cannot be read: {cause}", file.display())),
+        match packed(&file, &manifest, &mut search) {
+            Ok(done) => is_done = done,
+            Err(cause) => search.problem(format!("{} cannot be read: {cause}", file.display())),
         }
     }
-    let more = search.found.len() > search.limit;
+    let more = search.is_cut || search.found.len() > search.limit;
     search.found.truncate(search.limit);
-    Ok(EventsFound { schema: SCHEMA, events: search.found.into(), more, problems: search.problems })
+    Ok(EventsFound { schema: SCHEMA, events: search.found, more, problems: search.problems })
 }
 
 struct Search<'a> {
@@ -81,7 +87,11 @@ struct Search<'a> {
     text: Option<String>,
     skip: usize,
     limit: usize,
-    found: VecDeque<Map<String, Value>>,
+    found: Vec<Map<String, Value>>,
+    /// Of what was found, as it stands in the log.
+    bytes: usize,
+    /// Whether there is more than one page may hold.
+    is_cut: bool,
     problems: Vec<String>,
 }
 
@@ -95,23 +105,37 @@ impl Search<'_> {
             text: filter.text.as_ref().map(|text| text.to_lowercase()),
             skip: filter.skip,
             limit: filter.limit.clamp(1, MAX_LIMIT),
-            found: VecDeque::new(),
+            found: Vec::new(),
+            bytes: 0,
+            is_cut: false,
             problems: Vec::new(),
         })
     }
 
     /// Takes a line if it fits. Whether there are as many as are wanted, and one more.
     fn is_full(&mut self, text: &[u8]) -> bool {
-        let Some(read) = line::read(text) else { return false };
-        if !self.fits(&read) {
-            return false;
-        }
+        let Some(read) = line::read(text).filter(|read| self.fits(read)) else { return false };
         if self.skip > 0 {
             self.skip -= 1;
             return false;
         }
-        self.found.push_back(read.value);
+        self.take(read, text.len())
+    }
+
+    fn take(&mut self, read: line::Read, bytes: usize) -> bool {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MAX_PAGE && !self.found.is_empty() {
+            self.is_cut = true;
+            return true;
+        }
+        self.found.push(read.value);
         self.found.len() > self.limit
+    }
+
+    fn problem(&mut self, problem: String) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(problem);
+        }
     }
 
     fn fits(&self, read: &line::Read) -> bool {
@@ -151,30 +175,77 @@ fn stamp(time: &str) -> Result<String> {
 }
 
 /// Reads the log from its end; whether that was enough.
-fn backwards(file: &File, search: &mut Search<'_>) -> std::io::Result<bool> {
+fn backwards(file: &File, path: &Path, search: &mut Search<'_>) -> io::Result<bool> {
     let mut end = file.metadata()?.len();
-    // What was read of a line whose beginning lies further back.
-    let mut rest: Vec<u8> = Vec::new();
+    // What was read of a line whose beginning lies further back; none of one that is too long.
+    let mut rest: Option<Vec<u8>> = Some(Vec::new());
     while end > 0 {
         let start = end.saturating_sub(BLOCK);
         let mut block = vec![0; usize::try_from(end - start).unwrap_or(0)];
         file.read_exact_at(&mut block, start)?;
-        block.extend_from_slice(&rest);
-        let mut lines = block.rsplit(|byte| *byte == b'\n');
-        let mut first = None;
-        for line in &mut lines {
-            if let Some(line) = first.replace(line)
-                && search.is_full(line)
-            {
+        let first = match (memchr::memchr(b'\n', &block), rest.take()) {
+            (None, None) => None,
+            // All of it, but for a line that is too long.
+            (Some(first), None) => {
+                block.truncate(memchr::memrchr(b'\n', &block).unwrap_or(first));
+                Some(first)
+            }
+            (first, Some(rest)) => {
+                block.extend_from_slice(&rest);
+                Some(first.unwrap_or(block.len()))
+            }
+        };
+        if let Some(first) = first {
+            let behind = block.get(first.saturating_add(1)..).unwrap_or_default();
+            if first < block.len() && behind.rsplit(|byte| *byte == b'\n').any(|line| search.is_full(line)) {
                 return Ok(true);
             }
-        }
-        rest = first.unwrap_or_default().to_vec();
-        if u64::try_from(rest.len()).unwrap_or(u64::MAX) > 4 * BLOCK {
-            search.problems.push(format!("a line before byte {end} is too long for an event"));
-            rest.clear();
+            block.truncate(first);
+            if block.len() > MAX_LINE {
+                search.problem(format!("a line of {} is too long for an event", path.display()));
+            } else {
+                rest = Some(block);
+            }
         }
         end = start;
     }
-    Ok(search.is_full(&rest))
+    Ok(rest.is_some_and(|rest| search.is_full(&rest)))
+}
+
+/// Takes what is wanted of an archive; whether that was enough.
+fn packed(file: &Path, manifest: &Manifest, search: &mut Search<'_>) -> io::Result<bool> {
+    let mut count = 0;
+    let mut lines = Lines::of(manifest.open(file)?);
+    let mut long = 0;
+    while let Some(line) = lines.next()? {
+        long += usize::from(line.text.is_none());
+        count += usize::from(line.text.and_then(line::read).is_some_and(|read| search.fits(&read)));
+    }
+    if long > 0 {
+        search.problem(format!("{long} lines of {} are too long for an event", file.display()));
+    }
+    let end = count.saturating_sub(search.skip);
+    search.skip = search.skip.saturating_sub(count);
+    if end == 0 {
+        return Ok(false);
+    }
+    let wanted = end.saturating_sub((search.limit + 1).saturating_sub(search.found.len()))..end;
+    let (mut at, mut found) = (0, VecDeque::new());
+    let (mut bytes, mut lines) = (0_usize, Lines::of(manifest.open(file)?));
+    while let Some(line) = lines.next()? {
+        let Some(text) = line.text else { continue };
+        let Some(read) = line::read(text).filter(|read| search.fits(read)) else { continue };
+        if wanted.contains(&at) {
+            bytes += text.len();
+            found.push_back((read, text.len()));
+        }
+        at += 1;
+        // The newest ones are wanted, as many as a page may hold and one more.
+        while bytes > MAX_PAGE && found.len() > 1 {
+            bytes -= found.pop_front().map_or(0, |(_, bytes)| bytes);
+            search.is_cut = true;
+        }
+    }
+    let is_done = found.into_iter().rev().any(|(read, bytes)| search.take(read, bytes));
+    Ok(is_done || search.is_cut)
 }

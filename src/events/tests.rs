@@ -14,9 +14,11 @@ use super::{Event, Filter, Severity, query, record, verify};
 use crate::Config;
 use crate::error::{Error, ErrorKind};
 
+mod ends;
+
 type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const STEPS: [Step; 5] = [Step::Noted, Step::Packed, Step::Listed, Step::Cut, Step::Followed];
+const STEPS: [Step; 6] = [Step::Noted, Step::Packed, Step::Listed, Step::Copied, Step::Cut, Step::Followed];
 
 struct World {
     directory: tempfile::TempDir,
@@ -129,6 +131,78 @@ fn wherever_it_dies_every_line_is_there_once() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn nobody_who_writes_or_looks_waits_for_an_archive_or_sees_a_line_twice() -> Outcome {
+    let world = world_of_days()?;
+    let (today, mut n) = (at(0)?.date_naive().to_string(), 7);
+    let mut seen = Vec::new();
+    let mut one = |step| -> Outcome {
+        world.event(n)?;
+        world.page(n + 1, &today)?;
+        n += 2;
+        seen.push((step, n, world.all()?));
+        Ok(())
+    };
+    let report = archive_at(&world.config, at(1)?, &mut |step| {
+        one(step).map_err(|error| Error::new(ErrorKind::Internal, format!("{step:?}: {error}")))
+    })?;
+    assert_eq!(report.warnings, [""; 0]);
+    let steps: Vec<Step> = seen.iter().map(|(step, ..)| *step).collect();
+    assert!(STEPS.iter().all(|step| steps.contains(step)), "{steps:?}");
+    for (step, n, all) in seen {
+        assert_eq!(all, (0..u64::from(n)).collect::<Vec<u64>>(), "{step:?}");
+    }
+    assert!(!fs::read_to_string(world.log())?.contains("\"n\":6}"), "it was moved");
+    let found = verify(&world.config)?;
+    assert!(found.ok && found.unheld == 0, "{found:#?}");
+    Ok(())
+}
+
+/// What was killed is finished by the next one, whatever came meanwhile and whoever has the old log open.
+#[test]
+fn what_is_written_to_the_old_log_follows_once_wherever_it_dies() -> Outcome {
+    let late = |n: u32| -> Outcome<String> {
+        Ok(format!(
+            "{}\n",
+            json!({ "timestamp": at(0)?.to_rfc3339(), "type": "PAGE", "details": { "n": n } })
+        ))
+    };
+    for step in STEPS {
+        let world = world_of_days()?;
+        let mut open = File::options().append(true).open(world.log())?;
+        let mut died = false;
+        let _ = archive_at(&world.config, at(1)?, &mut |now| {
+            if now == step && !died {
+                died = true;
+                return Err(Error::new(ErrorKind::Internal, "killed"));
+            }
+            Ok(())
+        });
+        open.write_all(late(7)?.as_bytes())?;
+        world.event(8)?;
+        open.write_all(late(9)?.as_bytes())?;
+        open.write_all(b"{\"half\":")?;
+        let report = archive_at(&world.config, at(0)?, &mut |_| Ok(()))?;
+        let is_told = report.warnings.iter().any(|warning| warning.contains("keeps the event log open"));
+        assert!(is_told, "{step:?} {report:#?}");
+        open.write_all(b"1}\n")?;
+        drop(open);
+        let report = archive_at(&world.config, at(0)?, &mut |_| Ok(()))?;
+        assert_eq!(report.warnings, [""; 0], "{step:?}");
+        world.event(10)?;
+        let mut all = world.all()?;
+        all.sort_unstable();
+        assert_eq!(all, (0..11).collect::<Vec<u64>>(), "{step:?}");
+        let log = fs::read_to_string(world.log())?;
+        let halves = query(&world.config, &Filter { text: Some("half".to_owned()), ..Filter::default() })?;
+        assert_eq!(halves.events.len(), 1, "{step:?}: {log}");
+        assert!(!fs::exists(super::archive::before(&world.config))?, "{step:?}");
+        let found = verify(&world.config)?;
+        assert!(found.ok, "{step:?}: {found:#?}");
+    }
+    Ok(())
+}
+
 /// What a run that died had noted lies where the website may write.
 #[test]
 fn what_is_noted_makes_no_file_elsewhere() -> Outcome {
@@ -188,38 +262,103 @@ fn who_has_the_log_open_loses_nothing() -> Outcome {
         Ok(())
     })?;
     assert!(matches!(wrote, Some(Ok(()))));
+    assert!(!fs::exists(super::archive::before(&world.config))?);
     assert_eq!(world.all()?, (0..8).collect::<Vec<u64>>());
     assert!(verify(&world.config)?.ok);
     Ok(())
 }
 
+/// Three archives: of events 1 and 2, of a page, and of event 3; event 4 is in the log.
+fn world_of_archives() -> Outcome<(World, Vec<PathBuf>)> {
+    let world = World::new()?;
+    let step = |day: i64| -> Outcome {
+        archive_at(&world.config, at(day)?, &mut |_| Ok(()))?;
+        Ok(())
+    };
+    world.event(0)?;
+    world.event(1)?;
+    step(1)?;
+    world.page(2, &at(1)?.date_naive().to_string())?;
+    step(2)?;
+    world.event(3)?;
+    step(3)?;
+    world.event(4)?;
+    let mut files: Vec<PathBuf> =
+        super::pack::manifests(&world.config)?.into_iter().map(|(file, _)| file).collect();
+    files.truncate(3);
+    assert_eq!(files.len(), 3);
+    Ok((world, files))
+}
+
+fn packed(text: &[u8]) -> Outcome<Vec<u8>> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(text)?;
+    Ok(packer.finish()?)
+}
+
 #[test]
 fn what_somebody_does_to_an_archive_is_found() -> Outcome {
-    let world = world_of_days()?;
-    archive_at(&world.config, at(1)?, &mut |_| Ok(()))?;
-    world.event(7)?;
-    let of = |end: &str| -> Outcome<PathBuf> {
-        let files = fs::read_dir(&world.config.events.archive)?.flatten().map(|file| file.path());
-        let mut files: Vec<PathBuf> = files.filter(|file| file.to_string_lossy().ends_with(end)).collect();
-        files.sort();
-        Ok(files.pop().ok_or("no archive")?)
+    let manifest = |file: &PathBuf| super::pack::manifest_of(file);
+    let remove = |file: &PathBuf| fs::remove_file(file).and_then(|()| fs::remove_file(manifest(file)));
+    let text = |file: &PathBuf| -> Outcome<String> {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(File::open(file)?), &mut text)?;
+        Ok(text)
     };
-    let (file, manifest) = (of(".gz")?, of(".manifest.json")?);
-    let whole = fs::read(&file)?;
-    fs::write(&file, whole.get(..whole.len() / 2).unwrap_or_default())?;
-    let kind = |world: &World| -> Outcome<Option<String>> {
-        Ok(verify(&world.config)?.first_break.map(|found| found.kind))
-    };
-    assert_eq!(kind(&world)?.as_deref(), Some("archive"));
-    // Another one, packed well.
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    packer.write_all(b"{\"type\":\"NOTHING\"}\n")?;
-    fs::write(&file, packer.finish()?)?;
-    assert_eq!(kind(&world)?.as_deref(), Some("archive"));
-    // Taken away with its manifest.
-    fs::remove_file(&file)?;
-    fs::remove_file(&manifest)?;
-    assert_eq!(kind(&world)?.as_deref(), Some("missing"));
+    type Act<'a> = &'a dyn Fn(&[PathBuf]) -> Outcome;
+    // The kind, the file and the line that are named; the file from 0 on, 3 is the log.
+    let acts: [(&str, Act<'_>, &str, usize, u64); 9] = [
+        ("nothing", &|_| Ok(()), "", 0, 0),
+        (
+            "half of one",
+            &|all| {
+                let whole = fs::read(&all[0])?;
+                Ok(fs::write(&all[0], &whole[..whole.len() / 2])?)
+            },
+            "archive",
+            0,
+            1,
+        ),
+        ("another, packed well", &|all| Ok(fs::write(&all[2], packed(b"{}\n")?)?), "archive", 2, 1),
+        (
+            "one that unpacks for ever",
+            &|all| Ok(fs::write(&all[2], packed(&vec![0; 64 << 20])?)?),
+            "archive",
+            2,
+            1,
+        ),
+        (
+            "a line of one is edited",
+            &|all| Ok(fs::write(&all[0], packed(text(&all[0])?.replacen("LOW", "INFO", 1).as_bytes())?)?),
+            "archive",
+            0,
+            1,
+        ),
+        ("the first is gone", &|all| Ok(remove(&all[0])?), "missing", 1, 1),
+        ("one of pages is gone", &|all| Ok(remove(&all[1])?), "missing", 2, 1),
+        ("the last is gone", &|all| Ok(remove(&all[2])?), "missing", 3, 1),
+        (
+            "two are swapped",
+            &|all| {
+                let first = fs::read(&all[0])?;
+                fs::write(&all[0], fs::read(&all[2])?)?;
+                Ok(fs::write(&all[2], first)?)
+            },
+            "archive",
+            0,
+            1,
+        ),
+    ];
+    for (told, act, kind, file, line) in acts {
+        let (world, mut files) = world_of_archives()?;
+        act(&files)?;
+        files.push(world.log());
+        let found = verify(&world.config)?.first_break;
+        let found =
+            found.map(|found| (found.kind, files.iter().position(|file| *file == found.file), found.line));
+        let expected = (!kind.is_empty()).then(|| (kind.to_owned(), Some(file), line));
+        assert_eq!(found, expected, "{told}");
+    }
     Ok(())
 }
 

@@ -1,108 +1,250 @@
 //! Proves that the event log, and the archives before it, are what was written.
+//!
+//! Nobody who writes waits for it: it reads what there is at one moment, while nothing is archived.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
 
-use super::archive::{Manifest, beginning, manifests, unpack};
-use super::chain::{Break, Chain};
-use super::log::{self, Place};
+use super::archive::{self, Whole};
+use super::chain::{At, Break, Chain, Found, UNKNOWN};
+use super::lines::Lines;
+use super::log;
+use super::pack::{self, Manifest};
+use super::place::{self, Place};
 use crate::config::Config;
-use crate::durable;
 use crate::error::{Error, Result};
 use crate::report::{EventsBreak, EventsVerifyReport, SCHEMA};
 
 /// Follows the chain from the oldest archive to the last line.
 ///
 /// # Errors
-/// When the log cannot be read. What is wrong in it is in the report.
+/// When the log cannot be read, [`crate::ErrorKind::Locked`] while another process archives or verifies. What is wrong in it
+/// is in the report.
 pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
-    // Nobody moves anything meanwhile.
-    let _lock = log::lock(config)?;
-    let path = &config.events.log;
-    let mut all = Vec::new();
-    let archives = manifests(config)?;
-    let mut chain = Chain::from(Some(&beginning(config, archives.first().map(|(_, first)| first))));
-    let mut checked = 0;
+    let _moving = log::archive_lock(config)?;
+    let (Whole { log, archives }, size, known) = now(config)?;
+    let (mut number, head) = archive::beginning(config, archives.first().map(|(_, first)| first));
+    let cleaned = archive::anchor(config).map_or(0, |anchor| anchor.number());
+    let mut walk = Walk { config, chain: Chain::from(&head), files: Vec::new(), pushed: Vec::new() };
     for (file, manifest) in &archives {
-        checked += 1;
-        match unpack(file) {
-            Ok(text) if manifest.fits(&text) => {
-                follow(&mut chain, file, &mut text.as_slice(), &mut all)
-                    .map_err(|cause| read(file, cause))?;
-            }
-            Ok(_) => {
-                all.push(broken(file, manifest, "it is not what was archived"));
-                chain.go_on(&manifest.after());
-            }
-            Err(cause) => {
-                all.push(broken(file, manifest, &format!("it cannot be unpacked: {cause}")));
-                chain.go_on(&manifest.after());
-            }
-        }
+        walk.enter(file);
+        walk.gap(manifest, number);
+        walk.archive(file, manifest, manifest.number <= cleaned);
+        number = manifest.number;
     }
-    let lines = match durable::open_regular(path) {
-        Ok(file) => follow(&mut chain, path, &mut BufReader::new(file), &mut all)
-            .map_err(|cause| read(path, cause))?,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => 0,
-        Err(cause) => return Err(read(path, cause)),
-    };
-    let known = Place::of(config)?.head;
-    let end = chain.head();
-    if known.seq > end.seq {
-        all.push(EventsBreak {
-            file: path.clone(),
-            line: lines + 1,
-            kind: "cut".to_owned(),
-            reason: format!("the last {} events are not there", known.seq - end.seq),
-        });
+    walk.enter(&config.events.log);
+    if let Some(mut log) = log {
+        let fail = |cause| Error::io("read the event log", &config.events.log, cause);
+        log.rewind().and_then(|()| follow(&mut walk.chain, log.take(size))).map_err(fail)?;
     }
+    walk.end(known.as_ref());
+    let breaks = u64::try_from(walk.pushed.len()).unwrap_or(u64::MAX).saturating_add(walk.chain.breaks);
     Ok(EventsVerifyReport {
         schema: SCHEMA,
-        ok: all.is_empty(),
-        events: chain.ours,
-        others: chain.others,
-        unheld: chain.unheld,
-        archives: checked,
-        breaks: u64::try_from(all.len()).unwrap_or(u64::MAX),
-        first_break: all.into_iter().next(),
+        ok: breaks == 0,
+        events: walk.chain.ours,
+        others: walk.chain.others,
+        unheld: walk.chain.unheld,
+        archives: u64::try_from(archives.len()).unwrap_or(u64::MAX),
+        breaks,
+        first_break: walk.first(),
     })
 }
 
-fn read(path: &Path, cause: std::io::Error) -> Error {
-    Error::io("read the event log", path, cause)
+/// What there is at one moment, and what is known of its end. Nobody writes in that moment; the rest is read later.
+fn now(config: &Config) -> Result<(Whole, u64, Option<Place>)> {
+    // What is to be waited for is looked at before.
+    let whole = archive::whole(config)?;
+    let _writing = log::lock(config)?;
+    let size = match &whole.log {
+        Some(log) => log.metadata().map_err(|cause| Error::io("look at", &config.events.log, cause))?.len(),
+        None => 0,
+    };
+    Ok((whole, size, Place::of(config)?))
 }
 
-fn broken(file: &Path, manifest: &Manifest, why: &str) -> EventsBreak {
-    EventsBreak {
-        file: file.to_path_buf(),
-        line: 1,
-        kind: "archive".to_owned(),
-        reason: format!("{why}: events {} to {}", manifest.first_seq, manifest.last_seq),
+fn follow(chain: &mut Chain, from: impl Read) -> io::Result<()> {
+    let mut lines = Lines::of(from);
+    while let Some(line) = lines.next()? {
+        chain.next(&line);
     }
+    Ok(())
 }
 
-/// Follows the lines of one file; returns how many there are.
-fn follow(
-    chain: &mut Chain,
-    path: &Path,
-    from: &mut dyn BufRead,
-    all: &mut Vec<EventsBreak>,
-) -> std::io::Result<u64> {
-    let (mut line, mut number) = (Vec::new(), 0);
-    loop {
-        line.clear();
-        if from.read_until(b'\n', &mut line)? == 0 {
-            return Ok(number);
+struct Walk<'a> {
+    config: &'a Config,
+    chain: Chain,
+    /// Those that were looked at, in the order of the chain.
+    files: Vec<PathBuf>,
+    /// What is wrong beside what the chain has found.
+    pushed: Vec<(At, EventsBreak)>,
+}
+
+impl Walk<'_> {
+    fn enter(&mut self, file: &Path) {
+        self.chain.enter(self.files.len());
+        self.files.push(file.to_path_buf());
+    }
+
+    fn push(&mut self, at: At, seq: u64, kind: &str, reason: String) {
+        let file = self.files.get(at.file).cloned().unwrap_or_default();
+        self.pushed
+            .push((at, EventsBreak { file, line: at.line.max(1), seq, kind: kind.to_owned(), reason }));
+    }
+
+    /// Archives that are not there, before one.
+    fn gap(&mut self, manifest: &Manifest, last: u64) {
+        let (before, at) = (self.chain.head(), self.chain.at());
+        if manifest.number <= last {
+            let reason = format!("there are two archives with the number {}", manifest.number);
+            self.push(at, manifest.first_seq, "archive", reason);
+        } else if manifest.number > last.saturating_add(1) {
+            let events = match (before.seq.saturating_add(1), manifest.before().seq) {
+                (first, last) if first <= last => events(first, last),
+                _ => "lines of the site's pages".to_owned(),
+            };
+            let count = manifest.number - last - 1;
+            let reason = match count {
+                1 => format!("an archive before it is not there: {events}"),
+                _ => format!("{count} archives before it are not there: {events}"),
+            };
+            self.push(at, before.seq.saturating_add(1), "missing", reason);
+        } else {
+            return;
         }
-        number += 1;
-        let text = line.strip_suffix(b"\n").unwrap_or(&line);
-        let Some(found) = chain.next(text) else { continue };
-        let (kind, reason) = match found {
-            Break::Missing(1) => ("missing", "an event before it is not there".to_owned()),
-            Break::Missing(count) => ("missing", format!("{count} events before it are not there")),
-            Break::Again => ("again", "its number was there before".to_owned()),
-            Break::Changed => ("changed", "the line before it is not the one that was there".to_owned()),
-        };
-        all.push(EventsBreak { file: path.to_path_buf(), line: number, kind: kind.to_owned(), reason });
+        self.chain.go_on(&manifest.before());
     }
+
+    fn archive(&mut self, file: &Path, manifest: &Manifest, was_cleaned: bool) {
+        let mut chain = self.chain.clone();
+        let read = manifest.open(file).and_then(|mut text| {
+            follow(&mut chain, &mut text)?;
+            Ok(manifest.fits(&text))
+        });
+        let why = match read {
+            Ok(true) if pack::is_archive(self.config, &manifest.day, file) => {
+                self.chain = chain;
+                return;
+            }
+            // The cleaning that removed it died behind that.
+            Err(cause) if was_cleaned && cause.kind() == io::ErrorKind::NotFound => {
+                return self.chain.go_on(&manifest.after());
+            }
+            Ok(true) => "its name is not that of its day".to_owned(),
+            Ok(false) => "it is not what was archived".to_owned(),
+            Err(cause) => format!("it cannot be unpacked: {cause}"),
+        };
+        // A line that was changed in it is named where the chain shows it.
+        let known = self.chain.found().len();
+        let shown = chain.found().get(known..).unwrap_or_default();
+        let at = shown.iter().map(|found| found.at).find(|at| at.file == chain.at().file);
+        let at = at.unwrap_or(self.chain.at());
+        let events = match manifest.events {
+            0 => "lines of the site's pages".to_owned(),
+            _ => events(manifest.first_seq, manifest.last_seq),
+        };
+        self.push(at, manifest.first_seq, "archive", format!("{why}: {events}"));
+        self.chain.go_on(&manifest.after());
+    }
+
+    /// Whether the last line is the one that was written last.
+    fn end(&mut self, known: Option<&Place>) {
+        let (seq, here) = (self.chain.head().seq, self.chain.at());
+        let behind = At { line: here.line.saturating_add(1), ..here };
+        let last = self.chain.last().map(|(at, digest)| (at, digest.to_owned()));
+        let is_last = |digest: &str| last.as_ref().is_none_or(|(_, last)| last == digest);
+        let head = place::file(self.config);
+        let unknown = |why: &str| {
+            format!(
+                "{} {why}, so nobody knows whether events were cut off here: look for them in backups; the next event says that this was so",
+                head.display()
+            )
+        };
+        match known {
+            None if seq == 0 && self.chain.ours == 0 => {}
+            None => {
+                self.push(behind, seq.saturating_add(1), "end", unknown("is not there or makes no sense"))
+            }
+            Some(place) if place.own == UNKNOWN => {
+                self.push(behind, seq.saturating_add(1), "end", unknown("was not there or made no sense"));
+            }
+            Some(place) if place.seq > seq => {
+                let reason = format!("the log ends before {}", events(seq.saturating_add(1), place.seq));
+                self.push(behind, seq.saturating_add(1), "cut", reason);
+            }
+            Some(place) if place.seq == seq => {
+                if !is_last(&place.own) {
+                    let at = last.as_ref().map_or(here, |(at, _)| *at);
+                    self.push(at, seq, "changed", format!("event {seq} is not the one that was written"));
+                }
+            }
+            Some(place) if place.seq.saturating_add(1) == seq && is_last(&place.next) => {}
+            // It was not brought to disk, and the lines are.
+            Some(place) if place.is_of_before() => {}
+            Some(place) => {
+                let why =
+                    format!("says that event {} is the last one, and is an older one or another", place.seq);
+                self.push(behind, seq, "end", unknown(&why));
+            }
+        }
+    }
+
+    /// The first of all that is wrong.
+    fn first(self) -> Option<EventsBreak> {
+        let found = self.chain.found().iter().min_by_key(|found| found.at);
+        let pushed = self.pushed.into_iter().min_by_key(|(at, _)| *at);
+        match (found, pushed) {
+            (Some(found), Some((at, _))) if found.at <= at => Some(told(&self.files, found)),
+            (_, Some((_, pushed))) => Some(pushed),
+            (found, None) => found.map(|found| told(&self.files, found)),
+        }
+    }
+}
+
+fn events(first: u64, last: u64) -> String {
+    if first == last { format!("event {first}") } else { format!("events {first} to {last}") }
+}
+
+/// What the chain has found, in words.
+fn told(files: &[PathBuf], found: &Found) -> EventsBreak {
+    let file = |at: At| files.get(at.file).cloned().unwrap_or_default();
+    let place = |at: At| {
+        if at.file == found.at.file {
+            format!("line {}", at.line)
+        } else {
+            format!("line {} of {}", at.line, file(at).display())
+        }
+    };
+    let seq = match found.what {
+        Break::Missing(first, _) => first,
+        _ => found.seq,
+    };
+    let (kind, reason) = match found.what {
+        Break::Missing(first, last) if first == last => {
+            ("missing", format!("event {first} before it is not there"))
+        }
+        Break::Missing(first, last) => {
+            ("missing", format!("events {first} to {last} before it are not there"))
+        }
+        Break::Again => ("again", format!("the number {seq} was there before")),
+        Break::Inserted => ("inserted", format!("this line, with the number {seq}, does not belong there")),
+        Break::Moved(behind) => ("moved", format!("event {seq} belongs behind {}", place(behind))),
+        Break::Changed(last) if last == found.at => (
+            "changed",
+            "this line is not the one that was there, or lines of others behind it are gone".to_owned(),
+        ),
+        Break::Changed(last) => {
+            ("changed", format!("from here to {} a line was changed, put in or taken out", place(last)))
+        }
+        Break::Unknown => (
+            "end",
+            format!(
+                "when event {seq} was written, nobody knew what had been before: events may have been cut off there"
+            ),
+        ),
+        Break::Long(bytes) => {
+            ("long", format!("this line of {bytes} bytes is longer than any event: look who wrote it"))
+        }
+    };
+    EventsBreak { file: file(found.at), line: found.at.line.max(1), seq, kind: kind.to_owned(), reason }
 }

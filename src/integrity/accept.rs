@@ -82,6 +82,8 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
         let (key, _) = private.key_or_new()?;
         store::save(config, &private, &key, &next)?;
         report.generation = next.generation;
+        let (count, of) = (report.accepted.len(), next.generation);
+        report.warnings.extend(make::put_on_record(config, "integrity_accepted", count, of));
     }
     Ok(report)
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::check::{lock, manner};
 use super::codec::Baseline;
 use super::compare;
@@ -15,7 +17,9 @@ use super::store;
 use super::walk::{self, Observation};
 use crate::clock;
 use crate::config::Config;
+use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::{self, Event, Severity};
 use crate::report::{FindingKind, IntegrityBaselineReport, IntegrityFinding, SCHEMA};
 
 /// So long a check may take before this is turned away (milliseconds).
@@ -59,6 +63,8 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
         entries,
     };
     let digest = store::save(config, &private, &key, &baseline)?;
+    let (count, of) = (baseline.entries.len(), baseline.generation);
+    warnings.extend(put_on_record(config, "baseline_created", count, of));
     let findings: Vec<IntegrityFinding> = problems.iter().map(told).collect();
     Ok(IntegrityBaselineReport {
         schema: SCHEMA,
@@ -73,6 +79,16 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
         warnings,
         duration_ms: start.millis(),
     })
+}
+
+/// Puts on record who signed what; what to say where that failed.
+pub(super) fn put_on_record(config: &Config, kind: &str, paths: usize, generation: u64) -> Option<String> {
+    let number = rustix::process::geteuid().as_raw();
+    let user = durable::user_numbered(number).unwrap_or_else(|| number.to_string());
+    let details = json!({ "user": user, "paths": paths, "generation": generation });
+    let event = Event { kind: kind.to_owned(), severity: Severity::Low, details, ip: None, session: None };
+    let failed = events::record(config, &event).err()?;
+    Some(format!("it is signed, and could not be put on record: {failed}"))
 }
 
 /// What is there, read whole.

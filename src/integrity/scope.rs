@@ -277,6 +277,9 @@ fn ours(config: &Config) -> Vec<(Vec<u8>, &'static str)> {
     let integrity = &config.integrity;
     let mut signature = bytes(&integrity.baseline);
     signature.extend_from_slice(b".sig");
+    // While it is archived.
+    let [before, cut] =
+        [b".before".as_slice(), b".new-cut"].map(|end| [&bytes(&config.events.log), end].concat());
     let backups = config.root.join("databases").join("backups");
     let mut all = vec![
         (bytes(&config.root.join("sync_state")), "what this system remembers"),
@@ -284,6 +287,8 @@ fn ours(config: &Config) -> Vec<(Vec<u8>, &'static str)> {
         (signature, "our output"),
         (bytes(&integrity.alerts), "our output"),
         (bytes(&config.events.log), "our output"),
+        (before, "our output"),
+        (cut, "our output"),
         (bytes(&config.events.archive), "our output"),
         (bytes(&config.access.keys), "our output"),
         (bytes(&config.access.sessions), "our output"),

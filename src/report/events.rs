@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 pub struct EventRecorded {
     /// Version of this shape.
     pub schema: u32,
-    /// Its number.
-    pub seq: String,
+    /// Its number, at most that of the highest integer of PHP.
+    pub seq: u64,
     /// RFC 3339, UTC.
     pub timestamp: String,
 }
@@ -60,9 +60,12 @@ pub struct EventsArchiveReport {
 pub struct EventsBreak {
     /// The file.
     pub file: PathBuf,
-    /// The line in it, from 1 on; one more than there are where something is missing at the end.
+    /// The line in it, from 1 on: the first that is not what it was; one more than there are where the end is missing.
     pub line: u64,
-    /// `missing`, `again`, `changed`, `cut`, or `archive` where an archive is not what its manifest says.
+    /// The number of the event that shows it; of the first one that is missing where nothing does.
+    pub seq: u64,
+    /// `missing`, `again`, `inserted`, `moved`, `changed`; `cut` where the end is missing, `end` where nobody knows whether it
+    /// is; `long` for a line that is no event; `archive` where an archive is not what its manifest says.
     pub kind: String,
     /// In words.
     pub reason: String,

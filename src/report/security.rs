@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::events::EventsBreak;
 use super::integrity::WatchStatus;
 
 /// What became of a job.
@@ -52,13 +53,16 @@ pub struct SecurityJob {
 pub struct SecurityRunReport {
     /// Version of this document.
     pub schema: u32,
-    /// Whether nothing failed, the check found nothing where it ran, and no watcher is missed.
+    /// Whether nothing failed, the check found nothing and the chain of events is whole where that was looked at, and no watcher
+    /// is missed.
     pub ok: bool,
     /// Those of the check where it ran: 1 new, 2 removed, 4 changed, 8 unreadable or unstable, 16 baseline; added up.
     pub exit_bits: u32,
     /// How many findings of the check are new.
     pub new_findings: u64,
-    /// `check`, `limits`, `sessions` and `archive`.
+    /// Where the chain of events is broken, if this run is the first to say so.
+    pub new_break: Option<EventsBreak>,
+    /// `check`, `limits`, `sessions`, `archive` and `verify_events`.
     pub jobs: BTreeMap<&'static str, SecurityJob>,
     /// The watcher.
     pub watch: WatchStatus,
@@ -76,7 +80,8 @@ impl SecurityRunReport {
     /// The exit code of the scripts: 2 where something failed, 1 where something new was found, else 0.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
-        if self.has_failed() { 2 } else { i32::from(self.new_findings > 0 || self.missed.is_some()) }
+        let is_new = self.new_findings > 0 || self.missed.is_some() || self.new_break.is_some();
+        if self.has_failed() { 2 } else { i32::from(is_new) }
     }
 
     /// Whether anything went wrong.
