@@ -4,25 +4,24 @@
 //! any sleep, once. So a daily job runs in the first minute of a day, whatever was missed. Where the clock was set back, its
 //! slots say nothing for a while; then the time since the machine started counts, which nobody sets.
 //!
-//! It lies where only the user of the cron jobs writes: whoever could write it could have a job never run again.
+//! It lies where only the user of the cron jobs writes: whoever could write it could have a job never run again. It is read
+//! and written through the directory that was opened and looked at, whatever has its name meanwhile.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{self, Boot};
-use crate::durable::Nascent;
 use crate::error::{Error, ErrorKind, Result};
+use crate::integrity::Private;
 
 /// What the file begins with.
 const FORMAT: &str = "cr0sync schedule";
 const VERSION: u32 = 1;
 const NAME: &str = "schedule";
 /// A schedule larger than this is none (bytes).
-const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: usize = 1 << 20;
 
 /// A moment, by both clocks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,32 +102,23 @@ struct File {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     /// Where it lies; nowhere, where nothing can be remembered.
-    directory: Option<PathBuf>,
+    private: Option<Private>,
     jobs: BTreeMap<String, Moment>,
 }
 
 impl Schedule {
     /// One that remembers nothing: then all is due.
     pub(crate) fn empty() -> Schedule {
-        Schedule { directory: None, jobs: BTreeMap::new() }
+        Schedule { private: None, jobs: BTreeMap::new() }
     }
 
-    /// Reads it. What is no schedule, or a newer one, counts for nothing: then all is due, which does no harm.
-    pub(crate) fn open(directory: &Path) -> Result<Schedule> {
-        let path = directory.join(NAME);
-        let fail = |cause| Error::io("read the schedule", &path, cause);
-        let jobs = match std::fs::metadata(&path) {
-            Ok(file) if file.len() > MAX_FILE => BTreeMap::new(),
-            Ok(_) => {
-                let text = std::fs::read(&path).map_err(fail)?;
-                let file = serde_json::from_slice::<File>(&text).ok();
-                let file = file.filter(|file| file.format == FORMAT && file.version <= VERSION);
-                file.map_or_else(BTreeMap::new, |file| file.jobs)
-            }
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(cause) => return Err(fail(cause)),
-        };
-        Ok(Schedule { directory: Some(directory.to_path_buf()), jobs })
+    /// Reads it. What is no schedule, a newer one, or one that others could have written counts for nothing: then all is
+    /// due, which does no harm.
+    pub(crate) fn open(private: Private) -> Result<Schedule> {
+        let text = private.read(NAME)?.bytes().filter(|text| text.len() <= MAX_FILE);
+        let file = text.and_then(|text| serde_json::from_slice::<File>(&text).ok());
+        let file = file.filter(|file| file.format == FORMAT && file.version <= VERSION);
+        Ok(Schedule { private: Some(private), jobs: file.map_or_else(BTreeMap::new, |file| file.jobs) })
     }
 
     /// When a job ran last.
@@ -152,18 +142,12 @@ impl Schedule {
     }
 
     fn write(&self) -> Result<()> {
-        let Some(directory) = &self.directory else { return Ok(()) };
+        let Some(private) = &self.private else { return Ok(()) };
         let file = File { format: FORMAT.to_owned(), version: VERSION, jobs: self.jobs.clone() };
         let text = serde_json::to_vec(&file).map_err(|cause| {
             Error::new(ErrorKind::Internal, "cannot write down the schedule").because(cause)
         })?;
-        let path = directory.join(NAME);
-        let fail = |cause| Error::io("write the schedule", &path, cause);
-        // Also where root runs the jobs, it is that of the user of the cron jobs.
-        let owner = std::fs::metadata(directory).map_err(fail)?;
-        let nascent = Nascent::of_owner(&path, "schedule", &owner)?;
-        nascent.file().write_all(&text).map_err(fail)?;
-        nascent.supersede().map(drop)
+        private.write(NAME, &text)
     }
 }
 
@@ -290,5 +274,28 @@ mod tests {
         let far = Moment { unix: i64::MAX, boot: "a".to_owned(), up: u64::MAX };
         assert!(is_due(5, Some(&far), &now) && is_due(1440, Some(&far), &now));
         assert_eq!(next(5, &far, &now), i64::MAX);
+    }
+
+    /// As whoever may write beside it may do at any moment.
+    #[test]
+    fn what_takes_the_place_of_its_directory_is_neither_read_nor_written()
+    -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let config = crate::config::Config::parse(br#"{"version": 1}"#, directory.path(), None)?;
+        let place = directory.path().join("sync_state/private");
+        let away = directory.path().join("away");
+        let now = Moment { unix: 1, boot: "a".to_owned(), up: 1 };
+        let private = Private::create(&config)?;
+        std::fs::rename(&place, &away)?;
+        std::fs::create_dir(&place)?;
+        let theirs = r#"{"format": "cr0sync schedule", "version": 1,
+                         "jobs": {"check": {"unix": 9, "boot": "a", "up": 9}}}"#;
+        std::fs::write(place.join(NAME), theirs)?;
+        let mut schedule = Schedule::open(private)?;
+        assert_eq!(schedule.last("check"), None);
+        schedule.begin("check", &now)?;
+        assert_eq!(std::fs::read_to_string(place.join(NAME))?, theirs);
+        assert!(std::fs::read_to_string(away.join(NAME))?.contains("\"unix\":1"));
+        Ok(())
     }
 }

@@ -120,15 +120,14 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     let start = clock::start();
     let _lock = Lock::take(&config.root, &config.ownership, "security", 0)?;
     let (mut warnings, mut problems) = (Vec::new(), Vec::new());
-    let mut schedule =
-        match integrity::private_directory(config).and_then(|directory| Schedule::open(&directory)) {
-            Ok(schedule) => schedule,
-            Err(error) if error.kind() == ErrorKind::Access => return Err(error),
-            Err(error) => {
-                problems.push(format!("what ran when is not known, so that all is due: {}", told(&error)));
-                Schedule::empty()
-            }
-        };
+    let mut schedule = match integrity::Private::create(config).and_then(Schedule::open) {
+        Ok(schedule) => schedule,
+        Err(error) if error.kind() == ErrorKind::Access => return Err(error),
+        Err(error) => {
+            problems.push(format!("what ran when is not known, so that all is due: {}", told(&error)));
+            Schedule::empty()
+        }
+    };
     // Before the check, which would say it otherwise.
     let missed = integrity::missed(config).unwrap_or_else(|error| {
         warnings.push(format!("could not say whether the watcher is missed: {}", told(&error)));
@@ -422,7 +421,7 @@ mod tests {
         let mut world = World::new();
         world.run();
         world.wait(MINUTE);
-        let path = integrity::private_directory(&world.config).unwrap().join("schedule");
+        let path = world.config.root.join("sync_state/private/schedule");
         assert_eq!(world.said(), "");
         std::fs::write(&path, "cr0").unwrap();
         assert_eq!(world.said(), ALL);

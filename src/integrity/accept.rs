@@ -14,7 +14,7 @@ use super::model::{Entry, is_within, order};
 use super::private::Private;
 use super::scope::Scope;
 use super::seen::{Same, Verdict};
-use super::store::{self, Loaded};
+use super::store::{self, Loaded, Secrecy};
 use crate::clock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +42,11 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
             .at(&broken.path)
             .hint("find out who did that; then make a new baseline")
     })?;
+    if loaded.exposed == Secrecy::Lost {
+        let error =
+            Error::new(ErrorKind::Corrupt, "nothing can be accepted, as others may know the key that signs");
+        return Err(error.hint("find out who read it; then make a new baseline, which makes a new key"));
+    }
     let list = plain(config, &config.integrity.config)?;
     let mut is_list = false;
     let mut others = Vec::new();

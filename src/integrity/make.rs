@@ -43,8 +43,12 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
     }
     let (last, previous) = store::last(&private, loaded.as_ref().ok())?;
     let (key, made) = private.key_or_new()?;
-    if made == Made::Now && last > 0 {
-        warnings.push("the key was gone; a new one signs from now on".to_owned());
+    match made {
+        Made::Now if last > 0 => warnings.push("the key was gone; a new one signs from now on".to_owned()),
+        Made::Instead(why) => warnings.push(format!(
+            "others may know the key that signed until now: {why}; a new one signs from now on"
+        )),
+        Made::Now | Made::Before => {}
     }
     let Observed { entries, problems, bytes } = observe(config, &scope, None);
     let (entries, imported) = match list {

@@ -21,7 +21,7 @@ use super::codec::{self, Baseline, Flaw};
 use super::compare;
 use super::export;
 use super::model::Digest;
-use super::private::{self, Absent, Head, Key, Private};
+use super::private::{self, Absent, HEAD, Head, KEY, Key, Private};
 use crate::config::Config;
 use crate::durable::{self, Content, Folder};
 use crate::error::{Error, ErrorKind, Result};
@@ -41,7 +41,9 @@ pub(super) struct Loaded {
     pub(super) digest: Digest,
     /// None for users who may not look there; they take the public key that lies beside the baseline.
     pub(super) private: Option<Private>,
-    /// What is wrong with its export.
+    /// Whether others may know the key.
+    pub(super) exposed: Secrecy,
+    /// What is wrong with its export and with what lies beside the key.
     pub(super) flaws: Vec<Broken>,
 }
 
@@ -90,48 +92,16 @@ pub(super) fn load(config: &Config) -> Result<std::result::Result<Loaded, Broken
     let path = directory.join(BASELINE);
     let folder = match Folder::open(&directory) {
         Ok(folder) => folder,
-        Err(error) if error.kind() == ErrorKind::Corrupt => {
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Access) => {
             return Ok(Err(Broken::new(&directory, error.to_string())));
         }
         Err(error) => return Err(error),
     };
     let content = folder.as_ref().map_or(Ok(Content::Missing), |folder| folder.read(BASELINE, MAX_FILE))?;
-    let (private, public, head) = match Private::open(config) {
-        Ok(private) => match private.key() {
-            Ok(Some(key)) => {
-                let head = private.head()?;
-                (Some(private), key.public(), head)
-            }
-            Ok(None) if matches!(content, Content::Missing) => return Ok(Err(never(&path))),
-            Ok(None) => {
-                return Ok(Err(Broken::missing(private.path(), "the key that signed the baseline is gone")));
-            }
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                return Ok(Err(Broken::new(private.path(), error.to_string())));
-            }
-            Err(error) => return Err(error),
-        },
-        Err(Absent::Missing) if matches!(content, Content::Missing) => return Ok(Err(never(&path))),
-        Err(Absent::Missing) => {
-            let private = config.root.join("sync_state").join("private");
-            return Ok(Err(Broken::missing(
-                &private,
-                "the directory with the key that signed the baseline is gone",
-            )));
-        }
-        Err(Absent::Refused(why)) => {
-            let private = config.root.join("sync_state").join("private");
-            return Ok(Err(Broken::new(
-                &private,
-                format!("the private directory cannot be believed: {why}"),
-            )));
-        }
-        Err(Absent::NotOurs) => match folder.as_ref().map(public_key).transpose()?.flatten() {
-            Some(public) => (None, public, None),
-            None => {
-                return Ok(Err(Broken::missing(&directory.join(PUBLIC_KEY), "the public key is missing")));
-            }
-        },
+    let Trust { private, public, head, exposed, mut flaws } = match trust(config, folder.as_ref(), &content)?
+    {
+        Ok(trust) => trust,
+        Err(broken) => return Ok(Err(broken)),
     };
     let bytes = match content {
         Content::Bytes(bytes) => bytes,
@@ -146,12 +116,120 @@ pub(super) fn load(config: &Config) -> Result<std::result::Result<Loaded, Broken
         Err(reason) => return Ok(Err(Broken::new(&path, reason))),
     };
     if private.is_some() {
-        if let Err(reason) = follows(&baseline, &digest, head.as_ref()) {
+        if let Err(reason) = follows(&baseline, &digest, head.as_ref(), exposed) {
             return Ok(Err(Broken::new(&path, reason)));
         }
     }
-    let flaws = export_flaws(config, &public, head.as_ref())?;
-    Ok(Ok(Loaded { baseline, digest, private, flaws }))
+    flaws.extend(export_flaws(config, &public, head.as_ref())?);
+    Ok(Ok(Loaded { baseline, digest, private, exposed, flaws }))
+}
+
+/// What a baseline is believed by.
+struct Trust {
+    private: Option<Private>,
+    public: [u8; 32],
+    head: Option<Head>,
+    exposed: Secrecy,
+    flaws: Vec<Broken>,
+}
+
+/// Whether others may know the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    Kept,
+    Lost,
+}
+
+fn trust(
+    config: &Config,
+    folder: Option<&Folder>,
+    content: &Content,
+) -> Result<std::result::Result<Trust, Broken>> {
+    let path = place(config).join(BASELINE);
+    let place = config.root.join("sync_state").join("private");
+    let private = match Private::open(config) {
+        Ok(private) => private,
+        Err(Absent::Missing) if matches!(content, Content::Missing) => return Ok(Err(never(&path))),
+        Err(Absent::Missing) => {
+            let reason = "the directory with the key that signed the baseline is gone";
+            return Ok(Err(Broken::missing(&place, reason)));
+        }
+        Err(Absent::Refused(why)) => {
+            let reason = format!("the private directory cannot be believed: {why}");
+            return Ok(Err(Broken::new(&place, reason)));
+        }
+        Err(Absent::NotOurs) => return by_public_key(config, folder),
+    };
+    let key = match private.key() {
+        Ok(Some(key)) => key,
+        Ok(None) if matches!(content, Content::Missing) => return Ok(Err(never(&path))),
+        Ok(None) => {
+            let reason = "the key that signed the baseline is gone";
+            return Ok(Err(Broken::missing(private.path(), reason)));
+        }
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            return Ok(Err(Broken::new(&private.path().join(KEY), words(&error))));
+        }
+        Err(error) => return Err(error),
+    };
+    let head = match private.head()? {
+        Ok(head) => head,
+        Err(why) => {
+            let reason = format!(
+                "what is remembered of the last baseline is not believed: {why}; find out who did that, and make a new baseline"
+            );
+            return Ok(Err(Broken::new(&private.path().join(HEAD), reason)));
+        }
+    };
+    let mut flaws = Vec::new();
+    let exposed = if key.exposed.is_some() { Secrecy::Lost } else { Secrecy::Kept };
+    if let Some(why) = &key.exposed {
+        private.expose(&key)?;
+        let reason = format!(
+            "others may know the key that signs baselines: {why}; find out who read it, and make a new baseline, which \
+             makes a new key"
+        );
+        flaws.push(Broken::new(&private.path().join(KEY), reason));
+    }
+    for (path, why) in private.doubtful()? {
+        let reason = format!("what is remembered here is not believed, and is written anew: {why}");
+        flaws.push(Broken::new(&path, reason));
+    }
+    let public = key.public();
+    flaws.extend(public_flaw(config, folder, &public)?);
+    Ok(Ok(Trust { private: Some(private), public, head, exposed, flaws }))
+}
+
+/// Of users who may not look at the key.
+fn by_public_key(config: &Config, folder: Option<&Folder>) -> Result<std::result::Result<Trust, Broken>> {
+    Ok(match folder.map(public_key).transpose()?.flatten() {
+        Some(public) => {
+            Ok(Trust { private: None, public, head: None, exposed: Secrecy::Kept, flaws: Vec::new() })
+        }
+        None => Err(Broken::missing(&place(config).join(PUBLIC_KEY), "the public key is missing")),
+    })
+}
+
+/// What pages verify with must be what signs, or they believe whoever put another one there.
+fn public_flaw(config: &Config, folder: Option<&Folder>, public: &[u8; 32]) -> Result<Option<Broken>> {
+    let path = place(config).join(PUBLIC_KEY);
+    let Some(folder) = folder else { return Ok(None) };
+    if !folder.has(PUBLIC_KEY) {
+        let reason = "the public key that pages verify with is gone; baseline and accept write it again";
+        return Ok(Some(Broken::missing(&path, reason)));
+    }
+    if public_key(folder)? == Some(*public) {
+        return Ok(None);
+    }
+    let reason = "the public key that pages verify with is not that of the key that signs: whoever put it there can have them \
+                  believe his own list; find out who did that, and write it again with accept or baseline";
+    Ok(Some(Broken::new(&path, reason)))
+}
+
+/// An error as a reason: what is wrong, and what to do.
+fn words(error: &Error) -> String {
+    let hint = error.hint_text().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{error}{hint}")
 }
 
 fn never(path: &Path) -> Broken {
@@ -196,8 +274,13 @@ fn verified(bytes: &[u8], public: &[u8; 32]) -> std::result::Result<(Baseline, D
     })
 }
 
-/// Whether it is the last baseline, or follows that.
-fn follows(baseline: &Baseline, digest: &Digest, head: Option<&Head>) -> std::result::Result<(), String> {
+/// Whether it is the last baseline, or follows that. Whoever knows the key can sign one that follows.
+fn follows(
+    baseline: &Baseline,
+    digest: &Digest,
+    head: Option<&Head>,
+    exposed: Secrecy,
+) -> std::result::Result<(), String> {
     let Some(head) = head else {
         return Err("what is remembered of the last baseline is gone".to_owned());
     };
@@ -210,8 +293,10 @@ fn follows(baseline: &Baseline, digest: &Digest, head: Option<&Head>) -> std::re
     let is_last = ours == last && *digest == head.digest;
     // Whoever made it was killed before that was remembered.
     let is_next = Some(ours) == last.checked_add(1) && baseline.previous == head.digest;
-    if is_last || is_next {
+    if is_last || is_next && exposed == Secrecy::Kept {
         Ok(())
+    } else if is_next {
+        Err(format!("others may have signed the baseline, which follows the last one, number {last}"))
     } else {
         Err(format!("the baseline does not follow the last one, number {last}"))
     }
@@ -231,7 +316,18 @@ fn signature_path(config: &Config) -> PathBuf {
     PathBuf::from(path)
 }
 
+/// What is wrong with the export. That it may not be read is told like everything else, and stops no check.
 fn export_flaws(config: &Config, public: &[u8; 32], head: Option<&Head>) -> Result<Vec<Broken>> {
+    match flaws_of_export(config, public, head) {
+        Err(error) if error.kind() == ErrorKind::Access => {
+            let reason = format!("the signed list of hashes may not be read: {error}");
+            Ok(vec![Broken::new(&config.integrity.baseline, reason)])
+        }
+        result => result,
+    }
+}
+
+fn flaws_of_export(config: &Config, public: &[u8; 32], head: Option<&Head>) -> Result<Vec<Broken>> {
     let (path, beside) = (&config.integrity.baseline, signature_path(config));
     let signature = small_file(&beside)?;
     let signed = signature.as_deref().unwrap_or_default();
@@ -315,7 +411,7 @@ fn digest_of(path: &Path) -> Result<Option<Digest>> {
 
 /// What a new baseline follows: the number and digest of the last one, however that is.
 pub(super) fn last(private: &Private, loaded: Option<&Loaded>) -> Result<(u64, Digest)> {
-    let head = private.head()?;
+    let head = private.head()?.ok().flatten();
     let known = loaded.map(|loaded| (loaded.baseline.generation, loaded.digest));
     let head = head.map(|head| (head.generation, head.digest));
     Ok(known.into_iter().chain(head).max_by_key(|(generation, _)| *generation).unwrap_or((0, [0; 32])))
@@ -359,7 +455,7 @@ mod tests {
             (6, [4; 32], [6; 32], Some("does not follow")),
             (7, [5; 32], [7; 32], Some("does not follow")),
         ] {
-            let found = follows(&baseline(generation, previous), &digest, Some(&head));
+            let found = follows(&baseline(generation, previous), &digest, Some(&head), Secrecy::Kept);
             match expected {
                 None => assert_eq!(found, Ok(()), "{generation}"),
                 Some(word) => {
@@ -367,6 +463,9 @@ mod tests {
                 }
             }
         }
-        assert!(follows(&baseline(1, [0; 32]), &[1; 32], None).is_err());
+        assert!(follows(&baseline(1, [0; 32]), &[1; 32], None, Secrecy::Kept).is_err());
+        // Whoever knows the key signs what follows, and not what was remembered.
+        assert_eq!(follows(&baseline(5, [4; 32]), &[5; 32], Some(&head), Secrecy::Lost), Ok(()));
+        assert!(follows(&baseline(6, [5; 32]), &[6; 32], Some(&head), Secrecy::Lost).is_err());
     }
 }
