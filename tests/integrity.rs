@@ -24,6 +24,7 @@ mod integrity {
     mod rng;
     mod runs;
     mod shared_files;
+    mod unread;
     mod watch;
     pub(crate) mod world;
 }

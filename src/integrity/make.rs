@@ -7,7 +7,7 @@ use super::codec::Baseline;
 use super::compare;
 use super::export;
 use super::hash::{self, Hashed, Limit, Outcome};
-use super::model::{Entry, Known, Look, Problem, order};
+use super::model::{Entry, Kind, Known, Look, Problem, order};
 use super::names;
 use super::private::{Made, Private, hex};
 use super::scope::{Scope, Verdict, parent};
@@ -112,7 +112,21 @@ pub(super) fn observe(config: &Config, scope: &Scope, only: Option<&[Vec<u8>]>) 
     }
     let entries =
         entries.into_iter().enumerate().filter(|(index, _)| !gone.contains(index)).map(|(_, entry)| entry);
-    Observed { entries: entries.collect(), problems, bytes }
+    let mut entries: Vec<Entry> = entries.collect();
+    problems.sort_by(|left, right| order(&left.path, &right.path));
+    for problem in &problems {
+        close(&mut entries, &problem.path);
+    }
+    Observed { entries, problems, bytes }
+}
+
+/// Remembers that not everything in a directory could be looked at: what is found there later may have been there.
+fn close(entries: &mut [Entry], path: &[u8]) {
+    let place = |path: &[u8]| entries.binary_search_by(|entry| order(&entry.path, path));
+    let Ok(index) = place(path).or_else(|_| place(parent(path))) else { return };
+    if let Some(entry) = entries.get_mut(index).filter(|entry| entry.stat.kind == Kind::Directory) {
+        entry.look = Look::Closed;
+    }
 }
 
 /// A problem as a finding.

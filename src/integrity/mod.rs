@@ -5,7 +5,7 @@
 //!
 //! - open: `scope` (what is watched), `store` and `private` (the baseline, and what of it can be believed), `codec`
 //! - observe: `walk` (attributes, by descriptor), `hash` (content)
-//! - decide (pure): `seen` (what to read), `compare` (findings), `severity`
+//! - decide (pure): `seen` (what to read), `matching` (what is what), `compare` (findings), `severity`
 //! - apply: `make` and `accept` (a new baseline), `export` (the site's list), `alerts`
 //! - record: `memory`
 //! - `watch` checks at once what the kernel says has changed (`watch_tree`), and `beat` tells that it is alive. The check that runs by the clock is the guarantee.
@@ -27,6 +27,7 @@ mod compare;
 mod export;
 mod hash;
 mod make;
+mod matching;
 mod memory;
 mod model;
 mod names;

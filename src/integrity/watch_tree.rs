@@ -356,7 +356,7 @@ fn is_meant(scope: &Scope, directory: &[u8], path: &[u8], what: ReadFlags) -> bo
     match verdict(Kind::File) {
         // What is in a database is not looked at.
         Verdict::Watch(Look::Outside) => !is_content,
-        Verdict::Watch(Look::Whole) => true,
+        Verdict::Watch(Look::Whole | Look::Closed) => true,
         // It may be a symlink, a pipe or the like, which a pattern of names does not leave out.
         Verdict::Leave => !is_content && verdict(Kind::Symlink) != Verdict::Leave,
     }
