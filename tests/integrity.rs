@@ -18,6 +18,7 @@ mod integrity {
     mod keys;
     mod mutations;
     mod old_kernels;
+    mod outputs;
     mod races;
     #[path = "../property/rng.rs"]
     #[allow(dead_code, reason = "shared with tests that shuffle")]
