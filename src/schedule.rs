@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{self, Boot};
 use crate::error::{Error, ErrorKind, Result};
-use crate::integrity::Private;
 
 /// What the file begins with.
 const FORMAT: &str = "cr0sync schedule";
@@ -90,6 +89,14 @@ fn since(last: &Moment, now: &Moment) -> Since {
     }
 }
 
+/// Where it lies: a directory that was opened once and looked at, to which only the user of the cron jobs writes.
+pub(crate) trait Place: std::fmt::Debug {
+    /// A file of it; none where there is none that can be believed.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// Replaces a file of it, whole or not at all.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()>;
+}
+
 /// When each job ran last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct File {
@@ -102,23 +109,23 @@ struct File {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     /// Where it lies; nowhere, where nothing can be remembered.
-    private: Option<Private>,
+    place: Option<Box<dyn Place>>,
     jobs: BTreeMap<String, Moment>,
 }
 
 impl Schedule {
     /// One that remembers nothing: then all is due.
     pub(crate) fn empty() -> Schedule {
-        Schedule { private: None, jobs: BTreeMap::new() }
+        Schedule { place: None, jobs: BTreeMap::new() }
     }
 
     /// Reads it. What is no schedule, a newer one, or one that others could have written counts for nothing: then all is
     /// due, which does no harm.
-    pub(crate) fn open(private: Private) -> Result<Schedule> {
-        let text = private.read(NAME)?.bytes().filter(|text| text.len() <= MAX_FILE);
+    pub(crate) fn open(place: Box<dyn Place>) -> Result<Schedule> {
+        let text = place.read(NAME)?.filter(|text| text.len() <= MAX_FILE);
         let file = text.and_then(|text| serde_json::from_slice::<File>(&text).ok());
         let file = file.filter(|file| file.format == FORMAT && file.version <= VERSION);
-        Ok(Schedule { private: Some(private), jobs: file.map_or_else(BTreeMap::new, |file| file.jobs) })
+        Ok(Schedule { place: Some(place), jobs: file.map_or_else(BTreeMap::new, |file| file.jobs) })
     }
 
     /// When a job ran last.
@@ -142,12 +149,12 @@ impl Schedule {
     }
 
     fn write(&self) -> Result<()> {
-        let Some(private) = &self.private else { return Ok(()) };
+        let Some(place) = &self.place else { return Ok(()) };
         let file = File { format: FORMAT.to_owned(), version: VERSION, jobs: self.jobs.clone() };
         let text = serde_json::to_vec(&file).map_err(|cause| {
             Error::new(ErrorKind::Internal, "cannot write down the schedule").because(cause)
         })?;
-        private.write(NAME, &text)
+        place.write(NAME, &text)
     }
 }
 
@@ -274,28 +281,5 @@ mod tests {
         let far = Moment { unix: i64::MAX, boot: "a".to_owned(), up: u64::MAX };
         assert!(is_due(5, Some(&far), &now) && is_due(1440, Some(&far), &now));
         assert_eq!(next(5, &far, &now), i64::MAX);
-    }
-
-    /// As whoever may write beside it may do at any moment.
-    #[test]
-    fn what_takes_the_place_of_its_directory_is_neither_read_nor_written()
-    -> std::result::Result<(), Box<dyn std::error::Error>> {
-        let directory = tempfile::tempdir()?;
-        let config = crate::config::Config::parse(br#"{"version": 1}"#, directory.path(), None)?;
-        let place = directory.path().join("sync_state/private");
-        let away = directory.path().join("away");
-        let now = Moment { unix: 1, boot: "a".to_owned(), up: 1 };
-        let private = Private::create(&config)?;
-        std::fs::rename(&place, &away)?;
-        std::fs::create_dir(&place)?;
-        let theirs = r#"{"format": "cr0sync schedule", "version": 1,
-                         "jobs": {"check": {"unix": 9, "boot": "a", "up": 9}}}"#;
-        std::fs::write(place.join(NAME), theirs)?;
-        let mut schedule = Schedule::open(private)?;
-        assert_eq!(schedule.last("check"), None);
-        schedule.begin("check", &now)?;
-        assert_eq!(std::fs::read_to_string(place.join(NAME))?, theirs);
-        assert!(std::fs::read_to_string(away.join(NAME))?.contains("\"unix\":1"));
-        Ok(())
     }
 }

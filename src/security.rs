@@ -120,14 +120,15 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     let start = clock::start();
     let _lock = Lock::take(&config.root, &config.ownership, "security", 0)?;
     let (mut warnings, mut problems) = (Vec::new(), Vec::new());
-    let mut schedule = match integrity::Private::create(config).and_then(Schedule::open) {
-        Ok(schedule) => schedule,
-        Err(error) if error.kind() == ErrorKind::Access => return Err(error),
-        Err(error) => {
-            problems.push(format!("what ran when is not known, so that all is due: {}", told(&error)));
-            Schedule::empty()
-        }
-    };
+    let mut schedule =
+        match integrity::Private::create(config).and_then(|private| Schedule::open(Box::new(private))) {
+            Ok(schedule) => schedule,
+            Err(error) if error.kind() == ErrorKind::Access => return Err(error),
+            Err(error) => {
+                problems.push(format!("what ran when is not known, so that all is due: {}", told(&error)));
+                Schedule::empty()
+            }
+        };
     // Before the check, which would say it otherwise.
     let missed = integrity::missed(config).unwrap_or_else(|error| {
         warnings.push(format!("could not say whether the watcher is missed: {}", told(&error)));
@@ -155,6 +156,16 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     };
     report.ok = !report.has_failed() && found.ok && !report.watch.stale;
     Ok(report)
+}
+
+impl schedule::Place for integrity::Private {
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.read(name).map(integrity::Kept::bytes)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write(name, bytes)
+    }
 }
 
 /// One job, and what it found where it is the check.
@@ -439,5 +450,28 @@ mod tests {
         let report = world.run();
         assert_eq!((words(&report).as_str(), report.exit_code(), report.problems.len()), (ALL, 2, 1));
         assert_eq!(report.exit_bits, 16);
+    }
+
+    /// As whoever may write beside it may do at any moment.
+    #[test]
+    fn what_takes_the_place_of_the_directory_of_the_schedule_is_neither_read_nor_written()
+    -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let config = Config::parse(br#"{"version": 1}"#, directory.path(), None)?;
+        let place = directory.path().join("sync_state/private");
+        let away = directory.path().join("away");
+        let now = Moment { unix: 1, boot: "a".to_owned(), up: 1 };
+        let private = integrity::Private::create(&config)?;
+        std::fs::rename(&place, &away)?;
+        std::fs::create_dir(&place)?;
+        let theirs = r#"{"format": "cr0sync schedule", "version": 1,
+                         "jobs": {"check": {"unix": 9, "boot": "a", "up": 9}}}"#;
+        std::fs::write(place.join("schedule"), theirs)?;
+        let mut schedule = Schedule::open(Box::new(private))?;
+        assert_eq!(schedule.last("check"), None);
+        schedule.begin("check", &now)?;
+        assert_eq!(std::fs::read_to_string(place.join("schedule"))?, theirs);
+        assert!(std::fs::read_to_string(away.join("schedule"))?.contains("\"unix\":1"));
+        Ok(())
     }
 }

@@ -47,6 +47,6 @@ pub use accept::{Accept, accept};
 pub(crate) use beat::{missed, status as watched};
 pub use check::{CheckOptions, check};
 pub use make::baseline;
-pub(crate) use private::Private;
+pub(crate) use private::{Kept, Private};
 pub use status::status;
 pub use watch::{WatchNews, WatchOptions, watch};

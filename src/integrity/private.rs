@@ -289,11 +289,9 @@ impl Private {
                 .hint("move it away and make a new baseline"));
         };
         let mut key = Key { signing: SigningKey::from_bytes(&seed), exposed: None };
-        let known = self.read(EXPOSED)?.bytes();
-        let was_known = known.is_some_and(|known| known.trim_ascii() == hex(&key.public()).as_bytes());
         if mode & 0o044 != 0 {
             key.exposed = Some(format!("others can read it (mode {mode:o})"));
-        } else if was_known {
+        } else if self.is_exposed(&key)? {
             key.exposed = Some("others could read it before".to_owned());
         }
         Ok(Some(key))
@@ -301,7 +299,15 @@ impl Private {
 
     /// Remembers that others could read a key.
     pub(super) fn expose(&self, key: &Key) -> Result<()> {
+        if self.is_exposed(key)? {
+            return Ok(());
+        }
         self.write(EXPOSED, format!("{}\n", hex(&key.public())).as_bytes())
+    }
+
+    fn is_exposed(&self, key: &Key) -> Result<bool> {
+        let known = self.read(EXPOSED)?.bytes();
+        Ok(known.is_some_and(|known| known.trim_ascii() == hex(&key.public()).as_bytes()))
     }
 
     /// The key, which is made where there is none, or where others could read it; and whether it was.
