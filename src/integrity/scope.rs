@@ -463,3 +463,34 @@ fn places(config: &Config, texts: Vec<String>) -> Result<Vec<Vec<u8>>, String> {
     all.dedup();
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_we_call_files_in_the_making_is_one() {
+        for (log, name, expected) in [
+            ("bot.log", "bot.log", true),
+            ("bot.log", "bot.log.new-rotate", true),
+            ("bot.log", "bot.log.1.gz.new-pack", true),
+            ("bot.log", "bot.log.new-", false),
+            ("bot.log", "bot.log.new-x", false),
+            ("bot.log", "bot.log.new-rotate.php", false),
+            ("bot.log", "bot.log.1.php.new-pack", false),
+            ("bot.log", "shell.new-rotate", false),
+        ] {
+            assert_eq!(is_log(log.as_bytes(), name.as_bytes()), expected, "{name}");
+        }
+        for (name, expected) in [
+            ("users.db.new-17", true),
+            ("users.db", false),
+            ("users.db.new-", false),
+            ("users.db.new-1x", false),
+            ("users.db.new-1.php", false),
+            ("other.db.new-1", false),
+        ] {
+            assert_eq!(is_database_in_the_making(b"users.db", name.as_bytes()), expected, "{name}");
+        }
+    }
+}
