@@ -27,6 +27,8 @@ mod integrity {
     mod shared_files;
     mod unread;
     mod watch;
+    mod watch_baselines;
+    mod watch_cost;
     pub(crate) mod world;
 }
 

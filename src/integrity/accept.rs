@@ -113,7 +113,7 @@ fn take(
     let Observed { entries, problems, .. } =
         if only.is_empty() { empty() } else { make::observe(config, scope, Some(only)) };
     let is_meant = |path: &[u8]| only.iter().any(|above| is_within(path, above));
-    let matched = matching::matched(&entries, &before.entries, |entry| is_meant(&entry.path));
+    let matched = matching::matched(&entries, &before.entries, Some(only), |_| true);
     let verdicts = verdicts(&entries, before, &matched);
     let found = Found {
         observed: &entries,

@@ -19,7 +19,7 @@ use super::names;
 use super::private::Private;
 use super::scope::Scope;
 use super::seen::{Choice, Seen, Verdict};
-use super::store::{self, Broken, Loaded};
+use super::store::{self, Broken, Cache, Loaded};
 use super::walk::{self, Observation, Xattrs};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
@@ -54,12 +54,21 @@ pub struct CheckOptions {
 /// [`ErrorKind::Usage`] when a path is not watched, and when the disk fails. That a file or the baseline is not what it should
 /// be is a finding.
 pub fn check(config: &Config, options: &CheckOptions) -> Result<IntegrityReport> {
+    check_again(config, options, &mut Cache::default())
+}
+
+/// The same, for whoever has checked before.
+pub(super) fn check_again(
+    config: &Config,
+    options: &CheckOptions,
+    cache: &mut Cache,
+) -> Result<IntegrityReport> {
     let start = clock::start();
     let wait = options.budget_ms.map_or(WAIT_MS, |budget| budget.min(WAIT_MS));
     let _lock = lock(config, wait)?;
     let scope = Scope::read(config)?;
     let only = targets(config, &scope, &options.paths)?;
-    let mut report = match store::load(config)? {
+    let mut report = match store::load_again(config, cache)? {
         Err(broken) => without(config, &scope, &broken)?,
         Ok(loaded) => Check { config, scope: &scope, options, only: only.as_deref(), start }.run(&loaded)?,
     };
@@ -206,7 +215,8 @@ impl Check<'_> {
     fn run(&self, loaded: &Loaded) -> Result<IntegrityReport> {
         let baseline = &loaded.baseline;
         let memory = Memory::of(self.config, loaded.private.as_ref())?;
-        let mut seen = Seen::or_of(memory.seen()?.as_deref(), baseline);
+        let known = memory.seen()?;
+        let mut seen = Seen::or_of(known.as_deref(), baseline);
         let now = clock::now().timestamp_millis();
         let found = walk::walk(self.scope, self.only, manner(self.config));
         let reading = self.read(baseline, &mut seen, found, now);
@@ -218,7 +228,10 @@ impl Check<'_> {
         if self.only.is_none() {
             seen.end(now, round);
         }
-        memory.set_seen(&seen.encode(baseline))?;
+        let bytes = seen.encode(baseline);
+        if known.as_ref() != Some(&bytes) {
+            memory.set_seen(&bytes)?;
+        }
         let findings = self.findings(loaded, &reading);
         self.report(loaded, &memory, &seen, &reading, findings)
     }
@@ -237,11 +250,8 @@ impl Check<'_> {
     fn read(&self, baseline: &Baseline, seen: &mut Seen, found: Observation, now: i64) -> Reading {
         let Observation { entries: mut observed, mut problems } = found;
         // What is not watched any more is not gone; that it is not, is a finding of its own.
-        let is_meant = |entry: &Entry| {
-            self.only.is_none_or(|paths| paths.iter().any(|path| is_within(&entry.path, path)))
-                && self.scope.watches(&entry.path, entry.stat.kind)
-        };
-        let mut matched = matching::matched(&observed, &baseline.entries, is_meant);
+        let is_meant = |entry: &Entry| self.scope.watches(&entry.path, entry.stat.kind);
+        let mut matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
         if self.choice() == Choice::Full && seen.round.is_none() {
             seen.round = Some(now);
         }
@@ -289,7 +299,7 @@ impl Check<'_> {
             observed.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
             let mut number = 0..plan.verdicts.len();
             plan.verdicts.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
-            matched = matching::matched(&observed, &baseline.entries, is_meant);
+            matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
             // What is seen only now to have another name was not read.
             let is_left = |(ours, theirs): &&(usize, usize)| {
                 let both = observed.get(*ours).zip(baseline.entries.get(*theirs));

@@ -245,7 +245,7 @@ mod tests {
         verdicts: &[Option<Verdict>],
         problems: &[Problem],
     ) -> String {
-        let matched = matched(observed, baseline, |_| true);
+        let matched = matched(observed, baseline, None, |_| true);
         let found = Found { observed, baseline, matched: &matched, verdicts, problems };
         let line = |finding: &IntegrityFinding| {
             let kind = serde_json::to_value(finding.kind).unwrap();
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn what_nobody_knew_is_not_what_was_accepted() {
         let reasons = |baseline: &[Entry], observed: &[Entry], verdicts: &[Option<Verdict>]| {
-            let matched = matched(observed, baseline, |_| true);
+            let matched = matched(observed, baseline, None, |_| true);
             let found = Found { observed, baseline, matched: &matched, verdicts, problems: &[] };
             let all = findings(&found).into_iter();
             all.map(|finding| (finding.path, finding.reason.is_some())).collect::<Vec<_>>()

@@ -10,6 +10,7 @@ use super::hash::{self, Hashed, Limit, Outcome};
 use super::model::{Entry, Kind, Known, Look, Problem, order};
 use super::names;
 use super::private::{Made, Private, hex};
+use super::published;
 use super::scope::{Scope, Verdict, parent};
 use super::store;
 use super::walk::{self, Observation};
@@ -139,7 +140,7 @@ pub(super) fn told(problem: &Problem) -> IntegrityFinding {
 }
 
 fn imported(path: &Path) -> Result<Vec<Entry>> {
-    let bytes = store::small_file(path)?.ok_or_else(|| {
+    let bytes = published::small_file(path)?.ok_or_else(|| {
         Error::new(ErrorKind::Usage, "there is nothing to import at").at(path).hint("name a file_hashes.json")
     })?;
     export::read(&bytes, path)

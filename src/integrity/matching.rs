@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Entry, Kind, Known, order};
+use super::model::{Entry, Kind, Known, is_within, order};
 
 /// What an entry of the baseline has become, and what was found.
 #[derive(Debug, Default)]
@@ -28,10 +28,15 @@ impl Matched {
     }
 }
 
-/// Matches both by path, and the rest by what has another name now. Both are in the order of paths. Of the baseline's,
-/// only what is meant can be gone.
-pub(super) fn matched(observed: &[Entry], baseline: &[Entry], is_meant: impl Fn(&Entry) -> bool) -> Matched {
-    let mut all = by_path(observed, baseline);
+/// Matches both by path, and the rest by what has another name now. Both are in the order of paths. Of the baseline, only
+/// what lies below some paths counts, where these are named: in order, none within another. What was removed must be meant.
+pub(super) fn matched(
+    observed: &[Entry],
+    baseline: &[Entry],
+    only: Option<&[Vec<u8>]>,
+    is_meant: impl Fn(&Entry) -> bool,
+) -> Matched {
+    let mut all = by_path(observed, baseline, &below(baseline, only));
     all.removed.retain(|index| baseline.get(*index).is_some_and(&is_meant));
     all.moved = moved(observed, baseline, &all);
     let (targets, sources): (BTreeSet<usize>, BTreeSet<usize>) = all.moved.iter().copied().unzip();
@@ -40,16 +45,33 @@ pub(super) fn matched(observed: &[Entry], baseline: &[Entry], is_meant: impl Fn(
     all
 }
 
-fn by_path(observed: &[Entry], baseline: &[Entry]) -> Matched {
+/// The numbers of the entries that lie below some paths; of all where none are named. A few among many are found without
+/// looking at the others.
+fn below(baseline: &[Entry], only: Option<&[Vec<u8>]>) -> Vec<usize> {
+    let Some(paths) = only else { return (0..baseline.len()).collect() };
+    let mut all = Vec::new();
+    for path in paths {
+        let begin = baseline.partition_point(|entry| order(&entry.path, path).is_lt());
+        let rest = baseline.get(begin..).unwrap_or_default();
+        let count = rest.iter().take_while(|entry| is_within(&entry.path, path)).count();
+        all.extend(begin..begin.saturating_add(count));
+    }
+    all
+}
+
+fn by_path(observed: &[Entry], baseline: &[Entry], numbers: &[usize]) -> Matched {
     let mut all = Matched::default();
-    let (mut ours, mut theirs) = (0, 0);
+    let mut theirs = numbers.iter().copied().peekable();
+    let mut ours = 0;
     loop {
-        match (observed.get(ours), baseline.get(theirs)) {
-            (Some(found), Some(known)) if found.path == known.path => {
-                all.pairs.push((ours, theirs));
-                (ours, theirs) = (ours + 1, theirs + 1);
+        let known = theirs.peek().and_then(|index| Some((*index, baseline.get(*index)?)));
+        match (observed.get(ours), known) {
+            (Some(found), Some((index, known))) if found.path == known.path => {
+                all.pairs.push((ours, index));
+                ours += 1;
+                theirs.next();
             }
-            (Some(found), Some(known)) if order(&found.path, &known.path).is_lt() => {
+            (Some(found), Some((_, known))) if order(&found.path, &known.path).is_lt() => {
                 all.added.push(ours);
                 ours += 1;
             }
@@ -57,9 +79,9 @@ fn by_path(observed: &[Entry], baseline: &[Entry]) -> Matched {
                 all.added.push(ours);
                 ours += 1;
             }
-            (_, Some(_)) => {
-                all.removed.push(theirs);
-                theirs += 1;
+            (_, Some((index, _))) => {
+                all.removed.push(index);
+                theirs.next();
             }
             (None, None) => return all,
         }
@@ -92,4 +114,36 @@ fn moved(observed: &[Entry], baseline: &[Entry], matched: &Matched) -> Vec<(usiz
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::codec::tests::file;
+    use super::*;
+
+    /// Matching what lies below some paths says of it what matching everything does.
+    #[test]
+    fn a_part_is_matched_as_it_is_in_the_whole() {
+        let paths = ["/a", "/a/b", "/a/b/c", "/a/d", "/a b", "/a.b", "/ab", "/b", "/b/c"];
+        let baseline: Vec<Entry> = paths.iter().zip(1..).map(|(path, inode)| file(path, inode)).collect();
+        let lies_below = |path: &[u8], only: &[Vec<u8>]| only.iter().any(|above| is_within(path, above));
+        for bits in 0..1_usize << paths.len() {
+            let observed: Vec<Entry> = baseline
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| bits >> at & 1 == 1)
+                .map(|(_, it)| it.clone())
+                .collect();
+            for only in [&["/a"][..], &["/a/b"], &["/a/b/c", "/b"], &["/a.b"], &["/nothing"], &["/"], &[]] {
+                let only: Vec<Vec<u8>> = only.iter().map(|path| path.as_bytes().to_vec()).collect();
+                let part: Vec<Entry> =
+                    observed.iter().filter(|entry| lies_below(&entry.path, &only)).cloned().collect();
+                let found = matched(&part, &baseline, Some(&only), |_| true);
+                let whole = matched(&observed, &baseline, None, |entry| lies_below(&entry.path, &only));
+                assert_eq!(found.removed, whole.removed, "{bits} {only:?}");
+                assert_eq!(found.pairs.len(), part.len(), "{bits} {only:?}");
+                assert!(found.added.is_empty() && found.moved.is_empty(), "{bits} {only:?}");
+            }
+        }
+    }
 }

@@ -3,7 +3,8 @@
 //! A signed baseline says what was accepted; a check looks at every file and tells what is otherwise. It changes nothing in
 //! the files that it looks at, not even when they were read last.
 //!
-//! - open: `scope` (what is watched), `store` and `private` (the baseline, and what of it can be believed), `codec`
+//! - open: `scope` (what is watched), `store` and `private` (the baseline, and what of it can be believed), `published` (what pages read
+//!   of it), `codec`
 //! - observe: `walk` (attributes, by descriptor), `hash` (content)
 //! - decide (pure): `seen` (what to read), `matching` (what is what), `compare` (findings), `severity`
 //! - apply: `make` and `accept` (a new baseline), `export` (the site's list), `alerts`
@@ -32,6 +33,7 @@ mod memory;
 mod model;
 mod names;
 mod private;
+mod published;
 mod scope;
 mod seen;
 mod severity;
