@@ -4,17 +4,15 @@
 //! any sleep, once. So a daily job runs in the first minute of a day, whatever was missed. Where the clock was set back, its
 //! slots say nothing for a while; then the time since the machine started counts, which nobody sets.
 //!
-//! It lies where only the user of the cron jobs writes: whoever could write it could have a job never run again.
+//! It lies where only the user of the cron jobs writes: whoever could write it could have a job never run again. It is read
+//! and written through the directory that was opened and looked at, whatever has its name meanwhile.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{self, Boot};
-use crate::durable::Nascent;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the file begins with.
@@ -22,7 +20,7 @@ const FORMAT: &str = "cr0sync schedule";
 const VERSION: u32 = 1;
 const NAME: &str = "schedule";
 /// A schedule larger than this is none (bytes).
-const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: usize = 1 << 20;
 
 /// A moment, by both clocks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +89,14 @@ fn since(last: &Moment, now: &Moment) -> Since {
     }
 }
 
+/// Where it lies: a directory that was opened once and looked at, to which only the user of the cron jobs writes.
+pub(crate) trait Place: std::fmt::Debug {
+    /// A file of it; none where there is none that can be believed.
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>>;
+    /// Replaces a file of it, whole or not at all.
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()>;
+}
+
 /// When each job ran last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct File {
@@ -105,7 +111,7 @@ struct File {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     /// Where it lies; nowhere, where nothing can be remembered.
-    directory: Option<PathBuf>,
+    place: Option<Box<dyn Place>>,
     jobs: BTreeMap<String, Moment>,
     told: BTreeMap<String, String>,
 }
@@ -113,25 +119,17 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// One that remembers nothing: then all is due.
     pub(crate) fn empty() -> Schedule {
-        Schedule { directory: None, jobs: BTreeMap::new(), told: BTreeMap::new() }
+        Schedule { place: None, jobs: BTreeMap::new(), told: BTreeMap::new() }
     }
 
-    /// Reads it. What is no schedule, or a newer one, counts for nothing: then all is due, which does no harm.
-    pub(crate) fn open(directory: &Path) -> Result<Schedule> {
-        let path = directory.join(NAME);
-        let fail = |cause| Error::io("read the schedule", &path, cause);
-        let file = match std::fs::metadata(&path) {
-            Ok(file) if file.len() > MAX_FILE => None,
-            Ok(_) => {
-                let text = std::fs::read(&path).map_err(fail)?;
-                let file = serde_json::from_slice::<File>(&text).ok();
-                file.filter(|file| file.format == FORMAT && file.version <= VERSION)
-            }
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
-            Err(cause) => return Err(fail(cause)),
-        };
+    /// Reads it. What is no schedule, a newer one, or one that others could have written counts for nothing: then all is
+    /// due, which does no harm.
+    pub(crate) fn open(place: Box<dyn Place>) -> Result<Schedule> {
+        let text = place.read(NAME)?.filter(|text| text.len() <= MAX_FILE);
+        let file = text.and_then(|text| serde_json::from_slice::<File>(&text).ok());
+        let file = file.filter(|file| file.format == FORMAT && file.version <= VERSION);
         let (jobs, told) = file.map(|file| (file.jobs, file.told)).unwrap_or_default();
-        Ok(Schedule { directory: Some(directory.to_path_buf()), jobs, told })
+        Ok(Schedule { place: Some(place), jobs, told })
     }
 
     /// When a job ran last.
@@ -169,7 +167,7 @@ impl Schedule {
     }
 
     fn write(&self) -> Result<()> {
-        let Some(directory) = &self.directory else { return Ok(()) };
+        let Some(place) = &self.place else { return Ok(()) };
         let file = File {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -179,13 +177,7 @@ impl Schedule {
         let text = serde_json::to_vec(&file).map_err(|cause| {
             Error::new(ErrorKind::Internal, "cannot write down the schedule").because(cause)
         })?;
-        let path = directory.join(NAME);
-        let fail = |cause| Error::io("write the schedule", &path, cause);
-        // Also where root runs the jobs, it is that of the user of the cron jobs.
-        let owner = std::fs::metadata(directory).map_err(fail)?;
-        let nascent = Nascent::of_owner(&path, "schedule", &owner)?;
-        nascent.file().write_all(&text).map_err(fail)?;
-        nascent.supersede().map(drop)
+        place.write(NAME, &text)
     }
 }
 

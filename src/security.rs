@@ -149,7 +149,7 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     let _lock = Lock::take(&config.root, &config.ownership, "security", 0)?;
     let (mut warnings, mut problems) = (Vec::new(), Vec::new());
     let mut schedule =
-        match integrity::private_directory(config).and_then(|directory| Schedule::open(&directory)) {
+        match integrity::Private::create(config).and_then(|private| Schedule::open(Box::new(private))) {
             Ok(schedule) => schedule,
             Err(error) if error.kind() == ErrorKind::Access => return Err(error),
             Err(error) => {
@@ -195,10 +195,21 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
 /// When each job ran last, RFC 3339 UTC; none where it never did, and for who may not look where that is written down.
 #[must_use]
 pub fn last_runs(config: &Config) -> BTreeMap<&'static str, Option<String>> {
-    let directory = config.root.join("sync_state").join("private");
-    let schedule = Schedule::open(&directory).unwrap_or_else(|_| Schedule::empty());
+    let private = integrity::Private::look(config);
+    let schedule = private.and_then(|private| Schedule::open(Box::new(private)).ok());
+    let schedule = schedule.unwrap_or_else(Schedule::empty);
     let last = |job: Job| DateTime::from_timestamp(schedule.last(job.name())?.unix, 0).map(clock::stamp);
     Job::ALL.into_iter().map(|job| (job.name(), last(job))).collect()
+}
+
+impl schedule::Place for integrity::Private {
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        self.read(name).map(integrity::Kept::bytes)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write(name, bytes)
+    }
 }
 
 /// One job, and what it found.
@@ -472,7 +483,7 @@ mod tests {
         let mut world = World::new();
         world.run();
         world.wait(MINUTE);
-        let path = integrity::private_directory(&world.config).unwrap().join("schedule");
+        let path = world.config.root.join("sync_state/private/schedule");
         assert_eq!(world.said(), "");
         std::fs::write(&path, "cr0").unwrap();
         assert_eq!(world.said(), ALL);
@@ -491,5 +502,28 @@ mod tests {
         let report = world.run();
         assert_eq!((words(&report).as_str(), report.exit_code(), report.problems.len()), (ALL, 2, 1));
         assert_eq!(report.exit_bits, 16);
+    }
+
+    /// As whoever may write beside it may do at any moment.
+    #[test]
+    fn what_takes_the_place_of_the_directory_of_the_schedule_is_neither_read_nor_written()
+    -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let config = Config::parse(br#"{"version": 1}"#, directory.path(), None)?;
+        let place = directory.path().join("sync_state/private");
+        let away = directory.path().join("away");
+        let now = Moment { unix: 1, boot: "a".to_owned(), up: 1 };
+        let private = integrity::Private::create(&config)?;
+        std::fs::rename(&place, &away)?;
+        std::fs::create_dir(&place)?;
+        let theirs = r#"{"format": "cr0sync schedule", "version": 1,
+                         "jobs": {"check": {"unix": 9, "boot": "a", "up": 9}}}"#;
+        std::fs::write(place.join("schedule"), theirs)?;
+        let mut schedule = Schedule::open(Box::new(private))?;
+        assert_eq!(schedule.last("check"), None);
+        schedule.begin("check", &now)?;
+        assert_eq!(std::fs::read_to_string(place.join("schedule"))?, theirs);
+        assert!(std::fs::read_to_string(away.join("schedule"))?.contains("\"unix\":1"));
+        Ok(())
     }
 }

@@ -15,16 +15,21 @@ mod integrity {
     mod aide;
     mod attacks;
     mod baselines;
+    mod keys;
     mod mutations;
     mod old_kernels;
+    mod outputs;
     mod races;
     #[path = "../property/rng.rs"]
     #[allow(dead_code, reason = "shared with tests that shuffle")]
     mod rng;
     mod runs;
     mod shared_files;
+    mod unread;
     mod vectors;
     mod watch;
+    mod watch_baselines;
+    mod watch_cost;
     pub(crate) mod world;
 }
 

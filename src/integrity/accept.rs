@@ -8,13 +8,14 @@ use std::path::PathBuf;
 
 use super::check::{lock, plain, targets};
 use super::codec::Baseline;
-use super::compare::{self, Found, Matched};
+use super::compare::{self, Found};
 use super::make::{self, Observed};
+use super::matching::{self, Matched};
 use super::model::{Entry, is_within, order};
 use super::private::Private;
 use super::scope::Scope;
-use super::seen::{Same, Verdict};
-use super::store::{self, Loaded};
+use super::seen::Verdict;
+use super::store::{self, Loaded, Secrecy};
 use crate::clock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +43,11 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
             .at(&broken.path)
             .hint("find out who did that; then make a new baseline")
     })?;
+    if loaded.exposed == Secrecy::Lost {
+        let error =
+            Error::new(ErrorKind::Corrupt, "nothing can be accepted, as others may know the key that signs");
+        return Err(error.hint("find out who read it; then make a new baseline, which makes a new key"));
+    }
     let list = plain(config, &config.integrity.config)?;
     let mut is_list = false;
     let mut others = Vec::new();
@@ -108,17 +114,8 @@ fn take(
     let before = &loaded.baseline;
     let Observed { entries, problems, .. } =
         if only.is_empty() { empty() } else { make::observe(config, scope, Some(only)) };
-    let matched = compare::matched(&entries, &before.entries);
     let is_meant = |path: &[u8]| only.iter().any(|above| is_within(path, above));
-    let matched = Matched {
-        removed: matched
-            .removed
-            .iter()
-            .copied()
-            .filter(|index| before.entries.get(*index).is_some_and(|entry| is_meant(&entry.path)))
-            .collect(),
-        ..matched
-    };
+    let matched = matching::matched(&entries, &before.entries, Some(only), |_| true);
     let verdicts = verdicts(&entries, before, &matched);
     let found = Found {
         observed: &entries,
@@ -156,16 +153,10 @@ fn empty() -> Observed {
 
 fn verdicts(entries: &[Entry], before: &Baseline, matched: &Matched) -> Vec<Option<Verdict>> {
     let mut verdicts = vec![None; entries.len()];
-    for (ours, theirs) in &matched.pairs {
-        let (Some(now), Some(known)) = (entries.get(*ours), before.entries.get(*theirs)) else { continue };
-        let same = |known: Option<[u8; 32]>, now: Option<[u8; 32]>| match (known, now) {
-            (Some(known), Some(now)) if known == now => Same::Yes,
-            (Some(_), Some(_)) => Same::No,
-            _ => Same::Unknown,
-        };
-        if let Some(verdict) = verdicts.get_mut(*ours).filter(|_| now.has_content()) {
-            let content = same(known.content, now.content);
-            *verdict = Some(Verdict { content, xattrs: same(known.xattrs, now.xattrs) });
+    for (ours, theirs) in matched.known() {
+        let (Some(now), Some(known)) = (entries.get(ours), before.entries.get(theirs)) else { continue };
+        if let Some(verdict) = verdicts.get_mut(ours).filter(|_| now.has_content()) {
+            *verdict = Some(compare::verdict(known, now.content, now.xattrs));
         }
     }
     verdicts

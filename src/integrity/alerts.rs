@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::export;
 use super::memory::{self, Memory};
 use super::names;
+use super::published;
 use super::scope::Scope;
 use super::severity;
-use super::store;
 use crate::clock;
 use crate::config::Config;
 use crate::durable;
@@ -102,7 +102,7 @@ fn write_alerts(config: &Config, findings: &[&IntegrityFinding], warnings: &mut 
         return Ok(());
     }
     let path = &config.integrity.alerts;
-    let mut list = match store::small_file(path)?.map(|bytes| serde_json::from_slice::<Value>(&bytes)) {
+    let mut list = match published::small_file(path)?.map(|bytes| serde_json::from_slice::<Value>(&bytes)) {
         None => Vec::new(),
         Some(Ok(Value::Array(list))) => list,
         Some(_) => {

@@ -181,7 +181,7 @@ pub(crate) fn missed(config: &Config) -> Result<Option<String>> {
 
 /// The last beat of a watcher that is missed, where nobody has said so.
 fn due(private: &Private) -> Result<Option<Beat>> {
-    let last = private.read(NAME)?.and_then(|bytes| Beat::read(&bytes));
+    let last = private.read(NAME)?.bytes().and_then(|bytes| Beat::read(&bytes));
     Ok(last.filter(|last| !last.is_missed && last.is_stale(&clock::boot())))
 }
 

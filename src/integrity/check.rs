@@ -10,15 +10,16 @@ use serde_json::{Value, json};
 use super::alerts::{self, Extent};
 use super::beat;
 use super::codec::Baseline;
-use super::compare::{self, Found, Matched};
+use super::compare::{self, Found};
 use super::hash::{self, Limit, Outcome};
+use super::matching::{self, Matched};
 use super::memory::Memory;
 use super::model::{Entry, Kind, Look, Problem, is_within, order};
 use super::names;
 use super::private::Private;
 use super::scope::Scope;
 use super::seen::{Choice, Seen, Verdict};
-use super::store::{self, Broken, Loaded};
+use super::store::{self, Broken, Cache, Loaded};
 use super::walk::{self, Observation, Xattrs};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
@@ -53,12 +54,21 @@ pub struct CheckOptions {
 /// [`ErrorKind::Usage`] when a path is not watched, and when the disk fails. That a file or the baseline is not what it should
 /// be is a finding.
 pub fn check(config: &Config, options: &CheckOptions) -> Result<IntegrityReport> {
+    check_again(config, options, &mut Cache::default())
+}
+
+/// The same, for whoever has checked before.
+pub(super) fn check_again(
+    config: &Config,
+    options: &CheckOptions,
+    cache: &mut Cache,
+) -> Result<IntegrityReport> {
     let start = clock::start();
     let wait = options.budget_ms.map_or(WAIT_MS, |budget| budget.min(WAIT_MS));
     let _lock = lock(config, wait)?;
     let scope = Scope::read(config)?;
     let only = targets(config, &scope, &options.paths)?;
-    let mut report = match store::load(config)? {
+    let mut report = match store::load_again(config, cache)? {
         Err(broken) => without(config, &scope, &broken)?,
         Ok(loaded) => Check { config, scope: &scope, options, only: only.as_deref(), start }.run(&loaded)?,
     };
@@ -205,7 +215,8 @@ impl Check<'_> {
     fn run(&self, loaded: &Loaded) -> Result<IntegrityReport> {
         let baseline = &loaded.baseline;
         let memory = Memory::of(self.config, loaded.private.as_ref())?;
-        let mut seen = Seen::or_of(memory.seen()?.as_deref(), baseline);
+        let known = memory.seen()?;
+        let mut seen = Seen::or_of(known.as_deref(), baseline);
         let now = clock::now().timestamp_millis();
         let found = walk::walk(self.scope, self.only, manner(self.config));
         let reading = self.read(baseline, &mut seen, found, now);
@@ -217,7 +228,10 @@ impl Check<'_> {
         if self.only.is_none() {
             seen.end(now, round);
         }
-        memory.set_seen(&seen.encode(baseline))?;
+        let bytes = seen.encode(baseline);
+        if known.as_ref() != Some(&bytes) {
+            memory.set_seen(&bytes)?;
+        }
         let findings = self.findings(loaded, &reading);
         self.report(loaded, &memory, &seen, &reading, findings)
     }
@@ -235,12 +249,15 @@ impl Check<'_> {
 
     fn read(&self, baseline: &Baseline, seen: &mut Seen, found: Observation, now: i64) -> Reading {
         let Observation { entries: mut observed, mut problems } = found;
-        let mut matched = compare::matched(&observed, &baseline.entries);
+        // What is not watched any more is not gone; that it is not, is a finding of its own.
+        let is_meant = |entry: &Entry| self.scope.watches(&entry.path, entry.stat.kind);
+        let mut matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
         if self.choice() == Choice::Full && seen.round.is_none() {
             seen.round = Some(now);
         }
-        let mut pairs = Vec::with_capacity(matched.pairs.len());
-        for (ours, theirs) in &matched.pairs {
+        let known = matched.known();
+        let mut pairs = Vec::with_capacity(known.len());
+        for (ours, theirs) in &known {
             let (Some(now), Some(before)) = (observed.get(*ours), baseline.entries.get(*theirs)) else {
                 continue;
             };
@@ -258,13 +275,13 @@ impl Check<'_> {
         let mut left = 0;
         let mut gone = BTreeSet::new();
         for (index, outcome) in hashed.outcomes {
-            let theirs = matched.pairs.binary_search_by_key(&index, |(ours, _)| *ours).ok();
-            let theirs = theirs.and_then(|place| matched.pairs.get(place)).map(|(_, theirs)| *theirs);
+            let theirs = known.binary_search_by_key(&index, |(ours, _)| *ours).ok();
+            let theirs = theirs.and_then(|place| known.get(place)).map(|(_, theirs)| *theirs);
             let before = theirs.and_then(|theirs| Some((theirs, baseline.entries.get(theirs)?)));
             let (Some(entry), Some((theirs, before))) = (observed.get_mut(index), before) else { continue };
             match outcome {
                 Outcome::Read(content) => {
-                    let verdict = compare::verdict(before, &content);
+                    let verdict = compare::verdict(before, Some(content.content), content.xattrs);
                     entry.stat = content.stat;
                     if let Some(known) = plan.verdicts.get_mut(index) {
                         *known = Some(verdict);
@@ -282,7 +299,14 @@ impl Check<'_> {
             observed.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
             let mut number = 0..plan.verdicts.len();
             plan.verdicts.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
-            matched = compare::matched(&observed, &baseline.entries);
+            matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
+            // What is seen only now to have another name was not read.
+            let is_left = |(ours, theirs): &&(usize, usize)| {
+                let both = observed.get(*ours).zip(baseline.entries.get(*theirs));
+                both.is_some_and(|(now, before)| compare::is_to_be_read(now, before))
+                    && plan.verdicts.get(*ours).is_none_or(Option::is_none)
+            };
+            left += matched.moved.iter().filter(is_left).count();
         }
         let verdicts = plan.verdicts;
         Reading { observed, matched, verdicts, problems, bytes: hashed.bytes, left }
@@ -290,18 +314,6 @@ impl Check<'_> {
 
     fn findings(&self, loaded: &Loaded, reading: &Reading) -> Vec<IntegrityFinding> {
         let baseline = &loaded.baseline;
-        // What is not watched any more is not gone; that it is not, is a finding of its own.
-        let is_meant = |index: &usize| {
-            baseline.entries.get(*index).is_some_and(|entry| {
-                self.only.is_none_or(|paths| paths.iter().any(|path| is_within(&entry.path, path)))
-                    && self.scope.watches(&entry.path, entry.stat.kind)
-            })
-        };
-        let matched = Matched {
-            pairs: reading.matched.pairs.clone(),
-            added: reading.matched.added.clone(),
-            removed: reading.matched.removed.iter().copied().filter(is_meant).collect(),
-        };
         let mut findings: Vec<IntegrityFinding> = loaded.flaws.iter().map(Broken::finding).collect();
         if baseline.scope != self.scope.digest() {
             let path = self.config.integrity.config.as_os_str().as_bytes();
@@ -317,7 +329,7 @@ impl Check<'_> {
         findings.extend(compare::findings(&Found {
             observed: &reading.observed,
             baseline: &baseline.entries,
-            matched: &matched,
+            matched: &reading.matched,
             verdicts: &reading.verdicts,
             problems: &reading.problems,
         }));

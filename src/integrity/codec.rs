@@ -21,6 +21,7 @@ const HAS_TARGET: u8 = 8;
 const HAS_CONTENT: u8 = 16;
 const HAS_MD5: u8 = 32;
 const HAS_XATTRS: u8 = 64;
+const IS_CLOSED: u8 = 128;
 
 /// What was accepted, of all files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,7 @@ pub(super) fn encode(baseline: &Baseline) -> Vec<u8> {
 fn one(entry: &Entry, to: &mut Vec<u8>) {
     let bit = |is: bool, bit: u8| if is { bit } else { 0 };
     let bits = bit(entry.look == Look::Outside, IS_OUTSIDE)
+        | bit(entry.look == Look::Closed, IS_CLOSED)
         | bit(entry.known == Known::Legacy, IS_LEGACY)
         | bit(entry.stat.is_mount, IS_MOUNT)
         | bit(entry.target.is_some(), HAS_TARGET)
@@ -199,7 +201,11 @@ impl<'a> Reader<'a> {
         Ok(Entry {
             path,
             stat,
-            look: if has(IS_OUTSIDE) { Look::Outside } else { Look::Whole },
+            look: match (has(IS_OUTSIDE), has(IS_CLOSED)) {
+                (true, _) => Look::Outside,
+                (false, true) => Look::Closed,
+                (false, false) => Look::Whole,
+            },
             known: if has(IS_LEGACY) { Known::Legacy } else { Known::All },
             read_at: i64::from_le_bytes(self.array()?),
             target: if has(HAS_TARGET) { Some(self.text()?.to_vec()) } else { None },
@@ -251,7 +257,9 @@ pub(super) mod tests {
         (odd.md5, odd.xattrs, odd.look, odd.known) =
             (Some([1; 16]), Some([2; 32]), Look::Outside, Known::Legacy);
         odd.stat.mtime = Stamp { seconds: -5, nanos: 999_999_999 };
-        let entries = vec![file("/a", 1), odd, file("/a/b", 9), link, file("/a.b", 4)];
+        let mut directory = file("/a", 1);
+        (directory.stat.kind, directory.look, directory.content) = (Kind::Directory, Look::Closed, None);
+        let entries = vec![directory, odd, file("/a/b", 9), link, file("/a.b", 4)];
         Baseline { generation: 7, created: -1, previous: [9; 32], scope: [8; 32], entries }
     }
 

@@ -1,59 +1,23 @@
-//! What is otherwise than it was accepted: a baseline and what was found, to findings.
+//! What is otherwise than it was accepted: a baseline and what was found, matched, to findings.
 //!
 //! Pure. Each kind of file has attributes that say nothing: a directory's times and size change with what is in it, which
 //! has findings of its own; a pipe's with what goes through it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::model::{Entry, Kind, Known, Look, Problem, ProblemKind, Stat, order};
+use super::matching::Matched;
+use super::model::{Digest, Entry, Kind, Known, Look, Problem, ProblemKind, Stat, order};
 use super::names;
+use super::scope::parent;
 use super::seen::{Same, Verdict};
 use super::severity;
 use crate::report::{FindingKind, IntegrityFinding};
 
-/// What an entry of the baseline has become, and what was found.
-#[derive(Debug, Default)]
-pub(super) struct Matched {
-    /// Numbers of the observed entry and of that in the baseline.
-    pub(super) pairs: Vec<(usize, usize)>,
-    /// Observed and not in the baseline.
-    pub(super) added: Vec<usize>,
-    /// In the baseline and not observed.
-    pub(super) removed: Vec<usize>,
-}
-
-/// Matches both by path. Both are in the order of paths.
-pub(super) fn matched(observed: &[Entry], baseline: &[Entry]) -> Matched {
-    let mut all = Matched::default();
-    let (mut ours, mut theirs) = (0, 0);
-    loop {
-        match (observed.get(ours), baseline.get(theirs)) {
-            (Some(found), Some(known)) if found.path == known.path => {
-                all.pairs.push((ours, theirs));
-                (ours, theirs) = (ours + 1, theirs + 1);
-            }
-            (Some(found), Some(known)) if order(&found.path, &known.path).is_lt() => {
-                all.added.push(ours);
-                ours += 1;
-            }
-            (Some(_), None) => {
-                all.added.push(ours);
-                ours += 1;
-            }
-            (_, Some(_)) => {
-                all.removed.push(theirs);
-                theirs += 1;
-            }
-            (None, None) => return all,
-        }
-    }
-}
-
-/// Whether reading a file can say something: its content could be what it was, or its extended attributes are compared,
-/// which are looked at with it.
+/// Whether reading a file can say something: its content could be what it was, its extended attributes are compared, which
+/// are looked at with it, or nobody knows what it was.
 pub(super) fn is_to_be_read(found: &Entry, known: &Entry) -> bool {
-    let is_open = known.stat.size == found.stat.size || known.xattrs.is_some();
-    found.has_content() && known.content.is_some() && is_open
+    let is_open = known.stat.size == found.stat.size || known.xattrs.is_some() || known.content.is_none();
+    found.has_content() && known.stat.kind == Kind::File && is_open
 }
 
 /// What was found, to be told.
@@ -67,6 +31,12 @@ pub(super) struct Found<'a> {
     pub(super) problems: &'a [Problem],
 }
 
+impl Found<'_> {
+    fn verdict(&self, ours: usize) -> Verdict {
+        self.verdicts.get(ours).copied().flatten().unwrap_or(Verdict::UNKNOWN)
+    }
+}
+
 /// The findings, in the order of paths.
 pub(super) fn findings(found: &Found<'_>) -> Vec<IntegrityFinding> {
     let mut all: Vec<(Vec<u8>, IntegrityFinding)> = Vec::new();
@@ -74,32 +44,37 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<IntegrityFinding> {
         let (Some(now), Some(before)) = (found.observed.get(*ours), found.baseline.get(*theirs)) else {
             continue;
         };
-        let verdict = found.verdicts.get(*ours).copied().flatten().unwrap_or(Verdict::UNKNOWN);
-        let changes = changes(before, now, verdict);
+        let changes = changes(before, now, found.verdict(*ours));
         if !changes.is_empty() {
-            all.push((now.path.clone(), finding(FindingKind::Modified, &now.path, None, changes, None)));
+            all.push((now.path.clone(), modified(before, now, changes)));
         }
     }
-    let moved = moved(found);
-    let (sources, targets): (BTreeSet<usize>, BTreeSet<usize>) =
-        moved.iter().map(|(theirs, ours)| (*theirs, *ours)).unzip();
-    for (theirs, ours) in moved {
-        let (Some(now), Some(before)) = (found.observed.get(ours), found.baseline.get(theirs)) else {
+    for (ours, theirs) in &found.matched.moved {
+        let (Some(now), Some(before)) = (found.observed.get(*ours), found.baseline.get(*theirs)) else {
             continue;
         };
-        // Renaming changes that itself.
-        let mut changes = changes(before, now, Verdict::UNKNOWN);
-        changes.retain(|change| change != "ctime");
-        let one = finding(FindingKind::Moved, &now.path, Some(&before.path), changes, None);
+        let one = finding(FindingKind::Moved, &now.path, Some(&before.path), Vec::new(), None);
         all.push((now.path.clone(), one));
+        // Renaming changes that itself; everything else was changed beside.
+        let mut changes = changes(before, now, found.verdict(*ours));
+        changes.retain(|change| change != "ctime");
+        if !changes.is_empty() {
+            all.push((now.path.clone(), modified(before, now, changes)));
+        }
     }
-    for now in found.matched.added.iter().filter(|index| !targets.contains(index)) {
+    let has_closed = found.baseline.iter().any(|entry| entry.look == Look::Closed);
+    for now in &found.matched.added {
         let Some(now) = found.observed.get(*now) else { continue };
-        all.push((now.path.clone(), finding(FindingKind::Added, &now.path, None, Vec::new(), None)));
+        let is_below_closed = has_closed && is_below_closed(&now.path, found.baseline);
+        let reason = is_below_closed.then(|| {
+            "its directory could not be looked into when the baseline was made, so that nobody knows whether it was there"
+                .to_owned()
+        });
+        all.push((now.path.clone(), finding(FindingKind::Added, &now.path, None, Vec::new(), reason)));
     }
     // What cannot be looked at need not be gone.
     let unseen: BTreeSet<&[u8]> = found.problems.iter().map(|problem| problem.path.as_slice()).collect();
-    for before in found.matched.removed.iter().filter(|index| !sources.contains(index)) {
+    for before in &found.matched.removed {
         let Some(before) = found.baseline.get(*before) else { continue };
         if !is_below_any(&before.path, &unseen) {
             all.push((
@@ -120,40 +95,41 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<IntegrityFinding> {
     all.into_iter().map(|(_, finding)| finding).collect()
 }
 
+/// What was changed in a file; with a word where nobody knows what was in it.
+fn modified(before: &Entry, now: &Entry, changes: Vec<String>) -> IntegrityFinding {
+    let is_content = changes.iter().any(|change| change == "content");
+    let reason = (is_content && before.content.is_none()).then(|| {
+        match before.look {
+            Look::Outside => "its content was left out when the baseline was made",
+            Look::Whole | Look::Closed => {
+                "it could not be read when the baseline was made, so that nobody knows what was in it"
+            }
+        }
+        .to_owned()
+    });
+    finding(FindingKind::Modified, &now.path, None, changes, reason)
+}
+
+/// Whether a new path lies in a directory that could not be looked into when it was accepted.
+fn is_below_closed(path: &[u8], baseline: &[Entry]) -> bool {
+    let mut above = parent(path);
+    loop {
+        if let Ok(index) = baseline.binary_search_by(|entry| order(&entry.path, above)) {
+            return baseline.get(index).is_some_and(|entry| entry.look == Look::Closed);
+        }
+        if above == b"/" {
+            return false;
+        }
+        above = parent(above);
+    }
+}
+
 fn is_below_any(path: &[u8], unseen: &BTreeSet<&[u8]>) -> bool {
     if unseen.is_empty() {
         return false;
     }
     let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at.max(1));
     ends.chain([path.len()]).filter_map(|end| path.get(..end)).any(|above| unseen.contains(above))
-}
-
-/// What has another name now: which entry of the baseline, and which observed.
-///
-/// Inodes are used again, so that a new file may have that of a removed one; what has the same modification time, too, was
-/// not made since.
-fn moved(found: &Found<'_>) -> Vec<(usize, usize)> {
-    let mut gone: BTreeMap<(u64, u8), Vec<usize>> = BTreeMap::new();
-    for index in found.matched.removed.iter().rev() {
-        let Some(entry) = found.baseline.get(*index).filter(|entry| entry.known == Known::All) else {
-            continue;
-        };
-        gone.entry((entry.stat.inode, entry.stat.kind.number())).or_default().push(*index);
-    }
-    let mut all = Vec::new();
-    for index in &found.matched.added {
-        let Some(now) = found.observed.get(*index) else { continue };
-        let Some(candidates) = gone.get_mut(&(now.stat.inode, now.stat.kind.number())) else { continue };
-        let fits = |before: &Entry| {
-            let is_same_size = now.stat.kind == Kind::Directory || before.stat.size == now.stat.size;
-            before.stat.mtime == now.stat.mtime && is_same_size
-        };
-        let place = candidates.iter().rposition(|index| found.baseline.get(*index).is_some_and(fits));
-        if let Some(place) = place {
-            all.push((candidates.remove(place), *index));
-        }
-    }
-    all
 }
 
 /// Which attributes changed.
@@ -168,7 +144,7 @@ pub(super) fn changes(before: &Entry, now: &Entry, verdict: Verdict) -> Vec<Stri
     note(was.kind != is.kind, "type");
     note(was.mode != is.mode && before.known == Known::All || was.mode & 0o777 != is.mode & 0o777, "mode");
     let content = verdict.content == Same::No || before.content.is_some() && was.size != is.size;
-    note(content && before.has_content() && now.has_content(), "content");
+    note(content && before.stat.kind == Kind::File && now.has_content(), "content");
     note(verdict.xattrs == Same::No, "xattrs");
     if before.known == Known::Legacy {
         note(was.size != is.size, "size");
@@ -208,7 +184,9 @@ struct Compared {
 
 fn compared(kind: Kind, look: Look) -> Compared {
     match (kind, look) {
-        (Kind::File, Look::Whole) | (Kind::Symlink, _) => Compared { inode: true, links: true, times: true },
+        (Kind::File, Look::Whole | Look::Closed) | (Kind::Symlink, _) => {
+            Compared { inode: true, links: true, times: true }
+        }
         (Kind::File, Look::Outside) => Compared { inode: true, links: true, times: false },
         (Kind::Directory, _) => Compared { inode: true, links: false, times: false },
         (Kind::Fifo | Kind::CharacterDevice | Kind::BlockDevice, _) => {
@@ -233,12 +211,13 @@ pub(super) fn finding(
     IntegrityFinding { kind, path: shown, path_b64, from, from_b64, changes, severity, reason }
 }
 
-/// What an observed entry is after it was read.
-pub(super) fn verdict(before: &Entry, content: &super::hash::Content) -> Verdict {
+/// What an observed entry is whose content and extended attributes are known. Content that nobody knew is not what was
+/// accepted.
+pub(super) fn verdict(before: &Entry, content: Option<Digest>, xattrs: Option<Digest>) -> Verdict {
     let same = |is: bool| if is { Same::Yes } else { Same::No };
     Verdict {
-        content: before.content.map_or(Same::Unknown, |known| same(known == content.content)),
-        xattrs: match (before.xattrs, content.xattrs) {
+        content: content.map_or(Same::Unknown, |found| same(before.content == Some(found))),
+        xattrs: match (before.xattrs, xattrs) {
             (Some(known), Some(found)) => same(known == found),
             _ => Same::Unknown,
         },
@@ -256,6 +235,7 @@ pub(super) fn put(entry: &mut Entry, stat: Stat) {
 #[cfg(test)]
 mod tests {
     use super::super::codec::tests::file;
+    use super::super::matching::matched;
     use super::super::model::Stamp;
     use super::*;
 
@@ -265,7 +245,7 @@ mod tests {
         verdicts: &[Option<Verdict>],
         problems: &[Problem],
     ) -> String {
-        let matched = matched(observed, baseline);
+        let matched = matched(observed, baseline, None, |_| true);
         let found = Found { observed, baseline, matched: &matched, verdicts, problems };
         let line = |finding: &IntegrityFinding| {
             let kind = serde_json::to_value(finding.kind).unwrap();
@@ -357,6 +337,76 @@ mod tests {
         let text =
             lines(&[file("/w/a", 1), file("/w/b", 1)], &[file("/w/c", 1), file("/w/d", 1)], &[None; 2], &[]);
         assert_eq!(text, "moved /w/c from /w/a  HIGH\nmoved /w/d from /w/b  HIGH\n");
+    }
+
+    #[test]
+    fn what_was_changed_beside_its_name_is_told_beside_it() {
+        type Row = (&'static str, fn(&mut Entry), Verdict, &'static str);
+        let same = Verdict { content: Same::Yes, xattrs: Same::Yes };
+        let other = |content, xattrs| Verdict { content, xattrs };
+        let rows: [Row; 8] = [
+            ("nothing", |_| {}, same, ""),
+            ("content", |_| {}, other(Same::No, Same::Yes), "content"),
+            ("extended attributes", |_| {}, other(Same::Yes, Same::No), "xattrs"),
+            ("mode", |entry| entry.stat.mode = 0o4755, same, "mode"),
+            ("owner", |entry| (entry.stat.uid, entry.stat.gid) = (8, 9), same, "uid,gid"),
+            ("links", |entry| entry.stat.nlink = 2, same, "nlink"),
+            ("mode and content", |entry| entry.stat.mode = 0o600, other(Same::No, Same::Yes), "mode,content"),
+            ("not read", |_| {}, Verdict::UNKNOWN, ""),
+        ];
+        for (name, change, verdict, changes) in rows {
+            let now = with("/w/b", 1, |entry| {
+                entry.stat.ctime.nanos = 9;
+                change(entry);
+            });
+            let beside =
+                if changes.is_empty() { String::new() } else { format!("modified /w/b {changes} LOW\n") };
+            assert_eq!(
+                lines(&[file("/w/a", 1)], &[now], &[Some(verdict)], &[]),
+                format!("moved /w/b from /w/a  HIGH\n{beside}"),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_nobody_knew_is_not_what_was_accepted() {
+        let reasons = |baseline: &[Entry], observed: &[Entry], verdicts: &[Option<Verdict>]| {
+            let matched = matched(observed, baseline, None, |_| true);
+            let found = Found { observed, baseline, matched: &matched, verdicts, problems: &[] };
+            let all = findings(&found).into_iter();
+            all.map(|finding| (finding.path, finding.reason.is_some())).collect::<Vec<_>>()
+        };
+        let unread = with("/w/a", 1, |entry| entry.content = None);
+        assert!(is_to_be_read(&file("/w/a", 1), &unread));
+        let read = verdict(&unread, Some([7; 32]), None);
+        assert_eq!(read, Verdict { content: Same::No, xattrs: Same::Unknown });
+        let baseline = std::slice::from_ref(&unread);
+        assert_eq!(reasons(baseline, baseline, &[Some(read)]), [("/w/a".to_owned(), true)]);
+        assert_eq!(reasons(baseline, baseline, &[None]), []);
+        // What another one knew has no such word.
+        let different = Some(Verdict { content: Same::No, xattrs: Same::Yes });
+        let known = [file("/w/a", 1)];
+        assert_eq!(reasons(&known, &known, &[different]), [("/w/a".to_owned(), false)]);
+        // In a directory that could not be looked into, and beside it.
+        let directory = |path: &str, look| {
+            with(path, 9, |entry| {
+                (entry.stat.kind, entry.look, entry.content) = (Kind::Directory, look, None)
+            })
+        };
+        let before = [directory("/w", Look::Whole), directory("/w/closed", Look::Closed)];
+        let now = [
+            directory("/w", Look::Whole),
+            file("/w/beside", 2),
+            directory("/w/closed", Look::Whole),
+            with("/w/closed/d", 3, |entry| entry.stat.kind = Kind::Directory),
+            file("/w/closed/d/e", 4),
+        ];
+        let expected = [("/w/beside", false), ("/w/closed/d", true), ("/w/closed/d/e", true)];
+        assert_eq!(
+            reasons(&before, &now, &[None; 5]),
+            expected.map(|(path, has_reason)| (path.to_owned(), has_reason))
+        );
     }
 
     #[test]

@@ -9,9 +9,10 @@ use super::codec::Baseline;
 use super::compare;
 use super::export;
 use super::hash::{self, Hashed, Limit, Outcome};
-use super::model::{Entry, Known, Look, Problem, order};
+use super::model::{Entry, Kind, Known, Look, Problem, order};
 use super::names;
 use super::private::{Made, Private, hex};
+use super::published;
 use super::scope::{Scope, Verdict, parent};
 use super::store;
 use super::walk::{self, Observation};
@@ -47,8 +48,12 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
     }
     let (last, previous) = store::last(&private, loaded.as_ref().ok())?;
     let (key, made) = private.key_or_new()?;
-    if made == Made::Now && last > 0 {
-        warnings.push("the key was gone; a new one signs from now on".to_owned());
+    match made {
+        Made::Now if last > 0 => warnings.push("the key was gone; a new one signs from now on".to_owned()),
+        Made::Instead(why) => warnings.push(format!(
+            "others may know the key that signed until now: {why}; a new one signs from now on"
+        )),
+        Made::Now | Made::Before => {}
     }
     let Observed { entries, problems, bytes } = observe(config, &scope, None);
     let (entries, imported) = match list {
@@ -124,7 +129,21 @@ pub(super) fn observe(config: &Config, scope: &Scope, only: Option<&[Vec<u8>]>) 
     }
     let entries =
         entries.into_iter().enumerate().filter(|(index, _)| !gone.contains(index)).map(|(_, entry)| entry);
-    Observed { entries: entries.collect(), problems, bytes }
+    let mut entries: Vec<Entry> = entries.collect();
+    problems.sort_by(|left, right| order(&left.path, &right.path));
+    for problem in &problems {
+        close(&mut entries, &problem.path);
+    }
+    Observed { entries, problems, bytes }
+}
+
+/// Remembers that not everything in a directory could be looked at: what is found there later may have been there.
+fn close(entries: &mut [Entry], path: &[u8]) {
+    let place = |path: &[u8]| entries.binary_search_by(|entry| order(&entry.path, path));
+    let Ok(index) = place(path).or_else(|_| place(parent(path))) else { return };
+    if let Some(entry) = entries.get_mut(index).filter(|entry| entry.stat.kind == Kind::Directory) {
+        entry.look = Look::Closed;
+    }
 }
 
 /// A problem as a finding.
@@ -137,7 +156,7 @@ pub(super) fn told(problem: &Problem) -> IntegrityFinding {
 }
 
 fn imported(path: &Path) -> Result<Vec<Entry>> {
-    let bytes = store::small_file(path)?.ok_or_else(|| {
+    let bytes = published::small_file(path)?.ok_or_else(|| {
         Error::new(ErrorKind::Usage, "there is nothing to import at").at(path).hint("name a file_hashes.json")
     })?;
     export::read(&bytes, path)

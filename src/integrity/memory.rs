@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::private::Private;
+use super::private::{Kept, Private};
 use crate::config::Config;
 use crate::durable::{Content, Folder};
 use crate::error::Result;
@@ -39,7 +39,7 @@ impl Memory<'_> {
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         match self {
-            Memory::Private(private) => private.read(name),
+            Memory::Private(private) => private.read(name).map(Kept::bytes),
             Memory::Own(folder) => Ok(match folder.read(name, MAX_FILE)? {
                 Content::Bytes(bytes) => Some(bytes),
                 Content::Missing | Content::Refused(_) | Content::Other => None,

@@ -3,9 +3,10 @@
 //! A signed baseline says what was accepted; a check looks at every file and tells what is otherwise. It changes nothing in
 //! the files that it looks at, not even when they were read last.
 //!
-//! - open: `scope` (what is watched), `store` and `private` (the baseline, and what of it can be believed), `codec`
+//! - open: `scope` (what is watched), `store` and `private` (the baseline, and what of it can be believed), `published` (what pages read
+//!   of it), `codec`
 //! - observe: `walk` (attributes, by descriptor), `hash` (content)
-//! - decide (pure): `seen` (what to read), `compare` (findings), `severity`
+//! - decide (pure): `seen` (what to read), `matching` (what is what), `compare` (findings), `severity`
 //! - apply: `make` and `accept` (a new baseline), `export` (the site's list), `alerts`
 //! - record: `memory`
 //! - `watch` checks at once what the kernel says has changed (`watch_tree`), and `beat` tells that it is alive. The check that runs by the clock is the guarantee.
@@ -27,10 +28,12 @@ mod compare;
 mod export;
 mod hash;
 mod make;
+mod matching;
 mod memory;
 mod model;
 mod names;
 mod private;
+mod published;
 mod scope;
 mod seen;
 mod severity;
@@ -46,6 +49,6 @@ pub use accept::{Accept, accept};
 pub(crate) use beat::{missed, status as watched};
 pub use check::{CheckOptions, check};
 pub use make::baseline;
-pub(crate) use private::made as private_directory;
+pub(crate) use private::{Kept, Private};
 pub use status::status;
 pub use watch::{WatchNews, WatchOptions, watch};

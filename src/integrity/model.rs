@@ -55,6 +55,8 @@ pub(super) enum Look {
     Whole,
     /// A database: opening and closing it would drop the locks of this process on it, and it changes all day.
     Outside,
+    /// A directory of which not all could be looked at when it was accepted.
+    Closed,
 }
 
 /// A time of a file.

@@ -3,7 +3,8 @@
 //!
 //! Everything else below `sync_state` may be written by the website's group, which could also move this directory away and
 //! make another. So it is opened each time, and whose it is, is asked of what was opened: one that is not ours, or that others
-//! may look into, is refused. Its files are named below that descriptor, whatever has its name meanwhile.
+//! may look into, is refused. Its files are named below that descriptor, whatever has its name meanwhile. So is a file in it
+//! that others could have written: it may have come in while the directory was open to them.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -12,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::codec::SIGNATURE;
@@ -29,12 +30,21 @@ const KEY_FORMAT: &str = "cr0sync-signing-key-1";
 const HEAD_FORMAT: &str = "cr0sync-baseline-head-1";
 /// Before the digest in what is signed, so that no signature of something else fits.
 const CONTEXT: &[u8] = b"cr0sync baseline\0";
+/// A longer key is none (bytes).
+const MAX_KEY: u64 = 4096;
 /// Nothing here is larger (bytes): a hundred bytes for each of some million files.
 const MAX_FILE: u64 = 1 << 30;
 
+/// The key that signs.
+pub(super) const KEY: &str = "integrity.key";
+/// What is remembered of the last baseline.
+pub(super) const HEAD: &str = "integrity.head";
+/// The public part of a key that others could read, so that narrowing its mode does not make it a secret again.
+const EXPOSED: &str = "integrity.exposed";
+
 /// The directory, which is ours.
 #[derive(Debug)]
-pub(super) struct Private {
+pub(crate) struct Private {
     directory: File,
     path: PathBuf,
     owner: fs::Metadata,
@@ -60,12 +70,23 @@ pub(super) struct Head {
     pub(super) export: Digest,
 }
 
-/// Where it is; made first where there is none.
-///
-/// # Errors
-/// [`ErrorKind::Access`] for everybody but the cron user and root.
-pub(crate) fn made(config: &Config) -> Result<PathBuf> {
-    Private::create(config).map(|private| private.path)
+/// What lies under a name of it.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Missing,
+    Bytes(Vec<u8>),
+    /// It cannot be believed, and why.
+    Refused(String),
+}
+
+impl Kept {
+    /// What is refused counts for nothing; the next check tells of it.
+    pub(crate) fn bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Kept::Bytes(bytes) => Some(bytes),
+            Kept::Missing | Kept::Refused(_) => None,
+        }
+    }
 }
 
 impl Private {
@@ -92,8 +113,14 @@ impl Private {
         let owner = directory.metadata().map_err(|cause| Absent::Refused(cause.to_string()))?;
         let user = rustix::process::geteuid();
         let cron = durable::user(&config.ownership);
-        let is_of_cron = cron.is_none_or(|cron| owner.uid() == cron || owner.uid() == 0);
-        if owner.mode() & 0o077 != 0 || cron.is_some() && !is_of_cron {
+        // On a machine without that user it is that of whoever all of this belongs to.
+        let its = match cron {
+            Some(cron) => vec![cron, 0],
+            None => {
+                fs::metadata(&config.root).iter().map(MetadataExt::uid).chain([user.as_raw(), 0]).collect()
+            }
+        };
+        if owner.mode() & 0o077 != 0 || !its.contains(&owner.uid()) {
             let why = format!(
                 "it is not the cron user's alone (user {}, mode {:o})",
                 owner.uid(),
@@ -107,11 +134,16 @@ impl Private {
         Ok(Private { directory, path, owner })
     }
 
+    /// Opens it where it is, for who may look.
+    pub(crate) fn look(config: &Config) -> Option<Private> {
+        Private::open(config).ok()
+    }
+
     /// Opens it, and makes it first where there is none.
     ///
     /// # Errors
     /// [`ErrorKind::Access`] for everybody but the cron user and root.
-    pub(super) fn create(config: &Config) -> Result<Private> {
+    pub(crate) fn create(config: &Config) -> Result<Private> {
         let path = Private::place(config);
         let user = rustix::process::geteuid();
         let cron = durable::user(&config.ownership);
@@ -146,23 +178,86 @@ impl Private {
         Private::open(config).map_err(refused)
     }
 
-    /// A file of it; none where there is none.
-    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        let path = self.path.join(name);
-        let fail = |cause| Error::io("read", &path, cause);
+    /// A file of it.
+    pub(crate) fn read(&self, name: &str) -> Result<Kept> {
+        Ok(match self.open_file(name)? {
+            Opened::Missing => Kept::Missing,
+            Opened::Refused(why) => Kept::Refused(why),
+            Opened::File(file, _) => {
+                let mut bytes = Vec::new();
+                let read = file.take(MAX_FILE).read_to_end(&mut bytes);
+                read.map_err(|cause| Error::io("read", self.path.join(name), cause))?;
+                Kept::Bytes(bytes)
+            }
+        })
+    }
+
+    fn open_file(&self, name: &str) -> Result<Opened> {
+        let fail = |cause: Errno| Error::io("read", self.path.join(name), cause.into());
+        // Opening what is no file can do things, so it is looked at before.
+        match self.doubt(name).map_err(fail)? {
+            Some(Doubt::Missing) => return Ok(Opened::Missing),
+            Some(Doubt::Because(why)) => return Ok(Opened::Refused(why)),
+            None => {}
+        }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.directory, name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(cause) => return Err(fail(cause.into())),
+            Err(Errno::NOENT) => return Ok(Opened::Missing),
+            Err(cause @ (Errno::ACCESS | Errno::LOOP | Errno::NXIO)) => {
+                return Ok(Opened::Refused(format!("it cannot be opened ({})", std::io::Error::from(cause))));
+            }
+            Err(cause) => return Err(fail(cause)),
         };
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE).read_to_end(&mut bytes).map_err(fail)?;
-        Ok(Some(bytes))
+        let found = rustix::fs::fstat(&file).map_err(fail)?;
+        Ok(match self.doubt_of(&found) {
+            Some(why) => Opened::Refused(why),
+            None => Opened::File(file, found.st_mode & 0o7777),
+        })
+    }
+
+    fn doubt(&self, name: &str) -> rustix::io::Result<Option<Doubt>> {
+        match rustix::fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(self.doubt_of(&found).map(Doubt::Because)),
+            Err(Errno::NOENT) => Ok(Some(Doubt::Missing)),
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Why a file of it cannot be believed: others wrote it, or could have.
+    fn doubt_of(&self, found: &rustix::fs::Stat) -> Option<String> {
+        if rustix::fs::FileType::from_raw_mode(found.st_mode) != rustix::fs::FileType::RegularFile {
+            return Some("it is no regular file".to_owned());
+        }
+        if ![self.owner.uid(), 0].contains(&found.st_uid) {
+            return Some(format!("it belongs to another user (number {})", found.st_uid));
+        }
+        let mode = found.st_mode & 0o7777;
+        (mode & 0o022 != 0).then(|| format!("others may write to it (mode {mode:o})"))
+    }
+
+    /// The files of it that cannot be believed, with why.
+    pub(super) fn doubtful(&self) -> Result<Vec<(PathBuf, String)>> {
+        let fail = |cause: Errno| Error::io("look into", &self.path, cause.into());
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let listed = rustix::fs::openat(&self.directory, ".", flags, Mode::empty()).map_err(fail)?;
+        let mut all = Vec::new();
+        for entry in Dir::new(listed).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if matches!(name.as_str(), "." | "..") {
+                continue;
+            }
+            if let Some(Doubt::Because(why)) = self.doubt(&name).map_err(fail)? {
+                all.push((self.path.join(name), why));
+            }
+        }
+        all.sort();
+        Ok(all)
     }
 
     /// Replaces a file of it, whole or not at all.
-    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         let below = PathBuf::from(format!("/proc/self/fd/{}", self.directory.as_raw_fd())).join(name);
         let put = || {
@@ -175,52 +270,94 @@ impl Private {
     }
 
     /// The key; none where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] when it is damaged, or others could have put it there.
     pub(super) fn key(&self) -> Result<Option<Key>> {
-        let Some(bytes) = self.read("integrity.key")? else { return Ok(None) };
-        let wrong = || {
-            Error::new(ErrorKind::Corrupt, "the key that signs baselines is damaged:")
-                .at(self.path.join("integrity.key"))
-                .hint("move it away and make a new baseline")
+        let path = self.path.join(KEY);
+        let (file, mode) = match self.open_file(KEY)? {
+            Opened::Missing => return Ok(None),
+            Opened::File(file, mode) => (file, mode),
+            Opened::Refused(why) => {
+                let message = format!("the key that signs baselines is not believed, as {why}:");
+                return Err(Error::new(ErrorKind::Corrupt, message)
+                    .at(path)
+                    .hint("find out who did that; then move it away and make a new baseline"));
+            }
         };
-        let text = std::str::from_utf8(&bytes).map_err(|_| wrong())?;
-        let seed = text.trim().strip_prefix(KEY_FORMAT).and_then(|rest| from_hex(rest.trim()));
-        Ok(Some(Key(SigningKey::from_bytes(&seed.ok_or_else(wrong)?))))
+        let mut text = String::new();
+        let read = file.take(MAX_KEY).read_to_string(&mut text);
+        let seed = read.ok().and_then(|_| text.trim().strip_prefix(KEY_FORMAT));
+        let Some(seed) = seed.and_then(|rest| from_hex(rest.trim())) else {
+            return Err(Error::new(ErrorKind::Corrupt, "the key that signs baselines is damaged:")
+                .at(path)
+                .hint("move it away and make a new baseline"));
+        };
+        let mut key = Key { signing: SigningKey::from_bytes(&seed), exposed: None };
+        if mode & 0o044 != 0 {
+            key.exposed = Some(format!("others can read it (mode {mode:o})"));
+        } else if self.is_exposed(&key)? {
+            key.exposed = Some("others could read it before".to_owned());
+        }
+        Ok(Some(key))
     }
 
-    /// The key, which is made where there is none; and whether it was.
-    pub(super) fn key_or_new(&self) -> Result<(Key, Made)> {
-        if let Some(key) = self.key()? {
-            return Ok((key, Made::Before));
+    /// Remembers that others could read a key.
+    pub(super) fn expose(&self, key: &Key) -> Result<()> {
+        if self.is_exposed(key)? {
+            return Ok(());
         }
+        self.write(EXPOSED, format!("{}\n", hex(&key.public())).as_bytes())
+    }
+
+    fn is_exposed(&self, key: &Key) -> Result<bool> {
+        let known = self.read(EXPOSED)?.bytes();
+        Ok(known.is_some_and(|known| known.trim_ascii() == hex(&key.public()).as_bytes()))
+    }
+
+    /// The key, which is made where there is none, or where others could read it; and whether it was.
+    ///
+    /// Until the baseline that it signs is in place, the one before is told as forged.
+    pub(super) fn key_or_new(&self) -> Result<(Key, Made)> {
+        let made = match self.key()? {
+            Some(Key { exposed: Some(why), .. }) => Made::Instead(why),
+            Some(key) => return Ok((key, Made::Before)),
+            None => Made::Now,
+        };
         let mut text = String::new();
         for _ in 0..4 {
             text.push_str(&clock::chance()?);
         }
-        self.write("integrity.key", format!("{KEY_FORMAT} {text}\n").as_bytes())?;
+        self.write(KEY, format!("{KEY_FORMAT} {text}\n").as_bytes())?;
         let key = self.key()?;
-        key.map(|key| (key, Made::Now)).ok_or_else(|| Error::new(ErrorKind::Internal, "a key is gone"))
+        key.map(|key| (key, made)).ok_or_else(|| Error::new(ErrorKind::Internal, "a key is gone"))
     }
 
-    /// What is remembered of the last baseline; none where there is none, or where it makes no sense.
-    pub(super) fn head(&self) -> Result<Option<Head>> {
-        let Some(bytes) = self.read("integrity.head")? else { return Ok(None) };
+    /// What is remembered of the last baseline; none where there is none, or where it makes no sense. Else why it is not
+    /// believed.
+    pub(super) fn head(&self) -> Result<std::result::Result<Option<Head>, String>> {
+        let bytes = match self.read(HEAD)? {
+            Kept::Bytes(bytes) => bytes,
+            Kept::Missing => return Ok(Ok(None)),
+            Kept::Refused(why) => return Ok(Err(why)),
+        };
         let text = String::from_utf8(bytes).unwrap_or_default();
         let mut words = text.split_whitespace();
         if words.next() != Some(HEAD_FORMAT) {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         let generation = words.next().and_then(|word| word.parse().ok());
         let mut next = || words.next().and_then(from_hex);
-        Ok(match (generation, next(), next()) {
+        Ok(Ok(match (generation, next(), next()) {
             (Some(generation), Some(digest), Some(export)) => Some(Head { generation, digest, export }),
             _ => None,
-        })
+        }))
     }
 
     pub(super) fn set_head(&self, head: &Head) -> Result<()> {
         let (digest, export) = (hex(&head.digest), hex(&head.export));
         let text = format!("{HEAD_FORMAT} {} {digest} {export}\n", head.generation);
-        self.write("integrity.head", text.as_bytes())
+        self.write(HEAD, text.as_bytes())
     }
 
     /// Where it is.
@@ -229,30 +366,49 @@ impl Private {
     }
 }
 
+/// A file of it, with its mode.
+enum Opened {
+    Missing,
+    File(File, u32),
+    Refused(String),
+}
+
+/// Why there is nothing to believe under a name.
+enum Doubt {
+    Missing,
+    Because(String),
+}
+
 /// Whether something was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Made {
     Now,
+    /// Instead of one that others may know, and why.
+    Instead(String),
     Before,
 }
 
 /// What signs.
 #[derive(Debug)]
-pub(super) struct Key(SigningKey);
+pub(super) struct Key {
+    signing: SigningKey,
+    /// Why others may know it.
+    pub(super) exposed: Option<String>,
+}
 
 impl Key {
     /// Over the digest of a baseline.
     pub(super) fn sign(&self, digest: &Digest) -> [u8; SIGNATURE] {
-        self.0.sign(&[CONTEXT, digest].concat()).to_bytes()
+        self.signing.sign(&[CONTEXT, digest].concat()).to_bytes()
     }
 
     /// Over bytes as they are, for PHP's `sodium_crypto_sign_verify_detached`.
     pub(super) fn sign_plain(&self, bytes: &[u8]) -> [u8; SIGNATURE] {
-        self.0.sign(bytes).to_bytes()
+        self.signing.sign(bytes).to_bytes()
     }
 
     pub(super) fn public(&self) -> [u8; 32] {
-        self.0.verifying_key().to_bytes()
+        self.signing.verifying_key().to_bytes()
     }
 }
 
@@ -271,11 +427,15 @@ pub(super) fn is_signed_plain(public: &[u8; 32], bytes: &[u8], signature: &[u8; 
 mod tests {
     use super::*;
 
+    fn of_seed(seed: &[u8; 32]) -> Key {
+        Key { signing: SigningKey::from_bytes(seed), exposed: None }
+    }
+
     /// RFC 8032, section 7.1, test 2.
     #[test]
     fn signatures_are_those_of_the_standard() {
         let seed = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
-        let key = Key(SigningKey::from_bytes(&from_hex(seed).unwrap()));
+        let key = of_seed(&from_hex(seed).unwrap());
         assert_eq!(hex(&key.public()), "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
         let signature = key.sign_plain(&[0x72]);
         assert_eq!(
@@ -299,7 +459,7 @@ mod tests {
         fs::rename(&place, directory.path().join("away"))?;
         fs::create_dir(&place)?;
         fs::write(place.join("head"), "theirs")?;
-        assert_eq!(ours.read("head")?.as_deref(), Some(&b"ours"[..]));
+        assert_eq!(ours.read("head")?.bytes().as_deref(), Some(&b"ours"[..]));
         ours.write("head", b"ours again")?;
         assert_eq!(fs::read(place.join("head"))?, b"theirs");
         assert_eq!(fs::read(directory.path().join("away/head"))?, b"ours again");
@@ -312,7 +472,7 @@ mod tests {
 
     #[test]
     fn a_signature_fits_one_digest_and_one_key() {
-        let (key, other) = (Key(SigningKey::from_bytes(&[1; 32])), Key(SigningKey::from_bytes(&[2; 32])));
+        let (key, other) = (of_seed(&[1; 32]), of_seed(&[2; 32]));
         let signature = key.sign(&[5; 32]);
         assert!(is_signed(&key.public(), &[5; 32], &signature));
         assert!(!is_signed(&key.public(), &[6; 32], &signature));

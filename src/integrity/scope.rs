@@ -33,6 +33,12 @@ const FILES: [&str; 7] = [
 const SITE: &str = "/var/www/html/";
 const DIRECTORIES: [&str; 2] = ["/var/www/html/core/", "/var/www/html/data/"];
 const PATTERNS: [&str; 3] = ["*.log", "*.tmp", "*.cache"];
+/// What our outputs are called with while they are written, behind their names (see `durable`).
+const WRITING: [&str; 4] = [".new-cut", ".new-integrity", ".new-json", ".new-log"];
+/// The same for logs and their rotated files,
+const WRITING_LOGS: [&str; 4] = [".new-log", ".new-pack", ".new-rotate", ".new-try"];
+/// and for databases: behind it comes the number of the run.
+const WRITING_DATABASES: &[u8] = b".new-";
 /// What the site's pages never look at in a directory.
 const NEVER: [&str; 4] = ["*.log", "*.tmp", "*.cache", "*.lock"];
 
@@ -44,13 +50,40 @@ pub(super) struct Scope {
     /// Files that were named themselves, which no pattern leaves out.
     files: Vec<Vec<u8>>,
     patterns: Vec<Vec<u8>>,
-    ours: Vec<(Vec<u8>, &'static str)>,
+    ours: Vec<Ours>,
     beside: Beside,
     /// Whether a new file is worth an alert.
     pub(super) alerts_on_new: bool,
     /// Whether a missing one is.
     pub(super) alerts_on_missing: bool,
     pub(super) warnings: Vec<String>,
+}
+
+/// Something that we write.
+#[derive(Debug)]
+struct Ours {
+    path: Vec<u8>,
+    extent: Extent,
+    reason: &'static str,
+}
+
+/// How much of it is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// A directory: everything that is below it.
+    Below,
+    /// A regular file, and what it is called while it is written. A directory or symlink of that name could hold anything,
+    /// and is watched.
+    File,
+}
+
+impl Ours {
+    /// Whether it is the name of a file of ours.
+    fn has_name(&self, path: &[u8]) -> bool {
+        let is_writing = |rest: &[u8]| WRITING.iter().any(|end| end.as_bytes() == rest);
+        self.extent == Extent::File
+            && path.strip_prefix(self.path.as_slice()).is_some_and(|rest| rest.is_empty() || is_writing(rest))
+    }
 }
 
 /// Names in directories: exactly, or with what they begin.
@@ -136,8 +169,8 @@ impl Scope {
             }
             hash.update([1]);
         }
-        for (path, _) in &self.ours {
-            hash.update(path);
+        for ours in &self.ours {
+            hash.update(&ours.path);
             hash.update([0]);
         }
         for (directory, names) in &self.beside {
@@ -164,7 +197,7 @@ impl Scope {
         Local {
             scope: self,
             beside: self.beside.get(directory).map(Vec::as_slice).unwrap_or_default(),
-            has_exact: self.ours.iter().any(|(path, _)| is_in(path))
+            has_exact: self.ours.iter().any(|ours| is_in(&ours.path))
                 || self.files.iter().any(|path| is_in(path)),
         }
     }
@@ -174,9 +207,14 @@ impl Scope {
         self.roots.iter().find(|root| is_within(path, root)).map(Vec::as_slice)
     }
 
-    /// Whether a path, or a directory that it lies in, is ours.
+    /// Whether a path is, or lies in, a directory of ours.
     pub(super) fn is_ours(&self, path: &[u8]) -> bool {
-        self.ours.iter().any(|(ours, _)| is_within(path, ours))
+        self.ours.iter().any(|ours| ours.extent == Extent::Below && is_within(path, &ours.path))
+    }
+
+    /// Whether a path is what a file of ours is called.
+    pub(super) fn is_our_file(&self, path: &[u8]) -> bool {
+        self.ours.iter().any(|ours| ours.has_name(path))
     }
 
     /// What is left out, for the report.
@@ -188,8 +226,12 @@ impl Scope {
             Excluded { path, path_b64, reason: reason.to_owned() }
         };
         let mut all: Vec<Excluded> = Vec::new();
-        for (path, reason) in self.ours.iter().filter(|(path, _)| watched(path)) {
-            all.push(one(path, reason));
+        for ours in self.ours.iter().filter(|ours| watched(&ours.path)) {
+            all.push(one(&ours.path, ours.reason));
+            if ours.extent == Extent::File {
+                let writing = WRITING.map(|end| [&ours.path, end.as_bytes()].concat()).join(&b' ');
+                all.push(one(&writing, "our output, while it is written"));
+            }
         }
         for (directory, names) in self.beside.iter().filter(|(directory, _)| watched(directory)) {
             for (name, role) in names {
@@ -213,7 +255,11 @@ impl Local<'_> {
     /// What to do with a name in this directory.
     pub(super) fn verdict(&self, path: &[u8], name: &[u8], kind: Kind) -> Verdict {
         if self.has_exact {
-            if self.scope.ours.iter().any(|(ours, _)| ours == path) {
+            let is_left = |ours: &Ours| match ours.extent {
+                Extent::Below => ours.path == path,
+                Extent::File => kind == Kind::File && ours.has_name(path),
+            };
+            if self.scope.ours.iter().any(is_left) {
                 return Verdict::Leave;
             }
             if self.scope.files.iter().any(|file| file == path) {
@@ -230,6 +276,7 @@ impl Local<'_> {
         for (beginning, role) in self.beside {
             match role {
                 Role::Database if beginning == name => return Verdict::Watch(Look::Outside),
+                Role::Database if is_database_in_the_making(beginning, name) => return Verdict::Leave,
                 Role::Snapshots if name.starts_with(beginning) && !names::is_code(name) => {
                     return Verdict::Leave;
                 }
@@ -256,8 +303,16 @@ pub(super) fn parent(path: &[u8]) -> &[u8] {
     path.get(..end.max(1)).unwrap_or(b"/")
 }
 
-/// Whether a name is that of a log or of one of its rotated files.
+/// Whether a name is what a database is called while it is made.
+fn is_database_in_the_making(database: &[u8], name: &[u8]) -> bool {
+    let run = name.strip_prefix(database).and_then(|rest| rest.strip_prefix(WRITING_DATABASES));
+    run.is_some_and(|run| !run.is_empty() && run.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether a name is that of a log or of one of its rotated files, also while that is written.
 fn is_log(log: &[u8], name: &[u8]) -> bool {
+    let whole = WRITING_LOGS.iter().find_map(|end| name.strip_suffix(end.as_bytes()));
+    let name = whole.unwrap_or(name);
     if name == log {
         return true;
     }
@@ -272,30 +327,30 @@ fn is_log(log: &[u8], name: &[u8]) -> bool {
 }
 
 /// What is ours, with the reason.
-fn ours(config: &Config) -> Vec<(Vec<u8>, &'static str)> {
+fn ours(config: &Config) -> Vec<Ours> {
     let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
+    let below = |path: &Path, reason| Ours { path: bytes(path), extent: Extent::Below, reason };
+    let file = |path: Vec<u8>| Ours { path, extent: Extent::File, reason: "our output" };
     let integrity = &config.integrity;
     let mut signature = bytes(&integrity.baseline);
     signature.extend_from_slice(b".sig");
-    // While it is archived.
-    let [before, cut] =
-        [b".before".as_slice(), b".new-cut"].map(|end| [&bytes(&config.events.log), end].concat());
-    let backups = config.root.join("databases").join("backups");
+    // The log of before the last archive, until what was still written to it has followed.
+    let mut before = bytes(&config.events.log);
+    before.extend_from_slice(b".before");
     let mut all = vec![
-        (bytes(&config.root.join("sync_state")), "what this system remembers"),
-        (bytes(&integrity.baseline), "our output"),
-        (signature, "our output"),
-        (bytes(&integrity.alerts), "our output"),
-        (bytes(&config.events.log), "our output"),
-        (before, "our output"),
-        (cut, "our output"),
-        (bytes(&config.events.archive), "our output"),
-        (bytes(&config.access.keys), "our output"),
-        (bytes(&config.access.sessions), "our output"),
-        (bytes(&config.access.rate_limits), "our output"),
-        (bytes(&backups), "backups of databases"),
+        below(&config.root.join("sync_state"), "what this system remembers"),
+        file(bytes(&integrity.baseline)),
+        file(signature),
+        file(bytes(&integrity.alerts)),
+        file(bytes(&config.events.log)),
+        file(before),
+        below(&config.events.archive, "our output"),
+        file(bytes(&config.access.keys)),
+        file(bytes(&config.access.sessions)),
+        file(bytes(&config.access.rate_limits)),
+        below(&config.root.join("databases").join("backups"), "backups of databases"),
     ];
-    all.extend(config.backups.directory.iter().map(|path| (bytes(path), "backups of databases")));
+    all.extend(config.backups.directory.iter().map(|path| below(path, "backups of databases")));
     all
 }
 
@@ -411,4 +466,35 @@ fn places(config: &Config, texts: Vec<String>) -> Result<Vec<Vec<u8>>, String> {
     all.sort();
     all.dedup();
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_we_call_files_in_the_making_is_one() {
+        for (log, name, expected) in [
+            ("bot.log", "bot.log", true),
+            ("bot.log", "bot.log.new-rotate", true),
+            ("bot.log", "bot.log.1.gz.new-pack", true),
+            ("bot.log", "bot.log.new-", false),
+            ("bot.log", "bot.log.new-x", false),
+            ("bot.log", "bot.log.new-rotate.php", false),
+            ("bot.log", "bot.log.1.php.new-pack", false),
+            ("bot.log", "shell.new-rotate", false),
+        ] {
+            assert_eq!(is_log(log.as_bytes(), name.as_bytes()), expected, "{name}");
+        }
+        for (name, expected) in [
+            ("users.db.new-17", true),
+            ("users.db", false),
+            ("users.db.new-", false),
+            ("users.db.new-1x", false),
+            ("users.db.new-1.php", false),
+            ("other.db.new-1", false),
+        ] {
+            assert_eq!(is_database_in_the_making(b"users.db", name.as_bytes()), expected, "{name}");
+        }
+    }
 }

@@ -7,11 +7,9 @@
 //! Invariant: whatever a crash leaves is either the last baseline or one that follows it. The baseline is put in place
 //! first, then its export, then it is remembered.
 
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,27 +19,27 @@ use super::codec::{self, Baseline, Flaw};
 use super::compare;
 use super::export;
 use super::model::Digest;
-use super::private::{self, Absent, Head, Key, Private};
+use super::private::{self, Absent, HEAD, Head, KEY, Key, Private};
+use super::published::{self, PUBLIC_KEY, export_flaws, public_flaw, public_key};
 use crate::config::Config;
-use crate::durable::{self, Content, Folder};
+use crate::durable::{self, Content, Folder, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{FindingKind, IntegrityFinding};
 
 /// A larger baseline, or export of one, is none (bytes).
 const MAX_FILE: u64 = 1 << 30;
-/// Read at once of what is not held in memory (bytes).
-const CHUNK: usize = 256 << 10;
 const BASELINE: &str = "baseline";
-const PUBLIC_KEY: &str = "public_key";
 
 /// A baseline that can be believed.
 #[derive(Debug)]
 pub(super) struct Loaded {
-    pub(super) baseline: Baseline,
+    pub(super) baseline: Arc<Baseline>,
     pub(super) digest: Digest,
     /// None for users who may not look there; they take the public key that lies beside the baseline.
     pub(super) private: Option<Private>,
-    /// What is wrong with its export.
+    /// Whether others may know the key.
+    pub(super) exposed: Secrecy,
+    /// What is wrong with its export and with what lies beside the key.
     pub(super) flaws: Vec<Broken>,
 }
 
@@ -54,11 +52,11 @@ pub(super) struct Broken {
 }
 
 impl Broken {
-    fn new(path: &Path, reason: impl Into<String>) -> Broken {
+    pub(super) fn new(path: &Path, reason: impl Into<String>) -> Broken {
         Broken { path: path.to_path_buf(), reason: reason.into(), is_missing: false }
     }
 
-    fn missing(path: &Path, reason: impl Into<String>) -> Broken {
+    pub(super) fn missing(path: &Path, reason: impl Into<String>) -> Broken {
         Broken { is_missing: true, ..Broken::new(path, reason) }
     }
 
@@ -81,77 +79,182 @@ pub(super) fn place(config: &Config) -> PathBuf {
     config.root.join("sync_state").join("integrity")
 }
 
+/// The last baseline that was believed, so that whoever checks again and again need not read it each time.
+///
+/// It is in memory since it was verified, so that nobody changes it. Which baseline is the last one is asked each time; the
+/// file itself is read again when it, or the list beside it, does not look as it did.
+#[derive(Debug, Default)]
+pub(super) struct Cache(Option<Cached>);
+
+#[derive(Debug)]
+struct Cached {
+    stamps: Option<[Stamp; 3]>,
+    public: [u8; 32],
+    head: Option<Head>,
+    baseline: Arc<Baseline>,
+    digest: Digest,
+    /// What is wrong with its export.
+    flaws: Vec<Broken>,
+}
+
+/// How the baseline, its list and the signature of that look; none while a change of them need not show.
+fn stamps(config: &Config) -> Option<[Stamp; 3]> {
+    let look = |path: &Path| Stamp::look(path).and_then(|(stamp, is_certain)| is_certain.then_some(stamp));
+    let list = &config.integrity.baseline;
+    Some([look(&place(config).join(BASELINE))?, look(list)?, look(&published::signature_path(config))?])
+}
+
 /// Reads the baseline.
 ///
 /// # Errors
 /// When the disk fails. That it cannot be believed is a value.
 pub(super) fn load(config: &Config) -> Result<std::result::Result<Loaded, Broken>> {
+    load_again(config, &mut Cache::default())
+}
+
+/// The same, for whoever has read it before.
+pub(super) fn load_again(config: &Config, cache: &mut Cache) -> Result<std::result::Result<Loaded, Broken>> {
     let directory = place(config);
-    let path = directory.join(BASELINE);
     let folder = match Folder::open(&directory) {
         Ok(folder) => folder,
-        Err(error) if error.kind() == ErrorKind::Corrupt => {
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Access) => {
             return Ok(Err(Broken::new(&directory, error.to_string())));
         }
         Err(error) => return Err(error),
     };
-    let content = folder.as_ref().map_or(Ok(Content::Missing), |folder| folder.read(BASELINE, MAX_FILE))?;
-    let (private, public, head) = match Private::open(config) {
-        Ok(private) => match private.key() {
-            Ok(Some(key)) => {
-                let head = private.head()?;
-                (Some(private), key.public(), head)
-            }
-            Ok(None) if matches!(content, Content::Missing) => return Ok(Err(never(&path))),
-            Ok(None) => {
-                return Ok(Err(Broken::missing(private.path(), "the key that signed the baseline is gone")));
-            }
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                return Ok(Err(Broken::new(private.path(), error.to_string())));
-            }
-            Err(error) => return Err(error),
-        },
-        Err(Absent::Missing) if matches!(content, Content::Missing) => return Ok(Err(never(&path))),
-        Err(Absent::Missing) => {
-            let private = config.root.join("sync_state").join("private");
-            return Ok(Err(Broken::missing(
-                &private,
-                "the directory with the key that signed the baseline is gone",
-            )));
-        }
-        Err(Absent::Refused(why)) => {
-            let private = config.root.join("sync_state").join("private");
-            return Ok(Err(Broken::new(
-                &private,
-                format!("the private directory cannot be believed: {why}"),
-            )));
-        }
-        Err(Absent::NotOurs) => match folder.as_ref().map(public_key).transpose()?.flatten() {
-            Some(public) => (None, public, None),
-            None => {
-                return Ok(Err(Broken::missing(&directory.join(PUBLIC_KEY), "the public key is missing")));
-            }
-        },
+    let Trust { private, public, head, exposed, mut flaws } = match trust(config, folder.as_ref())? {
+        Ok(trust) => trust,
+        Err(broken) => return Ok(Err(broken)),
     };
-    let bytes = match content {
-        Content::Bytes(bytes) => bytes,
-        Content::Missing => return Ok(Err(gone(&path, head.as_ref()))),
-        Content::Refused(why) => {
-            return Ok(Err(Broken::new(&path, format!("the baseline is not read: {why}"))));
-        }
-        Content::Other => return Ok(Err(Broken::new(&path, "the baseline is no regular file"))),
+    let stamps = stamps(config);
+    let is_same = |cached: &Cached| {
+        stamps.is_some() && cached.stamps == stamps && cached.public == public && cached.head == head
     };
-    let (baseline, digest) = match verified(&bytes, &public) {
-        Ok(verified) => verified,
-        Err(reason) => return Ok(Err(Broken::new(&path, reason))),
+    let cached = match cache.0.take().filter(is_same) {
+        Some(cached) => cached,
+        None => {
+            let (baseline, digest) = match read(&directory, folder.as_ref(), &public, head.as_ref())? {
+                Ok((baseline, digest)) => (Arc::new(baseline), digest),
+                Err(broken) => return Ok(Err(broken)),
+            };
+            let flaws = export_flaws(config, &public, head.as_ref())?;
+            Cached { stamps, public, head, baseline, digest, flaws }
+        }
     };
     if private.is_some() {
-        if let Err(reason) = follows(&baseline, &digest, head.as_ref()) {
-            return Ok(Err(Broken::new(&path, reason)));
+        if let Err(reason) = follows(&cached.baseline, &cached.digest, cached.head.as_ref(), exposed) {
+            return Ok(Err(Broken::new(&directory.join(BASELINE), reason)));
         }
     }
-    let flaws = export_flaws(config, &public, head.as_ref())?;
-    Ok(Ok(Loaded { baseline, digest, private, flaws }))
+    flaws.extend(cached.flaws.iter().cloned());
+    let (baseline, digest) = (Arc::clone(&cached.baseline), cached.digest);
+    cache.0 = Some(cached);
+    Ok(Ok(Loaded { baseline, digest, private, exposed, flaws }))
+}
+
+/// Reads it and verifies its signature.
+fn read(
+    directory: &Path,
+    folder: Option<&Folder>,
+    public: &[u8; 32],
+    head: Option<&Head>,
+) -> Result<std::result::Result<(Baseline, Digest), Broken>> {
+    let path = directory.join(BASELINE);
+    Ok(match folder.map_or(Ok(Content::Missing), |folder| folder.read(BASELINE, MAX_FILE))? {
+        Content::Bytes(bytes) => verified(&bytes, public).map_err(|reason| Broken::new(&path, reason)),
+        Content::Missing => Err(gone(&path, head)),
+        Content::Refused(why) => Err(Broken::new(&path, format!("the baseline is not read: {why}"))),
+        Content::Other => Err(Broken::new(&path, "the baseline is no regular file")),
+    })
+}
+
+/// What a baseline is believed by.
+struct Trust {
+    private: Option<Private>,
+    public: [u8; 32],
+    head: Option<Head>,
+    exposed: Secrecy,
+    flaws: Vec<Broken>,
+}
+
+/// Whether others may know the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    Kept,
+    Lost,
+}
+
+fn trust(config: &Config, folder: Option<&Folder>) -> Result<std::result::Result<Trust, Broken>> {
+    let is_missing = !folder.is_some_and(|folder| folder.has(BASELINE));
+    let path = place(config).join(BASELINE);
+    let place = config.root.join("sync_state").join("private");
+    let private = match Private::open(config) {
+        Ok(private) => private,
+        Err(Absent::Missing) if is_missing => return Ok(Err(never(&path))),
+        Err(Absent::Missing) => {
+            let reason = "the directory with the key that signed the baseline is gone";
+            return Ok(Err(Broken::missing(&place, reason)));
+        }
+        Err(Absent::Refused(why)) => {
+            let reason = format!("the private directory cannot be believed: {why}");
+            return Ok(Err(Broken::new(&place, reason)));
+        }
+        Err(Absent::NotOurs) => return by_public_key(config, folder),
+    };
+    let key = match private.key() {
+        Ok(Some(key)) => key,
+        Ok(None) if is_missing => return Ok(Err(never(&path))),
+        Ok(None) => {
+            let reason = "the key that signed the baseline is gone";
+            return Ok(Err(Broken::missing(private.path(), reason)));
+        }
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            return Ok(Err(Broken::new(&private.path().join(KEY), words(&error))));
+        }
+        Err(error) => return Err(error),
+    };
+    let head = match private.head()? {
+        Ok(head) => head,
+        Err(why) => {
+            let reason = format!(
+                "what is remembered of the last baseline is not believed: {why}; find out who did that, and make a new baseline"
+            );
+            return Ok(Err(Broken::new(&private.path().join(HEAD), reason)));
+        }
+    };
+    let mut flaws = Vec::new();
+    let exposed = if key.exposed.is_some() { Secrecy::Lost } else { Secrecy::Kept };
+    if let Some(why) = &key.exposed {
+        private.expose(&key)?;
+        let reason = format!(
+            "others may know the key that signs baselines: {why}; find out who read it, and make a new baseline, which \
+             makes a new key"
+        );
+        flaws.push(Broken::new(&private.path().join(KEY), reason));
+    }
+    for (path, why) in private.doubtful()? {
+        let reason = format!("what is remembered here is not believed, and is written anew: {why}");
+        flaws.push(Broken::new(&path, reason));
+    }
+    let public = key.public();
+    flaws.extend(public_flaw(config, folder, &public)?);
+    Ok(Ok(Trust { private: Some(private), public, head, exposed, flaws }))
+}
+
+/// Of users who may not look at the key.
+fn by_public_key(config: &Config, folder: Option<&Folder>) -> Result<std::result::Result<Trust, Broken>> {
+    Ok(match folder.map(public_key).transpose()?.flatten() {
+        Some(public) => {
+            Ok(Trust { private: None, public, head: None, exposed: Secrecy::Kept, flaws: Vec::new() })
+        }
+        None => Err(Broken::missing(&place(config).join(PUBLIC_KEY), "the public key is missing")),
+    })
+}
+
+/// An error as a reason: what is wrong, and what to do.
+fn words(error: &Error) -> String {
+    let hint = error.hint_text().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{error}{hint}")
 }
 
 fn never(path: &Path) -> Broken {
@@ -166,11 +269,6 @@ fn gone(path: &Path, head: Option<&Head>) -> Broken {
         ),
         None => never(path),
     }
-}
-
-fn public_key(folder: &Folder) -> Result<Option<[u8; 32]>> {
-    let Content::Bytes(bytes) = folder.read(PUBLIC_KEY, 1024)? else { return Ok(None) };
-    Ok(STANDARD.decode(bytes.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok()))
 }
 
 /// A baseline whose signature is good; else why there is none, in words.
@@ -196,8 +294,13 @@ fn verified(bytes: &[u8], public: &[u8; 32]) -> std::result::Result<(Baseline, D
     })
 }
 
-/// Whether it is the last baseline, or follows that.
-fn follows(baseline: &Baseline, digest: &Digest, head: Option<&Head>) -> std::result::Result<(), String> {
+/// Whether it is the last baseline, or follows that. Whoever knows the key can sign one that follows.
+fn follows(
+    baseline: &Baseline,
+    digest: &Digest,
+    head: Option<&Head>,
+    exposed: Secrecy,
+) -> std::result::Result<(), String> {
     let Some(head) = head else {
         return Err("what is remembered of the last baseline is gone".to_owned());
     };
@@ -210,112 +313,18 @@ fn follows(baseline: &Baseline, digest: &Digest, head: Option<&Head>) -> std::re
     let is_last = ours == last && *digest == head.digest;
     // Whoever made it was killed before that was remembered.
     let is_next = Some(ours) == last.checked_add(1) && baseline.previous == head.digest;
-    if is_last || is_next {
+    if is_last || is_next && exposed == Secrecy::Kept {
         Ok(())
+    } else if is_next {
+        Err(format!("others may have signed the baseline, which follows the last one, number {last}"))
     } else {
         Err(format!("the baseline does not follow the last one, number {last}"))
     }
 }
 
-/// What stands for an export, of which this is the digest, and its signature together.
-fn export_digest(export: &Digest, signature: &[u8]) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(export);
-    hash.update(signature);
-    hash.finalize().into()
-}
-
-fn signature_path(config: &Config) -> PathBuf {
-    let mut path = config.integrity.baseline.as_os_str().to_owned();
-    path.push(".sig");
-    PathBuf::from(path)
-}
-
-fn export_flaws(config: &Config, public: &[u8; 32], head: Option<&Head>) -> Result<Vec<Broken>> {
-    let (path, beside) = (&config.integrity.baseline, signature_path(config));
-    let signature = small_file(&beside)?;
-    let signed = signature.as_deref().unwrap_or_default();
-    let is_good = match head {
-        Some(head) => digest_of(path)?.map(|export| export_digest(&export, signed) == head.export),
-        None => small_file(path)?.map(|export| is_plainly_signed(public, &export, signed)),
-    };
-    let wrong = "the list of hashes is not what was signed; it is written again by baseline and accept";
-    Ok(match (is_good, &signature) {
-        (None, _) => vec![Broken::missing(path, "the signed list of hashes is gone")],
-        (_, None) => {
-            vec![Broken::missing(&beside, "the list of hashes is not signed: its signature is gone")]
-        }
-        (Some(true), _) => Vec::new(),
-        (Some(false), _) => vec![Broken::new(path, wrong)],
-    })
-}
-
-fn is_plainly_signed(public: &[u8; 32], export: &[u8], signature: &[u8]) -> bool {
-    let plain: Option<[u8; 64]> =
-        STANDARD.decode(signature.trim_ascii()).ok().and_then(|bytes| bytes.try_into().ok());
-    plain.is_some_and(|plain| private::is_signed_plain(public, export, &plain))
-}
-
-/// What is at a path that others may write to.
-enum Others {
-    Missing,
-    File(File),
-    /// A symlink, or a pipe: whatever it is, it is not ours.
-    Foreign,
-}
-
-fn others(path: &Path) -> Result<Others> {
-    let fail = |cause| Error::io("read", path, cause);
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    match File::options().read(true).custom_flags(flags).open(path) {
-        Ok(file) if file.metadata().map_err(fail)?.is_file() => Ok(Others::File(file)),
-        Ok(_) => Ok(Others::Foreign),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(Others::Missing),
-        Err(cause) if matches!(cause.raw_os_error(), Some(libc::ELOOP | libc::ENXIO | libc::ENOTDIR)) => {
-            Ok(Others::Foreign)
-        }
-        Err(cause) => Err(fail(cause)),
-    }
-}
-
-/// A regular file of others; none where there is none, and nothing where it is something else.
-pub(super) fn small_file(path: &Path) -> Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    match others(path)? {
-        Others::Missing => return Ok(None),
-        Others::Foreign => {}
-        Others::File(file) => {
-            file.take(MAX_FILE).read_to_end(&mut bytes).map_err(|cause| Error::io("read", path, cause))?;
-        }
-    }
-    Ok(Some(bytes))
-}
-
-/// The digest of the same, which is not held in memory for that.
-fn digest_of(path: &Path) -> Result<Option<Digest>> {
-    let mut hash = Sha256::new();
-    match others(path)? {
-        Others::Missing => return Ok(None),
-        Others::Foreign => {}
-        Others::File(file) => {
-            let mut file = file.take(MAX_FILE);
-            let mut buffer = vec![0; CHUNK];
-            loop {
-                match file.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(count) => hash.update(buffer.get(..count).unwrap_or_default()),
-                    Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(cause) => return Err(Error::io("read", path, cause)),
-                }
-            }
-        }
-    }
-    Ok(Some(hash.finalize().into()))
-}
-
 /// What a new baseline follows: the number and digest of the last one, however that is.
 pub(super) fn last(private: &Private, loaded: Option<&Loaded>) -> Result<(u64, Digest)> {
-    let head = private.head()?;
+    let head = private.head()?.ok().flatten();
     let known = loaded.map(|loaded| (loaded.baseline.generation, loaded.digest));
     let head = head.map(|head| (head.generation, head.digest));
     Ok(known.into_iter().chain(head).max_by_key(|(generation, _)| *generation).unwrap_or((0, [0; 32])))
@@ -333,8 +342,8 @@ pub(super) fn save(config: &Config, private: &Private, key: &Key, baseline: &Bas
     let list = export::write(baseline)?;
     let signature = format!("{}\n", STANDARD.encode(key.sign_plain(&list)));
     export::put(config, &config.integrity.baseline, &list)?;
-    export::put(config, &signature_path(config), signature.as_bytes())?;
-    let export = export_digest(&Sha256::digest(&list).into(), signature.as_bytes());
+    export::put(config, &published::signature_path(config), signature.as_bytes())?;
+    let export = published::export_digest(&Sha256::digest(&list).into(), signature.as_bytes());
     private.set_head(&Head { generation: baseline.generation, digest, export })?;
     Ok(digest)
 }
@@ -359,7 +368,7 @@ mod tests {
             (6, [4; 32], [6; 32], Some("does not follow")),
             (7, [5; 32], [7; 32], Some("does not follow")),
         ] {
-            let found = follows(&baseline(generation, previous), &digest, Some(&head));
+            let found = follows(&baseline(generation, previous), &digest, Some(&head), Secrecy::Kept);
             match expected {
                 None => assert_eq!(found, Ok(()), "{generation}"),
                 Some(word) => {
@@ -367,6 +376,9 @@ mod tests {
                 }
             }
         }
-        assert!(follows(&baseline(1, [0; 32]), &[1; 32], None).is_err());
+        assert!(follows(&baseline(1, [0; 32]), &[1; 32], None, Secrecy::Kept).is_err());
+        // Whoever knows the key signs what follows, and not what was remembered.
+        assert_eq!(follows(&baseline(5, [4; 32]), &[5; 32], Some(&head), Secrecy::Lost), Ok(()));
+        assert!(follows(&baseline(6, [5; 32]), &[6; 32], Some(&head), Secrecy::Lost).is_err());
     }
 }

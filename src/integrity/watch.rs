@@ -16,6 +16,7 @@ use super::check::{self, CheckOptions};
 use super::memory;
 use super::private::Private;
 use super::scope::Scope;
+use super::store::Cache;
 use super::watch_moves::Moves;
 use super::watch_tree::{Changes, Shortage, Tree, coarse};
 use crate::clock::{self, Stopwatch};
@@ -113,6 +114,7 @@ pub fn watch(
             tree,
             due,
             moves: Moves::default(),
+            cache: Cache::default(),
             known,
             report,
             looked,
@@ -179,6 +181,7 @@ struct Watcher<'a> {
     tree: Tree,
     due: Due,
     moves: Moves,
+    cache: Cache,
     /// The findings that were told.
     known: BTreeSet<String>,
     report: IntegrityWatchReport,
@@ -307,13 +310,15 @@ impl Watcher<'_> {
 
     /// Checks what is due.
     fn check(&mut self) -> Continue {
-        let mut paths = std::mem::take(&mut self.due.paths);
+        // Few first, as each of them is compared with all that has another name.
+        let mut paths = coarse(&self.scope, std::mem::take(&mut self.due.paths), MOST_PATHS);
         self.moves.add_to(&mut paths);
         let paths = coarse(&self.scope, paths, MOST_PATHS);
         let everything = self.due.everything || !self.moves.is_complete();
         let began = clock::start();
         let only = if everything { Vec::new() } else { paths.iter().map(|path| as_path(path)).collect() };
-        match check::check(self.config, &CheckOptions { paths: only, ..CheckOptions::default() }) {
+        let options = CheckOptions { paths: only, ..CheckOptions::default() };
+        match check::check_again(self.config, &options, &mut self.cache) {
             Ok(report) => {
                 // As long as it took it lets others do something.
                 self.due = Due { after: Some((clock::start(), began.millis())), ..Due::default() };

@@ -346,6 +346,10 @@ fn is_meant(scope: &Scope, directory: &[u8], path: &[u8], what: ReadFlags) -> bo
     if what.contains(ReadFlags::ISDIR) {
         return verdict(Kind::Directory) != Verdict::Leave;
     }
+    // Written all day. A symlink in its place is for the check that runs by the clock.
+    if scope.is_our_file(path) {
+        return false;
+    }
     let is_content = !what.intersects(
         ReadFlags::CREATE
             | ReadFlags::DELETE
@@ -356,7 +360,7 @@ fn is_meant(scope: &Scope, directory: &[u8], path: &[u8], what: ReadFlags) -> bo
     match verdict(Kind::File) {
         // What is in a database is not looked at.
         Verdict::Watch(Look::Outside) => !is_content,
-        Verdict::Watch(Look::Whole) => true,
+        Verdict::Watch(Look::Whole | Look::Closed) => true,
         // It may be a symlink, a pipe or the like, which a pattern of names does not leave out.
         Verdict::Leave => !is_content && verdict(Kind::Symlink) != Verdict::Leave,
     }

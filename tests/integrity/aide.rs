@@ -121,6 +121,8 @@ fn as_aide_tells(report: &IntegrityReport, before: &Times, after: &Times) -> (Fi
     };
     let mut findings = Findings::new();
     let mut is_other = false;
+    let moved = report.findings.iter().filter(|finding| finding.kind == FindingKind::Moved);
+    let moved: BTreeSet<&String> = moved.map(|finding| &finding.path).collect();
     for finding in &report.findings {
         let path = exact(&finding.path, finding.path_b64.as_ref());
         let words: BTreeSet<&'static str> = match finding.kind {
@@ -132,6 +134,8 @@ fn as_aide_tells(report: &IntegrityReport, before: &Times, after: &Times) -> (Fi
                 assert!(findings.insert(from, BTreeSet::from(["removed"])).is_none(), "{finding:?}");
                 BTreeSet::from(["added"])
             }
+            // What else was changed of it: AIDE compares it with nothing.
+            FindingKind::Modified if moved.contains(&finding.path) => continue,
             FindingKind::Modified => {
                 let (was, is) = (before[&path], after[&path]);
                 let is_told = |change: &&String| match change.as_str() {
