@@ -15,6 +15,7 @@ mod integrity {
     mod aide;
     mod attacks;
     mod baselines;
+    mod lists;
     mod mutations;
     mod old_kernels;
     mod races;

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::attributes::{self, Fate};
 use super::model::{Entry, Kind, Known, Look, Problem, ProblemKind, Stat, order};
 use super::names;
 use super::seen::{Same, Verdict};
@@ -77,7 +78,7 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<IntegrityFinding> {
         let verdict = found.verdicts.get(*ours).copied().flatten().unwrap_or(Verdict::UNKNOWN);
         let changes = changes(before, now, verdict);
         if !changes.is_empty() {
-            all.push((now.path.clone(), finding(FindingKind::Modified, &now.path, None, changes, None)));
+            all.push((now.path.clone(), attributes::finding(Fate::Modified(before, now), changes)));
         }
     }
     let moved = moved(found);
@@ -90,22 +91,18 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<IntegrityFinding> {
         // Renaming changes that itself.
         let mut changes = changes(before, now, Verdict::UNKNOWN);
         changes.retain(|change| change != "ctime");
-        let one = finding(FindingKind::Moved, &now.path, Some(&before.path), changes, None);
-        all.push((now.path.clone(), one));
+        all.push((now.path.clone(), attributes::finding(Fate::Moved(before, now), changes)));
     }
     for now in found.matched.added.iter().filter(|index| !targets.contains(index)) {
         let Some(now) = found.observed.get(*now) else { continue };
-        all.push((now.path.clone(), finding(FindingKind::Added, &now.path, None, Vec::new(), None)));
+        all.push((now.path.clone(), attributes::finding(Fate::Added(now), Vec::new())));
     }
     // What cannot be looked at need not be gone.
     let unseen: BTreeSet<&[u8]> = found.problems.iter().map(|problem| problem.path.as_slice()).collect();
     for before in found.matched.removed.iter().filter(|index| !sources.contains(index)) {
         let Some(before) = found.baseline.get(*before) else { continue };
         if !is_below_any(&before.path, &unseen) {
-            all.push((
-                before.path.clone(),
-                finding(FindingKind::Removed, &before.path, None, Vec::new(), None),
-            ));
+            all.push((before.path.clone(), attributes::finding(Fate::Removed(before), Vec::new())));
         }
     }
     for problem in found.problems {
@@ -230,7 +227,8 @@ pub(super) fn finding(
     let severity = severity::of(kind, path, from).word();
     let (shown, path_b64) = names::shown(path);
     let (from, from_b64) = from.map(names::shown).map_or((None, None), |(from, exact)| (Some(from), exact));
-    IntegrityFinding { kind, path: shown, path_b64, from, from_b64, changes, severity, reason }
+    let (before, after) = (None, None);
+    IntegrityFinding { kind, path: shown, path_b64, from, from_b64, changes, before, after, severity, reason }
 }
 
 /// What an observed entry is after it was read.
@@ -287,14 +285,14 @@ mod tests {
         type Row = (&'static str, fn(&mut Entry), &'static str);
         let rows: [Row; 12] = [
             ("nothing", |_| {}, ""),
-            ("mode", |entry| entry.stat.mode = 0o4755, "modified /w/a mode LOW\n"),
+            ("mode", |entry| entry.stat.mode = 0o4755, "modified /w/a mode CRITICAL\n"),
             ("owner", |entry| (entry.stat.uid, entry.stat.gid) = (8, 9), "modified /w/a uid,gid LOW\n"),
             ("size", |entry| entry.stat.size = 11, "modified /w/a content,size LOW\n"),
             ("mtime", |entry| entry.stat.mtime.nanos = 6, "modified /w/a mtime LOW\n"),
             ("ctime", |entry| entry.stat.ctime.nanos = 6, "modified /w/a ctime LOW\n"),
             ("inode", |entry| entry.stat.inode = 6, "modified /w/a inode LOW\n"),
             ("links", |entry| entry.stat.nlink = 2, "modified /w/a nlink LOW\n"),
-            ("mount", |entry| entry.stat.is_mount = true, "modified /w/a mount LOW\n"),
+            ("mount", |entry| entry.stat.is_mount = true, "modified /w/a mount HIGH\n"),
             ("pipe", |entry| entry.stat.kind = Kind::Fifo, "modified /w/a type LOW\n"),
             (
                 "symlink",
@@ -312,7 +310,7 @@ mod tests {
         }
         let different = Verdict { content: Same::No, xattrs: Same::No };
         let text = lines(&[file("/w/a", 1)], &[file("/w/a", 1)], &[Some(different)], &[]);
-        assert_eq!(text, "modified /w/a content,xattrs LOW\n");
+        assert_eq!(text, "modified /w/a content,xattrs HIGH\n");
     }
 
     #[test]
@@ -338,7 +336,7 @@ mod tests {
         });
         assert_eq!(lines(std::slice::from_ref(&legacy), &[file("/w/a", 5)], &[None], &[]), "");
         let now = with("/w/a", 5, |entry| (entry.stat.mode, entry.stat.mtime.seconds) = (0o666, 1));
-        assert_eq!(lines(&[legacy], &[now], &[None], &[]), "modified /w/a mode,mtime LOW\n");
+        assert_eq!(lines(&[legacy], &[now], &[None], &[]), "modified /w/a mode,mtime HIGH\n");
     }
 
     #[test]

@@ -20,7 +20,9 @@
 
 mod accept;
 mod alerts;
+mod attributes;
 mod beat;
+mod blind;
 mod check;
 mod codec;
 mod compare;
@@ -29,6 +31,7 @@ mod hash;
 mod make;
 mod memory;
 mod model;
+mod named;
 mod names;
 mod private;
 mod scope;
@@ -44,6 +47,7 @@ mod watch_tree;
 pub use crate::report::Continue;
 pub use accept::{Accept, accept};
 pub(crate) use beat::{missed, status as watched};
+pub(crate) use blind::blind;
 pub use check::{CheckOptions, check};
 pub use make::baseline;
 pub(crate) use private::made as private_directory;

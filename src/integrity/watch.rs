@@ -313,7 +313,7 @@ impl Watcher<'_> {
         let everything = self.due.everything || !self.moves.is_complete();
         let began = clock::start();
         let only = if everything { Vec::new() } else { paths.iter().map(|path| as_path(path)).collect() };
-        match check::check(self.config, &CheckOptions { paths: only, ..CheckOptions::default() }) {
+        match check::run(self.config, &CheckOptions { paths: only, ..CheckOptions::default() }) {
             Ok(report) => {
                 // As long as it took it lets others do something.
                 self.due = Due { after: Some((clock::start(), began.millis())), ..Due::default() };
