@@ -9,9 +9,9 @@ function run(Site $site, string ...$words): void
 {
     $words = ['run', ...$words];
     [$code, $out, $err] = script($words, ['CR0SYNC_CONFIG' => $site->ground->config], null, 'security_monitoring_script.php');
-    $patterns = ['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/ +$|(?<=\S)  +/m', '/process \d+/'];
+    $patterns = ['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/ +$|(?<=\S)  +/m', '/process \d+/', '/mode 0\d+/', '/\d+ ms/'];
     $told = '= ' . implode(' ', $words) . " {$code}\n{$out}{$err}";
-    echo preg_replace($patterns, ['TIME', '  ', 'process N'], str_replace($site->root, 'ROOT', $told));
+    echo preg_replace($patterns, ['TIME', '  ', 'process N', 'mode M', 'N ms'], str_replace($site->root, 'ROOT', $told));
 }
 /** As if the jobs had run long ago, by the clock and by the time since the machine started. */
 function later(Site $site): void
@@ -59,28 +59,33 @@ archive  ran  TIME
 check  ran  TIME
 limits  ran  TIME
 sessions  ran  TIME
+ran: archive check limits sessions; 0 findings, 0 new; N ms
 = run 0
 job  state  next  because
 archive  not due  TIME
 check  not due  TIME
 limits  not due  TIME
 sessions  not due  TIME
+nothing was due; N ms
 = run --quiet 0
 = run --quiet 1
 severity  what  path  changes  because
-MEDIUM  added  ROOT/web/new.php
+MEDIUM  added  ROOT/web/new.php  file, mode M, 5 bytes
+ran: archive check limits sessions; 1 finding, 1 new; N ms
 = run --quiet 0
 = run 0
 severity  what  path  changes  because
-MEDIUM  added  ROOT/web/new.php
+MEDIUM  added  ROOT/web/new.php  file, mode M, 5 bytes
 job  state  next  because
 archive  ran  TIME
 check  ran  TIME
 limits  ran  TIME
 sessions  ran  TIME
+ran: archive check limits sessions; 1 finding, 0 new; N ms
 = run --quiet 2
 job  state  next  because
 sessions  failed  TIME  refused what is no regular file: ROOT/shared_storage/api_sessions.json; move it away
+ran: archive check limits; failed: sessions; 1 finding, 0 new; N ms
 schema ok exit_bits new_findings jobs watch missed warnings problems duration_ms
 archive:not_due check:not_due limits:not_due sessions:not_due
 check ran array
