@@ -52,4 +52,4 @@ security_monitoring_script.php: --path-b64 needs base64
   copy the path_b64 of a finding, as check --json shows it
 1
 severity  what  path  changes  because
-CRITICAL  modified  ROOT/web/auth.php  mode 0644 -> 4755, ctime
+CRITICAL  modified  ROOT/web/auth.php  mode M -> 4755, ctime
