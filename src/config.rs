@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub(crate) use json::nearest;
 pub use logs::LogConfig;
 pub(crate) use pattern::glob;
 pub use rotation::{Compress, Create, DateFormat, Naming, Rotation};

@@ -122,6 +122,12 @@ impl Error {
         self
     }
 
+    /// All of it on one line.
+    #[must_use]
+    pub(crate) fn in_words(&self) -> String {
+        self.hint_text().map_or_else(|| self.to_string(), |hint| format!("{self}; {hint}"))
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn because(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {

@@ -22,8 +22,9 @@ pub use events::{
     EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsVerifyReport,
 };
 pub use integrity::{
-    BaselineStatus, Excluded, FindingKind, IntegrityAcceptReport, IntegrityBaselineReport, IntegrityFinding,
-    IntegrityReport, IntegrityStatusReport, IntegrityWatchReport, WatchEnd, WatchStatus,
+    BaselineStatus, Excluded, FileAttributes, FindingKind, IntegrityAcceptReport, IntegrityBaselineReport,
+    IntegrityFinding, IntegrityReport, IntegrityStatusReport, IntegrityWatchReport, StatusProblem, WatchEnd,
+    WatchStatus,
 };
 pub use limits::{RateCleanupReport, RateFileCleaned, RateLimitReport, RateTableCleaned, RateVerdict};
 pub use logs::{

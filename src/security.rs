@@ -148,18 +148,19 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     let start = clock::start();
     let _lock = Lock::take(&config.root, &config.ownership, "security", 0)?;
     let (mut warnings, mut problems) = (Vec::new(), Vec::new());
-    let mut schedule =
-        match integrity::Private::create(config).and_then(|private| Schedule::open(Box::new(private))) {
-            Ok(schedule) => schedule,
-            Err(error) if error.kind() == ErrorKind::Access => return Err(error),
-            Err(error) => {
-                problems.push(format!("what ran when is not known, so that all is due: {}", told(&error)));
-                Schedule::empty()
-            }
-        };
+    let mut schedule = match integrity::Private::create(config)
+        .and_then(|private| Schedule::open(Box::new(private)))
+    {
+        Ok(schedule) => schedule,
+        Err(error) if error.kind() == ErrorKind::Access => return Err(error),
+        Err(error) => {
+            problems.push(format!("what ran when is not known, so that all is due: {}", error.in_words()));
+            Schedule::empty()
+        }
+    };
     // Before the check, which would say it otherwise.
     let missed = integrity::missed(config).unwrap_or_else(|error| {
-        warnings.push(format!("could not say whether the watcher is missed: {}", told(&error)));
+        warnings.push(format!("could not say whether the watcher is missed: {}", error.in_words()));
         None
     });
     let mut found = Found::NOTHING;
@@ -171,9 +172,13 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     }
     let new_break =
         chain::tell(config, &mut schedule, Job::VerifyEvents.name(), found.chain).unwrap_or_else(|error| {
-            problems.push(format!("could not tell that the chain of events is broken: {}", told(&error)));
+            problems.push(format!("could not tell that the chain of events is broken: {}", error.in_words()));
             None
         });
+    // A check that is due has failed and said so; until the next one this is as true.
+    if jobs.get(Job::Check.name()).is_some_and(|job| job.state == JobState::NotDue) {
+        problems.extend(integrity::blind(config));
+    }
     let watch = integrity::watched(config)?;
     let mut report = SecurityRunReport {
         schema: SCHEMA,
@@ -233,7 +238,7 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> (Sec
         // It would be done each minute, and does no harm; what cannot be written down is told.
         let (done, found) = carry_out(config, job, &failed, next(now));
         let reason = done.reason.map(|reason| format!("; {reason}")).unwrap_or_default();
-        return (failed(format!("{}{reason}", told(&error)), done.report), found);
+        return (failed(format!("{}{reason}", error.in_words()), done.report), found);
     }
     let (done, found) = carry_out(config, job, &failed, next(now));
     if done.state != JobState::Skipped {
@@ -243,7 +248,7 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> (Sec
         last.as_ref().is_some_and(|last| schedule::is_due(every.saturating_mul(PATIENCE), Some(last), now));
     let reason = done.reason.clone().unwrap_or_default();
     if let Err(error) = schedule.put_back(job.name(), last) {
-        return (failed(format!("{reason}; {}", told(&error)), Value::Null), Found::NOTHING);
+        return (failed(format!("{reason}; {}", error.in_words()), Value::Null), Found::NOTHING);
     }
     if is_late {
         let reason = format!("it has not run for long, as others are at it: {reason}");
@@ -264,21 +269,13 @@ fn carry_out(
             (SecurityJob { state: JobState::Ran, reason: None, next, report }, found)
         }
         Err(error) if error.kind() == ErrorKind::Locked => {
-            let reason = Some(told(&error));
+            let reason = Some(error.in_words());
             (
                 SecurityJob { state: JobState::Skipped, reason, next: None, report: Value::Null },
                 Found::NOTHING,
             )
         }
-        Err(error) => (failed(told(&error), Value::Null), Found::NOTHING),
-    }
-}
-
-/// An error on one line.
-fn told(error: &Error) -> String {
-    match error.hint_text() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
+        Err(error) => (failed(error.in_words(), Value::Null), Found::NOTHING),
     }
 }
 
@@ -448,6 +445,39 @@ mod tests {
         world.wait(5 * MINUTE);
         let report = world.run();
         assert_eq!((report.exit_bits, report.new_findings, report.ok, report.exit_code()), (1, 0, false, 0));
+    }
+
+    #[test]
+    fn a_list_that_makes_no_sense_is_told_by_each_run_and_put_on_record_once() {
+        let mut world = World::new();
+        world.run();
+        let list = std::fs::read(&world.config.integrity.config).unwrap();
+        std::fs::write(&world.config.integrity.config, "{").unwrap();
+        let recorded = |world: &World| {
+            let text = std::fs::read_to_string(&world.config.events.log).unwrap_or_default();
+            text.lines()
+                .filter(|line| line.contains("integrity_config.json") && line.contains("CRITICAL"))
+                .count()
+        };
+        for expected in ["check Failed", "", "", "check Failed"] {
+            world.wait(if expected.is_empty() { MINUTE } else { 5 * MINUTE });
+            let report = world.run();
+            assert_eq!((words(&report).as_str(), report.exit_code(), report.ok), (expected, 2, false));
+            let said = report.problems.first().cloned().or(report.jobs["check"].reason.clone()).unwrap();
+            assert!(said.contains("mend it or remove it"), "{said}");
+        }
+        assert_eq!(recorded(&world), 1);
+        std::fs::write(&world.config.integrity.config, list).unwrap();
+        world.wait(5 * MINUTE);
+        assert_eq!((world.run().exit_code(), world.run().problems), (0, Vec::new()));
+        // When it breaks again, that is told again.
+        std::fs::write(
+            &world.config.integrity.config,
+            r#"{"monitored_files": [], "monitored_directories": []}"#,
+        )
+        .unwrap();
+        world.wait(5 * MINUTE);
+        assert_eq!((world.run().exit_code(), recorded(&world)), (2, 2));
     }
 
     #[test]

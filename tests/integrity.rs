@@ -16,6 +16,7 @@ mod integrity {
     mod attacks;
     mod baselines;
     mod keys;
+    mod lists;
     mod mutations;
     mod old_kernels;
     mod outputs;

@@ -20,14 +20,15 @@ final readonly class Console
         $this->colours = !$plain && stream_isatty(STDOUT);
     }
 
+    /** Whoever reads no further, as `head`, has what he wanted: nothing is to be said of it. */
     public function write(string $text): void
     {
-        fwrite(STDOUT, $text);
+        @fwrite(STDOUT, $text);
     }
 
     public function talk(string $text): void
     {
-        fwrite(STDERR, Text::line($text) . "\n");
+        @fwrite(STDERR, Text::line($text) . "\n");
     }
 
     public function paint(string $text, Colour $colour): string

@@ -97,11 +97,12 @@ final readonly class SecurityScript extends Script
                 static fn (CommandLine $line): array => [array_filter([
                     'full' => $line->has('full') ?: null,
                     'budget_ms' => self::number($line, 'budget-ms'),
-                    'paths' => $line->operands ?: null,
+                    'paths' => self::paths($line) ?: null,
                 ], static fn (mixed $value): bool => $value !== null) + $common($line)],
                 [
                     Option::switch('full', 'reads every file again, whatever its times say'),
                     Option::value('budget-ms', 'N', 'stops reading after so many milliseconds; the next check goes on'),
+                    self::exact(),
                 ],
                 ['check', 'check --full', 'check /var/www/html/core --quiet'],
             ),
@@ -120,13 +121,13 @@ final readonly class SecurityScript extends Script
                 ['baseline', 'baseline --import shared_storage/file_hashes.json'],
             ),
             new Command(
-                'accept', 'PATH...', 1, PHP_INT_MAX, 'accepts what is under these paths as it is now, and signs that',
+                'accept', 'PATH...', 0, PHP_INT_MAX, 'accepts what is under these paths as it is now, and signs that',
                 'cr0_integrity_accept',
                 static fn (CommandLine $line): array => [
-                    $line->operands,
+                    self::paths($line) ?: throw Failure::usage('accept is not complete', 'write accept PATH...'),
                     ['dry_run' => $line->has('dry-run')] + $common($line),
                 ],
-                [Option::switch('dry-run', 'shows what would be accepted and changes nothing')],
+                [Option::switch('dry-run', 'shows what would be accepted and changes nothing'), self::exact()],
                 ['accept --dry-run /var/www/html/core', 'accept /var/www/html/core/login.php'],
             ),
             new Command(
@@ -232,6 +233,25 @@ final readonly class SecurityScript extends Script
             'revoke' => [$id, $options],
             default => [['user_id' => $line->value('user')] + $options],
         });
+    }
+
+    private static function exact(): Option
+    {
+        return Option::values('path-b64', 'TEXT', 'a path by the path_b64 of its finding; may be repeated');
+    }
+
+    /** @return list<string> the paths that are named, by their names or exactly */
+    private static function paths(CommandLine $line): array
+    {
+        $exact = array_map(static function (string $text): string {
+            $path = base64_decode($text, true);
+
+            return is_string($path) && $path !== ''
+                ? $path
+                : throw Failure::usage('--path-b64 needs base64', 'copy the path_b64 of a finding, as check --json shows it');
+        }, $line->values('path-b64'));
+
+        return [...$line->operands, ...$exact];
     }
 
     private static function needed(CommandLine $line, string $option): string

@@ -15,31 +15,43 @@ final readonly class SecurityText
     {
     }
 
-    /** @param array<string, mixed> $report */
+    /**
+     * A line about the whole, then one for each thing that is not as it should be, which ends with what to do.
+     *
+     * @param array<string, mixed> $report
+     */
     public function status(array $report): string
     {
+        if ($this->quiet && $report['ok']) {
+            return '';
+        }
         $baseline = $report['baseline'];
         $last = $report['last_check'];
-        $lines = [
+        $whole = implode(', ', [
             $baseline['ok']
-                ? "The baseline holds {$baseline['entries']} files (generation {$baseline['generation']}, of {$baseline['created']})."
-                : 'The baseline cannot be believed: ' . ($baseline['problem'] ?? 'there is none'),
+                ? "baseline of {$baseline['entries']} files (generation {$baseline['generation']}, of {$baseline['created']})"
+                : 'no baseline that can be believed',
             $last === null
-                ? 'Nothing was checked yet.'
-                : Text::count(count($last['findings']), 'finding', 'findings') . " in the last check, at {$last['at']}.",
-        ];
+                ? 'nothing checked yet'
+                : Text::count(count($last['findings'] ?? []), 'finding', 'findings') . ' at ' . ($last['at'] ?? 'an unknown time'),
+            match (true) {
+                $report['watch']['stale'] => 'the watcher is missed',
+                $report['watch']['running'] => 'a watcher is at work',
+                default => 'no watcher',
+            },
+        ]);
+        $lines = [($report['ok'] ? 'well: ' : 'look: ') . $whole];
+        foreach ($report['problems'] as $one) {
+            $lines[] = "{$one['problem']}; next: php security_monitoring_script.php {$one['next']}";
+        }
         $verified = $report['last_runs']['verify_events'] ?? null;
         if ($verified !== null) {
             $lines[] = "The chain of events was verified at {$verified}.";
-        }
-        if ($report['watch']['stale']) {
-            $lines[] = "The watcher has said nothing since {$report['watch']['heartbeat']}; start it again.";
         }
         foreach ($report['locks'] as $lock) {
             $who = $lock['process'] === null ? 'another process' : "process {$lock['process']}";
             $lines[] = "The lock {$lock['name']} is held by {$who}" . ($lock['since'] === null ? '.' : " since {$lock['since']}.");
         }
-        $lines = $this->quiet && $report['ok'] ? [] : $lines;
 
         return $this->lines([...$lines, ...$report['warnings']]);
     }
@@ -75,11 +87,37 @@ final readonly class SecurityText
         if ($report['new_break'] !== null) {
             $missed[] = 'The chain of events is broken: ' . self::place($report['new_break']);
         }
-        $warnings = $this->quiet ? [] : $report['warnings'];
-
-        return ($isTold ? $this->findings($check['findings']) : '')
+        $warnings = $this->quiet ? [] : [...($check['warnings'] ?? []), ...$report['warnings']];
+        $said = ($isTold ? $this->findings($check['findings']) : '')
             . $this->lines([...$missed, ...$report['problems'], ...$warnings])
             . ($table->isEmpty() ? '' : $table->text($this->console));
+
+        return $said === '' ? '' : $said . $this->lines([self::summary($report)]);
+    }
+
+    /**
+     * A run in one line.
+     *
+     * @param array<string, mixed> $report
+     */
+    private static function summary(array $report): string
+    {
+        $by = ['ran' => [], 'failed' => [], 'skipped' => []];
+        foreach ($report['jobs'] as $name => $job) {
+            $by[$job['state']][] = $name;
+        }
+        $parts = [];
+        foreach (['ran', 'failed', 'skipped'] as $state) {
+            if ($by[$state] !== []) {
+                $parts[] = "{$state}: " . implode(' ', $by[$state]);
+            }
+        }
+        $check = $report['jobs']['check']['report'];
+        if ($check !== null) {
+            $parts[] = Text::count(count($check['findings']), 'finding', 'findings') . ", {$report['new_findings']} new";
+        }
+
+        return ($parts === [] ? 'nothing was due' : implode('; ', $parts)) . "; {$report['duration_ms']} ms";
     }
 
     /**
@@ -109,7 +147,8 @@ final readonly class SecurityText
     {
         $end = "{$report['entries']} files accepted as they are (generation {$report['generation']}).";
 
-        return $this->findings($report['findings']) . $this->lines([...$report['warnings'], ...($this->quiet ? [] : [$end])]);
+        return $this->findings($report['findings'])
+            . $this->lines([...$report['warnings'], ...self::resolved($report), ...($this->quiet ? [] : [$end])]);
     }
 
     /** @param array<string, mixed> $report */
@@ -119,7 +158,19 @@ final readonly class SecurityText
         $end = $report['dry_run'] ? "{$count} would be accepted." : "{$count} accepted (generation {$report['generation']}).";
         $refused = $report['refused'] === [] ? '' : "Could not be read, and are as they were:\n" . $this->findings($report['refused']);
 
-        return $this->findings($report['accepted']) . $refused . $this->lines([...$report['warnings'], $end]);
+        return $this->findings($report['accepted']) . $refused
+            . $this->lines([...$report['warnings'], ...self::resolved($report), $end]);
+    }
+
+    /**
+     * @param array<string, mixed> $report
+     * @return list<string>
+     */
+    private static function resolved(array $report): array
+    {
+        $count = $report['resolved_alerts'];
+
+        return $count === 0 ? [] : [Text::count($count, 'open alert', 'open alerts') . ' closed.'];
     }
 
     /** @param array<string, mixed> $report */
@@ -223,10 +274,33 @@ final readonly class SecurityText
         foreach ($findings as $one) {
             $because = trim((isset($one['from']) ? "from {$one['from']} " : '') . ($one['reason'] ?? ''));
             $colour = $one['severity'] === 'CRITICAL' ? Colour::Bad : Colour::Look;
-            $table->add([$one['severity'], $one['kind'], $one['path'], implode(', ', $one['changes']), $because], $colour);
+            $table->add([$one['severity'], $one['kind'], $one['path'], self::changes($one), $because], $colour);
         }
 
         return $table->isEmpty() ? '' : $table->text($this->console);
+    }
+
+    /**
+     * What changed, with what it was and is where a few letters say that; of what is new, what it is.
+     *
+     * @param array<string, mixed> $finding
+     */
+    private static function changes(array $finding): string
+    {
+        $value = static fn (mixed $value): string => is_bool($value) ? ($value ? 'yes' : 'no') : (string) $value;
+        $words = array_map(static function (string $change) use ($finding, $value): string {
+            $was = $finding['before'][$change] ?? null;
+            $is = $finding['after'][$change] ?? null;
+            $isLong = in_array($change, ['mtime', 'ctime', 'inode'], true) || ($was === null && $is === null);
+
+            return $isLong ? $change : "{$change} " . $value($was ?? 'none') . ' -> ' . $value($is ?? 'none');
+        }, $finding['changes']);
+        if ($finding['kind'] === 'added' && isset($finding['after'])) {
+            $new = $finding['after'];
+            $words = [$new['type'], "mode {$new['mode']}", ...(isset($new['size']) ? [Text::count($new['size'], 'byte', 'bytes')] : [])];
+        }
+
+        return implode(', ', $words);
     }
 
     /** @param list<string> $lines */

@@ -526,10 +526,12 @@ namespace {
      *     last_check: ?array<string, mixed>, watch: array{running: bool, heartbeat: ?string, stale: bool},
      *     locks: list<array{name: string, path: string, process: ?int, since: ?string}>,
      *     roots: list<string>, excluded: list<array{path: string, path_b64?: string, reason: string}>,
-     *     warnings: list<string>, last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>}
-     *     last_check: what cr0_integrity_check gave, and at, when it did; the website may have written it. locks: those that
-     *     somebody holds now, and since when as the holder wrote it down. last_runs: when cr0_security_run did each job; null
-     *     where it never did, and for those who may not know
+     *     problems: list<array{problem: string, next: string}>, warnings: list<string>,
+     *     last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>}
+     *     problems: what is not as it should be, with the command of the script that comes next. last_check: what
+     *     cr0_integrity_check gave, and at, when it did; the website may have written it. locks: those that somebody holds now,
+     *     and since when as the holder wrote it down. last_runs: when cr0_security_run did each job; null where it never did, and
+     *     for those who may not know
      *
      * @throws Cr0Sync\ConfigException when the list of what to watch makes no sense
      * @throws Cr0Sync\Cr0SyncException
@@ -547,15 +549,18 @@ namespace {
      * @return array{schema: int, ok: bool, exit_bits: int, checked: int, hashed_bytes: int, complete: bool,
      *     guarantee: string, findings: list<array{
      *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
-     *     reason?: string}>,
+     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
+     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
      *     new_findings: int, generation: int, oldest_reading: ?string, not_read: int,
      *     excluded: list<array{path: string, path_b64?: string, reason: string}>,
      *     warnings: list<string>, duration_ms: int}
      *     exit_bits: 1 new, 2 removed, 4 changed, 8 unreadable or unstable, 16 baseline; path_b64: the path where path
-     *     is not exactly that; not_read: databases, of which only attributes are compared
+     *     is not exactly that; before, after: of what changed or moved these attributes, of what is new or gone all that are
+     *     known: type, mode ("4755"), uid, gid, size, mtime, ctime, inode, nlink, device, mount, target, target_b64, sha256;
+     *     not_read: databases, of which only attributes are compared
      *
-     * @throws Cr0Sync\UsageException when a path is not watched
+     * @throws Cr0Sync\ConfigException when the list of what to watch makes no sense
+     * @throws Cr0Sync\UsageException when a path is not watched, or is nowhere
      * @throws Cr0Sync\LockedException when another check is at work
      * @throws Cr0Sync\Cr0SyncException
      */
@@ -570,13 +575,14 @@ namespace {
      * @return array{schema: int, ok: bool, generation: int, sha256: string, entries: int, hashed_bytes: int,
      *     imported: int, findings: list<array{
      *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
-     *     reason?: string}>,
-     *     excluded: list<array{path: string, path_b64?: string, reason: string}>,
+     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
+     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
+     *     resolved_alerts: int, excluded: list<array{path: string, path_b64?: string, reason: string}>,
      *     warnings: list<string>, duration_ms: int}
-     *     findings: what could not be read
+     *     findings: what could not be read; resolved_alerts: open alerts that it has closed
      *
      * @throws Cr0Sync\AccessException for another user
+     * @throws Cr0Sync\ConfigException when there is nothing to watch
      * @throws Cr0Sync\CorruptException when import is no such list
      * @throws Cr0Sync\Cr0SyncException
      */
@@ -591,16 +597,16 @@ namespace {
      *
      * @return array{schema: int, ok: bool, dry_run: bool, generation: int, accepted: list<array{
      *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
-     *     reason?: string}>,
+     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
+     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
      *     refused: list<array{
      *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
-     *     reason?: string}>,
-     *     warnings: list<string>}
-     *     refused: what could not be read, and is as it was
+     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
+     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
+     *     resolved_alerts: int, warnings: list<string>}
+     *     refused: what could not be read, and is as it was; resolved_alerts: open alerts that it has closed
      *
-     * @throws Cr0Sync\UsageException when a path is not watched, or none was given
+     * @throws Cr0Sync\UsageException when a path is not watched or is nowhere, or none was given
      * @throws Cr0Sync\AccessException for another user
      * @throws Cr0Sync\CorruptException when the baseline cannot be believed
      * @throws Cr0Sync\Cr0SyncException
@@ -621,8 +627,8 @@ namespace {
      * @return array{schema: int, ok: bool, ended: 'time'|'asked', watches: int, events: int, checks: int, rescans: int,
      *     overflows: int, exit_bits: int, new_findings: int, findings: list<array{
      *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL',
-     *     reason?: string}>,
+     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
+     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
      *     warnings: list<string>, duration_ms: int}
      *     events: what the kernel told; rescans: checks of everything; overflows: how often more changed at once than the
      *     kernel keeps; findings: each once, the first thousand

@@ -81,7 +81,7 @@ echo "{$made['imported']} were taken over\n", $site->lines(cr0_integrity_check($
 --EXPECT--
 [true,true,[]]
 [true,true,["content a.php","size a.php","mode auth.php"]]
-open FILE_MODIFIED LOW a.php content_modified,size_changed,timestamp_changed
+open FILE_MODIFIED HIGH a.php content_modified,size_changed,timestamp_changed
 open FILE_MODIFIED CRITICAL auth.php permissions_changed
 resolved a.php
 open auth.php

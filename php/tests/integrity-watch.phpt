@@ -64,14 +64,14 @@ echo cr0_integrity_watch($site->options(['seconds' => 0]))['ended'], "\n";
 --EXPECT--
 alive running
 second: 75
-MEDIUM  added  ROOT/web/SIGTERM.php
+MEDIUM  added  ROOT/web/SIGTERM.php  file, mode 0644, 5 bytes
 1 finding new; 2 directories watched, N checks.
 SIGTERM: 1
 bool(false)
 bool(false)
 alive running
 second: 75
-MEDIUM  added  ROOT/web/SIGINT.php
+MEDIUM  added  ROOT/web/SIGINT.php  file, mode 0644, 5 bytes
 1 finding new; 2 directories watched, N checks.
 SIGINT: 1
 bool(false)

@@ -9,9 +9,9 @@ function run(Site $site, string ...$words): void
 {
     $words = ['run', ...$words];
     [$code, $out, $err] = script($words, ['CR0SYNC_CONFIG' => $site->ground->config], null, 'security_monitoring_script.php');
-    $patterns = ['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/ +$|(?<=\S)  +/m', '/process \d+/'];
+    $patterns = ['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/ +$|(?<=\S)  +/m', '/process \d+/', '/mode 0\d+/', '/\d+ ms/'];
     $told = '= ' . implode(' ', $words) . " {$code}\n{$out}{$err}";
-    echo preg_replace($patterns, ['TIME', '  ', 'process N'], str_replace($site->root, 'ROOT', $told));
+    echo preg_replace($patterns, ['TIME', '  ', 'process N', 'mode M', 'N ms'], str_replace($site->root, 'ROOT', $told));
 }
 /** As if the jobs had run long ago, by the clock and by the time since the machine started. */
 function later(Site $site): void
@@ -68,6 +68,7 @@ check  ran  TIME
 limits  ran  TIME
 sessions  ran  TIME
 verify_events  ran  TIME
+ran: archive check limits sessions verify_events; 0 findings, 0 new; N ms
 = run 0
 job  state  next  because
 archive  not due  TIME
@@ -75,26 +76,31 @@ check  not due  TIME
 limits  not due  TIME
 sessions  not due  TIME
 verify_events  not due  TIME
+nothing was due; N ms
 = run --quiet 0
 = run --quiet 1
 severity  what  path  changes  because
-MEDIUM  added  ROOT/web/new.php
+MEDIUM  added  ROOT/web/new.php  file, mode M, 5 bytes
+ran: archive check limits sessions; 1 finding, 1 new; N ms
 = run --quiet 0
 = run 0
 severity  what  path  changes  because
-MEDIUM  added  ROOT/web/new.php
+MEDIUM  added  ROOT/web/new.php  file, mode M, 5 bytes
 job  state  next  because
 archive  ran  TIME
 check  ran  TIME
 limits  ran  TIME
 sessions  ran  TIME
 verify_events  ran  TIME
+ran: archive check limits sessions verify_events; 1 finding, 0 new; N ms
 = run --quiet 1
 The chain of events is broken: ROOT/logs/security/security_events.json, line 2, event 2: the log ends before event 2
+ran: archive check limits sessions verify_events; 1 finding, 0 new; N ms
 = run --quiet 0
 = run --quiet 2
 job  state  next  because
 sessions  failed  TIME  refused what is no regular file: ROOT/shared_storage/api_sessions.json; move it away
+ran: archive check limits verify_events; failed: sessions; 1 finding, 0 new; N ms
 schema ok exit_bits new_findings new_break jobs watch missed warnings problems duration_ms
 archive:not_due check:not_due limits:not_due sessions:not_due verify_events:not_due
 check ran array

@@ -53,32 +53,33 @@ echo implode(' ', array_slice(array_keys(json_decode($out, true)), 0, 8)), "\n";
 ?>
 --EXPECT--
 = status 0
-The baseline cannot be believed: there is no baseline, make one
-Nothing was checked yet.
+look: no baseline that can be believed, nothing checked yet, no watcher
+the baseline cannot be believed: there is no baseline, make one; next: php security_monitoring_script.php baseline
 = check 1
 severity  what  path  changes  because
 CRITICAL  baseline  ROOT/sync_state/integrity/baseline  missing  there is no baseline, make one
 0 files checked, N ms; not all of them: none: there is no baseline to compare with that can be believed
 = baseline 0
+1 open alert closed.
 2 files accepted as they are (generation 1).
 = check --quiet 0
 = check --quiet 1
 severity  what  path  changes  because
-CRITICAL  modified  ROOT/web/auth.php  content, size, mtime, ctime
+CRITICAL  modified  ROOT/web/auth.php  content, size 3 -> 4, mtime, ctime
 2 files checked, N ms; GUARANTEE
 = accept --dry-run ROOT/web/auth.php 0
 severity  what  path  changes  because
-CRITICAL  modified  ROOT/web/auth.php  content, size, mtime, ctime
+CRITICAL  modified  ROOT/web/auth.php  content, size 3 -> 4, mtime, ctime
 1 finding would be accepted.
 = accept ROOT/web/auth.php 0
 severity  what  path  changes  because
-CRITICAL  modified  ROOT/web/auth.php  content, size, mtime, ctime
+CRITICAL  modified  ROOT/web/auth.php  content, size 3 -> 4, mtime, ctime
+1 open alert closed.
 1 finding accepted (generation 2).
 = check --full --budget-ms 60000 0
 2 files checked, N ms; every file was read: content is as it was accepted, or is a finding; GUARANTEE
 = status 0
-The baseline holds 2 files (generation 2, of TIME).
-0 findings in the last check, at TIME.
+well: baseline of 2 files (generation 2, of TIME), 0 findings at TIME, no watcher
 = keys issue --user 7 --name up\033[2J --permission read 64
 security_monitoring_script.php: a user and a name of a key are lines of text
   up to 100 characters, none of them a control character

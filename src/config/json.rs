@@ -210,9 +210,14 @@ impl<'a> Place<'a> {
 
     /// A whole number from 0 to `most`.
     pub(super) fn whole(&self, most: u64) -> Result<u64, Problem> {
+        self.whole_from(0, most)
+    }
+
+    /// A whole number from `least` to `most`.
+    pub(super) fn whole_from(&self, least: u64, most: u64) -> Result<u64, Problem> {
         match self.node {
-            Node::Whole(value) if *value <= most => Ok(*value),
-            _ => Err(self.expected(&format!("a whole number from 0 to {most}"))),
+            Node::Whole(value) if (least..=most).contains(value) => Ok(*value),
+            _ => Err(self.expected(&format!("a whole number from {least} to {most}"))),
         }
     }
 
@@ -241,15 +246,21 @@ pub(super) fn join(path: &str, key: &str) -> String {
 /// A name nobody knows, with the nearest one that somebody does.
 pub(super) fn unknown(path: &str, what: &str, name: &str, known: &[&str]) -> Problem {
     let problem = Problem::new(path, format!("{what} {name:?}"));
+    match nearest(name, known) {
+        Some(candidate) => problem.hint(format!("did you mean {candidate:?}?")),
+        None if known.is_empty() => problem,
+        None => problem.hint(format!("known are: {}", known.join(", "))),
+    }
+}
+
+/// The name that somebody most likely meant; none where all are quite others.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let length = name.chars().count();
     let most = 1 + length / 4;
     // What differs more than that in length alone is not looked at: a long name and many others would take for ever.
     let near = known.iter().filter(|candidate| candidate.chars().count().abs_diff(length) <= most);
-    match near.map(|candidate| (distance(name, candidate), *candidate)).min() {
-        Some((steps, candidate)) if steps <= most => problem.hint(format!("did you mean {candidate:?}?")),
-        _ if known.is_empty() => problem,
-        _ => problem.hint(format!("known are: {}", known.join(", "))),
-    }
+    let (steps, candidate) = near.map(|candidate| (distance(name, candidate), *candidate)).min()?;
+    (steps <= most).then_some(candidate)
 }
 
 /// How many letters must be changed, added or taken away to turn one word into the other.

@@ -454,6 +454,10 @@ mod tests {
                 "guards.max_lock_ms: expected a whole number from 0 to 600000, found the number -1",
             ),
             (
+                r#"{"integrity": {"reread_hours": 0}}"#,
+                "integrity.reread_hours: expected a whole number from 1 to 100000, found the number 0",
+            ),
+            (
                 r#"{"ownership": {"file_mode": 664}}"#,
                 "ownership.file_mode: must be an octal mode in quotes (for example \"0664\")",
             ),

@@ -247,10 +247,7 @@ fn flag(place: Option<Place<'_>>, default: bool) -> Read<bool> {
 
 fn number(place: Option<Place<'_>>, most: u64, least: u64, default: u32) -> Read<u32> {
     let Some(place) = place else { return Ok(default) };
-    let value = place.whole(most)?;
-    if value < least {
-        return Err(place.wrong(format!("must be at least {least}")));
-    }
+    let value = place.whole_from(least, most)?;
     Ok(u32::try_from(value).unwrap_or(default))
 }
 

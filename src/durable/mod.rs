@@ -413,6 +413,22 @@ pub(crate) fn user(ownership: &Ownership) -> Option<u32> {
     number("/etc/passwd", &ownership.user)
 }
 
+/// What is to be said where this machine lacks the configured owner: what is made belongs to whoever makes it.
+pub(crate) fn missing_owner(ownership: &Ownership) -> Option<String> {
+    let lacks = [("user", &ownership.user, "/etc/passwd"), ("group", &ownership.group, "/etc/group")]
+        .into_iter()
+        .filter(|(_, name, file)| number(file, name).is_none())
+        .map(|(what, name, _)| format!("{what} {name}"))
+        .collect::<Vec<_>>();
+    (!lacks.is_empty()).then(|| {
+        format!(
+            "this machine has no {}, so that files belong to whoever makes them: make it, or name others under \
+             ownership in cr0sync.json",
+            lacks.join(" and no ")
+        )
+    })
+}
+
 /// The number of a user; `None` when this machine has no such user.
 pub(crate) fn user_named(name: &str) -> Option<u32> {
     number("/etc/passwd", name)

@@ -6,12 +6,15 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use super::alerts;
 use super::check::{lock, plain, targets};
 use super::codec::Baseline;
 use super::compare::{self, Found};
 use super::make::{self, Observed};
 use super::matching::{self, Matched};
+use super::memory::Memory;
 use super::model::{Entry, is_within, order};
+use super::named;
 use super::private::Private;
 use super::scope::Scope;
 use super::seen::Verdict;
@@ -58,6 +61,7 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
             others.push(path.clone());
         }
     }
+    let others = named::within(config, &scope, &loaded.baseline.entries, &others)?;
     let only = targets(config, &scope, &others)?.unwrap_or_default();
     let mut report = IntegrityAcceptReport {
         schema: SCHEMA,
@@ -66,9 +70,10 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
         generation: loaded.baseline.generation,
         accepted: Vec::new(),
         refused: Vec::new(),
+        resolved_alerts: 0,
         warnings: scope.warnings.clone(),
     };
-    let mut next = take(config, &scope, &loaded, &only, &mut report);
+    let (mut next, unseen) = take(config, &scope, &loaded, &only, &mut report);
     if is_list && loaded.baseline.scope != scope.digest() {
         next.scope = scope.digest();
         next.entries.retain(|entry| scope.watches(&entry.path, entry.stat.kind));
@@ -91,6 +96,14 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
         let (count, of) = (report.accepted.len(), next.generation);
         report.warnings.extend(make::put_on_record(config, "integrity_accepted", count, of));
     }
+    if mode == Accept::Sign {
+        let is_accepted = |path: &[u8]| {
+            let is_meant = only.iter().any(|above| is_within(path, above)) || is_list && path == list;
+            is_meant && !unseen.iter().any(|above| is_within(path, above))
+        };
+        let memory = Memory::Private(&private);
+        report.resolved_alerts = alerts::resolve(config, &memory, &is_accepted, &mut report.warnings);
+    }
     Ok(report)
 }
 
@@ -103,14 +116,14 @@ pub enum Accept {
     DryRun,
 }
 
-/// The next baseline: with what is under these paths now, as far as that could be read.
+/// The next baseline: with what is under these paths now, as far as that could be read; and what could not.
 fn take(
     config: &Config,
     scope: &Scope,
     loaded: &Loaded,
     only: &[Vec<u8>],
     report: &mut IntegrityAcceptReport,
-) -> Baseline {
+) -> (Baseline, Vec<Vec<u8>>) {
     let before = &loaded.baseline;
     let Observed { entries, problems, .. } =
         if only.is_empty() { empty() } else { make::observe(config, scope, Some(only)) };
@@ -138,13 +151,14 @@ fn take(
         .chain(entries.iter().filter(|entry| !is_unseen(&entry.path)).cloned())
         .collect();
     next.sort_by(|left, right| order(&left.path, &right.path));
-    Baseline {
+    let next = Baseline {
         generation: before.generation.saturating_add(1),
         created: clock::now().timestamp(),
         previous: loaded.digest,
         scope: before.scope,
         entries: next,
-    }
+    };
+    (next, problems.into_iter().map(|problem| problem.path).collect())
 }
 
 fn empty() -> Observed {

@@ -2,21 +2,18 @@
 //!
 //! A finding that is open is told once. What could not be told is told again by the next check.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use super::export;
-use super::memory::{self, Memory};
+use super::memory::{self, Memory, OpenFindings, State};
+use super::model::is_within;
 use super::names;
-use super::published;
 use super::scope::Scope;
 use super::severity;
 use crate::clock;
 use crate::config::Config;
-use crate::durable;
-use crate::error::Result;
+use crate::durable::{Altered, Broken, Document};
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Event, Severity};
 use crate::report::{FindingKind, IntegrityFinding};
 
@@ -24,8 +21,14 @@ use crate::report::{FindingKind, IntegrityFinding};
 const MAX_ALERTS: usize = 500;
 /// More new findings than this share events: each of high severity is brought to disk by itself.
 const MAX_EVENTS: usize = 200;
-/// So many findings share one.
+/// So many findings share one,
 const SHARED: usize = 40;
+/// or fewer, as details of an event beyond this are cut (bytes, with all that is escaped).
+const MAX_SHARED: usize = 12 << 10;
+/// So long pages may keep the list of alerts to themselves (milliseconds).
+const WAIT_MS: u64 = 2_000;
+/// What an alert is that nobody has to look at any more.
+const RESOLVED: &str = "resolved";
 
 /// What a check was about.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +41,8 @@ pub(super) enum Extent<'a> {
     Paths(&'a [String]),
 }
 
-/// Tells of those findings that are not open, and remembers which are; returns how many are new.
+/// Tells of those findings that are not open, or are no longer what was told of them, and remembers which are open;
+/// returns how many are new.
 pub(super) fn tell(
     config: &Config,
     scope: Option<&Scope>,
@@ -48,19 +52,50 @@ pub(super) fn tell(
     warnings: &mut Vec<String>,
 ) -> Result<u64> {
     let before = memory.open()?;
-    let mut open: BTreeSet<String> = before.iter().filter(|mark| stays(mark, extent)).cloned().collect();
-    let fresh: Vec<&IntegrityFinding> =
-        findings.iter().filter(|finding| !before.contains(&memory::mark(finding))).collect();
-    let wanted: Vec<&IntegrityFinding> =
-        fresh.iter().copied().filter(|finding| is_wanted(finding, scope)).collect();
-    let told = write_alerts(config, &wanted, warnings).and_then(|()| record(config, &wanted));
-    if let Err(error) = &told {
-        warnings.push(format!("could not tell of new findings, the next check tries again: {error}"));
-    }
+    let mut open = OpenFindings::new();
+    open.extend(
+        before.iter().filter(|(identity, _)| stays(identity, extent)).map(|(a, b)| (a.clone(), b.clone())),
+    );
+    let (mut fresh, mut unshown) = (Vec::new(), Vec::new());
     for finding in findings {
-        let mark = memory::mark(finding);
-        if told.is_ok() || before.contains(&mark) {
-            open.insert(mark);
+        let (identity, now) = (memory::identity(finding), State::of(finding));
+        match before.get(&identity).filter(|told| told.is_still(&now)) {
+            Some(told) => {
+                if !told.is_shown {
+                    unshown.push(finding);
+                }
+                open.insert(identity, told.and(now));
+            }
+            None => fresh.push(finding),
+        }
+    }
+    // The event log is the complete one, so it comes first; what could not be put there is told anew by the next check.
+    match record(config, &fresh) {
+        Ok(()) => {
+            let told = fresh.iter().map(|finding| (memory::identity(finding), State::of(finding)));
+            open.extend(told);
+            unshown.extend(fresh.iter().copied());
+        }
+        Err(error) => {
+            for identity in fresh.iter().map(|finding| memory::identity(finding)) {
+                open.extend(before.get(&identity).map(|told| (identity, told.clone())));
+            }
+            warnings.push(format!(
+                "could not tell of new findings, the next check tries again: {}",
+                error.in_words()
+            ));
+        }
+    }
+    let wanted: Vec<&IntegrityFinding> =
+        unshown.iter().copied().filter(|finding| is_wanted(finding, scope)).collect();
+    let shown = write_alerts(config, &wanted, warnings);
+    if let Err(error) = &shown {
+        let path = config.integrity.alerts.display();
+        warnings.push(format!("{path} lacks new findings, the next check tries again: {}", error.in_words()));
+    }
+    for finding in &unshown {
+        if let Some(state) = open.get_mut(&memory::identity(finding)) {
+            state.is_shown = shown.is_ok();
         }
     }
     if open != before {
@@ -70,27 +105,22 @@ pub(super) fn tell(
 }
 
 /// Whether an open finding stays open though this check did not find it.
-fn stays(mark: &str, extent: Extent<'_>) -> bool {
+fn stays(identity: &str, extent: Extent<'_>) -> bool {
     match extent {
         Extent::Whole => false,
         Extent::Part => true,
         Extent::Paths(paths) => {
-            let path = memory::path_of(mark);
-            let is_in = |above: &String| {
-                path.strip_prefix(above.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            };
-            !paths.iter().any(is_in)
+            let path = memory::path_of(identity);
+            !paths.iter().any(|above| is_within(path.as_bytes(), above.as_bytes()))
         }
     }
 }
 
-/// Whether somebody asked for alerts about such things. Code where none belongs is always worth one.
+/// Whether somebody asked for alerts about such things. What is critical, as code where none belongs, is always worth one.
 fn is_wanted(finding: &IntegrityFinding, scope: Option<&Scope>) -> bool {
     let Some(scope) = scope else { return true };
     match finding.kind {
-        FindingKind::Added => {
-            scope.alerts_on_new || severity::is_code_in_data(finding.kind, finding.path.as_bytes())
-        }
+        FindingKind::Added => scope.alerts_on_new || finding.severity == Severity::Critical.word(),
         FindingKind::Removed => scope.alerts_on_missing,
         _ => true,
     }
@@ -101,26 +131,111 @@ fn write_alerts(config: &Config, findings: &[&IntegrityFinding], warnings: &mut 
     if findings.is_empty() {
         return Ok(());
     }
-    let path = &config.integrity.alerts;
-    let mut list = match published::small_file(path)?.map(|bytes| serde_json::from_slice::<Value>(&bytes)) {
-        None => Vec::new(),
-        Some(Ok(Value::Array(list))) => list,
-        Some(_) => {
-            let now = clock::now().format("%Y-%m-%d_%H-%M-%S");
-            let mut aside = path.as_os_str().to_owned();
-            aside.push(format!(".corrupt-{now}"));
-            let aside = PathBuf::from(aside);
-            durable::set_aside(path, &aside)?;
-            warnings.push(format!("{} was no list of alerts; it is {} now", path.display(), aside.display()));
-            Vec::new()
-        }
-    };
     let first = findings.len().saturating_sub(MAX_ALERTS);
-    for finding in findings.iter().skip(first) {
-        list.push(alert(finding)?);
+    let fresh: Vec<Value> =
+        findings.iter().skip(first).map(|finding| alert(finding)).collect::<Result<_>>()?;
+    change(config, warnings, |list| {
+        list.extend(fresh.iter().cloned());
+        list.drain(..list.len().saturating_sub(MAX_ALERTS));
+        Altered::Yes(())
+    })
+}
+
+/// Ends the alerts about what was accepted, and forgets that it was told, so that it is told anew when it comes again;
+/// returns how many alerts those were. What cannot be done is said: it is accepted all the same.
+pub(super) fn resolve(
+    config: &Config,
+    memory: &Memory<'_>,
+    is_accepted: &dyn Fn(&[u8]) -> bool,
+    warnings: &mut Vec<String>,
+) -> u64 {
+    let mut said = Vec::new();
+    let resolved = forget(memory, is_accepted).and_then(|()| end(config, is_accepted, &mut said));
+    warnings.append(&mut said);
+    resolved.unwrap_or_else(|error| {
+        warnings.push(format!("could not close the alerts about what was accepted: {}", error.in_words()));
+        0
+    })
+}
+
+fn forget(memory: &Memory<'_>, is_accepted: &dyn Fn(&[u8]) -> bool) -> Result<()> {
+    let before = memory.open()?;
+    let mut open = before.clone();
+    open.retain(|identity, _| !is_accepted(&memory::exact_path_of(identity)));
+    if open == before { Ok(()) } else { memory.set_open(&open) }
+}
+
+fn end(config: &Config, is_accepted: &dyn Fn(&[u8]) -> bool, warnings: &mut Vec<String>) -> Result<u64> {
+    if !config.integrity.alerts.exists() {
+        return Ok(0);
     }
-    list.drain(..list.len().saturating_sub(MAX_ALERTS));
-    export::put(config, path, &export::pretty(&list)?)
+    change(config, warnings, |list| {
+        let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        let mut count = 0_u64;
+        for alert in list.iter_mut().filter_map(Value::as_object_mut) {
+            let file = alert.get("file").map(text).unwrap_or_default();
+            let exact = alert.get("details").and_then(|details| details.get("path_b64")).map(text);
+            let is_open = alert.get("status").is_some_and(|status| status == "open");
+            if is_open && is_accepted(&names::exact(&file, exact.as_deref())) {
+                alert.insert("status".to_owned(), Value::from(RESOLVED));
+                count = count.saturating_add(1);
+            }
+        }
+        if count > 0 { Altered::Yes(count) } else { Altered::No(count) }
+    })
+}
+
+/// Changes the list of alerts, which pages change too. One that makes no sense is moved aside, and that is told.
+fn change<T>(
+    config: &Config,
+    warnings: &mut Vec<String>,
+    mut alter: impl FnMut(&mut Vec<Value>) -> Altered<T>,
+) -> Result<T> {
+    let path = &config.integrity.alerts;
+    let document = Document {
+        path,
+        root: &config.root,
+        lock: "integrity_alerts",
+        ownership: &config.ownership,
+        wait_ms: WAIT_MS,
+    };
+    document.change(
+        |broken| warnings.push(tell_broken(config, broken)),
+        |value| {
+            let mut list = list(value).ok_or_else(|| {
+                Error::new(ErrorKind::Corrupt, "expected a list of alerts in")
+                    .at(path)
+                    .hint("it is left as it is; look what it is and move it away, and the next check writes a new one")
+            })?;
+            let altered = alter(&mut list);
+            *value = Value::Array(list);
+            Ok(altered)
+        },
+    )
+}
+
+/// The alerts; PHP makes an object of a list that a page took something out of.
+fn list(value: &Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(list) => Some(list.clone()),
+        Value::Object(members) => {
+            let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+            members.keys().all(is_number).then(|| members.values().cloned().collect())
+        }
+        _ => None,
+    }
+}
+
+/// Puts on record that the list made no sense, and says so.
+fn tell_broken(config: &Config, broken: &Broken) -> String {
+    let path = config.integrity.alerts.display().to_string();
+    let moved_to = broken.moved_to.display().to_string();
+    let details = json!({ "file": path, "reason": broken.reason, "moved_to": moved_to });
+    let told = format!("{path} was no list of alerts ({}); it is {moved_to} now", broken.reason);
+    match one(config, "CORRUPT_FILE", Severity::Critical.word(), details) {
+        Ok(()) => told,
+        Err(error) => format!("{told}; that is in no event log: {}", error.in_words()),
+    }
 }
 
 /// One alert, in the shape of the site's pages.
@@ -167,6 +282,11 @@ fn details(finding: &IntegrityFinding) -> Value {
                 members.insert(name.to_owned(), Value::from(text.as_str()));
             }
         }
+        for (name, attributes) in [("before", &finding.before), ("after", &finding.after)] {
+            if let Some(Ok(attributes)) = attributes.as_ref().map(serde_json::to_value) {
+                members.insert(name.to_owned(), attributes);
+            }
+        }
     }
     all
 }
@@ -175,11 +295,7 @@ fn details(finding: &IntegrityFinding) -> Value {
 fn record(config: &Config, findings: &[&IntegrityFinding]) -> Result<()> {
     if findings.len() <= MAX_EVENTS {
         for finding in findings {
-            let mut details = details(finding);
-            if let Some(members) = details.as_object_mut() {
-                members.insert("file".to_owned(), Value::from(finding.path.as_str()));
-            }
-            one(config, word(finding), finding.severity, details)?;
+            one(config, word(finding), finding.severity, with_file(finding))?;
         }
         return Ok(());
     }
@@ -193,12 +309,37 @@ fn record(config: &Config, findings: &[&IntegrityFinding]) -> Result<()> {
             .copied()
             .filter(|finding| (word(finding), finding.severity) == (kind, severity))
             .collect();
-        for part in members.chunks(SHARED) {
-            let files: Vec<&str> = part.iter().map(|finding| finding.path.as_str()).collect();
+        for files in parts(members.into_iter().map(with_file).collect()) {
             one(config, kind, severity, json!({ "count": files.len(), "files": files }))?;
         }
     }
     Ok(())
+}
+
+fn with_file(finding: &IntegrityFinding) -> Value {
+    let mut details = details(finding);
+    if let Some(members) = details.as_object_mut() {
+        members.insert("file".to_owned(), Value::from(finding.path.as_str()));
+    }
+    details
+}
+
+/// What shares one event each: no more than are written whole.
+fn parts(files: Vec<Value>) -> Vec<Vec<Value>> {
+    let mut parts: Vec<Vec<Value>> = Vec::new();
+    let mut size = 0_usize;
+    for file in files {
+        let more = file.to_string().len();
+        match parts.last_mut().filter(|part| part.len() < SHARED && size.saturating_add(more) <= MAX_SHARED) {
+            Some(part) => part.push(file),
+            None => {
+                size = 0;
+                parts.push(vec![file]);
+            }
+        }
+        size = size.saturating_add(more);
+    }
+    parts
 }
 
 fn one(config: &Config, kind: &str, severity: &str, details: Value) -> Result<()> {

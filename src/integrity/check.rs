@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use super::alerts::{self, Extent};
 use super::beat;
+use super::blind;
 use super::codec::Baseline;
 use super::compare::{self, Found};
 use super::hash::{self, Limit, Outcome};
 use super::matching::{self, Matched};
 use super::memory::Memory;
 use super::model::{Entry, Kind, Look, Problem, is_within, order};
+use super::named;
 use super::names;
 use super::private::Private;
 use super::scope::Scope;
@@ -51,13 +53,14 @@ pub struct CheckOptions {
 ///
 /// # Errors
 /// [`ErrorKind::Locked`] while another check is at work, [`ErrorKind::Config`] when the list of what to watch makes no sense,
-/// [`ErrorKind::Usage`] when a path is not watched, and when the disk fails. That a file or the baseline is not what it should
-/// be is a finding.
+/// [`ErrorKind::Usage`] when a path is not watched or nowhere, and when the disk fails. That a file or the baseline is not what
+/// it should be is a finding.
 pub fn check(config: &Config, options: &CheckOptions) -> Result<IntegrityReport> {
-    check_again(config, options, &mut Cache::default())
+    let paths = named::paths(config, &options.paths)?;
+    check_again(config, &CheckOptions { paths, ..options.clone() }, &mut Cache::default())
 }
 
-/// The same, for whoever has checked before.
+/// The same, where a path may be gone again, for whoever has checked before.
 pub(super) fn check_again(
     config: &Config,
     options: &CheckOptions,
@@ -66,7 +69,7 @@ pub(super) fn check_again(
     let start = clock::start();
     let wait = options.budget_ms.map_or(WAIT_MS, |budget| budget.min(WAIT_MS));
     let _lock = lock(config, wait)?;
-    let scope = Scope::read(config)?;
+    let scope = blind::scope(config)?;
     let only = targets(config, &scope, &options.paths)?;
     let mut report = match store::load_again(config, cache)? {
         Err(broken) => without(config, &scope, &broken)?,
@@ -283,6 +286,7 @@ impl Check<'_> {
                 Outcome::Read(content) => {
                     let verdict = compare::verdict(before, Some(content.content), content.xattrs);
                     entry.stat = content.stat;
+                    entry.content = Some(content.content);
                     if let Some(known) = plan.verdicts.get_mut(index) {
                         *known = Some(verdict);
                     }
@@ -351,7 +355,13 @@ impl Check<'_> {
                 "checked without the private key: a baseline that was rolled back is seen only by the cron user".to_owned(),
             );
         }
-        let is_complete = reading.left == 0 && reading.problems.is_empty() && self.only.is_none();
+        // What is gone that was accepted is a finding; what never was there, was never looked at.
+        let entries = &loaded.baseline.entries;
+        let was_there = |path: &Vec<u8>| entries.binary_search_by(|entry| order(&entry.path, path)).is_ok();
+        let is_complete = reading.left == 0
+            && reading.problems.is_empty()
+            && self.only.is_none()
+            && self.scope.missing.iter().all(was_there);
         let paths: Option<Vec<String>> =
             self.only.map(|paths| paths.iter().map(|path| names::shown(path).0).collect());
         let extent = match &paths {

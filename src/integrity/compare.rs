@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::attributes::{self, Fate};
 use super::matching::Matched;
 use super::model::{Digest, Entry, Kind, Known, Look, Problem, ProblemKind, Stat, order};
 use super::names;
@@ -53,8 +54,7 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<IntegrityFinding> {
         let (Some(now), Some(before)) = (found.observed.get(*ours), found.baseline.get(*theirs)) else {
             continue;
         };
-        let one = finding(FindingKind::Moved, &now.path, Some(&before.path), Vec::new(), None);
-        all.push((now.path.clone(), one));
+        all.push((now.path.clone(), attributes::finding(Fate::Moved(before, now), Vec::new())));
         // Renaming changes that itself; everything else was changed beside.
         let mut changes = changes(before, now, found.verdict(*ours));
         changes.retain(|change| change != "ctime");
@@ -66,21 +66,19 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<IntegrityFinding> {
     for now in &found.matched.added {
         let Some(now) = found.observed.get(*now) else { continue };
         let is_below_closed = has_closed && is_below_closed(&now.path, found.baseline);
-        let reason = is_below_closed.then(|| {
+        let mut one = attributes::finding(Fate::Added(now), Vec::new());
+        one.reason = is_below_closed.then(|| {
             "its directory could not be looked into when the baseline was made, so that nobody knows whether it was there"
                 .to_owned()
         });
-        all.push((now.path.clone(), finding(FindingKind::Added, &now.path, None, Vec::new(), reason)));
+        all.push((now.path.clone(), one));
     }
     // What cannot be looked at need not be gone.
     let unseen: BTreeSet<&[u8]> = found.problems.iter().map(|problem| problem.path.as_slice()).collect();
     for before in &found.matched.removed {
         let Some(before) = found.baseline.get(*before) else { continue };
         if !is_below_any(&before.path, &unseen) {
-            all.push((
-                before.path.clone(),
-                finding(FindingKind::Removed, &before.path, None, Vec::new(), None),
-            ));
+            all.push((before.path.clone(), attributes::finding(Fate::Removed(before), Vec::new())));
         }
     }
     for problem in found.problems {
@@ -98,7 +96,8 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<IntegrityFinding> {
 /// What was changed in a file; with a word where nobody knows what was in it.
 fn modified(before: &Entry, now: &Entry, changes: Vec<String>) -> IntegrityFinding {
     let is_content = changes.iter().any(|change| change == "content");
-    let reason = (is_content && before.content.is_none()).then(|| {
+    let mut one = attributes::finding(Fate::Modified(before, now), changes);
+    one.reason = (is_content && before.content.is_none()).then(|| {
         match before.look {
             Look::Outside => "its content was left out when the baseline was made",
             Look::Whole | Look::Closed => {
@@ -107,7 +106,7 @@ fn modified(before: &Entry, now: &Entry, changes: Vec<String>) -> IntegrityFindi
         }
         .to_owned()
     });
-    finding(FindingKind::Modified, &now.path, None, changes, reason)
+    one
 }
 
 /// Whether a new path lies in a directory that could not be looked into when it was accepted.
@@ -208,7 +207,8 @@ pub(super) fn finding(
     let severity = severity::of(kind, path, from).word();
     let (shown, path_b64) = names::shown(path);
     let (from, from_b64) = from.map(names::shown).map_or((None, None), |(from, exact)| (Some(from), exact));
-    IntegrityFinding { kind, path: shown, path_b64, from, from_b64, changes, severity, reason }
+    let (before, after) = (None, None);
+    IntegrityFinding { kind, path: shown, path_b64, from, from_b64, changes, before, after, severity, reason }
 }
 
 /// What an observed entry is whose content and extended attributes are known. Content that nobody knew is not what was
@@ -267,14 +267,14 @@ mod tests {
         type Row = (&'static str, fn(&mut Entry), &'static str);
         let rows: [Row; 12] = [
             ("nothing", |_| {}, ""),
-            ("mode", |entry| entry.stat.mode = 0o4755, "modified /w/a mode LOW\n"),
+            ("mode", |entry| entry.stat.mode = 0o4755, "modified /w/a mode CRITICAL\n"),
             ("owner", |entry| (entry.stat.uid, entry.stat.gid) = (8, 9), "modified /w/a uid,gid LOW\n"),
             ("size", |entry| entry.stat.size = 11, "modified /w/a content,size LOW\n"),
             ("mtime", |entry| entry.stat.mtime.nanos = 6, "modified /w/a mtime LOW\n"),
             ("ctime", |entry| entry.stat.ctime.nanos = 6, "modified /w/a ctime LOW\n"),
             ("inode", |entry| entry.stat.inode = 6, "modified /w/a inode LOW\n"),
             ("links", |entry| entry.stat.nlink = 2, "modified /w/a nlink LOW\n"),
-            ("mount", |entry| entry.stat.is_mount = true, "modified /w/a mount LOW\n"),
+            ("mount", |entry| entry.stat.is_mount = true, "modified /w/a mount HIGH\n"),
             ("pipe", |entry| entry.stat.kind = Kind::Fifo, "modified /w/a type LOW\n"),
             (
                 "symlink",
@@ -292,7 +292,7 @@ mod tests {
         }
         let different = Verdict { content: Same::No, xattrs: Same::No };
         let text = lines(&[file("/w/a", 1)], &[file("/w/a", 1)], &[Some(different)], &[]);
-        assert_eq!(text, "modified /w/a content,xattrs LOW\n");
+        assert_eq!(text, "modified /w/a content,xattrs HIGH\n");
     }
 
     #[test]
@@ -318,7 +318,7 @@ mod tests {
         });
         assert_eq!(lines(std::slice::from_ref(&legacy), &[file("/w/a", 5)], &[None], &[]), "");
         let now = with("/w/a", 5, |entry| (entry.stat.mode, entry.stat.mtime.seconds) = (0o666, 1));
-        assert_eq!(lines(&[legacy], &[now], &[None], &[]), "modified /w/a mode,mtime LOW\n");
+        assert_eq!(lines(&[legacy], &[now], &[None], &[]), "modified /w/a mode,mtime HIGH\n");
     }
 
     #[test]

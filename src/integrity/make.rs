@@ -4,11 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::alerts;
 use super::check::{lock, manner};
 use super::codec::Baseline;
 use super::compare;
 use super::export;
 use super::hash::{self, Hashed, Limit, Outcome};
+use super::memory::Memory;
 use super::model::{Entry, Kind, Known, Look, Problem, order};
 use super::names;
 use super::private::{Made, Private, hex};
@@ -34,13 +36,14 @@ const WAIT_MS: u64 = 60_000;
 /// [`ErrorKind::Locked`], and when the disk fails. Then the last baseline is as it was.
 pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBaselineReport> {
     let start = clock::start();
+    // Before anything is made.
+    let scope = Scope::read_to_accept(config)?;
     let _lock = lock(config, WAIT_MS)?;
-    let scope = Scope::read(config)?;
     let private = Private::create(config)?;
     let list = import.map(imported).transpose()?;
     let loaded = store::load(config)?;
     let mut warnings = scope.warnings.clone();
-    warnings.extend(missing_roots(&scope));
+    warnings.extend(durable::missing_owner(&config.ownership));
     if let Err(broken) = &loaded {
         if !broken.is_missing {
             warnings.push(format!("the baseline before this one could not be believed: {}", broken.reason));
@@ -71,6 +74,9 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
     let (count, of) = (baseline.entries.len(), baseline.generation);
     warnings.extend(put_on_record(config, "baseline_created", count, of));
     let findings: Vec<IntegrityFinding> = problems.iter().map(told).collect();
+    let is_accepted = |path: &[u8]| import.is_none() && !problems.iter().any(|problem| problem.path == path);
+    let memory = Memory::Private(&private);
+    let resolved = alerts::resolve(config, &memory, &is_accepted, &mut warnings);
     Ok(IntegrityBaselineReport {
         schema: SCHEMA,
         ok: findings.is_empty(),
@@ -80,6 +86,7 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
         hashed_bytes: bytes,
         imported,
         findings,
+        resolved_alerts: resolved,
         excluded: scope.excluded(),
         warnings,
         duration_ms: start.millis(),
@@ -205,14 +212,4 @@ fn merge(
         }
     }
     (all, imported)
-}
-
-/// What is to be watched and is not there.
-fn missing_roots(scope: &Scope) -> Vec<String> {
-    let is_missing = |root: &&Vec<u8>| {
-        use std::os::unix::ffi::OsStrExt;
-        std::fs::symlink_metadata(Path::new(std::ffi::OsStr::from_bytes(root))).is_err()
-    };
-    let missing = scope.roots.iter().filter(is_missing);
-    missing.map(|root| format!("{} is to be watched and is not there", names::shown(root).0)).collect()
 }

@@ -3,20 +3,43 @@
 //! The cron user's lies in the private directory. Whoever may not look there, as a web page, has a memory of its own, which
 //! says nothing to the cron user's checks.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::private::{Kept, Private};
+use sha2::{Digest as _, Sha256};
+
+use super::names;
+use super::private::{Kept, Private, hex};
 use crate::config::Config;
 use crate::durable::{Content, Folder};
 use crate::error::Result;
-use crate::report::IntegrityFinding;
+use crate::report::{FindingKind, IntegrityFinding};
 
 /// Nothing is larger (bytes).
 const MAX_FILE: u64 = 1 << 30;
 const SEEN: &str = "integrity.seen";
 const OPEN: &str = "integrity.open";
 /// What the list of open findings begins with; the number is its version.
-const OPEN_FORMAT: &str = "cr0sync-open-findings-1";
+const OPEN_FORMAT: &str = "cr0sync-open-findings-2";
+/// The one before knew which attributes had changed, and not to what.
+const OLD_FORMAT: &str = "cr0sync-open-findings-1";
+/// Stands for what is not known.
+const UNKNOWN: &str = "-";
+
+/// The findings that are open, by what they are about.
+pub(super) type OpenFindings = BTreeMap<String, State>;
+
+/// What an open finding was about when it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    /// Which attributes had changed.
+    changes: String,
+    /// What they were, but for content and times; `None` where it was not written down.
+    attributes: Option<String>,
+    times: Option<String>,
+    content: Option<String>,
+    /// Whether the site's pages know of it; else only the event log does.
+    pub(super) is_shown: bool,
+}
 
 /// Where it is remembered.
 #[derive(Debug)]
@@ -63,34 +86,166 @@ impl Memory<'_> {
     }
 
     /// The findings that are open.
-    pub(super) fn open(&self) -> Result<BTreeSet<String>> {
+    pub(super) fn open(&self) -> Result<OpenFindings> {
         let text = String::from_utf8(self.read(OPEN)?.unwrap_or_default()).unwrap_or_default();
         let mut lines = text.lines();
         Ok(match lines.next() {
-            Some(OPEN_FORMAT) => lines.map(str::to_owned).collect(),
-            _ => BTreeSet::new(),
+            Some(OPEN_FORMAT) => lines.filter_map(read_line).collect(),
+            Some(OLD_FORMAT) => lines.filter_map(read_old_line).collect(),
+            _ => OpenFindings::new(),
         })
     }
 
-    pub(super) fn set_open(&self, open: &BTreeSet<String>) -> Result<()> {
+    pub(super) fn set_open(&self, open: &OpenFindings) -> Result<()> {
         let mut text = format!("{OPEN_FORMAT}\n");
-        for line in open {
-            text.push_str(line);
-            text.push('\n');
+        for (identity, state) in open {
+            let known = |part: &Option<String>| part.as_deref().unwrap_or(UNKNOWN).to_owned();
+            let parts = [known(&state.attributes), known(&state.times), known(&state.content)].join("\t");
+            let shown = if state.is_shown { "shown" } else { "recorded" };
+            text.push_str(&format!("{identity}\t{}\t{parts}\t{shown}\n", state.changes));
         }
         self.write(OPEN, text.as_bytes())
     }
 }
 
-/// What a finding is known by: the same one does not alert again. Its path comes first, without control characters.
-pub(super) fn mark(finding: &IntegrityFinding) -> String {
-    let exact = finding.path_b64.as_deref().unwrap_or_default();
-    let from = finding.from.as_deref().unwrap_or_default();
-    let changes = finding.changes.join(",");
-    format!("{}\t{exact}\t{:?}\t{from}\t{changes}", finding.path, finding.kind)
+impl State {
+    /// That of a finding which the site's pages know of.
+    pub(super) fn of(finding: &IntegrityFinding) -> State {
+        let changes = finding.changes.join(",");
+        let Some(mut now) = finding.after.clone() else {
+            return State { changes, attributes: None, times: None, content: None, is_shown: true };
+        };
+        let times = [now.mtime.take(), now.ctime.take()].map(Option::unwrap_or_default).join(" ");
+        let content = now.sha256.take();
+        State {
+            changes,
+            attributes: Some(hex(&Sha256::digest(format!("{now:?}")))),
+            times: Some(times),
+            content,
+            is_shown: true,
+        }
+    }
+
+    /// Whether what is found now is what was told. Where both contents are known, times that are others say nothing.
+    pub(super) fn is_still(&self, now: &State) -> bool {
+        let differs = |before: &Option<String>, now: &Option<String>| {
+            before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| before != now)
+        };
+        if self.changes != now.changes || differs(&self.attributes, &now.attributes) {
+            return false;
+        }
+        match (&self.content, &now.content) {
+            (Some(before), Some(now)) => before == now,
+            _ => !differs(&self.times, &now.times),
+        }
+    }
+
+    /// What is to be remembered of an open finding that is still the same.
+    pub(super) fn and(&self, now: State) -> State {
+        State { content: now.content.or_else(|| self.content.clone()), is_shown: self.is_shown, ..now }
+    }
 }
 
-/// The path, as it is shown, that such a mark is about.
-pub(super) fn path_of(mark: &str) -> &str {
-    mark.split('\t').next().unwrap_or_default()
+fn read_line(line: &str) -> Option<(String, State)> {
+    let mut parts = line.rsplitn(6, '\t');
+    let is_shown = parts.next()? == "shown";
+    let mut known = || parts.next().map(|part| (part != UNKNOWN).then(|| part.to_owned()));
+    let (content, times, attributes) = (known()?, known()?, known()?);
+    let changes = parts.next()?.to_owned();
+    Some((parts.next()?.to_owned(), State { changes, attributes, times, content, is_shown }))
+}
+
+fn read_old_line(line: &str) -> Option<(String, State)> {
+    let (rest, changes) = line.rsplit_once('\t')?;
+    let is_baseline = rest.split('\t').nth(2) == Some("Baseline");
+    let identity = if is_baseline { format!("{rest}\t{changes}") } else { format!("{rest}\t") };
+    let changes = changes.to_owned();
+    Some((identity, State { changes, attributes: None, times: None, content: None, is_shown: true }))
+}
+
+/// What a finding is about. Its path comes first, without control characters.
+pub(super) fn identity(finding: &IntegrityFinding) -> String {
+    let exact = finding.path_b64.as_deref().unwrap_or_default();
+    let from = finding.from.as_deref().unwrap_or_default();
+    // Of one baseline several things can be wrong at once.
+    let what = if finding.kind == FindingKind::Baseline { finding.changes.join(",") } else { String::new() };
+    format!("{}\t{exact}\t{:?}\t{from}\t{what}", finding.path, finding.kind)
+}
+
+/// What a finding is known by: the same one is not told again.
+pub(super) fn mark(finding: &IntegrityFinding) -> String {
+    format!("{}\t{:?}", identity(finding), State::of(finding))
+}
+
+/// The path, as it is shown, that such an identity is about.
+pub(super) fn path_of(identity: &str) -> &str {
+    identity.split('\t').next().unwrap_or_default()
+}
+
+/// The same, as it is.
+pub(super) fn exact_path_of(identity: &str) -> Vec<u8> {
+    let mut parts = identity.split('\t');
+    let shown = parts.next().unwrap_or_default();
+    names::exact(shown, parts.next().filter(|exact| !exact.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compare;
+    use super::*;
+    use crate::report::FileAttributes;
+
+    fn state(change: impl Fn(&mut FileAttributes)) -> State {
+        let changes = vec!["content".to_owned(), "mode".to_owned()];
+        let mut finding = compare::finding(FindingKind::Modified, b"/a", None, changes, None);
+        let mut after = FileAttributes {
+            mode: Some("0644".to_owned()),
+            mtime: Some("1".to_owned()),
+            sha256: Some("aa".to_owned()),
+            ..FileAttributes::default()
+        };
+        change(&mut after);
+        finding.after = Some(after);
+        State::of(&finding)
+    }
+
+    #[test]
+    fn what_is_found_is_the_same_unless_something_of_it_is_another() {
+        let told = state(|_| {});
+        type Row = (&'static str, fn(&mut FileAttributes), bool);
+        let rows: [Row; 6] = [
+            ("nothing", |_| {}, true),
+            ("another mode", |after| after.mode = Some("4755".to_owned()), false),
+            ("another content", |after| after.sha256 = Some("bb".to_owned()), false),
+            ("the same content at another time", |after| after.mtime = Some("2".to_owned()), true),
+            ("not read this time", |after| after.sha256 = None, true),
+            (
+                "not read, and another time",
+                |after| (after.sha256, after.mtime) = (None, Some("2".to_owned())),
+                false,
+            ),
+        ];
+        for (name, change, expected) in rows {
+            assert_eq!(told.is_still(&state(change)), expected, "{name}");
+        }
+        let unread = state(|after| after.sha256 = None);
+        assert_eq!(told.and(unread), told, "what was read before is kept in mind");
+    }
+
+    #[test]
+    fn a_line_comes_back_as_it_was_and_one_of_before_is_read() {
+        let told = State { is_shown: false, ..state(|_| {}) };
+        let directory = tempfile::tempdir().unwrap();
+        let memory = Memory::Own(Folder::create(&directory.path().join("a")).unwrap());
+        let finding = compare::finding(FindingKind::Moved, b"/a\n", Some(b"/b"), Vec::new(), None);
+        let open =
+            OpenFindings::from([(identity(&finding), told), ("/c\t\tAdded\t\t".to_owned(), state(|_| {}))]);
+        memory.set_open(&open).unwrap();
+        assert_eq!(memory.open().unwrap(), open);
+        let old = format!("{OLD_FORMAT}\n/a\t\tModified\t\tcontent,mode\n/b\t\tBaseline\t\tscope\n");
+        memory.write(OPEN, old.as_bytes()).unwrap();
+        let open = memory.open().unwrap();
+        assert!(open["/a\t\tModified\t\t"].is_still(&state(|_| {})));
+        assert!(open.contains_key("/b\t\tBaseline\t\tscope"), "{open:?}");
+    }
 }

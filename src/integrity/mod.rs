@@ -21,7 +21,9 @@
 
 mod accept;
 mod alerts;
+mod attributes;
 mod beat;
+mod blind;
 mod check;
 mod codec;
 mod compare;
@@ -31,6 +33,7 @@ mod make;
 mod matching;
 mod memory;
 mod model;
+mod named;
 mod names;
 mod private;
 mod published;
@@ -47,6 +50,7 @@ mod watch_tree;
 pub use crate::report::Continue;
 pub use accept::{Accept, accept};
 pub(crate) use beat::{missed, status as watched};
+pub(crate) use blind::blind;
 pub use check::{CheckOptions, check};
 pub use make::baseline;
 pub(crate) use private::{Kept, Private};

@@ -7,7 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 
 /// What a web server may run as code, or takes as its own configuration.
 const CODE: [&str; 9] = ["php", "phtml", "phar", "pht", "php3", "php4", "php5", "php7", "php8"];
-/// The same, by the whole name.
+/// What browsers show or run.
+const PAGE: [&str; 7] = ["html", "htm", "xhtml", "shtml", "js", "mjs", "svg"];
+/// What a web server runs, by the whole name.
 const CODE_NAMES: [&str; 2] = [".htaccess", ".user.ini"];
 
 /// A path as text: control characters, what hides or turns text around, and bytes that are no UTF-8, as `\xHH`.
@@ -34,6 +36,31 @@ pub(super) fn shown(path: &[u8]) -> (String, Option<String>) {
     (text, is_lossy.then(|| STANDARD.encode(path)))
 }
 
+/// What may be shown as this path is, and is another one; nothing where only that path itself is.
+pub(super) fn unshown(text: &[u8]) -> Option<Vec<u8>> {
+    let mut path = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = match rest {
+            [b'\\', b'x', high, low, ..] => digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low),
+            _ => None,
+        };
+        let (byte, next) = escaped.map_or((*first, after), |byte| (byte, rest.get(4..).unwrap_or_default()));
+        path.push(byte);
+        rest = next;
+    }
+    (path != text && shown(&path).0.as_bytes() == text).then_some(path)
+}
+
+fn digit(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// A path as it is, of how it is shown and of its base64 where that was told.
+pub(super) fn exact(shown: &str, base64: Option<&str>) -> Vec<u8> {
+    base64.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_else(|| shown.as_bytes().to_vec())
+}
+
 fn escape(byte: u8, text: &mut String) {
     text.push_str(&format!("\\x{byte:02x}"));
 }
@@ -51,10 +78,26 @@ pub(super) fn file_name(path: &[u8]) -> &[u8] {
 
 /// Whether a web server may run what has this name, or be configured by it.
 pub(super) fn is_code(name: &[u8]) -> bool {
+    let is_whole = CODE_NAMES.iter().any(|code| name.eq_ignore_ascii_case(code.as_bytes()));
+    is_whole || has_extension(name, &CODE)
+}
+
+/// Whether a name is that of something which makes a page: what the server runs, and what browsers do.
+pub(super) fn is_page_code(name: &[u8]) -> bool {
+    is_code(name) || has_extension(name, &PAGE)
+}
+
+/// Whether a server might run what has this name, as it has such an extension anywhere: `a.php.tmp`.
+pub(super) fn is_code_anywhere(name: &[u8]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let mut parts = lower.split(|byte| *byte == b'.').skip(1);
+    is_code(name) || parts.any(|part| CODE.iter().any(|code| code.as_bytes() == part))
+}
+
+fn has_extension(name: &[u8], extensions: &[&str]) -> bool {
     let lower = name.to_ascii_lowercase();
     let extension = lower.rsplit(|byte| *byte == b'.').next().filter(|end| end.len() < lower.len());
-    CODE_NAMES.iter().any(|code| code.as_bytes() == lower)
-        || extension.is_some_and(|end| CODE.iter().any(|code| code.as_bytes() == end))
+    extension.is_some_and(|end| extensions.iter().any(|known| known.as_bytes() == end))
 }
 
 /// Whether a path lies where people upload, or data is kept: nothing there is to be run.
@@ -128,6 +171,17 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_found_again_by_how_it_is_shown() {
+        for path in [&b"/a\nb"[..], b"/\xff\xfe", "/a\u{202e}gpj.php".as_bytes(), b"/\x1b[2J"] {
+            assert_eq!(unshown(shown(path).0.as_bytes()).as_deref(), Some(path));
+        }
+        // Nothing is shown like these but themselves.
+        for path in [&b"/a"[..], b"/\\x41", b"/\\x0A", b"/\\x", b"/\\xzz", b"/\\x0", b"\\"] {
+            assert_eq!(unshown(path), None);
+        }
+    }
+
+    #[test]
     fn names_say_what_they_are() {
         for name in ["a.php", "A.PHP", "x.jpg.php", "a.phtml", "a.phar", ".htaccess", ".user.ini", "a.php5"] {
             assert!(is_code(name.as_bytes()), "{name}");
@@ -135,6 +189,14 @@ mod tests {
         for name in ["php", "a.phpx", "a.php.txt", "htaccess", "user.ini", "a"] {
             assert!(!is_code(name.as_bytes()), "{name}");
         }
+        for name in ["index.html", "A.JS", "a.php"] {
+            assert!(is_page_code(name.as_bytes()), "{name}");
+        }
+        assert!(!is_page_code(b"html") && !is_page_code(b"a.css") && !is_page_code(b"a.html.png"));
+        assert!(
+            is_code_anywhere(b"a.php.tmp") && is_code_anywhere(b"a.PHP") && is_code_anywhere(b".htaccess")
+        );
+        assert!(!is_code_anywhere(b"php.tmp") && !is_code_anywhere(b"a.tmp"));
         for path in ["/var/www/html/data/a", "/x/uploads/a/b", "/DATA/b", "/upload/a"] {
             assert!(is_data(path.as_bytes()), "{path}");
         }

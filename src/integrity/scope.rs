@@ -5,6 +5,7 @@
 //! report lists it, as nobody should believe something watched that is not.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -39,8 +40,22 @@ const WRITING: [&str; 4] = [".new-cut", ".new-integrity", ".new-json", ".new-log
 const WRITING_LOGS: [&str; 4] = [".new-log", ".new-pack", ".new-rotate", ".new-try"];
 /// and for databases: behind it comes the number of the run.
 const WRITING_DATABASES: &[u8] = b".new-";
-/// What the site's pages never look at in a directory.
+/// What the site's pages never look at in a directory; but what a server might run is looked at.
 const NEVER: [&str; 4] = ["*.log", "*.tmp", "*.cache", "*.lock"];
+
+/// What the list may say.
+const KEYS: [&str; 7] = [
+    "monitored_files",
+    "monitored_directories",
+    "ignore_patterns",
+    "alert_on_new_files",
+    "alert_on_missing_files",
+    "auto_update_baseline",
+    "check_interval_minutes",
+];
+/// One that makes sense.
+const EXAMPLE: &str =
+    r#"{"monitored_files": ["/var/www/html/auth.php"], "monitored_directories": ["/var/www/html/core/"]}"#;
 
 /// What is watched over.
 #[derive(Debug)]
@@ -57,6 +72,8 @@ pub(super) struct Scope {
     /// Whether a missing one is.
     pub(super) alerts_on_missing: bool,
     pub(super) warnings: Vec<String>,
+    /// What somebody listed and is not there.
+    pub(super) missing: Vec<Vec<u8>>,
 }
 
 /// Something that we write.
@@ -129,16 +146,22 @@ impl Scope {
     /// Reads what is to be watched; as shipped where nobody has written it down.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when it is there and makes no sense: to watch something else would be silence.
+    /// [`ErrorKind::Config`] when it is there and makes no sense, or lists nothing: to watch something else would be silence.
     pub(super) fn read(config: &Config) -> Result<Scope> {
-        let wanted = Wanted::read(config)?;
-        let mut warnings = Vec::new();
+        let mut wanted = Wanted::read(config)?;
+        let mut warnings = std::mem::take(&mut wanted.warnings);
         if wanted.updates_baseline {
             warnings.push(format!(
                 "auto_update_baseline in {} is not done: it would accept what it finds; use accept",
                 config.integrity.config.display()
             ));
         }
+        let all = || wanted.files.iter().chain(&wanted.directories);
+        let missing: Vec<Vec<u8>> = all().filter(|path| !is_there(path)).cloned().collect();
+        warnings.extend(missing.iter().map(|path| {
+            let path = names::shown(path).0;
+            format!("{path} is to be watched and is not there: look for it, or take it off the list")
+        }));
         let mut roots: Vec<Vec<u8>> = wanted.files.iter().chain(&wanted.directories).cloned().collect();
         roots.sort_by(|left, right| order(left, right));
         let mut kept: Vec<Vec<u8>> = Vec::new();
@@ -156,7 +179,26 @@ impl Scope {
             alerts_on_new: wanted.alerts_on_new,
             alerts_on_missing: wanted.alerts_on_missing,
             warnings,
+            missing: if wanted.is_listed { missing } else { Vec::new() },
         })
+    }
+
+    /// The same for a baseline, which is made of something.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], too, where nothing of it is there.
+    pub(super) fn read_to_accept(config: &Config) -> Result<Scope> {
+        let scope = Scope::read(config)?;
+        if scope.roots.iter().any(|root| is_there(root)) {
+            return Ok(scope);
+        }
+        let path = config.integrity.config.display();
+        Err(Error::new(
+            ErrorKind::Config,
+            "there is nothing to watch: none of the files and directories is there of",
+        )
+        .at(&config.integrity.config)
+        .hint(format!("list what is to be watched in {path}, as {EXAMPLE}")))
     }
 
     /// What stands for it in a baseline, so that nobody takes a directory out unseen.
@@ -246,7 +288,10 @@ impl Scope {
         all.push(one(b"*.db*", "databases: type, owner, mode and links only"));
         all.push(one(b"*.sqlite*", "databases: type, owner, mode and links only"));
         all.push(one(b"*.db-journal *.db-wal *.db-shm", "SQLite makes and removes them"));
-        all.extend(self.patterns.iter().map(|pattern| one(pattern, "fits a pattern of what to ignore")));
+        all.extend(self.patterns.iter().map(|pattern| {
+            let always = "always ignored, but for names of code as a.php.tmp";
+            one(pattern, if is_never(pattern) { always } else { "fits a pattern of what to ignore" })
+        }));
         all
     }
 }
@@ -288,13 +333,27 @@ impl Local<'_> {
             return Verdict::Leave;
         }
         let fits = |pattern: &Vec<u8>| {
-            names::fits(pattern, name) || pattern.contains(&b'/') && names::fits(pattern, path)
+            (names::fits(pattern, name) || pattern.contains(&b'/') && names::fits(pattern, path))
+                && !(is_never(pattern) && names::is_code_anywhere(name))
         };
         if self.scope.patterns.iter().any(fits) {
             return Verdict::Leave;
         }
         Verdict::Watch(if names::is_database(name) { Look::Outside } else { Look::Whole })
     }
+}
+
+/// Whether a pattern is one that always counts.
+fn is_never(pattern: &[u8]) -> bool {
+    NEVER.iter().any(|never| never.as_bytes() == pattern)
+}
+
+/// Whether there is something, which may be a symlink that leads nowhere. What cannot be looked at is there.
+fn is_there(path: &[u8]) -> bool {
+    let found = std::fs::symlink_metadata(Path::new(OsStr::from_bytes(path)));
+    !found.is_err_and(|cause| {
+        matches!(cause.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+    })
 }
 
 /// The directory of a path.
@@ -390,15 +449,18 @@ struct Wanted {
     updates_baseline: bool,
     alerts_on_new: bool,
     alerts_on_missing: bool,
+    /// Whether somebody wrote it down; else it is what is shipped.
+    is_listed: bool,
+    warnings: Vec<String>,
 }
 
 impl Wanted {
     fn read(config: &Config) -> Result<Wanted> {
         let path = &config.integrity.config;
         let fail = |cause| Error::io("read the list of what to watch in", path, cause);
-        let text = match durable::read_regular(path, MAX_FILE) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => b"{}".to_vec(),
+        let (text, is_listed) = match durable::read_regular(path, MAX_FILE) {
+            Ok(text) => (text, true),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => (b"{}".to_vec(), false),
             Err(cause) => return Err(fail(cause)),
         };
         let wrong = |what: &str| {
@@ -418,7 +480,24 @@ impl Wanted {
                 .ok_or_else(|| wrong(&format!("{name} holds something that is no text"))),
             Some(_) => Err(wrong(&format!("{name} is no list"))),
         };
-        let flag = |name: &str, default: bool| members.get(name).and_then(Value::as_bool).unwrap_or(default);
+        let flag = |name: &str, default: bool| match members.get(name) {
+            None | Some(Value::Null) => Ok(default),
+            Some(Value::Bool(is)) => Ok(*is),
+            // As PHP may write it.
+            Some(Value::Number(number)) if number.as_u64().is_some_and(|number| number < 2) => {
+                Ok(number.as_u64() == Some(1))
+            }
+            Some(_) => Err(wrong(&format!("{name} is neither true nor false"))),
+        };
+        let mut warnings: Vec<String> = members.keys().filter_map(|key| unknown(path, key)).collect();
+        for name in ["monitored_files", "monitored_directories"] {
+            if is_listed && members.get(name).is_none_or(Value::is_null) {
+                let path = path.display();
+                warnings.push(format!(
+                    "{name} is not in {path}, so that the shipped list counts; write [] for none"
+                ));
+            }
+        }
         let files = list("monitored_files")?
             .unwrap_or_else(|| FILES.iter().map(|name| format!("{SITE}{name}")).collect());
         let directories = list("monitored_directories")?.unwrap_or_else(|| {
@@ -431,15 +510,37 @@ impl Wanted {
             patterns.into_iter().chain(NEVER.map(str::to_owned)).map(String::into_bytes).collect();
         patterns.sort();
         patterns.dedup();
+        if files.is_empty() && directories.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "nothing is to be watched, as both lists are empty in",
+            )
+            .at(path)
+            .hint(format!(
+                "list something, as {EXAMPLE}, or remove the file: then the shipped list counts"
+            )));
+        }
         Ok(Wanted {
             files: places(config, files).map_err(|text| wrong(&text))?,
             directories: places(config, directories).map_err(|text| wrong(&text))?,
             patterns,
-            updates_baseline: flag("auto_update_baseline", false),
-            alerts_on_new: flag("alert_on_new_files", true),
-            alerts_on_missing: flag("alert_on_missing_files", true),
+            updates_baseline: flag("auto_update_baseline", false)?,
+            alerts_on_new: flag("alert_on_new_files", true)?,
+            alerts_on_missing: flag("alert_on_missing_files", true)?,
+            is_listed,
+            warnings,
         })
     }
+}
+
+/// What is to be said of a key that means nothing.
+fn unknown(path: &Path, key: &str) -> Option<String> {
+    if KEYS.contains(&key) {
+        return None;
+    }
+    let hint = config::nearest(key, &KEYS)
+        .map_or_else(|| format!("known are: {}", KEYS.join(", ")), |near| format!("did you mean {near:?}?"));
+    Some(format!("{} says {key:?}, which means nothing: {hint}", path.display()))
 }
 
 /// Paths in one form: absolute (else below the root), without `.`, doubled and last slashes.

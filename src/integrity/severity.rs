@@ -2,6 +2,7 @@
 //!
 //! Pure. By the names that the site's pages know; what they do not know is ours.
 
+use super::model::{Entry, Kind};
 use super::names;
 use crate::events::Severity;
 use crate::report::FindingKind;
@@ -42,9 +43,32 @@ fn by_name(path: &[u8]) -> Severity {
     }
 }
 
-/// Whether it is code where no code belongs, which is worth an alert whatever was asked for.
-pub(super) fn is_code_in_data(kind: FindingKind, path: &[u8]) -> bool {
-    kind == FindingKind::Added && names::is_code(names::file_name(path)) && names::is_data(path)
+/// Sets the user or the group of whoever runs it.
+const SET_ID: u32 = 0o6000;
+/// Everybody may write to it.
+const WORLD_WRITABLE: u32 = 0o002;
+
+/// How bad it is what became of a file, whatever its name; nothing where only the name says so.
+pub(super) fn of_change(before: Option<&Entry>, now: &Entry, changes: &[String]) -> Option<Severity> {
+    let has = |name: &str| changes.iter().any(|change| change == name);
+    let gained = match before {
+        None => now.stat.mode,
+        Some(before) if has("mode") => now.stat.mode & !before.stat.mode,
+        Some(_) => 0,
+    };
+    let is_file = now.stat.kind == Kind::File;
+    if is_file && gained & SET_ID != 0 {
+        return Some(Severity::Critical);
+    }
+    // Everybody may write to a new pipe or socket, as a rule, and a symlink has no mode of its own.
+    let has_mode = is_file || now.stat.kind == Kind::Directory;
+    let is_other = before.is_some() && ["content", "type", "target"].into_iter().any(has);
+    let is_bad = has_mode && gained & WORLD_WRITABLE != 0
+        // Capabilities are kept there.
+        || has("xattrs")
+        || has("mount")
+        || is_other && names::is_page_code(names::file_name(&now.path));
+    is_bad.then_some(Severity::High)
 }
 
 /// What the site's pages call it; they know three words.
@@ -64,6 +88,39 @@ pub(super) fn word(kind: FindingKind, is_missing: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_gives_rights_away_or_changes_pages_is_bad_whatever_its_name() {
+        use super::super::codec::tests::file;
+        type Row = (&'static str, u32, Kind, &'static [&'static str], Option<Severity>);
+        let (critical, high) = (Some(Severity::Critical), Some(Severity::High));
+        let rows: [Row; 13] = [
+            ("/w/a", 0o4755, Kind::File, &["mode"], critical),
+            ("/w/a", 0o2755, Kind::File, &["mode"], critical),
+            ("/w/a", 0o2755, Kind::Directory, &["mode"], None),
+            ("/w/a", 0o666, Kind::File, &["mode"], high),
+            ("/w/a", 0o777, Kind::Directory, &["mode"], high),
+            ("/w/a", 0o600, Kind::File, &["mode"], None),
+            ("/w/a", 0o644, Kind::File, &["content", "size"], None),
+            ("/w/index.html", 0o644, Kind::File, &["content"], high),
+            ("/w/a.PHP", 0o644, Kind::File, &["content"], high),
+            ("/w/a.js", 0o777, Kind::Symlink, &["type", "target"], high),
+            ("/w/index.html", 0o644, Kind::File, &["mtime", "ctime"], None),
+            ("/w/a", 0o644, Kind::File, &["xattrs"], high),
+            ("/w/a", 0o644, Kind::Directory, &["mount"], high),
+        ];
+        for (path, mode, kind, changes, expected) in rows {
+            let mut now = file(path, 1);
+            (now.stat.mode, now.stat.kind) = (mode, kind);
+            let changes: Vec<String> = changes.iter().map(|change| (*change).to_owned()).collect();
+            let found = of_change(Some(&file(path, 1)), &now, &changes);
+            assert_eq!(found, expected, "{path} {mode:o} {kind:?} {changes:?}");
+        }
+        let mut new = file("/w/a", 1);
+        assert_eq!(of_change(None, &new, &[]), None);
+        new.stat.mode = 0o4755;
+        assert_eq!(of_change(None, &new, &[]), critical);
+    }
 
     #[test]
     fn severities_are_those_of_the_site() {

@@ -5,10 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::model::is_within;
+use super::names;
 use crate::report::IntegrityFinding;
 
 /// More are not remembered, but everything is looked at.
@@ -47,16 +45,11 @@ impl Moves {
         for finding in findings {
             let Some(from) = &finding.from else { continue };
             if self.is_complete() {
-                let to = exact(&finding.path, finding.path_b64.as_deref());
-                self.0.insert(to, exact(from, finding.from_b64.as_deref()));
+                let to = names::exact(&finding.path, finding.path_b64.as_deref());
+                self.0.insert(to, names::exact(from, finding.from_b64.as_deref()));
             }
         }
     }
-}
-
-/// A path as it is, of how it is shown.
-fn exact(shown: &str, base64: Option<&str>) -> Vec<u8> {
-    base64.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_else(|| shown.as_bytes().to_vec())
 }
 
 #[cfg(test)]

@@ -57,11 +57,64 @@ pub struct IntegrityFinding {
     pub from_b64: Option<String>,
     /// Which attributes changed.
     pub changes: Vec<String>,
+    /// Of what changed or moved, these as they were accepted; of what is gone, all that is known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<FileAttributes>,
+    /// Of what changed or moved, these as they are now; of what is new, all that is known of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<FileAttributes>,
     /// `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`.
     pub severity: &'static str,
     /// Why, where that needs saying.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+}
+
+/// Attributes of a file; what is not told is left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FileAttributes {
+    /// `file`, `directory`, `symlink`, `fifo`, `socket`, `character device` or `block device`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// Four octal digits, as `4755`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// The number of its owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// The number of its group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// When its content changed, RFC 3339 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtime: Option<String>,
+    /// When anything of it changed, RFC 3339 UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ctime: Option<String>,
+    /// The number of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    /// So many names it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nlink: Option<u32>,
+    /// Of a device, which one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<u64>,
+    /// Whether something is mounted at its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mount: Option<bool>,
+    /// Where a symlink leads, shown as a path is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// That in base64, where `target` is not exactly that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_b64: Option<String>,
+    /// Of its content, where that was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 /// Something that is not watched, or not wholly.
@@ -141,6 +194,8 @@ pub struct IntegrityBaselineReport {
     pub imported: u64,
     /// What could not be read, and is not in it.
     pub findings: Vec<IntegrityFinding>,
+    /// So many open alerts of the site's pages it has closed.
+    pub resolved_alerts: u64,
     /// What is left out.
     pub excluded: Vec<Excluded>,
     /// What people should know.
@@ -172,6 +227,8 @@ pub struct IntegrityAcceptReport {
     pub accepted: Vec<IntegrityFinding>,
     /// What could not be read, and is as it was.
     pub refused: Vec<IntegrityFinding>,
+    /// So many open alerts of the site's pages it has closed.
+    pub resolved_alerts: u64,
     /// What people should know.
     pub warnings: Vec<String>,
 }
@@ -229,8 +286,19 @@ pub struct IntegrityStatusReport {
     pub roots: Vec<String>,
     /// What is left out.
     pub excluded: Vec<Excluded>,
+    /// What is not as it should be, with what to do.
+    pub problems: Vec<StatusProblem>,
     /// What people should know.
     pub warnings: Vec<String>,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusProblem {
+    /// What.
+    pub problem: String,
+    /// The command of the script that comes next.
+    pub next: &'static str,
 }
 
 impl IntegrityStatusReport {

@@ -296,7 +296,7 @@ fn severities_say_what_matters() {
     let expected = [
         "auth.php CRITICAL",
         "a.php HIGH",
-        "b.php LOW",
+        "b.php HIGH",
         "new.php MEDIUM",
         ".htaccess CRITICAL",
         "other.png MEDIUM",

@@ -1,11 +1,12 @@
 //! What the site's pages read and write: alerts in their shape, and events.
 
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use cr0sync::events::{self, Filter};
 use serde_json::{Value, json};
 
-use super::world::World;
+use super::world::{World, tamper};
 
 fn alerts(world: &World) -> Vec<Value> {
     match std::fs::read(&world.config.integrity.alerts) {
@@ -81,7 +82,7 @@ fn what_others_wrote_into_the_alerts_stays() {
     assert_eq!(all.len(), 500, "no more than the site keeps");
     assert_eq!(all[..499], old[1..]);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o664);
-    // What is no list is kept beside it.
+    // What makes no sense is kept beside it, and that is told.
     std::fs::write(&path, "[{\"id\": \"half").unwrap();
     world.write("web/index.html", "hacked");
     let report = world.check();
@@ -92,6 +93,113 @@ fn what_others_wrote_into_the_alerts_stays() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.starts_with("integrity_alerts.json.corrupt-"));
     assert_eq!(aside.count(), 1);
+}
+
+/// The events of one kind.
+fn events_of(world: &World, kind: &str) -> Vec<Value> {
+    let filter = Filter { limit: 10_000, ..Filter::default() };
+    let found = events::query(&world.config, &filter).unwrap().events;
+    found.into_iter().filter(|event| event["type"] == kind).map(Value::Object).collect()
+}
+
+#[test]
+fn a_page_that_is_just_writing_the_alerts_is_waited_for() {
+    let world = World::new();
+    world.baseline();
+    let path = world.config.integrity.alerts.clone();
+    let list = r#"[{"id": "integrity_1", "file": "/x", "status": "open", "note": {"by": "page"}}]"#;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, "[]").unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let is_root = nix::unistd::geteuid().is_root();
+    if is_root {
+        std::os::unix::fs::chown(&path, Some(4001), Some(4002)).unwrap();
+    }
+    world.write("web/auth.php", "hacked");
+    // As PHP does with LOCK_EX: half of it is there, and the rest follows.
+    let mut page = std::fs::File::options().write(true).open(&path).unwrap();
+    fs2::FileExt::lock_exclusive(&page).unwrap();
+    page.set_len(0).unwrap();
+    page.write_all(&list.as_bytes()[..20]).unwrap();
+    let report = std::thread::scope(|scope| {
+        let check = scope.spawn(|| world.check());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        page.write_all(&list.as_bytes()[20..]).unwrap();
+        drop(page);
+        check.join().unwrap()
+    });
+    assert_eq!(report.warnings, [""; 0]);
+    let all = alerts(&world);
+    assert_eq!(
+        all[0],
+        serde_json::from_str::<Vec<Value>>(list).unwrap()[0],
+        "with all that means nothing to us"
+    );
+    assert_eq!((all.len(), &all[1]["severity"]), (2, &json!("CRITICAL")));
+    let found = std::fs::metadata(&path).unwrap();
+    assert_eq!(found.permissions().mode() & 0o7777, 0o640);
+    assert!(!is_root || (found.uid(), found.gid()) == (4001, 4002), "owner and group stay");
+    assert_eq!(events_of(&world, "CORRUPT_FILE").len(), 0);
+}
+
+#[test]
+fn alerts_that_cannot_be_written_come_later_and_events_only_once() {
+    let world = World::new();
+    world.baseline();
+    let path = world.config.integrity.alerts.clone();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let theirs = r#"{"what": "is this"}"#;
+    std::fs::write(&path, theirs).unwrap();
+    world.write("web/auth.php", "hacked");
+    for _ in 0..2 {
+        let report = world.check();
+        assert!(
+            report.warnings.iter().any(|warning| warning.contains("expected a list of alerts")),
+            "{report:?}"
+        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
+        assert_eq!(events_of(&world, "FILE_MODIFIED").len(), 1);
+    }
+    // A list of which a page took the first one out, as PHP writes that.
+    std::fs::write(&path, r#"{"1": {"id": 1}}"#).unwrap();
+    assert_eq!((world.check().new_findings, alerts(&world).len()), (0, 2));
+    world.check();
+    assert_eq!((alerts(&world).len(), events_of(&world, "FILE_MODIFIED").len()), (2, 1));
+    assert_eq!(alerts(&world)[0], json!({ "id": 1 }));
+}
+
+#[test]
+fn another_change_of_what_is_open_is_told_and_the_same_one_is_not() {
+    let world = World::new();
+    world.baseline();
+    let path = world.path("web/core/a.php");
+    let mode = |mode: u32| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let told = |what: &str, expected: usize| {
+        for _ in 0..3 {
+            world.check();
+        }
+        let counts = (alerts(&world).len(), events_of(&world, "FILE_MODIFIED").len());
+        assert_eq!(counts, (expected, expected), "{what}");
+    };
+    mode(0o600);
+    told("a mode", 1);
+    mode(0o4755);
+    told("another mode", 2);
+    // Of the same length as what was accepted, so that it is read.
+    tamper(&path, "<?php // 1");
+    told("content", 3);
+    tamper(&path, "<?php // 2");
+    told("another content", 4);
+    let last = alerts(&world).pop().unwrap();
+    assert_eq!(
+        (&last["details"]["before"]["mode"], &last["details"]["after"]["mode"]),
+        (&json!("0644"), &json!("4755"))
+    );
+    // Of another length: it is not read, and the times say that it is another one.
+    std::fs::write(&path, "longer than it was").unwrap();
+    told("another length", 5);
+    std::fs::write(&path, "as long as before.").unwrap();
+    told("another content of that length", 6);
 }
 
 #[test]
@@ -112,21 +220,37 @@ fn nobody_is_told_of_what_he_does_not_ask_for_but_of_code_among_data() {
     assert_eq!(all.len(), 1);
     assert!(all[0]["file"].as_str().unwrap().ends_with("uploads/b.php"));
     assert_eq!(world.check().findings.len(), 3, "nothing was accepted by itself");
+    // The event log has all of them all the same.
+    assert_eq!(
+        (events_of(&world, "NEW_FILE_DETECTED").len(), events_of(&world, "FILE_MISSING").len()),
+        (2, 1)
+    );
 }
 
 #[test]
-fn many_findings_share_events_and_none_is_left_out() {
+fn many_findings_share_events_and_none_is_left_out_or_cut() {
     let world = World::new();
     world.baseline();
+    let long = "long-".repeat(40);
     for number in 0..1000 {
-        world.write(&format!("web/core/n{number:04}.php"), "x");
+        let more = if number % 2 == 0 { long.as_str() } else { "" };
+        world.write(&format!("web/core/n{number:04}.php{more}"), "x");
     }
     let report = world.check();
     assert_eq!(report.findings.len(), 1000);
     assert_eq!(alerts(&world).len(), 500);
-    let found = events::query(&world.config, &Filter { limit: 1000, ..Filter::default() }).unwrap();
-    let files: usize =
-        found.events.iter().filter_map(|event| event["details"]["files"].as_array()).map(Vec::len).sum();
-    // With that of the baseline.
-    assert_eq!((files, found.events.len()), (1000, 26));
+    let found = events_of(&world, "NEW_FILE_DETECTED");
+    let mut files = std::collections::BTreeSet::new();
+    for event in &found {
+        let shared = event["details"]["files"].as_array().unwrap();
+        assert!(shared.len() <= 40 && event["details"]["count"] == shared.len(), "{event}");
+        for one in shared {
+            assert_eq!(one["after"]["type"], "file", "with all that is told of it: {one}");
+            files.insert(one["file"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(files.len(), 1000);
+    // Long names, of which fewer share one: nothing of them is cut.
+    assert!(found.iter().all(|event| event["details"].get("cut").is_none()));
+    assert!(files.iter().any(|file| file.ends_with(&long)));
 }
