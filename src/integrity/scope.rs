@@ -35,7 +35,7 @@ const SITE: &str = "/var/www/html/";
 const DIRECTORIES: [&str; 2] = ["/var/www/html/core/", "/var/www/html/data/"];
 const PATTERNS: [&str; 3] = ["*.log", "*.tmp", "*.cache"];
 /// What our outputs are called with while they are written, behind their names (see `durable`).
-const WRITING: [&str; 4] = [".new-cut", ".new-integrity", ".new-json", ".new-log"];
+const WRITING: [&str; 5] = [".new-copy", ".new-cut", ".new-integrity", ".new-json", ".new-log"];
 /// The same for logs and their rotated files,
 const WRITING_LOGS: [&str; 4] = [".new-log", ".new-pack", ".new-rotate", ".new-try"];
 /// and for databases: behind it comes the number of the run.
@@ -391,21 +391,20 @@ fn ours(config: &Config) -> Vec<Ours> {
     let below = |path: &Path, reason| Ours { path: bytes(path), extent: Extent::Below, reason };
     let file = |path: Vec<u8>| Ours { path, extent: Extent::File, reason: "our output" };
     let integrity = &config.integrity;
-    let mut signature = bytes(&integrity.baseline);
-    signature.extend_from_slice(b".sig");
-    // The log of before the last archive, until what was still written to it has followed.
-    let mut before = bytes(&config.events.log);
-    before.extend_from_slice(b".before");
+    let beside = |path: &Path, end: &str| file([&bytes(path), end.as_bytes()].concat());
     let mut all = vec![
         below(&config.root.join("sync_state"), "what this system remembers"),
         file(bytes(&integrity.baseline)),
-        file(signature),
+        beside(&integrity.baseline, ".sig"),
         file(bytes(&integrity.alerts)),
         file(bytes(&config.events.log)),
-        file(before),
+        // The log of before the last archive, until what was still written to it has followed.
+        beside(&config.events.log, ".before"),
         below(&config.events.archive, "our output"),
         file(bytes(&config.access.keys)),
         file(bytes(&config.access.sessions)),
+        beside(&config.access.keys, ".withdrawn"),
+        beside(&config.access.sessions, ".withdrawn"),
         file(bytes(&config.access.rate_limits)),
         below(&config.root.join("databases").join("backups"), "backups of databases"),
     ];

@@ -24,8 +24,11 @@ fn what_our_outputs_are_called_while_they_are_written_is_no_finding() {
         &config.integrity.baseline.with_file_name("file_hashes.json.sig"),
         &config.integrity.alerts,
         &config.events.log,
+        &config.events.log.with_file_name("security_events.json.before"),
         &config.access.keys,
+        &config.access.keys.with_file_name("api_keys.json.withdrawn"),
         &config.access.sessions,
+        &config.access.sessions.with_file_name("api_sessions.json.withdrawn"),
         &config.access.rate_limits,
     ];
     let mut directories = std::collections::BTreeSet::new();
@@ -36,7 +39,7 @@ fn what_our_outputs_are_called_while_they_are_written_is_no_finding() {
     }
     world.baseline();
     for output in outputs {
-        for end in ["", ".new-cut", ".new-integrity", ".new-json", ".new-log"] {
+        for end in ["", ".new-copy", ".new-cut", ".new-integrity", ".new-json", ".new-log"] {
             let mut path = output.clone().into_os_string();
             path.push(end);
             if end.is_empty() && std::path::Path::new(&path).exists() {
