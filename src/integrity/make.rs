@@ -58,6 +58,7 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
         )),
         Made::Now | Made::Before => {}
     }
+    warnings.extend(make_places(config));
     let Observed { entries, problems, bytes } = observe(config, &scope, None);
     let (entries, imported) = match list {
         None => (entries, 0),
@@ -91,6 +92,15 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
         warnings,
         duration_ms: start.millis(),
     })
+}
+
+/// Makes the directories of our outputs before anything is looked at: made later, they would be told as new.
+fn make_places(config: &Config) -> Vec<String> {
+    let outputs = [&config.events.log, &config.integrity.alerts, &config.integrity.baseline];
+    let made = outputs.into_iter().filter_map(|path| path.parent());
+    made.filter_map(|directory| durable::owned_directory(directory, &config.ownership).err())
+        .map(|error| error.in_words())
+        .collect()
 }
 
 /// Puts on record who signed what; what to say where that failed.
