@@ -81,7 +81,7 @@ nothing was due; N ms
 = run --quiet 1
 severity  what  path  changes  because
 MEDIUM  added  ROOT/web/new.php  file, mode M, 5 bytes
-ran: archive check limits sessions; 1 finding, 1 new; N ms
+ran: archive check limits sessions verify_events; 1 finding, 1 new; N ms
 = run --quiet 0
 = run 0
 severity  what  path  changes  because

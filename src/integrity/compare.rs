@@ -341,26 +341,35 @@ mod tests {
 
     #[test]
     fn what_was_changed_beside_its_name_is_told_beside_it() {
-        type Row = (&'static str, fn(&mut Entry), Verdict, &'static str);
+        type Row = (&'static str, fn(&mut Entry), Verdict, &'static str, &'static str);
         let same = Verdict { content: Same::Yes, xattrs: Same::Yes };
         let other = |content, xattrs| Verdict { content, xattrs };
         let rows: [Row; 8] = [
-            ("nothing", |_| {}, same, ""),
-            ("content", |_| {}, other(Same::No, Same::Yes), "content"),
-            ("extended attributes", |_| {}, other(Same::Yes, Same::No), "xattrs"),
-            ("mode", |entry| entry.stat.mode = 0o4755, same, "mode"),
-            ("owner", |entry| (entry.stat.uid, entry.stat.gid) = (8, 9), same, "uid,gid"),
-            ("links", |entry| entry.stat.nlink = 2, same, "nlink"),
-            ("mode and content", |entry| entry.stat.mode = 0o600, other(Same::No, Same::Yes), "mode,content"),
-            ("not read", |_| {}, Verdict::UNKNOWN, ""),
+            ("nothing", |_| {}, same, "", ""),
+            ("content", |_| {}, other(Same::No, Same::Yes), "content", "LOW"),
+            ("extended attributes", |_| {}, other(Same::Yes, Same::No), "xattrs", "HIGH"),
+            ("mode", |entry| entry.stat.mode = 0o4755, same, "mode", "CRITICAL"),
+            ("owner", |entry| (entry.stat.uid, entry.stat.gid) = (8, 9), same, "uid,gid", "LOW"),
+            ("links", |entry| entry.stat.nlink = 2, same, "nlink", "LOW"),
+            (
+                "mode and content",
+                |entry| entry.stat.mode = 0o600,
+                other(Same::No, Same::Yes),
+                "mode,content",
+                "LOW",
+            ),
+            ("not read", |_| {}, Verdict::UNKNOWN, "", ""),
         ];
-        for (name, change, verdict, changes) in rows {
+        for (name, change, verdict, changes, severity) in rows {
             let now = with("/w/b", 1, |entry| {
                 entry.stat.ctime.nanos = 9;
                 change(entry);
             });
-            let beside =
-                if changes.is_empty() { String::new() } else { format!("modified /w/b {changes} LOW\n") };
+            let beside = if changes.is_empty() {
+                String::new()
+            } else {
+                format!("modified /w/b {changes} {severity}\n")
+            };
             assert_eq!(
                 lines(&[file("/w/a", 1)], &[now], &[Some(verdict)], &[]),
                 format!("moved /w/b from /w/a  HIGH\n{beside}"),
