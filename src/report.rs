@@ -33,7 +33,7 @@ pub use logs::{
     LogsCleanReport, LogsReport, LogsRotateReport, LogsStatusReport, LogsVerifyReport, RotateMethod,
     RotateState, RotatedFile,
 };
-pub use security::{JobState, LockHeld, SecurityJob, SecurityRunReport};
+pub use security::{JobState, LockHeld, SecurityJob, SecurityRunReport, SecurityStatusReport};
 
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;

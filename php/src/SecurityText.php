@@ -42,11 +42,11 @@ final readonly class SecurityText
         ]);
         $lines = [($report['ok'] ? 'well: ' : 'look: ') . $whole];
         foreach ($report['problems'] as $one) {
-            $lines[] = "{$one['problem']}; next: php security_monitoring_script.php {$one['next']}";
+            $first = $one['first'] === null ? '; next:' : "; first: {$one['first']}; then:";
+            $lines[] = "{$one['problem']}{$first} php security_monitoring_script.php {$one['next']}";
         }
-        $verified = $report['last_runs']['verify_events'] ?? null;
-        if ($verified !== null) {
-            $lines[] = "The chain of events was verified at {$verified}.";
+        if ($report['chain'] === 'whole') {
+            $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}.";
         }
         foreach ($report['locks'] as $lock) {
             $who = $lock['process'] === null ? 'another process' : "process {$lock['process']}";
@@ -67,7 +67,8 @@ final readonly class SecurityText
     }
 
     /**
-     * Cron calls it each minute, and mails what is said: so the same findings are shown once only where it is to be quiet.
+     * Cron calls it each minute, and mails what is said: so the same findings and warnings are shown once only where it is to be
+     * quiet.
      *
      * @param array<string, mixed> $report
      */
@@ -87,7 +88,7 @@ final readonly class SecurityText
         if ($report['new_break'] !== null) {
             $missed[] = 'The chain of events is broken: ' . self::place($report['new_break']);
         }
-        $warnings = $this->quiet ? [] : [...($check['warnings'] ?? []), ...$report['warnings']];
+        $warnings = $report[$this->quiet ? 'new_warnings' : 'warnings'];
         $said = ($isTold ? $this->findings($check['findings']) : '')
             . $this->lines([...$missed, ...$report['problems'], ...$warnings])
             . ($table->isEmpty() ? '' : $table->text($this->console));

@@ -322,7 +322,12 @@ impl Local<'_> {
             match role {
                 Role::Database if beginning == name => return Verdict::Watch(Look::Outside),
                 Role::Database if is_database_in_the_making(beginning, name) => return Verdict::Leave,
-                Role::Snapshots if name.starts_with(beginning) && !names::is_code(name) => {
+                Role::Database if names::is_beside(beginning, name) => return Verdict::Leave,
+                Role::Snapshots
+                    if name
+                        .strip_prefix(beginning.as_slice())
+                        .is_some_and(|rest| !names::makes_code(rest)) =>
+                {
                     return Verdict::Leave;
                 }
                 Role::Log if is_log(beginning, name) => return Verdict::Leave,
@@ -334,7 +339,7 @@ impl Local<'_> {
         }
         let fits = |pattern: &Vec<u8>| {
             (names::fits(pattern, name) || pattern.contains(&b'/') && names::fits(pattern, path))
-                && !(is_never(pattern) && names::is_code_anywhere(name))
+                && !(is_never(pattern) && names::is_code(name))
         };
         if self.scope.patterns.iter().any(fits) {
             return Verdict::Leave;
@@ -381,8 +386,9 @@ fn is_log(log: &[u8], name: &[u8]) -> bool {
         [b'.', rest @ ..] => matches!(rest, b"gz" | b"zst" | b"merged"),
         _ => false,
     };
-    !names::is_code(name)
-        && (name.strip_prefix(log).is_some_and(is_end) || name.strip_prefix(stem).is_some_and(is_end))
+    // What its own name holds is as it was configured.
+    let is_its = |rest: &[u8]| is_end(rest) && !names::makes_code(rest);
+    name.strip_prefix(log).is_some_and(is_its) || name.strip_prefix(stem).is_some_and(is_its)
 }
 
 /// What is ours, with the reason.

@@ -28,7 +28,7 @@ use crate::report::{FindingKind, IntegrityFinding};
 
 /// A larger baseline, or export of one, is none (bytes).
 const MAX_FILE: u64 = 1 << 30;
-const BASELINE: &str = "baseline";
+pub(super) const BASELINE: &str = "baseline";
 
 /// A baseline that can be believed.
 #[derive(Debug)]

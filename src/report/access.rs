@@ -170,10 +170,20 @@ pub struct SessionClosed {
 pub struct SessionsCleaned {
     /// Version of this shape.
     pub schema: u32,
+    /// Whether nothing was damaged, missing or refused as a whole; the warnings say what.
+    pub ok: bool,
     /// Sessions whose time was over.
     pub removed: usize,
     /// Those that are left.
     pub open: usize,
     /// What people should know.
     pub warnings: Vec<String>,
+}
+
+impl SessionsCleaned {
+    /// 0 when all went well, else 2.
+    #[must_use]
+    pub const fn exit_code(&self) -> i32 {
+        if self.ok { 0 } else { 2 }
+    }
 }

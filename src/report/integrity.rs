@@ -297,6 +297,8 @@ pub struct IntegrityStatusReport {
 pub struct StatusProblem {
     /// What.
     pub problem: String,
+    /// What a person has to do first, where the command alone would not mend it.
+    pub first: Option<String>,
     /// The command of the script that comes next.
     pub next: &'static str,
 }

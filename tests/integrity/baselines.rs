@@ -146,6 +146,8 @@ fn a_baseline_that_is_not_the_last_one_is_told_and_never_made_anew() {
         let status = integrity::status(&world.config).unwrap();
         assert!(!status.ok && !status.baseline.ok, "{name}");
         assert!(status.baseline.problem.unwrap().contains(expected), "{name}");
+        let first = status.problems[0].first.clone().unwrap_or_default();
+        assert!(first.starts_with("find out who did that"), "{name}: {first}");
         let error = integrity::accept(&world.config, &[world.path("web/auth.php")], Accept::Sign);
         assert!(error.is_err(), "{name}: nothing can be accepted");
     }

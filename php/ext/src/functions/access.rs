@@ -179,6 +179,7 @@ impl Function for SessionCleanup {
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 0, &BASIC)?;
-        Answer::new(to_value(sessions::cleanup(&config(&given)?)?), 0)
+        let report = sessions::cleanup(&config(&given)?)?;
+        Answer::new(to_value(&report), report.exit_code())
     }
 }
