@@ -16,7 +16,8 @@ use crate::report::{BaselineStatus, IntegrityStatusReport, SCHEMA, StatusProblem
 
 /// Says whether the baseline can be believed, what the last check found, and whether a watcher is at work.
 ///
-/// What the last check found is as the website's group can write it: for people, and nothing is decided by it.
+/// What the last check found is what the cron user's private directory says; for who may not look there, as the website's group
+/// can write it, and its `source` says so.
 ///
 /// # Errors
 /// When the list of what to watch makes no sense, or the disk fails.
@@ -29,7 +30,7 @@ pub fn status(config: &Config) -> Result<IntegrityStatusReport> {
     warnings.extend(scope.warnings.iter().cloned());
     warnings.extend(durable::missing_owner(&config.ownership));
     let last_check = check::kept(config);
-    let watch = beat::status(config)?;
+    let watch = beat::status(config);
     let problems = problems(&baseline, &last_check, &watch);
     Ok(IntegrityStatusReport {
         schema: SCHEMA,
@@ -70,6 +71,9 @@ fn problems(baseline: &BaselineStatus, last_check: &Value, watch: &WatchStatus) 
         Value::Object(_) => {}
         _ if baseline.ok => add("nothing was checked yet".to_owned(), "check"),
         _ => {}
+    }
+    if let Some(problem) = &watch.problem {
+        add(problem.clone(), "status");
     }
     if watch.stale {
         let since = watch.heartbeat.as_deref().unwrap_or("an unknown time");
