@@ -81,11 +81,8 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     if jobs.get(Job::Check.name()).is_some_and(|job| job.state == JobState::NotDue) {
         problems.extend(integrity::blind(config));
     }
-    // The jobs are done and marked as that, so what they say is not lost over this.
-    let watch = integrity::watched(config).unwrap_or_else(|error| {
-        problems.push(format!("cannot say how it is with the watcher: {}", error.in_words()));
-        WatchStatus { running: false, heartbeat: None, stale: false }
-    });
+    let watch = integrity::watched(config);
+    problems.extend(watch.problem.clone());
     let mut report = SecurityRunReport {
         schema: SCHEMA,
         ok: true,

@@ -33,7 +33,8 @@ final readonly class SecurityText
                 : 'no baseline that can be believed',
             $last === null
                 ? 'nothing checked yet'
-                : Text::count(count($last['findings'] ?? []), 'finding', 'findings') . ' at ' . ($last['at'] ?? 'an unknown time'),
+                : Text::count(count($last['findings'] ?? []), 'finding', 'findings') . ' at ' . ($last['at'] ?? 'an unknown time')
+                    . ($last['source'] === 'private' ? '' : ' (as the website can write it)'),
             match (true) {
                 $report['watch']['stale'] => 'the watcher is missed',
                 $report['watch']['running'] => 'a watcher is at work',
@@ -146,10 +147,18 @@ final readonly class SecurityText
     /** @param array<string, mixed> $report */
     public function baseline(array $report): string
     {
-        $end = "{$report['entries']} files accepted as they are (generation {$report['generation']}).";
+        $count = $report['changed_count'];
+        $more = $count - count($report['changed']);
+        $changed = $count === 0 ? '' : "Otherwise than in generation {$report['compared_with']}, and accepted now:\n"
+            . $this->findings($report['changed']) . ($more > 0 ? "and {$more} more.\n" : '');
+        $end = [
+            ...($report['compared_with'] === null ? ['Nothing accepted before is known, so nothing was compared.'] : []),
+            ...($report['new_key'] ? ['A new key signs from now on.'] : []),
+            "{$report['entries']} files accepted as they are (generation {$report['generation']}).",
+        ];
 
-        return $this->findings($report['findings'])
-            . $this->lines([...$report['warnings'], ...self::resolved($report), ...($this->quiet ? [] : [$end])]);
+        return $this->findings($report['findings']) . $changed
+            . $this->lines([...$report['warnings'], ...self::resolved($report), ...($this->quiet ? [] : $end)]);
     }
 
     /** @param array<string, mixed> $report */

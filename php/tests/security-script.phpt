@@ -69,6 +69,8 @@ CRITICAL  baseline  ROOT/sync_state/integrity/baseline  missing  there is no bas
 0 files checked, N ms; not all of them: none: there is no baseline to compare with that can be believed
 = baseline 0
 1 open alert closed.
+Nothing accepted before is known, so nothing was compared.
+A new key signs from now on.
 2 files accepted as they are (generation 1).
 = check --quiet 0
 = check --quiet 1

@@ -40,7 +40,7 @@ pub(crate) use state::{private_directory, state_directory};
 use wary::wary;
 pub(crate) use wary::{open_regular, read_regular};
 pub use watched::Stamp;
-pub(crate) use watched::{Reading, Watched};
+pub(crate) use watched::{Reading, Watched, settled};
 
 /// Held while a run writes; other runs are turned away. Released when dropped, or by the kernel.
 #[derive(Debug)]
@@ -50,14 +50,14 @@ impl RunLock {
     /// Takes the lock, or says who is in the way.
     pub(crate) fn take(directory: &Path) -> Result<RunLock> {
         let path = directory.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o660)
-            .custom_flags(wary())
-            .open(&path)
-            .map_err(|cause| Error::io("open the run lock", &path, cause))?;
+        let mut options = OpenOptions::new();
+        options.truncate(false).write(true).mode(0o660).custom_flags(wary());
+        // In such a directory the kernel may refuse to make what another user has made already, so it is opened first.
+        let file = match options.open(&path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => options.create(true).open(&path),
+            opened => opened,
+        };
+        let file = file.map_err(|cause| Error::io("open the run lock", &path, cause))?;
         match FileExt::try_lock_exclusive(&file) {
             Ok(()) => {
                 // Whoever made it may have had a narrower mask; only its owner can and need mend that.

@@ -124,6 +124,30 @@ impl<T> Watched<T> {
     }
 }
 
+/// All of a regular file of at most so many bytes that others write, when nobody is just writing it: what is no JSON yet is
+/// waited for.
+///
+/// # Errors
+/// As [`read_regular`](super::read_regular).
+pub(crate) fn settled(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let (began, mut since) = (clock::start(), clock::start());
+    let mut before: Option<Vec<u8>> = None;
+    loop {
+        let bytes = super::read_regular(path, most)?;
+        if parse(&bytes).is_ok() {
+            return Ok(bytes);
+        }
+        let is_same = before.as_ref() == Some(&bytes);
+        if is_same && since.millis() >= SETTLE_MS || began.millis() >= MOST_MS {
+            return Ok(bytes);
+        }
+        if !is_same {
+            (before, since) = (Some(bytes), clock::start());
+        }
+        clock::pause(PAUSE_MS);
+    }
+}
+
 struct Fresh {
     stamp: Option<Stamp>,
     is_certain: bool,
@@ -235,6 +259,30 @@ mod tests {
             })?;
             assert_eq!(*said, text);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_just_being_written_is_waited_for() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("a.json");
+        // As a page does that writes in place: first it is empty, then half of it is there.
+        fs::write(&path, "")?;
+        std::thread::scope(|threads| -> Outcome {
+            let writer = threads.spawn(|| -> std::io::Result<()> {
+                clock::pause(20);
+                fs::write(&path, r#"{"a": ["#)?;
+                clock::pause(20);
+                fs::write(&path, r#"{"a": []}"#)
+            });
+            assert_eq!(settled(&path, 100)?, br#"{"a": []}"#);
+            writer.join().map_err(|_| "the writer panicked")??;
+            Ok(())
+        })?;
+        // What stays as it is, is what there is.
+        fs::write(&path, "{")?;
+        assert_eq!(settled(&path, 100)?, b"{");
+        assert!(settled(&path, 0).is_err() && settled(&path.with_extension("no"), 100).is_err());
         Ok(())
     }
 

@@ -43,6 +43,8 @@ const WRITING_DATABASES: &[u8] = b".new-";
 /// What the site's pages never look at in a directory; but what a server might run is looked at.
 const NEVER: [&str; 4] = ["*.log", "*.tmp", "*.cache", "*.lock"];
 
+/// So many names a sentence holds.
+const MOST_NAMED: usize = 8;
 /// What the list may say.
 const KEYS: [&str; 7] = [
     "monitored_files",
@@ -203,24 +205,53 @@ impl Scope {
 
     /// What stands for it in a baseline, so that nobody takes a directory out unseen.
     pub(super) fn digest(&self) -> Digest {
-        let mut hash = Sha256::new();
+        Sha256::digest(self.text()).into()
+    }
+
+    /// All that it says, as bytes.
+    pub(super) fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
         for list in [&self.roots, &self.files, &self.patterns] {
-            for text in list {
-                hash.update(text);
-                hash.update([0]);
+            for item in list {
+                text.extend_from_slice(item);
+                text.push(0);
             }
-            hash.update([1]);
+            text.push(1);
         }
         for ours in &self.ours {
-            hash.update(&ours.path);
-            hash.update([0]);
+            text.extend_from_slice(&ours.path);
+            text.push(0);
         }
         for (directory, names) in &self.beside {
             for (name, role) in names {
-                hash.update([directory.as_slice(), b"/", name, &[0, role.number()]].concat());
+                text.extend([directory.as_slice(), b"/", name, &[0, role.number()]].concat());
             }
         }
-        hash.finalize().into()
+        text
+    }
+
+    /// What is otherwise than such bytes say, in words that follow a sentence.
+    pub(super) fn differs_from(&self, accepted: &[u8]) -> String {
+        let now = self.text();
+        let (mut was, mut is) = (accepted, now.as_slice());
+        let mut parts = Vec::new();
+        for what in ["root", "file named", "pattern to ignore"] {
+            let (old, new) = (items(&mut was), items(&mut is));
+            for (word, these, those) in [("added", &new, &old), ("removed", &old, &new)] {
+                let only: Vec<String> = these
+                    .iter()
+                    .filter(|item| !those.contains(item))
+                    .map(|item| names::shown(item).0)
+                    .collect();
+                if !only.is_empty() {
+                    parts.push(format!("{what} {word}: {}", some(&only)));
+                }
+            }
+        }
+        if was != is {
+            parts.push("what is ours and left out, by cr0sync.json, is otherwise".to_owned());
+        }
+        format!(": {}", parts.join("; "))
     }
 
     /// Whether what has this path is watched at all.
@@ -348,6 +379,34 @@ impl Local<'_> {
     }
 }
 
+/// The items of one list of such bytes, which is taken off.
+fn items<'a>(from: &mut &'a [u8]) -> Vec<&'a [u8]> {
+    let mut all = Vec::new();
+    loop {
+        match *from {
+            [] => return all,
+            [1, rest @ ..] => {
+                *from = rest;
+                return all;
+            }
+            text => {
+                let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+                all.push(text.get(..end).unwrap_or_default());
+                *from = text.get(end.saturating_add(1)..).unwrap_or_default();
+            }
+        }
+    }
+}
+
+/// The first of some names, and how many more there are.
+fn some(names: &[String]) -> String {
+    let first = names.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// Whether a pattern is one that always counts.
 fn is_never(pattern: &[u8]) -> bool {
     NEVER.iter().any(|never| never.as_bytes() == pattern)
@@ -463,7 +522,7 @@ impl Wanted {
     fn read(config: &Config) -> Result<Wanted> {
         let path = &config.integrity.config;
         let fail = |cause| Error::io("read the list of what to watch in", path, cause);
-        let (text, is_listed) = match durable::read_regular(path, MAX_FILE) {
+        let (text, is_listed) = match durable::settled(path, MAX_FILE) {
             Ok(text) => (text, true),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => (b"{}".to_vec(), false),
             Err(cause) => return Err(fail(cause)),

@@ -21,7 +21,8 @@ use crate::report::{BaselineStatus, IntegrityStatusReport, SCHEMA, StatusProblem
 
 /// Says whether the baseline can be believed, what the last check found, and whether a watcher is at work.
 ///
-/// What the last check found is as the website's group can write it: for people, and nothing is decided by it.
+/// What the last check found is what the cron user's private directory says; for who may not look there, as the website's group
+/// can write it, and its `source` says so.
 ///
 /// # Errors
 /// When the list of what to watch makes no sense, or the disk fails.
@@ -44,7 +45,7 @@ pub fn status(config: &Config) -> Result<IntegrityStatusReport> {
         ok: problems.is_empty() && warnings.is_empty(),
         baseline: baseline.unwrap_or_else(|broken| doubted(&broken.reason)),
         last_check,
-        watch: watch.unwrap_or(WatchStatus { running: false, heartbeat: None, stale: false }),
+        watch,
         locks: durable::locks_held(&config.root),
         roots: scope.roots.iter().map(|root| names::shown(root).0).collect(),
         excluded: scope.excluded(),
@@ -119,19 +120,18 @@ fn of_check(is_believed: bool, last_check: &Value) -> Option<StatusProblem> {
     }
 }
 
-fn of_watcher(watch: &Result<WatchStatus>) -> Option<StatusProblem> {
-    match watch {
-        Ok(watch) if watch.stale => {
-            let since = watch.heartbeat.as_deref().unwrap_or("an unknown time");
-            let problem = format!("the watcher has said nothing since {since}");
-            Some(StatusProblem { problem, first: None, next: "watch" })
-        }
-        Ok(_) => None,
-        Err(error) => {
-            let problem = format!("cannot say how it is with the watcher: {}", error.in_words());
-            Some(StatusProblem { problem, first: Some("find out who did that".to_owned()), next: "check" })
-        }
+fn of_watcher(watch: &WatchStatus) -> Vec<StatusProblem> {
+    let mut all = Vec::new();
+    if let Some(problem) = &watch.problem {
+        let first = Some("find out who did that".to_owned());
+        all.push(StatusProblem { problem: problem.clone(), first, next: "check" });
     }
+    if watch.stale {
+        let since = watch.heartbeat.as_deref().unwrap_or("an unknown time");
+        let problem = format!("the watcher has said nothing since {since}");
+        all.push(StatusProblem { problem, first: None, next: "watch" });
+    }
+    all
 }
 
 fn text(value: Option<&Value>) -> &str {
