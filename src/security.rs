@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::durable::Lock;
 use crate::error::{ErrorKind, Result};
 use crate::integrity;
-use crate::report::{JobState, SCHEMA, SecurityJob, SecurityRunReport, WatchStatus};
+use crate::report::{JobState, SCHEMA, SecurityJob, SecurityRunReport};
 use crate::schedule::{self, Ended, Moment, Schedule};
 use job::{Done, Found, Job};
 
