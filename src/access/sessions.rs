@@ -50,6 +50,7 @@ pub struct Request {
 pub fn open(config: &Config, request: &Request) -> Result<SessionOpened> {
     let minutes = request.minutes.unwrap_or(config.access.session_minutes);
     check(request, minutes)?;
+    withdrawn::refuse_unknown(config, Kind::Sessions)?;
     let now = clock::now().timestamp();
     let expires = now.saturating_add(i64::from(minutes) * 60);
     let (digits, token) = random(Kind::Sessions)?;
@@ -137,6 +138,7 @@ pub fn cleanup(config: &Config) -> Result<SessionsCleaned> {
     let mut odd = Vec::new();
     for kind in [Kind::Sessions, Kind::Keys] {
         // Nobody else looks at those of keys every hour.
+        warnings.extend(shelf::remember(config, kind)?);
         warnings.extend(withdrawn::clean(config, kind, now)?);
         let path = kind.path(config);
         let refused =

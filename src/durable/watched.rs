@@ -204,6 +204,16 @@ pub(super) fn open(path: &Path) -> Result<Option<File>> {
 
 /// All of an open document, wherever it was read to before.
 pub(super) fn whole(file: &File, path: &Path) -> Result<Vec<u8>> {
+    let too_much = || {
+        Error::new(ErrorKind::Corrupt, "refused a document of more than 64 MiB:")
+            .at(path)
+            .hint("move it away")
+    };
+    // Nobody reads all that before it is refused.
+    let is_small = |size| usize::try_from(size).is_ok_and(|size| size <= MAX_BYTES);
+    if !file.metadata().is_ok_and(|found| is_small(found.size())) {
+        return Err(too_much());
+    }
     let mut bytes = Vec::new();
     let mut piece = [0; 16 << 10];
     loop {
@@ -217,9 +227,7 @@ pub(super) fn whole(file: &File, path: &Path) -> Result<Vec<u8>> {
         }
         bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
         if bytes.len() > MAX_BYTES {
-            return Err(Error::new(ErrorKind::Corrupt, "refused a document of more than 64 MiB:")
-                .at(path)
-                .hint("move it away"));
+            return Err(too_much());
         }
     }
 }

@@ -470,6 +470,8 @@ fn ours(config: &Config) -> Vec<Ours> {
         file(bytes(&config.access.sessions)),
         beside(&config.access.keys, ".withdrawn"),
         beside(&config.access.sessions, ".withdrawn"),
+        beside(&config.events.log, ".keys-withdrawn"),
+        beside(&config.events.log, ".sessions-withdrawn"),
         file(bytes(&config.access.rate_limits)),
         below(&config.root.join("databases").join("backups"), "backups of databases"),
     ];

@@ -106,7 +106,9 @@ impl Function for KeyList {
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::UserId])?;
-        Answer::new(to_value(keys::list(&config(&given)?, given.user_id.as_deref())?), 0)
+        let report = keys::list(&config(&given)?, given.user_id.as_deref())?;
+        let exit_code = i32::from(!report.warnings.is_empty());
+        Answer::new(to_value(&report), exit_code)
     }
 }
 
