@@ -19,7 +19,8 @@ pub use access::{
     SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned,
 };
 pub use events::{
-    EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsVerifyReport,
+    EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsUnheld,
+    EventsVerifyReport,
 };
 pub use integrity::{
     BaselineStatus, Excluded, FileAttributes, FindingKind, IntegrityAcceptReport, IntegrityBaselineReport,

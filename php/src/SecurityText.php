@@ -231,6 +231,11 @@ final readonly class SecurityText
         if (!$this->quiet) {
             $lines[] = "{$report['events']} events and {$report['others']} lines of the site's pages checked, in the log and "
                 . Text::count($report['archives'], 'archive', 'archives') . '.';
+            $first = $report['first_unheld'];
+            if ($first !== null) {
+                $lines[] = Text::count($report['unheld'], 'line', 'lines') . " of the site's pages, the first of them {$first['file']}, "
+                    . "line {$first['line']}, can only be proved from the next event on, or not at all: look whether they are what the pages wrote.";
+            }
         }
 
         return $this->lines($lines);

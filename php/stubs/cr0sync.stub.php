@@ -459,10 +459,11 @@ namespace {
      *
      * @param array{config?: ?string, root?: ?string} $options
      *
-     * @return array{schema: int, ok: bool, events: int, others: int, unheld: int, archives: int,
+     * @return array{schema: int, ok: bool, events: int, others: int, unheld: int,
+     *     first_unheld: ?array{file: string, line: int}, archives: int,
      *     first_break: ?array{file: string, line: int, seq: int,
      *     kind: 'missing'|'again'|'inserted'|'moved'|'changed'|'cut'|'end'|'long'|'archive', reason: string},
-     *     breaks: int} others: lines of the site's own pages, of which unheld were written in the same moment as one of ours;
+     *     breaks: int} others: lines of the site's own pages, of which unheld are held by no event;
      *     seq: the event concerned; cut: the end is missing; end: nobody knows whether it is; breaks: how many there are
      *
      * @throws Cr0Sync\LockedException while another process archives or verifies

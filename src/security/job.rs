@@ -96,7 +96,7 @@ impl Job {
             Job::VerifyEvents => {
                 let report = events::verify(config)?;
                 let what = report.first_break.as_ref().map_or_else(|| "see its report".to_owned(), place);
-                let chain = report.first_break.clone().map_or(Chain::Whole, Chain::Broken);
+                let chain = Chain::of(&report);
                 let done = Done::of(to_value(&report), Found { ok: report.ok, chain, ..Found::NOTHING })?;
                 Done { what: (!report.ok).then_some(what), ..done }
             }
