@@ -204,15 +204,19 @@ fn last(config: &Config, known: &Listed) -> (u64, Head) {
         None => anchor(config).map_or_else(Default::default, |anchor| (anchor.number, anchor.head())),
     };
     let mut chain = Chain::from(&head);
-    let behind = |damaged: &&Damaged| known.all.last().is_none_or(|(last, _)| !damaged.is_before(last));
-    for damaged in known.damaged.iter().filter(behind) {
-        // Its lines say where it ended, as far as they can be read.
-        let mut read = chain.clone();
-        if damaged.open().and_then(|text| verify::follow(&mut read, text)).is_ok() {
-            chain = read;
-        }
-        number = number.saturating_add(1);
+    let mut damaged: Vec<&Damaged> = known.damaged.iter().collect();
+    // Their lines say which of them come behind that.
+    let next = |chain: &Chain, damaged: &[&Damaged]| {
+        let mut all = damaged.iter().enumerate();
+        all.find_map(|(index, one)| Some((index, verify::through(chain.clone(), one)?)))
+    };
+    while let Some((index, behind)) = next(&chain, &damaged) {
+        damaged.remove(index);
+        (chain, number) = (behind, number.saturating_add(1));
     }
+    // What cannot be read has a number as well, where its name says that it comes behind them.
+    let is_behind = |damaged: &&&Damaged| known.all.last().is_none_or(|(last, _)| !damaged.is_before(last));
+    number = number.saturating_add(u64::try_from(damaged.iter().filter(is_behind).count()).unwrap_or(0));
     (number, chain.head())
 }
 

@@ -26,18 +26,19 @@ pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
     let (mut number, head) = archive::beginning(config, archives.first().map(|(_, first)| first));
     let cleaned = archive::anchor(config).map_or(0, |anchor| anchor.number());
     let mut walk = Walk { config, chain: Chain::from(&head), files: Vec::new(), pushed: Vec::new() };
-    let mut damaged = damaged.iter().peekable();
+    let mut damaged: Vec<&Damaged> = damaged.iter().collect();
     for (file, manifest) in &archives {
-        while let Some(one) = damaged.next_if(|one| one.is_before(file)) {
-            number = walk.damaged(one, number);
+        while manifest.number > number.saturating_add(1) && walk.damaged(&mut damaged) {
+            number = number.saturating_add(1);
         }
         walk.enter(file);
         walk.gap(manifest, number);
         walk.archive(file, manifest, manifest.number <= cleaned);
         number = manifest.number;
     }
+    while walk.damaged(&mut damaged) {}
     for one in damaged {
-        number = walk.damaged(one, number);
+        walk.tell(one);
     }
     walk.enter(&config.events.log);
     if let Some(mut log) = log {
@@ -85,6 +86,13 @@ pub(super) fn follow(chain: &mut Chain, from: impl Read) -> io::Result<()> {
     Ok(())
 }
 
+/// The chain behind an archive whose manifest is damaged, where its lines go on with it.
+pub(super) fn through(mut chain: Chain, damaged: &Damaged) -> Option<Chain> {
+    let (breaks, lines) = (chain.breaks, chain.ours.saturating_add(chain.others));
+    damaged.open().and_then(|text| follow(&mut chain, text)).ok()?;
+    (chain.breaks == breaks && chain.ours.saturating_add(chain.others) > lines).then_some(chain)
+}
+
 struct Walk<'a> {
     config: &'a Config,
     chain: Chain,
@@ -111,20 +119,25 @@ impl Walk<'_> {
         self.pushed.push((at, told, events));
     }
 
-    /// An archive of which it is not known what it is to hold: what is in it counts where the chain shows that it belongs
-    /// there. The number of the last archive.
-    fn damaged(&mut self, damaged: &Damaged, last: u64) -> u64 {
+    /// Goes on through one of these archives, of which it is not known what they are to hold: what is in one counts where the
+    /// chain shows that it belongs there. Whether there was one.
+    fn damaged(&mut self, waiting: &mut Vec<&Damaged>) -> bool {
+        let number = self.files.len();
+        let found = waiting.iter().enumerate().find_map(|(index, one)| {
+            let mut chain = self.chain.clone();
+            chain.enter(number);
+            Some((index, through(chain, one)?))
+        });
+        let Some((index, chain)) = found else { return false };
+        self.tell(waiting.remove(index));
+        self.chain = chain;
+        true
+    }
+
+    fn tell(&mut self, damaged: &Damaged) {
         self.enter(&pack::manifest_of(&damaged.file));
         let (at, seq) = (self.chain.at(), self.chain.head().seq.saturating_add(1));
         self.push(at, seq, "archive", damaged.told());
-        let mut chain = self.chain.clone();
-        let before = chain.breaks;
-        let read = damaged.open().and_then(|text| follow(&mut chain, text));
-        if read.is_ok() && chain.breaks == before {
-            self.chain = chain;
-            return last.saturating_add(1);
-        }
-        last
     }
 
     /// Archives that are not there, before one.
