@@ -8,8 +8,8 @@
 //! the site's file (`api_keys.json.withdrawn`). Each is replaced whole, and carries its checksum (`ledger`). Whoever is in
 //! one of them counts no longer. From the moment that a call to revoke ends well, both have the key, and so:
 //!
-//! - one copy may be lost, cut or changed at will: the other one refuses the key, and the lost one is written again from it,
-//!   with a CRITICAL event;
+//! - one copy may be lost, cut or changed, as long as a regular file that can be read is there or nothing: the other one
+//!   refuses the key, and the lost one is written again from it, with a CRITICAL event;
 //! - where both are damaged, or one is and the other is missing, nobody can say who was revoked: then **all** are refused, a
 //!   CRITICAL event says what to do, and nothing is moved or written before somebody has done it;
 //! - where both are missing nobody was ever revoked, or somebody took both away. Then the site's file is believed: a key that
