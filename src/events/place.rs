@@ -101,6 +101,27 @@ impl Place {
         self.boot != clock::boot().id
     }
 
+    /// Where its line ends. That is somewhere else than is written down where somebody has changed the length of what stands
+    /// before it.
+    fn start(&self, log: &File, size: u64) -> std::io::Result<u64> {
+        if self.size == 0 || self.ends_at(log, self.size, size)? {
+            return Ok(self.size);
+        }
+        Ok(behind(log, size, self)?.unwrap_or(self.size))
+    }
+
+    /// Whether its line is the one that ends at this place of a log of this size.
+    fn ends_at(&self, log: &File, end: u64, size: u64) -> std::io::Result<bool> {
+        if end > size || end == 0 {
+            return Ok(false);
+        }
+        let first = end.saturating_sub(u64::try_from(MAX_LINE).unwrap_or(0));
+        let start = line_end(log, first, end - 1)?;
+        let mut text = vec![0; usize::try_from(end - start).unwrap_or(0)];
+        log.read_exact_at(&mut text, start)?;
+        Ok(text.strip_suffix(b"\n").is_some_and(|line| line::digest(line) == self.own))
+    }
+
     /// Whether a line is the next one of ours.
     fn is_next(&self, fold: &str, line: &Line<'_>) -> bool {
         let Some(read) = line.text.and_then(line::read) else { return false };
@@ -135,7 +156,10 @@ pub(super) fn end(config: &Config, log: &File) -> Result<End> {
     let (size, is_torn) = settled(log).map_err(fail)?;
     let unknown = |place: Place, prev: String| End { place, prev, behind: None, held: None, size, is_torn };
     let place = match Place::of(config)? {
-        Some(place) if place.inode == inode => Some(place),
+        Some(place) if place.inode == inode => {
+            let start = place.start(log, size).map_err(fail)?;
+            Some(Place { size: start, ..place })
+        }
         // The log is another file: by an archive that died, or by somebody.
         Some(place) => match behind(log, size, &place).map_err(fail)? {
             Some(start) => Some(Place { size: start, inode, ..place }),
