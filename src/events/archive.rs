@@ -198,20 +198,18 @@ fn moving(
 
 /// The number of the last archive, and the end of the chain behind it.
 fn last(config: &Config, known: &Listed) -> (u64, Head) {
-    // Where all archives were removed as too old, what was written down of that says how far they went.
-    let (mut number, head) = match known.all.last() {
-        Some((_, last)) => (last.number, last.after()),
-        None => anchor(config).map_or_else(Default::default, |anchor| (anchor.number, anchor.head())),
-    };
+    let (mut number, head) = beginning(config, known.all.first().map(|(_, first)| first));
     let mut chain = Chain::from(&head);
+    // Where one belongs whose manifest is damaged, its lines say: between others of which one is missing, or behind all.
     let mut damaged: Vec<&Damaged> = known.damaged.iter().collect();
-    // Their lines say which of them come behind that.
-    let next = |chain: &Chain, damaged: &[&Damaged]| {
-        let mut all = damaged.iter().enumerate();
-        all.find_map(|(index, one)| Some((index, verify::through(chain.clone(), one)?)))
-    };
-    while let Some((index, behind)) = next(&chain, &damaged) {
-        damaged.remove(index);
+    for (_, manifest) in &known.all {
+        while manifest.number > number.saturating_add(1) {
+            let Some((_, behind)) = verify::next(&chain, &mut damaged) else { break };
+            (chain, number) = (behind, number.saturating_add(1));
+        }
+        (chain, number) = (Chain::from(&manifest.after()), manifest.number);
+    }
+    while let Some((_, behind)) = verify::next(&chain, &mut damaged) {
         (chain, number) = (behind, number.saturating_add(1));
     }
     // What cannot be read has a number as well, where its name says that it comes behind them.

@@ -86,11 +86,15 @@ pub(super) fn follow(chain: &mut Chain, from: impl Read) -> io::Result<()> {
     Ok(())
 }
 
-/// The chain behind an archive whose manifest is damaged, where its lines go on with it.
-pub(super) fn through(mut chain: Chain, damaged: &Damaged) -> Option<Chain> {
-    let (breaks, lines) = (chain.breaks, chain.ours.saturating_add(chain.others));
-    damaged.open().and_then(|text| follow(&mut chain, text)).ok()?;
-    (chain.breaks == breaks && chain.ours.saturating_add(chain.others) > lines).then_some(chain)
+/// Takes out of archives whose manifests are damaged the one whose lines go on with the chain; with the chain behind it.
+pub(super) fn next<'a>(chain: &Chain, damaged: &mut Vec<&'a Damaged>) -> Option<(&'a Damaged, Chain)> {
+    let (index, behind) = damaged.iter().enumerate().find_map(|(index, one)| {
+        let mut behind = chain.clone();
+        one.open().and_then(|text| follow(&mut behind, text)).ok()?;
+        let has_lines = behind.ours.saturating_add(behind.others) > chain.ours.saturating_add(chain.others);
+        (behind.breaks == chain.breaks && has_lines).then_some((index, behind))
+    })?;
+    Some((damaged.remove(index), behind))
 }
 
 struct Walk<'a> {
@@ -122,14 +126,10 @@ impl Walk<'_> {
     /// Goes on through one of these archives, of which it is not known what they are to hold: what is in one counts where the
     /// chain shows that it belongs there. Whether there was one.
     fn damaged(&mut self, waiting: &mut Vec<&Damaged>) -> bool {
-        let number = self.files.len();
-        let found = waiting.iter().enumerate().find_map(|(index, one)| {
-            let mut chain = self.chain.clone();
-            chain.enter(number);
-            Some((index, through(chain, one)?))
-        });
-        let Some((index, chain)) = found else { return false };
-        self.tell(waiting.remove(index));
+        let mut chain = self.chain.clone();
+        chain.enter(self.files.len());
+        let Some((one, chain)) = next(&chain, waiting) else { return false };
+        self.tell(one);
         self.chain = chain;
         true
     }

@@ -231,6 +231,17 @@ pub(super) fn kept(config: &Config) -> Value {
     all.max_by_key(at).unwrap_or(Value::Null)
 }
 
+/// What was a database is one under any name: opening and closing it would take from this process the locks that SQLite
+/// holds on it.
+fn leave_closed(observed: &mut [Entry], baseline: &[Entry], matched: &Matched) {
+    for (ours, theirs) in &matched.moved {
+        let was_database = baseline.get(*theirs).is_some_and(|known| known.look == Look::Outside);
+        if let Some(found) = observed.get_mut(*ours).filter(|_| was_database) {
+            found.look = Look::Outside;
+        }
+    }
+}
+
 struct Check<'a> {
     config: &'a Config,
     scope: &'a Scope,
@@ -291,6 +302,7 @@ impl Check<'_> {
         // What is not watched any more is not gone; that it is not, is a finding of its own.
         let is_meant = |entry: &Entry| self.scope.watches(&entry.path, entry.stat.kind);
         let mut matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
+        leave_closed(&mut observed, &baseline.entries, &matched);
         if self.choice() == Choice::Full && seen.round.is_none() {
             seen.round = Some(now);
         }
@@ -340,6 +352,7 @@ impl Check<'_> {
             let mut number = 0..plan.verdicts.len();
             plan.verdicts.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
             matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
+            leave_closed(&mut observed, &baseline.entries, &matched);
             // What is seen only now to have another name was not read.
             let is_left = |(ours, theirs): &&(usize, usize)| {
                 let both = observed.get(*ours).zip(baseline.entries.get(*theirs));
