@@ -54,8 +54,14 @@ pub struct Filter {
 /// Looks for events.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] when a time cannot be understood, or when the log cannot be read.
+/// [`ErrorKind::Usage`] when a time cannot be understood or the limit is none; when the log cannot be read.
 pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
+    if !(1..=MAX_LIMIT).contains(&filter.limit) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("the limit is 1 to {MAX_LIMIT} events, not {}", filter.limit),
+        ));
+    }
     let mut search = Search::of(filter)?;
     let Whole { log, archives, damaged } = archive::whole(config)?;
     for damaged in &damaged {
@@ -111,7 +117,7 @@ impl Search<'_> {
             until: time(&filter.until)?,
             text: filter.text.as_ref().map(|text| text.to_lowercase()),
             skip: filter.skip,
-            limit: filter.limit.clamp(1, MAX_LIMIT),
+            limit: filter.limit,
             found: Vec::new(),
             bytes: 0,
             is_cut: false,
