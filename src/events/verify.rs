@@ -126,7 +126,7 @@ impl Budget {
         Budget { start: clock::start(), most_ms }
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.most_ms.is_some_and(|most| self.start.millis() > most)
     }
 
