@@ -58,8 +58,8 @@ namespace {
      *     requests: list<array{id: string, action: string, arguments: array<string, mixed>, by: string, at: string,
      *         state: 'pending'|'done'|'failed', result: ?array<string, mixed>, error: ?array{kind: string,
      *         message: string, path: ?string, hint: ?string}, finished_at: ?string}>}
-     *     requests: what was carried out of the queue before, as cr0_db_queue() tells it; in a dry run what waits there.
-     *     conflicts counts the new ones of requests too, databases do not
+     *     requests: what was carried out of the queue before, as cr0_db_queue() tells it; in a dry run what waits
+     *     there. conflicts counts the new ones of requests too, databases do not
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\CancelledException when progress stopped it
@@ -207,9 +207,9 @@ namespace {
      * @param string $backup an id as cr0_db_backups() lists them, or the path of a file
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool, side?: ?string, all_sides?: ?bool} $options side, all_sides: into that side, or into all,
-     *     instead of the side that the backup is of; dry_run: only checks the backup and counts the rows that would come,
-     *     change and go, by table in the warnings; force: overwrites a damaged file, and takes a backup that has no table
-     *     in common with it; database: needed for a file that
+     *     instead of the side that the backup is of; dry_run: only checks the backup and counts the rows that would
+     *     come, change and go, by table in the warnings; force: overwrites a damaged file, and takes a backup that has
+     *     no table in common with it; database: needed for a file that
      *     cr0_db_backups() does not list
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
@@ -265,8 +265,8 @@ namespace {
      * @param 'resolve'|'acknowledge'|'restore'|'force'|'sync-from'|'backup'|'clean-backups' $action
      * @param array{conflict?: string, take?: string, conflicts?: list<string>, backup?: string, side?: ?string,
      *     all_sides?: ?bool, database?: ?string, force?: ?bool} $arguments resolve: conflict, take, force;
-     *     acknowledge: conflicts; restore: backup (an id, no path), side or all_sides, force; force (a sync that goes on
-     *     where a guard waits): database; sync-from: side, database, force; backup and clean-backups: database
+     *     acknowledge: conflicts; restore: backup (an id, no path), side or all_sides, force; force (a sync that goes
+     *     on where a guard waits): database; sync-from: side, database, force; backup and clean-backups: database
      * @param array{config?: ?string, root?: ?string, by?: ?string} $options by: who asks, at most 200 bytes
      *
      * @return array{schema: int, id: string}
@@ -305,12 +305,12 @@ namespace {
      *     sides: array<string, array{path: string, mirror: bool, exists: bool, bytes: int, cursor: int,
      *         unread_bytes: int, lag_bytes: int, foreign_bytes: int, weak: bool, merged: ?string, problem: ?string}>,
      *     rotated: list<array{path: string, bytes: int}>}>}
-     *     ok: nothing is wrong, but for what is unsettled or missing; unfinished: a run or a rotation was ended in its midst, and the
-     *     next one finishes it; problems: everything that is wrong; side: null where it is the whole log; cursor: up
-     *     to where a copy was read; unread_bytes: of its own that are not merged yet; lag_bytes: of others that it does
-     *     not have yet; foreign_bytes: of others that were written into it, ever; weak: what it had at first was found in
-     *     the archive by less than 8 lines and 1 KiB; merged: the file beside it in which it gets what others write, as its
-     *     writer does not append whole lines; rotated: files of the archive, oldest first
+     *     ok: nothing is wrong, but for what is unsettled or missing; unfinished: a run or a rotation was ended in its
+     *     midst, and the next one finishes it; problems: everything that is wrong; side: null where it is the whole
+     *     log; cursor: up to where a copy was read; unread_bytes: of its own that are not merged yet; lag_bytes: of
+     *     others that it does not have yet; foreign_bytes: of others that were written into it, ever; weak: what it had
+     *     at first was found in the archive by less than 8 lines and 1 KiB; merged: the file beside it in which it gets
+     *     what others write, as its writer does not append whole lines; rotated: files of the archive, oldest first
      *
      * @throws Cr0Sync\UsageException when a name fits no log
      * @throws Cr0Sync\Cr0SyncException
@@ -321,19 +321,19 @@ namespace {
      * Brings the new lines of every copy to all others. An archive that is past its size limit is rotated.
      *
      * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool, force?: ?bool,
-     *     progress?: ?callable(array{log: string, number: int, logs: int, phase: 'looking'|'writing'|'rotating'}): mixed}
-     *     $options dry_run: says what would be done; force: looks at every file, also where nothing seems to have changed;
-     *     progress: is told where the run is, number counts the logs that are looked at; false stops it between two logs,
-     *     or before what was found of one is written
+     *     progress?: ?callable(array{log: string, number: int, logs: int, phase: 'looking'|'writing'|'rotating'}):
+     *     mixed} $options dry_run: says what would be done; force: looks at every file, also where nothing seems to
+     *     have changed; progress: is told where the run is, number counts the logs that are looked at; false stops it
+     *     between two logs, or before what was found of one is written
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, hub: string, logs: array<string, array{
      *     state: 'unchanged'|'merged'|'skipped'|'failed', reason: ?string,
      *     sides: array<string, array{read_bytes: int, appended_bytes: int, lines: int, lag_bytes: int,
      *         adopted: null|'overlap'|'contained'|'diverged'|'weak', known_bytes: int}>,
      *     adopted: null|'overlap'|'contained'|'diverged'|'weak', rotated: ?string, warnings: list<string>}>}
-     *     run: when it began, in milliseconds since 1970; hub: the side of the archives; lines: that were appended; adopted:
-     *     how a copy that is new lay to the archive, which had known_bytes of it already, of a log the last copy's;
-     *     rotated: where the archive was rotated to
+     *     run: when it began, in milliseconds since 1970; hub: the side of the archives; lines: that were appended;
+     *     adopted: how a copy that is new lay to the archive, which had known_bytes of it already, of a log the last
+     *     copy's; rotated: where the archive was rotated to
      *
      * @throws Cr0Sync\UsageException when a name fits no log
      * @throws Cr0Sync\LockedException when another run is at work
@@ -346,10 +346,10 @@ namespace {
      * Merges, rotates the archives that are large, and packs what was rotated.
      *
      * @param array{config?: ?string, root?: ?string, logs?: string|list<string>|null, dry_run?: ?bool, force?: ?bool,
-     *     progress?: ?callable(array{log: string, number: int, logs: int, phase: 'looking'|'writing'|'rotating'}): mixed}
-     *     $options dry_run: says what would be done; force: archives of any size;
-     *     progress: is told where the run is, number counts the logs that are looked at; false stops it between two logs,
-     *     or before what was found of one is written
+     *     progress?: ?callable(array{log: string, number: int, logs: int, phase: 'looking'|'writing'|'rotating'}):
+     *     mixed} $options dry_run: says what would be done; force: archives of any size;
+     *     progress: is told where the run is, number counts the logs that are looked at; false stops it between two
+     *     logs, or before what was found of one is written
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, logs: array<string, array{
      *     state: 'unchanged'|'rotated'|'skipped'|'failed', reason: ?string, file: ?string, bytes: int,
@@ -402,9 +402,10 @@ namespace {
     /**
      * Puts something that happened on record, in the security event log.
      *
-     * Whatever is in it, the line is one line of printable ASCII. Values under names like password, token or api_key are
-     * hidden, long texts are cut. Each line holds the digest of what was written since the event before, so that
-     * cr0_event_verify finds lines that were changed or taken out. HIGH and CRITICAL ones are on disk when this returns.
+     * Whatever is in it, the line is one line of printable ASCII. Values under names like password, token or api_key
+     * are hidden, long texts are cut. Each line holds the digest of what was written since the event before, so that
+     * cr0_event_verify finds lines that were changed or taken out. HIGH and CRITICAL ones are on disk when this
+     * returns.
      *
      * @param string $type what happened, in a word of letters, digits, _, . and -
      * @param array<mixed> $details text of any bytes, numbers, booleans, and arrays of such
@@ -419,19 +420,26 @@ namespace {
      * @throws Cr0Sync\LockedException when another process has been writing for seconds
      * @throws Cr0Sync\Cr0SyncException
      */
-    function cr0_event(string $type, array $details = [], string $severity = "INFO", string $ip = "", string $session = "", array $options = []): array {}
+    function cr0_event(
+        string $type,
+        array $details = [],
+        string $severity = 'INFO',
+        string $ip = '',
+        string $session = '',
+        array $options = [],
+    ): array {}
 
     /**
      * Looks for events, the newest first, in the log and then in its archives.
      *
      * @param array{type?: string|list<string>, severity?: string, since?: string, until?: string, ip?: string,
-     *     session?: string, text?: string, skip?: int, limit?: int} $filter severity: at least so bad; since, until: like
-     *     2025-07-14 or 2025-07-14T09:31:02Z; text: anywhere in it; skip: so many first; limit: 100 unless told, at most
-     *     10000, and less where these have more than 16 MiB
+     *     session?: string, text?: string, skip?: int, limit?: int} $filter severity: at least so bad; since, until:
+     *     like 2025-07-14 or 2025-07-14T09:31:02Z; text: anywhere in it; skip: so many first; limit: 100 unless told,
+     *     at most 10000, and less where these have more than 16 MiB
      * @param array{config?: ?string, root?: ?string} $options
      *
-     * @return array{schema: int, events: list<array<string, mixed>>, more: bool, problems: list<string>} events: as they are
-     *     in the log; more: whether there are older ones
+     * @return array{schema: int, events: list<array<string, mixed>>, more: bool, problems: list<string>} events: as
+     *     they are in the log; more: whether there are older ones
      *
      * @throws Cr0Sync\UsageException when a time cannot be understood
      * @throws Cr0Sync\Cr0SyncException
@@ -439,9 +447,9 @@ namespace {
     function cr0_event_query(array $filter = [], array $options = []): array {}
 
     /**
-     * Moves the lines of past days (UTC) out of the event log, into a packed file for each day, and removes archives that
-     * are older than the configuration keeps. What a call that died had begun is finished by the next one. Whoever writes
-     * events goes on meanwhile.
+     * Moves the lines of past days (UTC) out of the event log, into a packed file for each day, and removes archives
+     * that are older than the configuration keeps. What a call that died had begun is finished by the next one. Whoever
+     * writes events goes on meanwhile.
      *
      * @param array{config?: ?string, root?: ?string} $options
      *
@@ -464,7 +472,8 @@ namespace {
      *     first_break: ?array{file: string, line: int, seq: int,
      *     kind: 'missing'|'again'|'inserted'|'moved'|'changed'|'cut'|'end'|'long'|'archive', reason: string},
      *     breaks: int} others: lines of the site's own pages, of which unheld are held by no event;
-     *     seq: the event concerned; cut: the end is missing; end: nobody knows whether it is; breaks: how many there are
+     *     seq: the event concerned; cut: the end is missing; end: nobody knows whether it is; breaks: how many there
+     *     are
      *
      * @throws Cr0Sync\LockedException while another process archives or verifies
      * @throws Cr0Sync\Cr0SyncException
@@ -472,8 +481,8 @@ namespace {
     function cr0_event_verify(array $options = []): array {}
 
     /**
-     * Lets a request in and counts it, or refuses it and counts nothing. Exact under any number of processes, by a clock
-     * that nobody can set. The configuration is read again when its file has changed, within 20 milliseconds.
+     * Lets a request in and counts it, or refuses it and counts nothing. Exact under any number of processes, by a
+     * clock that nobody can set. The configuration is read again when its file has changed, within 20 milliseconds.
      *
      * @param string $key whose limit: an address, a user, a key, with or without an endpoint (`192.0.2.7_search`). Any
      *     bytes. Of an IPv6 address, also before a `_`, the first 64 bits count
@@ -490,9 +499,9 @@ namespace {
      *
      * @return array{allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int,
      *     limits?: list<array{allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int}>}
-     *     remaining: so many more would be let in right now; retry_after_ms: when the same request would be, 0 when it is,
-     *     null when it never will be; reset: seconds until the whole burst is there again. With `also` that is what the
-     *     limit says that refuses for the longest, or leaves the least, and limits what each says, in their order
+     *     remaining: so many more would be let in right now; retry_after_ms: when the same request would be, 0 when it
+     *     is, null when it never will be; reset: seconds until the whole burst is there again. With `also` that is what
+     *     the limit says that refuses for the longest, or leaves the least, and limits what each says, in their order
      *
      * @throws Cr0Sync\UsageException for an unknown tier, numbers that make no sense, or a cost that is more than the
      *     burst, which could never be let in
@@ -510,8 +519,8 @@ namespace {
      * @return array{schema: int, ok: bool,
      *     table: array{path: string, removed: int, kept: int, resized: bool},
      *     legacy: array{path: string, removed: int, kept: int, requests: int, problem: ?string}}
-     *     removed, kept: buckets of the table, clients of the file; requests: that went; problem: why the file was left as
-     *     it is
+     *     removed, kept: buckets of the table, clients of the file; requests: that went; problem: why the file was left
+     *     as it is
      *
      * @throws Cr0Sync\Cr0SyncException
      */
@@ -529,13 +538,13 @@ namespace {
      *     locks: list<array{name: string, path: string, process: ?int, since: ?string}>,
      *     roots: list<string>, excluded: list<array{path: string, path_b64?: string, reason: string}>,
      *     problems: list<array{problem: string, first: ?string, next: string}>, warnings: list<string>,
-     *     last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>, chain: 'whole'|'broken'|null}
-     *     problems: what is not as it should be, with what a person does first, where that is needed, and the command of the
-     *     script that comes next. chain: what the last look at the chain of events came to. last_check: what
-     *     cr0_integrity_check gave, at, when it did, and source: private where only the cron user can have written it, else
-     *     site or own. locks: those that somebody holds now,
-     *     and since when as the holder wrote it down. last_runs: when cr0_security_run did each job; null where it never did, and
-     *     for those who may not know
+     *     last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>, chain:
+     *     'whole'|'broken'|null} problems: what is not as it should be, with what a person does first, where that is
+     *     needed, and the command of the script that comes next. chain: what the last look at the chain of events came
+     *     to. last_check: what cr0_integrity_check gave, at, when it did, and source: private where only the cron user
+     *     can have written it, else site or own. locks: those that somebody holds now,
+     *     and since when as the holder wrote it down. last_runs: when cr0_security_run did each job; null where it
+     *     never did, and for those who may not know
      *
      * @throws Cr0Sync\ConfigException when the list of what to watch makes no sense
      * @throws Cr0Sync\Cr0SyncException
@@ -552,16 +561,16 @@ namespace {
      *
      * @return array{schema: int, ok: bool, exit_bits: int, checked: int, hashed_bytes: int, complete: bool,
      *     guarantee: string, findings: list<array{
-     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
-     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?:
+     *     string, from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?:
+     *     array<string, mixed>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
      *     new_findings: int, generation: int, oldest_reading: ?string, not_read: int,
      *     excluded: list<array{path: string, path_b64?: string, reason: string}>,
      *     warnings: list<string>, duration_ms: int}
      *     exit_bits: 1 new, 2 removed, 4 changed, 8 unreadable or unstable, 16 baseline; path_b64: the path where path
-     *     is not exactly that; before, after: of what changed or moved these attributes, of what is new or gone all that are
-     *     known: type, mode ("4755"), uid, gid, size, mtime, ctime, inode, nlink, device, mount, target, target_b64, sha256;
-     *     not_read: databases, of which only attributes are compared
+     *     is not exactly that; before, after: of what changed or moved these attributes, of what is new or gone all
+     *     that are known: type, mode ("4755"), uid, gid, size, mtime, ctime, inode, nlink, device, mount, target,
+     *     target_b64, sha256; not_read: databases, of which only attributes are compared
      *
      * @throws Cr0Sync\ConfigException when the list of what to watch makes no sense
      * @throws Cr0Sync\UsageException when a path is not watched, or is nowhere
@@ -578,14 +587,14 @@ namespace {
      *
      * @return array{schema: int, ok: bool, generation: int, sha256: string, entries: int, hashed_bytes: int,
      *     imported: int, findings: list<array{
-     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
-     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?:
+     *     string, from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?:
+     *     array<string, mixed>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
      *     changed: list<array<string, mixed>>, changed_count: int, compared_with: ?int, new_key: bool,
      *     resolved_alerts: int, excluded: list<array{path: string, path_b64?: string, reason: string}>,
      *     warnings: list<string>, duration_ms: int}
-     *     findings: what could not be read; changed: what is otherwise than in the baseline compared_with, as findings, the first
-     *     thousand of changed_count; resolved_alerts: open alerts that it has closed
+     *     findings: what could not be read; changed: what is otherwise than in the baseline compared_with, as findings,
+     *     the first thousand of changed_count; resolved_alerts: open alerts that it has closed
      *
      * @throws Cr0Sync\AccessException for another user
      * @throws Cr0Sync\ConfigException when there is nothing to watch
@@ -602,13 +611,13 @@ namespace {
      *     dry_run: only shows what would be accepted
      *
      * @return array{schema: int, ok: bool, dry_run: bool, generation: int, accepted: list<array{
-     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
-     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?:
+     *     string, from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?:
+     *     array<string, mixed>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
      *     refused: list<array{
-     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
-     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?:
+     *     string, from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?:
+     *     array<string, mixed>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
      *     resolved_alerts: int, warnings: list<string>}
      *     refused: what could not be read, and is as it was; resolved_alerts: open alerts that it has closed
      *
@@ -620,24 +629,25 @@ namespace {
     function cr0_integrity_accept(array $paths, array $options = []): array {}
 
     /**
-     * Watches over files: what the kernel says has changed is checked at once. Looks at everything when it begins, when more
-     * changed at once than the kernel keeps, and when it cannot watch all directories. It is missed (see cr0_security_run)
-     * when it is killed; time limits, signals, exceptions and a progress that returns false end it in order.
+     * Watches over files: what the kernel says has changed is checked at once. Looks at everything when it begins, when
+     * more changed at once than the kernel keeps, and when it cannot watch all directories. It is missed (see
+     * cr0_security_run) when it is killed; time limits, signals, exceptions and a progress that returns false end it in
+     * order.
      *
      * @param array{config?: ?string, root?: ?string, seconds?: ?int, progress?: ?callable} $options
-     *     seconds: for so long, else until it is told to stop; progress: called several times a second, and whenever there is
-     *     something to tell, with array{watches: int, report: ?array<string, mixed>, warning: ?string}: directories that
-     *     are watched, what cr0_integrity_check gives of a check that was just made, and what people should know. false
-     *     ends it.
+     *     seconds: for so long, else until it is told to stop; progress: called several times a second, and whenever
+     *     there is something to tell, with array{watches: int, report: ?array<string, mixed>, warning: ?string}:
+     *     directories that are watched, what cr0_integrity_check gives of a check that was just made, and what people
+     *     should know. false ends it.
      *
      * @return array{schema: int, ok: bool, ended: 'time'|'asked', watches: int, events: int, checks: int, rescans: int,
      *     overflows: int, exit_bits: int, new_findings: int, findings: list<array{
-     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
-     *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
-     *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
+     *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?:
+     *     string, from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?:
+     *     array<string, mixed>, severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
      *     warnings: list<string>, duration_ms: int}
-     *     events: what the kernel told; rescans: checks of everything; overflows: how often more changed at once than the
-     *     kernel keeps; findings: each once, the first thousand
+     *     events: what the kernel told; rescans: checks of everything; overflows: how often more changed at once than
+     *     the kernel keeps; findings: each once, the first thousand
      *
      * @throws Cr0Sync\LockedException when another watcher is at work
      * @throws Cr0Sync\Cr0SyncException
@@ -666,11 +676,12 @@ namespace {
      *
      * @return array{schema: int, granted: bool,
      *     reason: null|'malformed'|'unknown'|'expired'|'revoked'|'forbidden'|'unavailable',
-     *     key: ?array{id: string, user_id: null|int|string, name: string, permissions: list<string>, created_at: ?string,
+     *     key: ?array{id: string, user_id: null|int|string, name: string, permissions: list<string>, created_at:
+     *     ?string,
      *         expires_at: ?string}, warnings: list<string>}
-     *     only granted is for the one who sent it; the rest is for your log. user_id: as the file has it; an int beyond 64
-     *     bits as a string. unavailable: the file made no sense, and was moved aside; or nobody can say which keys were
-     *     revoked, and warnings say what to do
+     *     only granted is for the one who sent it; the rest is for your log. user_id: as the file has it; an int beyond
+     *     64 bits as a string. unavailable: the file made no sense, and was moved aside; or nobody can say which keys
+     *     were revoked, and warnings say what to do
      *
      * @throws Cr0Sync\UsageException when no permission has this name
      * @throws Cr0Sync\Cr0SyncException when the files cannot be read; then nobody may come in
@@ -682,7 +693,8 @@ namespace {
      *
      * @param array{config?: ?string, root?: ?string} $options
      *
-     * @return array{schema: int, id: string, revoked: bool, warnings: list<string>} revoked: whether it counted until now
+     * @return array{schema: int, id: string, revoked: bool, warnings: list<string>} revoked: whether it counted until
+     *     now
      *
      * @throws Cr0Sync\UsageException when no key has this id
      * @throws Cr0Sync\Cr0SyncException
@@ -692,9 +704,9 @@ namespace {
     /**
      * Issues a key in place of another, with the same user, name and permissions.
      *
-     * @param array{config?: ?string, root?: ?string, grace?: ?int, expires_in?: ?int} $options grace: the old one counts
-     *     for so many seconds more, a day unless told; expires_in: seconds; else the new one lives as long as the old one
-     *     was to
+     * @param array{config?: ?string, root?: ?string, grace?: ?int, expires_in?: ?int} $options grace: the old one
+     *     counts for so many seconds more, a day unless told; expires_in: seconds; else the new one lives as long as
+     *     the old one was to
      *
      * @return array{schema: int, id: string, key: string, replaces: string, replaced_until: string}
      *
@@ -711,9 +723,10 @@ namespace {
      * @return array{schema: int, keys: list<array{id: string, user_id: mixed, name: string,
      *     permissions: list<string>, created_at: ?string, expires_at: ?string, last_used_at: ?string, usage_count: int,
      *     state: 'active'|'expired'|'revoked', revoked_at: ?string, replaced_until: ?string}>, warnings: list<string>}
-     *     user_id: as the file has it, where it is an int, a string or null; anything else lets nobody in. last_used_at: to
-     *     a minute; usage_count: at least so often; replaced_until: until when it counts beside the one that was issued in
-     *     its place. warnings: what of the file makes no sense; it stays as it is, and lets nobody in
+     *     user_id: as the file has it, where it is an int, a string or null; anything else lets nobody in.
+     *     last_used_at: to a minute; usage_count: at least so often; replaced_until: until when it counts beside the
+     *     one that was issued in its place. warnings: what of the file makes no sense; it stays as it is, and lets
+     *     nobody in
      *
      * @throws Cr0Sync\CorruptException when the file makes no sense
      * @throws Cr0Sync\Cr0SyncException
@@ -726,7 +739,8 @@ namespace {
      * @param string $user_id a number is written down as one
      * @param list<'read'|'write'|'admin'|'system'> $permissions
      * @param array{config?: ?string, root?: ?string, minutes?: ?int, ip?: ?string, user_agent?: ?string} $options
-     *     minutes: else what the configuration says; ip, user_agent: of the client, any bytes, cut to 64 and 256 characters
+     *     minutes: else what the configuration says; ip, user_agent: of the client, any bytes, cut to 64 and 256
+     *     characters
      *
      * @return array{schema: int, id: string, token: string, expires_at: string, warnings: list<string>}
      *
@@ -775,24 +789,25 @@ namespace {
     function cr0_session_cleanup(array $options = []): array {}
 
     /**
-     * Does what is due of the periodic jobs: cron calls it each minute, as the user who signs baselines. The check runs as
-     * often as the configuration says (every 5 minutes), cleanups each hour, the archive of events and the look at their
-     * chain each day (UTC). A time that was missed is made up for once, and a job that fails stops no other. Says once that
-     * a watcher is missed, and that the chain of events is broken as long as the break is the same.
+     * Does what is due of the periodic jobs: cron calls it each minute, as the user who signs baselines. The check runs
+     * as often as the configuration says (every 5 minutes), cleanups each hour, the archive of events and the look at
+     * their chain each day (UTC). A time that was missed is made up for once, and a job that fails stops no other. Says
+     * once that a watcher is missed, and that the chain of events is broken as long as the break is the same.
      *
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, ok: bool, exit_bits: int, new_findings: int,
      *     new_break: ?array{file: string, line: int, seq: int, kind: string, reason: string},
-     *     jobs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', array{state: 'ran'|'not_due'|'skipped'|'failed',
-     *     reason: ?string, next: ?string, report: ?array<string, mixed>}>,
+     *     jobs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', array{state:
+     *     'ran'|'not_due'|'skipped'|'failed', reason: ?string, next: ?string, report: ?array<string, mixed>}>,
      *     watch: array{running: bool, heartbeat: ?string, stale: bool, problem?: string}, missed: ?string,
      *     warnings: list<string>, new_warnings: list<string>, problems: list<string>, duration_ms: int}
-     *     exit_bits, new_findings: as of cr0_integrity_check, where it ran; next: null for the next minute; report: what
-     *     cr0_integrity_check, cr0_rate_limit_cleanup, cr0_session_cleanup, cr0_event_archive or cr0_event_verify gives;
-     *     new_break: where the chain of events is broken, where this run is the first to say it; missed: what is to
-     *     be said of a watcher, where this run is the first to say it; warnings: those of the jobs too; new_warnings: those
-     *     of the jobs that were not said when they ran before; problems: what went wrong beside the jobs
+     *     exit_bits, new_findings: as of cr0_integrity_check, where it ran; next: null for the next minute; report:
+     *     what cr0_integrity_check, cr0_rate_limit_cleanup, cr0_session_cleanup, cr0_event_archive or cr0_event_verify
+     *     gives; new_break: where the chain of events is broken, where this run is the first to say it; missed: what is
+     *     to be said of a watcher, where this run is the first to say it; warnings: those of the jobs too;
+     *     new_warnings: those of the jobs that were not said when they ran before; problems: what went wrong beside the
+     *     jobs
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\AccessException for another user
