@@ -15,6 +15,9 @@
  *
  * Reports are arrays in the shape of the documented JSON. An empty JSON object and an empty list are both [];
  * cr0_call() has the JSON itself.
+ *
+ * The examples name no configuration, as the ini setting cr0sync.config does. Their last comments are what they print.
+ * A test runs each of them.
  */
 
 namespace {
@@ -35,6 +38,12 @@ namespace {
      *         references: array<string, string>, on_delete_update: string, append_only: bool, paused: ?string}>}>}
      *
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     foreach (cr0_db_status()['databases'] as $name => $database) {
+     *         echo "{$name}: {$database['state']}, {$database['open_conflicts']} open conflict\n";
+     *     }
+     *     // users: changed, 1 open conflict
      */
     function cr0_db_status(array $options = []): array {}
 
@@ -64,12 +73,23 @@ namespace {
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\CancelledException when progress stopped it
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     try {
+     *         $report = cr0_db_sync(['database' => 'users']);
+     *     } catch (Cr0Sync\LockedException) {
+     *         exit('Another run is at work; its result counts for us too.');
+     *     }
+     *     $users = $report['databases']['users'];
+     *     echo "{$users['state']}: {$users['sides']['central']['inserted']} new row in central\n";
+     *     // synced: 1 new row in central
      */
     function cr0_db_sync(array $options = []): array {}
 
     /**
      * Makes the hub equal to one side, deletes included, after an emergency copy of the hub.
      *
+     * @param string $side the side that the hub is to be like
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool, progress?: ?callable(array{database: string, number: int, databases: int,
      *         phase: 'looking'|'copying'|'comparing'|'planning'|'writing', side: ?string, table: ?string, rows: int,
@@ -85,6 +105,12 @@ namespace {
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\CancelledException when progress stopped it
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $plan = cr0_db_force_sync('website', ['database' => 'users', 'dry_run' => true]);
+     *     ['inserted' => $new, 'updated' => $other] = $plan['databases']['users']['sides']['central'];
+     *     echo "central would get {$new} row, and {$other} would change\n";
+     *     // central would get 1 row, and 0 would change
      */
     function cr0_db_force_sync(string $side, array $options = []): array {}
 
@@ -103,12 +129,20 @@ namespace {
      *     run: string, at: string}>} choices: what can be taken, nothing where it can only be acknowledged
      *
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     foreach (cr0_db_conflicts(['database' => 'users'])['conflicts'] as $conflict) {
+     *         $theirs = $conflict['values']['website']['email'];
+     *         echo "{$conflict['columns'][0]}: {$theirs}, but {$conflict['winner']} won\n";
+     *     }
+     *     // email: bob@website.example.org, but central won
      */
     function cr0_db_conflicts(array $options = []): array {}
 
     /**
      * Decides a conflict differently.
      *
+     * @param string $id a conflict as cr0_db_conflicts() lists it
      * @param string $take a side, 'base' for what was there before, or 'both' for both rows
      * @param array{config?: ?string, root?: ?string, dry_run?: ?bool, force?: ?bool} $options as for cr0_db_sync()
      *
@@ -122,6 +156,12 @@ namespace {
      * @throws Cr0Sync\StaleException when the row has changed since
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     [$conflict] = cr0_db_conflicts()['conflicts'];
+     *     cr0_db_resolve($conflict['id'], 'website');
+     *     echo cr0_db_conflicts()['conflicts'][0]['status'], "\n";
+     *     // resolved
      */
     function cr0_db_resolve(string $id, string $take, array $options = []): array {}
 
@@ -136,6 +176,11 @@ namespace {
      * @throws Cr0Sync\UsageException for an unknown id
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $ids = array_column(cr0_db_conflicts()['conflicts'], 'id');
+     *     echo count(cr0_db_acknowledge($ids)['acknowledged']), " seen\n";
+     *     // 1 seen
      */
     function cr0_db_acknowledge(array $ids, array $options = []): array {}
 
@@ -152,6 +197,13 @@ namespace {
      *         warnings: list<string>}>}>}
      *
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     foreach (cr0_db_history(['limit' => 2])['runs'] as $run) {
+     *         echo "{$run['kind']}: {$run['databases']['users']['conflicts']} new conflicts\n";
+     *     }
+     *     // bidirectional: 1 new conflicts
+     *     // bidirectional: 0 new conflicts
      */
     function cr0_db_history(array $options = []): array {}
 
@@ -159,6 +211,7 @@ namespace {
      * Takes a run back, as a new one: the rows it touched are set to what they were before it, on every side. Rows that
      * have changed since are left, and listed in the warnings.
      *
+     * @param string $run a run as cr0_db_history() lists it
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool} $options
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
@@ -170,6 +223,12 @@ namespace {
      * @throws Cr0Sync\UsageException for a run that has nothing that can be taken back
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $last = cr0_db_sync();
+     *     $undone = cr0_db_undo($last['run']);
+     *     echo $undone['databases']['users']['sides']['central']['deleted'], " row taken back\n";
+     *     // 1 row taken back
      */
     function cr0_db_undo(string $run, array $options = []): array {}
 
@@ -185,6 +244,14 @@ namespace {
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $report = cr0_db_backup(['database' => 'users']);
+     *     foreach ($report['backups'] as $backup) {
+     *         echo $backup['side'], $backup['verified'] ? " is safe\n" : " could not be verified\n";
+     *     }
+     *     // central is safe
+     *     // website is safe
      */
     function cr0_db_backup(array $options = []): array {}
 
@@ -197,6 +264,13 @@ namespace {
      *     created_at: string, bytes: int, verified: bool, kept_because: list<string>}>}
      *
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_db_backup();
+     *     [$newest] = cr0_db_backups(['database' => 'users'])['backups'];
+     *     $why = $newest['kept_because'] === [] ? 'the next cleaning removes it' : 'a rule keeps it';
+     *     echo "{$newest['database']} of {$newest['side']}: {$why}\n";
+     *     // users of central: a rule keeps it
      */
     function cr0_db_backups(array $options = []): array {}
 
@@ -224,6 +298,12 @@ namespace {
      * @throws Cr0Sync\StaleException while an interrupted run is to be finished
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     [$backup] = cr0_db_backup()['backups'];
+     *     $report = cr0_db_restore($backup['id'], ['dry_run' => true]);
+     *     echo $report['ok'] ? "{$backup['side']} can be restored\n" : "look at the warnings\n";
+     *     // central can be restored
      */
     function cr0_db_restore(string $backup, array $options = []): array {}
 
@@ -240,6 +320,11 @@ namespace {
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $report = cr0_db_clean_backups(['dry_run' => true]);
+     *     echo count($report['removed']), " backups would go\n";
+     *     // 0 backups would go
      */
     function cr0_db_clean_backups(array $options = []): array {}
 
@@ -255,6 +340,15 @@ namespace {
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     foreach (cr0_db_verify()['checked'] as $one) {
+     *         if (!$one['ok']) {
+     *             echo "{$one['id']}: {$one['problem']}\n";
+     *         }
+     *     }
+     *     echo "that is all\n";
+     *     // that is all
      */
     function cr0_db_verify(array $options = []): array {}
 
@@ -275,6 +369,16 @@ namespace {
      * @throws Cr0Sync\BusyException when too many requests wait
      * @throws Cr0Sync\AccessException for a user who may not write to the queue
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     // In a web page, whose user may not write the databases.
+     *     $request = cr0_db_enqueue('backup', ['database' => 'users'], ['by' => 'admin page']);
+     *     // Each minute, in cron.
+     *     cr0_db_sync();
+     *     foreach (cr0_db_queue()['requests'] as $one) {
+     *         echo $one['action'], $one['id'] === $request['id'] ? ": {$one['state']}\n" : " of somebody else\n";
+     *     }
+     *     // backup: done
      */
     function cr0_db_enqueue(string $action, array $arguments, array $options = []): array {}
 
@@ -289,6 +393,12 @@ namespace {
      *     result: the report of what was done; action is 'unknown' for a file that was no request
      *
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_db_enqueue('clean-backups', []);
+     *     [$newest] = cr0_db_queue()['requests'];
+     *     echo "{$newest['action']} is {$newest['state']}\n";
+     *     // clean-backups is pending
      */
     function cr0_db_queue(array $options = []): array {}
 
@@ -314,6 +424,14 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when a name fits no log
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     foreach (cr0_log_status()['logs']['rizon_bot']['sides'] as $side => $copy) {
+     *         echo "{$side}: {$copy['unread_bytes']} bytes to merge\n";
+     *     }
+     *     // bot: 45 bytes to merge
+     *     // central: 0 bytes to merge
+     *     // website: 0 bytes to merge
      */
     function cr0_log_status(array $options = []): array {}
 
@@ -339,6 +457,13 @@ namespace {
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\CancelledException when progress said false
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $report = cr0_log_merge(['logs' => 'rizon_*']);
+     *     foreach ($report['logs'] as $name => $log) {
+     *         echo "{$name}: {$log['state']}, {$log['sides']['website']['lines']} lines to the website\n";
+     *     }
+     *     // rizon_bot: merged, 2 lines to the website
      */
     function cr0_log_merge(array $options = []): array {}
 
@@ -360,6 +485,12 @@ namespace {
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\CancelledException when progress said false
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_log_merge();
+     *     $log = cr0_log_rotate(['force' => true])['logs']['rizon_bot'];
+     *     echo "{$log['state']}: {$log['bytes']} bytes, by {$log['method']}\n";
+     *     // rotated: 45 bytes, by rename
      */
     function cr0_log_rotate(array $options = []): array {}
 
@@ -377,6 +508,13 @@ namespace {
      * @throws Cr0Sync\UsageException when a name fits no log
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_log_rotate(['force' => true]);
+     *     foreach (cr0_log_clean(['dry_run' => true])['logs']['rizon_bot']['files'] as $file) {
+     *         echo $file['keep'] ? 'stays' : 'goes', " after {$file['age_days']} days\n";
+     *     }
+     *     // stays after 0 days
      */
     function cr0_log_clean(array $options = []): array {}
 
@@ -396,6 +534,12 @@ namespace {
      * @throws Cr0Sync\UsageException when a name fits no log
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_log_merge();
+     *     $log = cr0_log_verify()['logs']['rizon_bot'];
+     *     echo "{$log['state']}: {$log['bytes']} bytes are what was merged\n";
+     *     // ok: 45 bytes are what was merged
      */
     function cr0_log_verify(array $options = []): array {}
 
@@ -419,6 +563,12 @@ namespace {
      * @throws Cr0Sync\UsageException when the type is no word
      * @throws Cr0Sync\LockedException when another process has been writing for seconds
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $event = cr0_event('LOGIN_FAILED', ['user' => 'bob', 'password' => '12345'], 'HIGH', '192.0.2.7');
+     *     [$newest] = cr0_event_query(['type' => 'LOGIN_FAILED'])['events'];
+     *     echo $newest['seq'] === $event['seq'] ? json_encode($newest['details']) : 'something else', "\n";
+     *     // {"user":"bob","password":"(hidden)"}
      */
     function cr0_event(
         string $type,
@@ -443,6 +593,14 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when a time cannot be understood
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_event('LOGIN_FAILED', ['user' => 'bob'], 'HIGH', '192.0.2.7');
+     *     $page = cr0_event_query(['severity' => 'MEDIUM', 'ip' => '192.0.2.7', 'limit' => 50]);
+     *     foreach ($page['events'] as $event) {
+     *         echo "{$event['severity']} {$event['type']} {$event['details']['user']}\n";
+     *     }
+     *     // HIGH LOGIN_FAILED bob
      */
     function cr0_event_query(array $filter = [], array $options = []): array {}
 
@@ -459,6 +617,11 @@ namespace {
      * @throws Cr0Sync\CorruptException when something else lies in the place of an archive
      * @throws Cr0Sync\LockedException while another process archives or verifies
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_event('LOGIN', ['user' => 'bob']);
+     *     echo count(cr0_event_archive()['archived']), " days archived\n";   // Of today nothing is.
+     *     // 0 days archived
      */
     function cr0_event_archive(array $options = []): array {}
 
@@ -477,6 +640,12 @@ namespace {
      *
      * @throws Cr0Sync\LockedException while another process archives or verifies
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_event('LOGIN', ['user' => 'bob']);
+     *     $report = cr0_event_verify();
+     *     echo $report['ok'] ? "whole\n" : "{$report['first_break']['file']}: {$report['first_break']['reason']}\n";
+     *     // whole
      */
     function cr0_event_verify(array $options = []): array {}
 
@@ -507,6 +676,22 @@ namespace {
      *     burst, which could never be let in
      * @throws Cr0Sync\AccessException when this user may not use the table
      * @throws Cr0Sync\Cr0SyncException whenever it cannot be decided: never take that for a yes
+     *
+     * @example
+     *     $policy = ['limit' => 2, 'period_seconds' => 60];
+     *     foreach (['first', 'second', 'third'] as $request) {
+     *         $limit = cr0_rate_limit('192.0.2.7_search', 'default', ['policy' => $policy]);
+     *         if ($limit['allowed']) {
+     *             echo "{$request}: welcome, {$limit['remaining']} left\n";
+     *         } else {
+     *             // As the header Retry-After; with the code 429.
+     *             $seconds = (int) ceil($limit['retry_after_ms'] / 1000);
+     *             echo "{$request}: ", $seconds <= 30 ? 'try again within half a minute' : 'try again later', "\n";
+     *         }
+     *     }
+     *     // first: welcome, 1 left
+     *     // second: welcome, 0 left
+     *     // third: try again within half a minute
      */
     function cr0_rate_limit(string $key, string $tier = 'default', array $options = []): array {}
 
@@ -523,6 +708,12 @@ namespace {
      *     as it is
      *
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_rate_limit('192.0.2.7');
+     *     $report = cr0_rate_limit_cleanup();
+     *     echo "{$report['table']['kept']} in use\n";
+     *     // 1 in use
      */
     function cr0_rate_limit_cleanup(array $options = []): array {}
 
@@ -548,6 +739,12 @@ namespace {
      *
      * @throws Cr0Sync\ConfigException when the list of what to watch makes no sense
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $status = cr0_integrity_status();
+     *     $baseline = $status['baseline'];
+     *     echo $baseline['ok'] ? "{$baseline['entries']} files are known\n" : "{$baseline['problem']}\n";
+     *     // 2 files are known
      */
     function cr0_integrity_status(array $options = []): array {}
 
@@ -576,6 +773,13 @@ namespace {
      * @throws Cr0Sync\UsageException when a path is not watched, or is nowhere
      * @throws Cr0Sync\LockedException when another check is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     file_put_contents('web/index.html', '<h1>Defaced</h1>');
+     *     foreach (cr0_integrity_check()['findings'] as $finding) {
+     *         echo "{$finding['severity']}: {$finding['kind']} ", basename($finding['path']), "\n";
+     *     }
+     *     // HIGH: modified index.html
      */
     function cr0_integrity_check(array $options = []): array {}
 
@@ -600,6 +804,12 @@ namespace {
      * @throws Cr0Sync\ConfigException when there is nothing to watch
      * @throws Cr0Sync\CorruptException when import is no such list
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     file_put_contents('web/new.php', '<?php // written by us');
+     *     $report = cr0_integrity_baseline();
+     *     echo "{$report['changed_count']} accepted that was otherwise, {$report['entries']} known\n";
+     *     // 1 accepted that was otherwise, 3 known
      */
     function cr0_integrity_baseline(array $options = []): array {}
 
@@ -625,6 +835,12 @@ namespace {
      * @throws Cr0Sync\AccessException for another user
      * @throws Cr0Sync\CorruptException when the baseline cannot be believed
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     file_put_contents('web/index.html', '<h1>Welcome back</h1>');
+     *     $report = cr0_integrity_accept([realpath('web/index.html')]);
+     *     echo count($report['accepted']), " accepted\n";
+     *     // 1 accepted
      */
     function cr0_integrity_accept(array $paths, array $options = []): array {}
 
@@ -651,6 +867,17 @@ namespace {
      *
      * @throws Cr0Sync\LockedException when another watcher is at work
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $report = cr0_integrity_watch(['seconds' => 60, 'progress' => static function (array $news): bool {
+     *         foreach ($news['report']['findings'] ?? [] as $finding) {
+     *             echo "{$finding['kind']} {$finding['path']}\n";
+     *         }
+     *
+     *         return false;   // It is told to stop, as soon as it has something to say.
+     *     }]);
+     *     echo "{$report['ended']}\n";
+     *     // asked
      */
     function cr0_integrity_watch(array $options = []): array {}
 
@@ -658,6 +885,7 @@ namespace {
      * Issues an API key. It is in the answer, and nowhere else: the file has its SHA-256.
      *
      * @param string $user_id a number is written down as one
+     * @param string $name what the key is for, for people
      * @param list<'read'|'write'|'admin'|'system'> $permissions admin may read and write too, system everything
      * @param array{config?: ?string, root?: ?string, expires_in?: ?int} $options expires_in: seconds; else it never
      *     expires
@@ -666,12 +894,19 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when the request makes no sense
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $new = cr0_api_key_issue('7', 'my bot', ['read'], ['expires_in' => 90 * 86_400]);
+     *     echo substr($new['key'], 0, 4), "... is shown this once\n";
+     *     // crk_... is shown this once
      */
     function cr0_api_key_issue(string $user_id, string $name, array $permissions, array $options = []): array {}
 
     /**
      * Whether somebody who sends a key may do something. Any bytes may be sent; none of them make the call fail.
      *
+     * @param string $key what the client sent
+     * @param 'read'|'write'|'admin'|'system' $permission what it is to be allowed
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, granted: bool,
@@ -685,12 +920,23 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when no permission has this name
      * @throws Cr0Sync\Cr0SyncException when the files cannot be read; then nobody may come in
+     *
+     * @example
+     *     $key = cr0_api_key_issue('7', 'my bot', ['read'])['key'];
+     *     foreach ([[$key, 'read'], [$key, 'write'], ["\xFF'; --", 'read']] as [$sent, $permission]) {
+     *         $answer = cr0_api_key_verify($sent, $permission);
+     *         echo $answer['granted'] ? "let in\n" : "401, as it is {$answer['reason']}\n";
+     *     }
+     *     // let in
+     *     // 401, as it is forbidden
+     *     // 401, as it is malformed
      */
     function cr0_api_key_verify(string $key, string $permission, array $options = []): array {}
 
     /**
      * Takes a key back, for good: it is refused at the next call in every process.
      *
+     * @param string $id a key as cr0_api_key_list() lists it
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, id: string, revoked: bool, warnings: list<string>} revoked: whether it counted until
@@ -698,12 +944,19 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when no key has this id
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $new = cr0_api_key_issue('7', 'my bot', ['read']);
+     *     cr0_api_key_revoke($new['id']);
+     *     echo cr0_api_key_verify($new['key'], 'read')['reason'], "\n";
+     *     // revoked
      */
     function cr0_api_key_revoke(string $id, array $options = []): array {}
 
     /**
      * Issues a key in place of another, with the same user, name and permissions.
      *
+     * @param string $id a key as cr0_api_key_list() lists it
      * @param array{config?: ?string, root?: ?string, grace?: ?int, expires_in?: ?int} $options grace: the old one
      *     counts for so many seconds more, a day unless told; expires_in: seconds; else the new one lives as long as
      *     the old one was to
@@ -712,6 +965,15 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when no key has this id, or it counts no longer
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $old = cr0_api_key_issue('7', 'my bot', ['read']);
+     *     $new = cr0_api_key_rotate($old['id'], ['grace' => 3600]);
+     *     foreach ([$old['key'], $new['key']] as $key) {
+     *         echo cr0_api_key_verify($key, 'read')['granted'] ? "let in\n" : "refused\n";
+     *     }
+     *     // let in
+     *     // let in
      */
     function cr0_api_key_rotate(string $id, array $options = []): array {}
 
@@ -730,6 +992,13 @@ namespace {
      *
      * @throws Cr0Sync\CorruptException when the file makes no sense
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_api_key_issue('7', 'my bot', ['read', 'write']);
+     *     foreach (cr0_api_key_list(['user_id' => '7'])['keys'] as $key) {
+     *         echo "{$key['name']} ({$key['state']}): ", implode(', ', $key['permissions']), "\n";
+     *     }
+     *     // my bot (active): read, write
      */
     function cr0_api_key_list(array $options = []): array {}
 
@@ -746,12 +1015,19 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when the request makes no sense
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $session = cr0_session_open('7', ['read'], ['minutes' => 30, 'ip' => '192.0.2.7']);
+     *     echo cr0_session_verify($session['token'], 'read')['session']['user_id'], "\n";
+     *     // 7
      */
     function cr0_session_open(string $user_id, array $permissions, array $options = []): array {}
 
     /**
      * Whether somebody who sends the token of a session may do something. Any bytes may be sent.
      *
+     * @param string $token what the client sent
+     * @param 'read'|'write'|'admin'|'system' $permission what it is to be allowed
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, granted: bool,
@@ -762,17 +1038,30 @@ namespace {
      *
      * @throws Cr0Sync\UsageException when no permission has this name
      * @throws Cr0Sync\Cr0SyncException when the files cannot be read; then nobody may come in
+     *
+     * @example
+     *     $token = cr0_session_open('7', ['read'])['token'];
+     *     $answer = cr0_session_verify($token, 'admin');
+     *     echo $answer['granted'] ? 'let in' : "refused: {$answer['reason']}", "\n";
+     *     // refused: forbidden
      */
     function cr0_session_verify(string $token, string $permission, array $options = []): array {}
 
     /**
      * Closes a session, named by its token or its id; no matter if there is none.
      *
+     * @param string $session a token, or the id of a session
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, closed: bool, id: ?string, warnings: list<string>}
      *
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     $session = cr0_session_open('7', ['read']);
+     *     cr0_session_close($session['token']);
+     *     echo cr0_session_verify($session['token'], 'read')['granted'] ? 'still open' : 'closed', "\n";
+     *     // closed
      */
     function cr0_session_close(string $session, array $options = []): array {}
 
@@ -785,6 +1074,12 @@ namespace {
      *     ok: whether nothing was damaged, missing or refused as a whole; the warnings say what
      *
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_session_open('7', ['read']);
+     *     $report = cr0_session_cleanup();
+     *     echo "{$report['removed']} removed, {$report['open']} open\n";
+     *     // 0 removed, 1 open
      */
     function cr0_session_cleanup(array $options = []): array {}
 
@@ -812,6 +1107,16 @@ namespace {
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\AccessException for another user
      * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     foreach (cr0_security_run()['jobs'] as $name => $job) {
+     *         echo "{$name}: {$job['state']}\n";
+     *     }
+     *     // archive: ran
+     *     // check: ran
+     *     // limits: ran
+     *     // sessions: ran
+     *     // verify_events: ran
      */
     function cr0_security_run(array $options = []): array {}
 
@@ -823,6 +1128,11 @@ namespace {
      * @return array{schema: int, source: ?string, config: array<string, mixed>}
      *
      * @throws Cr0Sync\ConfigException
+     *
+     * @example
+     *     $config = cr0_config()['config'];
+     *     echo $config['hub'], ', ', implode(' ', array_keys($config['databases'])), "\n";
+     *     // central, users
      */
     function cr0_config(array $options = []): array {}
 
@@ -831,14 +1141,28 @@ namespace {
      * and as exact JSON. A Cr0Sync\Cr0SyncException of the function becomes a report:
      * {"schema": 1, "ok": false, "error": {"kind", "message", "path", "hint"}}.
      *
-     * @param list<mixed> $arguments
+     * @param string $function its name
+     * @param list<mixed> $arguments of that function, in their order
      *
      * @return array{exit_code: int, json: string, report: array<string, mixed>}
+     *
+     * @throws \ValueError for anything but one of these functions
+     *
+     * @example
+     *     $answer = cr0_call('cr0_db_undo', ['no such run']);
+     *     echo "{$answer['exit_code']}: {$answer['report']['error']['kind']}\n";
+     *     // 64: usage
      */
     function cr0_call(string $function, array $arguments = []): array {}
 
     /**
      * The version of the extension.
+     *
+     * @return string such as 0.1.0
+     *
+     * @example
+     *     echo version_compare(cr0_version(), '0.1', '>=') ? 'new enough' : 'too old', "\n";
+     *     // new enough
      */
     function cr0_version(): string {}
 }

@@ -1,12 +1,21 @@
 #!/bin/sh
-# Runs the tests of the PHP side: sh php/tests/run.sh EXTENSION.so [TEST...]
+# Runs the tests of the PHP side: sh php/tests/run.sh [--jit | --valgrind] EXTENSION.so [TEST...]
 #
 # PHP's own run-tests.php runs them, with nothing loaded but what is named here and nothing written into the source.
-# The last line is `N passed, N failed, N skipped`, counted from what ran.
+# The last line is `N passed, N failed, N skipped`, counted from what ran. With --jit everything is compiled by opcache,
+# what tests start as well; with --valgrind each test runs under valgrind, which takes many minutes, and fails where that
+# finds something.
 set -eu
 
+mode=plain
+case ${1:-} in
+    --jit | --valgrind)
+        mode=${1#--}
+        shift
+        ;;
+esac
 if [ $# -lt 1 ] || [ ! -f "$1" ]; then
-    echo 'usage: sh php/tests/run.sh EXTENSION.so [TEST...]' >&2
+    echo 'usage: sh php/tests/run.sh [--jit | --valgrind] EXTENSION.so [TEST...]' >&2
     exit 64
 fi
 absolute() { (cd "$(dirname "$1")" && printf '%s/%s' "$(pwd)" "$(basename "$1")"); }
@@ -47,6 +56,36 @@ for name in posix pcntl pdo pdo_sqlite sqlite3; do
 done
 load="$load -d extension=cr0sync"
 
+CR0SYNC_PHP_OPTIONS=
+memory=
+case $mode in
+    jit)
+        CR0SYNC_PHP_OPTIONS='opcache.enable_cli=1 opcache.jit_buffer_size=16M opcache.jit=tracing'
+        # Built in from PHP 8.5 on.
+        if [ -f "$system/opcache.so" ]; then
+            ln -s "$system/opcache.so" "$work/modules/opcache.so"
+            CR0SYNC_PHP_OPTIONS="zend_extension=opcache $CR0SYNC_PHP_OPTIONS"
+        fi
+        for option in $CR0SYNC_PHP_OPTIONS; do
+            load="$load -d $option"
+        done
+        # A pass that compiles nothing would prove nothing.
+        # shellcheck disable=SC2086
+        if ! "$php" -n $load -r 'exit(opcache_get_status()["jit"]["on"] ? 0 : 1);'; then
+            echo 'opcache has no JIT here.' >&2
+            echo '0 passed, 1 failed, 0 skipped'
+            exit 1
+        fi
+        ;;
+    valgrind)
+        memory=-m
+        # Else PHP keeps blocks of its own, into which nobody can look.
+        USE_ZEND_ALLOC=0
+        export USE_ZEND_ALLOC
+        ;;
+esac
+export CR0SYNC_PHP_OPTIONS
+
 CR0SYNC_EXTENSION=$extension
 CR0SYNC_PHP=$(dirname "$source")
 TEST_PHP_EXECUTABLE=$php
@@ -63,7 +102,7 @@ else
     done
 fi
 # shellcheck disable=SC2086
-"$php" -n "$work/run-tests.php" -n -q --offline --no-color --show-diff -W "$work/results" \
+"$php" -n "$work/run-tests.php" -n -q $memory --offline --no-color --show-diff -W "$work/results" \
     $load "$@" >"$work/log" 2>&1 || true
 
 if [ ! -s "$work/results" ]; then
