@@ -890,9 +890,10 @@ namespace {
      * @param array{config?: ?string, root?: ?string, expires_in?: ?int} $options expires_in: seconds; else it never
      *     expires
      *
-     * @return array{schema: int, id: string, key: string}
+     * @return array{schema: int, id: string, key: string, warnings: list<string>}
      *
      * @throws Cr0Sync\UsageException when the request makes no sense
+     * @throws Cr0Sync\CorruptException when nobody can say which keys were revoked
      * @throws Cr0Sync\Cr0SyncException
      *
      * @example
@@ -961,9 +962,11 @@ namespace {
      *     counts for so many seconds more, a day unless told; expires_in: seconds; else the new one lives as long as
      *     the old one was to
      *
-     * @return array{schema: int, id: string, key: string, replaces: string, replaced_until: string}
+     * @return array{schema: int, id: string, key: string, replaces: string, replaced_until: string,
+     *     warnings: list<string>}
      *
      * @throws Cr0Sync\UsageException when no key has this id, or it counts no longer
+     * @throws Cr0Sync\CorruptException when nobody can say which keys were revoked
      * @throws Cr0Sync\Cr0SyncException
      *
      * @example
