@@ -81,7 +81,9 @@ case $mode in
         memory=-m
         # Else PHP keeps blocks of its own, into which nobody can look.
         USE_ZEND_ALLOC=0
-        export USE_ZEND_ALLOC
+                # What PHP keeps until it ends is no leak; what nobody knows of any more is one.
+        VALGRIND_OPTS='--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite'
+        export USE_ZEND_ALLOC VALGRIND_OPTS
         ;;
 esac
 export CR0SYNC_PHP_OPTIONS
