@@ -1,0 +1,142 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Tests;
+
+/**
+ * One block of code of a document, and whether it does what it should.
+ */
+final readonly class Block
+{
+    private function __construct(
+        public int $line,
+        private string $language,
+        private string $text,
+        private string $marker,
+    ) {
+    }
+
+    /** @return list<self> */
+    public static function all(string $document): array
+    {
+        $blocks = [];
+        $pattern = '/^(?:<!-- (.*?) -->\n)?```([^\n]*)\n(.*?)^```$/ms';
+        preg_match_all($pattern, $document, $found, PREG_SET_ORDER | PREG_OFFSET_CAPTURE);
+        foreach ($found as [$whole, $marker, $language, $text]) {
+            $line = 1 + substr_count($document, "\n", 0, $whole[1]);
+            $blocks[] = new self($line, $language[0], $text[0], $marker[0]);
+        }
+
+        $fences = preg_match_all('/^ *(```|~~~)/m', $document);
+        if ($fences !== 2 * count($blocks)) {
+            throw new \UnexpectedValueException("{$fences} fences, but " . count($blocks) . ' blocks');
+        }
+
+        return $blocks;
+    }
+
+    public function kind(): string
+    {
+        return str_starts_with($this->marker, 'not run: ') ? 'not run' : $this->language;
+    }
+
+    /**
+     * What is wrong with it; null where nothing is.
+     *
+     * @param ?string $printed what the last commands printed; what these print, afterwards
+     */
+    public function problem(string $root, ?string &$printed): ?string
+    {
+        if ($this->kind() === 'not run') {
+            return null;
+        }
+
+        return match ($this->language) {
+            'sh' => $this->commands($this->text, $root, $printed),
+            'crontab' => $this->cron($root),
+            'php' => $this->code(),
+            'json' => $this->json($root),
+            'ini' => $this->ini(),
+            'text' => $this->marker === 'prints' ? $this->same((string) $printed) : null,
+            default => "a block is sh, crontab, php, json, ini or text, not '{$this->language}'",
+        };
+    }
+
+    private function commands(string $text, string $root, ?string &$printed): ?string
+    {
+        $checkout = new Checkout($root);
+        [$code, $out, $err] = $checkout->shell($text);
+        $printed = $checkout->told($out);
+
+        return $code === 0 && $err === '' ? null : "ended with {$code} and said\n{$out}{$err}";
+    }
+
+    private function cron(string $root): ?string
+    {
+        foreach (explode("\n", trim($this->text)) as $line) {
+            if (preg_match('/^(?:[\d*,\/-]+ +){5}(\S.*)$/', $line, $parts) !== 1) {
+                return "is no line of cron: {$line}";
+            }
+            $problem = $this->commands("{$parts[1]}\n", $root, $printed);
+            if ($problem !== null) {
+                return $problem;
+            }
+        }
+
+        return null;
+    }
+
+    private function code(): ?string
+    {
+        $before = str_starts_with($this->marker, 'before: ') ? substr($this->marker, strlen('before: ')) : '';
+        $world = new \ExampleWorld();
+        preg_match('/^(?:<\?php\n)?(\s*declare\(strict_types=1\);)?(.*)$/s', $this->text, $parts);
+        [, $first, $code] = $parts;
+        [$exit, $out, $err] = $world->run("{$first}{$before}\n" . Checkout::places($code, $world->ground));
+        $promised = promised($code);
+
+        return $exit === 0 && $err === '' && !preg_match('/^(Warning|Fatal error|Notice|Deprecated|PHP )/m', $out)
+            && ($promised === '' || $out === $promised)
+            ? null
+            : "ended with {$exit} and printed\n{$out}{$err}" . ($promised === '' ? '' : "instead of\n{$promised}");
+    }
+
+    private function json(string $root): ?string
+    {
+        $value = json_decode($this->text, true) ?? json_decode("{{$this->text}}", true);
+        if (!is_array($value)) {
+            return 'is no JSON';
+        }
+        if (!isset($value['version'])) {
+            return null;
+        }
+        $checkout = new Checkout($root);
+        file_put_contents($checkout->world->ground->config, $this->text);
+        [$code, $out, $err] = $checkout->shell('php php/website/database_sync_script.php config --json');
+
+        return $code === 0 ? null : "is no configuration: {$out}{$err}";
+    }
+
+    private function ini(): ?string
+    {
+        $settings = @parse_ini_string($this->text);
+        if ($settings === false) {
+            return 'is no ini file';
+        }
+        foreach (array_keys($settings) as $name) {
+            if (str_starts_with($name, 'cr0sync.') && ini_get($name) === false) {
+                return "there is no setting {$name}";
+            }
+        }
+
+        return null;
+    }
+
+    private function same(string $printed): ?string
+    {
+        $shown = preg_replace('/ +/', ' ', $this->text);
+
+        return $shown === $printed ? null : "is not what is printed:\n{$printed}";
+    }
+}

@@ -1,0 +1,111 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Tests;
+
+use ExampleWorld;
+use Playground;
+
+/**
+ * A checkout as a reader has it, beside a small infrastructure: with a php that has nothing but the extension, and a
+ * `make` that says whether it could.
+ */
+final readonly class Checkout
+{
+    public ExampleWorld $world;
+    private string $place;
+
+    public function __construct(string $root)
+    {
+        $this->world = new ExampleWorld();
+        $this->place = "{$this->world->ground->root}/checkout";
+        mkdir("{$this->place}/bin", recursive: true);
+        foreach (scandir($root) as $name) {
+            if (!in_array($name, ['.', '..', '.git', 'build', 'target'], true)) {
+                symlink("{$root}/{$name}", "{$this->place}/{$name}");
+            }
+        }
+        mkdir("{$this->place}/build");
+        symlink((string) getenv('CR0SYNC_EXTENSION'), "{$this->place}/build/cr0sync.so");
+        $config = json_decode((string) file_get_contents($this->world->ground->config), true);
+        $config['root'] = $this->world->ground->root;
+        file_put_contents("{$this->place}/FILE", json_encode($config));
+        $this->installed();
+        // Where the command names no extension, PHP has it: it is installed.
+        $this->program('php', sprintf(
+            'case " $* " in *" extension="*) ;; *) set -- -d extension=%s "$@" ;; esac; exec %s -n "$@"',
+            (string) getenv('CR0SYNC_EXTENSION'),
+            PHP_BINARY,
+        ));
+    }
+
+    /** The scripts, where a website has them. */
+    private function installed(): void
+    {
+        $web = "{$this->world->ground->root}/web";
+        mkdir("{$web}/cr0sync");
+        foreach (glob(getenv('CR0SYNC_PHP') . '/website/*.php') as $file) {
+            copy($file, "{$web}/" . basename($file));
+        }
+        foreach (glob(getenv('CR0SYNC_PHP') . '/src/*.php') as $file) {
+            copy($file, "{$web}/cr0sync/" . basename($file));
+        }
+        cr0_integrity_baseline($this->world->ground->options());
+    }
+
+    private function program(string $name, string $commands): void
+    {
+        file_put_contents("{$this->place}/bin/{$name}", "#!/bin/sh\n{$commands}\n");
+        chmod("{$this->place}/bin/{$name}", 0755);
+    }
+
+    /** @return array{int, string, string} exit code, standard output, standard error */
+    public function shell(string $text): array
+    {
+        // What make does is a test of its own, and takes its time.
+        $text = preg_replace('/^(?:sudo )?make\b(.*)$/m', 'make --dry-run $1 >/dev/null', $text);
+        $out = tmpfile();
+        $err = tmpfile();
+        $pipes = [];
+        $process = proc_open(
+            ['sh', '-eu', '-c', self::places($text, $this->world->ground)],
+            [0 => ['file', '/dev/null', 'r'], 1 => $out, 2 => $err],
+            $pipes,
+            $this->place,
+            [
+                'CR0SYNC_CONFIG' => $this->world->ground->config,
+                'PATH' => "{$this->place}/bin:" . getenv('PATH'),
+            ] + getenv(),
+        );
+        $code = proc_close($process);
+        rewind($out);
+        rewind($err);
+
+        return [$code, (string) stream_get_contents($out), (string) stream_get_contents($err)];
+    }
+
+    /** The places of a document in an infrastructure. */
+    public static function places(string $text, Playground $ground): string
+    {
+        return strtr($text, [
+            '/etc/cr0sync.json' => $ground->config,
+            '/var/www/html' => "{$ground->root}/web",
+        ]);
+    }
+
+    /** What was printed, without what is another each time. */
+    public function told(string $out): string
+    {
+        $text = str_replace($this->world->ground->root, '/srv/site', $out);
+        $patterns = [
+            '/\d{4}-\d\d-\d\dT[\d:.]+Z/' => '2025-07-14T09:31:02.120Z',
+            '/\d{4}-\d\d-\d\d/' => '2025-07-14',
+            '/\d+ ms\b/' => '12 ms',
+            '/\b\w+:\w+(?=  )/' => 'cr0:www-data',
+            '/ +/' => ' ',
+        ];
+
+        return preg_replace(array_keys($patterns), $patterns, $text);
+    }
+}
