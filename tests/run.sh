@@ -68,6 +68,8 @@ summed wrappers sh tests/php/wrappers.sh build/cr0sync.so
 whole style sh tests/php/style.sh
 # The code in the documents.
 whole docs sh tests/docs/run.sh build/cr0sync.so
+# The documentation of the code: a link that leads nowhere is an error.
+whole rustdoc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps
 # The main job, as a person watches it: it fails when sides differ or anything is lost.
 whole demo python3 -B tests/demo/demo.py --directory "$sums/playground"
 # Owners write while the sync is killed again and again. CR0SYNC_SOAK_SECONDS makes it longer.
@@ -79,6 +81,6 @@ whole bouncer python3 -B tests/logs/bouncer.py
 # Broken files. CR0SYNC_FUZZ_SECONDS makes it longer.
 whole fuzz sh tests/fuzz/run.sh
 
-cat "$sums/rust" "$sums/php" "$sums/jit" "$sums/wrappers" "$sums/style" "$sums/docs" "$sums/demo" "$sums/soak" "$sums/web" "$sums/bouncer" "$sums/fuzz" | awk '
+cat "$sums/rust" "$sums/php" "$sums/jit" "$sums/wrappers" "$sums/style" "$sums/docs" "$sums/rustdoc" "$sums/demo" "$sums/soak" "$sums/web" "$sums/bouncer" "$sums/fuzz" | awk '
     { passed += $1; failed += $2; skipped += $3 }
     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }'
