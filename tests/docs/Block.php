@@ -14,6 +14,8 @@ final readonly class Block
         private string $language,
         private string $text,
         private string $marker,
+        /** The program in C that the document shows. */
+        private ?string $beside,
     ) {
     }
 
@@ -23,9 +25,13 @@ final readonly class Block
         $blocks = [];
         $pattern = '/^(?:<!-- (.*?) -->\n)?```([^\n]*)\n(.*?)^```$/ms';
         preg_match_all($pattern, $document, $found, PREG_SET_ORDER | PREG_OFFSET_CAPTURE);
+        $inC = null;
+        foreach ($found as [, , $language, $text]) {
+            $inC ??= $language[0] === 'c' ? $text[0] : null;
+        }
         foreach ($found as [$whole, $marker, $language, $text]) {
             $line = 1 + substr_count($document, "\n", 0, $whole[1]);
-            $blocks[] = new self($line, $language[0], $text[0], $marker[0]);
+            $blocks[] = new self($line, $language[0], $text[0], $marker[0], $inC);
         }
 
         $fences = preg_match_all('/^ *(```|~~~)/m', $document);
@@ -56,20 +62,41 @@ final readonly class Block
             'sh' => $this->commands($this->text, $root, $printed),
             'crontab' => $this->cron($root),
             'php' => $this->code(),
+            'c' => $this->program($root, 'cc -Wall -Wextra -Werror example.c $(pkg-config --cflags --libs cr0sync) '
+                . '-o example && ./example >example.out'),
+            'python' => $this->program($root, 'PYTHONPATH=tests/abi python3 -B example.python'),
             'json' => $this->json($root),
             'ini' => $this->ini(),
             'text' => $this->marker === 'prints' ? $this->same((string) $printed) : null,
-            default => "a block is sh, crontab, php, json, ini or text, not '{$this->language}'",
+            default => "a block is sh, crontab, php, c, python, json, ini or text, not '{$this->language}'",
         };
     }
 
     private function commands(string $text, string $root, ?string &$printed): ?string
     {
         $checkout = new Checkout($root);
+        if ($this->beside !== null) {
+            $checkout->write('merge.c', $this->beside);
+        }
         [$code, $out, $err] = $checkout->shell($text);
         $printed = $checkout->told($out);
 
         return $code === 0 && $err === '' ? null : "ended with {$code} and said\n{$out}{$err}";
+    }
+
+    /** A program that needs the C library; no matter what it prints. */
+    private function program(string $root, string $command): ?string
+    {
+        $checkout = new Checkout($root);
+        $checkout->write("example.{$this->language}", $this->before() . $this->text);
+        [$code, $out, $err] = $checkout->shell($command);
+
+        return $code === 0 && $err === '' ? null : "ended with {$code} and said\n{$out}{$err}";
+    }
+
+    private function before(): string
+    {
+        return str_starts_with($this->marker, 'before: ') ? substr($this->marker, strlen('before: ')) . "\n" : '';
     }
 
     private function cron(string $root): ?string
@@ -89,11 +116,10 @@ final readonly class Block
 
     private function code(): ?string
     {
-        $before = str_starts_with($this->marker, 'before: ') ? substr($this->marker, strlen('before: ')) : '';
         $world = new \ExampleWorld();
         preg_match('/^(?:<\?php\n)?(\s*declare\(strict_types=1\);)?(.*)$/s', $this->text, $parts);
         [, $first, $code] = $parts;
-        [$exit, $out, $err] = $world->run("{$first}{$before}\n" . Checkout::places($code, $world->ground));
+        [$exit, $out, $err] = $world->run("{$first}{$this->before()}" . Checkout::places($code, $world->ground));
         $promised = promised($code);
 
         return $exit === 0 && $err === '' && !preg_match('/^(Warning|Fatal error|Notice|Deprecated|PHP )/m', $out)

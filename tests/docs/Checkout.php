@@ -28,16 +28,38 @@ final readonly class Checkout
         }
         mkdir("{$this->place}/build");
         symlink((string) getenv('CR0SYNC_EXTENSION'), "{$this->place}/build/cr0sync.so");
+        if (is_file("{$root}/build/library/cr0sync.pc")) {
+            $this->library("{$root}/build/library");
+        }
         $config = json_decode((string) file_get_contents($this->world->ground->config), true);
         $config['root'] = $this->world->ground->root;
         file_put_contents("{$this->place}/FILE", json_encode($config));
         $this->installed();
+        symlink($this->world->ground->root, "{$this->place}/ROOT");
+        // What it does is a test of its own, and takes its time; sudo would only do it to this machine.
+        $this->program('make', 'exec /usr/bin/make --dry-run "$@" >/dev/null');
+        $this->program('sudo', 'exec "$@"');
         // Where the command names no extension, PHP has it: it is installed.
         $this->program('php', sprintf(
             'case " $* " in *" extension="*) ;; *) set -- -d extension=%s "$@" ;; esac; exec %s -n "$@"',
             (string) getenv('CR0SYNC_EXTENSION'),
             PHP_BINARY,
         ));
+    }
+
+    /** The C library, found by pkg-config where it was built. */
+    private function library(string $built): void
+    {
+        symlink($built, "{$this->place}/build/library");
+        mkdir("{$this->place}/pkgconfig");
+        $description = (string) file_get_contents("{$built}/cr0sync.pc");
+        $description = preg_replace('/^(libdir|includedir)=.*$/m', "$1={$this->place}/build/library", $description);
+        file_put_contents("{$this->place}/pkgconfig/cr0sync.pc", $description);
+    }
+
+    public function write(string $name, string $text): void
+    {
+        file_put_contents("{$this->place}/{$name}", $text);
     }
 
     /** The scripts, where a website has them. */
@@ -63,8 +85,6 @@ final readonly class Checkout
     /** @return array{int, string, string} exit code, standard output, standard error */
     public function shell(string $text): array
     {
-        // What make does is a test of its own, and takes its time.
-        $text = preg_replace('/^(?:sudo )?make\b(.*)$/m', 'make --dry-run $1 >/dev/null', $text);
         $out = tmpfile();
         $err = tmpfile();
         $pipes = [];
@@ -75,7 +95,10 @@ final readonly class Checkout
             $this->place,
             [
                 'CR0SYNC_CONFIG' => $this->world->ground->config,
+                'LD_LIBRARY_PATH' => "{$this->place}/build/library",
+                'LIBCR0SYNC' => 'libcr0sync.so.0',
                 'PATH' => "{$this->place}/bin:" . getenv('PATH'),
+                'PKG_CONFIG_PATH' => "{$this->place}/pkgconfig",
             ] + getenv(),
         );
         $code = proc_close($process);

@@ -9,9 +9,10 @@ declare(strict_types=1);
  * By the language after the fence:
  *
  *   sh       runs, and says nothing on standard error; of `make` only whether it knows the target, as other tests do
- *            what these do
+ *            what these do. merge.c is the program in C of the document, ROOT the root
  *   crontab  a line of cron, which is run
  *   php      runs; what its last comments say, if there are any, is what it prints
+ *   c        is compiled with the C library, and runs; so does python, beside tests/abi/bot.py
  *   json     is JSON, or members of an object; where it has a version it is a configuration
  *   ini      is an ini file, and ours are settings of ours
  *   text     is none of these. With <!-- prints --> before it, it is what the sh before it prints, whatever the times
