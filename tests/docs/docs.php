@@ -17,6 +17,9 @@ declare(strict_types=1);
  *   ini      is an ini file, and ours are settings of ours
  *   text     is none of these. With <!-- prints --> before it, it is what the sh before it prints, whatever the times
  *
+ * <!-- begins --> and <!-- goes on --> make one story of several blocks of sh: each has what those before it left. What
+ * a command ends with is told by what it prints then.
+ *
  * src/docs/formats.md names every file that is there when everything was used once.
  *
  * <!-- before: CODE --> before the fence is run first, as a page has its variables; <!-- not run: WHY --> is for what
@@ -27,6 +30,7 @@ require __DIR__ . '/../../php/tests/examples.inc';
 require __DIR__ . '/Block.php';
 require __DIR__ . '/Checkout.php';
 require __DIR__ . '/Files.php';
+require __DIR__ . '/Story.php';
 
 $root = dirname(__DIR__, 2);
 putenv('CR0SYNC_PHP=' . $root . '/php');
@@ -38,10 +42,10 @@ $problems = [];
 foreach (['README.md', 'php/README.md', 'src/docs/*.md'] as $pattern) {
     foreach (glob("{$root}/{$pattern}") as $file) {
         $name = substr($file, strlen($root) + 1);
-        $printed = null;
+        $story = new Cr0Sync\Tests\Story();
         foreach (Cr0Sync\Tests\Block::all((string) file_get_contents($file)) as $block) {
             $counts[$block->kind()] = ($counts[$block->kind()] ?? 0) + 1;
-            $problem = $block->problem($root, $printed);
+            $problem = $block->problem($root, $story);
             if ($problem !== null) {
                 $problems[] = "{$name}:{$block->line}: {$problem}";
             }
