@@ -1,5 +1,7 @@
 --TEST--
 Every function has an example in the stub, and each does what it says
+--SKIPIF--
+<?php if (getenv('SKIP_SLOW_TESTS')) die('skip forty processes take too long; tests/web calls each function under valgrind'); ?>
 --FILE--
 <?php
 declare(strict_types=1);

@@ -91,6 +91,9 @@ case $mode in
         USE_ZEND_ALLOC=0
         # What PHP keeps until it ends is no leak; what nobody knows of any more is one.
         VALGRIND_OPTS='--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite'
+        # Nor are programs of others looked at.
+        VALGRIND_OPTS="$VALGRIND_OPTS --vgdb=no --trace-children-skip=*/readelf,*/nm,*/script"
+        VALGRIND_OPTS="$VALGRIND_OPTS --suppressions=$source/valgrind.supp"
         # Of tests that need many processes at once, or seconds to be seconds.
         SKIP_SLOW_TESTS=1
         export USE_ZEND_ALLOC VALGRIND_OPTS SKIP_SLOW_TESTS
@@ -122,12 +125,27 @@ if [ ! -s "$work/results" ]; then
     echo '0 passed, 1 failed, 0 skipped'
     exit 1
 fi
+# That valgrind does not know a system call is no finding: the call fails, as on an older Linux. Tests of which nothing
+# else is told have passed.
+: >"$work/clean"
+for found in "$work"/tests/*.mem; do
+    [ -f "$found" ] || continue
+    sed -i -e '/^--[0-9]*-- WARNING: unhandled [^ ]* syscall: [0-9]*$/d' \
+        -e '/^--[0-9]*-- You may be able to write your own handler\.$/d' \
+        -e '/^--[0-9]*-- Read the file README_MISSING_SYSCALL_OR_IOCTL\.$/d' \
+        -e '/^--[0-9]*-- Nevertheless we consider this a bug\.  Please report$/d' \
+        -e '/^--[0-9]*-- it at http[^ ]*$/d' "$found"
+    # One that failed beside that has a difference.
+    [ -s "$found" ] || [ -f "${found%.mem}.diff" ] || printf '%s\n' "${found%.mem}.phpt" >>"$work/clean"
+done
 # What ran and how it differs; the rest says nothing that the last line does not.
-awk -v tests="$work/tests/" '
+awk -v tests="$work/tests/" -v clean="$work/clean" '
+    BEGIN { while ((getline test < clean) > 0) { sub(/^.*\//, "", test); is_clean[test] = 1 } }
     /^FAILED TEST SUMMARY/ { exit }
     { sub(/^.*\r/, ""); gsub(tests, "") }
+    /^LEAK / { test = $NF; gsub(/^.*[\/[]|\]$/, "", test); if (test in is_clean) sub(/^LEAK/, "PASS") }
     /^========DIFF/ { differs = 1 }
-    differs || /^(PASS|SKIP|FAIL|WARN|BORK|LEAK) / { print }
+    differs || /^(PASS|SKIP|FAIL|WARN|BORK|LEAK)[ &]/ { print }
     /^========DONE/ { differs = 0 }' "$work/log"
 # What valgrind found, of each test as long as it is readable.
 for found in "$work"/tests/*.mem; do
@@ -136,8 +154,9 @@ for found in "$work"/tests/*.mem; do
         head -n 60 "$found"
     fi
 done
-awk '
-    $1 == "PASSED" { passed++; next }
+awk -v clean="$work/clean" '
+    BEGIN { while ((getline test < clean) > 0) is_clean[test] = 1 }
+    $1 == "PASSED" || ($1 == "LEAKED" && $2 in is_clean) { passed++; next }
     $1 == "SKIPPED" { skipped++; next }
     { failed++ }
     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }' "$work/results"
