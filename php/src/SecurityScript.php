@@ -197,9 +197,11 @@ final readonly class SecurityScript extends Script
                 0,
                 'proves that events are as they were written, and none is missing',
                 'cr0_event_verify',
-                $alone,
-                [],
-                ['verify-events --json'],
+                static fn (CommandLine $line): array => [
+                    ['acknowledge' => $line->has('acknowledge')] + $common($line),
+                ],
+                [Option::switch('acknowledge', 'what is wrong is known: it stays, and is no news any more')],
+                ['verify-events --json', 'verify-events --acknowledge'],
             ),
             new Command(
                 'keys',

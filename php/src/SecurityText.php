@@ -48,8 +48,9 @@ final readonly class SecurityText
             $first = $one['first'] === null ? '; next:' : "; first: {$one['first']}; then:";
             $lines[] = "{$one['problem']}{$first} php security_monitoring_script.php {$one['next']}";
         }
-        if ($report['chain'] === 'whole') {
-            $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}.";
+        if ($report['chain'] === 'whole' || $report['chain'] === 'acknowledged') {
+            $known = $report['chain'] === 'whole' ? '' : ': it is broken where people know of it';
+            $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}{$known}.";
         }
         foreach ($report['locks'] as $lock) {
             $who = $lock['process'] === null ? 'another process' : "process {$lock['process']}";
@@ -238,7 +239,8 @@ final readonly class SecurityText
         $lines = [];
         if ($break !== null) {
             $lines[] = self::place($break);
-            $lines[] = Text::count($report['breaks'], 'break', 'breaks') . ' in the chain of events.';
+            $lines[] = Text::count($report['breaks'], 'break', 'breaks') . ' in the chain of events'
+                . ($report['acknowledged'] > 0 ? ", {$report['acknowledged']} of them acknowledged." : '.');
         }
         if (!$this->quiet) {
             $archives = Text::count($report['archives'], 'archive', 'archives');

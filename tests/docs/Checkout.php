@@ -113,6 +113,7 @@ final readonly class Checkout
     {
         return strtr($text, [
             '/etc/cr0sync.json' => $ground->config,
+            '/opt/cr0sync' => "{$ground->root}/checkout",
             '/var/www/html' => "{$ground->root}/web",
         ]);
     }
