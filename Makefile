@@ -4,11 +4,12 @@
 # Where `install` puts things below; for packagers.
 DESTDIR =
 
-.PHONY: help build demo test bench install clean packages
+.PHONY: help build demo test test-valgrind bench install clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
+	@echo 'make test-valgrind   build, then run the tests of the extension under valgrind, for half an hour'
 	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
@@ -27,6 +28,10 @@ demo: build
 test: build
 	@sh .ci/packages test
 	@sh tests/run.sh
+
+test-valgrind: build
+	@sh .ci/packages test
+	@sh php/tests/run.sh --valgrind build/cr0sync.so
 
 bench: build
 	@sh .ci/packages bench

@@ -17,7 +17,8 @@
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
 //! - `clock`: the only door to time.
-//! - `docs/crash.md`: what a crash can leave behind, and how a run goes on.
+//! - `docs`: how rows and lines are merged, what a crash can leave behind, which files there are, and the reference of
+//!   watched files.
 //!
 //! # Architecture invariants
 //!
@@ -38,6 +39,8 @@ mod backup;
 mod clock;
 mod config;
 pub mod database;
+#[cfg(all(doc, not(doctest)))]
+pub mod docs;
 mod durable;
 mod error;
 pub mod events;
