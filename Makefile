@@ -4,13 +4,14 @@
 # Where `install` puts things below; for packagers.
 DESTDIR =
 
-.PHONY: help build demo test bench install clean packages
+.PHONY: help build library demo test bench install clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
 	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
+	@echo 'make library   build the C library: build/library'
 	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
 	@echo 'make clean     remove what was built, and the playground of the demo'
 
@@ -21,10 +22,13 @@ build: packages
 	@cp "$${CARGO_TARGET_DIR:-target}/release/libcr0sync_php.so" build/cr0sync.so.new
 	@mv -f build/cr0sync.so.new build/cr0sync.so
 
+library: packages
+	@sh .ci/library
+
 demo: build
 	@python3 -B tests/demo/demo.py
 
-test: build
+test: build library
 	@sh .ci/packages test
 	@sh tests/run.sh
 

@@ -1,0 +1,153 @@
+/* Keys, sessions, rate limits, events and files, as a server in C would use them. ROOT holds cr0sync.json. */
+#include "check.h"
+
+/* Copies the text of a member of a JSON document, where it stands as "name":"text". */
+static void member(const cr0_report *report, const char *name, char *into, size_t size) {
+    char quoted[64];
+    const char *start;
+    size_t length;
+    snprintf(quoted, sizeof quoted, "\"%s\":\"", name);
+    start = strstr(cr0_report_json(report), quoted);
+    CHECK(start != NULL);
+    start += strlen(quoted);
+    length = strcspn(start, "\"");
+    CHECK(length < size);
+    memcpy(into, start, length);
+    into[length] = 0;
+}
+
+static void keys(cr0_system *system) {
+    const char *permissions[] = {"read", "write"};
+    char key[256], id[64];
+    cr0_report *report = NULL;
+    cr0_error *error = NULL;
+
+    WORKS(cr0_api_key_issue(system, "42", "bot", permissions, 2, NULL, &report, &error), error);
+    member(report, "key", key, sizeof key);
+    member(report, "id", id, sizeof id);
+    cr0_report_free(report);
+
+    WORKS(cr0_api_key_verify(system, key, strlen(key), "write", &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 0);
+    cr0_report_free(report);
+    WORKS(cr0_api_key_verify(system, key, strlen(key), "admin", &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 1);
+    cr0_report_free(report);
+    /* What a client sends may be anything. */
+    WORKS(cr0_api_key_verify(system, "\0\xff'--", 6, "read", &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 1);
+    cr0_report_free(report);
+    FAILS(cr0_api_key_verify(system, key, strlen(key), "fly", &report, &error), CR0_ERROR_USAGE, error, "permission");
+
+    WORKS(cr0_api_key_revoke(system, id, &report, &error), error);
+    cr0_report_free(report);
+    WORKS(cr0_api_key_verify(system, key, strlen(key), "read", &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 1);
+    cr0_report_free(report);
+    WORKS(cr0_api_key_list(system, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), key) == NULL);
+    cr0_report_free(report);
+}
+
+static void sessions(cr0_system *system) {
+    const char *permissions[] = {"read"};
+    char token[256];
+    cr0_report *report = NULL;
+    cr0_error *error = NULL;
+
+    WORKS(cr0_session_open(system, "42", permissions, 1, "192.0.2.7", NULL, 5, &report, &error), error);
+    member(report, "token", token, sizeof token);
+    cr0_report_free(report);
+    WORKS(cr0_session_verify(system, token, strlen(token), "read", &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 0);
+    cr0_report_free(report);
+    WORKS(cr0_session_close(system, token, strlen(token), &report, &error), error);
+    cr0_report_free(report);
+    WORKS(cr0_session_verify(system, token, strlen(token), "read", &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 1);
+    cr0_report_free(report);
+    WORKS(cr0_session_cleanup(system, &report, &error), error);
+    cr0_report_free(report);
+}
+
+static void limits(cr0_system *system) {
+    cr0_rate_check checks[2];
+    cr0_rate_verdict verdict;
+    cr0_report *report = NULL;
+    cr0_error *error = NULL;
+    int i, allowed = 0;
+
+    memset(checks, 0, sizeof checks);
+    checks[0].client = checks[1].client = "192.0.2.7";
+    checks[0].client_length = checks[1].client_length = 9;
+    checks[0].limit = 5;
+    checks[1].limit = 3;
+    checks[0].period_seconds = checks[1].period_seconds = 3600;
+    checks[0].cost = checks[1].cost = 1;
+    for (i = 0; i < 10; i++) {
+        WORKS(cr0_rate_limits(system, checks, 2, &verdict, &error), error);
+        allowed += verdict.allowed;
+    }
+    CHECK(allowed == 3);
+    CHECK(verdict.allowed == 0 && verdict.retry_after_ms > 0 && verdict.limit == 3);
+    /* The other limit lost no more than those. */
+    checks[0].cost = 0;
+    WORKS(cr0_rate_limits(system, checks, 1, &verdict, &error), error);
+    CHECK(verdict.remaining == 2);
+
+    WORKS(cr0_rate_limit(system, "a bot", 5, NULL, 1, &verdict, &error), error);
+    CHECK(verdict.allowed == 1);
+    FAILS(cr0_rate_limit(system, "a bot", 5, "no such tier", 1, &verdict, &error), CR0_ERROR_USAGE, error, "tier");
+    FAILS(cr0_rate_limit(system, NULL, 5, NULL, 1, &verdict, &error), CR0_ERROR_USAGE, error, "client");
+    WORKS(cr0_rate_limit_cleanup(system, &report, &error), error);
+    cr0_report_free(report);
+}
+
+static void events(cr0_system *system) {
+    cr0_report *report = NULL;
+    cr0_error *error = NULL;
+
+    WORKS(cr0_event(system, "bot_started", "{\"network\":\"rizon\",\"password\":\"hunter2\"}", "LOW", "192.0.2.7", NULL, &report, &error), error);
+    cr0_report_free(report);
+    WORKS(cr0_event_query(system, "{\"type\":\"bot_started\"}", &report, &error), error);
+    CHECK(cr0_report_count(report, CR0_COUNT_EVENTS) == 1);
+    CHECK(strstr(cr0_report_json(report), "rizon") != NULL);
+    CHECK(strstr(cr0_report_json(report), "hunter2") == NULL);
+    cr0_report_free(report);
+    WORKS(cr0_event_archive(system, &report, &error), error);
+    cr0_report_free(report);
+    WORKS(cr0_event_verify(system, &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 0);
+    cr0_report_free(report);
+}
+
+static void files(cr0_system *system) {
+    cr0_report *report = NULL;
+    cr0_error *error = NULL;
+    cr0_options *options = cr0_options_new();
+
+    WORKS(cr0_integrity_baseline(system, NULL, &report, &error), error);
+    cr0_report_free(report);
+    CHECK(cr0_options_set_full(options, 1) == CR0_OK);
+    WORKS(cr0_integrity_check(system, options, &report, &error), error);
+    CHECK(cr0_report_count(report, CR0_COUNT_FINDINGS) == 0);
+    cr0_report_free(report);
+    WORKS(cr0_integrity_status(system, &report, &error), error);
+    cr0_report_free(report);
+    cr0_options_free(options);
+}
+
+int main(int count, char **arguments) {
+    cr0_system *system = NULL;
+    cr0_error *error = NULL;
+
+    CHECK(count == 2);
+    WORKS(cr0_system_open(NULL, arguments[1], &system, &error), error);
+    keys(system);
+    sessions(system);
+    limits(system);
+    events(system);
+    files(system);
+    cr0_system_free(system);
+    return 0;
+}
