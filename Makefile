@@ -1,10 +1,11 @@
 # Everything a person types. `make demo` and `make test` need nothing but this checkout and Rust: what else is
 # missing is installed first (apt), or named. No rule here knows what the software does.
 
-# Where `install` puts things below; for packagers.
+# Where `install` puts things: below DESTDIR, for packagers; the library and the scripts below PREFIX.
 DESTDIR =
+PREFIX = /usr/local
 
-.PHONY: help build library demo test bench install clean packages
+.PHONY: help build library demo test bench install uninstall clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
@@ -12,7 +13,8 @@ help:
 	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make library   build the C library: build/library'
-	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
+	@echo 'make install   put extension, scripts and C library in their places (DESTDIR and PREFIX are honoured)'
+	@echo 'make uninstall take them away again'
 	@echo 'make clean     remove what was built, and the playground of the demo'
 
 build: packages
@@ -42,7 +44,11 @@ bench: build
 # Builds only where nothing is built yet, so that `make && sudo make install` never compiles as root.
 install:
 	@test -f build/cr0sync.so || $(MAKE) build
-	@sh .ci/install "$(DESTDIR)"
+	@test -f build/library/cr0sync.pc || $(MAKE) library
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" sh .ci/install install
+
+uninstall:
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" sh .ci/install uninstall
 
 clean:
 	rm -rf build demo
