@@ -6,6 +6,6 @@ $(phplibdir)/cr0sync.so: cr0sync-cargo
 	@cp "$(CR0SYNC_TARGET)/release/libcr0sync_php.so" $@
 
 cr0sync-cargo:
-	cd $(top_srcdir)/../.. && PHP="$(PHP_EXECUTABLE)" PHP_CONFIG="$(PHP_CONFIG)" "$(CARGO)" build --release --locked -p cr0sync-php
+	cd $(top_srcdir)/../.. && PHP="$(PHP_EXECUTABLE)" PHP_CONFIG="$$(command -v "$(PHP_CONFIG)")" "$(CARGO)" build --release --locked -p cr0sync-php
 
 .PHONY: cr0sync-cargo
