@@ -675,6 +675,30 @@ int32_t cr0_db_verify(const cr0_system *system,
                       cr0_error **error);
 
 /**
+ * Asks for something that the user who runs the sync will do with his next run: `action` and `arguments`, a JSON object, are
+ * those of the PHP function `cr0_db_enqueue`; `by` says who asks, in his own words.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
+ * lead to where a pointer may be written.
+ */
+int32_t cr0_db_enqueue(const cr0_system *system,
+                       const char *action,
+                       const char *arguments,
+                       const char *by,
+                       cr0_report **report,
+                       cr0_error **error);
+
+/**
+ * Lists what was asked for, and what came of it.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
+ * lead to where a pointer may be written.
+ */
+int32_t cr0_db_queue(const cr0_system *system, cr0_report **report, cr0_error **error);
+
+/**
  * Tells how far each copy of each log is, and changes nothing.
  *
  * Options: logs.
@@ -882,13 +906,16 @@ int32_t cr0_api_key_rotate(const cr0_system *system,
                            cr0_error **error);
 
 /**
- * Lists the keys, without anything that could be used as one.
+ * Lists the keys, of one user where `user_id` is not `NULL`, without anything that could be used as one.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
+ * `system` must be `NULL` or a system; `user_id` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
  * lead to where a pointer may be written.
  */
-int32_t cr0_api_key_list(const cr0_system *system, cr0_report **report, cr0_error **error);
+int32_t cr0_api_key_list(const cr0_system *system,
+                         const char *user_id,
+                         cr0_report **report,
+                         cr0_error **error);
 
 /**
  * Opens a session for a user; the report shows its token, once. `permissions` are as for keys; `ip` and `user_agent` are what

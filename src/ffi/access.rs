@@ -117,18 +117,23 @@ pub unsafe extern "C" fn cr0_api_key_rotate(
     unsafe { call::operation("cr0_api_key_rotate", &["expires_in"], (system, options), report, error, work) }
 }
 
-/// Lists the keys, without anything that could be used as one.
+/// Lists the keys, of one user where `user_id` is not `NULL`, without anything that could be used as one.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
+/// `system` must be `NULL` or a system; `user_id` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
 /// lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_api_key_list(
     system: *const System,
+    user_id: *const c_char,
     report: *mut *mut Report,
     error: *mut *mut Failure,
 ) -> i32 {
-    let work = |system: &System, _: &Options| Report::new(&keys::list(&system.config)?, 0);
+    let work = |system: &System, _: &Options| {
+        // SAFETY: as the function asks.
+        let user_id = unsafe { call::perhaps_text(user_id, "user_id") }?;
+        Report::new(&keys::list(&system.config, user_id)?, 0)
+    };
     // SAFETY: as the function asks.
     unsafe { call::operation("cr0_api_key_list", &[], (system, ptr::null()), report, error, work) }
 }

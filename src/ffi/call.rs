@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::slice;
 
+use serde_json::{Map, Value as Json};
+
 use super::error::{CR0_OK, Failure};
 use super::options::{Known, Options};
 use super::report::Report;
@@ -190,4 +192,14 @@ unsafe fn elements<'a>(pointer: *const *const c_char, count: usize, name: &str) 
             unsafe { perhaps_bytes(element) }.ok_or_else(|| null(name))
         })
         .collect()
+}
+
+/// A JSON object.
+pub(super) fn object(text: &str, name: &str) -> Result<Map<String, Json>> {
+    let wrong = || Error::new(ErrorKind::Usage, format!("the argument {name} must be a JSON object"));
+    match serde_json::from_str(text) {
+        Ok(Json::Object(object)) => Ok(object),
+        Ok(_) => Err(wrong()),
+        Err(cause) => Err(wrong().because(cause)),
+    }
 }

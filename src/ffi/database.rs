@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "pointers of C programs")]
 
 use std::ffi::c_char;
+use std::ptr;
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +11,7 @@ use super::error::Failure;
 use super::options::Options;
 use super::report::Report;
 use super::system::System;
-use crate::database::{self, Take};
+use crate::database::{self, Request, Take};
 
 fn progress_of(progress: &database::Progress<'_>) -> Json {
     json!({
@@ -386,4 +387,51 @@ pub unsafe extern "C" fn cr0_db_verify(
     };
     // SAFETY: as the function asks.
     unsafe { call::operation("cr0_db_verify", &["database"], (system, options), report, error, work) }
+}
+
+/// Asks for something that the user who runs the sync will do with his next run: `action` and `arguments`, a JSON object, are
+/// those of the PHP function `cr0_db_enqueue`; `by` says who asks, in his own words.
+///
+/// # Safety
+/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
+/// lead to where a pointer may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_db_enqueue(
+    system: *const System,
+    action: *const c_char,
+    arguments: *const c_char,
+    by: *const c_char,
+    report: *mut *mut Report,
+    error: *mut *mut Failure,
+) -> i32 {
+    let work = |system: &System, _: &Options| {
+        // SAFETY: as the function asks.
+        let (action, arguments, by) = unsafe {
+            (call::text(action, "action")?, call::text(arguments, "arguments")?, call::text(by, "by")?)
+        };
+        let request = Request::new(action, call::object(arguments, "arguments")?, by)?;
+        let report = database::enqueue(&system.config, &request)?;
+        Report::new(&report, report.exit_code())
+    };
+    // SAFETY: as the function asks.
+    unsafe { call::operation("cr0_db_enqueue", &[], (system, ptr::null()), report, error, work) }
+}
+
+/// Lists what was asked for, and what came of it.
+///
+/// # Safety
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
+/// lead to where a pointer may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_db_queue(
+    system: *const System,
+    report: *mut *mut Report,
+    error: *mut *mut Failure,
+) -> i32 {
+    let work = |system: &System, _: &Options| {
+        let report = database::queue(&system.config)?;
+        Report::new(&report, report.exit_code())
+    };
+    // SAFETY: as the function asks.
+    unsafe { call::operation("cr0_db_queue", &[], (system, ptr::null()), report, error, work) }
 }

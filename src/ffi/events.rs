@@ -14,15 +14,6 @@ use super::system::System;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Event, Filter, Severity};
 
-fn object(text: &str, name: &str) -> Result<Map<String, Json>> {
-    let wrong = || Error::new(ErrorKind::Usage, format!("the argument {name} must be a JSON object"));
-    match serde_json::from_str(text) {
-        Ok(Json::Object(object)) => Ok(object),
-        Ok(_) => Err(wrong()),
-        Err(cause) => Err(wrong().because(cause)),
-    }
-}
-
 fn of_word(word: &str) -> Result<Severity> {
     Severity::of(word).ok_or_else(|| {
         let all: Vec<&str> = Severity::ALL.iter().map(|severity| severity.word()).collect();
@@ -61,7 +52,7 @@ pub unsafe extern "C" fn cr0_event(
         // SAFETY: as the function asks.
         let (ip, session) = unsafe { (call::perhaps_lossy(ip), call::perhaps_lossy(session)) };
         let details =
-            details.map_or(Ok(Json::Null), |details| object(details, "details").map(Json::Object))?;
+            details.map_or(Ok(Json::Null), |details| call::object(details, "details").map(Json::Object))?;
         let severity = word.map_or(Ok(Severity::Info), of_word)?;
         let event = Event { kind: kind.to_owned(), severity, details, ip, session };
         Report::new(&events::record(&system.config, &event)?, 0)
@@ -88,7 +79,7 @@ pub unsafe extern "C" fn cr0_event_query(
     let work = |system: &System, _: &Options| {
         // SAFETY: as the function asks.
         let filter = unsafe { call::perhaps_text(filter, "filter") }?;
-        let filter = filter.map_or_else(|| Ok(Map::new()), |filter| object(filter, "filter"))?;
+        let filter = filter.map_or_else(|| Ok(Map::new()), |filter| call::object(filter, "filter"))?;
         let filter = Filter::parse(&filter)
             .map_err(|what| Error::new(ErrorKind::Usage, format!("the argument filter {what}")))?;
         Report::new(&events::query(&system.config, &filter)?, 0)

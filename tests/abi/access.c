@@ -44,7 +44,7 @@ static void keys(cr0_system *system) {
     WORKS(cr0_api_key_verify(system, key, strlen(key), "read", &report, &error), error);
     CHECK(cr0_report_exit_code(report) == 1);
     cr0_report_free(report);
-    WORKS(cr0_api_key_list(system, &report, &error), error);
+    WORKS(cr0_api_key_list(system, "42", &report, &error), error);
     CHECK(strstr(cr0_report_json(report), key) == NULL);
     cr0_report_free(report);
 }
