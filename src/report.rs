@@ -19,7 +19,8 @@ pub use access::{
     SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned,
 };
 pub use events::{
-    EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsVerifyReport,
+    EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsUnheld,
+    EventsVerifyReport,
 };
 pub use integrity::{
     BaselineStatus, Excluded, FileAttributes, FindingKind, IntegrityAcceptReport, IntegrityBaselineReport,
@@ -33,7 +34,7 @@ pub use logs::{
     LogsCleanReport, LogsReport, LogsRotateReport, LogsStatusReport, LogsVerifyReport, RotateMethod,
     RotateState, RotatedFile,
 };
-pub use security::{JobState, LockHeld, SecurityJob, SecurityRunReport};
+pub use security::{JobState, LockHeld, SecurityJob, SecurityRunReport, SecurityStatusReport};
 
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;

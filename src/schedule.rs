@@ -21,6 +21,8 @@ const VERSION: u32 = 1;
 const NAME: &str = "schedule";
 /// A schedule larger than this is none (bytes).
 const MAX_FILE: usize = 1 << 20;
+/// Of what a job came to no more is kept (characters).
+const MAX_TEXT: usize = 2_000;
 
 /// A moment, by both clocks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +68,15 @@ pub(crate) fn next(every_minutes: u32, last: &Moment, now: &Moment) -> i64 {
     }
 }
 
+/// How long ago something was (seconds), by the time since the machine started where that says it.
+pub(crate) fn age(last: &Moment, now: &Moment) -> i64 {
+    match since(last, now) {
+        Since::Seconds(since) => since,
+        Since::OtherStart => now.unix.saturating_sub(last.unix).max(0),
+        Since::Never => i64::MAX,
+    }
+}
+
 /// Seconds.
 fn length(every_minutes: u32) -> i64 {
     i64::from(every_minutes.max(1)) * 60
@@ -97,6 +108,17 @@ pub(crate) trait Place: std::fmt::Debug {
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()>;
 }
 
+/// What a job came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// When it began.
+    pub(crate) of: Moment,
+    /// Why it failed.
+    pub(crate) problem: Option<String>,
+    /// What it found, where that stays so until it runs again.
+    pub(crate) found: Option<String>,
+}
+
 /// When each job ran last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct File {
@@ -105,6 +127,23 @@ struct File {
     jobs: BTreeMap<String, Moment>,
     #[serde(default)]
     told: BTreeMap<String, String>,
+    #[serde(default)]
+    ended: BTreeMap<String, Ended>,
+    #[serde(default)]
+    waits: BTreeMap<String, Moment>,
+}
+
+impl File {
+    fn new() -> File {
+        File {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            jobs: BTreeMap::new(),
+            told: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            waits: BTreeMap::new(),
+        }
+    }
 }
 
 /// The schedule of one machine. Its caller holds a lock on what the jobs do.
@@ -112,14 +151,13 @@ struct File {
 pub(crate) struct Schedule {
     /// Where it lies; nowhere, where nothing can be remembered.
     place: Option<Box<dyn Place>>,
-    jobs: BTreeMap<String, Moment>,
-    told: BTreeMap<String, String>,
+    file: File,
 }
 
 impl Schedule {
     /// One that remembers nothing: then all is due.
     pub(crate) fn empty() -> Schedule {
-        Schedule { place: None, jobs: BTreeMap::new(), told: BTreeMap::new() }
+        Schedule { place: None, file: File::new() }
     }
 
     /// Reads it. What is no schedule, a newer one, or one that others could have written counts for nothing: then all is
@@ -128,53 +166,75 @@ impl Schedule {
         let text = place.read(NAME)?.filter(|text| text.len() <= MAX_FILE);
         let file = text.and_then(|text| serde_json::from_slice::<File>(&text).ok());
         let file = file.filter(|file| file.format == FORMAT && file.version <= VERSION);
-        let (jobs, told) = file.map(|file| (file.jobs, file.told)).unwrap_or_default();
-        Ok(Schedule { place: Some(place), jobs, told })
+        let file = file.map_or_else(File::new, |file| File { version: VERSION, ..file });
+        Ok(Schedule { place: Some(place), file })
     }
 
     /// When a job ran last.
     pub(crate) fn last(&self, job: &str) -> Option<&Moment> {
-        self.jobs.get(job)
+        self.file.jobs.get(job)
     }
 
     /// A job begins: one that dies is not tried again before its next slot, or it would be each minute.
     pub(crate) fn begin(&mut self, job: &str, now: &Moment) -> Result<()> {
-        self.jobs.insert(job.to_owned(), now.clone());
+        self.file.jobs.insert(job.to_owned(), now.clone());
         self.write()
     }
 
     /// It did not begin after all, as somebody else was at it: the next minute tries again.
     pub(crate) fn put_back(&mut self, job: &str, last: Option<Moment>) -> Result<()> {
         match last {
-            Some(last) => self.jobs.insert(job.to_owned(), last),
-            None => self.jobs.remove(job),
+            Some(last) => self.file.jobs.insert(job.to_owned(), last),
+            None => self.file.jobs.remove(job),
         };
         self.write()
     }
 
+    /// A job that began at a moment came to an end.
+    pub(crate) fn end(&mut self, job: &str, ended: Ended) -> Result<()> {
+        let short = |text: Option<String>| text.map(|text| text.chars().take(MAX_TEXT).collect());
+        let ended = Ended { problem: short(ended.problem), found: short(ended.found), ..ended };
+        self.file.ended.insert(job.to_owned(), ended);
+        self.write()
+    }
+
+    /// What a job came to when it ran last; none where it never came to an end.
+    pub(crate) fn ended(&self, job: &str) -> Option<&Ended> {
+        self.file.ended.get(job)
+    }
+
+    /// A job that is due finds others at it: since when it has done so each time.
+    pub(crate) fn wait(&mut self, job: &str, now: &Moment) -> Moment {
+        self.file.waits.entry(job.to_owned()).or_insert_with(|| now.clone()).clone()
+    }
+
+    /// Since when a job finds others at it.
+    pub(crate) fn waits(&self, job: &str) -> Option<&Moment> {
+        self.file.waits.get(job)
+    }
+
+    /// It does so no more.
+    pub(crate) fn end_wait(&mut self, job: &str) -> Result<()> {
+        if self.file.waits.remove(job).is_some() { self.write() } else { Ok(()) }
+    }
+
     /// What a job has told people of, so that it is told once.
     pub(crate) fn told(&self, job: &str) -> Option<&str> {
-        self.told.get(job).map(String::as_str)
+        self.file.told.get(job).map(String::as_str)
     }
 
     /// It has told of this; of nothing any more, where that is over.
     pub(crate) fn tell(&mut self, job: &str, what: Option<String>) -> Result<()> {
         match what {
-            Some(what) => self.told.insert(job.to_owned(), what),
-            None => self.told.remove(job),
+            Some(what) => self.file.told.insert(job.to_owned(), what),
+            None => self.file.told.remove(job),
         };
         self.write()
     }
 
     fn write(&self) -> Result<()> {
         let Some(place) = &self.place else { return Ok(()) };
-        let file = File {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            jobs: self.jobs.clone(),
-            told: self.told.clone(),
-        };
-        let text = serde_json::to_vec(&file).map_err(|cause| {
+        let text = serde_json::to_vec(&self.file).map_err(|cause| {
             Error::new(ErrorKind::Internal, "cannot write down the schedule").because(cause)
         })?;
         place.write(NAME, &text)

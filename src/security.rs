@@ -3,135 +3,27 @@
 //! Apart from `schedule`, which knows when and not what. A job that fails stops no other. One that somebody else is at, as a
 //! person who checks at that moment, is tried again in the next minute; if that goes on, it has failed.
 
+mod blocked;
 mod chain;
+mod job;
+mod status;
+mod warned;
 
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
-use serde_json::{Value, to_value};
+use serde_json::Value;
 
-use crate::access::{limits, sessions};
 use crate::clock;
 use crate::config::Config;
 use crate::durable::Lock;
-use crate::error::{Error, ErrorKind, Result};
-use crate::events;
-use crate::integrity::{self, CheckOptions};
+use crate::error::{ErrorKind, Result};
+use crate::integrity;
 use crate::report::{JobState, SCHEMA, SecurityJob, SecurityRunReport};
-use crate::schedule::{self, Moment, Schedule};
-use chain::Chain;
+use crate::schedule::{self, Ended, Moment, Schedule};
+use job::{Done, Found, Job};
 
-/// Minutes between two cleanups.
-const CLEANUP: u32 = 60;
-/// Minutes between two archives of events, and between two looks at their chain.
-const DAILY: u32 = 24 * 60;
-/// After so many times its length, a job that others are always at has failed.
-const PATIENCE: u32 = 3;
-
-/// What is done by the clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Job {
-    Check,
-    Limits,
-    Sessions,
-    Archive,
-    VerifyEvents,
-}
-
-impl Job {
-    /// In the order in which they run: what others wait for comes first.
-    const ALL: [Job; 5] = [Job::Check, Job::Limits, Job::Sessions, Job::Archive, Job::VerifyEvents];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Job::Check => "check",
-            Job::Limits => "limits",
-            Job::Sessions => "sessions",
-            Job::Archive => "archive",
-            Job::VerifyEvents => "verify_events",
-        }
-    }
-
-    fn every_minutes(self, config: &Config) -> u32 {
-        match self {
-            Job::Check => config.integrity.every_minutes,
-            Job::Limits | Job::Sessions => CLEANUP,
-            Job::Archive | Job::VerifyEvents => DAILY,
-        }
-    }
-
-    fn run(self, config: &Config) -> Result<Done> {
-        Ok(match self {
-            Job::Check => {
-                let report = integrity::check(config, &CheckOptions::default())?;
-                let (bits, new, ok) = (report.exit_bits, report.new_findings, report.ok);
-                let found = Found { bits, new, ok, ..Found::NOTHING };
-                Done { report: value(to_value(&report))?, problem: None, found }
-            }
-            Job::Limits => {
-                let report = limits::cleanup(config)?;
-                let problem = report.legacy.problem.clone().unwrap_or_else(|| "see its report".to_owned());
-                let names = problem.contains(&report.legacy.path);
-                let problem = if names { problem } else { format!("{}: {problem}", report.legacy.path) };
-                let problem = (!report.ok).then_some(problem);
-                Done { report: value(to_value(&report))?, problem, found: Found::NOTHING }
-            }
-            Job::Sessions => {
-                let report = sessions::cleanup(config)?;
-                Done { report: value(to_value(&report))?, problem: None, found: Found::NOTHING }
-            }
-            Job::Archive => {
-                let report = events::archive(config)?;
-                let problem = (!report.ok).then(|| report.warnings.join("; "));
-                Done { report: value(to_value(&report))?, problem, found: Found::NOTHING }
-            }
-            Job::VerifyEvents => {
-                let report = events::verify(config)?;
-                let chain = report.first_break.clone().map_or(Chain::Whole, Chain::Broken);
-                let found = Found { ok: report.ok, chain, ..Found::NOTHING };
-                Done { report: value(to_value(&report))?, problem: None, found }
-            }
-        })
-    }
-}
-
-fn value(report: serde_json::Result<Value>) -> Result<Value> {
-    report.map_err(|cause| Error::new(ErrorKind::Internal, "cannot write the report as JSON").because(cause))
-}
-
-/// What a job came to.
-struct Done {
-    report: Value,
-    /// What went wrong in it all the same.
-    problem: Option<String>,
-    found: Found,
-}
-
-/// What jobs found.
-#[derive(Debug, Clone)]
-struct Found {
-    bits: u32,
-    new: u64,
-    ok: bool,
-    chain: Chain,
-}
-
-impl Found {
-    const NOTHING: Found = Found { bits: 0, new: 0, ok: true, chain: Chain::Unknown };
-
-    /// What this job found as well.
-    fn and(self, other: Found) -> Found {
-        Found {
-            bits: self.bits | other.bits,
-            new: self.new.saturating_add(other.new),
-            ok: self.ok && other.ok,
-            chain: match other.chain {
-                Chain::Unknown => self.chain,
-                chain => chain,
-            },
-        }
-    }
-}
+pub use status::status;
 
 /// Does what is due, and says what it did, what was not due, and what failed.
 ///
@@ -165,8 +57,18 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     });
     let mut found = Found::NOTHING;
     let mut jobs = BTreeMap::new();
+    let mut new_warnings = Vec::new();
     for job in Job::ALL {
-        let (report, what) = one(config, job, &mut schedule, now);
+        let Ran { report, found: what, warnings: told } = one(config, job, &mut schedule, now);
+        if !matches!(report.state, JobState::NotDue | JobState::Skipped) {
+            let fresh = warned::fresh(&mut schedule, job, &told).unwrap_or_else(|error| {
+                problems.push(format!("cannot write down what was told: {}", error.in_words()));
+                told.clone()
+            });
+            let name = |warning: String| format!("{}: {warning}", job.name());
+            new_warnings.extend(fresh.into_iter().map(name));
+            warnings.extend(told.into_iter().map(name));
+        }
         found = found.and(what);
         jobs.insert(job.name(), report);
     }
@@ -179,7 +81,8 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     if jobs.get(Job::Check.name()).is_some_and(|job| job.state == JobState::NotDue) {
         problems.extend(integrity::blind(config));
     }
-    let watch = integrity::watched(config)?;
+    let watch = integrity::watched(config);
+    problems.extend(watch.problem.clone());
     let mut report = SecurityRunReport {
         schema: SCHEMA,
         ok: true,
@@ -190,6 +93,7 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
         watch,
         missed,
         warnings,
+        new_warnings,
         problems,
         duration_ms: start.millis(),
     };
@@ -197,14 +101,9 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     Ok(report)
 }
 
-/// When each job ran last, RFC 3339 UTC; none where it never did, and for who may not look where that is written down.
-#[must_use]
-pub fn last_runs(config: &Config) -> BTreeMap<&'static str, Option<String>> {
-    let private = integrity::Private::look(config);
-    let schedule = private.and_then(|private| Schedule::open(Box::new(private)).ok());
-    let schedule = schedule.unwrap_or_else(Schedule::empty);
-    let last = |job: Job| DateTime::from_timestamp(schedule.last(job.name())?.unix, 0).map(clock::stamp);
-    Job::ALL.into_iter().map(|job| (job.name(), last(job))).collect()
+/// A moment, RFC 3339 UTC.
+fn time(moment: &Moment) -> Option<String> {
+    DateTime::from_timestamp(moment.unix, 0).map(clock::stamp)
 }
 
 impl schedule::Place for integrity::Private {
@@ -217,65 +116,98 @@ impl schedule::Place for integrity::Private {
     }
 }
 
+/// What became of a job.
+struct Ran {
+    report: SecurityJob,
+    found: Found,
+    warnings: Vec<String>,
+}
+
+impl Ran {
+    fn without(state: JobState, reason: Option<String>, next: Option<String>) -> Ran {
+        let report = SecurityJob { state, reason, next, report: Value::Null };
+        Ran { report, found: Found::NOTHING, warnings: Vec::new() }
+    }
+
+    /// That went wrong as well.
+    fn fail(mut self, why: String, next: Option<String>) -> Ran {
+        let reason = self.report.reason.map(|reason| format!("; {reason}")).unwrap_or_default();
+        self.report = SecurityJob {
+            state: JobState::Failed,
+            reason: Some(format!("{why}{reason}")),
+            next,
+            report: self.report.report,
+        };
+        self
+    }
+}
+
 /// One job, and what it found.
-fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> (SecurityJob, Found) {
+fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> Ran {
     let every = job.every_minutes(config);
     let last = schedule.last(job.name()).cloned();
     let next =
         |last: &Moment| DateTime::from_timestamp(schedule::next(every, last, now), 0).map(clock::stamp);
     if let Some(last) = last.as_ref().filter(|last| !schedule::is_due(every, Some(last), now)) {
-        let job =
-            SecurityJob { state: JobState::NotDue, reason: None, next: next(last), report: Value::Null };
-        return (job, Found::NOTHING);
+        return Ran::without(JobState::NotDue, None, next(last));
     }
-    let failed = |reason: String, report: Value| SecurityJob {
-        state: JobState::Failed,
-        reason: Some(reason),
-        next: next(now),
-        report,
-    };
     if let Err(error) = schedule.begin(job.name(), now) {
         // It would be done each minute, and does no harm; what cannot be written down is told.
-        let (done, found) = carry_out(config, job, &failed, next(now));
-        let reason = done.reason.map(|reason| format!("; {reason}")).unwrap_or_default();
-        return (failed(format!("{}{reason}", error.in_words()), done.report), found);
+        return carry_out(config, job, next(now)).0.fail(error.in_words(), next(now));
     }
-    let (done, found) = carry_out(config, job, &failed, next(now));
-    if done.state != JobState::Skipped {
-        return (done, found);
+    let (ran, found) = carry_out(config, job, next(now));
+    if ran.report.state == JobState::Skipped {
+        return skip(config, job, schedule, last, now, ran);
     }
-    let is_late =
-        last.as_ref().is_some_and(|last| schedule::is_due(every.saturating_mul(PATIENCE), Some(last), now));
-    let reason = done.reason.clone().unwrap_or_default();
-    if let Err(error) = schedule.put_back(job.name(), last) {
-        return (failed(format!("{reason}; {}", error.in_words()), Value::Null), Found::NOTHING);
+    let problem = ran.report.reason.clone();
+    // What was found stands until somebody has looked again.
+    let before = || schedule.ended(job.name()).and_then(|ended| ended.found.clone());
+    let found = if problem.is_some() { found.or_else(before) } else { found };
+    let ended = Ended { of: now.clone(), problem, found };
+    match schedule.end(job.name(), ended).and_then(|()| blocked::end(schedule, job)) {
+        Ok(()) => ran,
+        Err(error) => ran.fail(error.in_words(), next(now)),
     }
-    if is_late {
-        let reason = format!("it has not run for long, as others are at it: {reason}");
-        return (SecurityJob { next: None, ..failed(reason, Value::Null) }, Found::NOTHING);
-    }
-    (done, Found::NOTHING)
 }
 
-fn carry_out(
+/// Others are at it: the next minute tries again. Where that goes on, it has failed, and that is put on record.
+fn skip(
     config: &Config,
     job: Job,
-    failed: &dyn Fn(String, Value) -> SecurityJob,
-    next: Option<String>,
-) -> (SecurityJob, Found) {
+    schedule: &mut Schedule,
+    last: Option<Moment>,
+    now: &Moment,
+    ran: Ran,
+) -> Ran {
+    let since = schedule.wait(job.name(), now);
+    if let Err(error) = schedule.put_back(job.name(), last) {
+        return ran.fail(error.in_words(), None);
+    }
+    if schedule::age(&since, now) < job.patience(config) {
+        return ran;
+    }
+    let reason = ran.report.reason.clone().unwrap_or_default();
+    let told = blocked::tell(config, schedule, job, &since, &reason);
+    let not_told = told.err().map(|error| format!("; that is in no event log: {}", error.in_words()));
+    let since = time(&since).unwrap_or_default();
+    let why = format!(
+        "it is due and has not run since {since}, as others are at it: find out who they are, and end them{}",
+        not_told.unwrap_or_default()
+    );
+    ran.fail(why, None)
+}
+
+/// Does it, and says what of it stays as it is until the next time.
+fn carry_out(config: &Config, job: Job, next: Option<String>) -> (Ran, Option<String>) {
     match job.run(config) {
-        Ok(Done { report, problem: Some(problem), found }) => (failed(problem, report), found),
-        Ok(Done { report, problem: None, found }) => {
-            (SecurityJob { state: JobState::Ran, reason: None, next, report }, found)
+        Ok(Done { report, problem, warnings, what, found }) => {
+            let state = if problem.is_some() { JobState::Failed } else { JobState::Ran };
+            (Ran { report: SecurityJob { state, reason: problem, next, report }, found, warnings }, what)
         }
         Err(error) if error.kind() == ErrorKind::Locked => {
-            let reason = Some(error.in_words());
-            (
-                SecurityJob { state: JobState::Skipped, reason, next: None, report: Value::Null },
-                Found::NOTHING,
-            )
+            (Ran::without(JobState::Skipped, Some(error.in_words()), None), None)
         }
-        Err(error) => (failed(error.in_words(), Value::Null), Found::NOTHING),
+        Err(error) => (Ran::without(JobState::Failed, Some(error.in_words()), next), None),
     }
 }
 
@@ -293,7 +225,7 @@ mod tests {
     pub(super) struct World {
         directory: TempDir,
         pub(super) config: Config,
-        now: Moment,
+        pub(super) now: Moment,
     }
 
     impl World {
@@ -330,6 +262,19 @@ mod tests {
             words(&self.run())
         }
 
+        /// What `status` says of problems, without that of this machine.
+        pub(super) fn problems(&self) -> String {
+            let status = status::status_at(&self.config, &self.now).unwrap();
+            let problems = status.files.problems.iter();
+            problems.map(|one| format!("{}; {:?}; {}\n", one.problem, one.first, one.next)).collect()
+        }
+
+        /// So many events of a kind.
+        pub(super) fn events(&self, kind: &str) -> usize {
+            let text = std::fs::read_to_string(&self.config.events.log).unwrap_or_default();
+            text.lines().filter(|line| line.contains(kind)).count()
+        }
+
         /// What ran in so many minutes, each of which has a run, with how often.
         fn minutes(&mut self, minutes: i64) -> BTreeMap<&'static str, u32> {
             let mut counts = BTreeMap::new();
@@ -347,7 +292,7 @@ mod tests {
     }
 
     /// The state of each job that was due, in the order of names.
-    fn words(report: &SecurityRunReport) -> String {
+    pub(super) fn words(report: &SecurityRunReport) -> String {
         let due = report.jobs.iter().filter(|(_, job)| job.state != JobState::NotDue);
         let words: Vec<String> = due.map(|(name, job)| format!("{name} {:?}", job.state)).collect();
         words.join(", ")
@@ -369,7 +314,9 @@ mod tests {
         assert_eq!(next("limits"), "2024-10-04T03:00:00.000Z");
         assert_eq!(next("archive"), "2024-10-05T00:00:00.000Z");
         assert_eq!((report.ok, report.exit_code()), (true, 0));
-        let last = |name: &str| last_runs(&world.config)[name].clone().unwrap();
+        let status = status::status_at(&world.config, &world.now).unwrap();
+        assert_eq!((status.files.ok, status.chain), (status.files.warnings.is_empty(), Some("whole")));
+        let last = |name: &str| status.last_runs[name].clone().unwrap();
         assert_eq!(last("check"), "2024-10-04T02:05:00.000Z");
         assert_eq!(last("verify_events"), "2024-10-04T00:01:00.000Z");
     }
@@ -492,12 +439,33 @@ mod tests {
         drop(checking);
         world.wait(MINUTE);
         assert_eq!(world.said(), "check Ran");
+        let checking = Lock::take(&world.config.root, &world.config.ownership, "integrity", 0).unwrap();
+        // Somebody is at it, and nobody can tell yet that it will not end.
+        world.wait(4 * MINUTE);
+        for _ in 0..5 {
+            assert_eq!((world.said().as_str(), world.events("check_blocked")), ("check Skipped", 0));
+            world.wait(MINUTE);
+        }
+        for _ in 0..3 {
+            let report = world.run();
+            assert_eq!((words(&report).as_str(), report.exit_code()), ("check Failed", 2));
+            assert_eq!(world.events("check_blocked"), 1, "once");
+            let own = format!("process {} holds the lock integrity", std::process::id());
+            let problems = world.problems();
+            assert!(
+                problems.starts_with("check is due and has not run since") && problems.contains(&own),
+                "{problems}"
+            );
+            world.wait(MINUTE);
+        }
+        drop(checking);
+        assert_eq!((world.said().as_str(), world.problems().as_str()), ("check Ran", ""));
+        // And told again, should it come again.
         let _checking = Lock::take(&world.config.root, &world.config.ownership, "integrity", 0).unwrap();
-        world.wait(20 * MINUTE);
-        let report = world.run();
-        assert_eq!((words(&report).as_str(), report.exit_code()), ("check Failed", 2));
-        world.wait(MINUTE);
-        assert_eq!(world.said(), "check Failed", "it is tried in each minute");
+        world.wait(5 * MINUTE);
+        world.run();
+        world.wait(5 * MINUTE);
+        assert_eq!((world.run().exit_code(), world.events("check_blocked")), (2, 2));
     }
 
     #[test]

@@ -18,7 +18,9 @@ mod trace;
 mod access {
     pub(crate) mod clock;
     mod deaths;
+    mod foreign;
     mod full;
+    mod lost;
     mod odd;
     mod refusals;
     pub(crate) mod users;

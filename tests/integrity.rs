@@ -21,6 +21,7 @@ mod integrity {
     mod old_kernels;
     mod outputs;
     mod races;
+    mod renewed;
     #[path = "../property/rng.rs"]
     #[allow(dead_code, reason = "shared with tests that shuffle")]
     mod rng;

@@ -133,6 +133,7 @@ fn what_is_allowed_is_not_found() {
         ("src/clock.rs", "//! x\nlet t = SystemTime::now();\n"),
         ("src/report.rs", "//! x\nfn f() {}\n#[cfg(test)]\nmod tests {\n    fn g() { x.unwrap(); }\n}\n"),
         ("src/report.rs", "//! x\n#[expect(dead_code, reason = \"later\")]\nfn f() {}\n"),
+        ("src/report/tests.rs", "//! x\nfn f() { x.unwrap(); }\n"),
         ("tests/a.rs", "//! x\nlet t = Instant::now();\n#[ignore = \"slow\"]\nlet y = z.unwrap();\n"),
         ("php/src/A.php", "<?php\n\ndeclare(strict_types=1);\n"),
         ("tests/a.sh", "#!/bin/sh\n# What for.\nset -eu\n"),
@@ -223,7 +224,7 @@ fn rust(file: &str, text: &str, find: &mut dyn FnMut(usize, String)) {
 
     let library = file.starts_with("src/");
     if library || file.starts_with("php/ext/src/") {
-        outside_tests(&code, find);
+        outside_tests(file, &code, find);
         if file != "src/clock.rs" && !file.starts_with("src/clock/") {
             for door in [
                 "SystemTime::now",
@@ -252,7 +253,7 @@ fn rust(file: &str, text: &str, find: &mut dyn FnMut(usize, String)) {
     if library {
         if !file.starts_with("src/durable") {
             for word in ["rename(", "renameat", "renameat_with", "renameat2"] {
-                for line in lines_with_word(before_tests(&code), word) {
+                for line in lines_with_word(before_tests(file, &code), word) {
                     find(line, "only src/durable renames files".to_owned());
                 }
             }
@@ -316,8 +317,8 @@ fn decisions(code: &str, find: &mut dyn FnMut(usize, String)) {
 }
 
 /// Panics take the host process with them, so they stay in tests; those come last in a file.
-fn outside_tests(code: &str, find: &mut dyn FnMut(usize, String)) {
-    let shipped = before_tests(code);
+fn outside_tests(file: &str, code: &str, find: &mut dyn FnMut(usize, String)) {
+    let shipped = before_tests(file, code);
     for word in
         [".unwrap()", ".expect(", ".unwrap_err()", "panic!(", "todo!(", "unimplemented!(", "unreachable!("]
     {
@@ -327,7 +328,10 @@ fn outside_tests(code: &str, find: &mut dyn FnMut(usize, String)) {
     }
 }
 
-fn before_tests(code: &str) -> &str {
+fn before_tests<'a>(file: &str, code: &'a str) -> &'a str {
+    if file.ends_with("/tests.rs") || file.contains("/tests/") {
+        return "";
+    }
     code.split("#[cfg(test)]\nmod ").next().unwrap_or(code)
 }
 

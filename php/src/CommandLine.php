@@ -62,7 +62,8 @@ final readonly class CommandLine
                 throw Failure::usage("--{$name} takes no value", "leave out ={$value}");
             }
             if ($option->value !== null) {
-                $value ??= array_shift($words);
+                // What looks like an option is one: its value would be forgotten, and a directory of that name made.
+                $value ??= str_starts_with($words[0] ?? '', '--') ? null : array_shift($words);
                 if ($value === null || $value === '') {
                     throw Failure::usage("--{$name} needs a value", "write {$option->usage()}");
                 }

@@ -67,6 +67,17 @@ final readonly class SecurityScript extends Script
         );
     }
 
+    /** A directory that is not there would be made, and what is there would not be looked at. */
+    protected static function options(CommandLine $line, array $names): array
+    {
+        $root = $line->value('root');
+        if ($root !== null && !is_dir($root)) {
+            throw Failure::usage("there is no directory {$root}", 'make it, or name another with --root');
+        }
+
+        return parent::options($line, $names);
+    }
+
     protected function common(): array
     {
         return [

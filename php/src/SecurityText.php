@@ -33,7 +33,8 @@ final readonly class SecurityText
                 : 'no baseline that can be believed',
             $last === null
                 ? 'nothing checked yet'
-                : Text::count(count($last['findings'] ?? []), 'finding', 'findings') . ' at ' . ($last['at'] ?? 'an unknown time'),
+                : Text::count(count($last['findings'] ?? []), 'finding', 'findings') . ' at ' . ($last['at'] ?? 'an unknown time')
+                    . ($last['source'] === 'private' ? '' : ' (as the website can write it)'),
             match (true) {
                 $report['watch']['stale'] => 'the watcher is missed',
                 $report['watch']['running'] => 'a watcher is at work',
@@ -42,11 +43,11 @@ final readonly class SecurityText
         ]);
         $lines = [($report['ok'] ? 'well: ' : 'look: ') . $whole];
         foreach ($report['problems'] as $one) {
-            $lines[] = "{$one['problem']}; next: php security_monitoring_script.php {$one['next']}";
+            $first = $one['first'] === null ? '; next:' : "; first: {$one['first']}; then:";
+            $lines[] = "{$one['problem']}{$first} php security_monitoring_script.php {$one['next']}";
         }
-        $verified = $report['last_runs']['verify_events'] ?? null;
-        if ($verified !== null) {
-            $lines[] = "The chain of events was verified at {$verified}.";
+        if ($report['chain'] === 'whole') {
+            $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}.";
         }
         foreach ($report['locks'] as $lock) {
             $who = $lock['process'] === null ? 'another process' : "process {$lock['process']}";
@@ -67,7 +68,8 @@ final readonly class SecurityText
     }
 
     /**
-     * Cron calls it each minute, and mails what is said: so the same findings are shown once only where it is to be quiet.
+     * Cron calls it each minute, and mails what is said: so the same findings and warnings are shown once only where it is to be
+     * quiet.
      *
      * @param array<string, mixed> $report
      */
@@ -87,7 +89,7 @@ final readonly class SecurityText
         if ($report['new_break'] !== null) {
             $missed[] = 'The chain of events is broken: ' . self::place($report['new_break']);
         }
-        $warnings = $this->quiet ? [] : [...($check['warnings'] ?? []), ...$report['warnings']];
+        $warnings = $report[$this->quiet ? 'new_warnings' : 'warnings'];
         $said = ($isTold ? $this->findings($check['findings']) : '')
             . $this->lines([...$missed, ...$report['problems'], ...$warnings])
             . ($table->isEmpty() ? '' : $table->text($this->console));
@@ -145,10 +147,18 @@ final readonly class SecurityText
     /** @param array<string, mixed> $report */
     public function baseline(array $report): string
     {
-        $end = "{$report['entries']} files accepted as they are (generation {$report['generation']}).";
+        $count = $report['changed_count'];
+        $more = $count - count($report['changed']);
+        $changed = $count === 0 ? '' : "Otherwise than in generation {$report['compared_with']}, and accepted now:\n"
+            . $this->findings($report['changed']) . ($more > 0 ? "and {$more} more.\n" : '');
+        $end = [
+            ...($report['compared_with'] === null ? ['Nothing accepted before is known, so nothing was compared.'] : []),
+            ...($report['new_key'] ? ['A new key signs from now on.'] : []),
+            "{$report['entries']} files accepted as they are (generation {$report['generation']}).",
+        ];
 
-        return $this->findings($report['findings'])
-            . $this->lines([...$report['warnings'], ...self::resolved($report), ...($this->quiet ? [] : [$end])]);
+        return $this->findings($report['findings']) . $changed
+            . $this->lines([...$report['warnings'], ...self::resolved($report), ...($this->quiet ? [] : $end)]);
     }
 
     /** @param array<string, mixed> $report */
@@ -221,6 +231,11 @@ final readonly class SecurityText
         if (!$this->quiet) {
             $lines[] = "{$report['events']} events and {$report['others']} lines of the site's pages checked, in the log and "
                 . Text::count($report['archives'], 'archive', 'archives') . '.';
+            $first = $report['first_unheld'];
+            if ($first !== null) {
+                $lines[] = Text::count($report['unheld'], 'line', 'lines') . " of the site's pages, the first of them {$first['file']}, "
+                    . "line {$first['line']}, can only be proved from the next event on, or not at all: look whether they are what the pages wrote.";
+            }
         }
 
         return $this->lines($lines);

@@ -459,10 +459,11 @@ namespace {
      *
      * @param array{config?: ?string, root?: ?string} $options
      *
-     * @return array{schema: int, ok: bool, events: int, others: int, unheld: int, archives: int,
+     * @return array{schema: int, ok: bool, events: int, others: int, unheld: int,
+     *     first_unheld: ?array{file: string, line: int}, archives: int,
      *     first_break: ?array{file: string, line: int, seq: int,
      *     kind: 'missing'|'again'|'inserted'|'moved'|'changed'|'cut'|'end'|'long'|'archive', reason: string},
-     *     breaks: int} others: lines of the site's own pages, of which unheld were written in the same moment as one of ours;
+     *     breaks: int} others: lines of the site's own pages, of which unheld are held by no event;
      *     seq: the event concerned; cut: the end is missing; end: nobody knows whether it is; breaks: how many there are
      *
      * @throws Cr0Sync\LockedException while another process archives or verifies
@@ -523,13 +524,16 @@ namespace {
      *
      * @return array{schema: int, ok: bool,
      *     baseline: array{ok: bool, problem: ?string, generation: int, created: ?string, entries: int},
-     *     last_check: ?array<string, mixed>, watch: array{running: bool, heartbeat: ?string, stale: bool},
+     *     last_check: ?array<string, mixed>,
+     *     watch: array{running: bool, heartbeat: ?string, stale: bool, problem?: string},
      *     locks: list<array{name: string, path: string, process: ?int, since: ?string}>,
      *     roots: list<string>, excluded: list<array{path: string, path_b64?: string, reason: string}>,
-     *     problems: list<array{problem: string, next: string}>, warnings: list<string>,
-     *     last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>}
-     *     problems: what is not as it should be, with the command of the script that comes next. last_check: what
-     *     cr0_integrity_check gave, and at, when it did; the website may have written it. locks: those that somebody holds now,
+     *     problems: list<array{problem: string, first: ?string, next: string}>, warnings: list<string>,
+     *     last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>, chain: 'whole'|'broken'|null}
+     *     problems: what is not as it should be, with what a person does first, where that is needed, and the command of the
+     *     script that comes next. chain: what the last look at the chain of events came to. last_check: what
+     *     cr0_integrity_check gave, at, when it did, and source: private where only the cron user can have written it, else
+     *     site or own. locks: those that somebody holds now,
      *     and since when as the holder wrote it down. last_runs: when cr0_security_run did each job; null where it never did, and
      *     for those who may not know
      *
@@ -577,9 +581,11 @@ namespace {
      *     kind: 'added'|'removed'|'modified'|'moved'|'unreadable'|'unstable'|'baseline', path: string, path_b64?: string,
      *     from?: string, from_b64?: string, changes: list<string>, before?: array<string, mixed>, after?: array<string, mixed>,
      *     severity: 'LOW'|'MEDIUM'|'HIGH'|'CRITICAL', reason?: string}>,
+     *     changed: list<array<string, mixed>>, changed_count: int, compared_with: ?int, new_key: bool,
      *     resolved_alerts: int, excluded: list<array{path: string, path_b64?: string, reason: string}>,
      *     warnings: list<string>, duration_ms: int}
-     *     findings: what could not be read; resolved_alerts: open alerts that it has closed
+     *     findings: what could not be read; changed: what is otherwise than in the baseline compared_with, as findings, the first
+     *     thousand of changed_count; resolved_alerts: open alerts that it has closed
      *
      * @throws Cr0Sync\AccessException for another user
      * @throws Cr0Sync\ConfigException when there is nothing to watch
@@ -761,7 +767,8 @@ namespace {
      *
      * @param array{config?: ?string, root?: ?string} $options
      *
-     * @return array{schema: int, removed: int, open: int, warnings: list<string>}
+     * @return array{schema: int, ok: bool, removed: int, open: int, warnings: list<string>}
+     *     ok: whether nothing was damaged, missing or refused as a whole; the warnings say what
      *
      * @throws Cr0Sync\Cr0SyncException
      */
@@ -779,12 +786,13 @@ namespace {
      *     new_break: ?array{file: string, line: int, seq: int, kind: string, reason: string},
      *     jobs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', array{state: 'ran'|'not_due'|'skipped'|'failed',
      *     reason: ?string, next: ?string, report: ?array<string, mixed>}>,
-     *     watch: array{running: bool, heartbeat: ?string, stale: bool}, missed: ?string, warnings: list<string>,
-     *     problems: list<string>, duration_ms: int}
+     *     watch: array{running: bool, heartbeat: ?string, stale: bool, problem?: string}, missed: ?string,
+     *     warnings: list<string>, new_warnings: list<string>, problems: list<string>, duration_ms: int}
      *     exit_bits, new_findings: as of cr0_integrity_check, where it ran; next: null for the next minute; report: what
      *     cr0_integrity_check, cr0_rate_limit_cleanup, cr0_session_cleanup, cr0_event_archive or cr0_event_verify gives;
      *     new_break: where the chain of events is broken, where this run is the first to say it; missed: what is to
-     *     be said of a watcher, where this run is the first to say it; problems: what went wrong beside the jobs
+     *     be said of a watcher, where this run is the first to say it; warnings: those of the jobs too; new_warnings: those
+     *     of the jobs that were not said when they ran before; problems: what went wrong beside the jobs
      *
      * @throws Cr0Sync\LockedException when another run is at work
      * @throws Cr0Sync\AccessException for another user

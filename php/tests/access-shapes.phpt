@@ -120,6 +120,7 @@ cr0_session_close 0 {
 }
 cr0_session_cleanup 0 {
   schema: int
+  ok: bool
   removed: int
   open: int
   warnings: []

@@ -30,6 +30,7 @@ $shown = cr0_integrity_accept($paths, $site->options(['dry_run' => true]));
 echo count($shown['accepted']), " would be accepted, generation {$shown['generation']}\n";
 $done = cr0_integrity_accept($paths, $site->options());
 echo count($done['accepted']), " are, generation {$done['generation']}\n", $site->lines($check());
+cr0_security_run($site->options());
 var_dump(cr0_call('cr0_integrity_check', [$site->options()])['exit_code'], cr0_integrity_status($site->options())['ok']);
 ?>
 --EXPECT--

@@ -6,7 +6,7 @@ declare(strict_types=1);
 require 'playground.inc';
 foreach ([
     '', 'bidirektional', 'fly', 'status --foce', 'status --take x', 'status -x', 'resolve', 'resolve 1', 'resolve 1 2 --take base',
-    'status now', 'status --config', 'status --json=1', 'status --root a --root b', 'history --limit x', 'bidirectional --database nothing',
+    'status now', 'status --config', 'status --config --json', 'status --json=1', 'status --root a --root b', 'history --limit x', 'bidirectional --database nothing',
     'sync-from', 'sync-from central', 'acknowledge',
 ] as $line) {
     $playground = new Playground();
@@ -26,6 +26,7 @@ foreach ([
 64 resolve does not know what to take / add --take with a side, base or both; conflicts lists the choices
 64 resolve does not know what to do with 2 / write resolve ID --take SIDE|base|both
 64 status does not know what to do with now / write status
+64 --config needs a value / write --config FILE
 64 --config needs a value / write --config FILE
 64 --json takes no value / leave out =1
 64 --root is given twice / leave one of them out

@@ -101,7 +101,7 @@ ran: archive check limits sessions verify_events; 1 finding, 0 new; N ms
 job  state  next  because
 sessions  failed  TIME  refused what is no regular file: ROOT/shared_storage/api_sessions.json; move it away
 ran: archive check limits verify_events; failed: sessions; 1 finding, 0 new; N ms
-schema ok exit_bits new_findings new_break jobs watch missed warnings problems duration_ms
+schema ok exit_bits new_findings new_break jobs watch missed warnings new_warnings problems duration_ms
 archive:not_due check:not_due limits:not_due sessions:not_due verify_events:not_due
 check ran array
 limits ran array

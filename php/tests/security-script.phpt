@@ -20,6 +20,8 @@ function run(Playground $ground, string ...$words): void
     echo preg_replace($patterns, ['TIME', 'N ms', '  ', 'KEY', 'ID', 'GUARANTEE'], str_replace($ground->root, 'ROOT', $told));
 }
 run($ground, 'status');
+run($ground, 'check', '--root', "{$ground->root}/nope");
+echo json_encode(file_exists("{$ground->root}/nope")), "\n";
 run($ground, 'check');
 run($ground, 'baseline');
 run($ground, 'check', '--quiet');
@@ -28,6 +30,8 @@ run($ground, 'check', '--quiet');
 run($ground, 'accept', '--dry-run', "{$web}/auth.php");
 run($ground, 'accept', "{$web}/auth.php");
 run($ground, 'check', '--full', '--budget-ms', '60000');
+run($ground, 'status');
+run($ground, 'run', '--quiet');
 run($ground, 'status');
 run($ground, 'keys', 'issue', '--user', '7', '--name', "up\x1b[2J", '--permission', 'read');
 run($ground, 'keys', 'issue', '--user', '7', '--name', 'up', '--permission', 'read', '--permission', 'write');
@@ -55,12 +59,18 @@ echo implode(' ', array_slice(array_keys(json_decode($out, true)), 0, 8)), "\n";
 = status 0
 look: no baseline that can be believed, nothing checked yet, no watcher
 the baseline cannot be believed: there is no baseline, make one; next: php security_monitoring_script.php baseline
+= check --root ROOT/nope 64
+security_monitoring_script.php: there is no directory ROOT/nope
+  make it, or name another with --root
+false
 = check 1
 severity  what  path  changes  because
 CRITICAL  baseline  ROOT/sync_state/integrity/baseline  missing  there is no baseline, make one
 0 files checked, N ms; not all of them: none: there is no baseline to compare with that can be believed
 = baseline 0
 1 open alert closed.
+Nothing accepted before is known, so nothing was compared.
+A new key signs from now on.
 2 files accepted as they are (generation 1).
 = check --quiet 0
 = check --quiet 1
@@ -79,7 +89,12 @@ CRITICAL  modified  ROOT/web/auth.php  content, size 3 -> 4, mtime, ctime
 = check --full --budget-ms 60000 0
 2 files checked, N ms; every file was read: content is as it was accepted, or is a finding; GUARANTEE
 = status 0
+look: baseline of 2 files (generation 2, of TIME), 0 findings at TIME, no watcher
+nothing was done by the clock yet; first: have cron call it: * * * * *  php security_monitoring_script.php run --quiet; then: php security_monitoring_script.php run
+= run --quiet 0
+= status 0
 well: baseline of 2 files (generation 2, of TIME), 0 findings at TIME, no watcher
+The chain of events was verified at TIME.
 = keys issue --user 7 --name up\033[2J --permission read 64
 security_monitoring_script.php: a user and a name of a key are lines of text
   up to 100 characters, none of them a control character

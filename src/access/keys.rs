@@ -12,7 +12,7 @@ use super::token;
 use super::withdrawn::{self, AT_ONCE, Withdrawn};
 use crate::clock;
 use crate::config::Config;
-use crate::durable::{Altered, numbers};
+use crate::durable::{self, Altered, numbers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Event, Severity};
 use crate::hex::hex;
@@ -45,6 +45,7 @@ pub struct Request {
 /// whatever keeps the file or the event log from being written; then there is no key.
 pub fn issue(config: &Config, request: &Request) -> Result<KeyIssued> {
     check(request)?;
+    withdrawn::refuse_unknown(config, Kind::Keys)?;
     let now = clock::now().timestamp();
     let (made, member) = make(request, now)?;
     record(config, "API_KEY_ISSUED", &member)?;
@@ -52,12 +53,32 @@ pub fn issue(config: &Config, request: &Request) -> Result<KeyIssued> {
         push(value, &member);
         Ok(Altered::Yes(()))
     });
-    if let Err(error) = issued {
-        // Who reads the log must not look for a key that nobody has; why it failed is what the caller is told.
-        let _ = record(config, "API_KEY_NOT_ISSUED", &member);
-        return Err(error);
+    let warnings = settle(config, &made, &member, issued)?;
+    Ok(KeyIssued { warnings, ..made })
+}
+
+/// What came of putting a key into the file. An error may come after that, too: a key that is there has to have an owner.
+fn settle(
+    config: &Config,
+    made: &KeyIssued,
+    member: &Map<String, Value>,
+    put: Result<((), Vec<String>)>,
+) -> Result<Vec<String>> {
+    let error = match put {
+        Ok(((), warnings)) => return Ok(warnings),
+        Err(error) => error,
+    };
+    let digest = token::digest(made.key.as_bytes());
+    let is_there = shelf::ask(config, Kind::Keys, |state| match state {
+        State::Known(known) => known.index.find(&digest).next().is_some(),
+        State::Broken(_) => false,
+    });
+    if is_there.unwrap_or(false) {
+        return Ok(vec![format!("the key is in the file, though that did not end well: {error}")]);
     }
-    Ok(made)
+    // Who reads the log must not look for a key that nobody has; why it failed is what the caller is told.
+    let _ = record(config, "API_KEY_NOT_ISSUED", member);
+    Err(error)
 }
 
 /// Whether somebody who sends a key may do something.
@@ -116,6 +137,7 @@ pub fn revoke(config: &Config, id: &str) -> Result<KeyRevoked> {
 /// # Errors
 /// [`ErrorKind::Usage`] when no key has this id, or it counts no longer; else as [`issue`].
 pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) -> Result<KeyRotated> {
+    withdrawn::refuse_unknown(config, Kind::Keys)?;
     let now = clock::now().timestamp();
     let known = find(config, id)?;
     let old = known.first().ok_or_else(|| unknown(id))?;
@@ -141,7 +163,7 @@ pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) ->
     };
     let (made, member) = make(&request, now)?;
     record(config, "API_KEY_ROTATED", &member)?;
-    shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
+    let put = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
         for member in shelf::members(value).into_iter().filter(|member| is_called(member, id)) {
             if ends <= now {
                 shelf::revoke(member, now);
@@ -151,13 +173,19 @@ pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) ->
         }
         push(value, &member);
         Ok(Altered::Yes(()))
-    })?;
+    });
+    let mut warnings = settle(config, &made, &member, put)?;
     let from = if grace == 0 { AT_ONCE } else { ends };
     let withdraw = |record: &Record| Withdrawn { digest: record.digest, from, until: None };
     let all: Vec<Withdrawn> = known.iter().map(withdraw).collect();
-    withdrawn::add(config, Kind::Keys, &all)?;
+    // The new one is in the file: whoever asked for it must get it, or nobody has it. The file says of the old one that it
+    // ends, and that goes on record when it is seen next.
+    warnings.extend(withdrawn::add(config, Kind::Keys, &all).unwrap_or_else(|error| {
+        vec![format!("that {id} is replaced stands in {} only: {error}", Kind::Keys.path(config).display())]
+    }));
     let replaces = id.to_owned();
-    Ok(KeyRotated { schema: SCHEMA, id: made.id, key: made.key, replaces, replaced_until: stamp(ends) })
+    let replaced_until = stamp(ends);
+    Ok(KeyRotated { schema: SCHEMA, id: made.id, key: made.key, replaces, replaced_until, warnings })
 }
 
 /// All keys, or those of one user, in the order of the file, without anything that lets somebody in.
@@ -166,7 +194,17 @@ pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) ->
 /// [`ErrorKind::Corrupt`] when the file makes no sense, and when it cannot be read.
 pub fn list(config: &Config, user: Option<&str>) -> Result<KeysReport> {
     let now = clock::now().timestamp();
-    let (all, warnings) = every(config)?;
+    let (all, mut warnings) = every(config)?;
+    warnings.extend(withdrawn::warn(config, Kind::Keys)?);
+    let path = Kind::Keys.path(config);
+    warnings.extend(durable::lying_aside(path).iter().map(|aside| {
+        format!(
+            "{} made no sense, and was put aside as {}: the keys in that let nobody in; take over from there what is \
+             missing, and move it away",
+            path.display(),
+            aside.display()
+        )
+    }));
     let is_asked = |record: &&Record| user.is_none_or(|user| text(record.members.get("user_id")) == user);
     let keys = withdrawn::ask(config, Kind::Keys, |withdrawals| {
         let listed = |record: &Record| listed(record, withdrawals.since(&record.digest), now);
@@ -257,7 +295,7 @@ fn make(request: &Request, now: i64) -> Result<(KeyIssued, Map<String, Value>)> 
         let life = i64::try_from(life).unwrap_or(i64::MAX);
         member.insert("expires_at".to_owned(), now.saturating_add(life).into());
     }
-    Ok((KeyIssued { schema: SCHEMA, id, key }, member))
+    Ok((KeyIssued { schema: SCHEMA, id, key, warnings: Vec::new() }, member))
 }
 
 /// The digits of an id, and a key or token of them.

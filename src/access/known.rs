@@ -67,6 +67,20 @@ pub(super) struct Slot<T> {
     watched: Option<Watched<T>>,
 }
 
+/// The same where the question has an answer for a file that cannot be read: for that it is as one that makes no sense.
+pub(super) fn ask_anyway<T, A>(
+    kept: &Kept<T>,
+    by: (&Path, Kind),
+    path: impl FnOnce() -> PathBuf,
+    make: fn(Reading) -> T,
+    question: impl FnOnce(&T) -> A,
+) -> Result<A> {
+    with_slot(kept, by, path, |slot| match Watched::current(&mut slot.watched, &slot.path, make) {
+        Ok(made) => question(made),
+        Err(error) => question(&make(Reading::Broken(error.to_string()))),
+    })
+}
+
 /// Asks what a file says now, whose path is made only once.
 pub(super) fn ask<T, A>(
     kept: &Kept<T>,
@@ -74,6 +88,15 @@ pub(super) fn ask<T, A>(
     path: impl FnOnce() -> PathBuf,
     make: impl FnOnce(Reading) -> T,
     question: impl FnOnce(&T) -> A,
+) -> Result<A> {
+    with_slot(kept, by, path, |slot| Watched::current(&mut slot.watched, &slot.path, make).map(question))?
+}
+
+fn with_slot<T, A>(
+    kept: &Kept<T>,
+    by: (&Path, Kind),
+    path: impl FnOnce() -> PathBuf,
+    act: impl FnOnce(&mut Slot<T>) -> A,
 ) -> Result<A> {
     let lost = |what| Error::new(ErrorKind::Internal, what).at(by.0);
     let mut slots = kept.try_borrow_mut().map_err(|_| lost("cannot ask while a question is open about"))?;
@@ -85,8 +108,7 @@ pub(super) fn ask<T, A>(
         slots.push(Slot { by: (by.0.to_path_buf(), by.1), path: path(), watched: None });
     }
     let slot = slots.iter_mut().find(|slot| is_it(slot));
-    let slot = slot.ok_or_else(|| lost("cannot keep what was read of"))?;
-    Watched::current(&mut slot.watched, &slot.path, make).map(question)
+    slot.map(act).ok_or_else(|| lost("cannot keep what was read of"))
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ const FORMAT: &str = "cr0sync withdrawn";
 const VERSION: i64 = 2;
 /// This one had no sum, and one copy.
 const FIRST: i64 = 1;
+/// What a person writes in place of a copy (a list of this text): all that is withdrawn stands in the site's file.
+pub(super) const ANEW: &str = "begin anew";
 
 /// Since when one counts no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,10 @@ impl Copied {
             Reading::Broken(reason) => return Copied::Broken(reason),
             Reading::Whole(value) => value,
         };
+        if value == json!([ANEW]) {
+            let entries = Entries::new();
+            return Copied::Whole(Index::default(), sum(&entries));
+        }
         let is_ours = value.get("format").and_then(Value::as_str) == Some(FORMAT);
         let (Some(version), true) = (value.get("version").and_then(Value::as_i64), is_ours) else {
             return Copied::Broken("it does not say that it is ours".to_owned());
@@ -198,6 +204,9 @@ mod tests {
         }
         for (wrong, right) in [
             ("[]", false),
+            (r#"["begin anew"]"#, true),
+            (r#"["begin anew", 1]"#, false),
+            (r#"["begin"]"#, false),
             ("{}", false),
             (r#"{"format": "cr0sync withdrawn", "version": 1}"#, false),
             (r#"{"format": "cr0sync withdrawn", "version": 1, "entries": {"x": {}}}"#, false),

@@ -6,13 +6,14 @@
 //!
 //! - open, observe: `known` reads a file, and reads it again whenever it is another
 //! - decide (pure): `grant` (granted, or why not), `token` (what is a key at all), `record` (what the file says of one)
-//! - apply: `broken` changes a file, and tells of one that makes no sense; `keys`, `sessions`; `used` writes down when one was used, at most once a minute
+//! - apply: `copy` writes one copy of what is withdrawn; `broken` changes a file, and tells of one that makes no sense; `keys`, `sessions`; `used` writes down when one was used, at most once a minute
 //!
 //! [`limits`] are apart: they count in a table of our own, exact under any number of processes.
 //!
 //! Whoever is refused must not learn why: reasons are for the log of the one who asks.
 
 mod broken;
+mod copy;
 mod grant;
 pub mod keys;
 mod known;

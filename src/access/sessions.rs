@@ -3,6 +3,8 @@
 //! A session is opened for somebody whom the site has let in, and known by a token from then on. It ends by itself at its
 //! time, or when it is closed. Apart from keys, which people keep: nobody lists or rotates these.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::grant::Permission;
@@ -48,6 +50,7 @@ pub struct Request {
 pub fn open(config: &Config, request: &Request) -> Result<SessionOpened> {
     let minutes = request.minutes.unwrap_or(config.access.session_minutes);
     check(request, minutes)?;
+    withdrawn::refuse_unknown(config, Kind::Sessions)?;
     let now = clock::now().timestamp();
     let expires = now.saturating_add(i64::from(minutes) * 60);
     let (digits, token) = random(Kind::Sessions)?;
@@ -132,15 +135,27 @@ pub fn cleanup(config: &Config) -> Result<SessionsCleaned> {
         let counts = (before.saturating_sub(members.len()), members.len());
         Ok(if counts.0 > 0 { Altered::Yes(counts) } else { Altered::No(counts) })
     })?;
+    let mut odd = Vec::new();
     for kind in [Kind::Sessions, Kind::Keys] {
         // Nobody else looks at those of keys every hour.
+        warnings.extend(shelf::remember(config, kind)?);
         warnings.extend(withdrawn::clean(config, kind, now)?);
-        warnings.extend(shelf::ask(config, kind, |state| match state {
-            State::Known(known) => known.warning(kind.path(config)),
-            State::Broken(_) => None,
-        })?);
+        let path = kind.path(config);
+        let refused =
+            |reason: &str| format!("{} lets nobody in: {reason}; put a good copy back", path.display());
+        match shelf::ask(config, kind, |state| match state {
+            State::Known(known) => Ok(known.warning(path)),
+            State::Broken(reason) => Err(refused(reason)),
+        })? {
+            Ok(warning) => odd.extend(warning),
+            Err(problem) => warnings.push(problem),
+        }
     }
-    Ok(SessionsCleaned { schema: SCHEMA, removed, open, warnings })
+    let ok = warnings.is_empty();
+    warnings.extend(odd);
+    let mut seen = HashSet::new();
+    warnings.retain(|warning| seen.insert(warning.clone()));
+    Ok(SessionsCleaned { schema: SCHEMA, ok, removed, open, warnings })
 }
 
 /// Whether its time is over. What is no session, or nobody can say that of, lets nobody in, and is left to its owner.

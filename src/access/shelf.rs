@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::rc::Rc;
 
 use serde_json::{Map, Value};
 
@@ -107,8 +108,8 @@ pub(super) struct Known {
     pub(super) index: Index<Record>,
     /// Whose keys it calls revoked.
     revoked: Vec<Withdrawn>,
-    /// Whether they were put on record.
-    is_recorded: Cell<bool>,
+    /// Whether they are on record.
+    is_recorded: Rc<Cell<bool>>,
     /// Those that make no sense: where, and why.
     odd: Vec<(String, &'static str)>,
     /// How many there are.
@@ -242,13 +243,20 @@ fn verify<A>(
             }
         }
         // Somebody may have taken away all that was on record.
-        let is_due = !is_recorded.replace(true) || is_blank;
-        let due = if is_due { revoked.clone() } else { Vec::new() };
+        let is_gone = is_blank || standing == Standing::Hurt;
+        let is_due = (is_gone || !is_recorded.get()) && !revoked.is_empty();
+        let due = is_due.then(|| (revoked.clone(), Rc::clone(is_recorded)));
         answer.take().map(|answer| (answer(verdict, record), due))
     })?;
     match (asked, answer) {
-        (Some((said, revoked)), _) => {
-            warnings.extend(put_on_record(config, kind, &revoked));
+        (Some((said, due)), _) => {
+            if let Some((revoked, is_recorded)) = due {
+                warnings.extend(withdrawn::now_and_then(kind.path(config), || {
+                    let told = put_on_record(config, kind, &revoked)?;
+                    is_recorded.set(true);
+                    Ok(told)
+                }));
+            }
             Ok((said, warnings))
         }
         (None, Some(answer)) => {
@@ -259,18 +267,39 @@ fn verify<A>(
     }
 }
 
-/// Puts those on record that the file calls revoked, where they are not. Says what went wrong: they are refused anyway.
-fn put_on_record(config: &Config, kind: Kind, revoked: &[Withdrawn]) -> Vec<String> {
+/// Puts those on record that the file calls revoked, where they are not. Says what people should know.
+///
+/// # Errors
+/// When one of them is not on record afterwards: it is refused as long as the file says so.
+fn put_on_record(config: &Config, kind: Kind, revoked: &[Withdrawn]) -> Result<Vec<String>> {
     if revoked.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let is_new =
-        |state: &Withdrawals<'_>, one: &Withdrawn| state.since(&one.digest).is_none_or(|at| at > one.from);
-    let added = withdrawn::ask(config, kind, |state| {
-        revoked.iter().filter(|one| is_new(&state, one)).copied().collect::<Vec<_>>()
-    })
-    .and_then(|fresh| withdrawn::add(config, kind, &fresh));
-    added.unwrap_or_else(|error| vec![format!("what the file calls revoked is not on record: {error}")])
+    let fresh = || {
+        withdrawn::ask(config, kind, |state| {
+            let is_new = |one: &&Withdrawn| state.since(&one.digest).is_none_or(|at| at > one.from);
+            revoked.iter().filter(is_new).copied().collect::<Vec<_>>()
+        })
+    };
+    let told = withdrawn::add(config, kind, &fresh()?)?;
+    if fresh()?.is_empty() {
+        return Ok(told);
+    }
+    Err(Error::new(ErrorKind::Corrupt, told.join("; ")))
+}
+
+/// What is said where that failed.
+pub(super) fn not_on_record(error: &Error) -> String {
+    format!("what the file calls revoked is not on record: {error}")
+}
+
+/// The same for all that the file calls revoked now, whether or not somebody asks for a key.
+pub(super) fn remember(config: &Config, kind: Kind) -> Result<Vec<String>> {
+    let revoked = ask(config, kind, |state| match state {
+        State::Known(known) => known.revoked.clone(),
+        State::Broken(_) => Vec::new(),
+    })?;
+    Ok(put_on_record(config, kind, &revoked).unwrap_or_else(|error| vec![not_on_record(&error)]))
 }
 
 /// What somebody is told who asks whether a key or session lets in.
@@ -344,7 +373,8 @@ pub(super) fn change<T>(
         let records = records(kind, value);
         let revoked: Vec<Withdrawn> =
             records.iter().filter_map(|record| called_revoked(kind, record)).collect();
-        told.extend(put_on_record(config, kind, &revoked));
+        let put = put_on_record(config, kind, &revoked);
+        told.extend(put.unwrap_or_else(|error| vec![not_on_record(&error)]));
         let (standing, is_right) =
             withdrawn::ask(config, kind, |state| (state.standing(), !put_right(kind, value, state)))?;
         match standing {

@@ -10,33 +10,38 @@
 //!
 //! - one copy may be lost, cut or changed at will: the other one refuses the key, and the lost one is written again from it,
 //!   with a CRITICAL event;
-//! - where both are damaged, or one is and the other is missing, nobody can say who was revoked: then **all** are refused, a
-//!   CRITICAL event says what to do, and nothing is moved or written before somebody has done it;
-//! - where both are missing nobody was ever revoked, or somebody took both away. Then the site's file is believed: a key that
-//!   it calls revoked goes on both copies as soon as it is seen, so that no older copy of that file brings it back.
+//! - where none is whole nobody can say who was revoked: then **all** are refused and none is given out, a CRITICAL event
+//!   says what to do, and nothing is moved or written before somebody has done it. So it is where both are missing, and a
+//!   third file, beside the log of events, says that there were some;
+//! - where that one is missing as well nobody was ever revoked. Then the site's file is believed: a key that it calls revoked
+//!   goes on both copies as soon as it is seen, so that no older copy of that file brings it back.
 //!
-//! A death between the two copies leaves the key in one of them, which is enough; the next change writes both.
+//! A death between the two copies leaves the key in one of them, which is enough; the next change writes both, and the third
+//! file after them.
 
 use std::cell::RefCell;
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
+use std::io::ErrorKind as Cause;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::broken;
+use super::copy::Found;
 use super::grant::Digest;
 use super::known::{self, Kept};
 use super::ledger::{self, Copied, Entries, Entry};
-use super::shelf::Kind;
+use super::shelf::{self, Kind};
 use crate::clock::{self, Stopwatch};
-use crate::config::{Config, Ownership};
-use crate::durable::{self, Judged, Lock, Nascent, Reading};
+use crate::config::Config;
+use crate::durable::{self, Lock};
 use crate::error::{Error, ErrorKind, Result};
 
 /// So long another process may write (milliseconds).
 const WAIT_MS: u64 = 5_000;
 /// After its last end nobody has an old copy of a session any more (seconds).
 const SPARE: i64 = 7 * 86_400;
-/// A process tells of what it cannot mend so often (milliseconds).
+/// What cannot be mended is told so often: by all processes (seconds), and by one that cannot write that down (milliseconds).
+const TELL: i64 = 3_600;
 const TELL_MS: u64 = 3_600_000;
 /// After a failure it is tried again (milliseconds).
 const AGAIN_MS: u64 = 60_000;
@@ -63,7 +68,19 @@ pub(super) struct Withdrawn {
 
 /// What both copies say.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct State<'a>([&'a Copied; 2]);
+pub(super) struct State<'a> {
+    copies: [&'a Copied; 2],
+    before: Before,
+}
+
+/// Whether there were copies before, where there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Never,
+    Were,
+    /// Nobody may look.
+    Unclear,
+}
 
 /// What the copies are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,11 +97,19 @@ pub(super) enum Standing {
     Newer,
 }
 
-impl State<'_> {
+impl<'a> State<'a> {
+    fn of(config: &Config, kind: Kind, copies: [&'a Copied; 2]) -> State<'a> {
+        let before = match copies {
+            [Copied::Missing, Copied::Missing] => before(config, kind),
+            _ => Before::Never,
+        };
+        State { copies, before }
+    }
+
     pub(super) fn standing(self) -> Standing {
-        match self.0 {
+        match self.copies {
             [Copied::Newer, _] | [_, Copied::Newer] => Standing::Newer,
-            [Copied::Missing, Copied::Missing] => Standing::Whole,
+            [Copied::Missing, Copied::Missing] if self.before == Before::Never => Standing::Whole,
             [first @ Copied::Whole(..), second @ Copied::Whole(..)] => {
                 if first.is_as(second) {
                     Standing::Whole
@@ -99,12 +124,12 @@ impl State<'_> {
 
     /// Whether nothing is on record, nor ever was as far as anybody can tell.
     pub(super) fn is_blank(self) -> bool {
-        matches!(self.0, [Copied::Missing, Copied::Missing])
+        matches!(self.copies, [Copied::Missing, Copied::Missing])
     }
 
     /// Since when a digest counts no longer.
     pub(super) fn since(self, digest: &Digest) -> Option<i64> {
-        self.0.iter().filter_map(|copy| copy.since(digest)).min()
+        self.copies.iter().filter_map(|copy| copy.since(digest)).min()
     }
 }
 
@@ -114,10 +139,10 @@ pub(super) fn ask<A>(config: &Config, kind: Kind, question: impl FnOnce(State<'_
     // By the site's file, which is another one where the configuration says so.
     let beside = (kind.path(config), kind);
     let both = |first: &Copied| {
-        let answer = |second: &Copied| question(State([first, second]));
-        SECOND.with(|kept| known::ask(kept, beside, || spare(config, kind), Copied::of, answer))
+        let answer = |second: &Copied| question(State::of(config, kind, [first, second]));
+        SECOND.with(|kept| known::ask_anyway(kept, beside, || spare(config, kind), Copied::of, answer))
     };
-    FIRST.with(|kept| known::ask(kept, by, || path(config, kind), Copied::of, both))?
+    FIRST.with(|kept| known::ask_anyway(kept, by, || path(config, kind), Copied::of, both))?
 }
 
 /// Puts some on record, for good. The first time counts. Says what people should know.
@@ -156,11 +181,78 @@ pub(super) fn mend(config: &Config, kind: Kind) -> Vec<String> {
     }
 }
 
+/// Tries to put some on record, where somebody else was not at it for long lately. Says what went wrong.
+pub(super) fn now_and_then(path: &Path, put: impl FnOnce() -> Result<Vec<String>>) -> Vec<String> {
+    if is_lately(path, AGAIN_MS) {
+        return Vec::new();
+    }
+    put().unwrap_or_else(|error| {
+        if error.kind() == ErrorKind::Locked {
+            note(path.to_path_buf());
+        }
+        vec![shelf::not_on_record(&error)]
+    })
+}
+
+/// Refuses to go on where nobody knows who was withdrawn: what is given out then lets nobody in.
+///
+/// # Errors
+/// [`ErrorKind::Corrupt`] then, with what to do.
+pub(super) fn refuse_unknown(config: &Config, kind: Kind) -> Result<()> {
+    match ask(config, kind, |state| state.standing())? {
+        Standing::Whole | Standing::Uneven | Standing::Hurt => Ok(()),
+        Standing::Newer => Err(newer().at(path(config, kind))),
+        Standing::Lost => {
+            let [why, help] = lost(config, kind);
+            tell_lost(config, kind);
+            Err(Error::new(ErrorKind::Corrupt, format!("gave out none, as {why}")).hint(help))
+        }
+    }
+}
+
+/// What people should know who look at all of them.
+///
+/// # Errors
+/// When a newer version wrote it.
+pub(super) fn warn(config: &Config, kind: Kind) -> Result<Vec<String>> {
+    match ask(config, kind, |state| state.standing())? {
+        Standing::Whole | Standing::Uneven | Standing::Hurt => Ok(Vec::new()),
+        Standing::Newer => Err(newer().at(path(config, kind))),
+        Standing::Lost => Ok(tell_lost(config, kind)),
+    }
+}
+
 /// Says that nobody knows who was withdrawn, and what to do.
 pub(super) fn tell_lost(config: &Config, kind: Kind) -> Vec<String> {
-    let why = ask(config, kind, |State(copies)| copies.map(reason));
-    let [first, second] = why.unwrap_or_else(|error| [error.to_string(), error.to_string()]);
     let [at, beside] = places(config, kind);
+    let told = lost(config, kind).join("; ");
+    let is_noted = match is_told(config, kind) {
+        Ok(true) => return vec![told],
+        Ok(false) => true,
+        Err(_) => false,
+    };
+    if !is_noted && is_lately(&beside, TELL_MS) {
+        return vec![told];
+    }
+    note(beside);
+    vec![broken::tell_lost(config, &at, &told)]
+}
+
+/// Why nobody knows who was withdrawn, and what to do.
+fn lost(config: &Config, kind: Kind) -> [String; 2] {
+    let [at, beside] = places(config, kind);
+    let why = ask(config, kind, |State { copies, before }| (copies.map(reason), before));
+    let (reasons, before) =
+        why.unwrap_or_else(|error| ([error.to_string(), error.to_string()], Before::Never));
+    let [first, second] = reasons;
+    let before = match before {
+        Before::Never => String::new(),
+        Before::Were => format!(", and both were there, as {} says", marker(config, kind).display()),
+        Before::Unclear => format!(
+            ", and nobody may look at {}, which says whether they were ever there",
+            marker(config, kind).display()
+        ),
+    };
     let what = kind.words();
     let help = match kind {
         Kind::Keys => {
@@ -168,17 +260,36 @@ pub(super) fn tell_lost(config: &Config, kind: Kind) -> Vec<String> {
         }
         Kind::Sessions => "empty the file of sessions, so that all sign in again",
     };
-    let told = format!(
-        "nobody can say which {what} were withdrawn, so all are refused: {} ({first}) and {} ({second}); put a good copy of \
-         one of them back, or {help}, and then remove both",
-        at.display(),
-        beside.display()
-    );
-    if is_lately(&beside, TELL_MS) {
-        return vec![told];
+    [
+        format!(
+            "nobody can say which {what} were withdrawn, so all are refused: {} ({first}) and {} ({second}){before}",
+            at.display(),
+            beside.display()
+        ),
+        format!(
+            "put a good copy of one of them back, or {help}, and then say that this is all: echo '[\"{}\"]' > {}",
+            ledger::ANEW,
+            beside.display()
+        ),
+    ]
+}
+
+/// Whether all processes together told of that lately; if not it counts as told from now on.
+///
+/// # Errors
+/// When that cannot be written down.
+fn is_told(config: &Config, kind: Kind) -> Result<bool> {
+    let path = told(config, kind);
+    let age = fs::symlink_metadata(&path).map(|there| clock::now().timestamp().saturating_sub(there.mtime()));
+    // What was told in the future was told by a clock that went wrong.
+    if age.is_ok_and(|age| (0..TELL).contains(&age)) {
+        return Ok(true);
     }
-    note(beside);
-    vec![broken::tell_lost(config, &at, &told)]
+    let directory = config.root.join("sync_state");
+    durable::state_directory(&directory, &config.ownership)?;
+    durable::private_directory(&directory.join("access"))?;
+    durable::replace(&path, b"told\n")?;
+    Ok(false)
 }
 
 fn reason(copy: &Copied) -> String {
@@ -201,78 +312,32 @@ fn note(path: PathBuf) {
     });
 }
 
-/// A copy as it lies there, under our lock.
-struct Found {
-    path: PathBuf,
-    copy: Copied,
-    /// Which file it is, and its bytes.
-    file: Option<(fs::Metadata, Vec<u8>)>,
-}
-
-impl Found {
-    fn look(path: PathBuf) -> Result<Found> {
-        let file = match durable::open_regular(&path) {
-            Ok(file) => file,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Found { path, copy: Copied::Missing, file: None });
-            }
-            Err(cause) => return Err(Error::io("open", &path, cause)),
-        };
-        let read = |mut file: File| {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            Ok((file.metadata()?, bytes))
-        };
-        let (found, bytes) = read(file).map_err(|cause| Error::io("read", &path, cause))?;
-        Ok(Found { copy: Copied::of(Reading::of(&bytes)), path, file: Some((found, bytes)) })
-    }
-
-    /// Puts entries in its place, unless they are there.
-    fn write(&self, config: &Config, text: &str, warnings: &mut Vec<String>) -> Result<()> {
-        if self.file.as_ref().is_some_and(|(_, bytes)| bytes == text.as_bytes()) {
-            return Ok(());
-        }
-        if let (Copied::Broken(reason), Some((found, bytes))) = (&self.copy, &self.file) {
-            let mut tell = |broken: &durable::Broken| warnings.push(broken::tell(config, &self.path, broken));
-            durable::put_aside(&self.path, reason.clone(), Judged { found, bytes }, &mut tell)?;
-        }
-        let nascent = match &self.file {
-            Some((found, _)) => Nascent::of_owner(&self.path, "copy", found)?,
-            None => {
-                let ownership = Ownership { file_mode: 0o660, ..config.ownership.clone() };
-                Nascent::beside(&self.path, "copy", &ownership)?.0
-            }
-        };
-        let fail = |cause| Error::io("write", nascent.path(), cause);
-        nascent.file().write_all(text.as_bytes()).map_err(fail)?;
-        nascent.supersede().map(drop)
-    }
-}
-
 fn change(config: &Config, kind: Kind, alter: impl FnOnce(&mut Entries)) -> Result<Vec<String>> {
     let directory = config.root.join("sync_state");
     durable::state_directory(&directory, &config.ownership)?;
     let _lock = Lock::take(&config.root, &config.ownership, kind.withdrawn_lock(), WAIT_MS)?;
     let [first, second] = places(config, kind);
     let [first, second] = [Found::look(first)?, Found::look(second)?];
-    let state = State([&first.copy, &second.copy]);
+    let state = State::of(config, kind, [&first.copy, &second.copy]);
     match state.standing() {
         Standing::Newer => return Err(newer().at(&first.path)),
         Standing::Lost => return Ok(tell_lost(config, kind)),
         Standing::Whole | Standing::Uneven | Standing::Hurt => {}
     }
     let mut entries = Entries::new();
-    state.0.iter().for_each(|copy| copy.add_to(&mut entries));
+    state.copies.iter().for_each(|copy| copy.add_to(&mut entries));
     alter(&mut entries);
-    if entries.is_empty() && state.0.iter().all(|copy| matches!(copy, Copied::Missing)) {
+    if entries.is_empty() && state.is_blank() {
         return Ok(Vec::new());
     }
     let mut warnings = Vec::new();
-    // The first one is written first, so where only that one is there nothing is lost.
-    if let (Copied::Missing, Copied::Whole(..)) = (&first.copy, &second.copy) {
+    durable::private_directory(&directory.join("access"))?;
+    // The first one is written first, so where only that one is there nothing is lost. Who cannot write it would tell of it
+    // at every call.
+    let is_gone = matches!((&first.copy, &second.copy), (Copied::Missing, Copied::Whole(..)));
+    if is_gone && durable::may_replace(&first.path).is_ok() {
         warnings.push(broken::tell_missing(config, &first.path, &second.path));
     }
-    durable::private_directory(&directory.join("access"))?;
     if let Some(beside) = second.path.parent() {
         durable::owned_directory(beside, &config.ownership)?;
     }
@@ -280,7 +345,24 @@ fn change(config: &Config, kind: Kind, alter: impl FnOnce(&mut Entries)) -> Resu
     // What is in one of them counts, so one is written whatever becomes of the other.
     let written = [&first, &second].map(|copy| copy.write(config, &text, &mut warnings));
     written.into_iter().collect::<Result<()>>()?;
+    warnings.extend(remember(config, kind));
     Ok(warnings)
+}
+
+/// Says for good that there are copies, and that nothing is to be told of them any more.
+fn remember(config: &Config, kind: Kind) -> Option<String> {
+    let told = told(config, kind);
+    if fs::symlink_metadata(&told).is_ok() {
+        // Where it stays, the next trouble is told an hour later.
+        let _ = durable::remove(&told);
+    }
+    let marker = marker(config, kind);
+    let directory =
+        marker.parent().map_or(Ok(()), |parent| durable::owned_directory(parent, &config.ownership));
+    let made = directory.and_then(|()| durable::private_file(&marker));
+    made.err().map(|error| {
+        format!("cannot say beside the log of events that there is a list of what was withdrawn: {error}")
+    })
 }
 
 /// The error for a file of a newer version.
@@ -303,4 +385,24 @@ fn spare(config: &Config, kind: Kind) -> PathBuf {
 
 fn places(config: &Config, kind: Kind) -> [PathBuf; 2] {
     [path(config, kind), spare(config, kind)]
+}
+
+/// What says that there were copies: a file in a third directory, so that both may be lost and nobody is let in again.
+fn marker(config: &Config, kind: Kind) -> PathBuf {
+    let mut name = config.events.log.as_os_str().to_owned();
+    name.push(format!(".{}-withdrawn", kind.withdrawn_file()));
+    PathBuf::from(name)
+}
+
+/// When it was last told that nobody knows.
+fn told(config: &Config, kind: Kind) -> PathBuf {
+    path(config, kind).with_extension("told")
+}
+
+fn before(config: &Config, kind: Kind) -> Before {
+    match fs::symlink_metadata(marker(config, kind)) {
+        Ok(_) => Before::Were,
+        Err(cause) if matches!(cause.kind(), Cause::NotFound | Cause::NotADirectory) => Before::Never,
+        Err(_) => Before::Unclear,
+    }
 }

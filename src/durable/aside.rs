@@ -3,6 +3,7 @@
 //! Others may put a good file in its place between the look at it and the move. So it is looked at once more right before,
 //! and what was moved is looked at again: what is not the file that was judged goes back. Nothing is ever written over.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -56,9 +57,7 @@ pub(crate) fn put_aside(
 ) -> Result<()> {
     let stamp = clock::now().format("%Y-%m-%d_%H-%M-%S%.6f").to_string();
     // Whoever may not move it would tell of it at every call.
-    let directory = path.parent().unwrap_or(path);
-    rustix::fs::accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
-        .map_err(|cause| Error::io("move aside what makes no sense:", path, cause.into()))?;
+    may_replace(path)?;
     if !is_still(path, judged)? {
         return Ok(());
     }
@@ -75,6 +74,60 @@ pub(crate) fn put_aside(
         Err(_) if !is_still(path, judged)? => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the directory of a file lets us move that, and make another one.
+///
+/// # Errors
+/// When it does not.
+pub(crate) fn may_replace(path: &Path) -> Result<()> {
+    let directory = path.parent().unwrap_or(path);
+    rustix::fs::accessat(CWD, directory, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+        .map_err(|cause| Error::io("move aside what makes no sense:", path, cause.into()))
+}
+
+/// Moves aside what lies in the place of a file of ours and cannot be read as one: a symlink, a directory, a file that is far
+/// too large, or one that may not be read. `found` is what was seen there, itself and not what it names. The rest is as with
+/// [`put_aside`].
+///
+/// # Errors
+/// When it cannot be moved.
+pub(crate) fn put_foreign_aside(
+    path: &Path,
+    reason: String,
+    found: &fs::Metadata,
+    tell: &mut impl FnMut(&Broken),
+) -> Result<()> {
+    let stamp = clock::now().format("%Y-%m-%d_%H-%M-%S%.6f").to_string();
+    may_replace(path)?;
+    let is_it = |path: &Path| {
+        fs::symlink_metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == (found.dev(), found.ino()))
+    };
+    if !is_it(path) {
+        return Ok(());
+    }
+    let mut broken = Broken { reason, moved_to: name(path, &stamp), fate: Fate::Goes };
+    tell(&broken);
+    super::set_aside(path, &broken.moved_to)?;
+    if !is_it(&broken.moved_to) {
+        // Another one stays aside only where a third one has its place.
+        let _ = super::set_aside(&broken.moved_to, path);
+        broken.fate = Fate::Replaced;
+        tell(&broken);
+    }
+    Ok(())
+}
+
+/// What lies beside a file that was moved aside as it made no sense, in order.
+pub(crate) fn lying_aside(path: &Path) -> Vec<PathBuf> {
+    let mut start = path.file_name().unwrap_or_default().to_os_string();
+    start.push(".corrupt-");
+    let directory = path.parent().unwrap_or(path);
+    let names = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let is_one = |name: &OsString| name.as_encoded_bytes().starts_with(start.as_encoded_bytes());
+    let mut all: Vec<PathBuf> = names.filter(is_one).map(|name| directory.join(name)).collect();
+    all.sort();
+    all
 }
 
 /// What became of it.

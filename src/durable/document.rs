@@ -183,12 +183,7 @@ impl Document<'_> {
                 Err(error) => Err(error),
             };
         };
-        let nascent = Nascent::like(self.path, "json", found)?;
-        let made = nascent.file().metadata().map_err(|cause| Error::io("look at", nascent.path(), cause))?;
-        if made.gid() == found.gid() {
-            // Who is not root cannot keep the owner; those who could read it before still can.
-            nascent.set_mode(found.mode() & 0o777 | 0o600)?;
-        }
+        let nascent = Nascent::in_place_of(self.path, "json", found, self.ownership)?;
         fill(&nascent)?;
         let may = || Ok(self.is_there(found)? && watched::whole(file, self.path)? == base.bytes);
         Ok(nascent.supersede_if(may)?.is_some())

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use crate::clock;
@@ -33,29 +33,51 @@ impl Lock {
         super::state_directory(&state, ownership)?;
         super::private_directory(&directory)?;
         let path = directory.join(format!("{name}.lock"));
-        let file = open_or_make(&path)?;
         let began = clock::start();
-        loop {
-            match fs2::FileExt::try_lock_exclusive(&file) {
-                Ok(()) => break,
-                Err(cause) if cause.kind() == fs2::lock_contended_error().kind() => {
-                    if began.millis() >= wait_ms {
-                        let holder = fs::read_to_string(&path).unwrap_or_default();
-                        return Err(Error::new(ErrorKind::Locked, "another process holds the lock")
-                            .at(&path)
-                            .hint(format!("it is held by {}", holder.trim())));
-                    }
-                    clock::pause(PAUSE_MS);
-                }
-                Err(cause) => return Err(Error::io("lock", &path, cause)),
+        for _ in 0..MAX_TRIES {
+            let file = open_or_make(&path)?;
+            hold(&file, &path, &began, wait_ms)?;
+            // Others may remove it while it is waited for: whoever comes then makes another one, and holds that.
+            if !is_at(&file, &path).map_err(|cause| Error::io("look at the lock", &path, cause))? {
+                continue;
             }
+            // Whoever made it may have had a narrower mask; only its owner can and need mend that.
+            let _ = file.set_permissions(fs::Permissions::from_mode(0o660));
+            let lock = Lock(file);
+            // What stands there is for people, so nothing depends on it.
+            let _ = sign(&lock.0);
+            return Ok(lock);
         }
-        // Whoever made it may have had a narrower mask; only its owner can and need mend that.
-        let _ = file.set_permissions(fs::Permissions::from_mode(0o660));
-        let lock = Lock(file);
-        // What stands there is for people, so nothing depends on it.
-        let _ = sign(&lock.0);
-        Ok(lock)
+        Err(Error::new(ErrorKind::Busy, "others remove again and again").at(path))
+    }
+}
+
+/// Waits until an open lock is ours.
+fn hold(file: &File, path: &Path, began: &clock::Stopwatch, wait_ms: u64) -> Result<()> {
+    loop {
+        match fs2::FileExt::try_lock_exclusive(file) {
+            Ok(()) => return Ok(()),
+            Err(cause) if cause.kind() == fs2::lock_contended_error().kind() => {
+                if began.millis() >= wait_ms {
+                    let holder = fs::read_to_string(path).unwrap_or_default();
+                    return Err(Error::new(ErrorKind::Locked, "another process holds the lock")
+                        .at(path)
+                        .hint(format!("it is held by {}", holder.trim())));
+                }
+                clock::pause(PAUSE_MS);
+            }
+            Err(cause) => return Err(Error::io("lock", path, cause)),
+        }
+    }
+}
+
+/// Whether a name is still that of an open file.
+fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    let open = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(cause) => Err(cause),
     }
 }
 
@@ -83,5 +105,47 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // Closing releases it too; a failure here changes nothing.
         let _ = fs2::FileExt::unlock(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
+
+    /// How often this process has a file open.
+    fn open(path: &Path) -> usize {
+        let Ok(all) = fs::read_dir("/proc/self/fd") else { return 0 };
+        all.flatten().filter(|one| fs::read_link(one.path()).is_ok_and(|there| there == path)).count()
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_while_it_was_waited_for_is_not_held() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let root = directory.path().canonicalize()?;
+        let config = Config::parse(br#"{"version": 1}"#, &root, None)?;
+        let take = |wait: u64| Lock::take(&root, &config.ownership, "test", wait);
+        let path = root.join("sync_state/locks/test.lock");
+        let first = take(0)?;
+        assert_eq!(take(0).err().map(|error| error.kind()), Some(ErrorKind::Locked));
+        std::thread::scope(|scope| -> Outcome {
+            let waiting = scope.spawn(|| take(2_000).map(drop).map_err(|error| error.kind()));
+            // Until it waits for that file.
+            while open(&path) < 2 && !waiting.is_finished() {
+                clock::pause(1);
+            }
+            fs::remove_file(&path)?;
+            let second = take(0)?;
+            // What it waits for is free now, and is no lock any more.
+            drop(first);
+            let found = waiting.join().map_err(|_| "it panicked")?;
+            assert_eq!(found, Err(ErrorKind::Locked));
+            drop(second);
+            Ok(())
+        })?;
+        take(0)?;
+        Ok(())
     }
 }

@@ -29,7 +29,7 @@ use fs2::FileExt;
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
 
-pub(crate) use aside::{Broken, Fate, Judged, put_aside};
+pub(crate) use aside::{Broken, Fate, Judged, lying_aside, may_replace, put_aside, put_foreign_aside};
 pub(crate) use document::{Altered, Document};
 pub(crate) use folder::{Content, Folder};
 pub(crate) use holders::held as locks_held;
@@ -40,7 +40,7 @@ pub(crate) use state::{private_directory, state_directory};
 use wary::wary;
 pub(crate) use wary::{open_regular, read_regular};
 pub use watched::Stamp;
-pub(crate) use watched::{Reading, Watched};
+pub(crate) use watched::{Reading, Watched, settled};
 
 /// Held while a run writes; other runs are turned away. Released when dropped, or by the kernel.
 #[derive(Debug)]
@@ -50,14 +50,14 @@ impl RunLock {
     /// Takes the lock, or says who is in the way.
     pub(crate) fn take(directory: &Path) -> Result<RunLock> {
         let path = directory.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o660)
-            .custom_flags(wary())
-            .open(&path)
-            .map_err(|cause| Error::io("open the run lock", &path, cause))?;
+        let mut options = OpenOptions::new();
+        options.truncate(false).write(true).mode(0o660).custom_flags(wary());
+        // In such a directory the kernel may refuse to make what another user has made already, so it is opened first.
+        let file = match options.open(&path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => options.create(true).open(&path),
+            opened => opened,
+        };
+        let file = file.map_err(|cause| Error::io("open the run lock", &path, cause))?;
         match FileExt::try_lock_exclusive(&file) {
             Ok(()) => {
                 // Whoever made it may have had a narrower mask; only its owner can and need mend that.
@@ -210,6 +210,9 @@ impl Nascent {
                     ));
                 }
             }
+        } else if let Some(group) = group(ownership) {
+            // Who is not in that group cannot give it away; then it is for his own group.
+            let _ = std::os::unix::fs::fchown(&nascent.file, None, Some(group));
         }
         nascent.set_mode(ownership.file_mode)?;
         Ok((nascent, warnings))
@@ -245,6 +248,30 @@ impl Nascent {
         if (made.uid(), made.gid()) == (source.uid(), source.gid()) {
             nascent.set_mode(source.mode() & 0o777 | 0o600)?;
         }
+        Ok(nascent)
+    }
+
+    /// Creates an empty file beside the target, for all who may use the source, which others change in turn.
+    ///
+    /// Only root can keep the owner. Who cannot keep the group gives it to the configured one, with the same rights; who can
+    /// do neither gives his own group no more than everybody has, and takes nothing from everybody.
+    pub(crate) fn in_place_of(
+        target: &Path,
+        tag: &str,
+        source: &fs::Metadata,
+        ownership: &Ownership,
+    ) -> Result<Nascent> {
+        let nascent = Nascent::create(target, tag)?;
+        let mut mode = source.mode() & 0o777;
+        let give = |group| std::os::unix::fs::fchown(&nascent.file, None, Some(group)).is_ok();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::fchown(&nascent.file, Some(source.uid()), Some(source.gid()))
+                .map_err(|cause| Error::io("set the owner of", nascent.path(), cause))?;
+        } else if !give(source.gid()) && !group(ownership).is_some_and(give) {
+            mode = mode & 0o707 | (mode & 0o007) << 3;
+        }
+        // Whoever makes it must be able to fill it, whatever the source lets its owner do.
+        nascent.set_mode(mode | 0o600)?;
         Ok(nascent)
     }
 
@@ -377,7 +404,8 @@ pub(crate) fn point(link: &Path, target: &OsStr, owner: &fs::Metadata) -> Result
     sync_directory(link)
 }
 
-/// Creates a directory below the root with its parents, for the configured owner and nobody else, unless it exists.
+/// Creates a directory below the root with its parents, for the configured owner and nobody else, unless it exists. Only
+/// root can give it to the user; others give it to the group, where they are in it.
 pub(crate) fn owned_directory(path: &Path, ownership: &Ownership) -> Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -393,6 +421,8 @@ pub(crate) fn owned_directory(path: &Path, ownership: &Ownership) -> Result<()> 
         if let Some((user, group)) = owner {
             std::os::unix::fs::chown(path, Some(user), Some(group)).map_err(fail)?;
         }
+    } else if let Some(group) = group(ownership) {
+        let _ = std::os::unix::fs::chown(path, None, Some(group));
     }
     // Where the parent hands its group down, this one does too.
     let inherited = fs::metadata(path).map_err(fail)?.mode() & 0o2000;
@@ -447,6 +477,11 @@ pub(crate) fn user_numbered(number: u32) -> Option<String> {
 /// The numbers of a configured owner, from the system's own lists.
 fn owner(ownership: &Ownership) -> Option<(u32, u32)> {
     Some((number("/etc/passwd", &ownership.user)?, number("/etc/group", &ownership.group)?))
+}
+
+/// The number of the configured group; `None` when this machine has no such group.
+fn group(ownership: &Ownership) -> Option<u32> {
+    number("/etc/group", &ownership.group)
 }
 
 /// The number of a name in one of the system's lists.

@@ -124,6 +124,30 @@ impl<T> Watched<T> {
     }
 }
 
+/// All of a regular file of at most so many bytes that others write, when nobody is just writing it: what is no JSON yet is
+/// waited for.
+///
+/// # Errors
+/// As [`read_regular`](super::read_regular).
+pub(crate) fn settled(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let (began, mut since) = (clock::start(), clock::start());
+    let mut before: Option<Vec<u8>> = None;
+    loop {
+        let bytes = super::read_regular(path, most)?;
+        if parse(&bytes).is_ok() {
+            return Ok(bytes);
+        }
+        let is_same = before.as_ref() == Some(&bytes);
+        if is_same && since.millis() >= SETTLE_MS || began.millis() >= MOST_MS {
+            return Ok(bytes);
+        }
+        if !is_same {
+            (before, since) = (Some(bytes), clock::start());
+        }
+        clock::pause(PAUSE_MS);
+    }
+}
+
 struct Fresh {
     stamp: Option<Stamp>,
     is_certain: bool,
@@ -180,6 +204,16 @@ pub(super) fn open(path: &Path) -> Result<Option<File>> {
 
 /// All of an open document, wherever it was read to before.
 pub(super) fn whole(file: &File, path: &Path) -> Result<Vec<u8>> {
+    let too_much = || {
+        Error::new(ErrorKind::Corrupt, "refused a document of more than 64 MiB:")
+            .at(path)
+            .hint("move it away")
+    };
+    // Nobody reads all that before it is refused.
+    let is_small = |size| usize::try_from(size).is_ok_and(|size| size <= MAX_BYTES);
+    if !file.metadata().is_ok_and(|found| is_small(found.size())) {
+        return Err(too_much());
+    }
     let mut bytes = Vec::new();
     let mut piece = [0; 16 << 10];
     loop {
@@ -193,9 +227,7 @@ pub(super) fn whole(file: &File, path: &Path) -> Result<Vec<u8>> {
         }
         bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
         if bytes.len() > MAX_BYTES {
-            return Err(Error::new(ErrorKind::Corrupt, "refused a document of more than 64 MiB:")
-                .at(path)
-                .hint("move it away"));
+            return Err(too_much());
         }
     }
 }
@@ -235,6 +267,30 @@ mod tests {
             })?;
             assert_eq!(*said, text);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_just_being_written_is_waited_for() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("a.json");
+        // As a page does that writes in place: first it is empty, then half of it is there.
+        fs::write(&path, "")?;
+        std::thread::scope(|threads| -> Outcome {
+            let writer = threads.spawn(|| -> std::io::Result<()> {
+                clock::pause(20);
+                fs::write(&path, r#"{"a": ["#)?;
+                clock::pause(20);
+                fs::write(&path, r#"{"a": []}"#)
+            });
+            assert_eq!(settled(&path, 100)?, br#"{"a": []}"#);
+            writer.join().map_err(|_| "the writer panicked")??;
+            Ok(())
+        })?;
+        // What stays as it is, is what there is.
+        fs::write(&path, "{")?;
+        assert_eq!(settled(&path, 100)?, b"{");
+        assert!(settled(&path, 0).is_err() && settled(&path.with_extension("no"), 100).is_err());
         Ok(())
     }
 

@@ -15,13 +15,12 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::chain::Head;
-use super::lines::Lines;
-use super::pack::{self, MAX_NOTE, Manifest, manifests};
-use super::{cut, line, log};
+use super::chain::{Chain, Head};
+use super::days;
+use super::pack::{self, Damaged, Listed, MAX_NOTE, Manifest, manifests};
+use super::{cut, log, verify};
 use crate::clock;
 use crate::config::Config;
 use crate::durable;
@@ -30,8 +29,6 @@ use crate::hex::hex;
 use crate::report::{EventsArchiveReport, EventsArchived, SCHEMA};
 
 const VERSION: u32 = 1;
-/// A day of more is several archives (bytes, unpacked).
-const MAX_DAY: u64 = 1 << 30;
 
 /// The steps of moving, for whoever wants to strike between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +78,7 @@ pub(super) fn archive_at(
         Err(cause) => return Err(Error::io("read the event log", path, cause)),
     };
     let today = now.date_naive();
-    if let Some(moving) = moving(config, &old, today)? {
+    if let Some(moving) = moving(config, &old, today, &mut report)? {
         if std::fs::symlink_metadata(before(config)).is_ok() {
             return Err(Error::new(
                 ErrorKind::Busy,
@@ -155,7 +152,12 @@ pub(super) fn note(config: &Config) -> PathBuf {
 }
 
 /// What is to be moved; what a run that died was about to move, where its lines are still in the log.
-fn moving(config: &Config, log: &File, today: NaiveDate) -> Result<Option<Moving>> {
+fn moving(
+    config: &Config,
+    log: &File,
+    today: NaiveDate,
+    report: &mut EventsArchiveReport,
+) -> Result<Option<Moving>> {
     let fail = |cause| Error::io("read the event log", &config.events.log, cause);
     durable::private_directory(&config.root.join("sync_state").join("events"))?;
     if let Some(noted) = Moving::noted(config)
@@ -164,21 +166,22 @@ fn moving(config: &Config, log: &File, today: NaiveDate) -> Result<Option<Moving
         return Ok(Some(noted));
     }
     let known = manifests(config)?;
-    let last = known.last().map(|(_, last)| last);
-    // Where all archives were removed as too old, what was written down of that says how far they went.
-    let (number, before) = match last {
-        Some(last) => (last.number, last.after()),
-        None => anchor(config).map_or_else(Default::default, |anchor| (anchor.number, anchor.head())),
-    };
+    let (number, before) = last(config, &known);
     let Some(number) = number.checked_add(1) else {
-        let manifest = known.last().map_or_else(|| cleaned(config), |(file, _)| pack::manifest_of(file));
+        let manifest = known.all.last().map_or_else(|| cleaned(config), |(file, _)| pack::manifest_of(file));
         return Err(Error::new(ErrorKind::Corrupt, "there is no number left for an archive after").at(manifest).hint(
             "nobody made so many archives: somebody wrote that number; move the file and its archive away, and verify",
         ));
     };
-    let days = days(config, log, today).map_err(fail)?;
+    let days::Days { days, odd } = days::of(config, log, today).map_err(fail)?;
     if days.is_empty() {
         return Ok(None);
+    }
+    if let Some((count, first)) = odd {
+        report.warnings.push(format!(
+            "{count} lines of {} say of no day that can be when they were written, the first of them line {first}: they are archived with those before or behind them; look who wrote them",
+            config.events.log.display()
+        ));
     }
     let bytes = days.iter().map(|(_, _, bytes)| bytes).sum();
     let sha256 = digest(log, bytes).map_err(fail)?;
@@ -193,28 +196,26 @@ fn moving(config: &Config, log: &File, today: NaiveDate) -> Result<Option<Moving
     }))
 }
 
-/// The days of whole lines before today, from the beginning of the log on.
-fn days(config: &Config, mut log: &File, today: NaiveDate) -> io::Result<Vec<(String, PathBuf, u64)>> {
-    log.rewind()?;
-    let mut days: Vec<(String, PathBuf, u64)> = Vec::new();
-    let mut lines = Lines::of(log);
-    while let Some(line) = lines.next()? {
-        // A line that does not say when belongs to the one before it.
-        let said = line.text.and_then(day);
-        let day = said.or_else(|| days.last().and_then(|(day, ..)| day.parse().ok())).unwrap_or(today);
-        if day >= today || !line.has_end {
-            break;
+/// The number of the last archive, and the end of the chain behind it.
+fn last(config: &Config, known: &Listed) -> (u64, Head) {
+    let (mut number, head) = beginning(config, known.all.first().map(|(_, first)| first));
+    let mut chain = Chain::from(&head);
+    // Where one belongs whose manifest is damaged, its lines say: between others of which one is missing, or behind all.
+    let mut damaged: Vec<&Damaged> = known.damaged.iter().collect();
+    for (_, manifest) in &known.all {
+        while manifest.number > number.saturating_add(1) {
+            let Some((_, behind)) = verify::next(&chain, &mut damaged) else { break };
+            (chain, number) = (behind, number.saturating_add(1));
         }
-        let day = day.to_string();
-        match days.last_mut() {
-            Some((last, _, bytes)) if *last == day && *bytes < MAX_DAY => *bytes += line.bytes,
-            _ => {
-                let file = pack::free(config, &day, &days);
-                days.push((day, file, line.bytes));
-            }
-        }
+        (chain, number) = (Chain::from(&manifest.after()), manifest.number);
     }
-    Ok(days)
+    while let Some((_, behind)) = verify::next(&chain, &mut damaged) {
+        (chain, number) = (behind, number.saturating_add(1));
+    }
+    // What cannot be read has a number as well, where its name says that it comes behind them.
+    let is_behind = |damaged: &&&Damaged| known.all.last().is_none_or(|(last, _)| !damaged.is_before(last));
+    number = number.saturating_add(u64::try_from(damaged.iter().filter(is_behind).count()).unwrap_or(0));
+    (number, chain.head())
 }
 
 /// Puts each day where it belongs, unless a run that died has done that; the end of the chain behind them.
@@ -254,6 +255,8 @@ pub(super) struct Whole {
     /// None where there is none.
     pub(super) log: Option<File>,
     pub(super) archives: Vec<(PathBuf, Manifest)>,
+    /// Those of which it is not known what they are to hold.
+    pub(super) damaged: Vec<Damaged>,
 }
 
 /// So often the log may be cut while somebody looks.
@@ -271,7 +274,7 @@ pub(super) fn whole(config: &Config) -> Result<Whole> {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
             Err(cause) => return Err(fail(cause)),
         };
-        let mut archives = manifests(config)?;
+        let Listed { all: mut archives, damaged } = manifests(config)?;
         let is_moved = |log: &Option<File>| -> io::Result<bool> {
             let there = std::fs::symlink_metadata(path).ok().map(|there| number(&there));
             let opened = log.as_ref().map(File::metadata).transpose()?.map(|log| number(&log));
@@ -285,7 +288,7 @@ pub(super) fn whole(config: &Config) -> Result<Whole> {
         {
             archives.retain(|(_, manifest)| manifest.number < moving.number);
         }
-        return Ok(Whole { log, archives });
+        return Ok(Whole { log, archives, damaged });
     }
     Err(Error::new(ErrorKind::Busy, "others move again and again the lines of").at(path).hint("try again"))
 }
@@ -293,7 +296,12 @@ pub(super) fn whole(config: &Config) -> Result<Whole> {
 /// Removes what is older than is to be kept; nothing where the clock is behind the newest archive.
 fn clean(config: &Config, today: NaiveDate, report: &mut EventsArchiveReport) -> Result<()> {
     let Some(keep) = config.events.keep_days else { return Ok(()) };
-    let all = manifests(config)?;
+    let Listed { all, damaged } = manifests(config)?;
+    if !damaged.is_empty() {
+        let told = damaged.iter().map(|damaged| format!("{}; until then none is removed", damaged.told()));
+        report.warnings.extend(told);
+        return Ok(());
+    }
     let day = |manifest: &Manifest| manifest.day.parse::<NaiveDate>().ok();
     if all.iter().any(|(_, manifest)| day(manifest).is_some_and(|day| day > today)) {
         report.warnings.push("the clock is behind the newest archive; none is removed".to_owned());
@@ -357,12 +365,6 @@ pub(super) fn beginning(config: &Config, first: Option<&Manifest>) -> (u64, Head
         .map(|first| (first.number.saturating_sub(1), first.before()))
         .filter(|(number, before)| *number <= cleaned.0 && before.seq <= cleaned.1.seq)
         .unwrap_or(cleaned)
-}
-
-/// The day of a line.
-fn day(line: &[u8]) -> Option<NaiveDate> {
-    let time = line::read(line)?.value.get("timestamp").and_then(Value::as_str)?.get(..10)?.to_owned();
-    time.parse().ok()
 }
 
 fn digest(mut log: &File, bytes: u64) -> io::Result<String> {

@@ -2,7 +2,12 @@
 //!
 //! Pure. Lines of ours count up, and name the digest of all that came since the line of ours before, with that: one digest
 //! folded into the next, so that a place in the chain is one number and one digest, wherever a file ends. Lines of others
-//! lie between; only those that were written in the moment in which ours was are not held.
+//! lie between. Those that came in the moment in which ours was written, after its writer had looked, stand directly before
+//! it and are not in what it names; the writer sees them behind that, and the next line of ours names them first. So only
+//! before the last line of ours others could stand that nothing proves, and no more than fit into a moment.
+//!
+//! Where others wrote more than a writer can read, its line says how many bytes it holds nothing of (`behind`): more or less
+//! than that is not what was there.
 //!
 //! What is wrong with a line is often clear only at the next one: a line that was put in is one without which the next one
 //! follows. So the last break is in doubt until then.
@@ -15,7 +20,9 @@ use super::lines::Line;
 /// What a line names as the one before it where it was not known what had been there.
 pub(super) const UNKNOWN: &str = "unknown";
 /// Lines of others that may have come in the same moment as one of ours.
-const MOMENT: usize = 64;
+pub(super) const MOMENT: usize = 64;
+/// Where those have more than this (bytes), nothing holds them, as the writer would read for long.
+pub(super) const MAX_MOMENT: u64 = 4 << 20;
 /// More breaks are counted, and not told one by one.
 const MAX_TOLD: usize = 100;
 
@@ -31,6 +38,15 @@ pub(super) struct Head {
 /// The digest of what came so far and one more line of others.
 pub(super) fn fold(before: &str, digest: &str) -> String {
     line::digest(format!("{before}{digest}").as_bytes())
+}
+
+/// What the next line of ours names before anything else: the one before it, and those of others that came in its moment,
+/// with their bytes.
+pub(super) fn base<'a>(own: &str, moment: impl ExactSizeIterator<Item = &'a String>, bytes: u64) -> String {
+    if moment.len() > MOMENT || bytes > MAX_MOMENT {
+        return own.to_owned();
+    }
+    moment.fold(own.to_owned(), |before, digest| fold(&before, digest))
 }
 
 /// Where a line stands.
@@ -51,6 +67,8 @@ pub(super) enum Break {
     Again,
     /// It does not belong there: without it, the next one follows.
     Inserted,
+    /// So many lines of others do not belong there, before the line of ours that is named.
+    Put(u64),
     /// It belongs behind this one, and stands before it.
     Moved(At),
     /// Something from it to this one is not what was there.
@@ -72,6 +90,20 @@ pub(super) struct Found {
     by: At,
     /// Its digest.
     digest: String,
+    /// So many others that it tells of as well, as they cannot be told apart from it.
+    more: u64,
+}
+
+impl Found {
+    /// Of how many events or changes it is.
+    pub(super) fn extent(&self) -> u64 {
+        let events = match self.what {
+            Break::Missing(first, last) => last.saturating_sub(first).saturating_add(1),
+            Break::Put(count) => count,
+            _ => 1,
+        };
+        events.saturating_add(self.more)
+    }
 }
 
 /// A line that may not belong where it stands.
@@ -85,54 +117,135 @@ struct Doubt {
     seq: u64,
 }
 
+/// A line of others behind one of ours.
+#[derive(Debug, Clone)]
+struct Other {
+    /// Of all up to it.
+    fold: String,
+    digest: String,
+    /// Of all up to it.
+    bytes: u64,
+    at: At,
+}
+
 /// What is known before a line.
 #[derive(Debug, Clone)]
-struct State {
+pub(super) struct State {
     /// Of the last line of ours.
     seq: u64,
     at: At,
     /// The digest of that line, or all that is known of what came before the first.
     own: String,
-    /// Since then: what is folded, and the digest of each line by itself.
-    behind: VecDeque<(String, String)>,
-    /// So many lines of others since then.
+    /// What the next one names before anything else.
+    base: String,
+    /// Whether that line follows the one before it.
+    fits: bool,
+    /// Lines of others in its moment, and the first of them; whether a break tells of one of them.
+    moment: (u64, At),
+    is_told: bool,
+    /// Since then: the last lines of others.
+    behind: VecDeque<Other>,
+    /// Where files began since then: what was folded, bytes and lines.
+    files: Vec<(String, u64, u64)>,
+    /// So many lines of others since then, with so many bytes.
     count: u64,
-    /// The last of them.
+    bytes: u64,
+    /// The first of them, and the last.
+    first: At,
     last: At,
 }
 
+/// How a line of ours holds those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fit {
+    /// So many lines of others came in its moment.
+    moment: usize,
+    /// So many it says that it does not hold.
+    behind: u64,
+}
+
 impl State {
-    fn after(seq: u64, at: At, digest: String) -> State {
-        State { seq, at, own: digest, behind: VecDeque::new(), count: 0, last: at }
+    /// Behind a line of ours, of which it is known what the next one names.
+    pub(super) fn after(seq: u64, at: At, digest: String) -> State {
+        State {
+            seq,
+            at,
+            base: digest.clone(),
+            own: digest,
+            fits: true,
+            moment: (0, at),
+            is_told: false,
+            behind: VecDeque::new(),
+            files: Vec::new(),
+            count: 0,
+            bytes: 0,
+            first: at,
+            last: at,
+        }
     }
 
-    fn fold(&self) -> &str {
-        self.behind.back().map_or(self.own.as_str(), |(fold, _)| fold.as_str())
+    /// What is folded of all that came so far.
+    pub(super) fn fold(&self) -> &str {
+        self.behind.back().map_or(self.base.as_str(), |other| other.fold.as_str())
     }
 
-    fn other(&mut self, at: At, digest: &str) {
-        let fold = fold(self.fold(), digest);
-        self.behind.push_back((fold, digest.to_owned()));
-        if self.behind.len() > MOMENT {
-            self.behind.pop_front();
+    /// What the next line of ours names before anything else, behind one that came now.
+    pub(super) fn base_after(&self, digest: &str, fit: Option<Fit>) -> String {
+        let moment = fit.map_or(0, |fit| fit.moment);
+        let from = self.behind.len().saturating_sub(moment);
+        // All of them came in the moment where none is before them.
+        let before = from.checked_sub(1).and_then(|last| self.behind.get(last));
+        let before = before.map_or(0, |other| other.bytes);
+        let lines: Vec<&String> = self.behind.iter().skip(from).map(|other| &other.digest).collect();
+        base(digest, lines.into_iter(), self.bytes.saturating_sub(before))
+    }
+
+    /// One more line of others.
+    pub(super) fn other(&mut self, at: At, digest: &str, bytes: u64) {
+        if self.count == 0 {
+            self.first = at;
         }
         self.count = self.count.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+        let fold = fold(self.fold(), digest);
+        self.behind.push_back(Other { fold, digest: digest.to_owned(), bytes: self.bytes, at });
+        // One more than come in a moment, as what is before those is named.
+        if self.behind.len() > MOMENT + 1 {
+            self.behind.pop_front();
+        }
         self.last = at;
     }
 
-    /// How many lines of others a line does not hold that names this one; none where it names nothing of this.
-    fn unheld(&self, prev: &str) -> Option<u64> {
-        let place = self.behind.iter().rposition(|(fold, _)| fold == prev);
-        let behind = |place: usize| u64::try_from(self.behind.len() - place - 1).unwrap_or(0);
-        if let Some(place) = place {
-            return Some(behind(place));
+    /// How a line holds what came before it that names this; none where that is not what it should be.
+    pub(super) fn fit(&self, prev: &str, behind: Option<u64>) -> Option<Fit> {
+        if let Some(bytes) = behind {
+            let mut starts = self.files.iter().rev().filter(|(fold, ..)| fold == prev);
+            let start = starts.next().map(|(_, bytes, count)| (*bytes, *count));
+            let (before, count) = start.or((self.base == prev).then_some((0, 0)))?;
+            let end = before.checked_add(bytes)?;
+            let place = self.behind.iter().rposition(|other| other.bytes == end)?;
+            let moment = self.behind.len() - place - 1;
+            let in_moment = u64::try_from(moment).unwrap_or(0);
+            return Some(Fit { moment, behind: self.count.saturating_sub(count).saturating_sub(in_moment) });
         }
-        if self.own == prev {
-            return Some(self.count);
+        if let Some(place) = self.behind.iter().rposition(|other| other.fold == prev) {
+            return Some(Fit { moment: self.behind.len() - place - 1, behind: 0 });
         }
-        // As lines named the one before them once, which holds that one alone.
-        let alone = self.behind.iter().rposition(|(_, digest)| digest == prev);
-        alone.map(|_| self.count.saturating_sub(1))
+        let is_moment = self.base == prev && self.behind.len() <= MOMENT;
+        is_moment.then_some(Fit { moment: self.behind.len(), behind: 0 })
+    }
+
+    /// The same where nothing came in the moment of the last line of ours.
+    fn fit_without_moment(&self, prev: &str) -> Option<Fit> {
+        if self.moment.0 == 0 || self.behind.len() > MOMENT {
+            return None;
+        }
+        let mut plain = State { base: self.own.clone(), moment: (0, self.at), ..self.clone() };
+        plain.behind.clear();
+        for other in &self.behind {
+            plain.other(other.at, &other.digest, 0);
+        }
+        plain.fit(prev, None)
     }
 }
 
@@ -141,8 +254,11 @@ impl State {
 struct Own<'a> {
     seq: u64,
     prev: &'a str,
+    /// What it says that it does not hold (bytes).
+    behind: Option<u64>,
     at: At,
     digest: &'a str,
+    bytes: u64,
 }
 
 /// Follows the lines of one file after the other.
@@ -156,8 +272,8 @@ pub(super) struct Chain {
     doubt: Option<Doubt>,
     pub(super) ours: u64,
     pub(super) others: u64,
-    /// Lines of others that no line of ours holds.
-    pub(super) unheld: u64,
+    /// Lines of others that no line of ours holds, of those that came before the last one of ours; and the first of them.
+    loose: (u64, Option<At>),
     found: Vec<Found>,
     pub(super) breaks: u64,
 }
@@ -173,7 +289,7 @@ impl Chain {
             doubt: None,
             ours: 0,
             others: 0,
-            unheld: 0,
+            loose: (0, None),
             found: Vec::new(),
             breaks: 0,
         }
@@ -182,6 +298,8 @@ impl Chain {
     /// Goes on in a file of this number.
     pub(super) fn enter(&mut self, file: usize) {
         self.at = At { file, line: 0 };
+        let state = &mut self.state;
+        state.files.push((state.fold().to_owned(), state.bytes, state.count));
     }
 
     /// Where the lines end that were followed.
@@ -192,6 +310,26 @@ impl Chain {
     /// The last line of ours, where it was seen: its place and digest.
     pub(super) fn last(&self) -> Option<(At, &str)> {
         self.is_seen.then_some((self.state.at, self.state.own.as_str()))
+    }
+
+    /// What the next line of ours names before anything else, where that is known; and the first line of others that came
+    /// in the moment of the last one of ours.
+    pub(super) fn base(&self) -> Option<(&str, Option<At>)> {
+        let moment = (self.state.moment.0 > 0).then_some(self.state.moment.1);
+        (self.is_seen && self.state.fits && !self.state.is_told).then_some((self.state.base.as_str(), moment))
+    }
+
+    /// What came in the moment of the last line of ours is what was there.
+    pub(super) fn prove(&mut self) {
+        self.state.moment.0 = 0;
+    }
+
+    /// Lines of others that no line of ours holds, and the first of them.
+    pub(super) fn unheld(&self) -> (u64, Option<At>) {
+        let (moment, at) = self.state.moment;
+        let count = self.loose.0.saturating_add(moment).saturating_add(self.state.count);
+        let first = self.loose.1.or((moment > 0).then_some(at));
+        (count, first.or((self.state.count > 0).then_some(self.state.first)))
     }
 
     /// Where it is.
@@ -215,27 +353,29 @@ impl Chain {
     pub(super) fn next(&mut self, line: &Line<'_>) {
         self.at.line += 1;
         let at = self.at;
-        let own = line.text.and_then(line::read).and_then(|read| Some((read.seq?, read.prev)));
-        if let Some((seq, prev)) = own {
-            return self.own(&Own { seq, prev: &prev, at, digest: &line.digest });
+        let own = line.text.and_then(line::read).and_then(|read| Some((read.seq?, read.prev, read.behind)));
+        if let Some((seq, prev, behind)) = own {
+            let (digest, bytes) = (&line.digest, line.bytes);
+            return self.own(&Own { seq, prev: &prev, behind, at, digest, bytes });
         }
         if line.text.is_none() {
             let (what, digest) = (Break::Long(line.bytes), line.digest.clone());
-            self.tell(Found { at, seq: self.state.seq, what, by: at, digest });
+            self.tell(Found { at, seq: self.state.seq, what, by: at, digest, more: 0 });
         }
         self.others += 1;
-        self.state.other(at, &line.digest);
+        self.state.other(at, &line.digest, line.bytes);
         if let Some(doubt) = &mut self.doubt {
-            doubt.without.other(at, &line.digest);
+            doubt.without.other(at, &line.digest, line.bytes);
         }
     }
 
     fn own(&mut self, line: &Own<'_>) {
         self.ours += 1;
-        let mut wrong = wrong(&self.state, line);
+        let (mut fit, mut wrong) = judged(&self.state, line);
+        let mut is_told = false;
         if let Some(doubt) = self.doubt.take()
             && wrong.is_some()
-            && self::wrong(&doubt.without, line).is_none()
+            && let (without, None) = judged(&doubt.without, line)
         {
             // It follows where the line in doubt does not belong there, so that is what is wrong.
             if let Some(found) = doubt.told.and_then(|told| self.found.get_mut(told)) {
@@ -244,27 +384,54 @@ impl Chain {
             self.state = doubt.without;
             self.ours -= 1;
             self.others += 1;
-            wrong = None;
+            (fit, wrong, is_told) = (without, None, true);
         }
         let mut seq = line.seq;
+        let fits = wrong.as_ref().is_none_or(|(_, what)| matches!(what, Break::Put(_)));
         if let Some((at, what)) = wrong {
             let mut without = self.state.clone();
-            without.other(line.at, line.digest);
+            without.other(line.at, line.digest, line.bytes);
             if what == Break::Changed(line.at) && at == line.at {
                 seq = self.state.seq.saturating_add(1);
+            }
+            let put = if let Break::Put(count) = what { Some(count) } else { None };
+            if let Some(count) = put {
+                self.loosen(count, at);
             }
             let told = if self.is_told(line, &what) {
                 None
             } else {
                 // The line that is named is that of this number.
-                let seq = if at == line.at { seq } else { self.state.seq };
-                self.tell(Found { at, seq, what, by: line.at, digest: line.digest.to_owned() })
+                let is_before = at == line.at || put.is_some() && self.state.first == at;
+                let seq = if is_before { seq } else { self.state.seq };
+                self.tell(Found { at, seq, what, by: line.at, digest: line.digest.to_owned(), more: 0 })
             };
-            self.doubt = Some(Doubt { without, told, seq: line.seq });
+            self.doubt = put.is_none().then_some(Doubt { without, told, seq: line.seq });
         }
-        self.unheld += self.state.unheld(line.prev).unwrap_or(0);
-        self.state = State::after(seq, line.at, line.digest.to_owned());
+        self.go_behind(line, seq, fit.filter(|_| fits));
+        (self.state.fits, self.state.is_told) = (fits, is_told);
+    }
+
+    /// Goes on behind a line of ours.
+    fn go_behind(&mut self, line: &Own<'_>, seq: u64, fit: Option<Fit>) {
+        let before = &self.state;
+        let count = fit.map_or(0, |fit| u64::try_from(fit.moment).unwrap_or(0));
+        let from = before.behind.len().saturating_sub(fit.map_or(0, |fit| fit.moment));
+        let at = before.behind.get(from).map_or(line.at, |other| other.at);
+        let base = before.base_after(line.digest, fit);
+        if let Some(behind) = fit.map(|fit| fit.behind).filter(|behind| *behind > 0) {
+            let from = before.first;
+            self.loosen(behind, from);
+        }
+        let state = State::after(seq, line.at, line.digest.to_owned());
+        self.state = State { base, moment: (count, at), ..state };
         self.is_seen = true;
+    }
+
+    /// So many lines of others are held by nothing.
+    fn loosen(&mut self, count: u64, first: At) {
+        let (loose, at) = self.loose;
+        self.loose = (loose.saturating_add(count), at.or(Some(first)));
     }
 
     /// Whether a break before it shows it already.
@@ -272,8 +439,11 @@ impl Chain {
         let own = self.state.at;
         match (what, self.found.last_mut()) {
             // A line that was changed fits neither the one before it nor the one behind it.
-            (Break::Changed(until), Some(Found { what: Break::Changed(last), by, .. })) if *by == own => {
+            (Break::Changed(until), Some(Found { what: Break::Changed(last), by, more, .. }))
+                if *by == own =>
+            {
                 *last = (*until).max(*last);
+                *more = more.saturating_add(1);
                 true
             }
             // It stood before the line that it belongs behind.
@@ -298,174 +468,34 @@ impl Chain {
     }
 }
 
-/// What is wrong with a line of ours, and from where on.
-fn wrong(state: &State, line: &Own<'_>) -> Option<(At, Break)> {
-    let fits = state.unheld(line.prev).is_some();
-    let next = state.seq.checked_add(1);
+/// How a line of ours follows; what is wrong with it where it does not, and from where on.
+fn judged(state: &State, line: &Own<'_>) -> (Option<Fit>, Option<(At, Break)>) {
     if line.prev == UNKNOWN {
-        return Some((line.at, Break::Unknown));
+        return (None, Some((line.at, Break::Unknown)));
     }
+    let next = state.seq.checked_add(1);
+    let fit = state.fit(line.prev, line.behind);
     if next == Some(line.seq) {
-        let between = if state.at.line > 0 { (state.at, state.last) } else { (line.at, line.at) };
-        return (!fits).then_some((between.0, Break::Changed(between.1)));
+        let (count, first) = state.moment;
+        return match fit.map_or_else(|| Err(state.fit_without_moment(line.prev)), Ok) {
+            Ok(fit) => (Some(fit), None),
+            // A line that does not belong there is told already.
+            Err(Some(fit)) if state.is_told => (Some(fit), None),
+            Err(Some(fit)) => (Some(fit), Some((first, Break::Put(count)))),
+            Err(None) if line.prev == state.base && line.behind.is_none() => {
+                (None, Some((state.first, Break::Put(state.count))))
+            }
+            Err(None) if state.at.line == 0 => (None, Some((line.at, Break::Changed(line.at)))),
+            Err(None) => (None, Some((if count > 0 { first } else { state.at }, Break::Changed(state.last)))),
+        };
     }
-    if fits && state.at.line > 0 {
+    if fit.is_some() && state.at.line > 0 {
         // It follows that line, and its number does not.
-        return Some((line.at, Break::Changed(line.at)));
+        return (fit, Some((line.at, Break::Changed(line.at))));
     }
     let missing = Break::Missing(next.unwrap_or(line.seq), line.seq.saturating_sub(1));
-    Some((line.at, if line.seq <= state.seq { Break::Again } else { missing }))
+    (None, Some((line.at, if line.seq <= state.seq { Break::Again } else { missing })))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::events::{Event, Severity};
-
-    /// Ten lines: 1 2 o o 3 4 5 o 6 7, of which those with o are of somebody else.
-    fn lines() -> Vec<String> {
-        let (mut lines, mut head) = (Vec::new(), Head::default());
-        for n in 0..10 {
-            let text = if [2, 3, 7].contains(&n) {
-                let text = format!(r#"{{"type":"PAGE","n":{n}}}"#);
-                head.digest = fold(&head.digest, &line::digest(text.as_bytes()));
-                text
-            } else {
-                let event = Event {
-                    kind: "TEST".to_owned(),
-                    severity: Severity::Low,
-                    details: serde_json::json!({ "n": n }),
-                    ip: None,
-                    session: None,
-                };
-                let text = line::line(&event, "now", head.seq + 1, &head.digest).unwrap_or_default();
-                let text = text.trim_end().to_owned();
-                head = Head { seq: head.seq + 1, digest: line::digest(text.as_bytes()) };
-                text
-            };
-            lines.push(text);
-        }
-        lines
-    }
-
-    fn follow<'a>(lines: impl IntoIterator<Item = &'a String>, head: &Head) -> Chain {
-        let mut chain = Chain::from(head);
-        for text in lines {
-            let text = text.as_bytes();
-            chain.next(&Line { text: Some(text), digest: line::digest(text), bytes: 0, has_end: true });
-        }
-        chain
-    }
-
-    /// The first line that is named, the number of the event, and what is wrong.
-    fn told(chain: &Chain) -> Vec<(u64, u64, Break)> {
-        chain.found().iter().map(|found| (found.at.line, found.seq, found.what.clone())).collect()
-    }
-
-    #[test]
-    fn lines_that_nobody_touched_follow_each_other_wherever_one_begins() {
-        let lines = lines();
-        let mut head = Head::default();
-        for (at, text) in lines.iter().enumerate() {
-            let chain = follow(&lines[at..], &head);
-            assert_eq!((told(&chain), chain.unheld), (vec![], 0), "from line {at}");
-            head = follow([text], &head).head();
-        }
-        let chain = follow(&lines, &Head::default());
-        assert_eq!((chain.ours, chain.others, chain.head()), (7, 3, head));
-        assert_eq!(
-            chain.last().map(|(at, digest)| (at.line, digest.to_owned())),
-            Some((10, line::digest(lines[9].as_bytes())))
-        );
-    }
-
-    #[test]
-    fn what_somebody_did_is_found_and_the_line_is_named() {
-        let whole = lines();
-        let order = |order: &[usize]| order.iter().map(|n| whole[*n].clone()).collect::<Vec<_>>();
-        let edited = |n: usize, from: &str, to: &str| {
-            let mut lines = whole.clone();
-            assert!(lines[n].contains(from), "{}", lines[n]);
-            lines[n] = lines[n].replacen(from, to, 1);
-            lines
-        };
-        let with = |n: usize, text: &str| {
-            let mut lines = whole.clone();
-            lines.insert(n, text.to_owned());
-            lines
-        };
-        let at = |line: u64| At { file: 0, line };
-        let (changed, moved) = (|line: u64| Break::Changed(at(line)), |line: u64| Break::Moved(at(line)));
-        let forged = whole[4].replace("\"seq\":3", "\"seq\":9223372036854775807");
-        for (case, lines, expected) in [
-            ("the first is gone", order(&[1, 2, 3, 4, 5, 6, 7, 8, 9]), vec![(1, 2, Break::Missing(1, 1))]),
-            ("one of ours is gone", order(&[0, 1, 2, 3, 4, 6, 7, 8, 9]), vec![(6, 5, Break::Missing(4, 4))]),
-            ("two of ours are gone", order(&[0, 1, 2, 3, 6, 7, 8, 9]), vec![(5, 5, Break::Missing(3, 4))]),
-            (
-                "ours before others is gone",
-                order(&[0, 2, 3, 4, 5, 6, 7, 8, 9]),
-                vec![(4, 3, Break::Missing(2, 2))],
-            ),
-            ("the first of others is gone", order(&[0, 1, 3, 4, 5, 6, 7, 8, 9]), vec![(2, 2, changed(3))]),
-            ("the last of others is gone", order(&[0, 1, 2, 4, 5, 6, 7, 8, 9]), vec![(2, 2, changed(3))]),
-            ("all of others are gone", order(&[0, 1, 4, 5, 6, 7, 8, 9]), vec![(2, 2, changed(2))]),
-            ("one of ours is edited", edited(5, "\"n\":5", "\"n\":6"), vec![(6, 4, changed(6))]),
-            ("the first is edited", edited(0, "LOW", "INFO"), vec![(1, 1, changed(1))]),
-            ("ours before others is edited", edited(1, "\"n\":1", "\"n\":2"), vec![(2, 2, changed(4))]),
-            ("the first of others is edited", edited(2, "PAGE", "page"), vec![(2, 2, changed(4))]),
-            ("the last of others is edited", edited(3, "PAGE", "page"), vec![(2, 2, changed(4))]),
-            ("the number of one is edited", edited(5, "\"seq\":4", "\"seq\":8"), vec![(6, 4, changed(6))]),
-            ("what one names is edited", edited(5, "\"prev\":\"", "\"prev\":\"0"), vec![(5, 3, changed(6))]),
-            (
-                "two are edited",
-                edited(5, "\"n\":5", "\"n\":6")
-                    .into_iter()
-                    .enumerate()
-                    .map(|(n, text)| if n == 6 { text.replace("\"n\":6", "\"n\":7") } else { text })
-                    .collect(),
-                vec![(6, 4, changed(8))],
-            ),
-            (
-                "one is made one of others",
-                edited(5, "\"seq\"", "\"sex\""),
-                vec![(7, 5, Break::Missing(4, 4))],
-            ),
-            ("two of ours are swapped", order(&[0, 1, 2, 3, 5, 4, 6, 7, 8, 9]), vec![(5, 4, moved(6))]),
-            ("two of others are swapped", order(&[0, 1, 3, 2, 4, 5, 6, 7, 8, 9]), vec![(2, 2, changed(4))]),
-            ("one is there twice", order(&[0, 1, 2, 3, 4, 5, 4, 6, 7, 8, 9]), vec![(7, 3, Break::Inserted)]),
-            (
-                "one of before is put at the end",
-                order(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 4]),
-                vec![(11, 3, Break::Again)],
-            ),
-            (
-                "one with a number without end is put in",
-                with(6, &forged),
-                vec![(7, 9_223_372_036_854_775_807, Break::Inserted)],
-            ),
-            ("one of others is put in", with(3, "{}"), vec![(2, 2, changed(5))]),
-            (
-                "one says that nobody knew",
-                edited(5, &whole[5][whole[5].find("prev\":").unwrap()..], &format!("prev\":\"{UNKNOWN}\"}}")),
-                vec![(6, 4, Break::Unknown), (6, 4, changed(6))],
-            ),
-        ] {
-            assert_eq!(told(&follow(&lines, &Head::default())), expected, "{case}: {lines:#?}");
-        }
-    }
-
-    #[test]
-    fn a_line_that_came_in_the_same_moment_is_told_and_no_break() {
-        let mut lines = lines();
-        lines.insert(4, lines[2].replace("\"n\":2", "\"n\":9"));
-        let chain = follow(&lines, &Head::default());
-        assert_eq!((told(&chain), chain.unheld), (vec![], 1));
-    }
-
-    #[test]
-    fn breaks_are_counted_and_not_all_told() {
-        let lines: Vec<String> = (0..500).map(|n| format!(r#"{{"seq":{},"prev":"x"}}"#, n * 2 + 2)).collect();
-        let chain = follow(&lines, &Head::default());
-        assert_eq!((chain.found().len(), chain.breaks), (MAX_TOLD, 500));
-    }
-}
+mod tests;

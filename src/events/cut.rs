@@ -139,18 +139,7 @@ fn share(nascent: &Nascent, source: &std::fs::Metadata) -> Result<()> {
 
 /// Where the last whole line ends. Of a line that is being written, the rest goes to the old log: it follows when it is whole.
 fn whole(log: &File, from: u64) -> io::Result<u64> {
-    let mut end = log.metadata()?.len();
-    let mut block = [0; 1 << 16];
-    while end > from {
-        let start = from.max(end.saturating_sub(1 << 16));
-        let text = block.get_mut(..usize::try_from(end - start).unwrap_or(0)).unwrap_or_default();
-        log.read_exact_at(text, start)?;
-        if let Some(at) = memchr::memrchr(b'\n', text) {
-            return Ok(start + u64::try_from(at).unwrap_or(0) + 1);
-        }
-        end = start;
-    }
-    Ok(from)
+    place::line_end(log, from, log.metadata()?.len())
 }
 
 fn copy(mut from: &File, range: std::ops::Range<u64>, to: &mut dyn Write) -> io::Result<()> {

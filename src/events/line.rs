@@ -18,8 +18,14 @@ const MAX_TEXT: usize = 1024;
 const MAX_MEMBERS: usize = 64;
 /// What lies deeper is left out.
 const MAX_DEPTH: usize = 6;
-/// Details of more than this are cut to their beginning as text (bytes), so that a line stays one write.
+/// Where a file is must not be lost: under these names texts are longer, and what is longer than any path keeps both ends.
+const PATH_NAMES: [&str; 7] = ["file", "path", "path_b64", "from", "from_b64", "target", "target_b64"];
+/// The longest path there is (bytes), in base64.
+const MAX_PATH: usize = 5464;
+/// Details of more than this are cut to their beginning as text (bytes), but for what paths need.
 const MAX_DETAILS: usize = 16 << 10;
+/// Details with paths have at most this, as they stand in the line (bytes): far less than a line may have.
+const MAX_WHOLE: usize = 640 << 10;
 /// Who asks for a session or an address gets at most so much of what was given (characters).
 const MAX_WORD: usize = 128;
 
@@ -45,11 +51,20 @@ const HIDDEN: &str = "(hidden)";
 /// No event has a higher number, as there is no higher integer in PHP; whoever writes one writes no line of ours.
 pub(super) const MAX_SEQ: u64 = i64::MAX.unsigned_abs();
 
+/// Where a line stands in the chain.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Link<'a> {
+    pub(super) seq: u64,
+    pub(super) prev: &'a str,
+    /// So many bytes of others before it are not in what it names, as they were too many.
+    pub(super) behind: Option<u64>,
+}
+
 /// The line of an event, with its newline.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] when its kind is no word.
-pub(super) fn line(event: &Event, timestamp: &str, seq: u64, prev: &str) -> Result<String> {
+pub(super) fn line(event: &Event, timestamp: &str, link: Link<'_>) -> Result<String> {
     let is_word = |kind: &str| {
         (1..=MAX_KIND).contains(&kind.len())
             && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
@@ -62,16 +77,19 @@ pub(super) fn line(event: &Event, timestamp: &str, seq: u64, prev: &str) -> Resu
         text.as_deref().map(|text| if has_secret(text) { HIDDEN.to_owned() } else { cut(text, MAX_WORD) })
     };
     let details = details(&event.details);
-    let value = json!({
+    let mut value = json!({
         "timestamp": timestamp,
         "type": event.kind,
         "severity": event.severity.word(),
         "details": details,
         "session_id": word(&event.session),
         "ip": word(&event.ip),
-        "seq": seq,
-        "prev": prev,
+        "seq": link.seq,
+        "prev": link.prev,
     });
+    if let (Some(bytes), Some(value)) = (link.behind, value.as_object_mut()) {
+        value.insert("behind".to_owned(), Value::from(bytes));
+    }
     let mut text = ascii(&value.to_string());
     text.push('\n');
     Ok(text)
@@ -83,9 +101,10 @@ pub(super) fn digest(line: &[u8]) -> String {
 }
 
 fn details(value: &Value) -> Value {
-    let safe = safe(value, MAX_DEPTH);
+    let mut paths = 0;
+    let safe = safe(value, MAX_DEPTH, MAX_TEXT, &mut paths);
     let text = safe.to_string();
-    if text.len() <= MAX_DETAILS {
+    if text.len() <= MAX_DETAILS.saturating_add(paths) && (paths == 0 || ascii(&text).len() <= MAX_WHOLE) {
         return safe;
     }
     let mut end = MAX_DETAILS;
@@ -95,15 +114,20 @@ fn details(value: &Value) -> Value {
     json!({ "cut": text.get(..end), "bytes": text.len() })
 }
 
-/// Without secrets, and no larger than somebody would read.
-fn safe(value: &Value, depth: usize) -> Value {
+/// Without secrets, and no larger than somebody would read; `paths` grows by what paths have, as JSON.
+fn safe(value: &Value, depth: usize, most: usize, paths: &mut usize) -> Value {
     match value {
         Value::String(text) if has_secret(text) => Value::from(HIDDEN),
-        Value::String(text) => Value::from(cut(text, MAX_TEXT)),
+        Value::String(text) if most == MAX_PATH => {
+            let text = Value::from(cut_between(text, most));
+            *paths = paths.saturating_add(text.to_string().len());
+            text
+        }
+        Value::String(text) => Value::from(cut(text, most)),
         Value::Array(_) | Value::Object(_) if depth == 0 => Value::from("(left out)"),
         Value::Array(items) => {
             let mut all: Vec<Value> =
-                items.iter().take(MAX_MEMBERS).map(|item| safe(item, depth - 1)).collect();
+                items.iter().take(MAX_MEMBERS).map(|item| safe(item, depth - 1, most, paths)).collect();
             if items.len() > MAX_MEMBERS {
                 all.push(Value::from(format!("({} more)", items.len() - MAX_MEMBERS)));
             }
@@ -112,7 +136,9 @@ fn safe(value: &Value, depth: usize) -> Value {
         Value::Object(members) => {
             let mut all = Map::new();
             for (name, member) in members.iter().take(MAX_MEMBERS) {
-                let safe = if is_secret(name) { Value::from(HIDDEN) } else { safe(member, depth - 1) };
+                let most = if PATH_NAMES.contains(&name.as_str()) { MAX_PATH } else { MAX_TEXT };
+                let is_hidden = is_secret(name);
+                let safe = if is_hidden { Value::from(HIDDEN) } else { safe(member, depth - 1, most, paths) };
                 all.insert(cut(name, MAX_WORD), safe);
             }
             if members.len() > MAX_MEMBERS {
@@ -144,6 +170,18 @@ fn cut(text: &str, most: usize) -> String {
     first
 }
 
+/// With both of its ends, as a path says there where it is and what.
+fn cut_between(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    if count <= most {
+        return text.to_owned();
+    }
+    let half = most / 2;
+    let first: String = text.chars().take(half).collect();
+    let last: String = text.chars().skip(count - half).collect();
+    format!("{first} ({} left out) {last}", count - 2 * half)
+}
+
 /// JSON with everything but printable ASCII escaped. Outside of its texts JSON has nothing else.
 fn ascii(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
@@ -168,6 +206,8 @@ pub(super) struct Read {
     /// None for a line that is not ours.
     pub(super) seq: Option<u64>,
     pub(super) prev: String,
+    /// Of a line of ours, what it says that it does not hold (bytes).
+    pub(super) behind: Option<u64>,
 }
 
 /// Reads a line without its newline; nothing where it is no JSON object.
@@ -176,7 +216,8 @@ pub(super) fn read(line: &[u8]) -> Option<Read> {
     let seq = value.get("seq").and_then(Value::as_u64);
     let prev = value.get("prev").and_then(Value::as_str).unwrap_or_default().to_owned();
     let is_ours = |seq: &u64| (1..=MAX_SEQ).contains(seq) && value.contains_key("prev");
-    Some(Read { seq: seq.filter(is_ours), prev, value })
+    let behind = value.get("behind").and_then(Value::as_u64);
+    Some(Read { seq: seq.filter(is_ours), prev, behind, value })
 }
 
 impl Read {
@@ -195,6 +236,8 @@ mod tests {
 
     type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
+    const LINK: Link<'_> = Link { seq: 7, prev: "abc", behind: None };
+
     fn event(details: Value) -> Event {
         Event {
             kind: "LOGIN_FAILED".to_owned(),
@@ -206,7 +249,7 @@ mod tests {
     }
 
     fn details_of(details: Value) -> std::result::Result<Value, Box<dyn std::error::Error>> {
-        let line = line(&event(details), "2025-07-14T09:31:02Z", 7, "abc")?;
+        let line = line(&event(details), "2025-07-14T09:31:02Z", LINK)?;
         let read = read(line.trim_end().as_bytes()).ok_or("no line of ours")?;
         assert_eq!((read.seq, read.prev.as_str(), read.severity()), (Some(7), "abc", Some(Severity::High)));
         Ok(read.value.get("details").cloned().unwrap_or_default())
@@ -225,7 +268,7 @@ mod tests {
             "\"},{\"",
             "\0",
         ] {
-            let line = line(&event(json!({ "nick": text, text: 1 })), "now", 1, "")?;
+            let line = line(&event(json!({ "nick": text, text: 1 })), "now", LINK)?;
             let (last, rest) = line.as_bytes().split_last().ok_or("empty")?;
             assert_eq!(*last, b'\n');
             assert!(rest.iter().all(|byte| (b' '..=b'~').contains(byte)), "{line}");
@@ -267,14 +310,29 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_whole_and_a_longer_text_keeps_both_ends() -> Outcome {
+        let (path, coded) = (format!("/{}/shell.php", "d".repeat(4000)), "Q".repeat(5464));
+        let one = json!({ "path": path, "path_b64": coded, "from": path });
+        assert_eq!(details_of(one.clone())?, one);
+        // As many as share an event.
+        let many = json!({ "findings": vec![one; 40] });
+        assert_eq!(details_of(many.clone())?, many);
+        let found = details_of(json!({ "path": format!("/{}/shell.php", "d".repeat(9000)) }))?;
+        let found = found["path"].as_str().ok_or("no text")?;
+        assert!(found.starts_with("/ddd") && found.ends_with("d/shell.php"), "{found}");
+        assert!(found.contains("(3547 left out)") && found.len() < 5500, "{found}");
+        // Whatever is in it, a line is one that is read.
+        let many: Vec<Value> = (0..64).map(|_| json!({ "path": "\u{1}".repeat(5464) })).collect();
+        let line = line(&event(json!({ "findings": many })), "now", LINK)?;
+        assert!(line.len() < crate::events::lines::MAX_LINE, "{}", line.len());
+        Ok(())
+    }
+
+    #[test]
     fn a_kind_is_a_word() {
         for kind in ["", "two words", "x\n", "\u{e9}", &"x".repeat(65)] {
             let event = Event { kind: kind.to_owned(), ..event(Value::Null) };
-            assert_eq!(
-                line(&event, "", 1, "").map_err(|error| error.kind()),
-                Err(ErrorKind::Usage),
-                "{kind}"
-            );
+            assert_eq!(line(&event, "", LINK).map_err(|error| error.kind()), Err(ErrorKind::Usage), "{kind}");
         }
     }
 }

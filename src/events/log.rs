@@ -7,8 +7,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
+use super::Event;
+use super::line::{self, Link};
 use super::place::{self, Place};
-use super::{Event, line};
 use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Lock};
@@ -17,6 +18,8 @@ use crate::report::{EventRecorded, SCHEMA};
 
 /// So long another process may write its line (milliseconds).
 const WAIT_MS: u64 = 5_000;
+/// So often a line is made anew as others wrote meanwhile.
+const LOOKS: u32 = 8;
 
 /// Puts something that happened on record.
 ///
@@ -29,30 +32,61 @@ const WAIT_MS: u64 = 5_000;
 pub fn record(config: &Config, event: &Event) -> Result<EventRecorded> {
     let _lock = lock(config)?;
     let mut file = open(config)?;
-    let end = place::end(config, &file)?;
-    let seq = end.place.seq.checked_add(1).filter(|seq| *seq <= line::MAX_SEQ).ok_or_else(|| {
-        Error::new(ErrorKind::Corrupt, "there is no number left for an event in").at(&config.events.log).hint(
-            "somebody wrote a line with the highest number there is: find out who, then move the log and sync_state/events away",
-        )
-    })?;
-    let stamp = clock::stamp(clock::now());
-    let mut text = line::line(event, &stamp, seq, &end.prev)?;
-    let digest = line::digest(text.trim_end_matches('\n').as_bytes());
-    if end.is_torn {
-        // What somebody was stopped in is a line of its own.
-        text.insert(0, '\n');
-    }
-    // Whoever dies behind this has written that line, or none.
-    Place { next: digest.clone(), ..end.place.clone() }.save(config)?;
+    let Next { end, seq, stamp, text } = next(config, &file, event)?;
+    let line = text.trim_matches('\n');
+    let digest = line::digest(line.as_bytes());
     append(config, &mut file, text.as_bytes())?;
     let fail = |cause| Error::io("append to the event log", &config.events.log, cause);
     if event.severity >= super::Severity::High {
         file.sync_data().map_err(fail)?;
     }
     let size = file.stream_position().map_err(fail)?;
+    let length = u64::try_from(line.len()).unwrap_or(0).saturating_add(1);
+    let start = size.saturating_sub(length);
+    // What others wrote since it was looked, the next event names before anything else.
+    let fold = match end.held {
+        Some(held) if held < start => place::base(&file, held..start, &digest).map_err(fail)?,
+        _ => digest.clone(),
+    };
     let inode = end.place.inode;
-    Place { seq, own: digest.clone(), fold: digest, size, inode, ..Place::default() }.save(config)?;
+    Place { seq, own: digest, fold, size, inode, ..Place::default() }.save(config)?;
     Ok(EventRecorded { schema: SCHEMA, seq, timestamp: stamp })
+}
+
+/// The line that is about to be written, and behind what.
+struct Next {
+    end: place::End,
+    seq: u64,
+    stamp: String,
+    /// With all newlines.
+    text: String,
+}
+
+/// Makes the next line. Where others write meanwhile it is made again, so that few of their lines are not held by it.
+fn next(config: &Config, file: &File, event: &Event) -> Result<Next> {
+    let mut tries = LOOKS;
+    loop {
+        let end = place::end(config, file)?;
+        let seq = end.place.seq.checked_add(1).filter(|seq| *seq <= line::MAX_SEQ).ok_or_else(|| {
+            Error::new(ErrorKind::Corrupt, "there is no number left for an event in").at(&config.events.log).hint(
+                "somebody wrote a line with the highest number there is: find out who, then move the log and sync_state/events away",
+            )
+        })?;
+        let stamp = clock::stamp(clock::now());
+        let mut text = line::line(event, &stamp, Link { seq, prev: &end.prev, behind: end.behind })?;
+        let digest = line::digest(text.trim_end_matches('\n').as_bytes());
+        if end.is_torn {
+            // What somebody was stopped in is a line of its own.
+            text.insert(0, '\n');
+        }
+        // Whoever dies behind this has written that line, or none.
+        Place { next: digest, ..end.place.clone() }.save(config)?;
+        let size = file.metadata().map_err(|cause| Error::io("look at", &config.events.log, cause))?.len();
+        tries = tries.saturating_sub(1);
+        if size == end.size || tries == 0 {
+            return Ok(Next { end, seq, stamp, text });
+        }
+    }
 }
 
 /// Appends whole lines in one write, or nothing.

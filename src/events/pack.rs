@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::chain::{Chain, Head};
 use super::lines::Lines;
+use super::{line, query};
 use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Nascent};
@@ -24,6 +25,8 @@ const FORMAT: &str = "cr0sync event archive";
 const VERSION: u32 = 1;
 /// What we wrote beside an archive is smaller (bytes).
 pub(super) const MAX_NOTE: u64 = 16 << 20;
+/// Of an archive of which nothing is known no more is read (bytes, unpacked): a day of more is several archives.
+const MAX_UNPACKED: u64 = 2 << 30;
 /// What the names of archives begin with, before the day.
 const NAME: &str = "security_events.";
 
@@ -36,7 +39,7 @@ pub(super) struct Manifest {
     pub(super) number: u64,
     /// The day of its lines.
     pub(super) day: String,
-    /// When the day ended, RFC 3339.
+    /// When the day ended, or the last of its lines says that it was written; RFC 3339.
     pub(super) until: String,
     /// Lines, whoever wrote them.
     pub(super) lines: u64,
@@ -70,9 +73,13 @@ impl Manifest {
         let mut lines = Lines::of(&mut digest);
         let mut chain = Chain::from(&before);
         let (mut count, mut long) = (0, 0);
+        let mut until = until(day);
         while let Some(line) = lines.next()? {
             count += 1;
             long += u64::from(line.text.is_none());
+            if let Some(later) = line.text.and_then(time).filter(|time| *time > until) {
+                until = later;
+            }
             chain.next(&line);
         }
         let (after, events) = (chain.head(), chain.ours);
@@ -82,7 +89,7 @@ impl Manifest {
             version: VERSION,
             number,
             day: day.to_owned(),
-            until: until(day),
+            until,
             lines: count,
             events,
             first_seq,
@@ -95,6 +102,17 @@ impl Manifest {
             after: after.digest,
         };
         Ok((manifest, long))
+    }
+
+    /// What a file says; why not, where it says nothing.
+    fn read(path: &Path) -> std::result::Result<Manifest, String> {
+        let text = durable::read_regular(path, MAX_NOTE)
+            .map_err(|cause| format!("this manifest of an archive cannot be read: {cause}"))?;
+        let manifest = serde_json::from_slice::<Manifest>(&text).ok();
+        manifest.filter(|manifest| manifest.format == FORMAT && manifest.version <= VERSION).ok_or_else(|| {
+            "this is no manifest of an archive that this version can read: it is damaged, or a newer cr0sync wrote it"
+                .to_owned()
+        })
     }
 
     pub(super) fn before(&self) -> Head {
@@ -195,36 +213,73 @@ pub(super) fn list(config: &Config, file: &Path, manifest: &Manifest) -> Result<
     nascent.publish().map(drop)
 }
 
-/// All archives with their manifests, in the order of the chain; also those whose lines are still in the log, as they are
-/// being moved.
-pub(super) fn manifests(config: &Config) -> Result<Vec<(PathBuf, Manifest)>> {
+/// All archives that there are.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    /// With their manifests, in the order of the chain; also those whose lines are still in the log, as they are being moved.
+    pub(super) all: Vec<(PathBuf, Manifest)>,
+    /// Those whose manifests cannot be read, in the order of their names.
+    pub(super) damaged: Vec<Damaged>,
+}
+
+/// An archive whose manifest cannot be read.
+#[derive(Debug, Clone)]
+pub(super) struct Damaged {
+    pub(super) file: PathBuf,
+    pub(super) why: String,
+}
+
+impl Damaged {
+    /// In words, with what to do.
+    pub(super) fn told(&self) -> String {
+        format!(
+            "{}: {}; leave it where it is, as it shows what was done, and bring it back from a backup",
+            manifest_of(&self.file).display(),
+            self.why
+        )
+    }
+
+    /// Opens the archive, to read no more than any may hold.
+    pub(super) fn open(&self) -> io::Result<impl Read + use<>> {
+        let packed = flate2::read::GzDecoder::new(BufReader::new(durable::open_regular(&self.file)?));
+        Ok(packed.take(MAX_UNPACKED))
+    }
+
+    /// Whether its name says that it comes before another one.
+    pub(super) fn is_before(&self, other: &Path) -> bool {
+        place(&self.file) < place(other)
+    }
+}
+
+/// What the name of an archive says of its order: its day, and its number in that.
+fn place(file: &Path) -> Option<(String, u32)> {
+    let name = file.file_name()?.to_str()?.strip_prefix(NAME)?.strip_suffix(".json.gz")?;
+    let (day, rest) = name.split_at_checked(10)?;
+    Some((day.to_owned(), rest.strip_prefix('-').map_or(Some(1), |number| number.parse().ok())?))
+}
+
+/// All archives. One whose manifest is damaged hides none of the others.
+pub(super) fn manifests(config: &Config) -> Result<Listed> {
     let directory = &config.events.archive;
     let fail = |cause| Error::io("list the archives of events in", directory, cause);
-    let mut all = Vec::new();
+    let mut listed = Listed::default();
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(all),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(listed),
         Err(cause) => return Err(fail(cause)),
     };
     for entry in entries {
         let path = entry.map_err(fail)?.path();
         let Some(file) = path.to_str().and_then(|path| path.strip_suffix(".manifest.json")) else { continue };
-        let text = durable::read_regular(&path, MAX_NOTE)
-            .map_err(|cause| Error::io("read the manifest", &path, cause))?;
-        let manifest = serde_json::from_slice::<Manifest>(&text)
-            .ok()
-            .filter(|manifest| manifest.format == FORMAT && manifest.version <= VERSION);
-        let Some(manifest) = manifest else {
-            return Err(Error::new(ErrorKind::Corrupt, "this is no manifest that this version can read:")
-                .at(&path)
-                .hint(
-                    "a newer cr0sync may have written it; if it is damaged, move it and its archive away",
-                ));
-        };
-        all.push((PathBuf::from(file), manifest));
+        let file = PathBuf::from(file);
+        match Manifest::read(&path) {
+            Ok(manifest) => listed.all.push((file, manifest)),
+            Err(why) => listed.damaged.push(Damaged { file, why }),
+        }
     }
-    all.sort_by_key(|(_, manifest)| manifest.number);
-    Ok(all)
+    listed.all.sort_by_key(|(_, manifest)| manifest.number);
+    listed.damaged.sort_by_key(|damaged| place(&damaged.file));
+    Ok(listed)
 }
 
 pub(super) fn manifest_of(file: &Path) -> PathBuf {
@@ -254,6 +309,11 @@ pub(super) fn free(config: &Config, day: &str, taken: &[(String, PathBuf, u64)])
         std::fs::symlink_metadata(path).is_err() && !taken.iter().any(|(_, taken, _)| taken == path)
     };
     (1..).map(name).find(is_free).unwrap_or_else(|| name(1))
+}
+
+/// When a line says that it was written.
+fn time(line: &[u8]) -> Option<String> {
+    query::stamp(line::read(line)?.text("timestamp")).ok()
 }
 
 /// When a day has ended.

@@ -10,6 +10,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::chain::{At, State};
 use super::lines::{Line, Lines, MAX_LINE};
 use super::{archive, chain, line, pack};
 use crate::clock;
@@ -33,7 +34,8 @@ pub(super) struct Place {
     pub(super) seq: u64,
     /// Its digest.
     pub(super) own: String,
-    /// What is folded of it and of lines of others behind it, up to a size of the log.
+    /// What the next one names before anything else: what is folded of it, of lines of others that came in its moment, and
+    /// of those behind it up to a size of the log.
     pub(super) fold: String,
     pub(super) size: u64,
     pub(super) inode: u64,
@@ -99,6 +101,27 @@ impl Place {
         self.boot != clock::boot().id
     }
 
+    /// Where its line ends. That is somewhere else than is written down where somebody has changed the length of what stands
+    /// before it.
+    fn start(&self, log: &File, size: u64) -> std::io::Result<u64> {
+        if self.size == 0 || self.ends_at(log, self.size, size)? {
+            return Ok(self.size);
+        }
+        Ok(behind(log, size, self)?.unwrap_or(self.size))
+    }
+
+    /// Whether its line is the one that ends at this place of a log of this size.
+    fn ends_at(&self, log: &File, end: u64, size: u64) -> std::io::Result<bool> {
+        if end > size || end == 0 {
+            return Ok(false);
+        }
+        let first = end.saturating_sub(u64::try_from(MAX_LINE).unwrap_or(0));
+        let start = line_end(log, first, end - 1)?;
+        let mut text = vec![0; usize::try_from(end - start).unwrap_or(0)];
+        log.read_exact_at(&mut text, start)?;
+        Ok(text.strip_suffix(b"\n").is_some_and(|line| line::digest(line) == self.own))
+    }
+
     /// Whether a line is the next one of ours.
     fn is_next(&self, fold: &str, line: &Line<'_>) -> bool {
         let Some(read) = line.text.and_then(line::read) else { return false };
@@ -116,6 +139,12 @@ pub(super) struct End {
     pub(super) place: Place,
     /// What the next line of ours names.
     pub(super) prev: String,
+    /// So much of what others wrote since is not in that (bytes), as it is too much.
+    pub(super) behind: Option<u64>,
+    /// Up to where of the log it is held by that, or said not to be; none where nobody knows what was before.
+    pub(super) held: Option<u64>,
+    /// How long the log is.
+    pub(super) size: u64,
     /// Whether the last line has no end.
     pub(super) is_torn: bool,
 }
@@ -125,15 +154,22 @@ pub(super) fn end(config: &Config, log: &File) -> Result<End> {
     let fail = |cause| Error::io("read the event log", &config.events.log, cause);
     let inode = log.metadata().map_err(fail)?.ino();
     let (size, is_torn) = settled(log).map_err(fail)?;
+    let unknown = |place: Place, prev: String| End { place, prev, behind: None, held: None, size, is_torn };
     let place = match Place::of(config)? {
-        Some(place) if place.inode == inode => Some(place),
+        Some(place) if place.inode == inode => {
+            let start = place.start(log, size).map_err(fail)?;
+            Some(Place { size: start, ..place })
+        }
         // The log is another file: by an archive that died, or by somebody.
         Some(place) => match behind(log, size, &place).map_err(fail)? {
-            Some(start) => Some(Place { fold: place.own.clone(), size: start, inode, ..place }),
-            None => {
-                let prev = place.own.clone();
-                return Ok(End { place: Place { fold: prev.clone(), size, inode, ..place }, prev, is_torn });
-            }
+            Some(start) => Some(Place { size: start, inode, ..place }),
+            None => match archived(config, &place)? {
+                Some(fold) => Some(Place { fold, size: 0, inode, ..place }),
+                None => {
+                    let prev = place.fold.clone();
+                    return Ok(unknown(Place { size, inode, ..place }, prev));
+                }
+            },
         },
         None => None,
     };
@@ -144,19 +180,60 @@ pub(super) fn end(config: &Config, log: &File) -> Result<End> {
             None => Place { inode, ..Place::default() },
             Some(seq) => {
                 let [own, fold] = [chain::UNKNOWN; 2].map(str::to_owned);
-                Place { seq, own, fold, size, inode, ..Place::default() }
+                let place = Place { seq, own, fold, size, inode, ..Place::default() };
+                return Ok(unknown(place, chain::UNKNOWN.to_owned()));
             }
         },
     };
-    if size <= place.size {
-        let prev = place.fold.clone();
-        return Ok(End { place, prev, is_torn });
+    let held = if is_torn { line_end(log, place.size, size).map_err(fail)? } else { size.max(place.size) };
+    let end = if held - place.size > MAX_BEHIND {
+        let (prev, behind) = (place.fold.clone(), Some(held - place.size));
+        End { place, prev, behind, held: Some(held), size, is_torn }
+    } else {
+        let (place, prev) = follow(log, held, place).map_err(fail)?;
+        let held = (prev != chain::UNKNOWN).then_some(held);
+        End { place, prev, behind: None, held, size, is_torn }
+    };
+    Ok(end)
+}
+
+/// Where the last whole line ends, of those behind a place.
+pub(super) fn line_end(log: &File, from: u64, size: u64) -> std::io::Result<u64> {
+    let mut end = size;
+    let mut block = [0; 1 << 16];
+    while end > from {
+        let start = from.max(end.saturating_sub(1 << 16));
+        let text = block.get_mut(..usize::try_from(end - start).unwrap_or(0)).unwrap_or_default();
+        log.read_exact_at(text, start)?;
+        if let Some(at) = memchr::memrchr(b'\n', text) {
+            return Ok(start + u64::try_from(at).unwrap_or(0) + 1);
+        }
+        end = start;
     }
-    if size - place.size > MAX_BEHIND {
-        let prev = place.own.clone();
-        return Ok(End { place, prev, is_torn });
+    Ok(from)
+}
+
+/// What the next line of ours names before anything else, where others wrote a part of the log in the moment of the last one.
+pub(super) fn base(mut log: &File, part: std::ops::Range<u64>, own: &str) -> std::io::Result<String> {
+    let bytes = part.end.saturating_sub(part.start);
+    if bytes > chain::MAX_MOMENT {
+        return Ok(own.to_owned());
     }
-    follow(log, size, place).map(|(place, prev)| End { place, prev, is_torn }).map_err(fail)
+    let at = log.stream_position()?;
+    log.seek(SeekFrom::Start(part.start))?;
+    let (mut lines, mut digests) = (Lines::of(log.take(bytes)), Vec::new());
+    while let Some(line) = lines.next()? {
+        digests.push(line.digest);
+    }
+    log.seek(SeekFrom::Start(at))?;
+    Ok(chain::base(own, digests.iter(), bytes))
+}
+
+/// What is folded up to the end of the last archive, where the last line of ours is in it.
+fn archived(config: &Config, place: &Place) -> Result<Option<String>> {
+    let all = pack::manifests(config)?.all;
+    let after = all.last().map(|(_, last)| last.after());
+    Ok(after.filter(|after| after.seq == place.seq && place.own != chain::UNKNOWN).map(|after| after.digest))
 }
 
 /// How long the log is, and whether its last line has no end. One that is being written seems cut off for a moment.
@@ -172,24 +249,29 @@ fn settled(log: &File) -> std::io::Result<(u64, bool)> {
     Ok((size, !ends_a_line(log, size)?))
 }
 
-/// Follows what was written since. A line without an end may be more than that when the next one is written: it is not held.
+/// Follows whole lines that were written since.
 fn follow(mut log: &File, size: u64, mut place: Place) -> std::io::Result<(Place, String)> {
+    if size <= place.size {
+        let prev = place.fold.clone();
+        return Ok((place, prev));
+    }
     log.seek(SeekFrom::Start(place.size))?;
     let mut at = place.size;
     let mut lines = Lines::of(log.take(size - place.size));
-    let mut prev = place.fold.clone();
+    let mut state = State::after(place.seq, At::default(), place.fold.clone());
     while let Some(line) = lines.next()? {
         at += line.bytes;
-        if place.is_next(&prev, &line) {
+        if place.is_next(state.fold(), &line) {
+            let fit = line.text.and_then(line::read).and_then(|read| state.fit(&read.prev, read.behind));
+            let fold = state.base_after(&line.digest, fit);
             let seq = place.seq.saturating_add(1);
-            (place.seq, place.own, place.fold, place.size) =
-                (seq, line.digest.clone(), line.digest.clone(), at);
-            prev = line.digest;
-        } else if line.has_end {
-            prev = chain::fold(&prev, &line.digest);
+            state = State::after(seq, At::default(), fold.clone());
+            (place.seq, place.own, place.fold, place.size) = (seq, line.digest, fold, at);
+        } else {
+            state.other(At::default(), &line.digest, line.bytes);
         }
     }
-    Ok((place, prev))
+    Ok((place, state.fold().to_owned()))
 }
 
 /// Where the last line of ours ends in another file; none where it is not among its last lines.
@@ -215,7 +297,10 @@ fn last(config: &Config, log: &File, size: u64) -> std::io::Result<Option<u64>> 
     let here = text.rsplit(|byte| *byte == b'\n').find_map(|line| line::read(line)?.seq);
     // An archive that cannot be read is a chain as well, of which nobody knows how far it went.
     let archived = match pack::manifests(config) {
-        Ok(all) => all.last().map(|(_, last)| last.after().seq),
+        Ok(listed) => {
+            let known = listed.all.last().map(|(_, last)| last.after().seq);
+            known.or((!listed.damaged.is_empty()).then_some(0))
+        }
         Err(_) => Some(0),
     };
     let cleaned = archive::anchor(config).map(|anchor| anchor.head().seq);

@@ -57,7 +57,10 @@ pub struct Filter {
 /// [`ErrorKind::Usage`] when a time cannot be understood, or when the log cannot be read.
 pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
     let mut search = Search::of(filter)?;
-    let Whole { log, archives } = archive::whole(config)?;
+    let Whole { log, archives, damaged } = archive::whole(config)?;
+    for damaged in &damaged {
+        search.problem(format!("{}; until then its events are not found", damaged.told()));
+    }
     let path = &config.events.log;
     let mut is_done = match log {
         Some(log) => {
@@ -67,8 +70,12 @@ pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
         None => false,
     };
     for (file, manifest) in archives.into_iter().rev() {
-        if is_done || search.since.as_ref().is_some_and(|since| manifest.until.as_str() < since.as_str()) {
+        if is_done {
             break;
+        }
+        // One before it may be of a later day, as lines say of themselves when they were written.
+        if search.since.as_ref().is_some_and(|since| manifest.until.as_str() < since.as_str()) {
+            continue;
         }
         match packed(&file, &manifest, &mut search) {
             Ok(done) => is_done = done,
@@ -158,7 +165,7 @@ impl Search<'_> {
 }
 
 /// A time in one form, whichever of the usual ones it has: RFC 3339, `Y-m-d H:i:s` or `Y-m-d`, in UTC.
-fn stamp(time: &str) -> Result<String> {
+pub(super) fn stamp(time: &str) -> Result<String> {
     use chrono::{DateTime, NaiveDate, NaiveDateTime};
     let naive = |time: NaiveDateTime| crate::clock::stamp(time.and_utc());
     if let Ok(time) = DateTime::parse_from_rfc3339(time) {

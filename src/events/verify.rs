@@ -9,11 +9,11 @@ use super::archive::{self, Whole};
 use super::chain::{At, Break, Chain, Found, UNKNOWN};
 use super::lines::Lines;
 use super::log;
-use super::pack::{self, Manifest};
+use super::pack::{self, Damaged, Manifest};
 use super::place::{self, Place};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::report::{EventsBreak, EventsVerifyReport, SCHEMA};
+use crate::report::{EventsBreak, EventsUnheld, EventsVerifyReport, SCHEMA};
 
 /// Follows the chain from the oldest archive to the last line.
 ///
@@ -22,15 +22,23 @@ use crate::report::{EventsBreak, EventsVerifyReport, SCHEMA};
 /// is in the report.
 pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
     let _moving = log::archive_lock(config)?;
-    let (Whole { log, archives }, size, known) = now(config)?;
+    let (Whole { log, archives, damaged }, size, known) = now(config)?;
     let (mut number, head) = archive::beginning(config, archives.first().map(|(_, first)| first));
     let cleaned = archive::anchor(config).map_or(0, |anchor| anchor.number());
     let mut walk = Walk { config, chain: Chain::from(&head), files: Vec::new(), pushed: Vec::new() };
+    let mut damaged: Vec<&Damaged> = damaged.iter().collect();
     for (file, manifest) in &archives {
+        while manifest.number > number.saturating_add(1) && walk.damaged(&mut damaged) {
+            number = number.saturating_add(1);
+        }
         walk.enter(file);
         walk.gap(manifest, number);
         walk.archive(file, manifest, manifest.number <= cleaned);
         number = manifest.number;
+    }
+    while walk.damaged(&mut damaged) {}
+    for one in damaged {
+        walk.tell(one);
     }
     walk.enter(&config.events.log);
     if let Some(mut log) = log {
@@ -39,15 +47,22 @@ pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
     }
     walk.end(known.as_ref());
     let breaks = u64::try_from(walk.pushed.len()).unwrap_or(u64::MAX).saturating_add(walk.chain.breaks);
+    let (unheld, first_unheld) = walk.chain.unheld();
+    let first_unheld = first_unheld
+        .map(|at| EventsUnheld { file: walk.files.get(at.file).cloned().unwrap_or_default(), line: at.line });
+    let (events, others) = (walk.chain.ours, walk.chain.others);
+    let told = walk.told();
     Ok(EventsVerifyReport {
         schema: SCHEMA,
         ok: breaks == 0,
-        events: walk.chain.ours,
-        others: walk.chain.others,
-        unheld: walk.chain.unheld,
+        events,
+        others,
+        unheld,
+        first_unheld,
         archives: u64::try_from(archives.len()).unwrap_or(u64::MAX),
         breaks,
-        first_break: walk.first(),
+        first_break: told.first().map(|(first, _)| first.clone()),
+        told,
     })
 }
 
@@ -63,12 +78,23 @@ fn now(config: &Config) -> Result<(Whole, u64, Option<Place>)> {
     Ok((whole, size, Place::of(config)?))
 }
 
-fn follow(chain: &mut Chain, from: impl Read) -> io::Result<()> {
+pub(super) fn follow(chain: &mut Chain, from: impl Read) -> io::Result<()> {
     let mut lines = Lines::of(from);
     while let Some(line) = lines.next()? {
         chain.next(&line);
     }
     Ok(())
+}
+
+/// Takes out of archives whose manifests are damaged the one whose lines go on with the chain; with the chain behind it.
+pub(super) fn next<'a>(chain: &Chain, damaged: &mut Vec<&'a Damaged>) -> Option<(&'a Damaged, Chain)> {
+    let (index, behind) = damaged.iter().enumerate().find_map(|(index, one)| {
+        let mut behind = chain.clone();
+        one.open().and_then(|text| follow(&mut behind, text)).ok()?;
+        let has_lines = behind.ours.saturating_add(behind.others) > chain.ours.saturating_add(chain.others);
+        (behind.breaks == chain.breaks && has_lines).then_some((index, behind))
+    })?;
+    Some((damaged.remove(index), behind))
 }
 
 struct Walk<'a> {
@@ -77,7 +103,7 @@ struct Walk<'a> {
     /// Those that were looked at, in the order of the chain.
     files: Vec<PathBuf>,
     /// What is wrong beside what the chain has found.
-    pushed: Vec<(At, EventsBreak)>,
+    pushed: Vec<(At, EventsBreak, u64)>,
 }
 
 impl Walk<'_> {
@@ -87,9 +113,31 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, at: At, seq: u64, kind: &str, reason: String) {
+        self.push_all(at, seq, 1, kind, reason);
+    }
+
+    /// Of so many events.
+    fn push_all(&mut self, at: At, seq: u64, events: u64, kind: &str, reason: String) {
         let file = self.files.get(at.file).cloned().unwrap_or_default();
-        self.pushed
-            .push((at, EventsBreak { file, line: at.line.max(1), seq, kind: kind.to_owned(), reason }));
+        let told = EventsBreak { file, line: at.line.max(1), seq, kind: kind.to_owned(), reason };
+        self.pushed.push((at, told, events));
+    }
+
+    /// Goes on through one of these archives, of which it is not known what they are to hold: what is in one counts where the
+    /// chain shows that it belongs there. Whether there was one.
+    fn damaged(&mut self, waiting: &mut Vec<&Damaged>) -> bool {
+        let mut chain = self.chain.clone();
+        chain.enter(self.files.len());
+        let Some((one, chain)) = next(&chain, waiting) else { return false };
+        self.tell(one);
+        self.chain = chain;
+        true
+    }
+
+    fn tell(&mut self, damaged: &Damaged) {
+        self.enter(&pack::manifest_of(&damaged.file));
+        let (at, seq) = (self.chain.at(), self.chain.head().seq.saturating_add(1));
+        self.push(at, seq, "archive", damaged.told());
     }
 
     /// Archives that are not there, before one.
@@ -108,7 +156,8 @@ impl Walk<'_> {
                 1 => format!("an archive before it is not there: {events}"),
                 _ => format!("{count} archives before it are not there: {events}"),
             };
-            self.push(at, before.seq.saturating_add(1), "missing", reason);
+            let events = manifest.before().seq.saturating_sub(before.seq).max(1);
+            self.push_all(at, before.seq.saturating_add(1), events, "missing", reason);
         } else {
             return;
         }
@@ -170,10 +219,12 @@ impl Walk<'_> {
             }
             Some(place) if place.seq > seq => {
                 let reason = format!("the log ends before {}", events(seq.saturating_add(1), place.seq));
-                self.push(behind, seq.saturating_add(1), "cut", reason);
+                self.push_all(behind, seq.saturating_add(1), place.seq - seq, "cut", reason);
             }
             Some(place) if place.seq == seq => {
-                if !is_last(&place.own) {
+                if is_last(&place.own) {
+                    self.moment(place, seq);
+                } else {
                     let at = last.as_ref().map_or(here, |(at, _)| *at);
                     self.push(at, seq, "changed", format!("event {seq} is not the one that was written"));
                 }
@@ -189,15 +240,32 @@ impl Walk<'_> {
         }
     }
 
-    /// The first of all that is wrong.
-    fn first(self) -> Option<EventsBreak> {
-        let found = self.chain.found().iter().min_by_key(|found| found.at);
-        let pushed = self.pushed.into_iter().min_by_key(|(at, _)| *at);
-        match (found, pushed) {
-            (Some(found), Some((at, _))) if found.at <= at => Some(told(&self.files, found)),
-            (_, Some((_, pushed))) => Some(pushed),
-            (found, None) => found.map(|found| told(&self.files, found)),
+    /// Whether what stands directly before the last event came in its moment.
+    fn moment(&mut self, place: &Place, seq: u64) {
+        let Some((base, first)) = self.chain.base() else { return };
+        match first {
+            // What is written down goes on behind lines that were archived.
+            _ if place.size == 0 => {}
+            _ if place.fold == base => self.chain.prove(),
+            Some(first) => {
+                let reason = format!("lines from here on, before event {seq}, do not belong there");
+                self.push(first, seq.saturating_sub(1), "inserted", reason);
+            }
+            None => {
+                let at = self.chain.last().map_or_else(|| self.chain.at(), |(at, _)| at);
+                let reason = format!("lines of the site's pages directly before event {seq} are gone");
+                self.push(at, seq, "changed", reason);
+            }
         }
+    }
+
+    /// What is wrong, in the order of the chain, as far as it is told one by one; with how many events or changes each is of.
+    fn told(self) -> Vec<(EventsBreak, u64)> {
+        let found =
+            self.chain.found().iter().map(|found| (found.at, told(&self.files, found), found.extent()));
+        let mut all: Vec<_> = found.chain(self.pushed).collect();
+        all.sort_by_key(|(at, ..)| *at);
+        all.into_iter().map(|(_, told, events)| (told, events)).collect()
     }
 }
 
@@ -228,6 +296,15 @@ fn told(files: &[PathBuf], found: &Found) -> EventsBreak {
         }
         Break::Again => ("again", format!("the number {seq} was there before")),
         Break::Inserted => ("inserted", format!("this line, with the number {seq}, does not belong there")),
+        Break::Put(count) => (
+            "inserted",
+            match count {
+                1 => "this line does not belong there: no event behind it knows of it".to_owned(),
+                _ => format!(
+                    "{count} lines from here on do not belong there: no event behind them knows of them"
+                ),
+            },
+        ),
         Break::Moved(behind) => ("moved", format!("event {seq} belongs behind {}", place(behind))),
         Break::Changed(last) if last == found.at => (
             "changed",

@@ -3,11 +3,13 @@
 //! Apart from `make`, which accepts everything: here what was accepted before stays, but for these paths, and whoever
 //! accepts is shown what.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::alerts;
-use super::check::{lock, plain, targets};
+use super::attributes::{self, Fate};
+use super::check::{self, lock, plain, targets};
 use super::codec::Baseline;
 use super::compare::{self, Found};
 use super::make::{self, Observed};
@@ -17,11 +19,12 @@ use super::model::{Entry, is_within, order};
 use super::named;
 use super::private::Private;
 use super::scope::Scope;
-use super::seen::Verdict;
+use super::seen::{Seen, Verdict};
 use super::store::{self, Loaded, Secrecy};
 use crate::clock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::events::Severity;
 use crate::report::{FindingKind, IntegrityAcceptReport, IntegrityFinding, SCHEMA};
 
 /// So long a check may take before this is turned away (milliseconds).
@@ -74,27 +77,22 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
         warnings: scope.warnings.clone(),
     };
     let (mut next, unseen) = take(config, &scope, &loaded, &only, &mut report);
-    if is_list && loaded.baseline.scope != scope.digest() {
-        next.scope = scope.digest();
-        next.entries.retain(|entry| scope.watches(&entry.path, entry.stat.kind));
-        let path = config.integrity.config.as_os_str().as_bytes();
-        report.accepted.push(compare::finding(
-            FindingKind::Baseline,
-            path,
-            None,
-            vec!["scope".to_owned()],
-            None,
-        ));
+    if let Some(other) = check::other_scope(config, &scope, &loaded.baseline).filter(|_| is_list) {
+        report.accepted.push(other);
+        report.accepted.extend(narrow(&scope, &mut next));
     }
     report.ok = report.refused.is_empty();
     if report.accepted.is_empty() && loaded.flaws.is_empty() {
         report.warnings.push("there is nothing to accept under these paths".to_owned());
     } else if mode == Accept::Sign {
         let (key, _) = private.key_or_new()?;
-        store::save(config, &private, &key, &next)?;
+        store::save(config, &private, &key, &scope, &next)?;
         report.generation = next.generation;
-        let (count, of) = (report.accepted.len(), next.generation);
-        report.warnings.extend(make::put_on_record(config, "integrity_accepted", count, of));
+        if let Err(error) = carry(&private, &loaded.baseline, &next) {
+            report.warnings.push(format!("every file is read again by the next check: {}", error.in_words()));
+        }
+        let details = json!({ "paths": report.accepted.len(), "generation": next.generation });
+        report.warnings.extend(make::put_on_record(config, "integrity_accepted", Severity::Low, details));
     }
     if mode == Accept::Sign {
         let is_accepted = |path: &[u8]| {
@@ -105,6 +103,28 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
         report.resolved_alerts = alerts::resolve(config, &memory, &is_accepted, &mut report.warnings);
     }
     Ok(report)
+}
+
+/// Takes out of a baseline what is not watched any more, and says what that is.
+fn narrow(scope: &Scope, next: &mut Baseline) -> Vec<IntegrityFinding> {
+    next.scope = scope.digest();
+    let all = std::mem::take(&mut next.entries);
+    let (kept, dropped): (Vec<Entry>, Vec<Entry>) =
+        all.into_iter().partition(|entry| scope.watches(&entry.path, entry.stat.kind));
+    next.entries = kept;
+    let one = |entry: &Entry| {
+        let mut finding = attributes::finding(Fate::Removed(entry), vec!["scope".to_owned()]);
+        finding.reason = Some("it is not watched any more".to_owned());
+        finding
+    };
+    dropped.iter().map(one).collect()
+}
+
+/// What was found in other files stays known.
+fn carry(private: &Private, before: &Baseline, next: &Baseline) -> Result<()> {
+    let memory = Memory::Private(private);
+    let known = memory.seen()?;
+    memory.set_seen(&Seen::carried(known.as_deref(), before, next).encode(next))
 }
 
 /// Whether it is done.
@@ -129,7 +149,7 @@ fn take(
         if only.is_empty() { empty() } else { make::observe(config, scope, Some(only)) };
     let is_meant = |path: &[u8]| only.iter().any(|above| is_within(path, above));
     let matched = matching::matched(&entries, &before.entries, Some(only), |_| true);
-    let verdicts = verdicts(&entries, before, &matched);
+    let verdicts = verdicts(&entries, &before.entries, &matched);
     let found = Found {
         observed: &entries,
         baseline: &before.entries,
@@ -165,10 +185,11 @@ fn empty() -> Observed {
     Observed { entries: Vec::new(), problems: Vec::new(), bytes: 0 }
 }
 
-fn verdicts(entries: &[Entry], before: &Baseline, matched: &Matched) -> Vec<Option<Verdict>> {
+/// What is known of the content of entries that were all read.
+pub(super) fn verdicts(entries: &[Entry], before: &[Entry], matched: &Matched) -> Vec<Option<Verdict>> {
     let mut verdicts = vec![None; entries.len()];
     for (ours, theirs) in matched.known() {
-        let (Some(now), Some(known)) = (entries.get(ours), before.entries.get(theirs)) else { continue };
+        let (Some(now), Some(known)) = (entries.get(ours), before.get(theirs)) else { continue };
         if let Some(verdict) = verdicts.get_mut(ours).filter(|_| now.has_content()) {
             *verdict = Some(compare::verdict(known, now.content, now.xattrs));
         }

@@ -12,7 +12,7 @@ use super::scope::Scope;
 use super::severity;
 use crate::clock;
 use crate::config::Config;
-use crate::durable::{Altered, Broken, Document};
+use crate::durable::{Altered, Broken, Document, Fate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Event, Severity};
 use crate::report::{FindingKind, IntegrityFinding};
@@ -119,11 +119,12 @@ fn stays(identity: &str, extent: Extent<'_>) -> bool {
 /// Whether somebody asked for alerts about such things. What is critical, as code where none belongs, is always worth one.
 fn is_wanted(finding: &IntegrityFinding, scope: Option<&Scope>) -> bool {
     let Some(scope) = scope else { return true };
-    match finding.kind {
-        FindingKind::Added => scope.alerts_on_new || finding.severity == Severity::Critical.word(),
+    let is_asked_for = match finding.kind {
+        FindingKind::Added => scope.alerts_on_new,
         FindingKind::Removed => scope.alerts_on_missing,
         _ => true,
-    }
+    };
+    is_asked_for || finding.severity == Severity::Critical.word()
 }
 
 /// Appends to the list that the site's pages show; of what is in it, the last stay as they are.
@@ -231,8 +232,19 @@ fn tell_broken(config: &Config, broken: &Broken) -> String {
     let path = config.integrity.alerts.display().to_string();
     let moved_to = broken.moved_to.display().to_string();
     let details = json!({ "file": path, "reason": broken.reason, "moved_to": moved_to });
-    let told = format!("{path} was no list of alerts ({}); it is {moved_to} now", broken.reason);
-    match one(config, "CORRUPT_FILE", Severity::Critical.word(), details) {
+    let (kind, severity, told) = match broken.fate {
+        Fate::Goes => {
+            let told = format!("{path} was no list of alerts ({}); it is {moved_to} now", broken.reason);
+            ("CORRUPT_FILE", Severity::Critical, told)
+        }
+        Fate::Replaced => {
+            let told = format!(
+                "{path} was not moved after all: somebody put another file there in between, which stays"
+            );
+            ("CORRUPT_FILE_REPLACED", Severity::Info, told)
+        }
+    };
+    match one(config, kind, severity.word(), details) {
         Ok(()) => told,
         Err(error) => format!("{told}; that is in no event log: {}", error.in_words()),
     }
@@ -359,4 +371,25 @@ pub(super) fn about_watching(
     let (path, path_b64) = names::shown(path);
     let details = json!({ "file": path, "path_b64": path_b64, "reason": reason });
     one(config, kind, severity.word(), details)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_was_not_moved_after_all_is_not_said_to_be()
+    -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let config = Config::parse(br#"{"version": 1}"#, directory.path(), None)?;
+        let broken = |fate| Broken { reason: "it is empty".to_owned(), moved_to: "/aside".into(), fate };
+        let said = [Fate::Goes, Fate::Replaced].map(|fate| tell_broken(&config, &broken(fate)));
+        assert!(said[0].contains("it is /aside now") && !said[1].contains("/aside"), "{said:?}");
+        assert!(said[1].contains("was not moved after all"), "{said:?}");
+        let log = std::fs::read_to_string(&config.events.log)?;
+        let told: Vec<Value> = log.lines().map(serde_json::from_str).collect::<serde_json::Result<_>>()?;
+        let told: Vec<[&Value; 2]> = told.iter().map(|event| [&event["type"], &event["severity"]]).collect();
+        assert_eq!(told, [["CORRUPT_FILE", "CRITICAL"], ["CORRUPT_FILE_REPLACED", "INFO"]]);
+        Ok(())
+    }
 }

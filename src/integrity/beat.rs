@@ -10,7 +10,7 @@ use chrono::DateTime;
 
 use super::alerts;
 use super::check;
-use super::private::Private;
+use super::private::{Kept, Private};
 use super::store;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
@@ -196,19 +196,32 @@ pub(super) fn miss(config: &Config, private: &Private) -> Result<Option<String>>
     Ok(Some(reason))
 }
 
-/// How it is with the watcher.
-pub(crate) fn status(config: &Config) -> Result<WatchStatus> {
+/// How it is with the watcher: by the private directory for who may look there, where nobody else can take a heartbeat away or
+/// make one; else by the copy for pages. That neither can be read is a problem of its own, and no heartbeat is known then.
+pub(crate) fn status(config: &Config) -> WatchStatus {
+    let bytes = match Private::open(config) {
+        Ok(private) => private.read(NAME).map(Kept::bytes),
+        Err(_) => published(config),
+    };
+    let (last, problem) = match bytes {
+        Ok(bytes) => (bytes.and_then(|bytes| Beat::read(&bytes)), None),
+        Err(error) => (None, Some(format!("no heartbeat of a watcher is known: {}", error.in_words()))),
+    };
+    let stale = last.as_ref().is_some_and(|last| last.is_stale(&clock::boot()));
+    let heartbeat = last.as_ref().and_then(|last| DateTime::from_timestamp(last.unix, 0)).map(clock::stamp);
+    WatchStatus { running: last.is_some() && !stale, heartbeat, stale, problem }
+}
+
+/// The copy for pages.
+fn published(config: &Config) -> Result<Option<Vec<u8>>> {
     let content = match Folder::open(&store::place(config))? {
         Some(folder) => folder.read(NAME, 4096)?,
         None => Content::Missing,
     };
-    let last = match content {
-        Content::Bytes(bytes) => Beat::read(&bytes),
+    Ok(match content {
+        Content::Bytes(bytes) => Some(bytes),
         Content::Missing | Content::Refused(_) | Content::Other => None,
-    };
-    let stale = last.as_ref().is_some_and(|last| last.is_stale(&clock::boot()));
-    let heartbeat = last.as_ref().and_then(|last| DateTime::from_timestamp(last.unix, 0)).map(clock::stamp);
-    Ok(WatchStatus { running: last.is_some() && !stale, heartbeat, stale })
+    })
 }
 
 #[cfg(test)]

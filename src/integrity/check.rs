@@ -14,7 +14,7 @@ use super::codec::Baseline;
 use super::compare::{self, Found};
 use super::hash::{self, Limit, Outcome};
 use super::matching::{self, Matched};
-use super::memory::Memory;
+use super::memory::{self, Memory};
 use super::model::{Entry, Kind, Look, Problem, is_within, order};
 use super::named;
 use super::names;
@@ -25,7 +25,7 @@ use super::store::{self, Broken, Cache, Loaded};
 use super::walk::{self, Observation, Xattrs};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::durable::{Folder, Lock};
+use crate::durable::{Content, Folder, Lock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{FindingKind, IntegrityFinding, IntegrityReport, SCHEMA};
 
@@ -33,8 +33,10 @@ use crate::report::{FindingKind, IntegrityFinding, IntegrityReport, SCHEMA};
 pub(super) const WAIT_MS: u64 = 2_000;
 /// More threads than this read no faster from one machine's disks.
 const MAX_THREADS: usize = 8;
-/// The report of the last whole check, for `status`.
+/// The report of the cron user's last whole check, for who may not read his own.
 const REPORT: &str = "report.json";
+/// A longer report is none (bytes).
+const MAX_REPORT: u64 = 256 << 20;
 
 /// What to check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,12 +79,13 @@ pub(super) fn check_again(
     };
     report.duration_ms = start.millis();
     if only.is_none() {
-        if let Ok(private) = Private::open(config) {
-            if let Err(error) = beat::miss(config, &private) {
+        let private = Private::open(config).ok();
+        if let Some(private) = &private {
+            if let Err(error) = beat::miss(config, private) {
                 report.warnings.push(format!("could not say whether the watcher is missed: {error}"));
             }
         }
-        keep(config, &report);
+        keep(config, private.as_ref(), &report);
     }
     Ok(report)
 }
@@ -148,6 +151,19 @@ pub(super) fn manner(config: &Config) -> walk::Manner {
     walk::Manner { xattrs, threads: threads.unwrap_or(machine) }
 }
 
+/// That something else is watched than was accepted, and what.
+pub(super) fn other_scope(config: &Config, scope: &Scope, baseline: &Baseline) -> Option<IntegrityFinding> {
+    if baseline.scope == scope.digest() {
+        return None;
+    }
+    let path = config.integrity.config.as_os_str().as_bytes();
+    let accepted = store::accepted_scope(config, &baseline.scope);
+    let differs = accepted.map(|accepted| scope.differs_from(&accepted)).unwrap_or_default();
+    let reason = format!("what is watched is not what it was when the baseline was made{differs}");
+    let changes = vec!["scope".to_owned()];
+    Some(compare::finding(FindingKind::Baseline, path, None, changes, Some(reason)))
+}
+
 /// What can be said without a baseline: that there is none.
 fn without(config: &Config, scope: &Scope, broken: &Broken) -> Result<IntegrityReport> {
     let findings = vec![broken.finding()];
@@ -174,24 +190,55 @@ fn without(config: &Config, scope: &Scope, broken: &Broken) -> Result<IntegrityR
     })
 }
 
-/// For `status`; a check is no worse for not being remembered by it.
-fn keep(config: &Config, report: &IntegrityReport) {
+/// For `status`; a check is no worse for not being remembered by it. Only of the cron user's is there a copy for the site.
+fn keep(config: &Config, private: Option<&Private>, report: &IntegrityReport) {
     let mut value = json!({ "at": clock::stamp(clock::now()) });
     if let (Some(members), Ok(Value::Object(all))) = (value.as_object_mut(), serde_json::to_value(report)) {
         members.extend(all);
     }
-    if let Ok(folder) = Folder::create(&store::place(config)) {
-        let _ = folder.put(REPORT, value.to_string().as_bytes());
+    let text = value.to_string();
+    if let Ok(memory) = Memory::of(config, private) {
+        let _ = memory.set_report(text.as_bytes());
+    }
+    if let (Some(_), Ok(folder)) = (private, Folder::create(&store::place(config))) {
+        let _ = folder.put(REPORT, text.as_bytes());
     }
 }
 
-/// The report of the last whole check.
+/// The report of the last whole check. With where it is from: `private` is what only the cron user can have written; whoever may
+/// not look there gets the copy for the `site`, or that of his `own` last check where it is later, and others may have written
+/// both.
 pub(super) fn kept(config: &Config) -> Value {
+    let read = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).ok().filter(Value::is_object);
+    let from = |source: &str, mut report: Value| {
+        if let Some(members) = report.as_object_mut() {
+            members.insert("source".to_owned(), Value::from(source));
+        }
+        report
+    };
+    if let Ok(private) = Private::open(config) {
+        let report = Memory::Private(&private).report().ok().flatten().and_then(read);
+        return report.map_or(Value::Null, |report| from("private", report));
+    }
     let folder = Folder::open(&store::place(config)).ok().flatten();
-    let content = folder.and_then(|folder| folder.read(REPORT, 256 << 20).ok());
-    match content {
-        Some(crate::durable::Content::Bytes(bytes)) => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        _ => Value::Null,
+    let site = match folder.and_then(|folder| folder.read(REPORT, MAX_REPORT).ok()) {
+        Some(Content::Bytes(bytes)) => read(bytes).map(|report| from("site", report)),
+        _ => None,
+    };
+    let own = memory::own(config).and_then(|own| own.report().ok().flatten()).and_then(read);
+    let all = site.into_iter().chain(own.map(|report| from("own", report)));
+    let at = |report: &Value| report.get("at").and_then(Value::as_str).map(str::to_owned);
+    all.max_by_key(at).unwrap_or(Value::Null)
+}
+
+/// What was a database is one under any name: opening and closing it would take from this process the locks that SQLite
+/// holds on it.
+fn leave_closed(observed: &mut [Entry], baseline: &[Entry], matched: &Matched) {
+    for (ours, theirs) in &matched.moved {
+        let was_database = baseline.get(*theirs).is_some_and(|known| known.look == Look::Outside);
+        if let Some(found) = observed.get_mut(*ours).filter(|_| was_database) {
+            found.look = Look::Outside;
+        }
     }
 }
 
@@ -255,6 +302,7 @@ impl Check<'_> {
         // What is not watched any more is not gone; that it is not, is a finding of its own.
         let is_meant = |entry: &Entry| self.scope.watches(&entry.path, entry.stat.kind);
         let mut matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
+        leave_closed(&mut observed, &baseline.entries, &matched);
         if self.choice() == Choice::Full && seen.round.is_none() {
             seen.round = Some(now);
         }
@@ -304,6 +352,7 @@ impl Check<'_> {
             let mut number = 0..plan.verdicts.len();
             plan.verdicts.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
             matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
+            leave_closed(&mut observed, &baseline.entries, &matched);
             // What is seen only now to have another name was not read.
             let is_left = |(ours, theirs): &&(usize, usize)| {
                 let both = observed.get(*ours).zip(baseline.entries.get(*theirs));
@@ -319,17 +368,7 @@ impl Check<'_> {
     fn findings(&self, loaded: &Loaded, reading: &Reading) -> Vec<IntegrityFinding> {
         let baseline = &loaded.baseline;
         let mut findings: Vec<IntegrityFinding> = loaded.flaws.iter().map(Broken::finding).collect();
-        if baseline.scope != self.scope.digest() {
-            let path = self.config.integrity.config.as_os_str().as_bytes();
-            let reason = "what is watched is not what it was when the baseline was made".to_owned();
-            findings.push(compare::finding(
-                FindingKind::Baseline,
-                path,
-                None,
-                vec!["scope".to_owned()],
-                Some(reason),
-            ));
-        }
+        findings.extend(other_scope(self.config, self.scope, baseline));
         findings.extend(compare::findings(&Found {
             observed: &reading.observed,
             baseline: &baseline.entries,

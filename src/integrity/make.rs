@@ -1,22 +1,26 @@
 //! Makes a baseline of what is there now, or of a list that the site's pages wrote.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::accept;
 use super::alerts;
 use super::check::{lock, manner};
 use super::codec::Baseline;
-use super::compare;
+use super::compare::{self, Found};
 use super::export;
 use super::hash::{self, Hashed, Limit, Outcome};
+use super::matching;
 use super::memory::Memory;
 use super::model::{Entry, Kind, Known, Look, Problem, order};
 use super::names;
 use super::private::{Made, Private, hex};
 use super::published;
 use super::scope::{Scope, Verdict, parent};
-use super::store;
+use super::seen::Seen;
+use super::store::{self, Broken};
 use super::walk::{self, Observation};
 use crate::clock;
 use crate::config::Config;
@@ -27,6 +31,8 @@ use crate::report::{FindingKind, IntegrityBaselineReport, IntegrityFinding, SCHE
 
 /// So long a check may take before this is turned away (milliseconds).
 const WAIT_MS: u64 = 60_000;
+/// More of what is otherwise than before is counted and not listed.
+const MOST_CHANGED: usize = 1_000;
 
 /// Reads every watched file and accepts it as it is; or, with `import`, as a list says that the site's pages wrote: then what
 /// is otherwise now is a finding of the next check.
@@ -39,25 +45,18 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
     // Before anything is made.
     let scope = Scope::read_to_accept(config)?;
     let _lock = lock(config, WAIT_MS)?;
+    // Before anything of it is made again.
+    let has_traces = store::has_traces(config);
     let private = Private::create(config)?;
     let list = import.map(imported).transpose()?;
     let loaded = store::load(config)?;
     let mut warnings = scope.warnings.clone();
     warnings.extend(durable::missing_owner(&config.ownership));
-    if let Err(broken) = &loaded {
-        if !broken.is_missing {
-            warnings.push(format!("the baseline before this one could not be believed: {}", broken.reason));
-        }
-    }
     let (last, previous) = store::last(&private, loaded.as_ref().ok())?;
     let (key, made) = private.key_or_new()?;
-    match made {
-        Made::Now if last > 0 => warnings.push("the key was gone; a new one signs from now on".to_owned()),
-        Made::Instead(why) => warnings.push(format!(
-            "others may know the key that signed until now: {why}; a new one signs from now on"
-        )),
-        Made::Now | Made::Before => {}
-    }
+    // Where nothing at all was left behind there was none: that is no news to whoever makes the first one.
+    let is_first = last == 0 && !has_traces;
+    warnings.extend(about_the_last(loaded.as_ref().err().filter(|_| !is_first), last, &made));
     warnings.extend(make_places(config));
     let Observed { entries, problems, bytes } = observe(config, &scope, None);
     let (entries, imported) = match list {
@@ -71,22 +70,40 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
         scope: scope.digest(),
         entries,
     };
-    let digest = store::save(config, &private, &key, &baseline)?;
-    let (count, of) = (baseline.entries.len(), baseline.generation);
-    warnings.extend(put_on_record(config, "baseline_created", count, of));
+    let mut changed = match &loaded {
+        Ok(loaded) => changes(&loaded.baseline.entries, &baseline.entries, &problems),
+        Err(_) => Vec::new(),
+    };
+    let digest = store::save(config, &private, &key, &scope, &baseline)?;
+    let memory = Memory::Private(&private);
+    if let Err(error) = memory.set_seen(&Seen::of(&baseline).encode(&baseline)) {
+        warnings.push(format!("every file is read again by the next check: {}", error.in_words()));
+    }
+    let (changed_count, new_key) = (count(changed.len()), made != Made::Before);
+    changed.truncate(MOST_CHANGED);
+    let severity = if changed_count > 0 || new_key { Severity::High } else { Severity::Low };
+    let compared_with = loaded.as_ref().ok().map(|loaded| loaded.baseline.generation);
+    let details = json!({
+        "paths": baseline.entries.len(), "generation": baseline.generation, "compared_with": compared_with,
+        "changed": changed_count, "new_key": new_key,
+    });
+    warnings.extend(put_on_record(config, "baseline_created", severity, details));
     let findings: Vec<IntegrityFinding> = problems.iter().map(told).collect();
     let is_accepted = |path: &[u8]| import.is_none() && !problems.iter().any(|problem| problem.path == path);
-    let memory = Memory::Private(&private);
     let resolved = alerts::resolve(config, &memory, &is_accepted, &mut warnings);
     Ok(IntegrityBaselineReport {
         schema: SCHEMA,
         ok: findings.is_empty(),
         generation: baseline.generation,
         sha256: hex(&digest),
-        entries: u64::try_from(baseline.entries.len()).unwrap_or(u64::MAX),
+        entries: count(baseline.entries.len()),
         hashed_bytes: bytes,
         imported,
         findings,
+        changed,
+        changed_count,
+        compared_with,
+        new_key,
         resolved_alerts: resolved,
         excluded: scope.excluded(),
         warnings,
@@ -103,12 +120,74 @@ fn make_places(config: &Config) -> Vec<String> {
         .collect()
 }
 
+/// What whoever accepts everything must know of what was accepted before: what is not believed was not compared.
+fn about_the_last(broken: Option<&Broken>, last: u64, made: &Made) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(Broken { reason, is_missing, .. }) = broken {
+        let how = if *is_missing { "is not there to compare with" } else { "could not be believed" };
+        said.push(format!(
+            "the baseline before this one {how}: {reason}; everything is accepted as it is now, and nobody knows what is \
+             otherwise than it was"
+        ));
+        if last == 0 {
+            said.push(
+                "what is remembered of the last generation is gone, so that they begin anew with 1"
+                    .to_owned(),
+            );
+        }
+    }
+    match made {
+        Made::Now if broken.is_some() => {
+            said.push("the key was gone; a new one signs from now on".to_owned())
+        }
+        Made::Instead(why) => said.push(format!(
+            "others may know the key that signed until now: {why}; a new one signs from now on"
+        )),
+        Made::Now | Made::Before => {}
+    }
+    said
+}
+
+/// What is otherwise than in the baseline before, without what could not be looked at.
+fn changes(before: &[Entry], now: &[Entry], problems: &[Problem]) -> Vec<IntegrityFinding> {
+    // Of what comes from a list of the site's pages, as much is compared as that says.
+    let is_legacy = |entry: &Entry| {
+        let place = now.binary_search_by(|known| order(&known.path, &entry.path)).ok();
+        place.and_then(|place| now.get(place)).is_some_and(|known| known.known == Known::Legacy)
+    };
+    let mut before = Cow::Borrowed(before);
+    if now.iter().any(|entry| entry.known == Known::Legacy) {
+        before
+            .to_mut()
+            .iter_mut()
+            .filter(|entry| is_legacy(entry))
+            .for_each(|entry| entry.known = Known::Legacy);
+    }
+    let matched = matching::matched(now, &before, None, |_| true);
+    let verdicts = accept::verdicts(now, &before, &matched);
+    let found = Found { observed: now, baseline: &before, matched: &matched, verdicts: &verdicts, problems };
+    let mut all = compare::findings(&found);
+    all.retain(|finding| !matches!(finding.kind, FindingKind::Unreadable | FindingKind::Unstable));
+    all
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 /// Puts on record who signed what; what to say where that failed.
-pub(super) fn put_on_record(config: &Config, kind: &str, paths: usize, generation: u64) -> Option<String> {
+pub(super) fn put_on_record(
+    config: &Config,
+    kind: &str,
+    severity: Severity,
+    mut details: Value,
+) -> Option<String> {
     let number = rustix::process::geteuid().as_raw();
     let user = durable::user_numbered(number).unwrap_or_else(|| number.to_string());
-    let details = json!({ "user": user, "paths": paths, "generation": generation });
-    let event = Event { kind: kind.to_owned(), severity: Severity::Low, details, ip: None, session: None };
+    if let Some(details) = details.as_object_mut() {
+        details.insert("user".to_owned(), Value::from(user));
+    }
+    let event = Event { kind: kind.to_owned(), severity, details, ip: None, session: None };
     let failed = events::record(config, &event).err()?;
     Some(format!("it is signed, and could not be put on record: {failed}"))
 }
@@ -196,7 +275,7 @@ fn merge(
     if !others.is_empty() {
         warnings.push(format!("{} files of the list are not watched, or not read", others.len()));
     }
-    let imported = u64::try_from(list.len()).unwrap_or(u64::MAX);
+    let imported = count(list.len());
     let mut all: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {
         if !entry.has_content() {

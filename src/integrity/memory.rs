@@ -4,6 +4,7 @@
 //! says nothing to the cron user's checks.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +19,8 @@ use crate::report::{FindingKind, IntegrityFinding};
 const MAX_FILE: u64 = 1 << 30;
 const SEEN: &str = "integrity.seen";
 const OPEN: &str = "integrity.open";
+/// The report of the last whole check.
+const REPORT: &str = "integrity.report";
 /// What the list of open findings begins with; the number is its version.
 const OPEN_FORMAT: &str = "cr0sync-open-findings-2";
 /// The one before knew which attributes had changed, and not to what.
@@ -52,11 +55,15 @@ impl Memory<'_> {
     /// The memory of this user.
     pub(super) fn of<'a>(config: &Config, private: Option<&'a Private>) -> Result<Memory<'a>> {
         match private {
-            Some(private) => Ok(Memory::Private(private)),
-            None => {
-                let name = format!("integrity-{}", rustix::process::geteuid().as_raw());
-                Folder::create(&config.root.join("sync_state").join(name)).map(Memory::Own)
+            Some(private) => {
+                // What this user was told while there was none to be believed is over, and is told anew should it come again.
+                if let Ok(Some(own)) = Folder::open(&own_place(config)) {
+                    // Others may have put it there so that this fails.
+                    let _ = own.remove(OPEN);
+                }
+                Ok(Memory::Private(private))
             }
+            None => Folder::create(&own_place(config)).map(Memory::Own),
         }
     }
 
@@ -83,6 +90,14 @@ impl Memory<'_> {
 
     pub(super) fn set_seen(&self, bytes: &[u8]) -> Result<()> {
         self.write(SEEN, bytes)
+    }
+
+    pub(super) fn report(&self) -> Result<Option<Vec<u8>>> {
+        self.read(REPORT)
+    }
+
+    pub(super) fn set_report(&self, bytes: &[u8]) -> Result<()> {
+        self.write(REPORT, bytes)
     }
 
     /// The findings that are open.
@@ -144,6 +159,16 @@ impl State {
     pub(super) fn and(&self, now: State) -> State {
         State { content: now.content.or_else(|| self.content.clone()), is_shown: self.is_shown, ..now }
     }
+}
+
+/// The memory of this user that lies where others may write, where there is one.
+pub(super) fn own(config: &Config) -> Option<Memory<'static>> {
+    Folder::open(&own_place(config)).ok().flatten().map(Memory::Own)
+}
+
+/// Where that of a user lies who may not look into the private directory.
+fn own_place(config: &Config) -> PathBuf {
+    config.root.join("sync_state").join(format!("integrity-{}", rustix::process::geteuid().as_raw()))
 }
 
 fn read_line(line: &str) -> Option<(String, State)> {

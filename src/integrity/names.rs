@@ -9,6 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 const CODE: [&str; 9] = ["php", "phtml", "phar", "pht", "php3", "php4", "php5", "php7", "php8"];
 /// What browsers show or run.
 const PAGE: [&str; 7] = ["html", "htm", "xhtml", "shtml", "js", "mjs", "svg"];
+/// What SQLite appends to the name of a database.
+const BESIDE: [&[u8]; 3] = [b"-journal", b"-wal", b"-shm"];
 /// What a web server runs, by the whole name.
 const CODE_NAMES: [&str; 2] = [".htaccess", ".user.ini"];
 
@@ -77,21 +79,24 @@ pub(super) fn file_name(path: &[u8]) -> &[u8] {
 }
 
 /// Whether a web server may run what has this name, or be configured by it.
+///
+/// Some run what has such an extension anywhere (`a.php.txt`), or before what they leave out (`a.php `, `a.php.`).
 pub(super) fn is_code(name: &[u8]) -> bool {
-    let is_whole = CODE_NAMES.iter().any(|code| name.eq_ignore_ascii_case(code.as_bytes()));
-    is_whole || has_extension(name, &CODE)
+    let plain = name.trim_ascii();
+    let is_whole = CODE_NAMES.iter().any(|code| plain.eq_ignore_ascii_case(code.as_bytes()));
+    let is_one =
+        |part: &[u8]| CODE.iter().any(|code| part.trim_ascii().eq_ignore_ascii_case(code.as_bytes()));
+    is_whole || name.split(|byte| *byte == b'.').skip(1).any(is_one)
+}
+
+/// Whether what follows the name of a file that is known makes code of it.
+pub(super) fn makes_code(rest: &[u8]) -> bool {
+    is_code(&[b".", rest].concat())
 }
 
 /// Whether a name is that of something which makes a page: what the server runs, and what browsers do.
 pub(super) fn is_page_code(name: &[u8]) -> bool {
     is_code(name) || has_extension(name, &PAGE)
-}
-
-/// Whether a server might run what has this name, as it has such an extension anywhere: `a.php.tmp`.
-pub(super) fn is_code_anywhere(name: &[u8]) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let mut parts = lower.split(|byte| *byte == b'.').skip(1);
-    is_code(name) || parts.any(|part| CODE.iter().any(|code| code.as_bytes() == part))
 }
 
 fn has_extension(name: &[u8], extensions: &[&str]) -> bool {
@@ -118,8 +123,12 @@ pub(super) fn is_database(name: &[u8]) -> bool {
 
 /// Whether a name is that of a file which SQLite makes beside a database and removes again.
 pub(super) fn is_beside_database(name: &[u8]) -> bool {
-    let ends = [&b"-journal"[..], b"-wal", b"-shm"];
-    is_database(name) && ends.iter().any(|end| name.ends_with(end))
+    is_database(name) && BESIDE.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a name is that of a file which SQLite makes beside this database, whatever that is called.
+pub(super) fn is_beside(database: &[u8], name: &[u8]) -> bool {
+    name.strip_prefix(database).is_some_and(|end| BESIDE.contains(&end))
 }
 
 /// Whether a name fits a pattern, in which `*` is any number of bytes and `?` one.
@@ -183,10 +192,28 @@ mod tests {
 
     #[test]
     fn names_say_what_they_are() {
-        for name in ["a.php", "A.PHP", "x.jpg.php", "a.phtml", "a.phar", ".htaccess", ".user.ini", "a.php5"] {
+        for name in [
+            "a.php",
+            "A.PHP",
+            "x.jpg.php",
+            "a.phtml",
+            "a.phar",
+            ".htaccess",
+            ".user.ini",
+            "a.php5",
+            "a.php.txt",
+            "a.php.tmp",
+            "a.php.db-wal",
+            "a.php.db",
+            "a.php.log",
+            "b.php ",
+            "c.php.",
+            "d.PHP .x",
+            ".htaccess ",
+        ] {
             assert!(is_code(name.as_bytes()), "{name}");
         }
-        for name in ["php", "a.phpx", "a.php.txt", "htaccess", "user.ini", "a"] {
+        for name in ["php", "a.phpx", "php.tmp", "a.tmp", "a.php-x", "htaccess", "user.ini", "a"] {
             assert!(!is_code(name.as_bytes()), "{name}");
         }
         for name in ["index.html", "A.JS", "a.php"] {
@@ -194,9 +221,8 @@ mod tests {
         }
         assert!(!is_page_code(b"html") && !is_page_code(b"a.css") && !is_page_code(b"a.html.png"));
         assert!(
-            is_code_anywhere(b"a.php.tmp") && is_code_anywhere(b"a.PHP") && is_code_anywhere(b".htaccess")
+            makes_code(b"php") && makes_code(b".1.php") && !makes_code(b".1") && !makes_code(b"-20260101.gz")
         );
-        assert!(!is_code_anywhere(b"php.tmp") && !is_code_anywhere(b"a.tmp"));
         for path in ["/var/www/html/data/a", "/x/uploads/a/b", "/DATA/b", "/upload/a"] {
             assert!(is_data(path.as_bytes()), "{path}");
         }
@@ -208,6 +234,8 @@ mod tests {
         assert!(
             is_beside_database(b"a.db-wal") && !is_beside_database(b"a-wal") && !is_beside_database(b"a.db")
         );
+        assert!(!is_beside_database(b"a.php.db-wal") && !is_beside_database(b"a.php.db-journal"));
+        assert!(is_beside(b"a.php.db", b"a.php.db-wal") && !is_beside(b"a.db", b"a.db-wal.php"));
     }
 
     #[test]

@@ -120,18 +120,27 @@ impl Private {
                 fs::metadata(&config.root).iter().map(MetadataExt::uid).chain([user.as_raw(), 0]).collect()
             }
         };
-        if owner.mode() & 0o077 != 0 || !its.contains(&owner.uid()) {
-            let why = format!(
-                "it is not the cron user's alone (user {}, mode {:o})",
-                owner.uid(),
-                owner.mode() & 0o7777
-            );
+        let (uid, mode) = (owner.uid(), owner.mode() & 0o7777);
+        let is_ours = user.is_root() || uid == user.as_raw();
+        let private = Private { directory, path, owner };
+        if mode & 0o077 != 0 || !its.contains(&uid) {
+            let mut why = format!("it is not the cron user's alone (user {uid}, mode {mode:o})");
+            if is_ours && its.contains(&uid) && private.has_shown_its_key() {
+                why.push_str(", and others could read the key in it: a new baseline makes another");
+            }
             return Err(Absent::Refused(why));
         }
-        if !user.is_root() && owner.uid() != user.as_raw() {
-            return Err(Absent::NotOurs);
+        if is_ours { Ok(private) } else { Err(Absent::NotOurs) }
+    }
+
+    /// Whether others could read the key in it. That is remembered at once, as whoever mends the directory mends the key as well.
+    fn has_shown_its_key(&self) -> bool {
+        let Ok(Some(key)) = self.key() else { return false };
+        key.exposed.is_some() && {
+            // Where this fails it is tried again by the next look.
+            let _ = self.expose(&key);
+            true
         }
-        Ok(Private { directory, path, owner })
     }
 
     /// Opens it where it is, for who may look.
@@ -296,23 +305,36 @@ impl Private {
         let mut key = Key { signing: SigningKey::from_bytes(&seed), exposed: None };
         if mode & 0o044 != 0 {
             key.exposed = Some(format!("others can read it (mode {mode:o})"));
-        } else if self.is_exposed(&key)? {
-            key.exposed = Some("others could read it before".to_owned());
+        } else {
+            key.exposed = self.exposed_before(&key)?;
         }
         Ok(Some(key))
     }
 
     /// Remembers that others could read a key.
     pub(super) fn expose(&self, key: &Key) -> Result<()> {
-        if self.is_exposed(key)? {
+        if self.exposed_before(key)?.is_some() {
             return Ok(());
         }
+        self.set_exposed(key)
+    }
+
+    fn set_exposed(&self, key: &Key) -> Result<()> {
         self.write(EXPOSED, format!("{}\n", hex(&key.public())).as_bytes())
     }
 
-    fn is_exposed(&self, key: &Key) -> Result<bool> {
-        let known = self.read(EXPOSED)?.bytes();
-        Ok(known.is_some_and(|known| known.trim_ascii() == hex(&key.public()).as_bytes()))
+    /// Why others may know a key that nobody can read now.
+    fn exposed_before(&self, key: &Key) -> Result<Option<String>> {
+        Ok(match self.read(EXPOSED)? {
+            Kept::Bytes(known) if known.trim_ascii() == hex(&key.public()).as_bytes() => {
+                Some("others could read it before".to_owned())
+            }
+            Kept::Bytes(_) | Kept::Missing => None,
+            // Whoever wrote there could have had it forgotten.
+            Kept::Refused(why) => {
+                Some(format!("whether they could read it is not known, as of {EXPOSED} {why}"))
+            }
+        })
     }
 
     /// The key, which is made where there is none, or where others could read it; and whether it was.
@@ -320,8 +342,13 @@ impl Private {
     /// Until the baseline that it signs is in place, the one before is told as forged.
     pub(super) fn key_or_new(&self) -> Result<(Key, Made)> {
         let made = match self.key()? {
-            Some(Key { exposed: Some(why), .. }) => Made::Instead(why),
-            Some(key) => return Ok((key, Made::Before)),
+            Some(key) => match &key.exposed {
+                Some(why) => {
+                    self.set_exposed(&key)?;
+                    Made::Instead(why.clone())
+                }
+                None => return Ok((key, Made::Before)),
+            },
             None => Made::Now,
         };
         let mut text = String::new();

@@ -43,6 +43,8 @@ const WRITING_DATABASES: &[u8] = b".new-";
 /// What the site's pages never look at in a directory; but what a server might run is looked at.
 const NEVER: [&str; 4] = ["*.log", "*.tmp", "*.cache", "*.lock"];
 
+/// So many names a sentence holds.
+const MOST_NAMED: usize = 8;
 /// What the list may say.
 const KEYS: [&str; 7] = [
     "monitored_files",
@@ -203,24 +205,53 @@ impl Scope {
 
     /// What stands for it in a baseline, so that nobody takes a directory out unseen.
     pub(super) fn digest(&self) -> Digest {
-        let mut hash = Sha256::new();
+        Sha256::digest(self.text()).into()
+    }
+
+    /// All that it says, as bytes.
+    pub(super) fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
         for list in [&self.roots, &self.files, &self.patterns] {
-            for text in list {
-                hash.update(text);
-                hash.update([0]);
+            for item in list {
+                text.extend_from_slice(item);
+                text.push(0);
             }
-            hash.update([1]);
+            text.push(1);
         }
         for ours in &self.ours {
-            hash.update(&ours.path);
-            hash.update([0]);
+            text.extend_from_slice(&ours.path);
+            text.push(0);
         }
         for (directory, names) in &self.beside {
             for (name, role) in names {
-                hash.update([directory.as_slice(), b"/", name, &[0, role.number()]].concat());
+                text.extend([directory.as_slice(), b"/", name, &[0, role.number()]].concat());
             }
         }
-        hash.finalize().into()
+        text
+    }
+
+    /// What is otherwise than such bytes say, in words that follow a sentence.
+    pub(super) fn differs_from(&self, accepted: &[u8]) -> String {
+        let now = self.text();
+        let (mut was, mut is) = (accepted, now.as_slice());
+        let mut parts = Vec::new();
+        for what in ["root", "file named", "pattern to ignore"] {
+            let (old, new) = (items(&mut was), items(&mut is));
+            for (word, these, those) in [("added", &new, &old), ("removed", &old, &new)] {
+                let only: Vec<String> = these
+                    .iter()
+                    .filter(|item| !those.contains(item))
+                    .map(|item| names::shown(item).0)
+                    .collect();
+                if !only.is_empty() {
+                    parts.push(format!("{what} {word}: {}", some(&only)));
+                }
+            }
+        }
+        if was != is {
+            parts.push("what is ours and left out, by cr0sync.json, is otherwise".to_owned());
+        }
+        format!(": {}", parts.join("; "))
     }
 
     /// Whether what has this path is watched at all.
@@ -322,7 +353,12 @@ impl Local<'_> {
             match role {
                 Role::Database if beginning == name => return Verdict::Watch(Look::Outside),
                 Role::Database if is_database_in_the_making(beginning, name) => return Verdict::Leave,
-                Role::Snapshots if name.starts_with(beginning) && !names::is_code(name) => {
+                Role::Database if names::is_beside(beginning, name) => return Verdict::Leave,
+                Role::Snapshots
+                    if name
+                        .strip_prefix(beginning.as_slice())
+                        .is_some_and(|rest| !names::makes_code(rest)) =>
+                {
                     return Verdict::Leave;
                 }
                 Role::Log if is_log(beginning, name) => return Verdict::Leave,
@@ -334,12 +370,40 @@ impl Local<'_> {
         }
         let fits = |pattern: &Vec<u8>| {
             (names::fits(pattern, name) || pattern.contains(&b'/') && names::fits(pattern, path))
-                && !(is_never(pattern) && names::is_code_anywhere(name))
+                && !(is_never(pattern) && names::is_code(name))
         };
         if self.scope.patterns.iter().any(fits) {
             return Verdict::Leave;
         }
         Verdict::Watch(if names::is_database(name) { Look::Outside } else { Look::Whole })
+    }
+}
+
+/// The items of one list of such bytes, which is taken off.
+fn items<'a>(from: &mut &'a [u8]) -> Vec<&'a [u8]> {
+    let mut all = Vec::new();
+    loop {
+        match *from {
+            [] => return all,
+            [1, rest @ ..] => {
+                *from = rest;
+                return all;
+            }
+            text => {
+                let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+                all.push(text.get(..end).unwrap_or_default());
+                *from = text.get(end.saturating_add(1)..).unwrap_or_default();
+            }
+        }
+    }
+}
+
+/// The first of some names, and how many more there are.
+fn some(names: &[String]) -> String {
+    let first = names.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -381,8 +445,9 @@ fn is_log(log: &[u8], name: &[u8]) -> bool {
         [b'.', rest @ ..] => matches!(rest, b"gz" | b"zst" | b"merged"),
         _ => false,
     };
-    !names::is_code(name)
-        && (name.strip_prefix(log).is_some_and(is_end) || name.strip_prefix(stem).is_some_and(is_end))
+    // What its own name holds is as it was configured.
+    let is_its = |rest: &[u8]| is_end(rest) && !names::makes_code(rest);
+    name.strip_prefix(log).is_some_and(is_its) || name.strip_prefix(stem).is_some_and(is_its)
 }
 
 /// What is ours, with the reason.
@@ -405,6 +470,8 @@ fn ours(config: &Config) -> Vec<Ours> {
         file(bytes(&config.access.sessions)),
         beside(&config.access.keys, ".withdrawn"),
         beside(&config.access.sessions, ".withdrawn"),
+        beside(&config.events.log, ".keys-withdrawn"),
+        beside(&config.events.log, ".sessions-withdrawn"),
         file(bytes(&config.access.rate_limits)),
         below(&config.root.join("databases").join("backups"), "backups of databases"),
     ];
@@ -457,7 +524,7 @@ impl Wanted {
     fn read(config: &Config) -> Result<Wanted> {
         let path = &config.integrity.config;
         let fail = |cause| Error::io("read the list of what to watch in", path, cause);
-        let (text, is_listed) = match durable::read_regular(path, MAX_FILE) {
+        let (text, is_listed) = match durable::settled(path, MAX_FILE) {
             Ok(text) => (text, true),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => (b"{}".to_vec(), false),
             Err(cause) => return Err(fail(cause)),

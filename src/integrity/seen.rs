@@ -6,7 +6,7 @@
 //! the first store after that is seen), and everything is read again once in a while.
 
 use super::codec::Baseline;
-use super::model::{Entry, Mark, Stamp};
+use super::model::{Entry, Mark, Stamp, order};
 
 /// What it begins with; the number behind it is its version.
 const MAGIC: &[u8; 8] = b"cr0 seen";
@@ -89,14 +89,40 @@ impl Seen {
         }
     }
 
-    /// A check begins: what is not of this baseline says nothing.
+    /// Nothing is known: everything is read before anything is believed.
+    fn none_of(baseline: &Baseline) -> Seen {
+        let mut seen = Seen::of(baseline);
+        for reading in &mut seen.readings {
+            (reading.at, reading.verdict) = (0, Verdict::UNKNOWN);
+        }
+        seen
+    }
+
+    /// A check begins: what is not of this baseline says nothing. Nor does the baseline itself then, as what it took over from
+    /// the one before was not read for it, and may have been found to be otherwise since.
     pub(super) fn or_of(bytes: Option<&[u8]>, baseline: &Baseline) -> Seen {
         bytes
             .and_then(|bytes| Seen::decode(bytes, baseline))
             .filter(|seen| {
                 seen.generation == baseline.generation && seen.readings.len() == baseline.entries.len()
             })
-            .unwrap_or_else(|| Seen::of(baseline))
+            .unwrap_or_else(|| Seen::none_of(baseline))
+    }
+
+    /// What was read of a baseline, for the one that follows: of what that took over as it was, all stays known, so that
+    /// accepting one file says nothing about others. What it took anew, it has read.
+    pub(super) fn carried(bytes: Option<&[u8]>, before: &Baseline, next: &Baseline) -> Seen {
+        let known = Seen::or_of(bytes, before);
+        let mut seen = Seen::of(next);
+        (seen.last, seen.round) = (known.last, known.round);
+        for (reading, entry) in seen.readings.iter_mut().zip(&next.entries) {
+            let place = before.entries.binary_search_by(|old| order(&old.path, &entry.path)).ok();
+            let old = place.and_then(|place| before.entries.get(place).zip(known.readings.get(place)));
+            if let Some((_, old)) = old.filter(|(old, _)| *old == entry) {
+                *reading = *old;
+            }
+        }
+        seen
     }
 
     /// Chooses what to read. `pairs` are the observed entries that are in the baseline with their number there, and whose
@@ -371,10 +397,40 @@ mod tests {
         let bytes = seen.encode(&baseline);
         assert_eq!(Seen::or_of(Some(&bytes), &baseline), seen);
         for end in 0..bytes.len() {
-            assert_eq!(Seen::or_of(Some(&bytes[..end]), &baseline), Seen::of(&baseline), "{end}");
+            assert_eq!(Seen::or_of(Some(&bytes[..end]), &baseline), Seen::none_of(&baseline), "{end}");
         }
         let mut other = baseline.clone();
         other.generation = 2;
-        assert_eq!(Seen::or_of(Some(&bytes), &other), Seen::of(&other));
+        let nothing = Seen::or_of(Some(&bytes), &other);
+        assert_eq!(nothing, Seen::none_of(&other));
+        let plan = nothing.plan(&pairs(&other), &other.entries, FAST, at(5000));
+        assert_eq!(plan.read.len(), 3, "what is not known is read");
+    }
+
+    #[test]
+    fn what_was_found_in_a_file_stays_known_when_another_is_accepted() {
+        let before = baseline(&[at(1000); 3]);
+        let mut seen = Seen::of(&before);
+        let changed = Verdict { content: Same::No, xattrs: Same::Unknown };
+        for index in [0, 2] {
+            seen.note(index, at(2000), before.entries[index].stat.mark(), changed);
+        }
+        seen.end(at(2000), Some(at(1500)));
+        let mut next = before.clone();
+        next.generation = 2;
+        // The first one is accepted, the second one is not watched any more.
+        next.entries[0].read_at = at(3000);
+        next.entries[0].content = Some([9; 32]);
+        next.entries.remove(1);
+        let carried = Seen::carried(Some(&seen.encode(&before)), &before, &next);
+        let bytes = carried.encode(&next);
+        let carried = Seen::or_of(Some(&bytes), &next);
+        assert_eq!((carried.generation, carried.round), (2, Some(at(1500))));
+        let verdicts: Vec<Verdict> = carried.readings.iter().map(|reading| reading.verdict).collect();
+        assert_eq!(verdicts, [Verdict::GOOD, changed]);
+        // Where nothing is known of the one before, only what was accepted is.
+        let carried = Seen::carried(None, &before, &next);
+        let verdicts: Vec<Verdict> = carried.readings.iter().map(|reading| reading.verdict).collect();
+        assert_eq!(verdicts, [Verdict::GOOD, Verdict::UNKNOWN]);
     }
 }

@@ -63,7 +63,10 @@ pub(super) fn of_change(before: Option<&Entry>, now: &Entry, changes: &[String])
     // Everybody may write to a new pipe or socket, as a rule, and a symlink has no mode of its own.
     let has_mode = is_file || now.stat.kind == Kind::Directory;
     let is_other = before.is_some() && ["content", "type", "target"].into_iter().any(has);
-    let is_bad = has_mode && gained & WORLD_WRITABLE != 0
+    // Everything below it is something else then.
+    let was_directory = before.is_some_and(|before| before.stat.kind == Kind::Directory) && has("type");
+    let is_bad = was_directory
+        || has_mode && gained & WORLD_WRITABLE != 0
         // Capabilities are kept there.
         || has("xattrs")
         || has("mount")
@@ -120,6 +123,11 @@ mod tests {
         assert_eq!(of_change(None, &new, &[]), None);
         new.stat.mode = 0o4755;
         assert_eq!(of_change(None, &new, &[]), critical);
+        let (mut before, mut now) = (file("/w/core", 1), file("/w/core", 1));
+        (before.stat.kind, now.stat.kind) = (Kind::Directory, Kind::Symlink);
+        let changes = ["type".to_owned()];
+        assert_eq!(of_change(Some(&before), &now, &changes), high);
+        assert_eq!(of_change(Some(&now), &before, &changes), None);
     }
 
     #[test]
@@ -135,6 +143,10 @@ mod tests {
             (Added, "/var/www/html/data/a.txt", Severity::Medium),
             (Added, "/var/www/html/data/a.php", Severity::Critical),
             (Added, "/x/Uploads/1/.user.ini", Severity::Critical),
+            (Added, "/x/uploads/a.php.db-wal", Severity::Critical),
+            (Added, "/x/uploads/a.php.log", Severity::Critical),
+            (Added, "/x/uploads/b.php ", Severity::Critical),
+            (Added, "/x/uploads/c.php.", Severity::Critical),
             (Modified, "/var/www/html/data/a.php", Severity::Low),
             (Moved, "/var/www/html/core/a.php", Severity::High),
             (Moved, "/x/uploads/a.phar", Severity::Critical),

@@ -1,13 +1,18 @@
 //! How it is with watched files, without looking at them.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
 use chrono::DateTime;
 use serde_json::Value;
 
 use super::beat;
 use super::check;
 use super::names;
+use super::private::{self, Absent, Private};
+use super::published;
 use super::scope::Scope;
-use super::store::{self, Loaded};
+use super::store::{self, Broken, Loaded};
 use crate::clock;
 use crate::config::Config;
 use crate::durable;
@@ -16,25 +21,29 @@ use crate::report::{BaselineStatus, IntegrityStatusReport, SCHEMA, StatusProblem
 
 /// Says whether the baseline can be believed, what the last check found, and whether a watcher is at work.
 ///
-/// What the last check found is as the website's group can write it: for people, and nothing is decided by it.
+/// What the last check found is what the cron user's private directory says; for who may not look there, as the website's group
+/// can write it, and its `source` says so.
 ///
 /// # Errors
 /// When the list of what to watch makes no sense, or the disk fails.
 pub fn status(config: &Config) -> Result<IntegrityStatusReport> {
     let scope = Scope::read(config)?;
     let (baseline, mut warnings) = match store::load(config)? {
-        Ok(loaded) => (believed(&loaded), loaded.flaws.iter().map(|flaw| flaw.reason.clone()).collect()),
-        Err(broken) => (doubted(&broken.reason), Vec::new()),
+        Ok(loaded) => (Ok(believed(&loaded)), loaded.flaws.iter().map(|flaw| flaw.reason.clone()).collect()),
+        Err(broken) => (Err(broken), Vec::new()),
     };
     warnings.extend(scope.warnings.iter().cloned());
     warnings.extend(durable::missing_owner(&config.ownership));
     let last_check = check::kept(config);
-    let watch = beat::status(config)?;
-    let problems = problems(&baseline, &last_check, &watch);
+    let watch = beat::status(config);
+    let mut problems: Vec<StatusProblem> =
+        baseline.as_ref().err().map(|broken| of_baseline(config, broken)).into_iter().collect();
+    problems.extend(of_check(baseline.is_ok(), &last_check));
+    problems.extend(of_watcher(&watch));
     Ok(IntegrityStatusReport {
         schema: SCHEMA,
         ok: problems.is_empty() && warnings.is_empty(),
-        baseline,
+        baseline: baseline.unwrap_or_else(|broken| doubted(&broken.reason)),
         last_check,
         watch,
         locks: durable::locks_held(&config.root),
@@ -45,35 +54,82 @@ pub fn status(config: &Config) -> Result<IntegrityStatusReport> {
     })
 }
 
-/// What is not as it should be, the worst first, each with the command that comes next.
-fn problems(baseline: &BaselineStatus, last_check: &Value, watch: &WatchStatus) -> Vec<StatusProblem> {
-    let mut all = Vec::new();
-    let mut add = |problem: String, next| all.push(StatusProblem { problem, next });
-    if let Some(problem) = &baseline.problem {
-        add(format!("the baseline cannot be believed: {problem}"), "baseline");
+/// That the baseline cannot be believed, and what mends that: making another one is right where there was none.
+fn of_baseline(config: &Config, broken: &Broken) -> StatusProblem {
+    let problem = format!("the baseline cannot be believed: {}", broken.reason);
+    let (first, next) = remedy(config, broken);
+    StatusProblem { problem, first, next }
+}
+
+/// What a person does first, and the command after that.
+fn remedy(config: &Config, broken: &Broken) -> (Option<String>, &'static str) {
+    let path = broken.path.display();
+    let who = "find out who did that";
+    match Private::open(config) {
+        Err(Absent::NotOurs) => return (Some(format!("become {}", config.ownership.user)), "status"),
+        Err(Absent::Refused(_)) if is_only_open(config, &broken.path) => {
+            return (Some(format!("{who}, and chmod 700 {path}")), "check");
+        }
+        Err(Absent::Refused(_)) => return (Some(format!("{who}, and move {path} away")), "baseline"),
+        Err(Absent::Missing) | Ok(_) => {}
     }
+    let place = store::place(config);
+    let is_first = broken.is_missing && broken.path == place.join(store::BASELINE) && !has_had_one(config);
+    if is_first {
+        (None, "baseline")
+    } else if broken.path == place || broken.path.ends_with(private::KEY) {
+        (Some(format!("{who}, and move {path} away")), "baseline")
+    } else {
+        (Some(format!("{who}: see the event log, and who may write to {path}")), "baseline")
+    }
+}
+
+/// Whether the private directory is whose it should be, and nothing but its mode is wrong.
+fn is_only_open(config: &Config, path: &Path) -> bool {
+    let Ok(found) = std::fs::symlink_metadata(path) else { return false };
+    let of_root = std::fs::metadata(&config.root).map(|root| root.uid()).ok();
+    let owner = durable::user(&config.ownership).or(of_root);
+    found.is_dir() && (found.uid() == 0 || Some(found.uid()) == owner)
+}
+
+/// Whether a baseline was made here, as far as anything says so still.
+fn has_had_one(config: &Config) -> bool {
+    if std::fs::symlink_metadata(published::signature_path(config)).is_ok() {
+        return true;
+    }
+    let head = Private::look(config).map(|private| private.head());
+    !matches!(head, None | Some(Ok(Ok(None))))
+}
+
+fn of_check(is_believed: bool, last_check: &Value) -> Option<StatusProblem> {
+    let say = |problem| Some(StatusProblem { problem, first: None, next: "check" });
     let found = last_check.get("findings").and_then(Value::as_array).map_or(0, Vec::len);
+    let at = text(last_check.get("at"));
     match last_check {
+        // Whose baseline is not believed is told of that already.
+        _ if !is_believed => None,
         Value::Object(report) if report.get("ok").and_then(Value::as_bool) != Some(true) => {
-            let (word, at) = (if found == 1 { "finding" } else { "findings" }, text(report.get("at")));
-            // Whose baseline is not believed is told of that already.
-            if baseline.ok {
-                add(format!("{found} {word} in the last check, at {at}"), "check");
-            }
+            let word = if found == 1 { "finding" } else { "findings" };
+            say(format!("{found} {word} in the last check, at {at}"))
         }
         Value::Object(report) if report.get("complete").and_then(Value::as_bool) == Some(false) => {
-            add(
-                format!("the last check, at {}, did not look at everything", text(report.get("at"))),
-                "check",
-            );
+            say(format!("the last check, at {at}, did not look at everything"))
         }
-        Value::Object(_) => {}
-        _ if baseline.ok => add("nothing was checked yet".to_owned(), "check"),
-        _ => {}
+        Value::Object(_) => None,
+        _ => say("nothing was checked yet".to_owned()),
+    }
+}
+
+fn of_watcher(watch: &WatchStatus) -> Vec<StatusProblem> {
+    let mut all = Vec::new();
+    if let Some(problem) = &watch.problem {
+        let first = Some("find out who did that".to_owned());
+        all.push(StatusProblem { problem: problem.clone(), first, next: "check" });
     }
     if watch.stale {
         let since = watch.heartbeat.as_deref().unwrap_or("an unknown time");
-        add(format!("the watcher has said nothing since {since}"), "watch");
+        let problem = format!("the watcher has said nothing since {since}");
+        all.push(StatusProblem { problem, first: None, next: "watch" });
     }
     all
 }

@@ -21,6 +21,7 @@ use super::export;
 use super::model::Digest;
 use super::private::{self, Absent, HEAD, Head, KEY, Key, Private};
 use super::published::{self, PUBLIC_KEY, export_flaws, public_flaw, public_key};
+use super::scope::Scope;
 use crate::config::Config;
 use crate::durable::{self, Content, Folder, Stamp};
 use crate::error::{Error, ErrorKind, Result};
@@ -28,7 +29,9 @@ use crate::report::{FindingKind, IntegrityFinding};
 
 /// A larger baseline, or export of one, is none (bytes).
 const MAX_FILE: u64 = 1 << 30;
-const BASELINE: &str = "baseline";
+pub(super) const BASELINE: &str = "baseline";
+/// What was watched when it was made, which it knows the digest of.
+const SCOPE: &str = "scope";
 
 /// A baseline that can be believed.
 #[derive(Debug)]
@@ -133,7 +136,9 @@ pub(super) fn load_again(config: &Config, cache: &mut Cache) -> Result<std::resu
     let cached = match cache.0.take().filter(is_same) {
         Some(cached) => cached,
         None => {
-            let (baseline, digest) = match read(&directory, folder.as_ref(), &public, head.as_ref())? {
+            let signer = if private.is_some() { Signer::Ours } else { Signer::Published };
+            let (baseline, digest) = match read(&directory, folder.as_ref(), &public, signer, head.as_ref())?
+            {
                 Ok((baseline, digest)) => (Arc::new(baseline), digest),
                 Err(broken) => return Ok(Err(broken)),
             };
@@ -157,15 +162,27 @@ fn read(
     directory: &Path,
     folder: Option<&Folder>,
     public: &[u8; 32],
+    signer: Signer,
     head: Option<&Head>,
 ) -> Result<std::result::Result<(Baseline, Digest), Broken>> {
     let path = directory.join(BASELINE);
     Ok(match folder.map_or(Ok(Content::Missing), |folder| folder.read(BASELINE, MAX_FILE))? {
-        Content::Bytes(bytes) => verified(&bytes, public).map_err(|reason| Broken::new(&path, reason)),
+        Content::Bytes(bytes) => {
+            verified(&bytes, public, signer).map_err(|reason| Broken::new(&path, reason))
+        }
         Content::Missing => Err(gone(&path, head)),
         Content::Refused(why) => Err(Broken::new(&path, format!("the baseline is not read: {why}"))),
         Content::Other => Err(Broken::new(&path, "the baseline is no regular file")),
     })
+}
+
+/// Whose public key a baseline is verified with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signer {
+    /// That of the key that signs.
+    Ours,
+    /// What lies beside the baseline, where the website may write.
+    Published,
 }
 
 /// What a baseline is believed by.
@@ -247,6 +264,11 @@ fn by_public_key(config: &Config, folder: Option<&Folder>) -> Result<std::result
         Some(public) => {
             Ok(Trust { private: None, public, head: None, exposed: Secrecy::Kept, flaws: Vec::new() })
         }
+        None if folder.is_some_and(|folder| folder.has(PUBLIC_KEY)) => Err(Broken::new(
+            &place(config).join(PUBLIC_KEY),
+            "what lies there is no public key: somebody has put it in the place of the one that verifies the baseline; accept and \
+             baseline write that again",
+        )),
         None => Err(Broken::missing(&place(config).join(PUBLIC_KEY), "the public key is missing")),
     })
 }
@@ -272,7 +294,11 @@ fn gone(path: &Path, head: Option<&Head>) -> Broken {
 }
 
 /// A baseline whose signature is good; else why there is none, in words.
-fn verified(bytes: &[u8], public: &[u8; 32]) -> std::result::Result<(Baseline, Digest), String> {
+fn verified(
+    bytes: &[u8],
+    public: &[u8; 32],
+    signer: Signer,
+) -> std::result::Result<(Baseline, Digest), String> {
     let flaw = |flaw: Flaw| match flaw {
         Flaw::NotOne => "it is no baseline of ours".to_owned(),
         Flaw::Damaged => "the baseline is truncated or damaged".to_owned(),
@@ -288,9 +314,14 @@ fn verified(bytes: &[u8], public: &[u8; 32]) -> std::result::Result<(Baseline, D
     if codec::decode(bytes).is_ok() || signature.iter().all(|byte| *byte == 0) {
         return Err("the baseline is not signed".to_owned());
     }
-    Err(match codec::decode(unsigned) {
-        Ok(_) => "the baseline is forged: its signature is not ours".to_owned(),
-        Err(error) => flaw(error),
+    Err(match (codec::decode(unsigned), signer) {
+        (Ok(_), Signer::Ours) => "the baseline is forged: its signature is not ours".to_owned(),
+        (Ok(_), Signer::Published) => {
+            "the baseline is not signed by the public key beside it: one of the two was replaced; a \
+                                       check by the cron user says which"
+                .to_owned()
+        }
+        (Err(error), _) => flaw(error),
     })
 }
 
@@ -330,8 +361,29 @@ pub(super) fn last(private: &Private, loaded: Option<&Loaded>) -> Result<(u64, D
     Ok(known.into_iter().chain(head).max_by_key(|(generation, _)| *generation).unwrap_or((0, [0; 32])))
 }
 
+/// What was watched when a baseline was made, of which it knows the digest; none where that is not there, or was changed.
+pub(super) fn accepted_scope(config: &Config, digest: &Digest) -> Option<Vec<u8>> {
+    let folder = Folder::open(&place(config)).ok().flatten()?;
+    match folder.read(SCOPE, MAX_FILE) {
+        Ok(Content::Bytes(bytes)) if Digest::from(Sha256::digest(&bytes)) == *digest => Some(bytes),
+        _ => None,
+    }
+}
+
+/// Whether there is anything that a baseline leaves behind.
+pub(super) fn has_traces(config: &Config) -> bool {
+    let is_there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+    is_there(&place(config).join(BASELINE)) || is_there(&published::signature_path(config))
+}
+
 /// Signs a baseline and puts it in place, with its export.
-pub(super) fn save(config: &Config, private: &Private, key: &Key, baseline: &Baseline) -> Result<Digest> {
+pub(super) fn save(
+    config: &Config,
+    private: &Private,
+    key: &Key,
+    scope: &Scope,
+    baseline: &Baseline,
+) -> Result<Digest> {
     let mut bytes = codec::encode(baseline);
     let digest = codec::digest(&bytes);
     bytes.extend_from_slice(&key.sign(&digest));
@@ -339,6 +391,9 @@ pub(super) fn save(config: &Config, private: &Private, key: &Key, baseline: &Bas
     let folder = Folder::create(&place(config))?;
     folder.put(PUBLIC_KEY, format!("{}\n", STANDARD.encode(key.public())).as_bytes())?;
     folder.put(BASELINE, &bytes)?;
+    if scope.digest() == baseline.scope {
+        folder.put(SCOPE, &scope.text())?;
+    }
     let list = export::write(baseline)?;
     let signature = format!("{}\n", STANDARD.encode(key.sign_plain(&list)));
     export::put(config, &config.integrity.baseline, &list)?;

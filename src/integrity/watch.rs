@@ -78,8 +78,9 @@ pub fn watch(
     turn: &mut dyn FnMut(&WatchNews<'_>) -> Continue,
 ) -> Result<IntegrityWatchReport> {
     let _lock = Lock::take(&config.root, &config.ownership, "watch", 0)?;
-    let scope = Scope::read(config)?;
+    // First how the list looks: what changes it while it is read is seen by the next look.
     let list = list(config);
+    let scope = Scope::read(config)?;
     // The last one may have died, which nobody has said yet.
     let said = beat::missed(config);
     let tree = planted(&scope)?;
@@ -128,9 +129,9 @@ pub fn watch(
     })
 }
 
-/// The state of the list of what to watch.
+/// The state of the list of what to watch; none, too, while the next change of it need not show.
 fn list(config: &Config) -> Option<Stamp> {
-    Stamp::look(&config.integrity.config).map(|(stamp, _)| stamp)
+    Stamp::look(&config.integrity.config).and_then(|(stamp, is_certain)| is_certain.then_some(stamp))
 }
 
 fn planted(scope: &Scope) -> Result<Tree> {
@@ -270,8 +271,11 @@ impl Watcher<'_> {
             self.list = list;
             match Scope::read(self.config) {
                 Ok(scope) => {
+                    let is_another = scope.digest() != self.scope.digest();
                     self.scope = scope;
-                    self.anew();
+                    if is_another {
+                        self.anew();
+                    }
                 }
                 Err(error) => self.warn(&error.to_string()),
             }

@@ -12,6 +12,8 @@ pub struct KeyIssued {
     pub id: String,
     /// To be shown once.
     pub key: String,
+    /// What people should know.
+    pub warnings: Vec<String>,
 }
 
 /// A key that was issued in place of another.
@@ -27,6 +29,8 @@ pub struct KeyRotated {
     pub replaces: String,
     /// When the old one counts no longer, RFC 3339 UTC.
     pub replaced_until: String,
+    /// What people should know.
+    pub warnings: Vec<String>,
 }
 
 /// What is known of a key that was granted.
@@ -99,7 +103,7 @@ pub struct KeysReport {
     pub schema: u32,
     /// In the order of the file.
     pub keys: Vec<KeyListed>,
-    /// What of the file makes no sense.
+    /// What of the file makes no sense, and whether nobody can say who counts.
     pub warnings: Vec<String>,
 }
 
@@ -170,10 +174,20 @@ pub struct SessionClosed {
 pub struct SessionsCleaned {
     /// Version of this shape.
     pub schema: u32,
+    /// Whether nothing was damaged, missing or refused as a whole; the warnings say what.
+    pub ok: bool,
     /// Sessions whose time was over.
     pub removed: usize,
     /// Those that are left.
     pub open: usize,
     /// What people should know.
     pub warnings: Vec<String>,
+}
+
+impl SessionsCleaned {
+    /// 0 when all went well, else 2.
+    #[must_use]
+    pub const fn exit_code(&self) -> i32 {
+        if self.ok { 0 } else { 2 }
+    }
 }

@@ -82,14 +82,29 @@ pub struct EventsVerifyReport {
     pub events: u64,
     /// Lines of the site's own pages.
     pub others: u64,
-    /// Of those, as many as the chain does not hold: they were written in the same moment as one of ours, or last.
+    /// Of those, as many as no line of ours holds, so that nobody can tell whether they are what was written: they were
+    /// written since the last of ours, or more at once than one of ours can hold.
     pub unheld: u64,
+    /// The first of them.
+    pub first_unheld: Option<EventsUnheld>,
     /// Archives that were read.
     pub archives: u64,
     /// The first place at which the chain does not hold.
     pub first_break: Option<EventsBreak>,
     /// How many there are in all.
     pub breaks: u64,
+    /// As many of them as are told one by one, with how many events or changes each is of.
+    #[serde(skip)]
+    pub(crate) told: Vec<(EventsBreak, u64)>,
+}
+
+/// A line of the site's own pages that no line of ours holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventsUnheld {
+    /// The file.
+    pub file: PathBuf,
+    /// The line in it, from 1 on.
+    pub line: u64,
 }
 
 impl EventsVerifyReport {

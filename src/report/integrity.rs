@@ -194,6 +194,15 @@ pub struct IntegrityBaselineReport {
     pub imported: u64,
     /// What could not be read, and is not in it.
     pub findings: Vec<IntegrityFinding>,
+    /// What is otherwise than in the baseline before it, and accepted now; the first thousand.
+    pub changed: Vec<IntegrityFinding>,
+    /// How many these are.
+    pub changed_count: u64,
+    /// The number of the baseline that it was compared with; none where there was none to believe, so that nobody knows what is
+    /// otherwise.
+    pub compared_with: Option<u64>,
+    /// Whether the key that signs was made for it.
+    pub new_key: bool,
     /// So many open alerts of the site's pages it has closed.
     pub resolved_alerts: u64,
     /// What is left out.
@@ -265,6 +274,9 @@ pub struct WatchStatus {
     pub heartbeat: Option<String>,
     /// Whether one should be, and has said nothing for too long.
     pub stale: bool,
+    /// Why that is not known, where it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// How it is with watched files.
@@ -276,7 +288,8 @@ pub struct IntegrityStatusReport {
     pub ok: bool,
     /// The baseline.
     pub baseline: BaselineStatus,
-    /// The report of the last whole check, with when it was made; null where there is none.
+    /// The report of the last whole check, with when it was made and where it is from: `private`, or `site` or `own` where others
+    /// may have written it; null where there is none.
     pub last_check: Value,
     /// The watcher.
     pub watch: WatchStatus,
@@ -297,6 +310,8 @@ pub struct IntegrityStatusReport {
 pub struct StatusProblem {
     /// What.
     pub problem: String,
+    /// What a person has to do first, where the command alone would not mend it.
+    pub first: Option<String>,
     /// The command of the script that comes next.
     pub next: &'static str,
 }

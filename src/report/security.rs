@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::events::EventsBreak;
-use super::integrity::WatchStatus;
+use super::integrity::{IntegrityStatusReport, WatchStatus};
 
 /// What became of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -68,8 +68,10 @@ pub struct SecurityRunReport {
     pub watch: WatchStatus,
     /// That the watcher is missed, where this run is the first to say so.
     pub missed: Option<String>,
-    /// What people should know.
+    /// What people should know, what the jobs say too.
     pub warnings: Vec<String>,
+    /// Those of the jobs that were not said when they ran before.
+    pub new_warnings: Vec<String>,
     /// What went wrong beside the jobs.
     pub problems: Vec<String>,
     /// How long it took.
@@ -88,5 +90,25 @@ impl SecurityRunReport {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         !self.problems.is_empty() || self.jobs.values().any(|job| job.state == JobState::Failed)
+    }
+}
+
+/// How it is with watched files, and with what is done by the clock.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SecurityStatusReport {
+    /// Watched files; `problems` has all that is not as it should be.
+    #[serde(flatten)]
+    pub files: IntegrityStatusReport,
+    /// When each job ran last, RFC 3339 UTC; null where it never did, and for who may not look where that is written down.
+    pub last_runs: BTreeMap<&'static str, Option<String>>,
+    /// What the last look at the chain of events came to: `whole` or `broken`; null where nobody knows.
+    pub chain: Option<&'static str>,
+}
+
+impl SecurityStatusReport {
+    /// Always 0: looking is never a failure.
+    #[must_use]
+    pub const fn exit_code(&self) -> i32 {
+        self.files.exit_code()
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Real users, by number: root makes the children run as them, so that this is skipped for everybody else.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -16,6 +17,8 @@ use crate::trace::User;
 
 /// Says to the child which configuration it is about.
 const CHILD: &str = "CR0SYNC_ACCESS_USER";
+/// The one thing that it is to do, where it is not all of them.
+const ACT: &str = "CR0SYNC_ACCESS_ACT";
 /// So many keys and sessions each of them adds.
 const ROUNDS: usize = 25;
 
@@ -23,6 +26,10 @@ pub(crate) fn child() {
     let Some(path) = std::env::var_os(CHILD) else { return };
     let config = Config::load(Some(Path::new(&path)), None).unwrap();
     println!("\nuser {} {}", geteuid(), getegid());
+    if let Ok(act) = std::env::var(ACT) {
+        println!("\nsaid {}", one(&config, &act));
+        return;
+    }
     for _ in 0..ROUNDS {
         let issued = keys::issue(&config, &key()).unwrap();
         let opened = sessions::open(&config, &session()).unwrap();
@@ -35,18 +42,42 @@ pub(crate) fn child() {
     }
 }
 
+/// Does one thing, and says what came of it.
+fn one(config: &Config, act: &str) -> String {
+    match act.split_once(' ') {
+        Some(("verify", key)) => {
+            let said = keys::verify(config, key.as_bytes(), Permission::Read);
+            said.map_or_else(
+                |error| format!("error {error}"),
+                |said| format!("{} {:?}", said.reason.unwrap_or("granted"), said.warnings),
+            )
+        }
+        Some(("revoke", id)) => format!("{:?}", keys::revoke(config, id)),
+        _ => keys::issue(config, &key()).map_or_else(|error| format!("error {error}"), |made| made.key),
+    }
+}
+
+/// Lets another process do one thing, as a user where one is named; what it said.
+pub(crate) fn ask(world: &World, user: Option<&User>, act: &str) -> String {
+    let out = command(world, user).env(ACT, act).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let line = said.lines().find_map(|line| line.strip_prefix("said "));
+    line.unwrap_or_else(|| panic!("{act}: {said}\n{}", String::from_utf8_lossy(&out.stderr))).to_owned()
+}
+
 /// A child of a user that gives others nothing of what it makes unless it says so.
 fn spawn(world: &World, user: Option<&User>) -> Child {
+    command(world, user).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn command(world: &World, user: Option<&User>) -> Command {
     let mut command = user.map_or_else(|| Command::new("sh"), |user| user.command("sh"));
     command
         .args(["-c", "umask 077; exec \"$0\" \"$@\""])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "user", "--nocapture", "--test-threads=1"])
-        .env(CHILD, world.config_file())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .env(CHILD, world.config_file());
+    command
 }
 
 /// Lets them change the files at the same time; the keys and tokens that they got.
@@ -81,7 +112,7 @@ fn judge(world: &World, made: &[(String, String)], revoked: usize) {
     assert!(chain.ok, "{chain:?}");
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let is_root = geteuid().is_root();
     if !is_root {
         println!("skipped: only root can let children run as other users");
@@ -93,7 +124,7 @@ fn cron() -> User {
     User { uid: CRON, gid: CRON, groups: vec![SHARED] }
 }
 
-fn website() -> User {
+pub(crate) fn website() -> User {
     User { uid: WEBSITE, gid: WEBSITE, groups: vec![SHARED] }
 }
 
@@ -131,5 +162,87 @@ fn root_and_the_owner_keep_owner_group_and_mode() {
     judge(&world, &made, made.len());
     for name in [KEYS, SESSIONS] {
         assert_eq!(world.owner(name), (CRON, SHARED, 0o664), "{name}");
+    }
+}
+
+/// A group that every machine of this kind has, and its number.
+fn shared_group() -> Option<(&'static str, u32)> {
+    let text = std::fs::read_to_string("/etc/group").unwrap();
+    let number =
+        text.lines().find_map(|line| line.strip_prefix("www-data:x:")?.split(':').next()?.parse().ok());
+    if number.is_none() {
+        println!("skipped: this machine has no group www-data");
+    }
+    number.map(|number| ("www-data", number))
+}
+
+/// An empty root of cron's user, who begins everything, and then the website comes.
+#[test]
+fn what_one_user_makes_first_the_other_can_use() {
+    let Some((name, group)) = shared_group().filter(|_| is_root()) else { return };
+    let cron = User { uid: CRON, gid: CRON, groups: vec![group] };
+    let website = User { uid: WEBSITE, gid: group, groups: vec![group] };
+    for (first, second) in [(&cron, &website), (&website, &cron)] {
+        let world = World::bare(name, first.uid);
+        let made = ask(&world, Some(first), "issue");
+        assert!(made.starts_with("crk_"), "{made}");
+        let (uid, gid, mode) = world.owner(KEYS);
+        assert_eq!((uid, gid, mode), (first.uid, group, 0o664));
+        for directory in ["shared_storage", "logs/security", "sync_state", "sync_state/access"] {
+            let Ok(found) = std::fs::metadata(world.root().join(directory)) else { continue };
+            assert_eq!((found.gid(), found.mode() & 0o770), (group, 0o770), "{directory}");
+        }
+        for user in [second, first, second] {
+            let said = ask(&world, Some(user), &format!("verify {made}"));
+            assert_eq!(said, "granted []", "{user:?}");
+            let gone = world.issue_as(user);
+            assert!(ask(&world, Some(second), &format!("revoke {gone}")).starts_with("Ok"), "{user:?}");
+            assert_eq!((world.owner(KEYS).1, world.owner(KEYS).2), (group, 0o664), "{user:?}");
+        }
+        assert_eq!(world.value(KEYS)[0]["usage_count"], 1, "its use is written down");
+    }
+}
+
+/// A file of a group that the website is not in.
+#[test]
+fn whoever_could_use_a_file_before_still_can() {
+    let Some((name, group)) = shared_group().filter(|_| is_root()) else { return };
+    for (named, is_member, expected) in [(name, true, 0o664), ("cr0sync-test-nobody", false, 0o644)] {
+        let world = World::bare(named, CRON);
+        let groups = if is_member { vec![group] } else { vec![SHARED] };
+        let website = User { uid: WEBSITE, gid: WEBSITE, groups: groups.clone() };
+        let cron = User { uid: CRON, gid: CRON, groups };
+        let made = ask(&world, Some(&cron), "issue");
+        let path = world.shared(KEYS);
+        for directory in [
+            "",
+            "shared_storage",
+            "sync_state",
+            "sync_state/locks",
+            "logs",
+            "logs/security",
+            "sync_state/events",
+        ] {
+            let path = world.root().join(directory);
+            if path.is_dir() {
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+            }
+        }
+        for entry in ["sync_state/locks", "logs/security", "sync_state/events"] {
+            for file in std::fs::read_dir(world.root().join(entry)).into_iter().flatten() {
+                let path = file.unwrap().path();
+                if path.is_file() {
+                    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).unwrap();
+                }
+            }
+        }
+        std::os::unix::fs::chown(&path, Some(CRON), Some(CRON)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).unwrap();
+        world.issue_as(&website);
+        let (uid, gid, mode) = world.owner(KEYS);
+        let of = if is_member { group } else { WEBSITE };
+        assert_eq!((uid, gid, format!("{mode:o}")), (WEBSITE, of, format!("{expected:o}")), "{named}");
+        let said = ask(&world, Some(&cron), &format!("verify {made}"));
+        assert!(said.starts_with("granted"), "{said}");
     }
 }

@@ -12,7 +12,7 @@ use super::world::{KEYS, OLD_HASH, OLD_KEY, SESSIONS, World, key};
 use crate::trace::{Blow, End, run_until};
 
 /// The two copies of what is on record of a file.
-fn copies(world: &World, file: &str) -> [PathBuf; 2] {
+pub(crate) fn copies(world: &World, file: &str) -> [PathBuf; 2] {
     let name = file.trim_start_matches("api_").trim_end_matches(".json");
     [world.root().join("sync_state/access").join(name), world.shared(&format!("{file}.withdrawn"))]
 }
@@ -33,7 +33,7 @@ fn damages(whole: &[u8]) -> Vec<(&'static str, Option<Vec<u8>>)> {
     ]
 }
 
-fn put(path: &Path, bytes: Option<&[u8]>) {
+pub(crate) fn put(path: &Path, bytes: Option<&[u8]>) {
     match bytes {
         Some(bytes) => {
             // Whoever died early had not made it yet.
@@ -44,13 +44,13 @@ fn put(path: &Path, bytes: Option<&[u8]>) {
     }
 }
 
-fn says(config: &Config, key: &str) -> &'static str {
+pub(crate) fn says(config: &Config, key: &str) -> &'static str {
     let said = keys::verify(config, key.as_bytes(), Permission::Read).unwrap();
     assert_eq!(said.granted, said.reason.is_none());
     said.reason.unwrap_or("granted")
 }
 
-fn log(world: &World) -> String {
+pub(crate) fn log(world: &World) -> String {
     fs::read_to_string(world.config().events.log).unwrap_or_default()
 }
 
@@ -124,16 +124,31 @@ fn where_nobody_can_say_who_was_revoked_all_are_refused_until_somebody_acts() {
                 "{told}"
             );
         }
-        // Other changes go on, and touch nothing of it.
-        keys::issue(&config, &key()).unwrap();
+        // Nothing is given out that lets nobody in; other changes go on, and touch nothing of it.
+        for error in [
+            keys::issue(&config, &key()).unwrap_err(),
+            keys::rotate(&config, &good.id, 60, None).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("gave out none"), "{told}: {error}");
+            assert!(error.hint_text().unwrap().contains("begin anew"), "{told}: {error:?}");
+        }
+        let listed = keys::list(&config, None).unwrap();
+        assert_eq!(listed.keys.len(), 2, "{told}");
+        assert!(listed.warnings.concat().contains("nobody can say which"), "{told}: {listed:?}");
         sessions::cleanup(&config).unwrap();
         assert_eq!(paths.clone().map(|path| fs::read(path).ok()), before, "{told}");
         assert_eq!(log(&world).matches("WITHDRAWN_UNKNOWN").count(), 1, "{told}: {}", log(&world));
         assert!(log(&world).contains("CRITICAL") && log(&world).contains("keys revoke ID"), "{told}");
         // What the words say is what helps.
         let said = keys::revoke(&config, "key_old").unwrap();
-        assert!(said.revoked && said.warnings.concat().contains("remove both"), "{said:?}");
+        assert!(said.revoked && said.warnings.concat().contains("begin anew"), "{said:?}");
         paths.iter().for_each(|path| put(path, None));
+        assert_eq!(says(&config, &good.key), "unavailable", "{told}: to remove them says nothing");
+        for (path, wanted) in paths.iter().zip([first, second]) {
+            let (_, bytes) = damages(&whole).into_iter().find(|(what, _)| *what == wanted).unwrap();
+            put(path, bytes.as_deref());
+        }
+        fs::write(&paths[1], "[\"begin anew\"]\n").unwrap();
         assert_eq!((says(&config, OLD_KEY), says(&config, &good.key)), ("revoked", "granted"), "{told}");
         fs::write(world.shared(KEYS), &stale).unwrap();
         assert_eq!(says(&config, OLD_KEY), "revoked", "{told}: and it lasts");
@@ -167,6 +182,8 @@ fn what_a_page_has_revoked_is_on_record_as_soon_as_it_is_seen() {
     keys::revoke(&config, "key_old").unwrap();
     assert_eq!(says(&config, OLD_KEY), "revoked");
     copies(&world, KEYS).iter().for_each(|path| put(path, None));
+    assert_eq!(says(&config, OLD_KEY), "unavailable");
+    fs::write(&copies(&world, KEYS)[1], "[\"begin anew\"]\n").unwrap();
     assert_eq!(says(&config, OLD_KEY), "revoked");
     fs::write(world.shared(KEYS), &stale).unwrap();
     assert_eq!(says(&config, OLD_KEY), "revoked");

@@ -72,6 +72,28 @@ impl World {
         world
     }
 
+    /// One with nothing but a configuration, in a directory of a user, for a group.
+    pub(crate) fn bare(group: &str, user: u32) -> World {
+        let directory = tempfile::Builder::new().prefix("cr0sync-access-").tempdir().unwrap();
+        let world = World { directory };
+        let config = json!({
+            "version": 1, "root": world.root(), "databases": {}, "logs": {},
+            "ownership": { "user": "root", "group": group },
+        });
+        fs::write(world.config_file(), config.to_string()).unwrap();
+        fs::set_permissions(world.config_file(), Permissions::from_mode(0o644)).unwrap();
+        chown(world.root(), Some(user), Some(user)).unwrap();
+        fs::set_permissions(world.root(), Permissions::from_mode(0o755)).unwrap();
+        world
+    }
+
+    /// The id of a key that a user has issued.
+    pub(crate) fn issue_as(&self, user: &crate::trace::User) -> String {
+        let made = super::users::ask(self, Some(user), "issue");
+        assert!(made.starts_with("crk_"), "{user:?}: {made}");
+        format!("key_{}", &made[4..20])
+    }
+
     pub(crate) fn root(&self) -> &Path {
         self.directory.path()
     }

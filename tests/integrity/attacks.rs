@@ -277,6 +277,22 @@ fn every_attack_is_found_as_what_it_is() {
 }
 
 #[test]
+fn a_database_is_not_opened_under_another_name() {
+    let world = World::new();
+    world.baseline();
+    std::fs::rename(world.path("web/data/users.db"), world.path("web/data/users.txt")).unwrap();
+    for full in [false, true] {
+        let report = world.check_with(&CheckOptions { full, ..CheckOptions::default() });
+        assert_eq!(world.lines(&report), "moved web/data/users.txt from web/data/users.db\n");
+        let others = ["auth.php", "index.html", "core/a.php", "core/b.php", "data/uploads/picture.png"];
+        let bytes: u64 =
+            others.iter().map(|name| std::fs::metadata(world.web().join(name)).unwrap().len()).sum();
+        assert_eq!(report.not_read, 1);
+        assert!(!full || report.hashed_bytes == bytes, "{} of {bytes}", report.hashed_bytes);
+    }
+}
+
+#[test]
 fn severities_say_what_matters() {
     let world = World::new();
     world.baseline();

@@ -146,6 +146,8 @@ fn a_baseline_that_is_not_the_last_one_is_told_and_never_made_anew() {
         let status = integrity::status(&world.config).unwrap();
         assert!(!status.ok && !status.baseline.ok, "{name}");
         assert!(status.baseline.problem.unwrap().contains(expected), "{name}");
+        let first = status.problems[0].first.clone().unwrap_or_default();
+        assert!(first.starts_with("find out who did that"), "{name}: {first}");
         let error = integrity::accept(&world.config, &[world.path("web/auth.php")], Accept::Sign);
         assert!(error.is_err(), "{name}: nothing can be accepted");
     }
@@ -215,9 +217,30 @@ fn what_is_watched_cannot_be_taken_out_unseen() {
         (finding.kind, finding.changes.as_slice()),
         (FindingKind::Baseline, &["scope".to_owned()][..])
     );
+    let reason = finding.reason.clone().unwrap();
+    let (core, web) = (world.path("web/core"), world.web());
+    let expected = format!("root added: {}; root removed: {}", core.display(), web.display());
+    assert!(reason.ends_with(&expected), "{reason}");
     let list = world.config.integrity.config.clone();
     let accepted = integrity::accept(&world.config, &[list], Accept::Sign).unwrap();
-    assert_eq!(accepted.accepted.len(), 1);
+    let [other, dropped @ ..] = accepted.accepted.as_slice() else { panic!("{accepted:?}") };
+    assert_eq!(other.reason, finding.reason);
+    let short = |path: &str| path.replace(&format!("{}/", world.path("").display()).replace("//", "/"), "");
+    let dropped: Vec<String> = dropped
+        .iter()
+        .map(|one| format!("{:?} {} {}", one.kind, short(&one.path), one.changes.join(",")))
+        .collect();
+    let expected = [
+        "web",
+        "web/auth.php",
+        "web/data",
+        "web/data/pipe",
+        "web/data/uploads",
+        "web/data/uploads/picture.png",
+        "web/data/users.db",
+        "web/index.html",
+    ];
+    assert_eq!(dropped, expected.map(|path| format!("Removed {path} scope")));
     let report = world.check();
     assert!(report.ok && report.checked == 4, "{report:?}");
     std::fs::write(&world.config.integrity.config, "[1]").unwrap();

@@ -155,6 +155,32 @@ fn a_key_that_others_could_read_signs_nothing_more_and_is_told_until_there_is_an
 }
 
 #[test]
+fn a_key_that_was_open_with_its_directory_is_none_when_both_are_mended() {
+    let world = World::new();
+    world.baseline();
+    let (path, directory) = (private(&world, "integrity.key"), private(&world, ""));
+    mode(&directory, 0o755);
+    assert!(!doubts(&world.check())[0].1.contains("could read the key"), "nobody could");
+    mode(&path, 0o644);
+    let report = world.check();
+    let [(_, reason)] = &doubts(&report)[..] else { panic!("{report:?}") };
+    assert!(reason.contains("mode 755") && reason.contains("others could read the key in it"), "{reason}");
+    mode(&path, 0o600);
+    mode(&directory, 0o700);
+    let accept =
+        || integrity::accept(&world.config, &[world.web()], Accept::Sign).map_err(|error| error.kind());
+    assert!(doubts(&world.check())[0].1.contains("could read it before"));
+    assert_eq!(accept().unwrap_err(), ErrorKind::Corrupt);
+    // Whoever could write down that nobody could read it has it no better.
+    std::fs::write(private(&world, "integrity.exposed"), "none").unwrap();
+    mode(&private(&world, "integrity.exposed"), 0o666);
+    assert!(doubts(&world.check()).iter().any(|(_, reason)| reason.contains("could read it is not known")));
+    assert_eq!(accept().unwrap_err(), ErrorKind::Corrupt);
+    assert!(world.baseline().new_key);
+    assert!(world.check().ok && accept().is_ok());
+}
+
+#[test]
 fn what_is_forged_with_a_key_that_nobody_knows_would_be_believed() {
     // Or the test above would prove nothing.
     let world = World::new();

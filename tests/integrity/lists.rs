@@ -94,6 +94,24 @@ fn a_list_that_watches_nothing_is_an_event_once_and_an_error_each_time() {
 }
 
 #[test]
+fn a_list_that_a_page_is_just_writing_is_waited_for() {
+    let world = World::new();
+    world.baseline();
+    let path = world.config.integrity.config.clone();
+    let text = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &text[..text.len() / 2]).unwrap();
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(30));
+            std::fs::write(&path, &text).unwrap();
+        });
+        assert!(world.check().ok);
+    });
+    let events = std::fs::read_to_string(&world.config.events.log).unwrap();
+    assert!(!events.contains("configuration"), "{events}");
+}
+
+#[test]
 fn nothing_is_made_where_there_is_nothing_to_watch() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().join("root");

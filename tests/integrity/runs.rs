@@ -79,3 +79,19 @@ fn a_watcher_that_says_nothing_is_missed_once() {
     assert_eq!((report.missed, report.watch.stale, report.ok), (None, true, false));
     assert_eq!(missed(&world), 1, "it is told once");
 }
+
+#[test]
+fn whoever_takes_the_heartbeat_for_pages_away_silences_nothing() {
+    let world = World::new();
+    world.baseline();
+    world.write("root/sync_state/private/watch", beat(90));
+    for text in [None, Some(beat(0))] {
+        if let Some(text) = text {
+            world.write("root/sync_state/integrity/watch", text);
+        }
+        let report = cr0sync::security::run(&world.config).unwrap();
+        assert_eq!((report.watch.running, report.watch.stale, report.ok), (false, true, false), "{report:?}");
+        assert_eq!(missed(&world), 1);
+        std::fs::remove_file(world.path("root/sync_state/integrity/watch")).unwrap();
+    }
+}

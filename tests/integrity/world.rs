@@ -186,6 +186,7 @@ pub(crate) fn child() {
     let answer = match what {
         "baseline" => integrity::baseline(&config, None).map(|report| serde_json::to_value(report).unwrap()),
         watch if watch.starts_with("watch") => super::watch::child(&config, watch),
+        "status" => integrity::status(&config).map(|report| serde_json::to_value(report).unwrap()),
         "run" => cr0sync::security::run(&config).map(|report| serde_json::to_value(report).unwrap()),
         _ => integrity::check(&config, &CheckOptions::default())
             .map(|report| serde_json::to_value(report).unwrap()),

@@ -67,7 +67,7 @@ impl World {
 }
 
 fn table(root: &Path) -> PathBuf {
-    root.join("sync_state/rate_limits.table")
+    root.join("sync_state/limits/rate_limits.table")
 }
 
 fn config(root: &Path, clients: u32) -> Config {

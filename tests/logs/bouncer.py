@@ -54,6 +54,18 @@ def main():
     print(f"bouncer: ok, {figures}", flush=True)
 
 
+def merger_built():
+    """The program that merges. Built before anybody talks: a server does not wait for people who say nothing for long."""
+    command = ["cargo", "build", "--quiet", "--locked", "--profile", "test", "--example", "merge-logs",
+               "--message-format", "json"]
+    built = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, check=False)
+    programs = [json.loads(line).get("executable") for line in built.stdout.splitlines()]
+    program = next((program for program in programs if program), None)
+    if built.returncode != 0 or program is None:
+        raise Failure("what merges cannot be built")
+    return program
+
+
 def free_port():
     with socket.socket() as any_port:
         any_port.bind(("127.0.0.1", 0))
@@ -132,6 +144,7 @@ class Bouncer:
         return (self.directory / f"{name}.out").read_text(errors="replace")
 
     def start(self):
+        merger = merger_built()
         port = free_port()
         server = self.directory / "ngircd.conf"
         server.write_text(f"""
@@ -201,14 +214,7 @@ Version = 1.8.2
                 "mirrors": ["website"], "rotate": {"size": 6_000},
             }},
         }))
-        command = ["cargo", "build", "--quiet", "--locked", "--profile", "test", "--example", "merge-logs",
-                   "--message-format", "json"]
-        built = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, check=False)
-        programs = [json.loads(line).get("executable") for line in built.stdout.splitlines()]
-        program = next((program for program in programs if program), None)
-        if built.returncode != 0 or program is None:
-            raise Failure("what merges cannot be built")
-        self.merger = self.run("merger", [program, config], stdin=subprocess.PIPE)
+        self.merger = self.run("merger", [merger, config], stdin=subprocess.PIPE)
 
     def nobody(self):
         """znc does not like to be root: then everything of it belongs to somebody else."""

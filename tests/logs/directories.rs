@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use cr0sync::logs::{self, Options};
 use serde_json::{Value, json};
 
-use super::segments::tick;
+use super::segments::{rotate_now, tick};
 use super::verdict::Verdict;
 use super::world::{Logs, NAME, append};
 
@@ -72,7 +72,7 @@ fn cleaned(rotate: Value) -> Logs {
     let logs = Logs::new(&["bot"]).rotated(rotate);
     for _ in 0..4 {
         logs.add("bot", 20);
-        logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
+        rotate_now(&logs);
         tick(&logs);
     }
     logs.settle();
@@ -168,7 +168,7 @@ fn the_file_that_was_changed_is_named_and_no_other() {
             let logs = Logs::new(&["bot"]).rotated(json!({ "maxage": 3, "rotate": 0, "compress": false }));
             for _ in 0..4 {
                 logs.add("bot", 20);
-                logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
+                rotate_now(&logs);
                 tick(&logs);
             }
             logs.settle();

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cr0sync::logs::{self, Options};
+use cr0sync::report::RotateState;
 use serde_json::{Value, json};
 
 use super::verdict::Verdict;
@@ -230,6 +231,20 @@ pub(crate) fn tick(logs: &Logs) {
     };
     let before = at();
     while at() == before {}
+}
+
+/// Rotates. What a process that another test starts has open for a moment, before it begins, waits for the next run.
+pub(crate) fn rotate_now(logs: &Logs) {
+    for _ in 0..1000 {
+        let force = Options { force: true, ..Options::default() };
+        let report = logs::rotate(&logs.config(), &force).unwrap();
+        match report.logs[NAME].state {
+            RotateState::Skipped => {}
+            RotateState::Rotated => return,
+            RotateState::Unchanged | RotateState::Failed => panic!("{report:#?}"),
+        }
+    }
+    panic!("never rotated");
 }
 
 /// Where rotated files go is changed before anybody looks at what was rotated last.

@@ -18,7 +18,7 @@ use super::mapping::{HEADER, Mapping, SET};
 use super::table::{Process, Stuck, Table};
 use crate::clock;
 use crate::config::Ownership;
-use crate::durable::{Lock, Nascent};
+use crate::durable::{self, Lock, Nascent};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the file begins with: its format, its version, and how many slots a set has.
@@ -44,7 +44,8 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn path(&self) -> PathBuf {
-        self.root.join("sync_state").join("rate_limits.table")
+        // In a directory of its own, where each may put another in the place of one that somebody else has made.
+        self.root.join("sync_state").join("limits").join("rate_limits.table")
     }
 
     fn sets(&self) -> usize {
@@ -195,6 +196,9 @@ fn replace(place: &Place, old: &Open) -> Result<Open> {
 fn make(place: &Place, secret: [u8; SECRET], fill: impl FnOnce(&Open) -> Result<()>) -> Result<Open> {
     let path = place.path();
     let fail = |cause: std::io::Error| Error::io("make the table of rate limits", &path, cause);
+    if let Some(directory) = path.parent() {
+        durable::private_directory(directory)?;
+    }
     let (nascent, _) = Nascent::beside(&path, "made", &place.ownership)?;
     let file = nascent.file();
     let sets = place.sets();

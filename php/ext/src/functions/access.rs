@@ -106,7 +106,9 @@ impl Function for KeyList {
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::UserId])?;
-        Answer::new(to_value(keys::list(&config(&given)?, given.user_id.as_deref())?), 0)
+        let report = keys::list(&config(&given)?, given.user_id.as_deref())?;
+        let exit_code = i32::from(!report.warnings.is_empty());
+        Answer::new(to_value(&report), exit_code)
     }
 }
 
@@ -179,6 +181,7 @@ impl Function for SessionCleanup {
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 0, &BASIC)?;
-        Answer::new(to_value(sessions::cleanup(&config(&given)?)?), 0)
+        let report = sessions::cleanup(&config(&given)?)?;
+        Answer::new(to_value(&report), report.exit_code())
     }
 }

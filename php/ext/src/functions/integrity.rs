@@ -1,7 +1,7 @@
 //! The functions over watched files.
 
 use cr0sync::integrity;
-use serde_json::{Value, json, to_value};
+use serde_json::to_value;
 
 use super::Function;
 use crate::arguments::{Arguments, Kind, Parameter};
@@ -18,16 +18,8 @@ impl Function for Status {
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 0, &[Key::Config, Key::Root])?;
-        let config = config(&given)?;
-        let report = integrity::status(&config)?;
-        let value = to_value(&report).map(|mut value| {
-            // What runs by the clock is not for those who look at files.
-            if let Value::Object(members) = &mut value {
-                members.insert("last_runs".to_owned(), json!(cr0sync::security::last_runs(&config)));
-            }
-            value
-        });
-        Answer::new(value, report.exit_code())
+        let report = cr0sync::security::status(&config(&given)?)?;
+        Answer::new(to_value(&report), report.exit_code())
     }
 }
 
