@@ -1,17 +1,28 @@
 /*
  * cr0sync for C: databases and logs that are equal on all sides, and a watch over files, keys and events.
  *
- * Results. A function that can fail returns CR0_OK or one of the CR0_ERROR_ numbers, and hands out a cr0_error that says
- * what, where, and what to do next. What went wrong with one database, log or file is no error: it stands in the report.
+ * Results. A function that can fail returns CR0_OK or one of the CR0_ERROR_ numbers, and hands out a cr0_error that
+ * says what, where, and what to do next. What went wrong with one database, log or file is no error: it stands in the
+ * report. Every operation may fail with CR0_ERROR_USAGE (an argument that must lead somewhere is NULL, a text is not
+ * UTF-8, an option is set that the function does not know, the system was opened before a fork), CR0_ERROR_IO and
+ * CR0_ERROR_ACCESS (a file cannot be read or written) and CR0_ERROR_INTERNAL (a bug); what else, is said at each. No
+ * function ends the process or prints.
  *
- * Ownership. What a function hands out through a pointer to a pointer belongs to the caller, who frees it with the function
- * of its type. Texts that are returned belong to what they were asked of, and live as long. Arguments are read during the call
- * only. Whatever is handed out is NULL where the call failed; freeing NULL does nothing.
+ * Ownership. What a function hands out through a pointer to a pointer belongs to the caller, who frees it with the
+ * function of its type. Texts that are returned belong to what they were asked of, and live as long. Arguments are
+ * read during the call only. Whatever is handed out is NULL where the call failed; freeing NULL does nothing.
  *
- * Threads and processes. One thread at a time for each object; different objects at the same time. Objects are not for a
- * child of fork. Any number of processes, PHP among them, may work on the same system.
+ * Threads and processes. One thread at a time for each object; different objects at the same time. Objects are not
+ * for a child of fork. Any number of processes, PHP among them, may work on the same system. While a cr0_db_ function
+ * works, the umask of the process is 002, so that what SQLite makes beside a database is for its group; callbacks see
+ * that of the process. The first rate limit installs a handler of SIGBUS, which passes on what is not about its
+ * table. A library that was loaded stays loaded.
  *
- * Texts are UTF-8 that ends with a zero byte; paths, and what clients send, may be any bytes.
+ * Texts are UTF-8 that ends with a zero byte; paths, and what clients send, may be any bytes. A length counts bytes,
+ * without a zero byte at the end.
+ *
+ * Units. Times in reports are RFC 3339 in UTC, ids are texts. Numbers are seconds unless their name says _ms, and
+ * sizes are bytes.
  *
  * Made of src/ffi by cbindgen; change it there.
  */
@@ -120,16 +131,32 @@
 #define CR0_COUNT_WARNINGS 8
 
 /**
+ * What a new baseline accepted that the one before it did not.
+ */
+#define CR0_COUNT_CHANGED 9
+
+/**
+ * Places at which the chain of events does not hold.
+ */
+#define CR0_COUNT_BREAKS 10
+
+/**
+ * Findings of a run of the periodic jobs, or of a check, that are new since the check before.
+ */
+#define CR0_COUNT_NEW_FINDINGS 11
+
+/**
  * A failure: what, where, and what to do next.
  *
- * A function that fails returns a status other than `CR0_OK` and puts a new error where the caller said, which the caller
- * frees with `cr0_error_free`. Where it succeeds it puts `NULL` there. A caller who passes `NULL` gets the status alone.
+ * A function that fails returns a status other than `CR0_OK` and puts a new error where the caller said, which the
+ * caller frees with `cr0_error_free`. Where it succeeds it puts `NULL` there. A caller who passes `NULL` gets the
+ * status alone.
  */
 typedef struct cr0_error cr0_error;
 
 /**
- * What a call is asked for beside its arguments. Belongs to the caller, who frees it with `cr0_options_free`; may be used for
- * any number of calls, one at a time.
+ * What a call is asked for beside its arguments. Belongs to the caller, who frees it with `cr0_options_free`; may be
+ * used for any number of calls, one at a time.
  */
 typedef struct cr0_options cr0_options;
 
@@ -141,17 +168,18 @@ typedef struct cr0_report cr0_report;
 /**
  * A configuration, opened. It belongs to the caller, who frees it with `cr0_system_free`.
  *
- * Used by one thread at a time. A child of `fork` opens its own. What the configuration file says is read once, when it is
- * opened.
+ * Used by one thread at a time. A child of `fork` opens its own. What the configuration file says is read once, when
+ * it is opened.
  */
 typedef struct cr0_system cr0_system;
 
 /**
  * Whoever is told how far a long call is.
  *
- * `progress` is a JSON document, UTF-8, that lives until the callback returns; `user` is what was given with the callback. 0
- * goes on, anything else stops the call, which then returns `CR0_ERROR_CANCELLED`. The callback runs in the thread of the
- * call, must return (not jump), and must not use the system or the options of the call.
+ * `progress` is a JSON document, UTF-8, that lives until the callback returns; `user` is what was given with the
+ * callback. 0 goes on, anything else stops the call, which then returns `CR0_ERROR_CANCELLED` (but for
+ * `cr0_integrity_watch`, which is done then). The callback runs in the thread of the call, must return (not jump), and
+ * must not use the system or the options of the call.
  */
 typedef int32_t (*cr0_progress_callback)(const char *progress, void *user);
 
@@ -269,14 +297,14 @@ void cr0_error_free(cr0_error *error);
  * Opens a configuration.
  *
  * `config` is the path of its file; `NULL` is the one that the environment variable `CR0SYNC_CONFIG` names, else
- * `cr0sync.json` below the root if it is there, else the shipped one. `root` is where relative paths begin, instead of what
- * the file says; `NULL` is what it says, else `/data/cr0_system`. Paths may be any bytes. No database is opened.
+ * `cr0sync.json` below the root if it is there, else the shipped one. `root` is where relative paths begin, instead of
+ * what the file says; `NULL` is what it says, else `/data/cr0_system`. Paths may be any bytes. No database is opened.
  *
  * Fails with `CR0_ERROR_CONFIG` when the file cannot be read or makes no sense; the message names the place in it.
  *
  * The caller sees to it:
- * `config` and `root` must be `NULL` or end with a zero byte; `system` must lead to where a pointer may be written, `error` too,
- * or be `NULL`.
+ * `config` and `root` must be `NULL` or end with a zero byte; `system` must lead to where a pointer may be written,
+ * `error` too, or be `NULL`.
  */
 int32_t cr0_system_open(const char *config,
                         const char *root,
@@ -290,6 +318,17 @@ int32_t cr0_system_open(const char *config,
  * `system` must be `NULL` or a system that was not freed, and that no call is using.
  */
 void cr0_system_free(cr0_system *system);
+
+/**
+ * Tells the configuration in force, with the path of the file that it was read from, as the member `config` and
+ * `source` of the report.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+ */
+int32_t cr0_config(const cr0_system *system,
+                   cr0_report **report,
+                   cr0_error **error);
 
 /**
  * Says the version of the library that is loaded, as in `0.1.0`. Lives as long as the process.
@@ -441,8 +480,8 @@ int32_t cr0_options_set_expires_in(cr0_options *options, uint64_t seconds);
  * Says who is told how far a long call is; `NULL` is nobody. `user` is handed to the callback as it is.
  *
  * The caller sees to it:
- * `options` must be `NULL` or options; `callback` must be `NULL` or a function as `cr0_progress_callback` says, and stay callable
- * with `user` as long as the options are used.
+ * `options` must be `NULL` or options; `callback` must be `NULL` or a function as `cr0_progress_callback` says, and
+ * stay callable with `user` as long as the options are used.
  */
 int32_t cr0_options_set_progress(cr0_options *options,
                                  cr0_progress_callback callback,
@@ -460,8 +499,8 @@ int32_t cr0_options_set_progress(cr0_options *options,
 const char *cr0_report_json(const cr0_report *report);
 
 /**
- * Says what a script would end with: 0 where everything is well, 1 where somebody should look at it (conflicts, findings,
- * a key that is refused), 2 where a part failed. -1 for `NULL`.
+ * Says what a script would end with: 0 where everything is well, 1 where somebody should look at it (conflicts,
+ * findings, a key that is refused), 2 where a part failed. -1 for `NULL`.
  *
  * The caller sees to it:
  * `report` must be `NULL` or a report that was not freed.
@@ -490,9 +529,12 @@ void cr0_report_free(cr0_report *report);
  *
  * Options: database, explain.
  *
+ * Fails with `CR0_ERROR_USAGE` where a name fits no database, `CR0_ERROR_CONFIG` when a policy names what is not
+ * there.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_db_status(const cr0_system *system,
                       const cr0_options *options,
@@ -504,9 +546,13 @@ int32_t cr0_db_status(const cr0_system *system,
  *
  * What is wrong with one database is in the report, and the others go on. Options: database, dry_run, force, progress.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database,
+ * `CR0_ERROR_CANCELLED` when the callback said stop: the database that it was at is as it was, those before it are
+ * merged.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_db_sync(const cr0_system *system,
                     const cr0_options *options,
@@ -518,9 +564,12 @@ int32_t cr0_db_sync(const cr0_system *system,
  *
  * Options: database, dry_run, force, progress.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database or the
+ * side is not configured, `CR0_ERROR_CANCELLED` when the callback said stop.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+ * `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_db_force_sync(const cr0_system *system,
                           const char *side,
@@ -533,9 +582,11 @@ int32_t cr0_db_force_sync(const cr0_system *system,
  *
  * Options: database, show_secrets.
  *
+ * Fails with `CR0_ERROR_USAGE` where a name fits no database.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_db_conflicts(const cr0_system *system,
                          const cr0_options *options,
@@ -545,11 +596,14 @@ int32_t cr0_db_conflicts(const cr0_system *system,
 /**
  * Decides a conflict differently: `take` is the name of a side, `base` or `both`.
  *
- * Fails with `CR0_ERROR_STALE` when the row has changed since. Options: dry_run, force.
+ * Options: dry_run, force.
+ *
+ * Fails with `CR0_ERROR_STALE` when the row has changed since, `CR0_ERROR_LOCKED` while another run is at work,
+ * `CR0_ERROR_USAGE` for an id that is unknown or a choice that makes no sense; the hint says what can be taken.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+ * `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_db_resolve(const cr0_system *system,
                        const char *id,
@@ -563,9 +617,12 @@ int32_t cr0_db_resolve(const cr0_system *system,
  *
  * Options: dry_run.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` for an id that is unknown: nothing is
+ * marked then.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `ids` must be `NULL` or lead to `count` texts that end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `ids` must be `NULL` or lead to `count` texts that
+ * end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_db_acknowledge(const cr0_system *system,
                            const char *const *ids,
@@ -579,9 +636,11 @@ int32_t cr0_db_acknowledge(const cr0_system *system,
  *
  * Options: database, limit.
  *
+ * Fails with `CR0_ERROR_USAGE` where a name fits no database.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_db_history(const cr0_system *system,
                        const cr0_options *options,
@@ -593,9 +652,12 @@ int32_t cr0_db_history(const cr0_system *system,
  *
  * Options: database, dry_run.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database, or when
+ * the run is unknown or cannot be taken back: then the hint says what can.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+ * `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_db_undo(const cr0_system *system,
                     const char *run,
@@ -608,9 +670,12 @@ int32_t cr0_db_undo(const cr0_system *system,
  *
  * Options: database, dry_run.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database. What
+ * goes wrong with one side is in the report.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_db_backup(const cr0_system *system,
                       const cr0_options *options,
@@ -622,9 +687,11 @@ int32_t cr0_db_backup(const cr0_system *system,
  *
  * Options: database.
  *
+ * Fails with `CR0_ERROR_USAGE` where a name fits no database.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_db_backups(const cr0_system *system,
                        const cr0_options *options,
@@ -636,9 +703,13 @@ int32_t cr0_db_backups(const cr0_system *system,
  *
  * Options: database, side, all_sides, dry_run, force.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` for a backup or side that is unknown,
+ * `CR0_ERROR_CORRUPT` for a backup that is not sound, `CR0_ERROR_BUSY` when others keep the live file locked,
+ * `CR0_ERROR_STALE` while a run that was interrupted is to be finished. Nothing is changed then.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+ * `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_db_restore(const cr0_system *system,
                        const char *backup,
@@ -651,9 +722,11 @@ int32_t cr0_db_restore(const cr0_system *system,
  *
  * Options: database, dry_run.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_db_clean_backups(const cr0_system *system,
                              const cr0_options *options,
@@ -665,9 +738,12 @@ int32_t cr0_db_clean_backups(const cr0_system *system,
  *
  * Options: database.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database. A file
+ * that is not sound is in the report.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_db_verify(const cr0_system *system,
                       const cr0_options *options,
@@ -675,12 +751,15 @@ int32_t cr0_db_verify(const cr0_system *system,
                       cr0_error **error);
 
 /**
- * Asks for something that the user who runs the sync will do with his next run: `action` and `arguments`, a JSON object, are
- * those of the PHP function `cr0_db_enqueue`; `by` says who asks, in his own words.
+ * Asks for something that the user who runs the sync will do with his next run: `action` and `arguments`, a JSON
+ * object, are those of the PHP function `cr0_db_enqueue`; `by` says who asks, in his own words.
+ *
+ * Fails with `CR0_ERROR_USAGE` for an action, argument, database or side that makes no sense, `CR0_ERROR_BUSY` when
+ * the queue is full, `CR0_ERROR_ACCESS` for a user who may not write to it.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+ * `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_db_enqueue(const cr0_system *system,
                        const char *action,
@@ -693,19 +772,22 @@ int32_t cr0_db_enqueue(const cr0_system *system,
  * Lists what was asked for, and what came of it.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
-int32_t cr0_db_queue(const cr0_system *system, cr0_report **report, cr0_error **error);
+int32_t cr0_db_queue(const cr0_system *system,
+                     cr0_report **report,
+                     cr0_error **error);
 
 /**
  * Tells how far each copy of each log is, and changes nothing.
  *
  * Options: logs.
  *
+ * Fails with `CR0_ERROR_USAGE` where a name fits no log, `CR0_ERROR_CORRUPT` when what is known cannot be read.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_log_status(const cr0_system *system,
                        const cr0_options *options,
@@ -717,9 +799,12 @@ int32_t cr0_log_status(const cr0_system *system,
  *
  * Options: logs, dry_run, force, progress.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no log,
+ * `CR0_ERROR_CANCELLED` when the callback said stop: what is done by then stays done.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_log_merge(const cr0_system *system,
                       const cr0_options *options,
@@ -731,9 +816,11 @@ int32_t cr0_log_merge(const cr0_system *system,
  *
  * Options: logs, dry_run, force, progress.
  *
+ * Fails as `cr0_log_merge` does.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_log_rotate(const cr0_system *system,
                        const cr0_options *options,
@@ -745,9 +832,11 @@ int32_t cr0_log_rotate(const cr0_system *system,
  *
  * Options: logs, dry_run.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no log.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_log_clean(const cr0_system *system,
                       const cr0_options *options,
@@ -759,9 +848,12 @@ int32_t cr0_log_clean(const cr0_system *system,
  *
  * Options: logs.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no log,
+ * `CR0_ERROR_CORRUPT` when what is known cannot be read.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_log_verify(const cr0_system *system,
                        const cr0_options *options,
@@ -769,22 +861,33 @@ int32_t cr0_log_verify(const cr0_system *system,
                        cr0_error **error);
 
 /**
- * Tells whether the baseline can be believed, and what the last check found.
+ * Tells whether the baseline can be believed, what the last check found, and how it is with the periodic jobs; changes
+ * nothing.
+ *
+ * The exit code of the report is always 0; the member `ok` says whether all is well, and `problems` what is not and
+ * which command comes next.
+ *
+ * Fails with `CR0_ERROR_CONFIG` when the list of what to watch makes no sense.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
-int32_t cr0_integrity_status(const cr0_system *system, cr0_report **report, cr0_error **error);
+int32_t cr0_integrity_status(const cr0_system *system,
+                             cr0_report **report,
+                             cr0_error **error);
 
 /**
  * Compares watched files with the baseline.
  *
  * Options: full, budget_ms, paths.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another check is at work, `CR0_ERROR_CONFIG` when the list of what to watch
+ * makes no sense, `CR0_ERROR_USAGE` when a path is not watched. What is wrong with a file or the baseline is a
+ * finding.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_integrity_check(const cr0_system *system,
                             const cr0_options *options,
@@ -794,9 +897,12 @@ int32_t cr0_integrity_check(const cr0_system *system,
 /**
  * Accepts everything as it is, or as the list in the file `import` says where that is not `NULL`.
  *
+ * Fails with `CR0_ERROR_ACCESS` for everybody but the user of the cron jobs and root, `CR0_ERROR_CORRUPT` when
+ * `import` is no such list, `CR0_ERROR_LOCKED` while a check is at work. The baseline before is as it was then.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+ * `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_integrity_baseline(const cr0_system *system,
                                const char *import,
@@ -808,9 +914,12 @@ int32_t cr0_integrity_baseline(const cr0_system *system,
  *
  * Options: dry_run.
  *
+ * Fails with `CR0_ERROR_USAGE` without paths or when one is not watched, `CR0_ERROR_ACCESS` for everybody but the user
+ * of the cron jobs and root, `CR0_ERROR_CORRUPT` when the baseline cannot be believed: only a new one helps then.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `paths` must be `NULL` or lead to `count` texts that end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `paths` must be `NULL` or lead to `count` texts
+ * that end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_integrity_accept(const cr0_system *system,
                              const char *const *paths,
@@ -820,14 +929,17 @@ int32_t cr0_integrity_accept(const cr0_system *system,
                              cr0_error **error);
 
 /**
- * Watches over files, and checks at once what the kernel says has changed, until its time is over or the callback says stop,
- * which is called several times a second.
+ * Watches over files, and checks at once what the kernel says has changed, until its time is over or the callback says
+ * stop, which is called several times a second.
  *
  * Options: seconds, progress.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another watcher is at work, `CR0_ERROR_CONFIG` when the list of what to watch
+ * makes no sense.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+ * where a pointer may be written.
  */
 int32_t cr0_integrity_watch(const cr0_system *system,
                             const cr0_options *options,
@@ -837,20 +949,28 @@ int32_t cr0_integrity_watch(const cr0_system *system,
 /**
  * Does what is due of the periodic jobs over files, keys and events; what cron calls each minute.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_ACCESS` for everybody but the user of the
+ * cron jobs and root. A job that fails is in the report, with exit code 2.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
-int32_t cr0_security_run(const cr0_system *system, cr0_report **report, cr0_error **error);
+int32_t cr0_security_run(const cr0_system *system,
+                         cr0_report **report,
+                         cr0_error **error);
 
 /**
  * Makes a key for a user; the report shows it, once. `permissions` are `count` of `read`, `write`, `admin`, `system`.
  *
  * Options: expires_in.
  *
+ * Fails with `CR0_ERROR_USAGE` when the request makes no sense, `CR0_ERROR_LOCKED` when another process writes for
+ * seconds. There is no key then.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; `permissions` must be `NULL` or lead to `count` texts, and texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `permissions` must be `NULL` or lead to `count`
+ * texts, and texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or lead to where a
+ * pointer may be written.
  */
 int32_t cr0_api_key_issue(const cr0_system *system,
                           const char *user_id,
@@ -866,9 +986,12 @@ int32_t cr0_api_key_issue(const cr0_system *system,
  *
  * The exit code of the report is 0 when it may and 1 when not; the reason in it is for the log, not for the client.
  *
+ * Fails with `CR0_ERROR_USAGE` for a permission that is none, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when the file of
+ * keys cannot be read. Let nobody in then.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `key` must be `NULL` or lead to `length` bytes, and `permission` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `key` must be `NULL` or lead to `length` bytes, and `permission` must be `NULL`
+ * or end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_api_key_verify(const cr0_system *system,
                            const char *key,
@@ -880,9 +1003,11 @@ int32_t cr0_api_key_verify(const cr0_system *system,
 /**
  * Takes a key back, by its id; every process refuses it from then on.
  *
+ * Fails with `CR0_ERROR_USAGE` when no key has this id, `CR0_ERROR_LOCKED` when another process writes for seconds.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+ * `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_api_key_revoke(const cr0_system *system,
                            const char *id,
@@ -894,9 +1019,12 @@ int32_t cr0_api_key_revoke(const cr0_system *system,
  *
  * Options: expires_in.
  *
+ * Fails with `CR0_ERROR_USAGE` when no key has this id or it counts no longer, `CR0_ERROR_LOCKED` when another process
+ * writes for seconds.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+ * `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_api_key_rotate(const cr0_system *system,
                            const char *id,
@@ -908,9 +1036,11 @@ int32_t cr0_api_key_rotate(const cr0_system *system,
 /**
  * Lists the keys, of one user where `user_id` is not `NULL`, without anything that could be used as one.
  *
+ * Fails with `CR0_ERROR_CORRUPT` when the file makes no sense.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `user_id` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `user_id` must be `NULL` or end with a zero byte; `report` and `error` must be
+ * `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_api_key_list(const cr0_system *system,
                          const char *user_id,
@@ -918,12 +1048,15 @@ int32_t cr0_api_key_list(const cr0_system *system,
                          cr0_error **error);
 
 /**
- * Opens a session for a user; the report shows its token, once. `permissions` are as for keys; `ip` and `user_agent` are what
- * the client says, or `NULL`; `minutes` is how long it counts, 0 being what the configuration says.
+ * Opens a session for a user; the report shows its token, once. `permissions` are as for keys; `ip` and `user_agent`
+ * are what the client says, or `NULL`; `minutes` is how long it counts, 0 being what the configuration says.
+ *
+ * Fails with `CR0_ERROR_USAGE` when the request makes no sense, `CR0_ERROR_LOCKED` when another process writes for
+ * seconds. There is no session then.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `permissions` must be `NULL` or lead to `count` texts, and texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `permissions` must be `NULL` or lead to `count` texts, and texts must be `NULL`
+ * or end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_session_open(const cr0_system *system,
                          const char *user_id,
@@ -940,9 +1073,12 @@ int32_t cr0_session_open(const cr0_system *system,
  *
  * The exit code of the report is 0 when it may and 1 when not.
  *
+ * Fails with `CR0_ERROR_USAGE` for a permission that is none, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when the file of
+ * sessions cannot be read. Let nobody in then.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `token` must be `NULL` or lead to `length` bytes, and `permission` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `token` must be `NULL` or lead to `length` bytes, and `permission` must be
+ * `NULL` or end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_session_verify(const cr0_system *system,
                            const char *token,
@@ -954,9 +1090,12 @@ int32_t cr0_session_verify(const cr0_system *system,
 /**
  * Ends a session, by its token or id of `length` bytes.
  *
+ * Fails with `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when a file cannot be read or written; it may be closed already.
+ * That there is no such session is no error.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `session` must be `NULL` or lead to `length` bytes; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `session` must be `NULL` or lead to `length` bytes; `report` and `error` must
+ * be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_session_close(const cr0_system *system,
                           const char *session,
@@ -967,21 +1106,26 @@ int32_t cr0_session_close(const cr0_system *system,
 /**
  * Removes the sessions whose time is over.
  *
+ * Fails with `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when a file cannot be read or written.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
-int32_t cr0_session_cleanup(const cr0_system *system, cr0_report **report, cr0_error **error);
+int32_t cr0_session_cleanup(const cr0_system *system,
+                            cr0_report **report,
+                            cr0_error **error);
 
 /**
  * Lets a request in and counts it, or refuses it, by a tier of the configuration; `NULL` is the tier `default`.
  *
- * `client` is whose bucket, of `length` bytes; `cost` is how many requests it counts for. Exact under any number of processes
- * and threads, the website's PHP among them.
+ * `client` is whose bucket, of `length` bytes; `cost` is how many requests it counts for. Exact under any number of
+ * processes and threads, the website's PHP among them.
+ *
+ * Fails as `cr0_rate_limits` does.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `client` must be `NULL` or lead to `length` bytes, `tier` must be `NULL` or end with a zero
- * byte; `verdict` and `error` must be `NULL` or lead to where one may be written.
+ * `system` must be `NULL` or a system; `client` must be `NULL` or lead to `length` bytes, `tier` must be `NULL` or end
+ * with a zero byte; `verdict` and `error` must be `NULL` or lead to where one may be written.
  */
 int32_t cr0_rate_limit(const cr0_system *system,
                        const char *client,
@@ -994,36 +1138,51 @@ int32_t cr0_rate_limit(const cr0_system *system,
 /**
  * Lets a request in and counts it by all of `count` limits, or by none.
  *
- * The verdict is of the limit that refuses for the longest, or else leaves the least.
+ * `verdict` is of the limit that refuses for the longest, or else leaves the least; `each`, where it is not `NULL`, is
+ * what every limit says, in the order of `checks`. Where the call fails, nothing is written to either.
+ *
+ * Fails with `CR0_ERROR_USAGE` for a tier that is not configured or numbers that make no limit, `CR0_ERROR_IO` or
+ * `CR0_ERROR_ACCESS` when the table cannot be used. Nothing was counted then; whether to let the request in is for the
+ * caller to say.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `checks` must be `NULL` or lead to `count` of them, whose pointers are as for `cr0_rate_limit`;
- * `verdict` and `error` must be `NULL` or lead to where one may be written.
+ * `system` must be `NULL` or a system; `checks` must be `NULL` or lead to `count` of them, whose pointers are as for
+ * `cr0_rate_limit`; `verdict` and `error` must be `NULL` or lead to where one may be written, `each` `NULL` or to
+ * where `count` may.
  */
 int32_t cr0_rate_limits(const cr0_system *system,
                         const cr0_rate_check *checks,
                         size_t count,
                         cr0_rate_verdict *verdict,
+                        cr0_rate_verdict *each,
                         cr0_error **error);
 
 /**
  * Takes away what no limit needs any more.
  *
+ * Fails with `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when the table cannot be used.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
-int32_t cr0_rate_limit_cleanup(const cr0_system *system, cr0_report **report, cr0_error **error);
+int32_t cr0_rate_limit_cleanup(const cr0_system *system,
+                               cr0_report **report,
+                               cr0_error **error);
 
 /**
  * Puts something that happened on record.
  *
- * `type` is a word; `details` a JSON object, or `NULL`; `severity` is `INFO`, `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`, `NULL` being
- * `INFO`; `ip` and `session` are what is known, or `NULL`. Values under names that say that they are secret are hidden.
+ * `type` is a word; `details` a JSON object, or `NULL`; `severity` is `INFO`, `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`,
+ * `NULL` being `INFO`; `ip` and `session` are what is known, or `NULL`. Values under names that say that they are
+ * secret are hidden.
+ *
+ * Fails with `CR0_ERROR_USAGE` when the type is no word or `details` no object, `CR0_ERROR_LOCKED` when another
+ * process writes for seconds, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when it cannot be written. Nothing of it is on
+ * record then.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+ * `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_event(const cr0_system *system,
                   const char *type_,
@@ -1037,12 +1196,14 @@ int32_t cr0_event(const cr0_system *system,
 /**
  * Looks for events, the newest first.
  *
- * `filter` is a JSON object with any of `type` (a word or a list), `severity` (at least), `since`, `until`, `ip`, `session`, `text`,
- * `skip` and `limit`; `NULL` is the newest hundred.
+ * `filter` is a JSON object with any of `type` (a word or a list), `severity` (at least), `since`, `until`, `ip`,
+ * `session`, `text`, `skip` and `limit`; `NULL` is the newest hundred.
+ *
+ * Fails with `CR0_ERROR_USAGE` when the filter or a time in it makes no sense.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+ * `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_event_query(const cr0_system *system,
                         const char *filter,
@@ -1052,20 +1213,27 @@ int32_t cr0_event_query(const cr0_system *system,
 /**
  * Moves the lines of past days from the log into its archive.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another process archives or verifies. Nothing is lost then, and the next call
+ * goes on.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
-int32_t cr0_event_archive(const cr0_system *system, cr0_report **report, cr0_error **error);
+int32_t cr0_event_archive(const cr0_system *system,
+                          cr0_report **report,
+                          cr0_error **error);
 
 /**
  * Proves that the log and its archives are what was written.
  *
+ * Fails with `CR0_ERROR_LOCKED` while another process archives or verifies. What is wrong in the log is in the report.
+ *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
- * lead to where a pointer may be written.
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
-int32_t cr0_event_verify(const cr0_system *system, cr0_report **report, cr0_error **error);
+int32_t cr0_event_verify(const cr0_system *system,
+                         cr0_report **report,
+                         cr0_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -16,9 +16,13 @@ use crate::error::Result;
 ///
 /// Options: expires_in.
 ///
+/// Fails with `CR0_ERROR_USAGE` when the request makes no sense, `CR0_ERROR_LOCKED` when another process writes for
+/// seconds. There is no key then.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `permissions` must be `NULL` or lead to `count` texts, and texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `permissions` must be `NULL` or lead to `count`
+/// texts, and texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or lead to where a
+/// pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_api_key_issue(
     system: *const System,
@@ -48,9 +52,12 @@ pub unsafe extern "C" fn cr0_api_key_issue(
 ///
 /// The exit code of the report is 0 when it may and 1 when not; the reason in it is for the log, not for the client.
 ///
+/// Fails with `CR0_ERROR_USAGE` for a permission that is none, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when the file of
+/// keys cannot be read. Let nobody in then.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `key` must be `NULL` or lead to `length` bytes, and `permission` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `key` must be `NULL` or lead to `length` bytes, and `permission` must be `NULL`
+/// or end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_api_key_verify(
     system: *const System,
@@ -73,9 +80,11 @@ pub unsafe extern "C" fn cr0_api_key_verify(
 
 /// Takes a key back, by its id; every process refuses it from then on.
 ///
+/// Fails with `CR0_ERROR_USAGE` when no key has this id, `CR0_ERROR_LOCKED` when another process writes for seconds.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+/// `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_api_key_revoke(
     system: *const System,
@@ -96,9 +105,12 @@ pub unsafe extern "C" fn cr0_api_key_revoke(
 ///
 /// Options: expires_in.
 ///
+/// Fails with `CR0_ERROR_USAGE` when no key has this id or it counts no longer, `CR0_ERROR_LOCKED` when another process
+/// writes for seconds.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+/// `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_api_key_rotate(
     system: *const System,
@@ -119,9 +131,11 @@ pub unsafe extern "C" fn cr0_api_key_rotate(
 
 /// Lists the keys, of one user where `user_id` is not `NULL`, without anything that could be used as one.
 ///
+/// Fails with `CR0_ERROR_CORRUPT` when the file makes no sense.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `user_id` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `user_id` must be `NULL` or end with a zero byte; `report` and `error` must be
+/// `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_api_key_list(
     system: *const System,
@@ -132,18 +146,22 @@ pub unsafe extern "C" fn cr0_api_key_list(
     let work = |system: &System, _: &Options| {
         // SAFETY: as the function asks.
         let user_id = unsafe { call::perhaps_text(user_id, "user_id") }?;
-        Report::new(&keys::list(&system.config, user_id)?, 0)
+        let report = keys::list(&system.config, user_id)?;
+        Report::new(&report, i32::from(!report.warnings.is_empty()))
     };
     // SAFETY: as the function asks.
     unsafe { call::operation("cr0_api_key_list", &[], (system, ptr::null()), report, error, work) }
 }
 
-/// Opens a session for a user; the report shows its token, once. `permissions` are as for keys; `ip` and `user_agent` are what
-/// the client says, or `NULL`; `minutes` is how long it counts, 0 being what the configuration says.
+/// Opens a session for a user; the report shows its token, once. `permissions` are as for keys; `ip` and `user_agent`
+/// are what the client says, or `NULL`; `minutes` is how long it counts, 0 being what the configuration says.
+///
+/// Fails with `CR0_ERROR_USAGE` when the request makes no sense, `CR0_ERROR_LOCKED` when another process writes for
+/// seconds. There is no session then.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; `permissions` must be `NULL` or lead to `count` texts, and texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `permissions` must be `NULL` or lead to `count` texts, and texts must be `NULL`
+/// or end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_session_open(
     system: *const System,
@@ -181,9 +199,12 @@ pub unsafe extern "C" fn cr0_session_open(
 ///
 /// The exit code of the report is 0 when it may and 1 when not.
 ///
+/// Fails with `CR0_ERROR_USAGE` for a permission that is none, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when the file of
+/// sessions cannot be read. Let nobody in then.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `token` must be `NULL` or lead to `length` bytes, and `permission` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `token` must be `NULL` or lead to `length` bytes, and `permission` must be
+/// `NULL` or end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_session_verify(
     system: *const System,
@@ -206,9 +227,12 @@ pub unsafe extern "C" fn cr0_session_verify(
 
 /// Ends a session, by its token or id of `length` bytes.
 ///
+/// Fails with `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when a file cannot be read or written; it may be closed already.
+/// That there is no such session is no error.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `session` must be `NULL` or lead to `length` bytes; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `session` must be `NULL` or lead to `length` bytes; `report` and `error` must
+/// be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_session_close(
     system: *const System,
@@ -228,16 +252,20 @@ pub unsafe extern "C" fn cr0_session_close(
 
 /// Removes the sessions whose time is over.
 ///
+/// Fails with `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when a file cannot be read or written.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_session_cleanup(
     system: *const System,
     report: *mut *mut Report,
     error: *mut *mut Failure,
 ) -> i32 {
-    let work = |system: &System, _: &Options| Report::new(&sessions::cleanup(&system.config)?, 0);
+    let work = |system: &System, _: &Options| {
+        let report = sessions::cleanup(&system.config)?;
+        Report::new(&report, report.exit_code())
+    };
     // SAFETY: as the function asks.
     unsafe { call::operation("cr0_session_cleanup", &[], (system, ptr::null()), report, error, work) }
 }

@@ -30,9 +30,12 @@ fn progress_of(progress: &database::Progress<'_>) -> Json {
 ///
 /// Options: database, explain.
 ///
+/// Fails with `CR0_ERROR_USAGE` where a name fits no database, `CR0_ERROR_CONFIG` when a policy names what is not
+/// there.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_status(
     system: *const System,
@@ -54,9 +57,13 @@ pub unsafe extern "C" fn cr0_db_status(
 ///
 /// What is wrong with one database is in the report, and the others go on. Options: database, dry_run, force, progress.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database,
+/// `CR0_ERROR_CANCELLED` when the callback said stop: the database that it was at is as it was, those before it are
+/// merged.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_sync(
     system: *const System,
@@ -86,9 +93,12 @@ pub unsafe extern "C" fn cr0_db_sync(
 ///
 /// Options: database, dry_run, force, progress.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database or the
+/// side is not configured, `CR0_ERROR_CANCELLED` when the callback said stop.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+/// `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_force_sync(
     system: *const System,
@@ -121,9 +131,11 @@ pub unsafe extern "C" fn cr0_db_force_sync(
 ///
 /// Options: database, show_secrets.
 ///
+/// Fails with `CR0_ERROR_USAGE` where a name fits no database.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_conflicts(
     system: *const System,
@@ -150,11 +162,14 @@ pub unsafe extern "C" fn cr0_db_conflicts(
 
 /// Decides a conflict differently: `take` is the name of a side, `base` or `both`.
 ///
-/// Fails with `CR0_ERROR_STALE` when the row has changed since. Options: dry_run, force.
+/// Options: dry_run, force.
+///
+/// Fails with `CR0_ERROR_STALE` when the row has changed since, `CR0_ERROR_LOCKED` while another run is at work,
+/// `CR0_ERROR_USAGE` for an id that is unknown or a choice that makes no sense; the hint says what can be taken.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+/// `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_resolve(
     system: *const System,
@@ -182,9 +197,12 @@ pub unsafe extern "C" fn cr0_db_resolve(
 ///
 /// Options: dry_run.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` for an id that is unknown: nothing is
+/// marked then.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `ids` must be `NULL` or lead to `count` texts that end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `ids` must be `NULL` or lead to `count` texts that
+/// end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_acknowledge(
     system: *const System,
@@ -209,9 +227,11 @@ pub unsafe extern "C" fn cr0_db_acknowledge(
 ///
 /// Options: database, limit.
 ///
+/// Fails with `CR0_ERROR_USAGE` where a name fits no database.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_history(
     system: *const System,
@@ -233,9 +253,12 @@ pub unsafe extern "C" fn cr0_db_history(
 ///
 /// Options: database, dry_run.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database, or when
+/// the run is unknown or cannot be taken back: then the hint says what can.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+/// `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_undo(
     system: *const System,
@@ -260,9 +283,12 @@ pub unsafe extern "C" fn cr0_db_undo(
 ///
 /// Options: database, dry_run.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database. What
+/// goes wrong with one side is in the report.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_backup(
     system: *const System,
@@ -284,9 +310,11 @@ pub unsafe extern "C" fn cr0_db_backup(
 ///
 /// Options: database.
 ///
+/// Fails with `CR0_ERROR_USAGE` where a name fits no database.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_backups(
     system: *const System,
@@ -306,9 +334,13 @@ pub unsafe extern "C" fn cr0_db_backups(
 ///
 /// Options: database, side, all_sides, dry_run, force.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` for a backup or side that is unknown,
+/// `CR0_ERROR_CORRUPT` for a backup that is not sound, `CR0_ERROR_BUSY` when others keep the live file locked,
+/// `CR0_ERROR_STALE` while a run that was interrupted is to be finished. Nothing is changed then.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; texts must be `NULL` or end with a zero byte;
+/// `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_restore(
     system: *const System,
@@ -340,9 +372,11 @@ pub unsafe extern "C" fn cr0_db_restore(
 ///
 /// Options: database, dry_run.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_clean_backups(
     system: *const System,
@@ -371,9 +405,12 @@ pub unsafe extern "C" fn cr0_db_clean_backups(
 ///
 /// Options: database.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database. A file
+/// that is not sound is in the report.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_verify(
     system: *const System,
@@ -389,12 +426,15 @@ pub unsafe extern "C" fn cr0_db_verify(
     unsafe { call::operation("cr0_db_verify", &["database"], (system, options), report, error, work) }
 }
 
-/// Asks for something that the user who runs the sync will do with his next run: `action` and `arguments`, a JSON object, are
-/// those of the PHP function `cr0_db_enqueue`; `by` says who asks, in his own words.
+/// Asks for something that the user who runs the sync will do with his next run: `action` and `arguments`, a JSON
+/// object, are those of the PHP function `cr0_db_enqueue`; `by` says who asks, in his own words.
+///
+/// Fails with `CR0_ERROR_USAGE` for an action, argument, database or side that makes no sense, `CR0_ERROR_BUSY` when
+/// the queue is full, `CR0_ERROR_ACCESS` for a user who may not write to it.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+/// `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_enqueue(
     system: *const System,
@@ -420,8 +460,7 @@ pub unsafe extern "C" fn cr0_db_enqueue(
 /// Lists what was asked for, and what came of it.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_db_queue(
     system: *const System,

@@ -46,8 +46,9 @@ const _: () = assert!(
 
 /// A failure: what, where, and what to do next.
 ///
-/// A function that fails returns a status other than `CR0_OK` and puts a new error where the caller said, which the caller
-/// frees with `cr0_error_free`. Where it succeeds it puts `NULL` there. A caller who passes `NULL` gets the status alone.
+/// A function that fails returns a status other than `CR0_OK` and puts a new error where the caller said, which the
+/// caller frees with `cr0_error_free`. Where it succeeds it puts `NULL` there. A caller who passes `NULL` gets the
+/// status alone.
 #[derive(Debug)]
 pub struct Failure {
     kind: ErrorKind,

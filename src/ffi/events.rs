@@ -23,12 +23,17 @@ fn of_word(word: &str) -> Result<Severity> {
 
 /// Puts something that happened on record.
 ///
-/// `type` is a word; `details` a JSON object, or `NULL`; `severity` is `INFO`, `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`, `NULL` being
-/// `INFO`; `ip` and `session` are what is known, or `NULL`. Values under names that say that they are secret are hidden.
+/// `type` is a word; `details` a JSON object, or `NULL`; `severity` is `INFO`, `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`,
+/// `NULL` being `INFO`; `ip` and `session` are what is known, or `NULL`. Values under names that say that they are
+/// secret are hidden.
+///
+/// Fails with `CR0_ERROR_USAGE` when the type is no word or `details` no object, `CR0_ERROR_LOCKED` when another
+/// process writes for seconds, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when it cannot be written. Nothing of it is on
+/// record then.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+/// `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_event(
     system: *const System,
@@ -63,12 +68,14 @@ pub unsafe extern "C" fn cr0_event(
 
 /// Looks for events, the newest first.
 ///
-/// `filter` is a JSON object with any of `type` (a word or a list), `severity` (at least), `since`, `until`, `ip`, `session`, `text`,
-/// `skip` and `limit`; `NULL` is the newest hundred.
+/// `filter` is a JSON object with any of `type` (a word or a list), `severity` (at least), `since`, `until`, `ip`,
+/// `session`, `text`, `skip` and `limit`; `NULL` is the newest hundred.
+///
+/// Fails with `CR0_ERROR_USAGE` when the filter or a time in it makes no sense.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+/// `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_event_query(
     system: *const System,
@@ -90,9 +97,11 @@ pub unsafe extern "C" fn cr0_event_query(
 
 /// Moves the lines of past days from the log into its archive.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another process archives or verifies. Nothing is lost then, and the next call
+/// goes on.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_event_archive(
     system: *const System,
@@ -109,9 +118,10 @@ pub unsafe extern "C" fn cr0_event_archive(
 
 /// Proves that the log and its archives are what was written.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another process archives or verifies. What is wrong in the log is in the report.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_event_verify(
     system: *const System,

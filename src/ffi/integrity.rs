@@ -13,11 +13,16 @@ use super::report::Report;
 use super::system::System;
 use crate::{integrity, security};
 
-/// Tells whether the baseline can be believed, and what the last check found.
+/// Tells whether the baseline can be believed, what the last check found, and how it is with the periodic jobs; changes
+/// nothing.
+///
+/// The exit code of the report is always 0; the member `ok` says whether all is well, and `problems` what is not and
+/// which command comes next.
+///
+/// Fails with `CR0_ERROR_CONFIG` when the list of what to watch makes no sense.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_integrity_status(
     system: *const System,
@@ -25,7 +30,7 @@ pub unsafe extern "C" fn cr0_integrity_status(
     error: *mut *mut Failure,
 ) -> i32 {
     let work = |system: &System, _: &Options| {
-        let report = integrity::status(&system.config)?;
+        let report = security::status(&system.config)?;
         Report::new(&report, report.exit_code())
     };
     // SAFETY: as the function asks.
@@ -36,9 +41,13 @@ pub unsafe extern "C" fn cr0_integrity_status(
 ///
 /// Options: full, budget_ms, paths.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another check is at work, `CR0_ERROR_CONFIG` when the list of what to watch
+/// makes no sense, `CR0_ERROR_USAGE` when a path is not watched. What is wrong with a file or the baseline is a
+/// finding.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_integrity_check(
     system: *const System,
@@ -65,9 +74,12 @@ pub unsafe extern "C" fn cr0_integrity_check(
 
 /// Accepts everything as it is, or as the list in the file `import` says where that is not `NULL`.
 ///
+/// Fails with `CR0_ERROR_ACCESS` for everybody but the user of the cron jobs and root, `CR0_ERROR_CORRUPT` when
+/// `import` is no such list, `CR0_ERROR_LOCKED` while a check is at work. The baseline before is as it was then.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; texts must be `NULL` or end with a zero byte; `report` and `error` must be
+/// `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_integrity_baseline(
     system: *const System,
@@ -89,9 +101,12 @@ pub unsafe extern "C" fn cr0_integrity_baseline(
 ///
 /// Options: dry_run.
 ///
+/// Fails with `CR0_ERROR_USAGE` without paths or when one is not watched, `CR0_ERROR_ACCESS` for everybody but the user
+/// of the cron jobs and root, `CR0_ERROR_CORRUPT` when the baseline cannot be believed: only a new one helps then.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `paths` must be `NULL` or lead to `count` texts that end with a zero byte; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `paths` must be `NULL` or lead to `count` texts
+/// that end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_integrity_accept(
     system: *const System,
@@ -111,14 +126,17 @@ pub unsafe extern "C" fn cr0_integrity_accept(
     unsafe { call::operation("cr0_integrity_accept", &["dry_run"], (system, options), report, error, work) }
 }
 
-/// Watches over files, and checks at once what the kernel says has changed, until its time is over or the callback says stop,
-/// which is called several times a second.
+/// Watches over files, and checks at once what the kernel says has changed, until its time is over or the callback says
+/// stop, which is called several times a second.
 ///
 /// Options: seconds, progress.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another watcher is at work, `CR0_ERROR_CONFIG` when the list of what to watch
+/// makes no sense.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_integrity_watch(
     system: *const System,
@@ -149,9 +167,11 @@ pub unsafe extern "C" fn cr0_integrity_watch(
 
 /// Does what is due of the periodic jobs over files, keys and events; what cron calls each minute.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_ACCESS` for everybody but the user of the
+/// cron jobs and root. A job that fails is in the report, with exit code 2.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_security_run(
     system: *const System,

@@ -64,12 +64,14 @@ impl From<&RateVerdict> for Verdict {
 
 /// Lets a request in and counts it, or refuses it, by a tier of the configuration; `NULL` is the tier `default`.
 ///
-/// `client` is whose bucket, of `length` bytes; `cost` is how many requests it counts for. Exact under any number of processes
-/// and threads, the website's PHP among them.
+/// `client` is whose bucket, of `length` bytes; `cost` is how many requests it counts for. Exact under any number of
+/// processes and threads, the website's PHP among them.
+///
+/// Fails as `cr0_rate_limits` does.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; `client` must be `NULL` or lead to `length` bytes, `tier` must be `NULL` or end with a zero
-/// byte; `verdict` and `error` must be `NULL` or lead to where one may be written.
+/// `system` must be `NULL` or a system; `client` must be `NULL` or lead to `length` bytes, `tier` must be `NULL` or end
+/// with a zero byte; `verdict` and `error` must be `NULL` or lead to where one may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_rate_limit(
     system: *const System,
@@ -85,22 +87,29 @@ pub unsafe extern "C" fn cr0_rate_limit(
     let check =
         RateCheck { client, client_length: length, tier, limit: 0, period_seconds: 0, burst: 0, cost };
     // SAFETY: as the function asks.
-    unsafe { cr0_rate_limits(system, &raw const check, 1, verdict, error) }
+    unsafe { cr0_rate_limits(system, &raw const check, 1, verdict, ptr::null_mut(), error) }
 }
 
 /// Lets a request in and counts it by all of `count` limits, or by none.
 ///
-/// The verdict is of the limit that refuses for the longest, or else leaves the least.
+/// `verdict` is of the limit that refuses for the longest, or else leaves the least; `each`, where it is not `NULL`, is
+/// what every limit says, in the order of `checks`. Where the call fails, nothing is written to either.
+///
+/// Fails with `CR0_ERROR_USAGE` for a tier that is not configured or numbers that make no limit, `CR0_ERROR_IO` or
+/// `CR0_ERROR_ACCESS` when the table cannot be used. Nothing was counted then; whether to let the request in is for the
+/// caller to say.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; `checks` must be `NULL` or lead to `count` of them, whose pointers are as for `cr0_rate_limit`;
-/// `verdict` and `error` must be `NULL` or lead to where one may be written.
+/// `system` must be `NULL` or a system; `checks` must be `NULL` or lead to `count` of them, whose pointers are as for
+/// `cr0_rate_limit`; `verdict` and `error` must be `NULL` or lead to where one may be written, `each` `NULL` or to
+/// where `count` may.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_rate_limits(
     system: *const System,
     checks: *const RateCheck,
     count: usize,
     verdict: *mut Verdict,
+    each: *mut Verdict,
     error: *mut *mut Failure,
 ) -> i32 {
     let work = || {
@@ -123,6 +132,14 @@ pub unsafe extern "C" fn cr0_rate_limits(
         if !verdict.is_null() {
             // SAFETY: the caller says that it may be written.
             unsafe { verdict.write(Verdict::from(&report.verdict)) };
+        }
+        if !each.is_null() {
+            let alone = std::slice::from_ref(&report.verdict);
+            let all = report.limits.as_deref().unwrap_or(alone);
+            for (index, said) in all.iter().take(count).enumerate() {
+                // SAFETY: the caller says that `count` of them may be written.
+                unsafe { each.add(index).write(Verdict::from(said)) };
+            }
         }
         Ok(())
     };
@@ -152,9 +169,10 @@ unsafe fn check<'a>(check: &RateCheck) -> Result<Check<'a>> {
 
 /// Takes away what no limit needs any more.
 ///
+/// Fails with `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when the table cannot be used.
+///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_rate_limit_cleanup(
     system: *const System,

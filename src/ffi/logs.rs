@@ -23,9 +23,11 @@ fn progress_of(progress: &logs::Progress<'_>) -> Json {
 ///
 /// Options: logs.
 ///
+/// Fails with `CR0_ERROR_USAGE` where a name fits no log, `CR0_ERROR_CORRUPT` when what is known cannot be read.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_log_status(
     system: *const System,
@@ -45,9 +47,12 @@ pub unsafe extern "C" fn cr0_log_status(
 ///
 /// Options: logs, dry_run, force, progress.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no log,
+/// `CR0_ERROR_CANCELLED` when the callback said stop: what is done by then stays done.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_log_merge(
     system: *const System,
@@ -77,9 +82,11 @@ pub unsafe extern "C" fn cr0_log_merge(
 ///
 /// Options: logs, dry_run, force, progress.
 ///
+/// Fails as `cr0_log_merge` does.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_log_rotate(
     system: *const System,
@@ -109,9 +116,11 @@ pub unsafe extern "C" fn cr0_log_rotate(
 ///
 /// Options: logs, dry_run.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no log.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_log_clean(
     system: *const System,
@@ -131,9 +140,12 @@ pub unsafe extern "C" fn cr0_log_clean(
 ///
 /// Options: logs.
 ///
+/// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no log,
+/// `CR0_ERROR_CORRUPT` when what is known cannot be read.
+///
 /// # Safety
-/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or
-/// lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
+/// where a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_log_verify(
     system: *const System,

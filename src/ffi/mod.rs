@@ -1,7 +1,8 @@
 //! The C interface: the same operations, for C, C++ and everything that can load a C library.
 //!
 //! Built only with the feature `capi`, so that the PHP extension exports none of it. `include/cr0sync.h` is made of these
-//! files and is the contract: who owns what, what may be null, which thread may call. One file for each noun of the header:
+//! files and is the contract: who owns what, what may be null, which thread may call. One file for each
+//! noun of the header:
 //!
 //! - `error`: what went wrong. `call`: the one boundary that no panic crosses, and how arguments are read.
 //! - `system`: a configuration, opened. `options`: what a call is asked for. `report`: what it returns.

@@ -25,9 +25,10 @@ const HISTORY: usize = 50;
 
 /// Whoever is told how far a long call is.
 ///
-/// `progress` is a JSON document, UTF-8, that lives until the callback returns; `user` is what was given with the callback. 0
-/// goes on, anything else stops the call, which then returns `CR0_ERROR_CANCELLED`. The callback runs in the thread of the
-/// call, must return (not jump), and must not use the system or the options of the call.
+/// `progress` is a JSON document, UTF-8, that lives until the callback returns; `user` is what was given with the
+/// callback. 0 goes on, anything else stops the call, which then returns `CR0_ERROR_CANCELLED` (but for
+/// `cr0_integrity_watch`, which is done then). The callback runs in the thread of the call, must return (not jump), and
+/// must not use the system or the options of the call.
 pub type ProgressCallback = Option<unsafe extern "C" fn(progress: *const c_char, user: *mut c_void) -> i32>;
 
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +37,8 @@ struct Listener {
     user: *mut c_void,
 }
 
-/// What a call is asked for beside its arguments. Belongs to the caller, who frees it with `cr0_options_free`; may be used for
-/// any number of calls, one at a time.
+/// What a call is asked for beside its arguments. Belongs to the caller, who frees it with `cr0_options_free`; may be
+/// used for any number of calls, one at a time.
 #[derive(Debug, Default)]
 pub struct Options {
     named: Vec<&'static str>,
@@ -336,8 +337,8 @@ pub unsafe extern "C" fn cr0_options_set_expires_in(options: *mut Options, secon
 /// Says who is told how far a long call is; `NULL` is nobody. `user` is handed to the callback as it is.
 ///
 /// # Safety
-/// `options` must be `NULL` or options; `callback` must be `NULL` or a function as `cr0_progress_callback` says, and stay callable
-/// with `user` as long as the options are used.
+/// `options` must be `NULL` or options; `callback` must be `NULL` or a function as `cr0_progress_callback` says, and
+/// stay callable with `user` as long as the options are used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_progress(
     options: *mut Options,

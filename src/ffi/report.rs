@@ -26,9 +26,15 @@ pub const CR0_COUNT_FINDINGS: i32 = 6;
 pub const CR0_COUNT_EVENTS: i32 = 7;
 /// Warnings for people, wherever they stand in the report.
 pub const CR0_COUNT_WARNINGS: i32 = 8;
+/// What a new baseline accepted that the one before it did not.
+pub const CR0_COUNT_CHANGED: i32 = 9;
+/// Places at which the chain of events does not hold.
+pub const CR0_COUNT_BREAKS: i32 = 10;
+/// Findings of a run of the periodic jobs, or of a check, that are new since the check before.
+pub const CR0_COUNT_NEW_FINDINGS: i32 = 11;
 
 /// Where in a document the numbers of a count stand; `*` is every member. A list counts its elements.
-const COUNTS: [(i32, &[&[&str]]); 8] = [
+const COUNTS: [(i32, &[&[&str]]); 11] = [
     (CR0_COUNT_CONFLICTS, &[&["conflicts"]]),
     (CR0_COUNT_INSERTED, &[&["databases", "*", "sides", "*", "inserted"]]),
     (CR0_COUNT_UPDATED, &[&["databases", "*", "sides", "*", "updated"]]),
@@ -37,6 +43,9 @@ const COUNTS: [(i32, &[&[&str]]); 8] = [
     (CR0_COUNT_FINDINGS, &[&["findings"]]),
     (CR0_COUNT_EVENTS, &[&["events"]]),
     (CR0_COUNT_WARNINGS, &[&["warnings"], &["databases", "*", "warnings"], &["logs", "*", "warnings"]]),
+    (CR0_COUNT_CHANGED, &[&["changed_count"]]),
+    (CR0_COUNT_BREAKS, &[&["breaks"]]),
+    (CR0_COUNT_NEW_FINDINGS, &[&["new_findings"]]),
 ];
 
 /// What an operation returned. It belongs to the caller, who frees it with `cr0_report_free`.
@@ -98,8 +107,8 @@ pub unsafe extern "C" fn cr0_report_json(report: *const Report) -> *const c_char
     unsafe { report.as_ref() }.map_or(ptr::null(), |report| report.json.as_ptr())
 }
 
-/// Says what a script would end with: 0 where everything is well, 1 where somebody should look at it (conflicts, findings,
-/// a key that is refused), 2 where a part failed. -1 for `NULL`.
+/// Says what a script would end with: 0 where everything is well, 1 where somebody should look at it (conflicts,
+/// findings, a key that is refused), 2 where a part failed. -1 for `NULL`.
 ///
 /// # Safety
 /// `report` must be `NULL` or a report that was not freed.

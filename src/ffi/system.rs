@@ -7,8 +7,12 @@ use std::process;
 use std::ptr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use serde_json::json;
+
 use super::call;
 use super::error::{Failure, text};
+use super::options::Options;
+use super::report::Report;
 use crate::access::limits::{Check, Limiter};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -19,8 +23,8 @@ const ENVIRONMENT: &str = "CR0SYNC_CONFIG";
 
 /// A configuration, opened. It belongs to the caller, who frees it with `cr0_system_free`.
 ///
-/// Used by one thread at a time. A child of `fork` opens its own. What the configuration file says is read once, when it is
-/// opened.
+/// Used by one thread at a time. A child of `fork` opens its own. What the configuration file says is read once, when
+/// it is opened.
 #[derive(Debug)]
 pub struct System {
     pub(super) config: Config,
@@ -62,14 +66,14 @@ impl System {
 /// Opens a configuration.
 ///
 /// `config` is the path of its file; `NULL` is the one that the environment variable `CR0SYNC_CONFIG` names, else
-/// `cr0sync.json` below the root if it is there, else the shipped one. `root` is where relative paths begin, instead of what
-/// the file says; `NULL` is what it says, else `/data/cr0_system`. Paths may be any bytes. No database is opened.
+/// `cr0sync.json` below the root if it is there, else the shipped one. `root` is where relative paths begin, instead of
+/// what the file says; `NULL` is what it says, else `/data/cr0_system`. Paths may be any bytes. No database is opened.
 ///
 /// Fails with `CR0_ERROR_CONFIG` when the file cannot be read or makes no sense; the message names the place in it.
 ///
 /// # Safety
-/// `config` and `root` must be `NULL` or end with a zero byte; `system` must lead to where a pointer may be written, `error` too,
-/// or be `NULL`.
+/// `config` and `root` must be `NULL` or end with a zero byte; `system` must lead to where a pointer may be written,
+/// `error` too, or be `NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_system_open(
     config: *const c_char,
@@ -104,6 +108,26 @@ pub unsafe extern "C" fn cr0_system_free(system: *mut System) {
         // SAFETY: it came out of a box, and the caller gives it back once.
         drop(unsafe { Box::from_raw(system) });
     }
+}
+
+/// Tells the configuration in force, with the path of the file that it was read from, as the member `config` and
+/// `source` of the report.
+///
+/// # Safety
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_config(
+    system: *const System,
+    report: *mut *mut Report,
+    error: *mut *mut Failure,
+) -> i32 {
+    let work = |system: &System, _: &Options| {
+        let source = system.config.source.as_ref().map(|path| path.to_string_lossy());
+        let document = json!({ "schema": 1, "source": source, "config": system.config.to_json() });
+        Report::new(&document, 0)
+    };
+    // SAFETY: as the function asks.
+    unsafe { call::operation("cr0_config", &[], (system, ptr::null()), report, error, work) }
 }
 
 /// Says the version of the library that is loaded, as in `0.1.0`. Lives as long as the process.

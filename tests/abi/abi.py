@@ -9,6 +9,7 @@ import grp
 import json
 import os
 import pwd
+import re
 import sqlite3
 import subprocess
 import sys
@@ -21,7 +22,7 @@ BUILD = PROJECT / "build"
 LIBRARY = BUILD / "library"
 SYMBOLS = HERE / "symbols.txt"
 HEADER = PROJECT / "include" / "cr0sync.h"
-PROGRAMS = ["sync", "access", "refused"]
+PROGRAMS = ["sync", "access", "operations", "refused"]
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-g"]
 
 
@@ -56,8 +57,13 @@ def committed(accept):
     for kept, now in ((HEADER, made), (SYMBOLS, symbols)):
         if kept.read_text() != now:
             sys.exit(f"{kept.relative_to(PROJECT)} is not what is built: python3 tests/abi/abi.py --accept, and look")
-    soname = [line for line in run("readelf", "-d", LIBRARY / "libcr0sync.so").splitlines() if "SONAME" in line]
+    dynamic = run("readelf", "-d", LIBRARY / "libcr0sync.so")
+    soname = [line for line in dynamic.splitlines() if "SONAME" in line]
     assert len(soname) == 1 and "[libcr0sync.so.0]" in soname[0], soname
+    assert "NODELETE" in dynamic, "a handler of a signal would be unloaded"
+    programs = "".join(path.read_text() for path in HERE.glob("*.c*"))
+    uncalled = [name for name in exported() if not re.search(rf"\b{name}\(", programs)]
+    assert not uncalled, f"no program calls {', '.join(uncalled)}"
 
 
 def system(place):
@@ -79,6 +85,7 @@ def system(place):
     user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     configuration = {
         "version": 1,
+        "root": str(place / "root"),
         "databases": {"d": {"replicas": sides}},
         "logs": {"d": {"copies": copies}},
         "ownership": {"user": user, "group": group},
@@ -108,6 +115,14 @@ def compiled(place):
     program = place / "version"
     run("c++", "-std=c++17", "-Wall", "-Wextra", "-Werror", *flags, HERE / "version.cpp", *shared, "-o", program)
     yield "version (C++)", program
+
+
+def of_the_readme(place):
+    """The program that the README shows, compiled as strictly."""
+    source, program = place / "merge.c", place / "merge"
+    source.write_text(re.search(r"```c\n(.+?)```", (PROJECT / "README.md").read_text(), re.S)[1])
+    run("cc", *STRICT, *pkg_config("--cflags"), source, *pkg_config("--libs"), "-o", program)
+    return program
 
 
 def watched(program, environment):
@@ -150,6 +165,9 @@ def main():
         for name, program in compiled(Path(place)):
             watched(program, environment)
             names.append(name)
+        example = of_the_readme(Path(place))
+        told = in_system(lambda root: run(example, env={**environment, "CR0SYNC_CONFIG": str(root / "cr0sync.json")}))
+        assert told == "2 rows were new\n", told
     with_php(environment)
     print(f"abi: ok, {len(exported())} functions, {len(names)} programs under valgrind, one limit with PHP and Python")
 

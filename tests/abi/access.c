@@ -1,26 +1,12 @@
-/* Keys, sessions, rate limits, events and files, as a server in C would use them. ROOT holds cr0sync.json. */
+/* Keys, sessions, rate limits and events, as a server in C would use them. ROOT holds cr0sync.json. */
 #include "check.h"
-
-/* Copies the text of a member of a JSON document, where it stands as "name":"text". */
-static void member(const cr0_report *report, const char *name, char *into, size_t size) {
-    char quoted[64];
-    const char *start;
-    size_t length;
-    snprintf(quoted, sizeof quoted, "\"%s\":\"", name);
-    start = strstr(cr0_report_json(report), quoted);
-    CHECK(start != NULL);
-    start += strlen(quoted);
-    length = strcspn(start, "\"");
-    CHECK(length < size);
-    memcpy(into, start, length);
-    into[length] = 0;
-}
 
 static void keys(cr0_system *system) {
     const char *permissions[] = {"read", "write"};
     char key[256], id[64];
     cr0_report *report = NULL;
     cr0_error *error = NULL;
+    cr0_options *options = cr0_options_new();
 
     WORKS(cr0_api_key_issue(system, "42", "bot", permissions, 2, NULL, &report, &error), error);
     member(report, "key", key, sizeof key);
@@ -38,6 +24,16 @@ static void keys(cr0_system *system) {
     CHECK(cr0_report_exit_code(report) == 1);
     cr0_report_free(report);
     FAILS(cr0_api_key_verify(system, key, strlen(key), "fly", &report, &error), CR0_ERROR_USAGE, error, "permission");
+
+    /* A new one in its place; both count for a minute. */
+    CHECK(cr0_options_set_expires_in(options, 3600) == CR0_OK);
+    WORKS(cr0_api_key_rotate(system, id, 60, options, &report, &error), error);
+    CHECK(cr0_report_count(report, CR0_COUNT_WARNINGS) == 0);
+    cr0_report_free(report);
+    cr0_options_free(options);
+    WORKS(cr0_api_key_verify(system, key, strlen(key), "read", &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 0);
+    cr0_report_free(report);
 
     WORKS(cr0_api_key_revoke(system, id, &report, &error), error);
     cr0_report_free(report);
@@ -67,12 +63,13 @@ static void sessions(cr0_system *system) {
     CHECK(cr0_report_exit_code(report) == 1);
     cr0_report_free(report);
     WORKS(cr0_session_cleanup(system, &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 0);
     cr0_report_free(report);
 }
 
 static void limits(cr0_system *system) {
     cr0_rate_check checks[2];
-    cr0_rate_verdict verdict;
+    cr0_rate_verdict verdict, each[2];
     cr0_report *report = NULL;
     cr0_error *error = NULL;
     int i, allowed = 0;
@@ -85,15 +82,17 @@ static void limits(cr0_system *system) {
     checks[0].period_seconds = checks[1].period_seconds = 3600;
     checks[0].cost = checks[1].cost = 1;
     for (i = 0; i < 10; i++) {
-        WORKS(cr0_rate_limits(system, checks, 2, &verdict, &error), error);
+        WORKS(cr0_rate_limits(system, checks, 2, &verdict, each, &error), error);
         allowed += verdict.allowed;
     }
     CHECK(allowed == 3);
     CHECK(verdict.allowed == 0 && verdict.retry_after_ms > 0 && verdict.limit == 3);
+    CHECK(each[0].allowed == 1 && each[0].limit == 5 && each[0].remaining == 2);
+    CHECK(each[1].allowed == 0 && each[1].limit == 3 && each[1].remaining == 0);
     /* The other limit lost no more than those. */
     checks[0].cost = 0;
-    WORKS(cr0_rate_limits(system, checks, 1, &verdict, &error), error);
-    CHECK(verdict.remaining == 2);
+    WORKS(cr0_rate_limits(system, checks, 1, &verdict, each, &error), error);
+    CHECK(verdict.remaining == 2 && each[0].remaining == 2);
 
     WORKS(cr0_rate_limit(system, "a bot", 5, NULL, 1, &verdict, &error), error);
     CHECK(verdict.allowed == 1);
@@ -121,22 +120,6 @@ static void events(cr0_system *system) {
     cr0_report_free(report);
 }
 
-static void files(cr0_system *system) {
-    cr0_report *report = NULL;
-    cr0_error *error = NULL;
-    cr0_options *options = cr0_options_new();
-
-    WORKS(cr0_integrity_baseline(system, NULL, &report, &error), error);
-    cr0_report_free(report);
-    CHECK(cr0_options_set_full(options, 1) == CR0_OK);
-    WORKS(cr0_integrity_check(system, options, &report, &error), error);
-    CHECK(cr0_report_count(report, CR0_COUNT_FINDINGS) == 0);
-    cr0_report_free(report);
-    WORKS(cr0_integrity_status(system, &report, &error), error);
-    cr0_report_free(report);
-    cr0_options_free(options);
-}
-
 int main(int count, char **arguments) {
     cr0_system *system = NULL;
     cr0_error *error = NULL;
@@ -147,7 +130,6 @@ int main(int count, char **arguments) {
     sessions(system);
     limits(system);
     events(system);
-    files(system);
     cr0_system_free(system);
     return 0;
 }

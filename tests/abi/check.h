@@ -38,4 +38,19 @@
         (error) = NULL;                                                                                                 \
     } while (0)
 
+/* Copies the text of a member of a JSON document, where it stands as "name":"text". */
+static inline void member(const cr0_report *report, const char *name, char *into, size_t size) {
+    char quoted[64];
+    const char *start;
+    size_t length;
+    snprintf(quoted, sizeof quoted, "\"%s\":\"", name);
+    start = strstr(cr0_report_json(report), quoted);
+    CHECK(start != NULL);
+    start += strlen(quoted);
+    length = strcspn(start, "\"");
+    CHECK(length < size);
+    memcpy(into, start, length);
+    into[length] = 0;
+}
+
 #endif
