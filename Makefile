@@ -5,11 +5,12 @@
 DESTDIR =
 PREFIX = /usr/local
 
-.PHONY: help build library demo test bench install uninstall clean packages
+.PHONY: help build library demo test install-test bench install uninstall clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
+	@echo 'make install-test  install everything in clean systems of Debian 12 and trixie (as root; some minutes)'
 	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make library   build the C library: build/library'
@@ -34,6 +35,10 @@ test: build library
 	@sh .ci/packages test
 	@sh tests/run.sh
 
+install-test:
+	@sh .ci/packages install-test
+	@python3 -B tests/install/install.py
+
 bench: build
 	@sh .ci/packages bench
 	@cargo bench --locked --bench logs
@@ -41,7 +46,7 @@ bench: build
 	@sh benches/limits.sh build/cr0sync.so
 	@sh benches/access.sh build/cr0sync.so
 
-# Builds only where nothing is built yet, so that `make && sudo make install` never compiles as root.
+# Builds only where nothing is built yet, so that `make build library && sudo make install` never compiles as root.
 install:
 	@test -f build/cr0sync.so || $(MAKE) build
 	@test -f build/library/cr0sync.pc || $(MAKE) library
