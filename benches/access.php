@@ -37,6 +37,18 @@ function place(int $count): array
     return [$root, $file, $keys[intdiv($count, 2)], $new['key']];
 }
 
+function remove(string $root): void
+{
+    $files = new RecursiveIteratorIterator(
+        new RecursiveDirectoryIterator($root, FilesystemIterator::SKIP_DOTS),
+        RecursiveIteratorIterator::CHILD_FIRST,
+    );
+    foreach ($files as $entry) {
+        $entry->isDir() ? rmdir($entry->getPathname()) : unlink($entry->getPathname());
+    }
+    rmdir($root);
+}
+
 function find(array $all, string $key): ?int
 {
     $hash = hash('sha256', $key);
@@ -53,14 +65,14 @@ function find(array $all, string $key): ?int
 }
 
 /** Calls a second. */
-function rate(callable $call): float
+function rate(callable $call, bool $expected = true): float
 {
     $end = hrtime(true) + MILLISECONDS * 1_000_000;
     $start = hrtime(true);
     for ($calls = 0, $now = $start; $now < $end; $calls += $step, $now = hrtime(true)) {
         for ($step = 0; $step < 16; $step++) {
-            if ($call() !== true) {
-                throw new RuntimeException('a good key was refused');
+            if ($call() !== $expected) {
+                throw new RuntimeException($expected ? 'a good key was refused' : 'a bad key was taken');
             }
         }
     }
@@ -130,12 +142,41 @@ foreach ([10, 100, 1000] as $count) {
         echo "  APCu is not installed, and so not measured\n";
     }
     compare($cases);
-    $files = new RecursiveIteratorIterator(
-        new RecursiveDirectoryIterator($root, FilesystemIterator::SKIP_DOTS),
-        RecursiveIteratorIterator::CHILD_FIRST,
-    );
-    foreach ($files as $entry) {
-        $entry->isDir() ? rmdir($entry->getPathname()) : unlink($entry->getPathname());
-    }
-    rmdir($root);
+    remove($root);
 }
+
+/*
+ * Whoever sends a key and is refused should not learn from the time it took whether there is such a key. What has the wrong
+ * form is refused earlier, and everybody knows the form.
+ */
+echo "refuse a key among 1000, by why\n";
+[$root, , $old] = place(1000);
+$options = ['root' => $root];
+$bad = ['unknown' => bin2hex(random_bytes(32))];
+foreach (['revoked', 'expired'] as $why) {
+    $one = cr0_api_key_issue('1', $why, ['read'], ['expires_in' => $why === 'expired' ? 1 : null] + $options);
+    $bad[$why] = $one['key'];
+    if ($why === 'revoked') {
+        cr0_api_key_revoke($one['id'], $options);
+    }
+}
+// One of ours that nobody has: its form is right, as its checksum was that of one that was given out and is gone.
+$file = "{$root}/shared_storage/api_keys.json";
+$before = file_get_contents($file);
+$bad['unknown, of ours'] = cr0_api_key_issue('1', 'gone', ['read'], $options)['key'];
+file_put_contents($file, $before);
+sleep(2);
+$times = [];
+for ($round = 0; $round < ROUNDS; $round++) {
+    foreach ($bad as $why => $key) {
+        $times[$why][$round] = 1e6 / rate(static fn (): bool => cr0_api_key_verify($key, 'read', $options)['granted'], false);
+    }
+    $times['forbidden'][$round] = 1e6 / rate(static fn (): bool => cr0_api_key_verify($old, 'write', $options)['granted'], false);
+}
+foreach ($times as $why => $all) {
+    $ratios = array_map(static fn (float $one, float $unknown): float => $one / $unknown, $all, $times['unknown']);
+    sort($all);
+    sort($ratios);
+    printf("  %-44s %8.2f us  %.2f of an unknown one (%.2f to %.2f)\n", $why, $all[intdiv(ROUNDS, 2)], $ratios[intdiv(ROUNDS, 2)], $ratios[0], end($ratios));
+}
+remove($root);

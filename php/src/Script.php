@@ -132,6 +132,11 @@ abstract readonly class Script
      */
     protected static function options(CommandLine $line, array $names): array
     {
+        $root = $line->value('root');
+        if ($root !== null && !is_dir($root)) {
+            // It would be made, and what is there would not be looked at.
+            throw Failure::usage("there is no directory {$root}", 'make it, or name another with --root');
+        }
         $options = [];
         foreach ($names as $name) {
             $value = match ($name) {

@@ -67,17 +67,6 @@ final readonly class SecurityScript extends Script
         );
     }
 
-    /** A directory that is not there would be made, and what is there would not be looked at. */
-    protected static function options(CommandLine $line, array $names): array
-    {
-        $root = $line->value('root');
-        if ($root !== null && !is_dir($root)) {
-            throw Failure::usage("there is no directory {$root}", 'make it, or name another with --root');
-        }
-
-        return parent::options($line, $names);
-    }
-
     protected function common(): array
     {
         return [
@@ -150,7 +139,7 @@ final readonly class SecurityScript extends Script
                 ['archive'],
             ),
             new Command(
-                'verify-events', '', 0, 0, 'proves that no event was changed, put in or taken out', 'cr0_event_verify', $alone, [],
+                'verify-events', '', 0, 0, 'proves that events are as they were written, and none is missing', 'cr0_event_verify', $alone, [],
                 ['verify-events --json'],
             ),
             new Command(

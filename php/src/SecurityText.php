@@ -268,18 +268,16 @@ final readonly class SecurityText
             return ($table->isEmpty() ? "There are no keys.\n" : $table->text($this->console))
                 . $this->lines($report['warnings']);
         }
-
-        return $this->lines(match ($word) {
-            'revoke' => [
-                $report['revoked'] ? "{$report['id']} is revoked." : "{$report['id']} did not count any more.",
-                ...$report['warnings'],
-            ],
+        $lines = match ($word) {
+            'revoke' => [$report['revoked'] ? "{$report['id']} is revoked." : "{$report['id']} did not count any more."],
             'rotate' => [
                 $report['key'],
                 "{$report['id']} is shown this once; {$report['replaces']} counts until {$report['replaced_until']}.",
             ],
             default => [$report['key'], "{$report['id']} is shown this once; only its digest is kept."],
-        });
+        };
+
+        return $this->lines([...$lines, ...$report['warnings'] ?? []]);
     }
 
     /** @param list<array<string, mixed>> $findings */

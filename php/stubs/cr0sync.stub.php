@@ -652,9 +652,10 @@ namespace {
      * @param array{config?: ?string, root?: ?string, expires_in?: ?int} $options expires_in: seconds; else it never
      *     expires
      *
-     * @return array{schema: int, id: string, key: string}
+     * @return array{schema: int, id: string, key: string, warnings: list<string>}
      *
      * @throws Cr0Sync\UsageException when the request makes no sense
+     * @throws Cr0Sync\CorruptException when nobody can say which keys were revoked
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_api_key_issue(string $user_id, string $name, array $permissions, array $options = []): array {}
@@ -696,9 +697,11 @@ namespace {
      *     for so many seconds more, a day unless told; expires_in: seconds; else the new one lives as long as the old one
      *     was to
      *
-     * @return array{schema: int, id: string, key: string, replaces: string, replaced_until: string}
+     * @return array{schema: int, id: string, key: string, replaces: string, replaced_until: string,
+     *     warnings: list<string>}
      *
      * @throws Cr0Sync\UsageException when no key has this id, or it counts no longer
+     * @throws Cr0Sync\CorruptException when nobody can say which keys were revoked
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_api_key_rotate(string $id, array $options = []): array {}

@@ -78,7 +78,7 @@ ROOT/shared_storage/api_sessions.json is broken (it is no JSON (line 1, column 3
 Cr0Sync\CorruptException: cannot list keys, as it is no JSON (line 1, column 1): ROOT/shared_storage/api_keys.json
 x
 unavailable unavailable
-nobody can say which API keys were withdrawn, so all are refused: ROOT/sync_state/access/keys (it is no JSON (line 1, column 1)) and ROOT/shared_storage/api_keys.json.withdrawn (it is missing); put a good copy of one of them back, or revoke what must not come back (keys list, keys revoke ID of security_monitoring_script.php), and then remove both
+nobody can say which API keys were withdrawn, so all are refused: ROOT/sync_state/access/keys (it is no JSON (line 1, column 1)) and ROOT/shared_storage/api_keys.json.withdrawn (it is missing); put a good copy of one of them back, or revoke what must not come back (keys list, keys revoke ID of security_monitoring_script.php), and then say that this is all: echo '["begin anew"]' > ROOT/shared_storage/api_keys.json.withdrawn
 Cr0Sync\CorruptException: refused what a newer version of cr0sync wrote: ROOT/sync_state/access/keys
 Cr0Sync\IoException: refused what is no regular file: ROOT/shared_storage/api_keys.json
 Cr0Sync\IoException: refused a symlink, which is not followed: ROOT/shared_storage/api_keys.json

@@ -37,6 +37,7 @@ cr0_api_key_issue 0 {
   schema: int
   id: string
   key: string
+  warnings: []
 }
 cr0_api_key_verify 0 {
   schema: int
@@ -66,6 +67,7 @@ cr0_api_key_rotate 0 {
   key: string
   replaces: string
   replaced_until: string
+  warnings: []
 }
 cr0_api_key_list 0 {
   schema: int

@@ -6,7 +6,7 @@ declare(strict_types=1);
 require 'playground.inc';
 foreach ([
     '', 'bidirektional', 'fly', 'status --foce', 'status --take x', 'status -x', 'resolve', 'resolve 1', 'resolve 1 2 --take base',
-    'status now', 'status --config', 'status --config --json', 'status --json=1', 'status --root a --root b', 'history --limit x', 'bidirectional --database nothing',
+    'status now', 'status --config', 'status --config --quiet', 'status --json=1', 'status --root a --root b', 'history --limit x', 'bidirectional --database nothing',
     'sync-from', 'sync-from central', 'acknowledge',
 ] as $line) {
     $playground = new Playground();

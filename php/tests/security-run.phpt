@@ -17,9 +17,9 @@ function run(Site $site, string ...$words): void
 function later(Site $site): void
 {
     $file = "{$site->root}/sync_state/private/schedule";
-    $schedule = json_decode(file_get_contents($file), true);
-    foreach ($schedule['jobs'] as &$job) {
-        $job['unix'] -= 86400;
+    $schedule = json_decode(file_get_contents($file));
+    foreach ($schedule->jobs as $job) {
+        $job->unix -= 86400;
     }
     file_put_contents($file, json_encode($schedule));
 }

@@ -3,6 +3,8 @@
 //! Pure. A line is ASCII: everything else is escaped as JSON does it, so that no control character, and nothing that turns
 //! the direction of text around, reaches a terminal; and it has one newline, at its end.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -44,6 +46,8 @@ const SECRET_NAMES: [&str; 10] = [
 ];
 /// What an API key and the token of a session begin with, wherever they stand.
 const SECRET_PREFIXES: [&str; 2] = ["crk_", "crs_"];
+/// Of what comes behind that, so many letters are an id, which is no secret. So a file that is called by such a name is told.
+const ID: usize = 16;
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -73,9 +77,7 @@ pub(super) fn line(event: &Event, timestamp: &str, link: Link<'_>) -> Result<Str
         return Err(Error::new(ErrorKind::Usage, "the type of an event must be a word")
             .hint("up to 64 letters, digits, _, . and -, like LOGIN_FAILED"));
     }
-    let word = |text: &Option<String>| {
-        text.as_deref().map(|text| if has_secret(text) { HIDDEN.to_owned() } else { cut(text, MAX_WORD) })
-    };
+    let word = |text: &Option<String>| text.as_deref().map(|text| cut(&without_secrets(text), MAX_WORD));
     let details = details(&event.details);
     let mut value = json!({
         "timestamp": timestamp,
@@ -117,13 +119,12 @@ fn details(value: &Value) -> Value {
 /// Without secrets, and no larger than somebody would read; `paths` grows by what paths have, as JSON.
 fn safe(value: &Value, depth: usize, most: usize, paths: &mut usize) -> Value {
     match value {
-        Value::String(text) if has_secret(text) => Value::from(HIDDEN),
         Value::String(text) if most == MAX_PATH => {
-            let text = Value::from(cut_between(text, most));
+            let text = Value::from(cut_between(&without_secrets(text), most));
             *paths = paths.saturating_add(text.to_string().len());
             text
         }
-        Value::String(text) => Value::from(cut(text, most)),
+        Value::String(text) => Value::from(cut(&without_secrets(text), most)),
         Value::Array(_) | Value::Object(_) if depth == 0 => Value::from("(left out)"),
         Value::Array(items) => {
             let mut all: Vec<Value> =
@@ -139,7 +140,7 @@ fn safe(value: &Value, depth: usize, most: usize, paths: &mut usize) -> Value {
                 let most = if PATH_NAMES.contains(&name.as_str()) { MAX_PATH } else { MAX_TEXT };
                 let is_hidden = is_secret(name);
                 let safe = if is_hidden { Value::from(HIDDEN) } else { safe(member, depth - 1, most, paths) };
-                all.insert(cut(name, MAX_WORD), safe);
+                all.insert(cut(&without_secrets(name), MAX_WORD), safe);
             }
             if members.len() > MAX_MEMBERS {
                 all.insert("(more)".to_owned(), Value::from(members.len() - MAX_MEMBERS));
@@ -156,8 +157,32 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }
 
-fn has_secret(text: &str) -> bool {
-    SECRET_PREFIXES.iter().any(|prefix| text.contains(prefix))
+/// What may be a key or token stands there with its id alone.
+fn without_secrets(text: &str) -> Cow<'_, str> {
+    let mut safe = String::new();
+    let mut rest = text;
+    while let Some(at) =
+        SECRET_PREFIXES.iter().filter_map(|prefix| Some(rest.find(prefix)? + prefix.len())).min()
+    {
+        let (before, behind) = rest.split_at(at);
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric();
+        let count = behind.bytes().take_while(is_part).count();
+        let (part, behind) = behind.split_at(count);
+        safe.push_str(before);
+        match part.get(..ID) {
+            Some(id) if count > ID => {
+                safe.push_str(id);
+                safe.push_str(HIDDEN);
+            }
+            _ => safe.push_str(part),
+        }
+        rest = behind;
+    }
+    if safe.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    safe.push_str(rest);
+    Cow::Owned(safe)
 }
 
 fn cut(text: &str, most: usize) -> String {
@@ -279,16 +304,24 @@ mod tests {
 
     #[test]
     fn secrets_are_hidden_wherever_they_stand() -> Outcome {
+        let (key, token) = (format!("crk_{}", "0a".repeat(32)), format!("crs_{}", "1b".repeat(32)));
+        let [short_key, short_token] = ["crk_0a0a0a0a0a0a0a0a(hidden)", "crs_1b1b1b1b1b1b1b1b(hidden)"];
         let found = details_of(json!({
-            "user": "a", "Password": "x", "X-API-Key": "x", "at": "crs_abc", "nested": [{ "X-Api_Key": 1, "csrf_token": ["y"], "note": "got crk_abc" }],
+            "user": "a", "Password": "x", "X-API-Key": "x", "at": token, "crk_short": "crs_", "path": format!("/w/{key}.php"),
+            "nested": [{ "X-Api_Key": 1, "csrf_token": ["y"], "note": format!("got {key}, {token}crk_{key}.") }],
         }))?;
         assert_eq!(
             found,
             json!({
-                "user": "a", "Password": "(hidden)", "X-API-Key": "(hidden)", "at": "(hidden)",
-                "nested": [{ "X-Api_Key": "(hidden)", "csrf_token": "(hidden)", "note": "(hidden)" }],
+                "user": "a", "Password": "(hidden)", "X-API-Key": "(hidden)", "at": short_token, "crk_short": "crs_",
+                "path": format!("/w/{short_key}.php"),
+                "nested": [{
+                    "X-Api_Key": "(hidden)", "csrf_token": "(hidden)",
+                    "note": format!("got {short_key}, {short_token}_{short_key}."),
+                }],
             })
         );
+        assert_eq!(details_of(json!({ key: 1 }))?, json!({ short_key: 1 }));
         Ok(())
     }
 
