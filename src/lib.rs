@@ -42,7 +42,8 @@ pub mod database;
 mod durable;
 mod error;
 pub mod events;
-#[cfg(feature = "capi")]
+// Its own tests run without the feature.
+#[cfg(any(feature = "capi", test))]
 mod ffi;
 mod hex;
 pub mod integrity;
