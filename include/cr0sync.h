@@ -136,7 +136,7 @@
 #define CR0_COUNT_CHANGED 9
 
 /**
- * Places at which the chain of events does not hold.
+ * Places at which the chain of events does not hold, those that are acknowledged too.
  */
 #define CR0_COUNT_BREAKS 10
 
@@ -443,6 +443,16 @@ int32_t cr0_options_set_explain(cr0_options *options, int32_t yes);
  * `options` must be `NULL` or options.
  */
 int32_t cr0_options_set_full(cr0_options *options, int32_t yes);
+
+/**
+ * Says whether what is wrong with the chain of events is known from now on: it stays, and is no news any more. 0 is no,
+ * anything else yes.
+ *
+ * The caller sees to it:
+ * `options` must be `NULL` or options.
+ */
+int32_t cr0_options_set_acknowledge(cr0_options *options,
+                                    int32_t yes);
 
 /**
  * Says how many runs a history tells of at most; 50 otherwise.
@@ -1196,8 +1206,10 @@ int32_t cr0_event(const cr0_system *system,
 /**
  * Looks for events, the newest first.
  *
- * `filter` is a JSON object with any of `type` (a word or a list), `severity` (at least), `since`, `until`, `ip`,
- * `session`, `text`, `skip` and `limit`; `NULL` is the newest hundred.
+ * `filter` is a JSON object with any of `type` (a word or a list), `severity` (at least), `since` and `until` (as
+ * `2025-07-14` or `2025-07-14T09:31:02Z`), `ip`, `session`, `text` (anywhere in it), `skip` and `limit` (1 to 10,000);
+ * `NULL` is the newest hundred. Archives are looked through for half a minute at most; the member `problems` of the
+ * report says what was not.
  *
  * Fails with `CR0_ERROR_USAGE` when the filter or a time in it makes no sense.
  *
@@ -1224,14 +1236,21 @@ int32_t cr0_event_archive(const cr0_system *system,
                           cr0_error **error);
 
 /**
- * Proves that the log and its archives are what was written.
+ * Proves that the log and its archives are what was written, and holds the event that was the last one when they were
+ * verified before. Called by the user of the cron jobs, it is what `cr0_integrity_status` tells from then on.
  *
- * Fails with `CR0_ERROR_LOCKED` while another process archives or verifies. What is wrong in the log is in the report.
+ * Options: acknowledge. The exit code of the report is 1 where something is wrong that nobody has acknowledged.
+ *
+ * Fails with `CR0_ERROR_LOCKED` while another process archives or verifies; to acknowledge, also while a run is at work,
+ * and with `CR0_ERROR_ACCESS` for everybody but the user of the cron jobs and root. What is wrong in the log is in the
+ * report.
  *
  * The caller sees to it:
- * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to where
+ * a pointer may be written.
  */
 int32_t cr0_event_verify(const cr0_system *system,
+                         const cr0_options *options,
                          cr0_report **report,
                          cr0_error **error);
 

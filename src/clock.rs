@@ -1,12 +1,15 @@
 //! The only door to time and chance, so that everything behind it can be tested without them.
 
 mod boot;
+mod moment;
 
 use std::time::Instant;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
+
+pub(crate) use moment::{Moment, Since};
 
 /// Now.
 pub(crate) fn now() -> DateTime<Utc> {

@@ -9,10 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{self, Boot};
+use crate::clock::{Moment, Since};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the file begins with.
@@ -24,23 +23,6 @@ const MAX_FILE: usize = 1 << 20;
 /// Of what a job came to no more is kept (characters).
 const MAX_TEXT: usize = 2_000;
 
-/// A moment, by both clocks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Moment {
-    /// Seconds since 1970.
-    pub(crate) unix: i64,
-    /// Which start of the machine.
-    pub(crate) boot: String,
-    /// Seconds since it started, asleep or not.
-    pub(crate) up: u64,
-}
-
-impl Moment {
-    pub(crate) fn of(now: DateTime<Utc>, boot: &Boot) -> Moment {
-        Moment { unix: now.timestamp(), boot: boot.id.clone(), up: boot.seconds }
-    }
-}
-
 /// Whether a job of so many minutes is due that ran last at a moment.
 pub(crate) fn is_due(every_minutes: u32, last: Option<&Moment>, now: &Moment) -> bool {
     let Some(last) = last else { return true };
@@ -50,7 +32,7 @@ pub(crate) fn is_due(every_minutes: u32, last: Option<&Moment>, now: &Moment) ->
         return true;
     }
     // In the same slot, unless the clock says less than it should.
-    match since(last, now) {
+    match now.since(last) {
         Since::Seconds(since) => since >= length,
         // Nobody knows how long it was off: what looks like the future was a wrong clock.
         Since::OtherStart => now.unix < last.unix,
@@ -62,42 +44,15 @@ pub(crate) fn is_due(every_minutes: u32, last: Option<&Moment>, now: &Moment) ->
 pub(crate) fn next(every_minutes: u32, last: &Moment, now: &Moment) -> i64 {
     let length = length(every_minutes);
     let slot_ends = last.unix.div_euclid(length).saturating_add(1).saturating_mul(length);
-    match since(last, now) {
+    match now.since(last) {
         Since::Seconds(since) => slot_ends.min(now.unix.saturating_add(length.saturating_sub(since))),
         Since::OtherStart | Since::Never => slot_ends,
-    }
-}
-
-/// How long ago something was (seconds), by the time since the machine started where that says it.
-pub(crate) fn age(last: &Moment, now: &Moment) -> i64 {
-    match since(last, now) {
-        Since::Seconds(since) => since,
-        Since::OtherStart => now.unix.saturating_sub(last.unix).max(0),
-        Since::Never => i64::MAX,
     }
 }
 
 /// Seconds.
 fn length(every_minutes: u32) -> i64 {
     i64::from(every_minutes.max(1)) * 60
-}
-
-/// What the time since the machine started says of how long something is ago.
-enum Since {
-    Seconds(i64),
-    OtherStart,
-    /// It says that it is still to come: so nobody wrote that down who saw it.
-    Never,
-}
-
-fn since(last: &Moment, now: &Moment) -> Since {
-    if now.boot != last.boot {
-        return Since::OtherStart;
-    }
-    match now.up.checked_sub(last.up) {
-        Some(since) => Since::Seconds(i64::try_from(since).unwrap_or(i64::MAX)),
-        None => Since::Never,
-    }
 }
 
 /// Where it lies: a directory that was opened once and looked at, to which only the user of the cron jobs writes.
@@ -239,11 +194,6 @@ impl Schedule {
         })?;
         place.write(NAME, &text)
     }
-}
-
-/// Now, by both clocks.
-pub(crate) fn now() -> Moment {
-    Moment::of(clock::now(), &clock::boot())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod blocked;
 mod chain;
 mod job;
 mod status;
+mod verify;
 mod warned;
 
 use std::collections::BTreeMap;
@@ -14,16 +15,18 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use serde_json::Value;
 
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::config::Config;
 use crate::durable::Lock;
 use crate::error::{ErrorKind, Result};
-use crate::integrity;
 use crate::report::{JobState, SCHEMA, SecurityJob, SecurityRunReport};
-use crate::schedule::{self, Ended, Moment, Schedule};
+use crate::schedule::{self, Ended, Schedule};
+use crate::{events, integrity};
+use blocked::Why;
 use job::{Done, Found, Job};
 
 pub use status::status;
+pub use verify::{Look, verify_events};
 
 /// Does what is due, and says what it did, what was not due, and what failed.
 ///
@@ -33,12 +36,19 @@ pub use status::status;
 /// [`ErrorKind::Locked`] while another run is at work, [`ErrorKind::Access`] for everybody but the user of the cron jobs and
 /// root. That a job fails is a value.
 pub fn run(config: &Config) -> Result<SecurityRunReport> {
-    run_at(config, &schedule::now())
+    run_at(config, &Moment::now())
 }
 
 fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     let start = clock::start();
-    let _lock = Lock::take(&config.root, &config.ownership, "security", 0)?;
+    let _lock = match Lock::take(&config.root, &config.ownership, "security", 0) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == ErrorKind::Locked => {
+            return Err(blocked::turned_away(config, now, error));
+        }
+        Err(error) => return Err(error),
+    };
+    blocked::is_let_in(config);
     let (mut warnings, mut problems) = (Vec::new(), Vec::new());
     let mut schedule = match integrity::Private::create(config)
         .and_then(|private| Schedule::open(Box::new(private)))
@@ -72,11 +82,16 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
         found = found.and(what);
         jobs.insert(job.name(), report);
     }
-    let new_break =
-        chain::tell(config, &mut schedule, Job::VerifyEvents.name(), found.chain).unwrap_or_else(|error| {
+    let new_break = chain::tell(config, &mut schedule, Job::VerifyEvents.name(), &found.chain)
+        .unwrap_or_else(|error| {
             problems.push(format!("could not tell that the chain of events is broken: {}", error.in_words()));
             None
         });
+    if let Err(error) = found.chain.remember(&mut schedule, Job::VerifyEvents.name(), now) {
+        problems.push(format!("cannot write down how far events were verified: {}", error.in_words()));
+    }
+    problems
+        .extend(events::problems(config).into_iter().map(|one| format!("{}; {}", one.problem, one.first)));
     // A check that is due has failed and said so; until the next one this is as true.
     if jobs.get(Job::Check.name()).is_some_and(|job| job.state == JobState::NotDue) {
         problems.extend(integrity::blind(config));
@@ -153,9 +168,9 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> Ran 
     }
     if let Err(error) = schedule.begin(job.name(), now) {
         // It would be done each minute, and does no harm; what cannot be written down is told.
-        return carry_out(config, job, next(now)).0.fail(error.in_words(), next(now));
+        return carry_out(config, job, schedule, next(now)).0.fail(error.in_words(), next(now));
     }
-    let (ran, found) = carry_out(config, job, next(now));
+    let (ran, found) = carry_out(config, job, schedule, next(now));
     if ran.report.state == JobState::Skipped {
         return skip(config, job, schedule, last, now, ran);
     }
@@ -163,8 +178,15 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> Ran 
     // What was found stands until somebody has looked again.
     let before = || schedule.ended(job.name()).and_then(|ended| ended.found.clone());
     let found = if problem.is_some() { found.or_else(before) } else { found };
+    let told = match &problem {
+        None => Why::Failed.end(schedule, job),
+        Some(reason) => match Why::Failed.since(config, schedule, job, now) {
+            Some(since) => Why::Failed.tell(config, schedule, job, &since, reason),
+            None => Ok(()),
+        },
+    };
     let ended = Ended { of: now.clone(), problem, found };
-    match schedule.end(job.name(), ended).and_then(|()| blocked::end(schedule, job)) {
+    match told.and(schedule.end(job.name(), ended)).and_then(|()| Why::Blocked.end(schedule, job)) {
         Ok(()) => ran,
         Err(error) => ran.fail(error.in_words(), next(now)),
     }
@@ -179,15 +201,13 @@ fn skip(
     now: &Moment,
     ran: Ran,
 ) -> Ran {
-    let since = schedule.wait(job.name(), now);
+    let since = Why::Blocked.since(config, schedule, job, now);
     if let Err(error) = schedule.put_back(job.name(), last) {
         return ran.fail(error.in_words(), None);
     }
-    if schedule::age(&since, now) < job.patience(config) {
-        return ran;
-    }
+    let Some(since) = since else { return ran };
     let reason = ran.report.reason.clone().unwrap_or_default();
-    let told = blocked::tell(config, schedule, job, &since, &reason);
+    let told = Why::Blocked.tell(config, schedule, job, &since, &reason);
     let not_told = told.err().map(|error| format!("; that is in no event log: {}", error.in_words()));
     let since = time(&since).unwrap_or_default();
     let why = format!(
@@ -198,8 +218,8 @@ fn skip(
 }
 
 /// Does it, and says what of it stays as it is until the next time.
-fn carry_out(config: &Config, job: Job, next: Option<String>) -> (Ran, Option<String>) {
-    match job.run(config) {
+fn carry_out(config: &Config, job: Job, schedule: &Schedule, next: Option<String>) -> (Ran, Option<String>) {
+    match job.run(config, schedule) {
         Ok(Done { report, problem, warnings, what, found }) => {
             let state = if problem.is_some() { JobState::Failed } else { JobState::Ran };
             (Ran { report: SecurityJob { state, reason: problem, next, report }, found, warnings }, what)
@@ -371,10 +391,10 @@ mod tests {
         assert_eq!((report.ok, report.exit_code()), (false, 2));
         let reason = report.jobs["sessions"].reason.clone().unwrap();
         assert!(reason.contains("api_sessions.json"), "{reason}");
-        // Not in each minute, but in its next slot.
+        // Not in each minute, but in its next slot; that no event can be written, in each.
         world.wait(MINUTE);
         let report = world.run();
-        assert_eq!((words(&report).as_str(), report.exit_code()), ("", 0));
+        assert_eq!((words(&report).as_str(), report.exit_code()), ("", 2));
         std::fs::remove_dir(&world.config.access.sessions).unwrap();
         world.wait(60 * MINUTE);
         assert_eq!(world.said(), "check Ran, limits Ran, sessions Ran");
@@ -404,6 +424,7 @@ mod tests {
             let text = std::fs::read_to_string(&world.config.events.log).unwrap_or_default();
             text.lines()
                 .filter(|line| line.contains("integrity_config.json") && line.contains("CRITICAL"))
+                .filter(|line| !line.contains("check_failed"))
                 .count()
         };
         for expected in ["check Failed", "", "", "check Failed"] {

@@ -139,8 +139,10 @@ final readonly class SecurityScript extends Script
                 ['archive'],
             ),
             new Command(
-                'verify-events', '', 0, 0, 'proves that events are as they were written, and none is missing', 'cr0_event_verify', $alone, [],
-                ['verify-events --json'],
+                'verify-events', '', 0, 0, 'proves that events are as they were written, and none is missing', 'cr0_event_verify',
+                static fn (CommandLine $line): array => [['acknowledge' => $line->has('acknowledge')] + $common($line)],
+                [Option::switch('acknowledge', 'what is wrong is known: it stays, and is no news any more')],
+                ['verify-events --json', 'verify-events --acknowledge'],
             ),
             new Command(
                 'keys', 'issue|list|revoke ID|rotate ID', 1, 2, 'API keys; a new one is shown once', '', $alone,

@@ -48,6 +48,8 @@ final readonly class SecurityText
         }
         if ($report['chain'] === 'whole') {
             $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}.";
+        } elseif ($report['chain'] === 'acknowledged') {
+            $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}: it is broken where people know of it.";
         }
         foreach ($report['locks'] as $lock) {
             $who = $lock['process'] === null ? 'another process' : "process {$lock['process']}";
@@ -226,7 +228,8 @@ final readonly class SecurityText
         $lines = [];
         if ($break !== null) {
             $lines[] = self::place($break);
-            $lines[] = Text::count($report['breaks'], 'break', 'breaks') . ' in the chain of events.';
+            $lines[] = Text::count($report['breaks'], 'break', 'breaks') . ' in the chain of events'
+                . ($report['acknowledged'] > 0 ? ", {$report['acknowledged']} of them acknowledged." : '.');
         }
         if (!$this->quiet) {
             $lines[] = "{$report['events']} events and {$report['others']} lines of the site's pages checked, in the log and "

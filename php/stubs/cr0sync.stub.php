@@ -455,18 +455,22 @@ namespace {
     function cr0_event_archive(array $options = []): array {}
 
     /**
-     * Follows the chain of the event log, from its oldest archive to its last line.
+     * Follows the chain of the event log, from its oldest archive to its last line, and through the event that was the last
+     * one when it was verified before. Called by the user of the cron jobs, it is what cr0_integrity_status tells from then on.
      *
-     * @param array{config?: ?string, root?: ?string} $options
+     * @param array{config?: ?string, root?: ?string, acknowledge?: ?bool} $options acknowledge: what is wrong is known: it
+     *     stays, and is no news any more; an event says who did that
      *
      * @return array{schema: int, ok: bool, events: int, others: int, unheld: int,
      *     first_unheld: ?array{file: string, line: int}, archives: int,
      *     first_break: ?array{file: string, line: int, seq: int,
-     *     kind: 'missing'|'again'|'inserted'|'moved'|'changed'|'cut'|'end'|'long'|'archive', reason: string},
-     *     breaks: int} others: lines of the site's own pages, of which unheld are held by no event;
-     *     seq: the event concerned; cut: the end is missing; end: nobody knows whether it is; breaks: how many there are
+     *     kind: 'missing'|'again'|'inserted'|'moved'|'changed'|'cut'|'end'|'long'|'archive'|'rewritten', reason: string},
+     *     breaks: int, acknowledged: int} others: lines of the site's own pages, of which unheld are held by no event;
+     *     seq: the event concerned; cut: the end is missing; end: nobody knows whether it is; rewritten: events are
+     *     not those that were verified before; breaks: how many there are, of which acknowledged are known
      *
-     * @throws Cr0Sync\LockedException while another process archives or verifies
+     * @throws Cr0Sync\LockedException while another process archives or verifies; to acknowledge, while a run is at work
+     * @throws Cr0Sync\AccessException to acknowledge, for everybody but the user of the cron jobs and root
      * @throws Cr0Sync\Cr0SyncException
      */
     function cr0_event_verify(array $options = []): array {}
@@ -529,7 +533,7 @@ namespace {
      *     locks: list<array{name: string, path: string, process: ?int, since: ?string}>,
      *     roots: list<string>, excluded: list<array{path: string, path_b64?: string, reason: string}>,
      *     problems: list<array{problem: string, first: ?string, next: string}>, warnings: list<string>,
-     *     last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>, chain: 'whole'|'broken'|null}
+     *     last_runs: array<'check'|'limits'|'sessions'|'archive'|'verify_events', ?string>, chain: 'whole'|'broken'|'acknowledged'|null}
      *     problems: what is not as it should be, with what a person does first, where that is needed, and the command of the
      *     script that comes next. chain: what the last look at the chain of events came to. last_check: what
      *     cr0_integrity_check gave, at, when it did, and source: private where only the cron user can have written it, else

@@ -38,7 +38,7 @@ pub(crate) use lock::Lock;
 pub(crate) use owner::AsOwner;
 pub(crate) use state::{private_directory, state_directory};
 use wary::wary;
-pub(crate) use wary::{open_regular, read_regular};
+pub(crate) use wary::{open_regular, open_to_write, read_regular};
 pub use watched::Stamp;
 pub(crate) use watched::{Reading, Watched, settled};
 

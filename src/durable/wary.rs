@@ -12,18 +12,30 @@ pub(super) fn wary() -> i32 {
     i32::try_from(flags.bits()).unwrap_or(0)
 }
 
+fn refused(what: &str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidInput, format!("it is {what}; move it away"))
+}
+
 /// Opens a regular file to be read.
 ///
 /// # Errors
 /// `InvalidInput` where something else has its name.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    let refused = |what: &str| io::Error::new(ErrorKind::InvalidInput, format!("it is {what}; move it away"));
     let file = match OpenOptions::new().read(true).custom_flags(wary()).open(path) {
         Err(cause) if cause.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => {
             return Err(refused("a symlink, which is not followed"));
         }
         file => file?,
     };
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("no regular file")) }
+}
+
+/// Opens a regular file to be written over.
+///
+/// # Errors
+/// `InvalidInput` where something else has its name.
+pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).custom_flags(wary()).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(refused("no regular file")) }
 }
 

@@ -13,15 +13,16 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::chain::{Chain, Head};
 use super::days;
 use super::pack::{self, Damaged, Listed, MAX_NOTE, Manifest, manifests};
-use super::{cut, log, verify};
-use crate::clock;
+use super::verify::Budget;
+use super::{clean, cut, log, verify};
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,10 @@ use crate::hex::hex;
 use crate::report::{EventsArchiveReport, EventsArchived, SCHEMA};
 
 const VERSION: u32 = 1;
+/// No log is larger (bytes), as the lines of a day are moved away: whoever made it so wants us to read for hours.
+const MAX_LOG: u64 = 8 << 30;
+/// So long it is looked where archives belong whose manifests are damaged (milliseconds).
+const MOST_MS: u64 = 120_000;
 
 /// The steps of moving, for whoever wants to strike between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,12 +58,12 @@ pub(super) enum Step {
 /// When the log cannot be read or an archive not be written, [`ErrorKind::Locked`] while another process archives or
 /// verifies. Nothing is lost then, and the next call goes on.
 pub fn archive(config: &Config) -> Result<EventsArchiveReport> {
-    archive_at(config, clock::now(), &mut |_| Ok(()))
+    archive_at(config, &Moment::now(), &mut |_| Ok(()))
 }
 
 pub(super) fn archive_at(
     config: &Config,
-    now: DateTime<Utc>,
+    now: &Moment,
     each: &mut dyn FnMut(Step) -> Result<()>,
 ) -> Result<EventsArchiveReport> {
     let _lock = log::archive_lock(config)?;
@@ -71,13 +76,8 @@ pub(super) fn archive_at(
     };
     // Of a run before this one, whose log is still open somewhere, or that died.
     cut::follow(config, &mut report)?;
-    let path = &config.events.log;
-    let old = match durable::open_regular(path) {
-        Ok(file) => file,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(report),
-        Err(cause) => return Err(Error::io("read the event log", path, cause)),
-    };
-    let today = now.date_naive();
+    let Some(old) = open(config)? else { return Ok(report) };
+    let today = clean::day(now);
     if let Some(moving) = moving(config, &old, today, &mut report)? {
         if std::fs::symlink_metadata(before(config)).is_ok() {
             return Err(Error::new(
@@ -98,8 +98,26 @@ pub(super) fn archive_at(
     } else {
         forget(config)?;
     }
-    clean(config, today, &mut report)?;
+    clean::clean(config, now, &mut report)?;
     Ok(report)
+}
+
+/// The log, where there is one.
+fn open(config: &Config) -> Result<Option<File>> {
+    let path = &config.events.log;
+    let fail = |cause| Error::io("read the event log", path, cause);
+    let log = match durable::open_regular(path) {
+        Ok(log) => log,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(fail(cause)),
+    };
+    let size = log.metadata().map_err(fail)?.len();
+    if size > MAX_LOG {
+        return Err(Error::new(ErrorKind::Corrupt, format!("refused an event log of {size} bytes:"))
+            .at(path)
+            .hint("find out who made it that large, and move it away; events go on in a new one, of which it is told that its beginning is missing"));
+    }
+    Ok(Some(log))
 }
 
 /// Takes away the note of a run that died when it had done what is noted.
@@ -122,6 +140,9 @@ struct Moving {
     before: String,
     /// Its days, in order: which file, and how many bytes.
     days: Vec<(String, PathBuf, u64)>,
+    /// The day on which that was written down.
+    #[serde(default)]
+    today: String,
 }
 
 impl Moving {
@@ -138,6 +159,36 @@ impl Moving {
         let sum = noted.days.iter().try_fold(0_u64, |sum, (_, _, bytes)| sum.checked_add(*bytes));
         let is_ours = noted.days.iter().all(|(day, file, _)| pack::is_archive(config, day, file));
         (is_ours && sum == Some(noted.bytes)).then_some(noted)
+    }
+
+    /// Whether it is what we would write down: others could have written that lines of today are old ones, which are removed.
+    fn is_ours(
+        &self,
+        config: &Config,
+        log: &File,
+        today: NaiveDate,
+        known: &Listed,
+        budget: &Budget,
+    ) -> Result<bool> {
+        let fail = |cause| Error::io("read the event log", &config.events.log, cause);
+        // The clock may have been set back since.
+        let then = self.today.parse::<NaiveDate>().unwrap_or(today);
+        let found = days::of(config, log, then).map_err(fail)?.days;
+        let last_day = self.days.len().saturating_sub(1);
+        let fits = self.days.iter().enumerate().all(|(number, (day, _, bytes))| {
+            found.get(number).is_some_and(|(found, _, whole)| {
+                // Lines may have come since that belong to the last one.
+                found == day && (bytes == whole || number == last_day && bytes < whole)
+            })
+        });
+        let before = Listed {
+            all: known.all.iter().filter(|(_, manifest)| manifest.number < self.number).cloned().collect(),
+            damaged: known.damaged.clone(),
+        };
+        let (number, head) = last(config, &before, budget)?;
+        let goes_on = number.checked_add(1) == Some(self.number)
+            && (head.seq, head.digest.as_str()) == (self.before_seq, self.before.as_str());
+        Ok(fits && goes_on)
     }
 
     /// Whether its lines are still in the log.
@@ -160,15 +211,22 @@ fn moving(
 ) -> Result<Option<Moving>> {
     let fail = |cause| Error::io("read the event log", &config.events.log, cause);
     durable::private_directory(&config.root.join("sync_state").join("events"))?;
+    let known = manifests(config)?;
+    let budget = Budget::of(Some(MOST_MS));
     if let Some(noted) = Moving::noted(config)
         && noted.is_in(log).map_err(fail)?
     {
-        return Ok(Some(noted));
+        if noted.is_ours(config, log, today, &known, &budget)? {
+            return Ok(Some(noted));
+        }
+        report
+            .warnings
+            .push(format!("{} is not what is written there: look who wrote it", note(config).display()));
     }
-    let known = manifests(config)?;
-    let (number, before) = last(config, &known);
+    let (number, before) = last(config, &known, &budget)?;
     let Some(number) = number.checked_add(1) else {
-        let manifest = known.all.last().map_or_else(|| cleaned(config), |(file, _)| pack::manifest_of(file));
+        let manifest =
+            known.all.last().map_or_else(|| clean::place(config), |(file, _)| pack::manifest_of(file));
         return Err(Error::new(ErrorKind::Corrupt, "there is no number left for an archive after").at(manifest).hint(
             "nobody made so many archives: somebody wrote that number; move the file and its archive away, and verify",
         ));
@@ -193,29 +251,31 @@ fn moving(
         before_seq: before.seq,
         before: before.digest,
         days,
+        today: today.to_string(),
     }))
 }
 
 /// The number of the last archive, and the end of the chain behind it.
-fn last(config: &Config, known: &Listed) -> (u64, Head) {
-    let (mut number, head) = beginning(config, known.all.first().map(|(_, first)| first));
+fn last(config: &Config, known: &Listed, budget: &Budget) -> Result<(u64, Head)> {
+    let (mut number, head) = clean::beginning(config, known.all.first().map(|(_, first)| first));
     let mut chain = Chain::from(&head);
     // Where one belongs whose manifest is damaged, its lines say: between others of which one is missing, or behind all.
     let mut damaged: Vec<&Damaged> = known.damaged.iter().collect();
     for (_, manifest) in &known.all {
         while manifest.number > number.saturating_add(1) {
-            let Some((_, behind)) = verify::next(&chain, &mut damaged) else { break };
+            let Some((_, behind)) = verify::next(&chain, &mut damaged, budget) else { break };
             (chain, number) = (behind, number.saturating_add(1));
         }
         (chain, number) = (Chain::from(&manifest.after()), manifest.number);
     }
-    while let Some((_, behind)) = verify::next(&chain, &mut damaged) {
+    while let Some((_, behind)) = verify::next(&chain, &mut damaged, budget) {
         (chain, number) = (behind, number.saturating_add(1));
     }
     // What cannot be read has a number as well, where its name says that it comes behind them.
     let is_behind = |damaged: &&&Damaged| known.all.last().is_none_or(|(last, _)| !damaged.is_before(last));
     number = number.saturating_add(u64::try_from(damaged.iter().filter(is_behind).count()).unwrap_or(0));
-    (number, chain.head())
+    budget.spare()?;
+    Ok((number, chain.head()))
 }
 
 /// Puts each day where it belongs, unless a run that died has done that; the end of the chain behind them.
@@ -269,11 +329,7 @@ pub(super) fn whole(config: &Config) -> Result<Whole> {
     let noted = || durable::read_regular(&note(config), MAX_NOTE).ok();
     for _ in 0..LOOKS {
         let before = noted();
-        let log = match durable::open_regular(path) {
-            Ok(file) => Some(file),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
-            Err(cause) => return Err(fail(cause)),
-        };
+        let log = open(config)?;
         let Listed { all: mut archives, damaged } = manifests(config)?;
         let is_moved = |log: &Option<File>| -> io::Result<bool> {
             let there = std::fs::symlink_metadata(path).ok().map(|there| number(&there));
@@ -291,80 +347,6 @@ pub(super) fn whole(config: &Config) -> Result<Whole> {
         return Ok(Whole { log, archives, damaged });
     }
     Err(Error::new(ErrorKind::Busy, "others move again and again the lines of").at(path).hint("try again"))
-}
-
-/// Removes what is older than is to be kept; nothing where the clock is behind the newest archive.
-fn clean(config: &Config, today: NaiveDate, report: &mut EventsArchiveReport) -> Result<()> {
-    let Some(keep) = config.events.keep_days else { return Ok(()) };
-    let Listed { all, damaged } = manifests(config)?;
-    if !damaged.is_empty() {
-        let told = damaged.iter().map(|damaged| format!("{}; until then none is removed", damaged.told()));
-        report.warnings.extend(told);
-        return Ok(());
-    }
-    let day = |manifest: &Manifest| manifest.day.parse::<NaiveDate>().ok();
-    if all.iter().any(|(_, manifest)| day(manifest).is_some_and(|day| day > today)) {
-        report.warnings.push("the clock is behind the newest archive; none is removed".to_owned());
-        return Ok(());
-    }
-    let Some(first) = today.checked_sub_days(Days::new(u64::from(keep))) else { return Ok(()) };
-    // From the oldest on, so that what stays is one chain.
-    let old: Vec<_> =
-        all.iter().take_while(|(_, manifest)| day(manifest).is_some_and(|day| day < first)).collect();
-    if let Some((_, last)) = old.last() {
-        let after = last.after();
-        let anchor = Anchor { number: last.number, seq: after.seq, digest: after.digest };
-        let text = serde_json::to_vec(&anchor).unwrap_or_default();
-        durable::replace(&cleaned(config), &text)?;
-    }
-    for (file, _) in old {
-        // Its manifest last: as long as it is there, the next run removes both.
-        if std::fs::symlink_metadata(file).is_ok() {
-            durable::remove(file)?;
-        }
-        durable::remove(&pack::manifest_of(file))?;
-        report.removed.push(file.clone());
-    }
-    Ok(())
-}
-
-/// Where the chain was behind the last archive that was removed as too old.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Anchor {
-    number: u64,
-    seq: u64,
-    digest: String,
-}
-
-impl Anchor {
-    pub(super) fn head(&self) -> Head {
-        Head { seq: self.seq, digest: self.digest.clone() }
-    }
-
-    /// Of that archive.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-}
-
-/// The file that says so.
-fn cleaned(config: &Config) -> PathBuf {
-    config.root.join("sync_state").join("events").join("cleaned")
-}
-
-pub(super) fn anchor(config: &Config) -> Option<Anchor> {
-    durable::read_regular(&cleaned(config), MAX_NOTE).ok().and_then(|text| serde_json::from_slice(&text).ok())
-}
-
-/// Where the chain begins of which something is left, and the number of the last archive before. Archives before it were
-/// removed as too old; where others are gone as well, it begins before them, so that they are missed.
-pub(super) fn beginning(config: &Config, first: Option<&Manifest>) -> (u64, Head) {
-    let cleaned = anchor(config).map_or_else(Default::default, |anchor| (anchor.number, anchor.head()));
-    // A cleaning that died has written that down, and has not removed all of them.
-    first
-        .map(|first| (first.number.saturating_sub(1), first.before()))
-        .filter(|(number, before)| *number <= cleaned.0 && before.seq <= cleaned.1.seq)
-        .unwrap_or(cleaned)
 }
 
 fn digest(mut log: &File, bytes: u64) -> io::Result<String> {

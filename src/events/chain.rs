@@ -20,7 +20,7 @@ use super::lines::Line;
 /// What a line names as the one before it where it was not known what had been there.
 pub(super) const UNKNOWN: &str = "unknown";
 /// Lines of others that may have come in the same moment as one of ours.
-pub(super) const MOMENT: usize = 64;
+pub(super) const MOMENT: usize = 4096;
 /// Where those have more than this (bytes), nothing holds them, as the writer would read for long.
 pub(super) const MAX_MOMENT: u64 = 4 << 20;
 /// More breaks are counted, and not told one by one.
@@ -276,6 +276,9 @@ pub(super) struct Chain {
     loose: (u64, Option<At>),
     found: Vec<Found>,
     pub(super) breaks: u64,
+    /// The number and digest of a line of ours that is to come; whether a line of that number was it.
+    wanted: Option<(u64, String)>,
+    pub(super) is_wanted: Option<bool>,
 }
 
 impl Chain {
@@ -292,7 +295,14 @@ impl Chain {
             loose: (0, None),
             found: Vec::new(),
             breaks: 0,
+            wanted: None,
+            is_wanted: None,
         }
+    }
+
+    /// A line of ours of this number and digest should come.
+    pub(super) fn want(&mut self, seq: u64, digest: &str) {
+        self.wanted = Some((seq, digest.to_owned()));
     }
 
     /// Goes on in a file of this number.
@@ -371,6 +381,9 @@ impl Chain {
 
     fn own(&mut self, line: &Own<'_>) {
         self.ours += 1;
+        if let Some((_, digest)) = self.wanted.as_ref().filter(|(seq, _)| *seq == line.seq) {
+            self.is_wanted = Some(self.is_wanted == Some(true) || digest == line.digest);
+        }
         let (mut fit, mut wrong) = judged(&self.state, line);
         let mut is_told = false;
         if let Some(doubt) = self.doubt.take()

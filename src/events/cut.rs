@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +50,7 @@ struct Following {
 }
 
 impl Following {
-    fn note(config: &Config) -> std::path::PathBuf {
+    fn note(config: &Config) -> PathBuf {
         config.root.join("sync_state").join("events").join("following")
     }
 
@@ -168,11 +169,7 @@ pub(super) fn follow(config: &Config, report: &mut EventsArchiveReport) -> Resul
     let Some(mut state) = Following::noted(config).filter(|state| {
         old.metadata().is_ok_and(|old| old.len() >= state.copied.max(state.step.map_or(0, |step| step.0)))
     }) else {
-        report.warnings.push(format!(
-            "it is not known how much of {} is in the event log: bring what is missing over and move it away",
-            path.display()
-        ));
-        return Ok(());
+        return aside(&path, report);
     };
     let mut looks = 0;
     loop {
@@ -203,6 +200,20 @@ pub(super) fn follow(config: &Config, report: &mut EventsArchiveReport) -> Resul
             path.display()
         ));
     }
+    Ok(())
+}
+
+/// Moves away what may be a log of before, of which nobody knows what followed: what is not there can stop no archive.
+fn aside(path: &Path, report: &mut EventsArchiveReport) -> Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!("-{}", clock::now().format("%Y-%m-%d_%H-%M-%S%.6f")));
+    let target = PathBuf::from(name);
+    durable::set_aside(path, &target)?;
+    report.warnings.push(format!(
+        "nobody knows how much of {} is in the event log, or who put it there: it is {} now; bring over what is missing",
+        path.display(),
+        target.display()
+    ));
     Ok(())
 }
 

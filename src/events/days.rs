@@ -1,7 +1,8 @@
 //! Which day each line of the event log belongs to, as it is archived.
 //!
 //! Lines of others say what they like: what one says counts only where it can be. One that says nothing belongs to the line
-//! before it, or, where none is before it, to the next that does. One of a day that is still to come waits for the next line
+//! before it, or, where none is before it, to the next that does. So does one of an earlier day than that: pages write local
+//! time, and a line of each kind in turn would be an archive each. One of a day that is still to come waits for the next line
 //! of a day that can be, and goes with the line before it then; until there is one, the clock may be wrong instead.
 
 use std::fs::File;
@@ -36,7 +37,7 @@ struct Waiting {
 
 impl Days {
     fn put(&mut self, config: &Config, day: NaiveDate, bytes: u64) {
-        let day = day.to_string();
+        let day = self.last().map_or(day, |last| last.max(day)).to_string();
         match self.days.last_mut() {
             Some((last, _, size)) if *last == day && *size < MAX_DAY => *size += bytes,
             _ => {

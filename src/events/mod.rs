@@ -13,6 +13,7 @@
 
 mod archive;
 mod chain;
+mod clean;
 mod cut;
 mod days;
 mod filter;
@@ -22,6 +23,7 @@ mod log;
 mod pack;
 mod place;
 mod query;
+mod usable;
 mod verify;
 
 use serde_json::Value;
@@ -29,7 +31,9 @@ use serde_json::Value;
 pub use archive::archive;
 pub use log::record;
 pub use query::{Filter, query};
+pub(crate) use usable::{Problem, problems};
 pub use verify::verify;
+pub(crate) use verify::{Demand, Passed, verify_through};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -131,7 +131,11 @@ impl Manifest {
     fn unpack<F: Read + Seek>(&self, mut file: F) -> io::Result<Unpacked<F>> {
         file.rewind()?;
         let packed = flate2::read::GzDecoder::new(BufReader::new(file));
-        Ok(Digesting { from: packed.take(self.bytes.saturating_add(1)), digest: Sha256::new(), bytes: 0 })
+        Ok(Digesting {
+            from: packed.take(self.bytes.saturating_add(1).min(MAX_UNPACKED)),
+            digest: Sha256::new(),
+            bytes: 0,
+        })
     }
 
     /// Whether these, which were read to their end, are its lines.

@@ -5,14 +5,14 @@
 //! down may be older than the log, which is borne where the machine has started since. Where it is gone although there is a
 //! chain, or makes no sense, the next line of ours names [`chain::UNKNOWN`] as the one before it, so that it stays known.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::chain::{At, State};
 use super::lines::{Line, Lines, MAX_LINE};
-use super::{archive, chain, line, pack};
+use super::{chain, clean, line, pack};
 use crate::clock;
 use crate::config::Config;
 use crate::durable;
@@ -23,6 +23,9 @@ const FORMAT: &str = "cr0sync-events-2";
 const FORMAT_1: &str = "cr0sync-events-1";
 /// More that others wrote since the last line of ours is not held by the next one (bytes), as its writer would wait for long.
 const MAX_BEHIND: u64 = 4 << 20;
+
+/// A line without end of more is not looked through (bytes).
+const MAX_TORN: u64 = 64 << 20;
 
 /// So often it is looked, a millisecond apart, whether a line gets its end.
 const LOOKS: u32 = 3;
@@ -88,8 +91,7 @@ impl Place {
         let fail = |cause| Error::io("write down where the event log ends in", &path, cause);
         durable::private_directory(path.parent().unwrap_or(Path::new(".")))?;
         durable::private_file(&path)?;
-        let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
-        let file = OpenOptions::new().write(true).custom_flags(flags).open(&path).map_err(fail)?;
+        let file = durable::open_to_write(&path).map_err(fail)?;
         // In one write of a few bytes; what is left of a longer one says nothing.
         let text = self.text();
         let length = u64::try_from(text.len()).unwrap_or(0);
@@ -197,12 +199,13 @@ pub(super) fn end(config: &Config, log: &File) -> Result<End> {
     Ok(end)
 }
 
-/// Where the last whole line ends, of those behind a place.
+/// Where the last whole line ends, of those behind a place; that place where a line at the end is far longer than any event.
 pub(super) fn line_end(log: &File, from: u64, size: u64) -> std::io::Result<u64> {
     let mut end = size;
+    let least = from.max(size.saturating_sub(MAX_TORN));
     let mut block = [0; 1 << 16];
-    while end > from {
-        let start = from.max(end.saturating_sub(1 << 16));
+    while end > least {
+        let start = least.max(end.saturating_sub(1 << 16));
         let text = block.get_mut(..usize::try_from(end - start).unwrap_or(0)).unwrap_or_default();
         log.read_exact_at(text, start)?;
         if let Some(at) = memchr::memrchr(b'\n', text) {
@@ -303,7 +306,7 @@ fn last(config: &Config, log: &File, size: u64) -> std::io::Result<Option<u64>> 
         }
         Err(_) => Some(0),
     };
-    let cleaned = archive::anchor(config).map(|anchor| anchor.head().seq);
+    let cleaned = clean::anchor(config).map(|anchor| anchor.head().seq);
     Ok([here, archived, cleaned].into_iter().flatten().max())
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::archive::{self, Whole};
 use super::lines::{Lines, MAX_LINE};
 use super::pack::Manifest;
+use super::verify::Budget;
 use super::{Severity, line};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +26,8 @@ const BLOCK: u64 = 1 << 20;
 const MAX_PAGE: usize = 16 << 20;
 /// More problems are not told one by one.
 const MAX_PROBLEMS: usize = 100;
+/// So long archives are looked through for one page (milliseconds), as others can make them long.
+const MOST_MS: u64 = 30_000;
 /// More events at once are no page.
 const MAX_LIMIT: usize = 10_000;
 
@@ -54,8 +57,14 @@ pub struct Filter {
 /// Looks for events.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] when a time cannot be understood, or when the log cannot be read.
+/// [`ErrorKind::Usage`] when a time cannot be understood or the limit is none; when the log cannot be read.
 pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
+    if !(1..=MAX_LIMIT).contains(&filter.limit) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("the limit is 1 to {MAX_LIMIT} events, not {}", filter.limit),
+        ));
+    }
     let mut search = Search::of(filter)?;
     let Whole { log, archives, damaged } = archive::whole(config)?;
     for damaged in &damaged {
@@ -69,15 +78,23 @@ pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
         }
         None => false,
     };
+    let budget = Budget::of(Some(MOST_MS));
     for (file, manifest) in archives.into_iter().rev() {
         if is_done {
+            break;
+        }
+        if budget.is_over() {
+            search.problem(format!(
+                "{} and those before it were not looked through, as that takes long",
+                file.display()
+            ));
             break;
         }
         // One before it may be of a later day, as lines say of themselves when they were written.
         if search.since.as_ref().is_some_and(|since| manifest.until.as_str() < since.as_str()) {
             continue;
         }
-        match packed(&file, &manifest, &mut search) {
+        match packed(&file, &manifest, &mut search, &budget) {
             Ok(done) => is_done = done,
             Err(cause) => search.problem(format!("{} cannot be read: {cause}", file.display())),
         }
@@ -111,7 +128,7 @@ impl Search<'_> {
             until: time(&filter.until)?,
             text: filter.text.as_ref().map(|text| text.to_lowercase()),
             skip: filter.skip,
-            limit: filter.limit.clamp(1, MAX_LIMIT),
+            limit: filter.limit,
             found: Vec::new(),
             bytes: 0,
             is_cut: false,
@@ -220,11 +237,15 @@ fn backwards(file: &File, path: &Path, search: &mut Search<'_>) -> io::Result<bo
 }
 
 /// Takes what is wanted of an archive; whether that was enough.
-fn packed(file: &Path, manifest: &Manifest, search: &mut Search<'_>) -> io::Result<bool> {
-    let mut count = 0;
+fn packed(file: &Path, manifest: &Manifest, search: &mut Search<'_>, budget: &Budget) -> io::Result<bool> {
+    let (mut count, mut all) = (0, 0_u64);
     let mut lines = Lines::of(manifest.open(file)?);
     let mut long = 0;
     while let Some(line) = lines.next()? {
+        all += 1;
+        if all % 1024 == 0 && budget.is_over() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         long += usize::from(line.text.is_none());
         count += usize::from(line.text.and_then(line::read).is_some_and(|read| search.fits(&read)));
     }

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::archive::{Step, archive_at};
-use super::{Event, Filter, Severity, query, record, verify};
+use super::archive::{self, Step};
+use super::{Demand, Event, Filter, Passed, Severity, query, record, verify, verify_through};
 use crate::Config;
+use crate::clock::Moment;
 use crate::error::{Error, ErrorKind};
 
 mod ends;
@@ -64,6 +65,17 @@ fn at(day: i64) -> Outcome<DateTime<Utc>> {
     let today = crate::clock::now().date_naive();
     let day = today.checked_add_signed(chrono::Duration::days(day)).ok_or("no such day")?;
     Ok(day.and_hms_opt(0, 1, 0).ok_or("no such time")?.and_utc())
+}
+
+/// As if the machine had run all the time, and nobody set its clock.
+fn archive_at(
+    config: &Config,
+    now: DateTime<Utc>,
+    each: &mut dyn FnMut(Step) -> crate::error::Result<()>,
+) -> crate::error::Result<crate::report::EventsArchiveReport> {
+    let unix = now.timestamp();
+    let up = u64::try_from(unix).unwrap_or(0);
+    archive::archive_at(config, &Moment { unix, boot: "a".to_owned(), up }, each)
 }
 
 /// A log of two past days, by pages, with events of ours of today between that count as of the day before when it is
@@ -376,9 +388,65 @@ fn old_archives_go_and_none_where_the_clock_is_behind() -> Outcome {
     let behind = archive_at(&world.config, at(-100)?, &mut |_| Ok(()))?;
     assert_eq!((behind.removed.len(), behind.warnings.len()), (0, 1), "{behind:#?}");
     let report = archive_at(&world.config, at(40)?, &mut |_| Ok(()))?;
+    assert!(report.removed.is_empty(), "what is too old goes a day later: {report:#?}");
+    let report = archive_at(&world.config, at(41)?, &mut |_| Ok(()))?;
     assert!(!report.removed.is_empty(), "{report:#?}");
     world.event(8)?;
     assert!(verify(&world.config)?.ok);
+    Ok(())
+}
+
+#[test]
+fn a_clock_that_is_wrong_for_less_than_a_day_removes_nothing() -> Outcome {
+    const HOUR: u64 = 3600;
+    const YEAR: i64 = 365 * 86_400;
+    let today = at(0)?.timestamp();
+    // How wrong the clock is, which start of the machine it is, how long that is ago; whether archives are gone then.
+    type Look = (i64, &'static str, u64, bool);
+    let cases: [&[Look]; 6] = [
+        &[(2 * YEAR, "a", 0, false), (2 * YEAR, "a", HOUR, false), (0, "a", 30 * HOUR, false)],
+        &[(2 * YEAR, "a", 0, false), (0, "a", HOUR, false), (2 * YEAR, "a", 25 * HOUR, false)],
+        &[(2 * YEAR, "a", 0, false), (0, "b", HOUR, false), (2 * YEAR, "c", 0, false)],
+        &[(2 * YEAR, "a", 0, false), (2 * YEAR, "a", 21 * HOUR, true)],
+        // Two years have gone by.
+        &[(2 * YEAR, "a", 0, false), (2 * YEAR + 86_400, "b", HOUR, true)],
+        &[(2 * YEAR, "a", 21 * HOUR, false), (2 * YEAR, "a", HOUR, false), (2 * YEAR, "a", 22 * HOUR, true)],
+    ];
+    for (number, looks) in cases.into_iter().enumerate() {
+        let (mut world, _) = world_of_archives()?;
+        world.config.events.keep_days = Some(30);
+        for (by, boot, up, is_gone) in looks {
+            let now = Moment { unix: today + 4 * 86_400 + by, boot: (*boot).to_owned(), up: *up };
+            let report = archive::archive_at(&world.config, &now, &mut |_| Ok(()))?;
+            assert_eq!(!report.removed.is_empty(), *is_gone, "{number}: {by} {boot} {up} {report:?}");
+            assert!(verify(&world.config)?.ok, "{number}");
+        }
+        assert_eq!(world.all()?.len() == 5, !looks.iter().any(|(.., is_gone)| *is_gone), "{number}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_chain_goes_through_what_was_verified_before() -> Outcome {
+    let (mut world, _) = world_of_archives()?;
+    world.config.events.keep_days = Some(30);
+    let now = crate::clock::now().timestamp();
+    let end = verify(&world.config)?.end.ok_or("no end")?;
+    let breaks = |world: &World, seq: u64, digest: &str, at: i64| -> Outcome<Vec<String>> {
+        let through = Some(Passed { seq, digest: digest.to_owned(), at });
+        let found = verify_through(&world.config, &Demand { through, most_ms: None })?;
+        Ok(found.told.into_iter().map(|(found, _)| format!("{} {}", found.kind, found.seq)).collect())
+    };
+    world.event(5)?;
+    assert_eq!(breaks(&world, end.0, &end.1, now)?, [""; 0]);
+    assert_eq!(breaks(&world, end.0, "another", now)?, ["rewritten 4"]);
+    assert_eq!(breaks(&world, 9, &end.1, now)?, ["rewritten 9"]);
+    // It is too old by now, or somebody says so.
+    for day in [40, 41] {
+        archive_at(&world.config, at(day)?, &mut |_| Ok(()))?;
+    }
+    assert_eq!(breaks(&world, 1, "any", now - 40 * 86_400)?, [""; 0]);
+    assert_eq!(breaks(&world, 1, "any", now)?, ["rewritten 1"]);
     Ok(())
 }
 

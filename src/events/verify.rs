@@ -5,15 +5,23 @@
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
+use chrono::DateTime;
+
 use super::archive::{self, Whole};
 use super::chain::{At, Break, Chain, Found, UNKNOWN};
 use super::lines::Lines;
-use super::log;
 use super::pack::{self, Damaged, Manifest};
 use super::place::{self, Place};
+use super::{clean, log};
+use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::{EventsBreak, EventsUnheld, EventsVerifyReport, SCHEMA};
+
+/// So many lines are read before it is looked how long it took.
+const AT_ONCE: u32 = 1024;
+/// Seconds.
+const DAY: i64 = 86_400;
 
 /// Follows the chain from the oldest archive to the last line.
 ///
@@ -21,11 +29,42 @@ use crate::report::{EventsBreak, EventsUnheld, EventsVerifyReport, SCHEMA};
 /// When the log cannot be read, [`crate::ErrorKind::Locked`] while another process archives or verifies. What is wrong in it
 /// is in the report.
 pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
+    verify_through(config, &Demand::default())
+}
+
+/// An event that was there when the chain was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) seq: u64,
+    pub(crate) digest: String,
+    /// When that was, in seconds since 1970.
+    pub(crate) at: i64,
+}
+
+/// What is asked of a look at the chain.
+#[derive(Debug, Default)]
+pub(crate) struct Demand {
+    /// It must go through this event: what was verified once is not written anew, whoever may write the log.
+    pub(crate) through: Option<Passed>,
+    /// So long it may take (milliseconds).
+    pub(crate) most_ms: Option<u64>,
+}
+
+/// The same, where more is asked.
+///
+/// # Errors
+/// As [`verify`], [`ErrorKind::Busy`] where it takes longer than it may.
+pub(crate) fn verify_through(config: &Config, demand: &Demand) -> Result<EventsVerifyReport> {
+    let budget = Budget::of(demand.most_ms);
     let _moving = log::archive_lock(config)?;
     let (Whole { log, archives, damaged }, size, known) = now(config)?;
-    let (mut number, head) = archive::beginning(config, archives.first().map(|(_, first)| first));
-    let cleaned = archive::anchor(config).map_or(0, |anchor| anchor.number());
-    let mut walk = Walk { config, chain: Chain::from(&head), files: Vec::new(), pushed: Vec::new() };
+    let (mut number, head) = clean::beginning(config, archives.first().map(|(_, first)| first));
+    let cleaned = clean::anchor(config).map_or(0, |anchor| anchor.number());
+    let mut chain = Chain::from(&head);
+    if let Some(passed) = &demand.through {
+        chain.want(passed.seq, &passed.digest);
+    }
+    let mut walk = Walk { config, chain, budget, files: Vec::new(), pushed: Vec::new() };
     let mut damaged: Vec<&Damaged> = damaged.iter().collect();
     for (file, manifest) in &archives {
         while manifest.number > number.saturating_add(1) && walk.damaged(&mut damaged) {
@@ -35,6 +74,7 @@ pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
         walk.gap(manifest, number);
         walk.archive(file, manifest, manifest.number <= cleaned);
         number = manifest.number;
+        walk.budget.spare()?;
     }
     while walk.damaged(&mut damaged) {}
     for one in damaged {
@@ -43,14 +83,20 @@ pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
     walk.enter(&config.events.log);
     if let Some(mut log) = log {
         let fail = |cause| Error::io("read the event log", &config.events.log, cause);
-        log.rewind().and_then(|()| follow(&mut walk.chain, log.take(size))).map_err(fail)?;
+        let followed = log.rewind().and_then(|()| follow(&mut walk.chain, log.take(size), &walk.budget));
+        walk.budget.spare()?;
+        followed.map_err(fail)?;
     }
     walk.end(known.as_ref());
+    if let Some(passed) = &demand.through {
+        walk.through(passed, head.seq);
+    }
     let breaks = u64::try_from(walk.pushed.len()).unwrap_or(u64::MAX).saturating_add(walk.chain.breaks);
     let (unheld, first_unheld) = walk.chain.unheld();
     let first_unheld = first_unheld
         .map(|at| EventsUnheld { file: walk.files.get(at.file).cloned().unwrap_or_default(), line: at.line });
     let (events, others) = (walk.chain.ours, walk.chain.others);
+    let end = walk.chain.last().map(|(_, digest)| (walk.chain.head().seq, digest.to_owned()));
     let told = walk.told();
     Ok(EventsVerifyReport {
         schema: SCHEMA,
@@ -61,9 +107,38 @@ pub fn verify(config: &Config) -> Result<EventsVerifyReport> {
         first_unheld,
         archives: u64::try_from(archives.len()).unwrap_or(u64::MAX),
         breaks,
+        acknowledged: 0,
         first_break: told.first().map(|(first, _)| first.clone()),
         told,
+        end,
     })
+}
+
+/// How long reading may take: others can make much to be read.
+#[derive(Debug)]
+pub(super) struct Budget {
+    start: Stopwatch,
+    most_ms: Option<u64>,
+}
+
+impl Budget {
+    pub(super) fn of(most_ms: Option<u64>) -> Budget {
+        Budget { start: clock::start(), most_ms }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.most_ms.is_some_and(|most| self.start.millis() > most)
+    }
+
+    /// Whether there is some left.
+    pub(super) fn spare(&self) -> Result<()> {
+        if !self.is_over() {
+            return Ok(());
+        }
+        let seconds = self.most_ms.unwrap_or_default() / 1000;
+        Err(Error::new(ErrorKind::Busy, format!("did not come to an end of events and archives in {seconds} seconds"))
+            .hint("look whether somebody put archives there or made the log that long, and run verify-events, which takes as long as it needs"))
+    }
 }
 
 /// What there is at one moment, and what is known of its end. Nobody writes in that moment; the rest is read later.
@@ -78,19 +153,31 @@ fn now(config: &Config) -> Result<(Whole, u64, Option<Place>)> {
     Ok((whole, size, Place::of(config)?))
 }
 
-pub(super) fn follow(chain: &mut Chain, from: impl Read) -> io::Result<()> {
+pub(super) fn follow(chain: &mut Chain, from: impl Read, budget: &Budget) -> io::Result<()> {
     let mut lines = Lines::of(from);
+    let mut left = AT_ONCE;
     while let Some(line) = lines.next()? {
         chain.next(&line);
+        left -= 1;
+        if left == 0 {
+            if budget.is_over() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            left = AT_ONCE;
+        }
     }
     Ok(())
 }
 
 /// Takes out of archives whose manifests are damaged the one whose lines go on with the chain; with the chain behind it.
-pub(super) fn next<'a>(chain: &Chain, damaged: &mut Vec<&'a Damaged>) -> Option<(&'a Damaged, Chain)> {
+pub(super) fn next<'a>(
+    chain: &Chain,
+    damaged: &mut Vec<&'a Damaged>,
+    budget: &Budget,
+) -> Option<(&'a Damaged, Chain)> {
     let (index, behind) = damaged.iter().enumerate().find_map(|(index, one)| {
         let mut behind = chain.clone();
-        one.open().and_then(|text| follow(&mut behind, text)).ok()?;
+        one.open().and_then(|text| follow(&mut behind, text, budget)).ok()?;
         let has_lines = behind.ours.saturating_add(behind.others) > chain.ours.saturating_add(chain.others);
         (behind.breaks == chain.breaks && has_lines).then_some((index, behind))
     })?;
@@ -100,6 +187,7 @@ pub(super) fn next<'a>(chain: &Chain, damaged: &mut Vec<&'a Damaged>) -> Option<
 struct Walk<'a> {
     config: &'a Config,
     chain: Chain,
+    budget: Budget,
     /// Those that were looked at, in the order of the chain.
     files: Vec<PathBuf>,
     /// What is wrong beside what the chain has found.
@@ -128,7 +216,7 @@ impl Walk<'_> {
     fn damaged(&mut self, waiting: &mut Vec<&Damaged>) -> bool {
         let mut chain = self.chain.clone();
         chain.enter(self.files.len());
-        let Some((one, chain)) = next(&chain, waiting) else { return false };
+        let Some((one, chain)) = next(&chain, waiting, &self.budget) else { return false };
         self.tell(one);
         self.chain = chain;
         true
@@ -167,7 +255,7 @@ impl Walk<'_> {
     fn archive(&mut self, file: &Path, manifest: &Manifest, was_cleaned: bool) {
         let mut chain = self.chain.clone();
         let read = manifest.open(file).and_then(|mut text| {
-            follow(&mut chain, &mut text)?;
+            follow(&mut chain, &mut text, &self.budget)?;
             Ok(manifest.fits(&text))
         });
         let why = match read {
@@ -238,6 +326,39 @@ impl Walk<'_> {
                 self.push(behind, seq, "end", unknown(&why));
             }
         }
+    }
+
+    /// Whether it went through an event that was there before; it began behind one of this number.
+    fn through(&mut self, passed: &Passed, began: u64) {
+        let seqs = self.pushed.iter().map(|(_, told, _)| told.seq);
+        if seqs.chain(self.chain.found().iter().map(|found| found.seq)).any(|seq| seq == passed.seq) {
+            // What is wrong there is told.
+            return;
+        }
+        let here = self.chain.at();
+        let at = At { line: here.line.saturating_add(1), ..here };
+        let then = DateTime::from_timestamp(passed.at, 0).map(clock::stamp).unwrap_or_default();
+        let seq = passed.seq;
+        let why = match self.chain.is_wanted {
+            Some(true) => return,
+            Some(false) => "is another one now",
+            // What is too old is removed, and what was verified is not at once.
+            None if began >= seq => {
+                let age = clock::now().timestamp().saturating_sub(passed.at);
+                let is_old = |keep: u32| age > i64::from(keep).saturating_sub(1).saturating_mul(DAY);
+                if self.config.events.keep_days.is_some_and(is_old) {
+                    return;
+                }
+                "is gone with all before it, and it was not too old"
+            }
+            None if self.chain.head().seq < seq => "is not there any more",
+            // It is in an archive that cannot be read, which is told.
+            None => return,
+        };
+        let reason = format!(
+            "event {seq}, which was there when the chain was verified at {then}, {why}: it was written anew"
+        );
+        self.push(at, seq, "rewritten", reason);
     }
 
     /// Whether what stands directly before the last event came in its moment.

@@ -13,6 +13,7 @@ use super::report::Report;
 use super::system::System;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Event, Filter, Severity};
+use crate::security;
 
 fn of_word(word: &str) -> Result<Severity> {
     Severity::of(word).ok_or_else(|| {
@@ -68,8 +69,10 @@ pub unsafe extern "C" fn cr0_event(
 
 /// Looks for events, the newest first.
 ///
-/// `filter` is a JSON object with any of `type` (a word or a list), `severity` (at least), `since`, `until`, `ip`,
-/// `session`, `text`, `skip` and `limit`; `NULL` is the newest hundred.
+/// `filter` is a JSON object with any of `type` (a word or a list), `severity` (at least), `since` and `until` (as
+/// `2025-07-14` or `2025-07-14T09:31:02Z`), `ip`, `session`, `text` (anywhere in it), `skip` and `limit` (1 to 10,000);
+/// `NULL` is the newest hundred. Archives are looked through for half a minute at most; the member `problems` of the
+/// report says what was not.
 ///
 /// Fails with `CR0_ERROR_USAGE` when the filter or a time in it makes no sense.
 ///
@@ -116,22 +119,29 @@ pub unsafe extern "C" fn cr0_event_archive(
     unsafe { call::operation("cr0_event_archive", &[], (system, ptr::null()), report, error, work) }
 }
 
-/// Proves that the log and its archives are what was written.
+/// Proves that the log and its archives are what was written, and holds the event that was the last one when they were
+/// verified before. Called by the user of the cron jobs, it is what `cr0_integrity_status` tells from then on.
 ///
-/// Fails with `CR0_ERROR_LOCKED` while another process archives or verifies. What is wrong in the log is in the report.
+/// Options: acknowledge. The exit code of the report is 1 where something is wrong that nobody has acknowledged.
+///
+/// Fails with `CR0_ERROR_LOCKED` while another process archives or verifies; to acknowledge, also while a run is at work,
+/// and with `CR0_ERROR_ACCESS` for everybody but the user of the cron jobs and root. What is wrong in the log is in the
+/// report.
 ///
 /// # Safety
-/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to where
+/// a pointer may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_event_verify(
     system: *const System,
+    options: *const Options,
     report: *mut *mut Report,
     error: *mut *mut Failure,
 ) -> i32 {
-    let work = |system: &System, _: &Options| {
-        let report = events::verify(&system.config)?;
+    let work = |system: &System, options: &Options| {
+        let report = security::verify_events(&system.config, options.look())?;
         Report::new(&report, report.exit_code())
     };
     // SAFETY: as the function asks.
-    unsafe { call::operation("cr0_event_verify", &[], (system, ptr::null()), report, error, work) }
+    unsafe { call::operation("cr0_event_verify", &["acknowledge"], (system, options), report, error, work) }
 }

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::integrity::{Accept, CheckOptions, WatchOptions};
 use crate::logs;
 use crate::report::Continue;
+use crate::security::Look;
 
 /// The names of options that a function knows.
 pub(super) type Known = &'static [&'static str];
@@ -52,6 +53,7 @@ pub struct Options {
     show_secrets: bool,
     explain: bool,
     full: bool,
+    acknowledge: bool,
     limit: Option<u64>,
     budget_ms: Option<u64>,
     seconds: Option<u64>,
@@ -93,6 +95,10 @@ impl Options {
 
     pub(super) fn accept(&self) -> Accept {
         if self.dry_run { Accept::DryRun } else { Accept::Sign }
+    }
+
+    pub(super) fn look(&self) -> Look {
+        if self.acknowledge { Look::Acknowledge } else { Look::Only }
     }
 
     pub(super) fn detail(&self) -> Detail {
@@ -292,6 +298,17 @@ pub unsafe extern "C" fn cr0_options_set_explain(options: *mut Options, yes: i32
 pub unsafe extern "C" fn cr0_options_set_full(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
     unsafe { set(options, "full", |options| options.full = yes != 0) }
+}
+
+/// Says whether what is wrong with the chain of events is known from now on: it stays, and is no news any more. 0 is no,
+/// anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_acknowledge(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "acknowledge", |options| options.acknowledge = yes != 0) }
 }
 
 /// Says how many runs a history tells of at most; 50 otherwise.

@@ -28,7 +28,7 @@ pub const CR0_COUNT_EVENTS: i32 = 7;
 pub const CR0_COUNT_WARNINGS: i32 = 8;
 /// What a new baseline accepted that the one before it did not.
 pub const CR0_COUNT_CHANGED: i32 = 9;
-/// Places at which the chain of events does not hold.
+/// Places at which the chain of events does not hold, those that are acknowledged too.
 pub const CR0_COUNT_BREAKS: i32 = 10;
 /// Findings of a run of the periodic jobs, or of a check, that are new since the check before.
 pub const CR0_COUNT_NEW_FINDINGS: i32 = 11;

@@ -65,7 +65,8 @@ pub struct EventsBreak {
     /// The number of the event that shows it; of the first one that is missing where nothing does.
     pub seq: u64,
     /// `missing`, `again`, `inserted`, `moved`, `changed`; `cut` where the end is missing, `end` where nobody knows whether it
-    /// is; `long` for a line that is no event; `archive` where an archive is not what its manifest says.
+    /// is; `long` for a line that is no event; `archive` where an archive is not what its manifest says; `rewritten` where
+    /// events are not those that were verified before.
     pub kind: String,
     /// In words.
     pub reason: String,
@@ -93,9 +94,14 @@ pub struct EventsVerifyReport {
     pub first_break: Option<EventsBreak>,
     /// How many there are in all.
     pub breaks: u64,
+    /// Of those, as many as a person has acknowledged: they stay, and are no news.
+    pub acknowledged: u64,
     /// As many of them as are told one by one, with how many events or changes each is of.
     #[serde(skip)]
     pub(crate) told: Vec<(EventsBreak, u64)>,
+    /// The number and digest of the last event.
+    #[serde(skip)]
+    pub(crate) end: Option<(u64, String)>,
 }
 
 /// A line of the site's own pages that no line of ours holds.
@@ -108,10 +114,10 @@ pub struct EventsUnheld {
 }
 
 impl EventsVerifyReport {
-    /// 0, or 1 where something was found.
+    /// 0, or 1 where something was found that nobody has acknowledged.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
-        i32::from(!self.ok)
+        i32::from(self.breaks > self.acknowledged)
     }
 }
 

@@ -4,13 +4,14 @@
 
 use serde_json::{Value, to_value};
 
-use super::chain::Chain;
+use super::chain::{self, Chain};
 use crate::access::{limits, sessions};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::events;
+use crate::events::{self, Demand};
 use crate::integrity::{self, CheckOptions};
 use crate::report::EventsBreak;
+use crate::schedule::Schedule;
 
 /// Minutes between two cleanups.
 const CLEANUP: u32 = 60;
@@ -18,6 +19,9 @@ const CLEANUP: u32 = 60;
 const DAILY: u32 = 24 * 60;
 /// A job that others are at for so many minutes has failed, also where it is due less often.
 const PATIENCE: u32 = 60;
+
+/// So long the chain of events may be followed while all else waits (milliseconds).
+const MOST_MS: u64 = 120_000;
 
 /// What is done by the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +71,8 @@ impl Job {
         i64::from(self.every_minutes(config).min(PATIENCE)) * 60
     }
 
-    pub(super) fn run(self, config: &Config) -> Result<Done> {
+    /// Does it; what is known of it from before is in the schedule.
+    pub(super) fn run(self, config: &Config, schedule: &Schedule) -> Result<Done> {
         Ok(match self {
             Job::Check => {
                 let report = integrity::check(config, &CheckOptions::default())?;
@@ -94,17 +99,22 @@ impl Job {
                 if report.ok { done.warn(report.warnings) } else { done.fail(report.warnings.join("; ")) }
             }
             Job::VerifyEvents => {
-                let report = events::verify(config)?;
-                let what = report.first_break.as_ref().map_or_else(|| "see its report".to_owned(), place);
+                let through = chain::through(schedule, self.name());
+                let demand = Demand { through, most_ms: Some(MOST_MS) };
+                let mut report = events::verify_through(config, &demand)?;
                 let chain = Chain::of(&report);
-                let done = Done::of(to_value(&report), Found { ok: report.ok, chain, ..Found::NOTHING })?;
-                Done { what: (!report.ok).then_some(what), ..done }
+                report.acknowledged = chain.count_acknowledged(schedule, self.name());
+                let open = chain.open(schedule, self.name());
+                let done =
+                    Done::of(to_value(&report), Found { ok: open.is_none(), chain, ..Found::NOTHING })?;
+                Done { what: open.as_ref().map(place), ..done }
             }
         })
     }
 }
 
-fn place(broken: &EventsBreak) -> String {
+/// Where a break is, and what.
+pub(super) fn place(broken: &EventsBreak) -> String {
     let EventsBreak { file, line, seq, reason, .. } = broken;
     format!("{}, line {line}, event {seq}: {reason}", file.display())
 }

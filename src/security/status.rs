@@ -6,13 +6,15 @@ use chrono::DateTime;
 use serde_json::Value;
 
 use super::blocked::holders;
+use super::chain;
 use super::job::Job;
 use super::time;
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::error::Result;
-use crate::integrity;
 use crate::report::{LockHeld, SecurityStatusReport, StatusProblem};
-use crate::schedule::{self, Moment, Schedule};
+use crate::schedule::Schedule;
+use crate::{events, integrity};
 
 /// What has not run for so many times its length is told.
 const PATIENCE: i64 = 2;
@@ -24,7 +26,7 @@ const CRON: &str = "* * * * *  php security_monitoring_script.php run --quiet";
 /// # Errors
 /// As [`integrity::status`].
 pub fn status(config: &Config) -> Result<SecurityStatusReport> {
-    status_at(config, &schedule::now())
+    status_at(config, &Moment::now())
 }
 
 pub(super) fn status_at(config: &Config, now: &Moment) -> Result<SecurityStatusReport> {
@@ -36,15 +38,24 @@ pub(super) fn status_at(config: &Config, now: &Moment) -> Result<SecurityStatusR
         None => by_last_check(config, &files.last_check, now).into_iter().collect(),
     };
     files.problems.extend(problems);
+    files.problems.extend(unusable(config));
     files.ok = files.ok && files.problems.is_empty();
     let schedule = schedule.unwrap_or_else(Schedule::empty);
     let last = |job: Job| schedule.last(job.name()).and_then(time);
     let chain = schedule.ended(Job::VerifyEvents.name()).and_then(|ended| match ended {
         ended if ended.found.is_some() => Some("broken"),
+        _ if chain::is_acknowledged(&schedule, Job::VerifyEvents.name()) => Some("acknowledged"),
         ended => ended.problem.is_none().then_some("whole"),
     });
     let last_runs = Job::ALL.into_iter().map(|job| (job.name(), last(job))).collect();
     Ok(SecurityStatusReport { files, last_runs, chain })
+}
+
+/// What keeps events from being written.
+fn unusable(config: &Config) -> impl Iterator<Item = StatusProblem> {
+    let problem =
+        |events::Problem { problem, first }| StatusProblem { problem, first: Some(first), next: "status" };
+    events::problems(config).into_iter().map(problem)
 }
 
 fn by_schedule(config: &Config, schedule: &Schedule, locks: &[LockHeld], now: &Moment) -> Vec<StatusProblem> {
@@ -72,11 +83,11 @@ fn of_job(
     let mut all = Vec::new();
     let (name, held) = (job.name(), holders(locks, job));
     let every = job.every_minutes(config);
-    let is_old = |last: &Moment| schedule::age(last, now) > i64::from(every) * 60 * PATIENCE;
+    let is_old = |last: &Moment| now.age_of(last) > i64::from(every) * 60 * PATIENCE;
     let (last, waits) = (schedule.last(name), schedule.waits(name));
     let said = |moment: Option<&Moment>| moment.and_then(time).unwrap_or_else(|| "a time unknown".to_owned());
     match (last, waits) {
-        (_, Some(since)) if schedule::age(since, now) >= job.patience(config) => {
+        (_, Some(since)) if now.age_of(since) >= job.patience(config) => {
             let since = said(Some(since));
             all.push(StatusProblem {
                 problem: format!("{name} is due and has not run since {since}, as others are at it{held}"),
@@ -110,8 +121,8 @@ fn of_job(
     let at = said(Some(&ended.of));
     if let Some(found) = &ended.found {
         let problem = format!("the chain of events is broken, as {name} found at {at}: {found}");
-        let first = Some("find out who did that".to_owned());
-        all.push(StatusProblem { problem, first, next: job.command() });
+        let first = Some("find out who did that (verify-events looks again)".to_owned());
+        all.push(StatusProblem { problem, first, next: "verify-events --acknowledge" });
     }
     if let Some(problem) = &ended.problem {
         let problem = format!("{name} failed at {at}: {problem}");
@@ -258,7 +269,8 @@ mod tests {
             assert_eq!((status.files.ok, status.chain), (false, Some("broken")));
             let problems = world.problems();
             assert!(
-                problems.contains("the chain of events is broken") && problems.ends_with("verify-events\n"),
+                problems.contains("the chain of events is broken")
+                    && problems.ends_with("verify-events --acknowledge\n"),
                 "{problems}"
             );
             world.wait(5 * MINUTE);
@@ -270,6 +282,53 @@ mod tests {
         world.wait(DAY);
         world.run();
         assert_eq!(status_at(&world.config, &world.now).unwrap().chain, Some("broken"));
+    }
+
+    #[test]
+    fn that_no_event_can_be_written_is_a_problem_of_each_run() {
+        let mut world = World::new();
+        world.run();
+        for path in [world.config.events.log.clone(), world.config.root.join("sync_state/events/head")] {
+            let away = path.with_extension("away");
+            std::fs::rename(&path, &away).unwrap();
+            std::fs::create_dir(&path).unwrap();
+            for _ in 0..2 {
+                world.wait(MINUTE);
+                let report = world.run();
+                let told = report
+                    .problems
+                    .iter()
+                    .any(|one| one.starts_with("no event can be put on record: ") && one.ends_with("away"));
+                assert!(told && report.exit_code() == 2, "{report:?}");
+                assert!(world.problems().contains("no event can be put on record"), "{}", world.problems());
+            }
+            std::fs::remove_dir(&path).unwrap();
+            std::fs::rename(&away, &path).unwrap();
+        }
+        assert_eq!((world.run().exit_code(), world.problems().as_str()), (0, ""));
+    }
+
+    #[test]
+    fn whoever_holds_the_lock_of_runs_is_told() {
+        let mut world = World::new();
+        world.run();
+        let holds = Lock::take(&world.config.root, &world.config.ownership, "security", 0).unwrap();
+        let mut codes = Vec::new();
+        for _ in 0..8 {
+            world.wait(MINUTE);
+            codes.push(crate::security::run_at(&world.config, &world.now).unwrap_err().kind().exit_code());
+        }
+        assert_eq!(codes, [75, 75, 75, 75, 75, 2, 2, 2]);
+        assert_eq!(world.events("check_blocked"), 1);
+        drop(holds);
+        world.wait(MINUTE);
+        assert_eq!(world.run().exit_code(), 0);
+        let _holds = Lock::take(&world.config.root, &world.config.ownership, "security", 0).unwrap();
+        world.wait(MINUTE);
+        assert_eq!(crate::security::run_at(&world.config, &world.now).unwrap_err().kind().exit_code(), 75);
+        world.wait(10 * MINUTE);
+        assert_eq!(crate::security::run_at(&world.config, &world.now).unwrap_err().kind().exit_code(), 2);
+        assert_eq!(world.events("check_blocked"), 2);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use cr0sync::access::limits::Origin;
 use cr0sync::database::{self, Detail, Force, Mode, Secrets};
 use cr0sync::integrity::{Accept, CheckOptions, WatchOptions};
+use cr0sync::security::Look;
 use cr0sync::{Config, Error, ErrorKind, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecutorGlobals;
@@ -92,6 +93,8 @@ pub(crate) enum Key {
     Seconds,
     /// string: only what is this user's.
     UserId,
+    /// bool: what is wrong is known.
+    Acknowledge,
 }
 
 impl Key {
@@ -124,6 +127,7 @@ impl Key {
             Key::Import => "import",
             Key::Seconds => "seconds",
             Key::UserId => "user_id",
+            Key::Acknowledge => "acknowledge",
         }
     }
 }
@@ -158,6 +162,7 @@ pub(crate) struct Given {
     import: Option<PathBuf>,
     seconds: Option<u64>,
     pub(crate) user_id: Option<String>,
+    acknowledge: bool,
 }
 
 impl Given {
@@ -192,6 +197,7 @@ impl Given {
             Key::Database => self.databases = value.texts()?,
             Key::Logs => self.logs = value.texts()?,
             Key::DryRun => self.dry_run = value.flag()?,
+            Key::Acknowledge => self.acknowledge = value.flag()?,
             Key::Force => self.force = value.flag()?,
             Key::ShowSecrets => self.show_secrets = value.flag()?,
             Key::Explain => self.explain = value.flag()?,
@@ -236,6 +242,11 @@ impl Given {
     /// For watching over files.
     pub(crate) fn watch(&self) -> WatchOptions {
         WatchOptions { seconds: self.seconds, ..WatchOptions::default() }
+    }
+
+    /// Why the chain of events is looked at.
+    pub(crate) fn look(&self) -> Look {
+        if self.acknowledge { Look::Acknowledge } else { Look::Only }
     }
 
     /// Whether what was accepted is signed.

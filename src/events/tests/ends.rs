@@ -5,8 +5,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::{Outcome, World, at, world_of_days};
-use crate::events::archive::archive_at;
+use super::{Outcome, World, archive_at, at, world_of_days};
 use crate::events::{line, verify};
 
 /// Only that says where the chain ends: whoever takes it away, or puts another in its place, is found out, also later.

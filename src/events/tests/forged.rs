@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::io::Write;
 
 use serde_json::json;
+use sha2::Digest as _;
 
-use super::{Outcome, World, at, world_of_archives};
-use crate::events::archive::archive_at;
-use crate::events::{Filter, pack, query, verify};
+use super::{Outcome, World, archive_at, at, world_of_archives, world_of_days};
+use crate::events::{Filter, archive, pack, query, verify};
 
 fn put(world: &World, text: &str) -> Outcome {
     let mut file = File::options().append(true).create(true).open(world.log())?;
@@ -92,7 +92,7 @@ fn what_is_asked_for_is_found_behind_archives_of_older_days() -> Outcome {
 
 #[test]
 fn lines_put_in_before_an_event_are_found_and_those_behind_the_last_are_counted() -> Outcome {
-    for count in [1, 64, 65, 500] {
+    for count in [1, 500, 4096, 4097] {
         for events in [2, 3] {
             let world = World::new()?;
             (0..events).try_for_each(|n| world.event(n))?;
@@ -181,5 +181,87 @@ fn a_damaged_manifest_hides_nothing_else() -> Outcome {
     fs::write(&files[0], "no archive")?;
     let found = verify(&world.config)?;
     assert_eq!((found.breaks, found.events), (2, 2), "{found:?}");
+    Ok(())
+}
+
+#[test]
+fn days_that_come_in_turn_are_no_archive_each() -> Outcome {
+    let world = World::new()?;
+    fs::create_dir_all(world.log().parent().ok_or("no directory")?)?;
+    for n in 0..200 {
+        put(&world, &line(n, Some(if n % 2 == 0 { -2 } else { -3 }))?)?;
+    }
+    let report = archive_at(&world.config, at(0)?, &mut |_| Ok(()))?;
+    assert_eq!(report.archived.len(), 1, "{report:?}");
+    assert_eq!(world.all()?.len(), 200);
+    let since = Some(at(-2)?.date_naive().to_string());
+    assert_eq!(query(&world.config, &Filter { since, limit: 1000, ..Filter::default() })?.events.len(), 100);
+    Ok(())
+}
+
+#[test]
+fn a_note_that_others_wrote_moves_nothing_of_today() -> Outcome {
+    let world = world_of_days()?;
+    let text = fs::read(world.log())?;
+    let sum = crate::hex::hex(&sha2::Sha256::digest(&text));
+    let archive = &world.config.events.archive;
+    fs::create_dir_all(world.directory.path().join("sync_state/events"))?;
+    for (day, today) in [(-2000, 0), (-2000, -1999), (-1, 9000)] {
+        let day = at(day)?.date_naive().to_string();
+        let file = archive.join(format!("security_events.{day}.json.gz"));
+        let note = json!({
+            "version": 1, "bytes": text.len(), "sha256": sum, "number": 1, "before_seq": 0, "before": "",
+            "days": [[day, file, text.len()]], "today": at(today)?.date_naive().to_string(),
+        });
+        fs::write(world.directory.path().join("sync_state/events/moving"), note.to_string())?;
+        let report = archive_at(&world.config, at(-30)?, &mut |_| Ok(()))?;
+        assert_eq!((report.archived.len(), report.warnings.len()), (0, 1), "{report:?}");
+        assert_eq!(fs::read(world.log())?, text);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_lies_under_the_name_of_a_log_of_before_stops_no_archive() -> Outcome {
+    for left in ["", "{\"type\":\"PAGE\"}\n"] {
+        let world = world_of_days()?;
+        let before = archive::before(&world.config);
+        fs::write(&before, left)?;
+        let report = archive_at(&world.config, at(1)?, &mut |_| Ok(()))?;
+        assert_eq!((report.archived.is_empty(), report.warnings.len()), (false, 1), "{report:?}");
+        let names = fs::read_dir(before.parent().ok_or("no directory")?)?.flatten().map(|entry| entry.path());
+        let aside: Vec<_> = names.filter(|path| path.to_string_lossy().contains(".json.before-")).collect();
+        assert_eq!(aside.len(), 1);
+        assert_eq!(fs::read_to_string(&aside[0])?, left);
+        assert!(verify(&world.config)?.ok);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_has_no_end_is_not_waited_for() -> Outcome {
+    // A pipe in the place of what says where the chain ends, and a log of holes.
+    let world = World::new()?;
+    world.event(0)?;
+    let head = world.directory.path().join("sync_state/events/head");
+    fs::remove_file(&head)?;
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &head,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::from_raw_mode(0o660),
+        0,
+    )?;
+    assert!(world.event(1).is_err());
+    fs::remove_file(&head)?;
+    world.event(2)?;
+    File::options().append(true).open(world.log())?.set_len(1 << 42)?;
+    world.event(3)?;
+    let told = |error: Option<crate::error::Error>| error.map(|error| error.to_string()).unwrap_or_default();
+    for said in
+        [told(verify(&world.config).err()), told(archive_at(&world.config, at(1)?, &mut |_| Ok(())).err())]
+    {
+        assert!(said.starts_with("refused an event log of "), "{said}");
+    }
     Ok(())
 }

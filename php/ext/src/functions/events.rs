@@ -1,6 +1,7 @@
 //! The functions over the security event log.
 
 use cr0sync::events::{self, Event, Filter, Severity};
+use cr0sync::security;
 use serde_json::{Value, to_value};
 
 use super::Function;
@@ -99,8 +100,8 @@ impl Function for Verify {
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &COMMON)?;
-        let report = events::verify(&config(&given)?)?;
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Acknowledge])?;
+        let report = security::verify_events(&config(&given)?, given.look())?;
         let exit_code = report.exit_code();
         Answer::new(to_value(&report), exit_code)
     }
