@@ -5,12 +5,13 @@
 DESTDIR =
 PREFIX = /usr/local
 
-.PHONY: help build library demo test install-test bench install uninstall clean packages
+.PHONY: help build library demo test test-valgrind install-test bench install uninstall clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
-	@echo 'make install-test  install everything in clean systems of Debian 12 and trixie (as root; some minutes)'
+	@echo 'make test-valgrind   build, then run the tests of the extension under valgrind, for half an hour'
+	@echo 'make install-test    install everything in clean systems of Debian 12 and trixie (as root; some minutes)'
 	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make library   build the C library: build/library'
@@ -34,6 +35,10 @@ demo: build
 test: build library
 	@sh .ci/packages test
 	@sh tests/run.sh
+
+test-valgrind: build
+	@sh .ci/packages test
+	@sh php/tests/run.sh --valgrind build/cr0sync.so
 
 install-test:
 	@sh .ci/packages install-test

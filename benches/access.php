@@ -3,14 +3,14 @@
 declare(strict_types=1);
 
 /*
- * How many API keys a second can be verified from PHP, beside code that does as the site's pages do today, and beside the
- * same with the file kept in APCu.
+ * How many API keys a second can be verified from PHP, beside code that does as the site's pages do today, and beside
+ * the same with the file kept in APCu.
  *
- * Run by benches/access.sh, or: php -n -d extension=cr0sync.so [-d extension=apcu -d apc.enable_cli=1] benches/access.php.
- * Every case is measured in rounds, in each of which all take their turn in an order that changes; printed is the median of
- * the ratios within a round, with the least and the largest. The page of today writes the file after each use, to count it;
- * the one with APCu never does, which would be wrong, and looks at the file's time only, which misses a change in the same
- * second.
+ * Run by benches/access.sh, or: php -n -d extension=cr0sync.so [-d extension=apcu -d apc.enable_cli=1]
+ * benches/access.php. Every case is measured in rounds, in each of which all take their turn in an order that changes;
+ * printed is the median of the ratios within a round, with the least and the largest. The page of today writes the file
+ * after each use, to count it; the one with APCu never does, which would be wrong, and looks at the file's time only,
+ * which misses a change in the same second.
  */
 
 const ROUNDS = 9;
@@ -20,14 +20,16 @@ function place(int $count): array
 {
     $root = sys_get_temp_dir() . '/cr0sync-bench-' . bin2hex(random_bytes(6));
     mkdir("{$root}/shared_storage", 0777, true);
-    file_put_contents("{$root}/cr0sync.json", json_encode(['version' => 1, 'databases' => new stdClass(), 'logs' => new stdClass()]));
+    $config = ['version' => 1, 'databases' => new stdClass(), 'logs' => new stdClass()];
+    file_put_contents("{$root}/cr0sync.json", json_encode($config));
     $file = "{$root}/shared_storage/api_keys.json";
     $all = [];
     for ($n = 0; $n < $count; $n++) {
         $keys[] = $key = bin2hex(random_bytes(32));
         $all[] = [
             'id' => "key_{$n}", 'user_id' => $n, 'name' => "key {$n}", 'key_hash' => hash('sha256', $key),
-            'permissions' => ['read'], 'created_at' => time(), 'last_used_at' => time(), 'usage_count' => 0, 'active' => true,
+            'permissions' => ['read'], 'created_at' => time(), 'last_used_at' => time(), 'usage_count' => 0,
+            'active' => true,
         ];
     }
     file_put_contents($file, json_encode($all, JSON_PRETTY_PRINT));
@@ -96,7 +98,8 @@ function compare(array $cases): void
         sort($sorted);
         printf('  %-44s %11s calls/s', $name, number_format($sorted[intdiv(ROUNDS, 2)]));
         if ($name !== $names[0]) {
-            $ratios = array_map(static fn (float $ours, float $theirs): float => $ours / $theirs, $rates[$names[0]], $rates[$name]);
+            $ratio = static fn (float $ours, float $theirs): float => $ours / $theirs;
+            $ratios = array_map($ratio, $rates[$names[0]], $rates[$name]);
             sort($ratios);
             printf('  ours is %.1f times as fast (%.1f to %.1f)', $ratios[intdiv(ROUNDS, 2)], $ratios[0], end($ratios));
         }
@@ -110,7 +113,8 @@ foreach ([10, 100, 1000] as $count) {
     $options = ['root' => $root];
     $cases = [
         'cr0_api_key_verify' => static fn (): bool => cr0_api_key_verify($new, 'read', $options)['granted'],
-        'cr0_api_key_verify, a key of today' => static fn (): bool => cr0_api_key_verify($old, 'read', $options)['granted'],
+        'cr0_api_key_verify, a key of today' =>
+            static fn (): bool => cr0_api_key_verify($old, 'read', $options)['granted'],
         'json_decode' => static fn (): bool => find(json_decode(file_get_contents($file), true), $old) !== null,
     ];
     $copy = "{$file}.copy";
@@ -146,8 +150,8 @@ foreach ([10, 100, 1000] as $count) {
 }
 
 /*
- * Whoever sends a key and is refused should not learn from the time it took whether there is such a key. What has the wrong
- * form is refused earlier, and everybody knows the form.
+ * Whoever sends a key and is refused should not learn from the time it took whether there is such a key. What has the
+ * wrong form is refused earlier, and everybody knows the form.
  */
 echo "refuse a key among 1000, by why\n";
 [$root, , $old] = place(1000);
@@ -169,14 +173,18 @@ sleep(2);
 $times = [];
 for ($round = 0; $round < ROUNDS; $round++) {
     foreach ($bad as $why => $key) {
-        $times[$why][$round] = 1e6 / rate(static fn (): bool => cr0_api_key_verify($key, 'read', $options)['granted'], false);
+        $verify = static fn (): bool => cr0_api_key_verify($key, 'read', $options)['granted'];
+        $times[$why][$round] = 1e6 / rate($verify, false);
     }
-    $times['forbidden'][$round] = 1e6 / rate(static fn (): bool => cr0_api_key_verify($old, 'write', $options)['granted'], false);
+    $verify = static fn (): bool => cr0_api_key_verify($old, 'write', $options)['granted'];
+    $times['forbidden'][$round] = 1e6 / rate($verify, false);
 }
 foreach ($times as $why => $all) {
     $ratios = array_map(static fn (float $one, float $unknown): float => $one / $unknown, $all, $times['unknown']);
     sort($all);
     sort($ratios);
-    printf("  %-44s %8.2f us  %.2f of an unknown one (%.2f to %.2f)\n", $why, $all[intdiv(ROUNDS, 2)], $ratios[intdiv(ROUNDS, 2)], $ratios[0], end($ratios));
+    $middle = intdiv(ROUNDS, 2);
+    $told = [$why, $all[$middle], $ratios[$middle], $ratios[0], end($ratios)];
+    vprintf("  %-44s %8.2f us  %.2f of an unknown one (%.2f to %.2f)\n", $told);
 }
 remove($root);

@@ -5,8 +5,8 @@ declare(strict_types=1);
 /*
  * How long one call takes that asks a rate limit, beside what people use instead.
  *
- * In rounds, in each of which all take their turn, in an order that changes; what is printed is the median of the ratios
- * within a round, with the least and the largest, so that a machine that is busy for a while bears on all alike.
+ * In rounds, in each of which all take their turn, in an order that changes; what is printed is the median of the
+ * ratios within a round, with the least and the largest, so that a machine that is busy for a while bears on all alike.
  */
 
 use Symfony\Component\Cache\Adapter\ApcuAdapter;
@@ -68,10 +68,12 @@ function peers(string $root): array
         ];
         $storage = new CacheStorage(new ApcuAdapter('bench'));
         $loose = new RateLimiterFactory($rules, $storage);
-        $peers['Symfony + APCu, not exact'] = static fn (string $key): bool => $loose->create($key)->consume()->isAccepted();
+        $peers['Symfony + APCu, not exact'] =
+            static fn (string $key): bool => $loose->create($key)->consume()->isAccepted();
         if (class_exists(LockFactory::class)) {
             $exact = new RateLimiterFactory($rules, $storage, new LockFactory(new FlockStore($root)));
-            $peers['Symfony + APCu + flock'] = static fn (string $key): bool => $exact->create($key)->consume()->isAccepted();
+            $peers['Symfony + APCu + flock'] =
+                static fn (string $key): bool => $exact->create($key)->consume()->isAccepted();
         }
     } else {
         echo "  Symfony's limiter over APCu is not installed, and so not measured\n";
@@ -143,7 +145,8 @@ function compare(string $title, array $peers, array $keys): void
         }
     }
     foreach ($names as $name) {
-        $ratios = array_map(static fn (float $theirs, float $ours): float => $theirs / $ours, $times[$name], $times[$names[0]]);
+        $ratio = static fn (float $theirs, float $ours): float => $theirs / $ours;
+        $ratios = array_map($ratio, $times[$name], $times[$names[0]]);
         $text = $name === $names[0]
             ? sprintf('  %.2f million a second', 1000 / median($times[$name]))
             : sprintf('  %.1f times ours (%.1f to %.1f)', median($ratios), min($ratios), max($ratios));
@@ -177,7 +180,8 @@ function together(array $peers, int $processes): void
         }
         $rate = $total / (5 * TURN / 1e9);
         $first ??= $rate;
-        printf("  %-28s %9.0f a second%s\n", $name, $rate, $rate === $first ? '' : sprintf('  ours %.1f times that', $first / $rate));
+        $beside = $rate === $first ? '' : sprintf('  ours %.1f times that', $first / $rate);
+        printf("  %-28s %9.0f a second%s\n", $name, $rate, $beside);
     }
 }
 

@@ -18,7 +18,8 @@
 //!   renames.
 //! - `clock`: the only door to time.
 //! - `ffi`: all of it for C, with the feature `capi`.
-//! - `docs/crash.md`: what a crash can leave behind, and how a run goes on.
+//! - `docs`: how rows and lines are merged, what a crash can leave behind, which files there are, and the reference of
+//!   watched files.
 //!
 //! # Architecture invariants
 //!
@@ -39,6 +40,8 @@ mod backup;
 mod clock;
 mod config;
 pub mod database;
+#[cfg(all(doc, not(doctest)))]
+pub mod docs;
 mod durable;
 mod error;
 pub mod events;

@@ -31,10 +31,12 @@ rust() {
         }'
 }
 
-# PHP. The script prints its own sums in its last line, in our words.
-php_tests() {
-    { sh php/tests/run.sh build/cr0sync.so 2>&1 || echo "php exit $?"; } | awk -v sums="$sums/php" '
-        /^php exit / { died = 1; next }
+# PHP. The scripts print their own sums in their last line, in our words.
+summed() {
+    name=$1
+    shift
+    { "$@" 2>&1 || echo "summed exit $?"; } | awk -v sums="$sums/$name" '
+        /^summed exit / { died = 1; next }
         /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { passed = $1; failed = $3; skipped = $5; summed = 1; next }
         { print; fflush() }
         END {
@@ -58,7 +60,16 @@ whole() {
 }
 
 rust
-php_tests
+summed php sh php/tests/run.sh build/cr0sync.so
+# The same, compiled by opcache.
+summed jit sh php/tests/run.sh --jit build/cr0sync.so
+# The scripts that people and cron call.
+summed wrappers sh tests/php/wrappers.sh build/cr0sync.so
+whole style sh tests/php/style.sh
+# The code in the documents.
+whole docs sh tests/docs/run.sh build/cr0sync.so
+# The documentation of the code: a link that leads nowhere is an error.
+whole rustdoc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps
 # The main job, as a person watches it: it fails when sides differ or anything is lost.
 whole demo python3 -B tests/demo/demo.py --directory "$sums/playground"
 # Owners write while the sync is killed again and again. CR0SYNC_SOAK_SECONDS makes it longer.
@@ -72,6 +83,6 @@ whole bouncer python3 -B tests/logs/bouncer.py
 # Broken files. CR0SYNC_FUZZ_SECONDS makes it longer.
 whole fuzz sh tests/fuzz/run.sh
 
-cat "$sums/rust" "$sums/php" "$sums/demo" "$sums/soak" "$sums/web" "$sums/abi" "$sums/bouncer" "$sums/fuzz" | awk '
+cat "$sums/rust" "$sums/php" "$sums/jit" "$sums/wrappers" "$sums/style" "$sums/docs" "$sums/rustdoc" "$sums/demo" "$sums/soak" "$sums/web" "$sums/abi" "$sums/bouncer" "$sums/fuzz" | awk '
     { passed += $1; failed += $2; skipped += $3 }
     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }'

@@ -54,11 +54,16 @@ final readonly class SecurityScript extends Script
         return new Help(
             $this->name,
             'Watches over files, security events and API keys.',
-            ['run --quiet', 'check', 'accept /var/www/html/index.html', 'keys issue --user 7 --name uploader --permission write'],
+            [
+                'run --quiet',
+                'check',
+                'accept /var/www/html/index.html',
+                'keys issue --user 7 --name uploader --permission write',
+            ],
             [
                 '0' => 'done, and nothing was found',
-                '1' => 'something was found (of run: something new): files that are not as they were accepted, a break in the '
-                    . 'chain of events, a watcher that is missed',
+                '1' => 'something was found (of run: something new): files that are not as they were accepted, a break '
+                    . 'in the chain of events, a watcher that is missed',
                 '2' => 'failed',
                 '64' => 'wrong command, option or configuration',
                 '69' => 'the extension is missing',
@@ -85,15 +90,34 @@ final readonly class SecurityScript extends Script
 
         return [
             new Command(
-                'run', '', 0, 0, 'does what is due: for cron, each minute', 'cr0_security_run', $alone, [],
+                'run',
+                '',
+                0,
+                0,
+                'does what is due: for cron, each minute',
+                'cr0_security_run',
+                $alone,
+                [],
                 ['run --quiet', 'run --json'],
             ),
             new Command(
-                'status', '', 0, 0, 'whether the baseline can be believed, and what the last check found',
-                'cr0_integrity_status', $alone, [], ['status', 'status --json'],
+                'status',
+                '',
+                0,
+                0,
+                'whether the baseline can be believed, and what the last check found',
+                'cr0_integrity_status',
+                $alone,
+                [],
+                ['status', 'status --json'],
             ),
             new Command(
-                'check', '[PATH...]', 0, PHP_INT_MAX, 'compares watched files with the baseline', 'cr0_integrity_check',
+                'check',
+                '[PATH...]',
+                0,
+                PHP_INT_MAX,
+                'compares watched files with the baseline',
+                'cr0_integrity_check',
                 static fn (CommandLine $line): array => [array_filter([
                     'full' => $line->has('full') ?: null,
                     'budget_ms' => self::number($line, 'budget-ms'),
@@ -107,7 +131,12 @@ final readonly class SecurityScript extends Script
                 ['check', 'check --full', 'check /var/www/html/core --quiet'],
             ),
             new Command(
-                'watch', '', 0, 0, 'checks at once what changes, until it is told to stop', 'cr0_integrity_watch',
+                'watch',
+                '',
+                0,
+                0,
+                'checks at once what changes, until it is told to stop',
+                'cr0_integrity_watch',
                 static fn (CommandLine $line): array => [
                     ['seconds' => self::number($line, 'seconds')] + $common($line),
                 ],
@@ -115,13 +144,22 @@ final readonly class SecurityScript extends Script
                 ['watch', 'watch --seconds 3600 --quiet'],
             ),
             new Command(
-                'baseline', '', 0, 0, 'accepts all watched files as they are, and signs that', 'cr0_integrity_baseline',
+                'baseline',
+                '',
+                0,
+                0,
+                'accepts all watched files as they are, and signs that',
+                'cr0_integrity_baseline',
                 static fn (CommandLine $line): array => [['import' => $line->value('import')] + $common($line)],
                 [Option::value('import', 'FILE', 'accepts files as this list says, which the pages of the site wrote')],
                 ['baseline', 'baseline --import shared_storage/file_hashes.json'],
             ),
             new Command(
-                'accept', 'PATH...', 0, PHP_INT_MAX, 'accepts what is under these paths as it is now, and signs that',
+                'accept',
+                'PATH...',
+                0,
+                PHP_INT_MAX,
+                'accepts what is under these paths as it is now, and signs that',
                 'cr0_integrity_accept',
                 static fn (CommandLine $line): array => [
                     self::paths($line) ?: throw Failure::usage('accept is not complete', 'write accept PATH...'),
@@ -131,21 +169,48 @@ final readonly class SecurityScript extends Script
                 ['accept --dry-run /var/www/html/core', 'accept /var/www/html/core/login.php'],
             ),
             new Command(
-                'cleanup', '', 0, 0, 'takes away expired sessions, and rate limits that nobody needs any more', '', $alone,
-                [], ['cleanup --quiet'],
+                'cleanup',
+                '',
+                0,
+                0,
+                'takes away expired sessions, and rate limits that nobody needs any more',
+                '',
+                $alone,
+                [],
+                ['cleanup --quiet'],
             ),
             new Command(
-                'archive', '', 0, 0, 'moves the events of past days into archives', 'cr0_event_archive', $alone, [],
+                'archive',
+                '',
+                0,
+                0,
+                'moves the events of past days into archives',
+                'cr0_event_archive',
+                $alone,
+                [],
                 ['archive'],
             ),
             new Command(
-                'verify-events', '', 0, 0, 'proves that events are as they were written, and none is missing', 'cr0_event_verify',
-                static fn (CommandLine $line): array => [['acknowledge' => $line->has('acknowledge')] + $common($line)],
+                'verify-events',
+                '',
+                0,
+                0,
+                'proves that events are as they were written, and none is missing',
+                'cr0_event_verify',
+                static fn (CommandLine $line): array => [
+                    ['acknowledge' => $line->has('acknowledge')] + $common($line),
+                ],
                 [Option::switch('acknowledge', 'what is wrong is known: it stays, and is no news any more')],
                 ['verify-events --json', 'verify-events --acknowledge'],
             ),
             new Command(
-                'keys', 'issue|list|revoke ID|rotate ID', 1, 2, 'API keys; a new one is shown once', '', $alone,
+                'keys',
+                'issue|list|revoke ID|rotate ID',
+                1,
+                2,
+                'API keys; a new one is shown once',
+                '',
+                $alone,
                 [
                     Option::value('user', 'ID', 'whose key it is (issue), or whose keys are listed (list)'),
                     Option::value('name', 'NAME', 'what it is called (issue)'),
@@ -153,7 +218,11 @@ final readonly class SecurityScript extends Script
                     Option::value('expires-in', 'SECONDS', 'how long it counts (issue, rotate)'),
                     Option::value('grace', 'SECONDS', 'how long the old one counts still, a day unless told (rotate)'),
                 ],
-                ['keys list', 'keys issue --user 7 --name uploader --permission read --permission write', 'keys revoke key_1'],
+                [
+                    'keys list',
+                    'keys issue --user 7 --name uploader --permission read --permission write',
+                    'keys revoke key_1',
+                ],
             ),
         ];
     }
@@ -201,7 +270,8 @@ final readonly class SecurityScript extends Script
         $limits = cr0_call('cr0_rate_limit_cleanup', $options);
         $sessions = cr0_call('cr0_session_cleanup', $options);
         $exit = max($limits['exit_code'], $sessions['exit_code']);
-        $report = ['schema' => 1, 'ok' => $exit === 0, 'limits' => $limits['report'], 'sessions' => $sessions['report']];
+        $both = ['limits' => $limits['report'], 'sessions' => $sessions['report']];
+        $report = ['schema' => 1, 'ok' => $exit === 0] + $both;
 
         return ['exit_code' => $exit, 'json' => json_encode($report, JSON_THROW_ON_ERROR), 'report' => $report];
     }
@@ -210,8 +280,9 @@ final readonly class SecurityScript extends Script
     private function keys(CommandLine $line): array
     {
         [$word, $id] = [...$line->operands, null];
+        $words = implode(', ', array_keys(self::KEYS));
         [$function, $operands] = self::KEYS[$word]
-            ?? throw Failure::usage("keys does not know {$word}", 'write keys ' . implode(', ', array_keys(self::KEYS)));
+            ?? throw Failure::usage("keys does not know {$word}", "write keys {$words}");
         if (($id === null) !== ($operands === 0)) {
             $what = $id === null ? 'is not complete' : "does not know what to do with {$id}";
             throw Failure::usage("keys {$word} {$what}", "write keys {$word}" . ($operands === 0 ? '' : ' ID'));
@@ -247,10 +318,9 @@ final readonly class SecurityScript extends Script
     {
         $exact = array_map(static function (string $text): string {
             $path = base64_decode($text, true);
+            $hint = 'copy the path_b64 of a finding, as check --json shows it';
 
-            return is_string($path) && $path !== ''
-                ? $path
-                : throw Failure::usage('--path-b64 needs base64', 'copy the path_b64 of a finding, as check --json shows it');
+            return is_string($path) && $path !== '' ? $path : throw Failure::usage('--path-b64 needs base64', $hint);
         }, $line->values('path-b64'));
 
         return [...$line->operands, ...$exact];

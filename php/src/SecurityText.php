@@ -29,11 +29,13 @@ final readonly class SecurityText
         $last = $report['last_check'];
         $whole = implode(', ', [
             $baseline['ok']
-                ? "baseline of {$baseline['entries']} files (generation {$baseline['generation']}, of {$baseline['created']})"
+                ? "baseline of {$baseline['entries']} files "
+                    . "(generation {$baseline['generation']}, of {$baseline['created']})"
                 : 'no baseline that can be believed',
             $last === null
                 ? 'nothing checked yet'
-                : Text::count(count($last['findings'] ?? []), 'finding', 'findings') . ' at ' . ($last['at'] ?? 'an unknown time')
+                : Text::count(count($last['findings'] ?? []), 'finding', 'findings')
+                    . ' at ' . ($last['at'] ?? 'an unknown time')
                     . ($last['source'] === 'private' ? '' : ' (as the website can write it)'),
             match (true) {
                 $report['watch']['stale'] => 'the watcher is missed',
@@ -46,14 +48,14 @@ final readonly class SecurityText
             $first = $one['first'] === null ? '; next:' : "; first: {$one['first']}; then:";
             $lines[] = "{$one['problem']}{$first} php security_monitoring_script.php {$one['next']}";
         }
-        if ($report['chain'] === 'whole') {
-            $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}.";
-        } elseif ($report['chain'] === 'acknowledged') {
-            $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}: it is broken where people know of it.";
+        if ($report['chain'] === 'whole' || $report['chain'] === 'acknowledged') {
+            $known = $report['chain'] === 'whole' ? '' : ': it is broken where people know of it';
+            $lines[] = "The chain of events was verified at {$report['last_runs']['verify_events']}{$known}.";
         }
         foreach ($report['locks'] as $lock) {
             $who = $lock['process'] === null ? 'another process' : "process {$lock['process']}";
-            $lines[] = "The lock {$lock['name']} is held by {$who}" . ($lock['since'] === null ? '.' : " since {$lock['since']}.");
+            $since = $lock['since'] === null ? '' : " since {$lock['since']}";
+            $lines[] = "The lock {$lock['name']} is held by {$who}{$since}.";
         }
 
         return $this->lines([...$lines, ...$report['warnings']]);
@@ -70,8 +72,8 @@ final readonly class SecurityText
     }
 
     /**
-     * Cron calls it each minute, and mails what is said: so the same findings and warnings are shown once only where it is to be
-     * quiet.
+     * Cron calls it each minute, and mails what is said: so the same findings and warnings are shown once only where it
+     * is to be quiet.
      *
      * @param array<string, mixed> $report
      */
@@ -118,7 +120,8 @@ final readonly class SecurityText
         }
         $check = $report['jobs']['check']['report'];
         if ($check !== null) {
-            $parts[] = Text::count(count($check['findings']), 'finding', 'findings') . ", {$report['new_findings']} new";
+            $findings = Text::count(count($check['findings']), 'finding', 'findings');
+            $parts[] = "{$findings}, {$report['new_findings']} new";
         }
 
         return ($parts === [] ? 'nothing was due' : implode('; ', $parts)) . "; {$report['duration_ms']} ms";
@@ -140,8 +143,9 @@ final readonly class SecurityText
     /** @param array<string, mixed> $report */
     public function watched(array $report): string
     {
-        $end = Text::count($report['new_findings'], 'finding', 'findings') . " new; {$report['watches']} directories watched, "
-            . Text::count($report['checks'], 'check', 'checks') . '.';
+        $findings = Text::count($report['new_findings'], 'finding', 'findings');
+        $checks = Text::count($report['checks'], 'check', 'checks');
+        $end = "{$findings} new; {$report['watches']} directories watched, {$checks}.";
 
         return $this->lines($this->quiet ? [] : [$end]);
     }
@@ -153,8 +157,9 @@ final readonly class SecurityText
         $more = $count - count($report['changed']);
         $changed = $count === 0 ? '' : "Otherwise than in generation {$report['compared_with']}, and accepted now:\n"
             . $this->findings($report['changed']) . ($more > 0 ? "and {$more} more.\n" : '');
+        $unknown = 'Nothing accepted before is known, so nothing was compared.';
         $end = [
-            ...($report['compared_with'] === null ? ['Nothing accepted before is known, so nothing was compared.'] : []),
+            ...($report['compared_with'] === null ? [$unknown] : []),
             ...($report['new_key'] ? ['A new key signs from now on.'] : []),
             "{$report['entries']} files accepted as they are (generation {$report['generation']}).",
         ];
@@ -167,8 +172,12 @@ final readonly class SecurityText
     public function accepted(array $report): string
     {
         $count = Text::count(count($report['accepted']), 'finding', 'findings');
-        $end = $report['dry_run'] ? "{$count} would be accepted." : "{$count} accepted (generation {$report['generation']}).";
-        $refused = $report['refused'] === [] ? '' : "Could not be read, and are as they were:\n" . $this->findings($report['refused']);
+        $end = $report['dry_run']
+            ? "{$count} would be accepted."
+            : "{$count} accepted (generation {$report['generation']}).";
+        $refused = $report['refused'] === []
+            ? ''
+            : "Could not be read, and are as they were:\n" . $this->findings($report['refused']);
 
         return $this->findings($report['accepted']) . $refused
             . $this->lines([...$report['warnings'], ...self::resolved($report), $end]);
@@ -197,8 +206,10 @@ final readonly class SecurityText
         }
         if (!$this->quiet && isset($report['limits']['table'], $report['sessions']['removed'])) {
             $limits = $report['limits'];
-            $lines[] = Text::count($report['sessions']['removed'], 'session', 'sessions') . " removed, {$report['sessions']['open']} open; "
-                . Text::count($limits['table']['removed'], 'limit', 'limits') . " removed, {$limits['table']['kept']} in use.";
+            $sessions = Text::count($report['sessions']['removed'], 'session', 'sessions');
+            $buckets = Text::count($limits['table']['removed'], 'limit', 'limits');
+            $lines[] = "{$sessions} removed, {$report['sessions']['open']} open; "
+                . "{$buckets} removed, {$limits['table']['kept']} in use.";
         }
         if (isset($report['limits']['legacy']['problem'])) {
             $lines[] = "{$report['limits']['legacy']['path']}: {$report['limits']['legacy']['problem']}";
@@ -232,12 +243,15 @@ final readonly class SecurityText
                 . ($report['acknowledged'] > 0 ? ", {$report['acknowledged']} of them acknowledged." : '.');
         }
         if (!$this->quiet) {
-            $lines[] = "{$report['events']} events and {$report['others']} lines of the site's pages checked, in the log and "
-                . Text::count($report['archives'], 'archive', 'archives') . '.';
+            $archives = Text::count($report['archives'], 'archive', 'archives');
+            $lines[] = "{$report['events']} events and {$report['others']} lines of the site's pages checked, "
+                . "in the log and {$archives}.";
             $first = $report['first_unheld'];
             if ($first !== null) {
-                $lines[] = Text::count($report['unheld'], 'line', 'lines') . " of the site's pages, the first of them {$first['file']}, "
-                    . "line {$first['line']}, can only be proved from the next event on, or not at all: look whether they are what the pages wrote.";
+                $unheld = Text::count($report['unheld'], 'line', 'lines');
+                $lines[] = "{$unheld} of the site's pages, the first of them {$first['file']}, line {$first['line']}, "
+                    . 'can only be proved from the next event on, or not at all: '
+                    . 'look whether they are what the pages wrote.';
             }
         }
 
@@ -256,6 +270,7 @@ final readonly class SecurityText
         if ($word === 'list') {
             $table = new Table(['id', 'user', 'name', 'permissions', 'state', 'last used', 'uses at least', 'expires']);
             foreach ($report['keys'] as $key) {
+                $replaced = $key['replaced_until'] === null ? null : "{$key['replaced_until']} (replaced)";
                 $table->add([
                     $key['id'],
                     is_scalar($key['user_id']) ? (string) $key['user_id'] : json_encode($key['user_id']),
@@ -264,7 +279,7 @@ final readonly class SecurityText
                     $key['state'],
                     $key['last_used_at'] ?? 'never',
                     $key['usage_count'],
-                    $key['replaced_until'] === null ? $key['expires_at'] ?? 'never' : "{$key['replaced_until']} (replaced)",
+                    $replaced ?? $key['expires_at'] ?? 'never',
                 ], $key['state'] === 'active' ? Colour::Good : Colour::Faint);
             }
 
@@ -272,7 +287,7 @@ final readonly class SecurityText
                 . $this->lines($report['warnings']);
         }
         $lines = match ($word) {
-            'revoke' => [$report['revoked'] ? "{$report['id']} is revoked." : "{$report['id']} did not count any more."],
+            'revoke' => ["{$report['id']} " . ($report['revoked'] ? 'is revoked.' : 'did not count any more.')],
             'rotate' => [
                 $report['key'],
                 "{$report['id']} is shown this once; {$report['replaces']} counts until {$report['replaced_until']}.",
@@ -313,7 +328,8 @@ final readonly class SecurityText
         }, $finding['changes']);
         if ($finding['kind'] === 'added' && isset($finding['after'])) {
             $new = $finding['after'];
-            $words = [$new['type'], "mode {$new['mode']}", ...(isset($new['size']) ? [Text::count($new['size'], 'byte', 'bytes')] : [])];
+            $size = isset($new['size']) ? [Text::count($new['size'], 'byte', 'bytes')] : [];
+            $words = [$new['type'], "mode {$new['mode']}", ...$size];
         }
 
         return implode(', ', $words);

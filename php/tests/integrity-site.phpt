@@ -38,6 +38,8 @@ if (function_exists('sodium_crypto_sign_verify_detached')) {
     }
 }
 $site->write('a.php', 'x');
+// The pages know whole seconds.
+touch("{$site->web}/a.php", 1_752_485_462);
 chmod("{$site->web}/auth.php", 0600);
 clearstatcache();
 echo json_encode($compare()), "\n";
@@ -80,7 +82,7 @@ echo "{$made['imported']} were taken over\n", $site->lines(cr0_integrity_check($
 ?>
 --EXPECT--
 [true,true,[]]
-[true,true,["content a.php","size a.php","mode auth.php"]]
+[true,true,["content a.php","size a.php","time a.php","mode auth.php"]]
 open FILE_MODIFIED HIGH a.php content_modified,size_changed,timestamp_changed
 open FILE_MODIFIED CRITICAL auth.php permissions_changed
 resolved a.php

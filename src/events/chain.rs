@@ -12,10 +12,12 @@
 //! What is wrong with a line is often clear only at the next one: a line that was put in is one without which the next one
 //! follows. So the last break is in doubt until then.
 
-use std::collections::VecDeque;
+mod state;
 
 use super::line;
 use super::lines::Line;
+use state::Fit;
+pub(super) use state::State;
 
 /// What a line names as the one before it where it was not known what had been there.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -115,138 +117,6 @@ struct Doubt {
     told: Option<usize>,
     /// Its number.
     seq: u64,
-}
-
-/// A line of others behind one of ours.
-#[derive(Debug, Clone)]
-struct Other {
-    /// Of all up to it.
-    fold: String,
-    digest: String,
-    /// Of all up to it.
-    bytes: u64,
-    at: At,
-}
-
-/// What is known before a line.
-#[derive(Debug, Clone)]
-pub(super) struct State {
-    /// Of the last line of ours.
-    seq: u64,
-    at: At,
-    /// The digest of that line, or all that is known of what came before the first.
-    own: String,
-    /// What the next one names before anything else.
-    base: String,
-    /// Whether that line follows the one before it.
-    fits: bool,
-    /// Lines of others in its moment, and the first of them; whether a break tells of one of them.
-    moment: (u64, At),
-    is_told: bool,
-    /// Since then: the last lines of others.
-    behind: VecDeque<Other>,
-    /// Where files began since then: what was folded, bytes and lines.
-    files: Vec<(String, u64, u64)>,
-    /// So many lines of others since then, with so many bytes.
-    count: u64,
-    bytes: u64,
-    /// The first of them, and the last.
-    first: At,
-    last: At,
-}
-
-/// How a line of ours holds those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fit {
-    /// So many lines of others came in its moment.
-    moment: usize,
-    /// So many it says that it does not hold.
-    behind: u64,
-}
-
-impl State {
-    /// Behind a line of ours, of which it is known what the next one names.
-    pub(super) fn after(seq: u64, at: At, digest: String) -> State {
-        State {
-            seq,
-            at,
-            base: digest.clone(),
-            own: digest,
-            fits: true,
-            moment: (0, at),
-            is_told: false,
-            behind: VecDeque::new(),
-            files: Vec::new(),
-            count: 0,
-            bytes: 0,
-            first: at,
-            last: at,
-        }
-    }
-
-    /// What is folded of all that came so far.
-    pub(super) fn fold(&self) -> &str {
-        self.behind.back().map_or(self.base.as_str(), |other| other.fold.as_str())
-    }
-
-    /// What the next line of ours names before anything else, behind one that came now.
-    pub(super) fn base_after(&self, digest: &str, fit: Option<Fit>) -> String {
-        let moment = fit.map_or(0, |fit| fit.moment);
-        let from = self.behind.len().saturating_sub(moment);
-        // All of them came in the moment where none is before them.
-        let before = from.checked_sub(1).and_then(|last| self.behind.get(last));
-        let before = before.map_or(0, |other| other.bytes);
-        let lines: Vec<&String> = self.behind.iter().skip(from).map(|other| &other.digest).collect();
-        base(digest, lines.into_iter(), self.bytes.saturating_sub(before))
-    }
-
-    /// One more line of others.
-    pub(super) fn other(&mut self, at: At, digest: &str, bytes: u64) {
-        if self.count == 0 {
-            self.first = at;
-        }
-        self.count = self.count.saturating_add(1);
-        self.bytes = self.bytes.saturating_add(bytes);
-        let fold = fold(self.fold(), digest);
-        self.behind.push_back(Other { fold, digest: digest.to_owned(), bytes: self.bytes, at });
-        // One more than come in a moment, as what is before those is named.
-        if self.behind.len() > MOMENT + 1 {
-            self.behind.pop_front();
-        }
-        self.last = at;
-    }
-
-    /// How a line holds what came before it that names this; none where that is not what it should be.
-    pub(super) fn fit(&self, prev: &str, behind: Option<u64>) -> Option<Fit> {
-        if let Some(bytes) = behind {
-            let mut starts = self.files.iter().rev().filter(|(fold, ..)| fold == prev);
-            let start = starts.next().map(|(_, bytes, count)| (*bytes, *count));
-            let (before, count) = start.or((self.base == prev).then_some((0, 0)))?;
-            let end = before.checked_add(bytes)?;
-            let place = self.behind.iter().rposition(|other| other.bytes == end)?;
-            let moment = self.behind.len() - place - 1;
-            let in_moment = u64::try_from(moment).unwrap_or(0);
-            return Some(Fit { moment, behind: self.count.saturating_sub(count).saturating_sub(in_moment) });
-        }
-        if let Some(place) = self.behind.iter().rposition(|other| other.fold == prev) {
-            return Some(Fit { moment: self.behind.len() - place - 1, behind: 0 });
-        }
-        let is_moment = self.base == prev && self.behind.len() <= MOMENT;
-        is_moment.then_some(Fit { moment: self.behind.len(), behind: 0 })
-    }
-
-    /// The same where nothing came in the moment of the last line of ours.
-    fn fit_without_moment(&self, prev: &str) -> Option<Fit> {
-        if self.moment.0 == 0 || self.behind.len() > MOMENT {
-            return None;
-        }
-        let mut plain = State { base: self.own.clone(), moment: (0, self.at), ..self.clone() };
-        plain.behind.clear();
-        for other in &self.behind {
-            plain.other(other.at, &other.digest, 0);
-        }
-        plain.fit(prev, None)
-    }
 }
 
 /// A line of ours.

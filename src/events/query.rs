@@ -32,7 +32,7 @@ const MOST_MS: u64 = 30_000;
 const MAX_LIMIT: usize = 10_000;
 
 /// Which events are asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Filter {
     /// Of this kind; all where none is named.
     pub kinds: Vec<String>,
@@ -50,8 +50,24 @@ pub struct Filter {
     pub text: Option<String>,
     /// Passes over so many of them.
     pub skip: usize,
-    /// At most so many.
+    /// At most so many, 1 to 10,000.
     pub limit: usize,
+}
+
+impl Default for Filter {
+    fn default() -> Filter {
+        Filter {
+            kinds: Vec::new(),
+            severity: None,
+            since: None,
+            until: None,
+            ip: None,
+            session: None,
+            text: None,
+            skip: 0,
+            limit: 100,
+        }
+    }
 }
 
 /// Looks for events.

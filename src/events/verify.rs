@@ -77,6 +77,7 @@ pub(crate) fn verify_through(config: &Config, demand: &Demand) -> Result<EventsV
         walk.budget.spare()?;
     }
     while walk.damaged(&mut damaged) {}
+    walk.budget.spare()?;
     for one in damaged {
         walk.tell(one);
     }

@@ -67,7 +67,9 @@ function nick(int $number): string
 {
     $first = ['al', 'be', 'ca', 'do', 'el', 'fi', 'go', 'ha', 'io', 'ju', 'ka', 'lu', 'mo', 'ni', 'ol', 'pe'];
     $last = ['ra', 'so', 'ti', 'un', 'va', 'wo', 'xi', 'yo', 'ze', 'bo', 'ce', 'da', 'fe', 'gu', 'ho', 'ji'];
-    return $first[$number % 16] . $last[intdiv($number, 16) % 16] . ($number > 255 ? (string) intdiv($number, 256) : '');
+    $more = $number > 255 ? (string) intdiv($number, 256) : '';
+
+    return $first[$number % 16] . $last[intdiv($number, 16) % 16] . $more;
 }
 
 function moment(int $day, int $second): string
@@ -142,7 +144,8 @@ function bots(string $network, string $directory, string $ledger): void
     // Images looked at on the website too.
     for ($number = 0; $number < 6; $number++) {
         $url = "https://example.org/beans/{$network}/{$number}.jpg";
-        $bot->visit(fn (Page $page) => $page->run('UPDATE bean_images SET view_count = view_count + 7 WHERE url = ?', [$url]));
+        $seen = 'UPDATE bean_images SET view_count = view_count + 7 WHERE url = ?';
+        $bot->visit(fn (Page $page) => $page->run($seen, [$url]));
         $bot->note('add', 'bean_images', ['key' => ['url' => $url], 'column' => 'view_count', 'by' => 7]);
     }
     foreach ([[1, 'trivia', 15], [2, 'riddle', 60]] as [$person, $game, $points]) {
@@ -184,8 +187,10 @@ function users(string $directory, string $ledger): void
         });
     }
     $users->visit(fn (Page $page) => $page->insertAndNote('users', account('zelda', 'zelda@website.example.org')));
-    foreach ([5 => 'five@website.example.org', 9 => 'nine@website.example.org', 30 => 'thirty@website.example.org'] as $person => $email) {
-        $users->visit(fn (Page $page) => $page->run('UPDATE users SET email = ? WHERE username = ?', [$email, nick($person)]));
+    $moved = 'UPDATE users SET email = ? WHERE username = ?';
+    foreach ([5 => 'five', 9 => 'nine', 30 => 'thirty'] as $person => $name) {
+        $email = "{$name}@website.example.org";
+        $users->visit(fn (Page $page) => $page->run($moved, [$email, nick($person)]));
         $users->note('set', 'users', ['key' => ['username' => nick($person)], 'values' => ['email' => $email]]);
     }
 }

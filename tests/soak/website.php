@@ -1,4 +1,5 @@
 <?php
+
 // A writer of the soak, as the website is: through PDO, a new connection every few pages. The same work as bot.py.
 //
 // Usage: website.php DATABASE SIDE JOURNAL_MODE LEDGER STOP SEED PAUSE_MS

@@ -1,4 +1,5 @@
 <?php
+
 // Every function of the extension, as it should be called and as it should not, for a run under valgrind. Prints how
 // many calls there were.
 
@@ -44,7 +45,10 @@ $call('cr0_db_sync');
 $call('cr0_integrity_watch', ['seconds' => 1]);
 // A watcher that is not told how long ends with the next signal.
 $others = ['cr0_db_restore', 'cr0_integrity_watch'];
-$functions = array_filter(get_extension_funcs('cr0sync'), static fn (string $name): bool => !in_array($name, $others, true));
+$functions = array_filter(
+    get_extension_funcs('cr0sync'),
+    static fn (string $name): bool => !in_array($name, $others, true),
+);
 foreach ($functions as $function) {
     $call($function);
     $call($function, ['no_such_option' => true]);

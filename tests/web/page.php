@@ -1,4 +1,5 @@
 <?php
+
 // A page of the website in its test: what `do` says, on the databases of the configuration that php-fpm was given.
 
 declare(strict_types=1);
@@ -49,7 +50,8 @@ switch ($given('do')) {
     // Every call of a page, many times. What it says of memory is PHP's; the kernel is asked from outside.
     case 'many':
         for ($n = (int) $given('n'); $n > 0; $n--) {
-            foreach (['cr0_db_status', 'cr0_db_conflicts', 'cr0_db_sync', 'cr0_log_status', 'cr0_log_merge'] as $function) {
+            $all = ['cr0_db_status', 'cr0_db_conflicts', 'cr0_db_sync', 'cr0_log_status', 'cr0_log_merge'];
+            foreach ($all as $function) {
                 $function();
             }
             try {
@@ -80,18 +82,21 @@ switch ($given('do')) {
                     no_such_function();
                     break;
                 case 'memory':
-                    for ($all = []; ;) {
+                    for ($all = [];;) {
                         $all[] = str_repeat('x', 100_000);
                     }
+                    // No break: it never comes here.
                 case 'time':
                     set_time_limit(1);
                     while (true) {
                     }
+                    // No break: it never comes here.
                 case 'terminated':
                     // The pool ends a request that takes too long, together with its process.
                     set_time_limit(0);
                     while (true) {
                     }
+                    // No break: it never comes here.
                 case 'gone':
                     // The visitor leaves: PHP ends the script at the next output.
                     ignore_user_abort(false);

@@ -1,4 +1,5 @@
 <?php
+
 // Writes numbered lines as websites write logs: `writer.php HOW PATH NAME COUNT`.
 declare(strict_types=1);
 
