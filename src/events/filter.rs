@@ -8,8 +8,6 @@ use super::{Filter, Severity};
 
 /// Names that a filter knows.
 const NAMES: [&str; 9] = ["type", "severity", "since", "until", "ip", "session", "text", "skip", "limit"];
-/// Events of one page unless told.
-const LIMIT: usize = 100;
 
 impl Filter {
     /// Reads a filter.
@@ -56,7 +54,7 @@ impl Filter {
             session: text("session")?,
             text: text("text")?,
             skip: count("skip", 0)?,
-            limit: count("limit", LIMIT)?,
+            limit: count("limit", Filter::default().limit)?,
         })
     }
 }
