@@ -50,7 +50,7 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
     let loaded = store::load(config)?.map_err(|broken| {
         Error::new(ErrorKind::Corrupt, format!("nothing can be accepted, as {}:", broken.reason))
             .at(&broken.path)
-            .hint("find out who did that; then make a new baseline")
+            .hint("find out who did that; status says what comes next")
     })?;
     if loaded.exposed == Secrecy::Lost {
         let error =

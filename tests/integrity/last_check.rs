@@ -123,5 +123,8 @@ fn a_finding_about_the_baseline_is_open_until_it_is_put_right() {
     assert!(first.ends_with(&format!("accept {}", list.display())), "{first}");
     integrity::accept(&world.config, &[list], Accept::Sign).unwrap();
     assert!(open(&world).is_empty());
-    assert!(integrity::status(&world.config).unwrap().ok);
+    let status = integrity::status(&world.config).unwrap();
+    assert!(status.baseline.ok, "{status:?}");
+    let clock = "nothing was done by the clock";
+    assert!(status.problems.iter().all(|one| one.problem.starts_with(clock)), "{:?}", status.problems);
 }
