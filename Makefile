@@ -1,18 +1,22 @@
 # Everything a person types. `make demo` and `make test` need nothing but this checkout and Rust: what else is
 # missing is installed first (apt), or named. No rule here knows what the software does.
 
-# Where `install` puts things below; for packagers.
+# Where `install` puts things: below DESTDIR, for packagers; the library and the scripts below PREFIX.
 DESTDIR =
+PREFIX = /usr/local
 
-.PHONY: help build demo test test-valgrind bench install clean packages
+.PHONY: help build library demo test test-valgrind install-test bench install uninstall clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
 	@echo 'make test-valgrind   build, then run the tests of the extension under valgrind, for half an hour'
+	@echo 'make install-test    install everything in clean systems of Debian 12 and trixie (as root; some minutes)'
 	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
-	@echo 'make install   put the extension into PHP (DESTDIR is honoured)'
+	@echo 'make library   build the C library: build/library'
+	@echo 'make install   put extension, scripts and C library in their places (DESTDIR and PREFIX are honoured)'
+	@echo 'make uninstall take them away again'
 	@echo 'make clean     remove what was built, and the playground of the demo'
 
 build: packages
@@ -22,16 +26,23 @@ build: packages
 	@cp "$${CARGO_TARGET_DIR:-target}/release/libcr0sync_php.so" build/cr0sync.so.new
 	@mv -f build/cr0sync.so.new build/cr0sync.so
 
+library: packages
+	@sh .ci/library
+
 demo: build
 	@python3 -B tests/demo/demo.py
 
-test: build
+test: build library
 	@sh .ci/packages test
 	@sh tests/run.sh
 
 test-valgrind: build
 	@sh .ci/packages test
 	@sh php/tests/run.sh --valgrind build/cr0sync.so
+
+install-test:
+	@sh .ci/packages install-test
+	@python3 -B tests/install/install.py
 
 bench: build
 	@sh .ci/packages bench
@@ -40,10 +51,14 @@ bench: build
 	@sh benches/limits.sh build/cr0sync.so
 	@sh benches/access.sh build/cr0sync.so
 
-# Builds only where nothing is built yet, so that `make && sudo make install` never compiles as root.
+# Builds only where nothing is built yet, so that `make build library && sudo make install` never compiles as root.
 install:
 	@test -f build/cr0sync.so || $(MAKE) build
-	@sh .ci/install "$(DESTDIR)"
+	@test -f build/library/cr0sync.pc || $(MAKE) library
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" sh .ci/install install
+
+uninstall:
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" sh .ci/install uninstall
 
 clean:
 	rm -rf build demo

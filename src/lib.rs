@@ -17,6 +17,7 @@
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
 //! - `clock`: the only door to time.
+//! - `ffi`: all of it for C, with the feature `capi`.
 //! - `docs`: how rows and lines are merged, what a crash can leave behind, which files there are, and the reference of
 //!   watched files.
 //!
@@ -24,9 +25,9 @@
 //!
 //! - Decision modules import no file system, no SQL, no clock and no chance.
 //! - Only `durable` renames files; only `database/native`, `database/bytes`, `durable/lease`,
-//!   `access/limits/mapping`, `clock/boot` and the PHP shell contain `unsafe`.
+//!   `access/limits/mapping`, `clock/boot`, `ffi` and the PHP shell contain `unsafe`.
 //! - A conflict or a broken file is a value in the report. `Err` means that the run could not be decided.
-//! - The library never prints, reads the environment or exits. The one signal that it catches, SIGBUS, it catches where it
+//! - The library never prints, reads the environment (its shells do, `ffi` among them) or exits. The one signal that it catches, SIGBUS, it catches where it
 //!   comes from memory of its own (`access/limits/mapping`), and passes on otherwise.
 //! - One copy of SQLite a process: the system's. A database and its WAL are opened through SQLite only, since closing
 //!   any other descriptor on them would drop this process's locks. On a rollback journal SQLite keeps none; `beside`
@@ -44,6 +45,9 @@ pub mod docs;
 mod durable;
 mod error;
 pub mod events;
+// Its own tests run without the feature.
+#[cfg(any(feature = "capi", test))]
+mod ffi;
 mod hex;
 pub mod integrity;
 pub mod logs;

@@ -21,8 +21,10 @@ mod access {
     mod foreign;
     mod full;
     mod lost;
+    mod newer;
     mod odd;
     mod refusals;
+    mod taken;
     pub(crate) mod users;
     mod withdrawn;
     pub(crate) mod world;

@@ -11,11 +11,15 @@
     reason = "a test fails by panicking and talks by printing"
 )]
 
+#[allow(unused_imports, reason = "what compares databases is not for these files")]
+mod common;
 mod integrity {
     mod aide;
     mod attacks;
     mod baselines;
+    mod copies;
     mod keys;
+    mod last_check;
     mod lists;
     mod mutations;
     mod old_kernels;

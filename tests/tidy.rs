@@ -242,12 +242,15 @@ fn rust(file: &str, text: &str, find: &mut dyn FnMut(usize, String)) {
             }
         }
     }
-    if library {
+    // A shell is told by its environment where its configuration is.
+    if library && file != "src/ffi/system.rs" {
         for word in ["std::env", "process::exit", "println!", "eprintln!", "print!", "eprint!", "dbg!"] {
             for line in lines_with_word(&code, word) {
                 find(line, format!("the library has no `{word}`"));
             }
         }
+    }
+    if library {
         if !file.starts_with("src/durable") {
             for word in ["rename(", "renameat", "renameat_with", "renameat2"] {
                 for line in lines_with_word(before_tests(file, &code), word) {

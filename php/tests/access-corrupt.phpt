@@ -43,7 +43,7 @@ mkdir("{$access->root}/sync_state/access");
 file_put_contents("{$access->root}/sync_state/access/keys", '{');
 echo $access->says($key['key']), ' ', $access->says($key['key']), "\n";
 echo $show(implode("\n", cr0_api_key_verify($key['key'], 'read', $access->options())['warnings'])), "\n";
-file_put_contents("{$access->root}/sync_state/access/keys", '{"format": "cr0sync withdrawn", "version": 3}');
+file_put_contents("{$access->root}/sync_state/access/keys", '{"format": "cr0sync withdrawn", "version": 3, "sum": "' . hash('sha256', '') . '", "entries": {}}');
 echo $show(thrown(static fn () => $access->says($key['key']))), "\n";
 unlink("{$access->root}/sync_state/access/keys");
 // A pipe is not waited for, and a symlink not followed.

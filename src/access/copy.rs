@@ -72,13 +72,13 @@ impl Found {
     /// Puts a text in its place, unless it is there. What makes no sense is moved aside first, and told.
     pub(super) fn write(&self, config: &Config, text: &str, warnings: &mut Vec<String>) -> Result<()> {
         let mut tell = |broken: &durable::Broken| warnings.push(broken::tell(config, &self.path, broken));
-        match (&self.lies, &self.copy) {
+        match (&self.lies, self.copy.doubt()) {
             (Lies::File(_, bytes), _) if bytes == text.as_bytes() => return Ok(()),
-            (Lies::File(found, bytes), Copied::Broken(reason)) => {
-                durable::put_aside(&self.path, reason.clone(), Judged { found, bytes }, &mut tell)?;
+            (Lies::File(found, bytes), Some(reason)) => {
+                durable::put_aside(&self.path, reason, Judged { found, bytes }, &mut tell)?;
             }
-            (Lies::Foreign(found), Copied::Broken(reason)) => {
-                durable::put_foreign_aside(&self.path, reason.clone(), found, &mut tell)?;
+            (Lies::Foreign(found), Some(reason)) => {
+                durable::put_foreign_aside(&self.path, reason, found, &mut tell)?;
             }
             _ => {}
         }

@@ -20,6 +20,8 @@ use crate::report::{KeyFacts, KeyIssued, KeyListed, KeyRevoked, KeyRotated, KeyV
 
 /// Longer names are texts (characters).
 const MAX_NAME: usize = 100;
+/// The member of a key that names the one in whose place it was issued.
+const REPLACES: &str = "replaces";
 /// A century is for ever (seconds).
 const MAX_LIFE: u64 = 100 * 366 * 86_400;
 /// Random bytes of a secret: some stand for nothing.
@@ -100,34 +102,73 @@ pub fn verify(config: &Config, key: &[u8], permission: Permission) -> Result<Key
 
 /// Takes a key back, for good and at once.
 ///
+/// It is done where either the record of what was withdrawn or the file has it; what is still to be written is told, and the
+/// next cleanup writes it.
+///
 /// # Errors
-/// [`ErrorKind::Usage`] when no key has this id; else as [`issue`], though it may be taken back already.
+/// [`ErrorKind::Usage`] when no key has this id; else as [`issue`], and then it still counts.
 pub fn revoke(config: &Config, id: &str) -> Result<KeyRevoked> {
     let now = clock::now().timestamp();
     let known = find(config, id)?;
     let withdraw = |record: &Record| Withdrawn { digest: record.digest, from: AT_ONCE, until: None };
     let all: Vec<Withdrawn> = known.iter().map(withdraw).collect();
     let put = withdrawn::add(config, Kind::Keys, &all);
+    let mut was_active = known.iter().any(|record| record.is_active);
+    let mut warnings = Vec::new();
+    // On record it is refused, whatever becomes of the file: the log has it before this goes on, or dies.
+    let is_told = was_active && withdrawn::has(config, Kind::Keys, &all).unwrap_or(false);
+    if is_told {
+        warnings.extend(record_revoked(config, &known));
+    }
     // What cannot be put on record is still written in the file.
-    let (was_active, told) = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
+    let changed = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
         let mut was_active = false;
         for member in shelf::members(value).into_iter().filter(|member| is_called(member, id)) {
             was_active |= !matches!(member.get("active"), Some(Value::Bool(false)));
             shelf::revoke(member, now);
         }
         Ok(Altered::Yes(was_active))
-    })?;
-    let mut warnings = put?;
+    });
+    let (was_active_there, told) = shelf::taken(config, Kind::Keys, &all, put, changed)?;
     warnings.extend(told);
-    let was_active = was_active || known.iter().any(|record| record.is_active);
-    if was_active {
-        let member = known.first().map(|record| record.members.clone()).unwrap_or_default();
-        // It is revoked whatever the log says.
-        if let Err(error) = record(config, "API_KEY_REVOKED", &member) {
-            warnings.push(format!("that is in no event log: {error}"));
+    was_active |= was_active_there.unwrap_or(false);
+    if was_active && !is_told {
+        warnings.extend(record_revoked(config, &known));
+    }
+    warnings.extend(successors(config, id, now));
+    Ok(KeyRevoked { schema: SCHEMA, id: id.to_owned(), revoked: was_active, warnings })
+}
+
+/// Puts on record that a key was taken back. It is, whatever the log says.
+fn record_revoked(config: &Config, known: &[Record]) -> Option<String> {
+    let member = known.first().map(|record| record.members.clone()).unwrap_or_default();
+    let error = record(config, "API_KEY_REVOKED", &member).err()?;
+    Some(format!("that is in no event log: {error}"))
+}
+
+/// The keys that were issued in place of one, and still count: whoever has that one may have been given these.
+fn successors(config: &Config, id: &str, now: i64) -> Vec<String> {
+    let all = every(config).map(|(all, _)| all).unwrap_or_default();
+    let mut found = vec![id.to_owned()];
+    let mut warnings = Vec::new();
+    let mut at = 0;
+    while let Some(replaced) = found.get(at).cloned() {
+        at += 1;
+        for one in all.iter().filter(|one| one.members.get(REPLACES) == Some(&json!(replaced))) {
+            if found.contains(&one.id) {
+                continue;
+            }
+            found.push(one.id.clone());
+            let since = withdrawn::ask(config, Kind::Keys, |state| state.since(&one.digest)).unwrap_or(None);
+            if state(one, since, now) == "active" {
+                let (new, old) = (shown(&one.id), shown(&replaced));
+                warnings.push(format!(
+                    "{new} was issued in place of {old}, and still counts: revoke that as well where nobody should have it"
+                ));
+            }
         }
     }
-    Ok(KeyRevoked { schema: SCHEMA, id: id.to_owned(), revoked: was_active, warnings })
+    warnings
 }
 
 /// Issues a key in place of another, which counts for so many seconds more.
@@ -135,17 +176,14 @@ pub fn revoke(config: &Config, id: &str) -> Result<KeyRevoked> {
 /// `expires_in` is for the new one; where it is `None` it lives as long as the old one was to.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] when no key has this id, or it counts no longer; else as [`issue`].
+/// [`ErrorKind::Usage`] when no key has this id, or it counts no longer, also where it is revoked while this waits; else as
+/// [`issue`].
 pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) -> Result<KeyRotated> {
     withdrawn::refuse_unknown(config, Kind::Keys)?;
     let now = clock::now().timestamp();
     let known = find(config, id)?;
     let old = known.first().ok_or_else(|| unknown(id))?;
-    let since = withdrawn::ask(config, Kind::Keys, |state| state.since(&old.digest))?;
-    if state(old, since, now) != "active" {
-        return Err(Error::new(ErrorKind::Usage, "cannot rotate a key that counts no longer")
-            .hint("issue a new one instead"));
-    }
+    refuse_over(config, old, now)?;
     let ends = now.saturating_add(i64::try_from(grace.min(MAX_LIFE)).unwrap_or(i64::MAX));
     let ends = match old.expiry {
         Expiry::At(time) => time.min(ends),
@@ -161,9 +199,14 @@ pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) ->
         permissions: old.permissions.clone(),
         expires_in: expires_in.or(lifetime.map(|life| life.clamp(1, MAX_LIFE))),
     };
-    let (made, member) = make(&request, now)?;
+    let (made, mut member) = make(&request, now)?;
+    member.insert(REPLACES.to_owned(), json!(id));
     record(config, "API_KEY_ROTATED", &member)?;
     let put = shelf::change(config, Kind::Keys, shelf::WAIT_MS, |value| {
+        // Others may have taken it back while this waited for its turn.
+        withdrawn::refuse_unknown(config, Kind::Keys)?;
+        let there = shelf::records(Kind::Keys, value).into_iter().find(|record| record.id == id);
+        refuse_over(config, &there.ok_or_else(|| unknown(id))?, clock::now().timestamp())?;
         for member in shelf::members(value).into_iter().filter(|member| is_called(member, id)) {
             if ends <= now {
                 shelf::revoke(member, now);
@@ -186,6 +229,16 @@ pub fn rotate(config: &Config, id: &str, grace: u64, expires_in: Option<u64>) ->
     let replaces = id.to_owned();
     let replaced_until = stamp(ends);
     Ok(KeyRotated { schema: SCHEMA, id: made.id, key: made.key, replaces, replaced_until, warnings })
+}
+
+/// Refuses to go on with a key that counts no longer.
+fn refuse_over(config: &Config, record: &Record, now: i64) -> Result<()> {
+    let since = withdrawn::ask(config, Kind::Keys, |state| state.since(&record.digest))?;
+    if state(record, since, now) == "active" {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, "cannot rotate a key that counts no longer")
+        .hint("issue a new one instead"))
 }
 
 /// All keys, or those of one user, in the order of the file, without anything that lets somebody in.
@@ -362,8 +415,13 @@ fn find(config: &Config, id: &str) -> Result<Vec<Record>> {
 }
 
 fn unknown(id: &str) -> Error {
-    let shown: String = id.chars().take(MAX_NAME).collect();
-    Error::new(ErrorKind::Usage, format!("no key has the id {shown}")).hint("list the keys to see their ids")
+    Error::new(ErrorKind::Usage, format!("no key has the id {}", shown(id)))
+        .hint("list the keys to see their ids")
+}
+
+/// An id that anybody may have written, in a message.
+fn shown(id: &str) -> String {
+    id.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_NAME).collect()
 }
 
 fn text(value: Option<&Value>) -> String {
@@ -378,7 +436,7 @@ fn text(value: Option<&Value>) -> String {
 
 /// Puts on record what happens to a key.
 fn record(config: &Config, kind: &str, member: &Map<String, Value>) -> Result<()> {
-    let shown: Map<String, Value> = ["id", "user_id", "name", "permissions", "expires_at"]
+    let shown: Map<String, Value> = ["id", REPLACES, "user_id", "name", "permissions", "expires_at"]
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), member.get(name)?.clone())))
         .collect();

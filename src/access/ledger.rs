@@ -1,7 +1,9 @@
 //! One copy of the list of those that count no longer: what it says, and its text.
 //!
 //! Pure. The text carries the SHA-256 of its entries, so that one that lost a part, or was changed by hand, is told from one
-//! that is whole. Which copies there are, and what they say together, is for `withdrawn`.
+//! that is whole. Every later version keeps `entries` and `sum` as they are here, whatever it adds: so one that says that it
+//! is of such a version is held to the same, and what cannot be checked is damaged. What two copies say together is for
+//! `standing`.
 
 use std::collections::BTreeMap;
 
@@ -59,8 +61,8 @@ pub(super) enum Copied {
     Missing,
     /// It makes no sense, or is not all that was written, and why.
     Broken(String),
-    /// A newer version wrote it.
-    Newer,
+    /// It says that a newer version wrote it. Anybody may write that, so only what `standing` makes of both counts.
+    Newer(Index<Entry>),
     /// All that was written, and the digest of that.
     Whole(Index<Entry>, Digest),
 }
@@ -80,9 +82,6 @@ impl Copied {
         let (Some(version), true) = (value.get("version").and_then(Value::as_i64), is_ours) else {
             return Copied::Broken("it does not say that it is ours".to_owned());
         };
-        if version > VERSION {
-            return Copied::Newer;
-        }
         let Some(entries) = entries(&value) else {
             return Copied::Broken("its entries are none".to_owned());
         };
@@ -91,7 +90,7 @@ impl Copied {
         let is_right = |told: Digest| is_same(&told, &sum);
         let is_all = match told {
             None => version == FIRST,
-            Some(told) => version == VERSION && told.is_some_and(is_right),
+            Some(told) => version >= VERSION && told.is_some_and(is_right),
         };
         if !is_all {
             return Copied::Broken("its checksum is another".to_owned());
@@ -100,15 +99,31 @@ impl Copied {
         for (digest, entry) in entries {
             index.add(digest, entry);
         }
-        Copied::Whole(index, sum)
+        if version > VERSION { Copied::Newer(index) } else { Copied::Whole(index, sum) }
+    }
+
+    /// Why it is no good copy beside a whole one.
+    pub(super) fn doubt(&self) -> Option<String> {
+        match self {
+            Copied::Broken(reason) => Some(reason.clone()),
+            Copied::Newer(_) => {
+                Some("it says that a newer version wrote it, and the other copy does not".to_owned())
+            }
+            Copied::Missing | Copied::Whole(..) => None,
+        }
+    }
+
+    /// What it can be read as: also what a newer version is said to have written takes a key back, and gives none.
+    fn index(&self) -> Option<&Index<Entry>> {
+        match self {
+            Copied::Whole(index, _) | Copied::Newer(index) => Some(index),
+            Copied::Missing | Copied::Broken(_) => None,
+        }
     }
 
     /// Since when a digest counts no longer.
     pub(super) fn since(&self, digest: &Digest) -> Option<i64> {
-        match self {
-            Copied::Whole(index, _) => index.find(digest).map(|one| one.from).min(),
-            Copied::Missing | Copied::Broken(_) | Copied::Newer => None,
-        }
+        self.index()?.find(digest).map(|one| one.from).min()
     }
 
     /// Whether two whole copies say the same.
@@ -118,10 +133,8 @@ impl Copied {
 
     /// Adds what it says to others.
     pub(super) fn add_to(&self, entries: &mut Entries) {
-        if let Copied::Whole(index, _) = self {
-            for (digest, entry) in index.each() {
-                add(entries, *digest, *entry);
-            }
+        for (digest, entry) in self.index().into_iter().flat_map(Index::each) {
+            add(entries, *digest, *entry);
         }
     }
 }
@@ -198,7 +211,7 @@ mod tests {
             for new in "0179".chars().filter(|new| *new != old) {
                 let other = format!("{}{new}{}", &text[..at], &text[at + 1..]);
                 let copy = read(&other);
-                let is_newer = matches!(copy, Copied::Newer) && text[..at].ends_with("\"version\": ");
+                let is_newer = matches!(copy, Copied::Newer(_)) && text[..at].ends_with("\"version\": ");
                 assert!(is_newer || matches!(copy, Copied::Broken(_)), "{at}: {other}");
             }
         }
@@ -214,6 +227,27 @@ mod tests {
             (r#"{"format": "cr0sync withdrawn", "version": 2, "entries": {}}"#, false),
         ] {
             assert_eq!(matches!(read(wrong), Copied::Whole(..)), right, "{wrong}");
+        }
+    }
+
+    /// What says that it is newer counts as that only where its checksum fits, and is read like any other.
+    #[test]
+    fn what_says_that_it_is_newer_is_checked() {
+        let newer = text(&entries()).replace("\"version\": 2", "\"version\": 9");
+        let copy = read(&newer);
+        assert!(matches!(copy, Copied::Newer(_)) && copy.doubt().is_some(), "{copy:?}");
+        assert_eq!(
+            (copy.since(&[1; 32]), copy.since(&[2; 32]), copy.since(&[3; 32])),
+            (Some(0), Some(7), None)
+        );
+        for wrong in [
+            newer.replace("\"from\": 7", "\"from\": 8"),
+            newer.replace("\"sum\"", "\"some\""),
+            r#"{"format": "cr0sync withdrawn", "version": 9}"#.to_owned(),
+            r#"{"format": "cr0sync withdrawn", "version": 9, "entries": {}}"#.to_owned(),
+        ] {
+            assert_ne!(wrong, newer);
+            assert!(matches!(read(&wrong), Copied::Broken(_)), "{wrong}");
         }
     }
 

@@ -2,11 +2,11 @@
 //!
 //! The files are the site's own, in its shape: its pages and we write them both (`durable::document`). A key or token is
 //! known by its SHA-256 only. What was revoked or closed here stays so, whoever writes an old copy of a file over the new
-//! one: that is kept apart, in two copies (`withdrawn`, `ledger`), and it wins.
+//! one: that is kept apart, in two copies (`withdrawn`, `ledger`, `standing`), and it wins.
 //!
 //! - open, observe: `known` reads a file, and reads it again whenever it is another
 //! - decide (pure): `grant` (granted, or why not), `token` (what is a key at all), `record` (what the file says of one)
-//! - apply: `copy` writes one copy of what is withdrawn; `broken` changes a file, and tells of one that makes no sense; `keys`, `sessions`; `used` writes down when one was used, at most once a minute
+//! - apply: `copy` writes one copy of what is withdrawn; `broken` changes a file, and tells of one that makes no sense; `keys`, `sessions`; `used` writes down when one was used, at most once a minute; `told` when people were told that nobody can be let in
 //!
 //! [`limits`] are apart: they count in a table of our own, exact under any number of processes.
 //!
@@ -22,7 +22,9 @@ pub mod limits;
 mod record;
 pub mod sessions;
 mod shelf;
+mod standing;
 mod token;
+mod told;
 mod used;
 mod withdrawn;
 

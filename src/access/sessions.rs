@@ -91,7 +91,7 @@ pub fn verify(config: &Config, token: &[u8], permission: Permission) -> Result<S
 /// Closes a session, named by its token or its id; no matter if there is none.
 ///
 /// # Errors
-/// When a file cannot be read or written; it may be closed already.
+/// When neither the record of what was closed nor the file can be written; it is not closed then.
 pub fn close(config: &Config, session: &[u8]) -> Result<SessionClosed> {
     let digest = token::recognise(Kind::Sessions.prefix(), session);
     let is_meant = |record: &Record| {
@@ -114,12 +114,16 @@ pub fn close(config: &Config, session: &[u8]) -> Result<SessionClosed> {
     if found.is_empty() {
         return Ok(SessionClosed { schema: SCHEMA, closed: false, id: None, warnings: Vec::new() });
     }
-    // What is withdrawn goes with any change.
-    let ((), warnings) = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |_| Ok(Altered::No(())))?;
-    let mut told = put?;
-    told.extend(warnings);
+    // What is on record goes with any change; this one goes also where it is not.
+    let changed = shelf::change(config, Kind::Sessions, shelf::WAIT_MS, |value| {
+        let Value::Object(members) = value else { return Ok(Altered::No(())) };
+        let before = members.len();
+        members.retain(|id, member| !Record::of_session(id, member).is_some_and(|one| is_meant(&one)));
+        Ok(if members.len() < before { Altered::Yes(()) } else { Altered::No(()) })
+    });
+    let (_, warnings) = shelf::taken(config, Kind::Sessions, &all, put, changed)?;
     let id = found.into_iter().next().map(|record| record.id);
-    Ok(SessionClosed { schema: SCHEMA, closed: true, id, warnings: told })
+    Ok(SessionClosed { schema: SCHEMA, closed: true, id, warnings })
 }
 
 /// Removes the sessions whose time is over.
@@ -140,6 +144,9 @@ pub fn cleanup(config: &Config) -> Result<SessionsCleaned> {
         // Nobody else looks at those of keys every hour.
         warnings.extend(shelf::remember(config, kind)?);
         warnings.extend(withdrawn::clean(config, kind, now)?);
+        if kind == Kind::Keys {
+            warnings.extend(shelf::catch_up(config, kind)?);
+        }
         let path = kind.path(config);
         let refused =
             |reason: &str| format!("{} lets nobody in: {reason}; put a good copy back", path.display());

@@ -185,7 +185,7 @@ fn called_revoked(kind: Kind, record: &Record) -> Option<Withdrawn> {
 }
 
 /// What can be read of each; PHP writes a list with holes as an object, and an empty object as a list.
-fn records(kind: Kind, value: &Value) -> Vec<Record> {
+pub(super) fn records(kind: Kind, value: &Value) -> Vec<Record> {
     match (kind, value) {
         (Kind::Keys, Value::Array(list)) => list.iter().filter_map(Record::of_key).collect(),
         (Kind::Keys, Value::Object(members)) => members.values().filter_map(Record::of_key).collect(),
@@ -227,7 +227,7 @@ fn verify<A>(
             let told = withdrawn::tell_lost(config, kind);
             return Ok((answer(Verdict::Refused(Reason::Unavailable), None), told));
         }
-        Standing::Newer => return Err(withdrawn::newer().at(withdrawn::path(config, kind))),
+        Standing::Newer => return Err(withdrawn::newer(config, kind)),
     };
     let mut answer = Some(answer);
     let asked = ask(config, kind, |state| {
@@ -355,6 +355,67 @@ fn heal(config: &Config, kind: Kind) -> Vec<String> {
     warnings
 }
 
+/// Puts a file of keys right where it lets in whoever is on record; of sessions each cleanup changes the file anyway.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn catch_up(config: &Config, kind: Kind) -> Result<Vec<String>> {
+    let now = clock::now().timestamp();
+    let is_behind = ask(config, kind, |state| {
+        let State::Known(known) = state else { return Ok(false) };
+        let is_over = |state: Withdrawals<'_>, one: &Record| {
+            one.is_active && state.since(&one.digest).is_some_and(|from| from <= now)
+        };
+        withdrawn::ask(config, kind, |state| known.index.all().any(|one| is_over(state, one)))
+    })??;
+    Ok(if is_behind { heal(config, kind) } else { Vec::new() })
+}
+
+/// What came of taking some back, which goes on record and into the file: it is done where either has it. Says what the file
+/// said, where that was changed, and what is still to be done.
+///
+/// # Errors
+/// Where neither has it.
+pub(super) fn taken<T>(
+    config: &Config,
+    kind: Kind,
+    all: &[Withdrawn],
+    put: Result<Vec<String>>,
+    changed: Result<(T, Vec<String>)>,
+) -> Result<(Option<T>, Vec<String>)> {
+    let is_on_record = withdrawn::has(config, kind, all).unwrap_or(false);
+    let told = |error: &Error| {
+        error.hint_text().map_or_else(|| error.to_string(), |hint| format!("{error}; {hint}"))
+    };
+    let mut warnings = put.unwrap_or_else(|error| {
+        let (what, then) = match (is_on_record, kind) {
+            (true, _) => {
+                ("only one copy of what was withdrawn has it", "the next cleanup writes the other one")
+            }
+            (false, Kind::Keys) => ("it stands in the file only", "the next cleanup puts it on record"),
+            (false, Kind::Sessions) => {
+                ("it stands in the file only", "close it again where a page writes an old copy of that")
+            }
+        };
+        vec![format!("{what}, and {then}: {}", told(&error))]
+    });
+    match changed {
+        Ok((said, others)) => {
+            warnings.extend(others);
+            Ok((Some(said), warnings))
+        }
+        Err(error) if is_on_record => {
+            warnings.push(format!(
+                "it is on record and refused, though {} does not say so yet; the next cleanup writes that: {}",
+                kind.path(config).display(),
+                told(&error)
+            ));
+            Ok((None, warnings))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Changes the file. Returns what `alter` said, and what people should know.
 ///
 /// # Errors
@@ -381,7 +442,7 @@ pub(super) fn change<T>(
             Standing::Whole => {}
             Standing::Uneven | Standing::Hurt => told.extend(withdrawn::mend(config, kind)),
             Standing::Lost => told.extend(withdrawn::tell_lost(config, kind)),
-            Standing::Newer => return Err(withdrawn::newer().at(withdrawn::path(config, kind))),
+            Standing::Newer => return Err(withdrawn::newer(config, kind)),
         }
         Ok(match alter(value)? {
             Altered::No(said) if is_right => Altered::No(said),

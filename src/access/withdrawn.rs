@@ -8,21 +8,20 @@
 //! the site's file (`api_keys.json.withdrawn`). Each is replaced whole, and carries its checksum (`ledger`). Whoever is in
 //! one of them counts no longer. From the moment that a call to revoke ends well, both have the key, and so:
 //!
-//! - one copy may be lost, cut or changed at will: the other one refuses the key, and the lost one is written again from it,
-//!   with a CRITICAL event;
+//! - one copy may be lost, cut or changed at will, also so that it says that a newer version wrote it: the other one refuses
+//!   the key, what is there is moved aside, and it is written again from the other one, with a CRITICAL event;
 //! - where none is whole nobody can say who was revoked: then **all** are refused and none is given out, a CRITICAL event
 //!   says what to do, and nothing is moved or written before somebody has done it. So it is where both are missing, and a
-//!   third file, beside the log of events, says that there were some;
+//!   third file, beside the log of events, says that there were some; and where a newer version wrote them. Which of these
+//!   it is, is the table of `standing`;
 //! - where that one is missing as well nobody was ever revoked. Then the site's file is believed: a key that it calls revoked
 //!   goes on both copies as soon as it is seen, so that no older copy of that file brings it back.
 //!
 //! A death between the two copies leaves the key in one of them, which is enough; the next change writes both, and the third
 //! file after them.
 
-use std::cell::RefCell;
 use std::fs;
 use std::io::ErrorKind as Cause;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::broken;
@@ -31,7 +30,9 @@ use super::grant::Digest;
 use super::known::{self, Kept};
 use super::ledger::{self, Copied, Entries, Entry};
 use super::shelf::{self, Kind};
-use crate::clock::{self, Stopwatch};
+use super::standing::Before;
+pub(super) use super::standing::{Standing, State};
+use super::told::{self, is_lately, note};
 use crate::config::Config;
 use crate::durable::{self, Lock};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,17 +41,14 @@ use crate::error::{Error, ErrorKind, Result};
 const WAIT_MS: u64 = 5_000;
 /// After its last end nobody has an old copy of a session any more (seconds).
 const SPARE: i64 = 7 * 86_400;
-/// What cannot be mended is told so often: by all processes (seconds), and by one that cannot write that down (milliseconds).
-const TELL: i64 = 3_600;
-const TELL_MS: u64 = 3_600_000;
+/// What cannot be mended is told so often by a process that cannot write that down (milliseconds).
+const TELL_MS: u64 = 3_300_000;
 /// After a failure it is tried again (milliseconds).
 const AGAIN_MS: u64 = 60_000;
 
 thread_local! {
     static FIRST: Kept<Copied> = const { Kept::new(Vec::new()) };
     static SECOND: Kept<Copied> = const { Kept::new(Vec::new()) };
-    /// What went wrong lately, by what it is about.
-    static LATELY: RefCell<Vec<(PathBuf, Stopwatch)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Since when something counts no longer that was taken back at once, wherever the clock is set to.
@@ -66,71 +64,12 @@ pub(super) struct Withdrawn {
     pub(super) until: Option<i64>,
 }
 
-/// What both copies say.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct State<'a> {
-    copies: [&'a Copied; 2],
-    before: Before,
-}
-
-/// Whether there were copies before, where there are none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Never,
-    Were,
-    /// Nobody may look.
-    Unclear,
-}
-
-/// What the copies are good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Both say the same, or nobody was ever withdrawn.
-    Whole,
-    /// Both are whole, and one knows more: somebody is just writing the other one, or died before that.
-    Uneven,
-    /// One is whole; the other is to be written again.
-    Hurt,
-    /// Nobody knows who was withdrawn.
-    Lost,
-    /// A newer version wrote them.
-    Newer,
-}
-
-impl<'a> State<'a> {
-    fn of(config: &Config, kind: Kind, copies: [&'a Copied; 2]) -> State<'a> {
-        let before = match copies {
-            [Copied::Missing, Copied::Missing] => before(config, kind),
-            _ => Before::Never,
-        };
-        State { copies, before }
-    }
-
-    pub(super) fn standing(self) -> Standing {
-        match self.copies {
-            [Copied::Newer, _] | [_, Copied::Newer] => Standing::Newer,
-            [Copied::Missing, Copied::Missing] if self.before == Before::Never => Standing::Whole,
-            [first @ Copied::Whole(..), second @ Copied::Whole(..)] => {
-                if first.is_as(second) {
-                    Standing::Whole
-                } else {
-                    Standing::Uneven
-                }
-            }
-            [Copied::Whole(..), _] | [_, Copied::Whole(..)] => Standing::Hurt,
-            _ => Standing::Lost,
-        }
-    }
-
-    /// Whether nothing is on record, nor ever was as far as anybody can tell.
-    pub(super) fn is_blank(self) -> bool {
-        matches!(self.copies, [Copied::Missing, Copied::Missing])
-    }
-
-    /// Since when a digest counts no longer.
-    pub(super) fn since(self, digest: &Digest) -> Option<i64> {
-        self.copies.iter().filter_map(|copy| copy.since(digest)).min()
-    }
+fn state<'a>(config: &Config, kind: Kind, copies: [&'a Copied; 2]) -> State<'a> {
+    let before = match copies {
+        [Copied::Missing, Copied::Missing] => before(config, kind),
+        _ => Before::Never,
+    };
+    State { copies, before }
 }
 
 /// Asks what is known now.
@@ -139,10 +78,17 @@ pub(super) fn ask<A>(config: &Config, kind: Kind, question: impl FnOnce(State<'_
     // By the site's file, which is another one where the configuration says so.
     let beside = (kind.path(config), kind);
     let both = |first: &Copied| {
-        let answer = |second: &Copied| question(State::of(config, kind, [first, second]));
+        let answer = |second: &Copied| question(state(config, kind, [first, second]));
         SECOND.with(|kept| known::ask_anyway(kept, beside, || spare(config, kind), Copied::of, answer))
     };
     FIRST.with(|kept| known::ask_anyway(kept, by, || path(config, kind), Copied::of, both))?
+}
+
+/// Whether all of some are on record, and so count no longer whatever the site's file says.
+pub(super) fn has(config: &Config, kind: Kind, all: &[Withdrawn]) -> Result<bool> {
+    ask(config, kind, |state| {
+        all.iter().all(|one| state.since(&one.digest).is_some_and(|from| from <= one.from))
+    })
 }
 
 /// Puts some on record, for good. The first time counts. Says what people should know.
@@ -201,7 +147,7 @@ pub(super) fn now_and_then(path: &Path, put: impl FnOnce() -> Result<Vec<String>
 pub(super) fn refuse_unknown(config: &Config, kind: Kind) -> Result<()> {
     match ask(config, kind, |state| state.standing())? {
         Standing::Whole | Standing::Uneven | Standing::Hurt => Ok(()),
-        Standing::Newer => Err(newer().at(path(config, kind))),
+        Standing::Newer => Err(newer(config, kind)),
         Standing::Lost => {
             let [why, help] = lost(config, kind);
             tell_lost(config, kind);
@@ -213,20 +159,19 @@ pub(super) fn refuse_unknown(config: &Config, kind: Kind) -> Result<()> {
 /// What people should know who look at all of them.
 ///
 /// # Errors
-/// When a newer version wrote it.
+/// When nobody can say what is there.
 pub(super) fn warn(config: &Config, kind: Kind) -> Result<Vec<String>> {
     match ask(config, kind, |state| state.standing())? {
         Standing::Whole | Standing::Uneven | Standing::Hurt => Ok(Vec::new()),
-        Standing::Newer => Err(newer().at(path(config, kind))),
-        Standing::Lost => Ok(tell_lost(config, kind)),
+        Standing::Lost | Standing::Newer => Ok(tell_lost(config, kind)),
     }
 }
 
-/// Says that nobody knows who was withdrawn, and what to do.
+/// Says that nobody knows who was withdrawn, or that only a newer version does, and what to do.
 pub(super) fn tell_lost(config: &Config, kind: Kind) -> Vec<String> {
     let [at, beside] = places(config, kind);
     let told = lost(config, kind).join("; ");
-    let is_noted = match is_told(config, kind) {
+    let is_noted = match told::is_told(&told_at(config, kind), &config.ownership) {
         Ok(true) => return vec![told],
         Ok(false) => true,
         Err(_) => false,
@@ -238,13 +183,12 @@ pub(super) fn tell_lost(config: &Config, kind: Kind) -> Vec<String> {
     vec![broken::tell_lost(config, &at, &told)]
 }
 
-/// Why nobody knows who was withdrawn, and what to do.
+/// Why nobody can be let in, and what to do.
 fn lost(config: &Config, kind: Kind) -> [String; 2] {
     let [at, beside] = places(config, kind);
-    let why = ask(config, kind, |State { copies, before }| (copies.map(reason), before));
-    let (reasons, before) =
-        why.unwrap_or_else(|error| ([error.to_string(), error.to_string()], Before::Never));
-    let [first, second] = reasons;
+    let seen = ask(config, kind, |state| (state.standing(), state.copies.map(reason), state.before));
+    let (standing, [first, second], before) =
+        seen.unwrap_or_else(|error| (Standing::Lost, [error.to_string(), error.to_string()], Before::Never));
     let before = match before {
         Before::Never => String::new(),
         Before::Were => format!(", and both were there, as {} says", marker(config, kind).display()),
@@ -260,56 +204,35 @@ fn lost(config: &Config, kind: Kind) -> [String; 2] {
         }
         Kind::Sessions => "empty the file of sessions, so that all sign in again",
     };
+    let (why, first_of_all) = match standing {
+        Standing::Newer => (
+            format!("only a newer version of cr0sync can say which {what} were withdrawn"),
+            "install that version again, on every machine that uses this root; where there never was one, somebody \
+             changed these files: ",
+        ),
+        _ => (format!("nobody can say which {what} were withdrawn"), ""),
+    };
     [
         format!(
-            "nobody can say which {what} were withdrawn, so all are refused: {} ({first}) and {} ({second}){before}",
+            "{why}, so all are refused: {} ({first}) and {} ({second}){before}",
             at.display(),
             beside.display()
         ),
         format!(
-            "put a good copy of one of them back, or {help}, and then say that this is all: echo '[\"{}\"]' > {}",
+            "{first_of_all}put a good copy of one of them back, or {help}, and then say that this is all: echo '[\"{}\"]' > {}",
             ledger::ANEW,
             beside.display()
         ),
     ]
 }
 
-/// Whether all processes together told of that lately; if not it counts as told from now on.
-///
-/// # Errors
-/// When that cannot be written down.
-fn is_told(config: &Config, kind: Kind) -> Result<bool> {
-    let path = told(config, kind);
-    let age = fs::symlink_metadata(&path).map(|there| clock::now().timestamp().saturating_sub(there.mtime()));
-    // What was told in the future was told by a clock that went wrong.
-    if age.is_ok_and(|age| (0..TELL).contains(&age)) {
-        return Ok(true);
-    }
-    let directory = config.root.join("sync_state");
-    durable::state_directory(&directory, &config.ownership)?;
-    durable::private_directory(&directory.join("access"))?;
-    durable::replace(&path, b"told\n")?;
-    Ok(false)
-}
-
 fn reason(copy: &Copied) -> String {
     match copy {
         Copied::Missing => "it is missing".to_owned(),
         Copied::Broken(reason) => reason.clone(),
-        Copied::Newer => "a newer version wrote it".to_owned(),
+        Copied::Newer(_) => "it says that a newer version wrote it".to_owned(),
         Copied::Whole(..) => "it is whole".to_owned(),
     }
-}
-
-fn is_lately(path: &Path, within_ms: u64) -> bool {
-    LATELY.with_borrow(|all| all.iter().any(|(own, since)| own == path && since.millis() < within_ms))
-}
-
-fn note(path: PathBuf) {
-    LATELY.with_borrow_mut(|all| {
-        all.retain(|(own, _)| *own != path);
-        all.push((path, clock::start()));
-    });
 }
 
 fn change(config: &Config, kind: Kind, alter: impl FnOnce(&mut Entries)) -> Result<Vec<String>> {
@@ -318,9 +241,9 @@ fn change(config: &Config, kind: Kind, alter: impl FnOnce(&mut Entries)) -> Resu
     let _lock = Lock::take(&config.root, &config.ownership, kind.withdrawn_lock(), WAIT_MS)?;
     let [first, second] = places(config, kind);
     let [first, second] = [Found::look(first)?, Found::look(second)?];
-    let state = State::of(config, kind, [&first.copy, &second.copy]);
+    let state = state(config, kind, [&first.copy, &second.copy]);
     match state.standing() {
-        Standing::Newer => return Err(newer().at(&first.path)),
+        Standing::Newer => return Err(newer(config, kind)),
         Standing::Lost => return Ok(tell_lost(config, kind)),
         Standing::Whole | Standing::Uneven | Standing::Hurt => {}
     }
@@ -351,10 +274,10 @@ fn change(config: &Config, kind: Kind, alter: impl FnOnce(&mut Entries)) -> Resu
 
 /// Says for good that there are copies, and that nothing is to be told of them any more.
 fn remember(config: &Config, kind: Kind) -> Option<String> {
-    let told = told(config, kind);
-    if fs::symlink_metadata(&told).is_ok() {
+    let told_at = told_at(config, kind);
+    if fs::symlink_metadata(&told_at).is_ok() {
         // Where it stays, the next trouble is told an hour later.
-        let _ = durable::remove(&told);
+        let _ = durable::remove(&told_at);
     }
     let marker = marker(config, kind);
     let directory =
@@ -365,14 +288,19 @@ fn remember(config: &Config, kind: Kind) -> Option<String> {
     })
 }
 
-/// The error for a file of a newer version.
-pub(super) fn newer() -> Error {
-    Error::new(ErrorKind::Corrupt, "refused what a newer version of cr0sync wrote:")
-        .hint("install that version again, on every machine that uses this root")
+/// The error for copies of a newer version, which it tells as well.
+pub(super) fn newer(config: &Config, kind: Kind) -> Error {
+    tell_lost(config, kind);
+    let [_, help] = lost(config, kind);
+    let is_newer = |copy: &Copied| matches!(copy, Copied::Newer(_));
+    let which = ask(config, kind, |state| state.copies.map(is_newer)).unwrap_or_default();
+    let [at, beside] = places(config, kind);
+    let named = if which == [false, true] { beside } else { at };
+    Error::new(ErrorKind::Corrupt, "refused what a newer version of cr0sync wrote:").at(named).hint(help)
 }
 
 /// Where the first copy is.
-pub(super) fn path(config: &Config, kind: Kind) -> PathBuf {
+fn path(config: &Config, kind: Kind) -> PathBuf {
     config.root.join("sync_state").join("access").join(kind.withdrawn_file())
 }
 
@@ -395,7 +323,7 @@ fn marker(config: &Config, kind: Kind) -> PathBuf {
 }
 
 /// When it was last told that nobody knows.
-fn told(config: &Config, kind: Kind) -> PathBuf {
+fn told_at(config: &Config, kind: Kind) -> PathBuf {
     path(config, kind).with_extension("told")
 }
 

@@ -475,7 +475,7 @@ pub(crate) fn user_numbered(number: u32) -> Option<String> {
 }
 
 /// The numbers of a configured owner, from the system's own lists.
-fn owner(ownership: &Ownership) -> Option<(u32, u32)> {
+pub(crate) fn owner(ownership: &Ownership) -> Option<(u32, u32)> {
     Some((number("/etc/passwd", &ownership.user)?, number("/etc/group", &ownership.group)?))
 }
 

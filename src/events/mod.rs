@@ -6,7 +6,7 @@
 //!
 //! - open, apply: `log` appends one line, `place` remembers where the chain ends
 //! - decide (pure): `line` (what a line says), `chain` (whether lines follow each other)
-//! - observe: `lines` (of any file, in bounded memory), `query`, `verify`
+//! - observe: `lines` (of any file, in bounded memory), `query`, `verify`; `filter` (pure) is how callers ask
 //! - `archive` moves older days away, which are those that `days` says: into what `pack` makes, out of what `cut` leaves.
 //!
 //! No event holds a secret: values under names that say so are hidden before they are written.
@@ -16,6 +16,7 @@ mod chain;
 mod clean;
 mod cut;
 mod days;
+mod filter;
 mod line;
 mod lines;
 mod log;

@@ -12,12 +12,15 @@ use super::attributes::{self, Fate};
 use super::check::{self, lock, plain, targets};
 use super::codec::Baseline;
 use super::compare::{self, Found};
+use super::copies;
+use super::last_check;
 use super::make::{self, Observed};
 use super::matching::{self, Matched};
 use super::memory::Memory;
 use super::model::{Entry, is_within, order};
 use super::named;
 use super::private::Private;
+use super::published;
 use super::scope::Scope;
 use super::seen::{Seen, Verdict};
 use super::store::{self, Loaded, Secrecy};
@@ -31,7 +34,7 @@ use crate::report::{FindingKind, IntegrityAcceptReport, IntegrityFinding, SCHEMA
 const WAIT_MS: u64 = 60_000;
 
 /// Accepts what is under some paths as it is now, and signs that; with `DryRun`, only shows it. The path of the list of what
-/// to watch accepts that list.
+/// to watch accepts that list; that of a file that is written of each baseline has it written again, and accepts nothing.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] without paths, or when one is not watched; [`ErrorKind::Access`] for everybody but the cron user and
@@ -47,7 +50,7 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
     let loaded = store::load(config)?.map_err(|broken| {
         Error::new(ErrorKind::Corrupt, format!("nothing can be accepted, as {}:", broken.reason))
             .at(&broken.path)
-            .hint("find out who did that; then make a new baseline")
+            .hint("find out who did that; status says what comes next")
     })?;
     if loaded.exposed == Secrecy::Lost {
         let error =
@@ -55,11 +58,16 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
         return Err(error.hint("find out who read it; then make a new baseline, which makes a new key"));
     }
     let list = plain(config, &config.integrity.config)?;
-    let mut is_list = false;
+    let ours = published::paths(config);
+    let ours: Vec<Vec<u8>> = ours.iter().map(|path| plain(config, path)).collect::<Result<_>>()?;
+    let (mut is_list, mut is_ours) = (false, false);
     let mut others = Vec::new();
     for path in paths {
-        if plain(config, path)? == list {
+        let plain = plain(config, path)?;
+        if plain == list {
             is_list = true;
+        } else if ours.contains(&plain) {
+            is_ours = true;
         } else {
             others.push(path.clone());
         }
@@ -82,11 +90,15 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
         report.accepted.extend(narrow(&scope, &mut next));
     }
     report.ok = report.refused.is_empty();
-    if report.accepted.is_empty() && loaded.flaws.is_empty() {
+    let mut is_saved = false;
+    if report.accepted.is_empty() && loaded.flaws.is_empty() && !is_ours {
         report.warnings.push("there is nothing to accept under these paths".to_owned());
     } else if mode == Accept::Sign {
         let (key, _) = private.key_or_new()?;
-        store::save(config, &private, &key, &scope, &next)?;
+        let saved = copies::save(config, &private, &key, &scope, &next)?;
+        is_saved = true;
+        report.ok &= saved.unwritten.is_empty();
+        report.warnings.extend(saved.unwritten);
         report.generation = next.generation;
         if let Err(error) = carry(&private, &loaded.baseline, &next) {
             report.warnings.push(format!("every file is read again by the next check: {}", error.in_words()));
@@ -97,10 +109,16 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
     if mode == Accept::Sign {
         let is_accepted = |path: &[u8]| {
             let is_meant = only.iter().any(|above| is_within(path, above)) || is_list && path == list;
-            is_meant && !unseen.iter().any(|above| is_within(path, above))
+            // Whatever is signed, these are written with it.
+            let is_written = is_saved && ours.iter().any(|ours| ours == path);
+            is_written || is_meant && !unseen.iter().any(|above| is_within(path, above))
         };
         let memory = Memory::Private(&private);
         report.resolved_alerts = alerts::resolve(config, &memory, &is_accepted, &mut report.warnings);
+        let is_over = |known: &last_check::Known| is_accepted(&known.path);
+        if let Err(error) = last_check::amend(config, Some(&private), &is_over, &[]) {
+            report.warnings.push(format!("status does not know of it yet: {}", error.in_words()));
+        }
     }
     Ok(report)
 }

@@ -25,6 +25,10 @@ const MAX_EVENTS: usize = 200;
 const SHARED: usize = 40;
 /// or fewer, as details of an event beyond this are cut (bytes, with all that is escaped).
 const MAX_SHARED: usize = 12 << 10;
+/// So many findings of a watcher are remembered that nobody else will find,
+const MOST_OVER: usize = 1_000;
+/// and so many are named.
+const MOST_NAMED: usize = 5;
 /// So long pages may keep the list of alerts to themselves (milliseconds).
 const WAIT_MS: u64 = 2_000;
 /// What an alert is that nobody has to look at any more.
@@ -41,39 +45,87 @@ pub(super) enum Extent<'a> {
     Paths(&'a [String]),
 }
 
-/// Tells of those findings that are not open, or are no longer what was told of them, and remembers which are open;
-/// returns how many are new.
+/// Who hears of what a check finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearer {
+    /// Whoever asked for it: a person, or cron, which mails it.
+    Caller,
+    /// Nobody whom cron mails: a watcher tells it where it runs.
+    Watcher,
+}
+
+/// What was told.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// So many findings are new to whoever hears of them.
+    pub(super) new: u64,
+    /// Whether other findings are open than before, or in another way.
+    pub(super) is_other: bool,
+    /// Why it is not remembered, so that it is told again.
+    pub(super) unkept: Option<Error>,
+}
+
+/// Tells of those findings that are not open, or are no longer what was told of them, and remembers which are open. What only
+/// a watcher told is new to the next caller.
 pub(super) fn tell(
     config: &Config,
     scope: Option<&Scope>,
     memory: &Memory<'_>,
     findings: &[IntegrityFinding],
     extent: Extent<'_>,
+    hearer: Hearer,
     warnings: &mut Vec<String>,
-) -> Result<u64> {
-    let before = memory.open()?;
+) -> Told {
+    let (before, mut unkept) = match memory.open() {
+        Ok(before) => (before, None),
+        Err(error) => (OpenFindings::new(), Some(error)),
+    };
+    let is_caller = hearer == Hearer::Caller;
+    let mut unheard = 0_u64;
     let mut open = OpenFindings::new();
     open.extend(
-        before.iter().filter(|(identity, _)| stays(identity, extent)).map(|(a, b)| (a.clone(), b.clone())),
+        before
+            .iter()
+            .filter(|(identity, told)| !told.is_over && stays(identity, extent))
+            .map(|(a, b)| (a.clone(), b.clone())),
     );
     let (mut fresh, mut unshown) = (Vec::new(), Vec::new());
     for finding in findings {
         let (identity, now) = (memory::identity(finding), State::of(finding));
-        match before.get(&identity).filter(|told| told.is_still(&now)) {
+        match before.get(&identity).filter(|told| !told.is_over && told.is_still(&now)) {
             Some(told) => {
                 if !told.is_shown {
                     unshown.push(finding);
                 }
-                open.insert(identity, told.and(now));
+                unheard = unheard.saturating_add(u64::from(is_caller && !told.is_heard));
+                let mut state = told.and(now);
+                state.is_heard |= is_caller;
+                open.insert(identity, state);
             }
             None => fresh.push(finding),
         }
     }
+    let is_found = |identity: &String| {
+        open.contains_key(identity) || fresh.iter().any(|finding| memory::identity(finding) == *identity)
+    };
+    // What only a watcher told, and nobody finds any more, is told as well.
+    let over = before.iter().filter(|(identity, told)| told.is_over || !told.is_heard && !is_found(identity));
+    let over: Vec<(String, State)> = over.take(MOST_OVER).map(|(a, b)| (a.clone(), b.clone())).collect();
+    for (identity, mut state) in over.iter().filter(|_| !is_caller).cloned() {
+        state.is_over = true;
+        open.insert(identity, state);
+    }
+    if is_caller && !over.is_empty() {
+        warnings.push(of_over(over.iter().map(|(identity, _)| memory::path_of(identity))));
+    }
     // The event log is the complete one, so it comes first; what could not be put there is told anew by the next check.
     match record(config, &fresh) {
         Ok(()) => {
-            let told = fresh.iter().map(|finding| (memory::identity(finding), State::of(finding)));
-            open.extend(told);
+            for finding in &fresh {
+                let mut state = State::of(finding);
+                state.is_heard = is_caller;
+                open.insert(memory::identity(finding), state);
+            }
             unshown.extend(fresh.iter().copied());
         }
         Err(error) => {
@@ -98,10 +150,26 @@ pub(super) fn tell(
             state.is_shown = shown.is_ok();
         }
     }
+    let is_other = open != before || !fresh.is_empty();
     if open != before {
-        memory.set_open(&open)?;
+        if let Err(error) = memory.set_open(&open) {
+            unkept = Some(error);
+        }
     }
-    Ok(u64::try_from(fresh.len()).unwrap_or(u64::MAX))
+    Told { new: u64::try_from(fresh.len()).unwrap_or(u64::MAX).saturating_add(unheard), is_other, unkept }
+}
+
+/// That a watcher has found something, and a check does not any more.
+fn of_over<'a>(paths: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = match paths.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let named: Vec<&str> = paths.take(MOST_NAMED).collect();
+    format!(
+        "the watcher found what is not so any more; the event log says what it was: {}{more}",
+        named.join(", ")
+    )
 }
 
 /// Whether an open finding stays open though this check did not find it.
@@ -109,6 +177,8 @@ fn stays(identity: &str, extent: Extent<'_>) -> bool {
     match extent {
         Extent::Whole => false,
         Extent::Part => true,
+        // Whatever is looked at, the baseline is as well.
+        Extent::Paths(_) if memory::is_of_baseline(identity) => false,
         Extent::Paths(paths) => {
             let path = memory::path_of(identity);
             !paths.iter().any(|above| is_within(path.as_bytes(), above.as_bytes()))

@@ -4,7 +4,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::alerts::{self, Extent};
+use super::alerts::{self, Extent, Hearer};
 use super::compare;
 use super::memory::Memory;
 use super::private::Private;
@@ -37,8 +37,8 @@ fn tell(config: &Config, error: &Error) -> Result<Vec<String>> {
     let private = Private::open(config).ok();
     let memory = Memory::of(config, private.as_ref())?;
     let mut warnings = Vec::new();
-    alerts::tell(config, None, &memory, &[finding], Extent::Part, &mut warnings)?;
-    Ok(warnings)
+    let told = alerts::tell(config, None, &memory, &[finding], Extent::Part, Hearer::Caller, &mut warnings);
+    told.unkept.map_or(Ok(warnings), Err)
 }
 
 fn with(error: Error, more: &str) -> Error {

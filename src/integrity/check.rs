@@ -5,16 +5,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use chrono::DateTime;
-use serde_json::{Value, json};
 
-use super::alerts::{self, Extent};
+use super::alerts::{self, Extent, Hearer};
 use super::beat;
 use super::blind;
 use super::codec::Baseline;
 use super::compare::{self, Found};
+use super::copies;
 use super::hash::{self, Limit, Outcome};
+use super::last_check;
 use super::matching::{self, Matched};
-use super::memory::{self, Memory};
+use super::memory::Memory;
 use super::model::{Entry, Kind, Look, Problem, is_within, order};
 use super::named;
 use super::names;
@@ -25,7 +26,7 @@ use super::store::{self, Broken, Cache, Loaded};
 use super::walk::{self, Observation, Xattrs};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::durable::{Content, Folder, Lock};
+use crate::durable::Lock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{FindingKind, IntegrityFinding, IntegrityReport, SCHEMA};
 
@@ -33,10 +34,6 @@ use crate::report::{FindingKind, IntegrityFinding, IntegrityReport, SCHEMA};
 pub(super) const WAIT_MS: u64 = 2_000;
 /// More threads than this read no faster from one machine's disks.
 const MAX_THREADS: usize = 8;
-/// The report of the cron user's last whole check, for who may not read his own.
-const REPORT: &str = "report.json";
-/// A longer report is none (bytes).
-const MAX_REPORT: u64 = 256 << 20;
 
 /// What to check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,7 +48,8 @@ pub struct CheckOptions {
 
 /// Compares watched files with the baseline, and tells of what is new.
 ///
-/// Nothing is changed but what we remember, the alerts and the event log.
+/// Nothing is changed but what we remember, the alerts and the event log; and where others made something else of the baseline
+/// that everybody reads, or of its public key, a check of everything by the cron user tells that, and writes it again.
 ///
 /// # Errors
 /// [`ErrorKind::Locked`] while another check is at work, [`ErrorKind::Config`] when the list of what to watch makes no sense,
@@ -59,7 +57,8 @@ pub struct CheckOptions {
 /// it should be is a finding.
 pub fn check(config: &Config, options: &CheckOptions) -> Result<IntegrityReport> {
     let paths = named::paths(config, &options.paths)?;
-    check_again(config, &CheckOptions { paths, ..options.clone() }, &mut Cache::default())
+    let options = CheckOptions { paths, ..options.clone() };
+    check_again(config, &options, &mut Cache::default(), Hearer::Caller)
 }
 
 /// The same, where a path may be gone again, for whoever has checked before.
@@ -67,27 +66,65 @@ pub(super) fn check_again(
     config: &Config,
     options: &CheckOptions,
     cache: &mut Cache,
+    hearer: Hearer,
 ) -> Result<IntegrityReport> {
     let start = clock::start();
     let wait = options.budget_ms.map_or(WAIT_MS, |budget| budget.min(WAIT_MS));
     let _lock = lock(config, wait)?;
     let scope = blind::scope(config)?;
     let only = targets(config, &scope, &options.paths)?;
-    let mut report = match store::load_again(config, cache)? {
-        Err(broken) => without(config, &scope, &broken)?,
-        Ok(loaded) => Check { config, scope: &scope, options, only: only.as_deref(), start }.run(&loaded)?,
-    };
-    report.duration_ms = start.millis();
-    if only.is_none() {
-        let private = Private::open(config).ok();
-        if let Some(private) = &private {
-            if let Err(error) = beat::miss(config, private) {
-                report.warnings.push(format!("could not say whether the watcher is missed: {error}"));
-            }
+    let (done, loaded) = match store::load_again(config, cache)? {
+        Err(broken) => (without(config, &scope, &broken, hearer), None),
+        Ok(loaded) => {
+            let check = Check { config, scope: &scope, options, only: only.as_deref(), hearer, start };
+            (check.run(&loaded), Some(loaded))
         }
-        keep(config, private.as_ref(), &report);
+    };
+    let Done { mut report, mut unkept, is_other } = done;
+    report.duration_ms = start.millis();
+    let mut fail = |done: Result<()>| unkept = unkept.take().or(done.err());
+    match (&only, loaded) {
+        (None, loaded) => {
+            let private = Private::open(config).ok();
+            if let Some(private) = &private {
+                if let Err(error) = beat::miss(config, private) {
+                    report.warnings.push(format!("could not say whether the watcher is missed: {error}"));
+                }
+            }
+            // Not by a watcher, as the next check by the clock would not find what to tell.
+            if let Some(loaded) = loaded.filter(|_| hearer == Hearer::Caller) {
+                report.warnings.extend(copies::mend(config, &scope, &loaded));
+            }
+            fail(last_check::keep(config, private.as_ref(), &report));
+        }
+        (Some(only), Some(loaded)) if is_other => {
+            let is_over = |known: &last_check::Known| {
+                known.kind == FindingKind::Baseline || only.iter().any(|above| is_within(&known.path, above))
+            };
+            fail(last_check::amend(config, loaded.private.as_ref(), &is_over, &report.findings));
+        }
+        _ => {}
     }
-    Ok(report)
+    match unkept {
+        // What cannot be remembered hides nothing that was found.
+        Some(error) if report.findings.is_empty() => Err(error),
+        Some(error) => {
+            let said =
+                format!("what was found cannot be remembered, and is told again: {}", error.in_words());
+            report.warnings.push(said);
+            Ok(report)
+        }
+        None => Ok(report),
+    }
+}
+
+/// What a check came to.
+struct Done {
+    report: IntegrityReport,
+    /// Why it could not be remembered.
+    unkept: Option<Error>,
+    /// Whether other findings are open than before.
+    is_other: bool,
 }
 
 /// Whoever checks, makes a baseline or accepts holds this.
@@ -127,6 +164,10 @@ pub(super) fn targets(config: &Config, scope: &Scope, paths: &[PathBuf]) -> Resu
 
 /// An absolute path without `.`, doubled and last slashes.
 pub(super) fn plain(config: &Config, path: &Path) -> Result<Vec<u8>> {
+    if path.as_os_str().is_empty() {
+        let error = Error::new(ErrorKind::Usage, "an empty path names nothing");
+        return Err(error.hint("name a file or a directory; without any path everything is meant"));
+    }
     let mut plain = Vec::new();
     for part in config.root.join(path).components() {
         match part {
@@ -165,13 +206,13 @@ pub(super) fn other_scope(config: &Config, scope: &Scope, baseline: &Baseline) -
 }
 
 /// What can be said without a baseline: that there is none.
-fn without(config: &Config, scope: &Scope, broken: &Broken) -> Result<IntegrityReport> {
+fn without(config: &Config, scope: &Scope, broken: &Broken, hearer: Hearer) -> Done {
     let findings = vec![broken.finding()];
     let mut warnings = scope.warnings.clone();
     let private = Private::open(config).ok();
-    let memory = Memory::of(config, private.as_ref())?;
-    let new_findings = alerts::tell(config, Some(scope), &memory, &findings, Extent::Part, &mut warnings)?;
-    Ok(IntegrityReport {
+    let (memory, unkept) = memory_of(config, private.as_ref());
+    let told = alerts::tell(config, Some(scope), &memory, &findings, Extent::Part, hearer, &mut warnings);
+    let report = IntegrityReport {
         schema: SCHEMA,
         ok: false,
         exit_bits: FindingKind::Baseline.bit(),
@@ -180,55 +221,20 @@ fn without(config: &Config, scope: &Scope, broken: &Broken) -> Result<IntegrityR
         complete: false,
         guarantee: "none: there is no baseline to compare with that can be believed".to_owned(),
         findings,
-        new_findings,
+        new_findings: told.new,
         generation: 0,
         oldest_reading: None,
         not_read: 0,
         excluded: scope.excluded(),
         warnings,
         duration_ms: 0,
-    })
+    };
+    Done { report, unkept: unkept.or(told.unkept), is_other: told.is_other }
 }
 
-/// For `status`; a check is no worse for not being remembered by it. Only of the cron user's is there a copy for the site.
-fn keep(config: &Config, private: Option<&Private>, report: &IntegrityReport) {
-    let mut value = json!({ "at": clock::stamp(clock::now()) });
-    if let (Some(members), Ok(Value::Object(all))) = (value.as_object_mut(), serde_json::to_value(report)) {
-        members.extend(all);
-    }
-    let text = value.to_string();
-    if let Ok(memory) = Memory::of(config, private) {
-        let _ = memory.set_report(text.as_bytes());
-    }
-    if let (Some(_), Ok(folder)) = (private, Folder::create(&store::place(config))) {
-        let _ = folder.put(REPORT, text.as_bytes());
-    }
-}
-
-/// The report of the last whole check. With where it is from: `private` is what only the cron user can have written; whoever may
-/// not look there gets the copy for the `site`, or that of his `own` last check where it is later, and others may have written
-/// both.
-pub(super) fn kept(config: &Config) -> Value {
-    let read = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).ok().filter(Value::is_object);
-    let from = |source: &str, mut report: Value| {
-        if let Some(members) = report.as_object_mut() {
-            members.insert("source".to_owned(), Value::from(source));
-        }
-        report
-    };
-    if let Ok(private) = Private::open(config) {
-        let report = Memory::Private(&private).report().ok().flatten().and_then(read);
-        return report.map_or(Value::Null, |report| from("private", report));
-    }
-    let folder = Folder::open(&store::place(config)).ok().flatten();
-    let site = match folder.and_then(|folder| folder.read(REPORT, MAX_REPORT).ok()) {
-        Some(Content::Bytes(bytes)) => read(bytes).map(|report| from("site", report)),
-        _ => None,
-    };
-    let own = memory::own(config).and_then(|own| own.report().ok().flatten()).and_then(read);
-    let all = site.into_iter().chain(own.map(|report| from("own", report)));
-    let at = |report: &Value| report.get("at").and_then(Value::as_str).map(str::to_owned);
-    all.max_by_key(at).unwrap_or(Value::Null)
+/// What is remembered; nothing where that cannot be, and why.
+fn memory_of<'a>(config: &Config, private: Option<&'a Private>) -> (Memory<'a>, Option<Error>) {
+    Memory::of(config, private).map_or_else(|error| (Memory::None, Some(error)), |memory| (memory, None))
 }
 
 /// What was a database is one under any name: opening and closing it would take from this process the locks that SQLite
@@ -247,6 +253,7 @@ struct Check<'a> {
     scope: &'a Scope,
     options: &'a CheckOptions,
     only: Option<&'a [Vec<u8>]>,
+    hearer: Hearer,
     start: Stopwatch,
 }
 
@@ -262,10 +269,13 @@ struct Reading {
 }
 
 impl Check<'_> {
-    fn run(&self, loaded: &Loaded) -> Result<IntegrityReport> {
+    fn run(&self, loaded: &Loaded) -> Done {
         let baseline = &loaded.baseline;
-        let memory = Memory::of(self.config, loaded.private.as_ref())?;
-        let known = memory.seen()?;
+        let (memory, mut unkept) = memory_of(self.config, loaded.private.as_ref());
+        let known = memory.seen().unwrap_or_else(|error| {
+            unkept = Some(error);
+            None
+        });
         let mut seen = Seen::or_of(known.as_deref(), baseline);
         let now = clock::now().timestamp_millis();
         let found = walk::walk(self.scope, self.only, manner(self.config));
@@ -280,10 +290,11 @@ impl Check<'_> {
         }
         let bytes = seen.encode(baseline);
         if known.as_ref() != Some(&bytes) {
-            memory.set_seen(&bytes)?;
+            unkept = unkept.or(memory.set_seen(&bytes).err());
         }
         let findings = self.findings(loaded, &reading);
-        self.report(loaded, &memory, &seen, &reading, findings)
+        let done = self.report(loaded, &memory, &seen, &reading, findings);
+        Done { unkept: unkept.or(done.unkept), ..done }
     }
 
     fn choice(&self) -> Choice {
@@ -386,7 +397,7 @@ impl Check<'_> {
         seen: &Seen,
         reading: &Reading,
         findings: Vec<IntegrityFinding>,
-    ) -> Result<IntegrityReport> {
+    ) -> Done {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let mut warnings = self.scope.warnings.clone();
         if loaded.private.is_none() {
@@ -408,8 +419,15 @@ impl Check<'_> {
             None if reading.left == 0 => Extent::Whole,
             None => Extent::Part,
         };
-        let new_findings =
-            alerts::tell(self.config, Some(self.scope), memory, &findings, extent, &mut warnings)?;
+        let told = alerts::tell(
+            self.config,
+            Some(self.scope),
+            memory,
+            &findings,
+            extent,
+            self.hearer,
+            &mut warnings,
+        );
         let contents = reading
             .matched
             .pairs
@@ -421,7 +439,7 @@ impl Check<'_> {
             .iter()
             .filter(|entry| entry.look == Look::Outside && entry.stat.kind == Kind::File)
             .count();
-        Ok(IntegrityReport {
+        let report = IntegrityReport {
             schema: SCHEMA,
             ok: findings.is_empty(),
             exit_bits: findings.iter().fold(0, |bits, finding| bits | finding.kind.bit()),
@@ -430,14 +448,15 @@ impl Check<'_> {
             complete: is_complete,
             guarantee: self.guarantee(reading, databases),
             findings,
-            new_findings,
+            new_findings: told.new,
             generation: loaded.baseline.generation,
             oldest_reading: oldest.and_then(DateTime::from_timestamp_millis).map(clock::stamp),
             not_read: count(databases),
             excluded: self.scope.excluded(),
             warnings,
             duration_ms: 0,
-        })
+        };
+        Done { report, unkept: told.unkept, is_other: told.is_other }
     }
 
     /// After how long a change is found at the latest, as far as this check can promise.

@@ -10,8 +10,10 @@ use super::alerts;
 use super::check::{lock, manner};
 use super::codec::Baseline;
 use super::compare::{self, Found};
+use super::copies;
 use super::export;
 use super::hash::{self, Hashed, Limit, Outcome};
+use super::last_check::{self, Known as KnownFinding};
 use super::matching;
 use super::memory::Memory;
 use super::model::{Entry, Kind, Known, Look, Problem, order};
@@ -56,12 +58,16 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
     let (key, made) = private.key_or_new()?;
     // Where nothing at all was left behind there was none: that is no news to whoever makes the first one.
     let is_first = last == 0 && !has_traces;
-    warnings.extend(about_the_last(loaded.as_ref().err().filter(|_| !is_first), last, &made));
+    let source = if import.is_some() { Taken::List } else { Taken::Now };
+    warnings.extend(about_the_last(loaded.as_ref().err().filter(|_| !is_first), last, &made, source));
     warnings.extend(make_places(config));
     let Observed { entries, problems, bytes } = observe(config, &scope, None);
     let (entries, imported) = match list {
         None => (entries, 0),
-        Some(list) => merge(&scope, entries, list, &mut warnings),
+        Some(list) => {
+            let before = loaded.as_ref().map_or(&[][..], |loaded| &loaded.baseline.entries);
+            merge(&scope, entries, list, before, &mut warnings)
+        }
     };
     let baseline = Baseline {
         generation: last.saturating_add(1),
@@ -74,28 +80,37 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
         Ok(loaded) => changes(&loaded.baseline.entries, &baseline.entries, &problems),
         Err(_) => Vec::new(),
     };
-    let digest = store::save(config, &private, &key, &scope, &baseline)?;
+    let saved = copies::save(config, &private, &key, &scope, &baseline)?;
+    let is_everywhere = saved.unwritten.is_empty();
+    warnings.extend(saved.unwritten);
     let memory = Memory::Private(&private);
     if let Err(error) = memory.set_seen(&Seen::of(&baseline).encode(&baseline)) {
         warnings.push(format!("every file is read again by the next check: {}", error.in_words()));
     }
     let (changed_count, new_key) = (count(changed.len()), made != Made::Before);
     changed.truncate(MOST_CHANGED);
-    let severity = if changed_count > 0 || new_key { Severity::High } else { Severity::Low };
     let compared_with = loaded.as_ref().ok().map(|loaded| loaded.baseline.generation);
+    // What was compared with nothing may be anything.
+    let is_much = changed_count > 0 || new_key || compared_with.is_none();
+    let severity = if is_much { Severity::High } else { Severity::Low };
     let details = json!({
         "paths": baseline.entries.len(), "generation": baseline.generation, "compared_with": compared_with,
-        "changed": changed_count, "new_key": new_key,
+        "changed": changed_count, "new_key": new_key, "imported": import.map(|path| path.to_string_lossy()),
     });
     warnings.extend(put_on_record(config, "baseline_created", severity, details));
     let findings: Vec<IntegrityFinding> = problems.iter().map(told).collect();
     let is_accepted = |path: &[u8]| import.is_none() && !problems.iter().any(|problem| problem.path == path);
     let resolved = alerts::resolve(config, &memory, &is_accepted, &mut warnings);
+    // Of what is as a list says, a check tells what is otherwise.
+    let is_over = |known: &KnownFinding| known.kind == FindingKind::Baseline || is_accepted(&known.path);
+    if let Err(error) = last_check::amend(config, Some(&private), &is_over, &[]) {
+        warnings.push(format!("status does not know of it yet: {}", error.in_words()));
+    }
     Ok(IntegrityBaselineReport {
         schema: SCHEMA,
-        ok: findings.is_empty(),
+        ok: findings.is_empty() && is_everywhere,
         generation: baseline.generation,
-        sha256: hex(&digest),
+        sha256: hex(&saved.digest),
         entries: count(baseline.entries.len()),
         hashed_bytes: bytes,
         imported,
@@ -120,14 +135,26 @@ fn make_places(config: &Config) -> Vec<String> {
         .collect()
 }
 
+/// Where what is accepted comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Now,
+    List,
+}
+
 /// What whoever accepts everything must know of what was accepted before: what is not believed was not compared.
-fn about_the_last(broken: Option<&Broken>, last: u64, made: &Made) -> Vec<String> {
+fn about_the_last(broken: Option<&Broken>, last: u64, made: &Made, source: Taken) -> Vec<String> {
     let mut said = Vec::new();
+    let what = match source {
+        Taken::Now => "everything is accepted as it is now",
+        Taken::List => {
+            "what the list says is accepted as it says, and directories, symlinks and all else as they are now"
+        }
+    };
     if let Some(Broken { reason, is_missing, .. }) = broken {
         let how = if *is_missing { "is not there to compare with" } else { "could not be believed" };
         said.push(format!(
-            "the baseline before this one {how}: {reason}; everything is accepted as it is now, and nobody knows what is \
-             otherwise than it was"
+            "the baseline before this one {how}: {reason}; {what}, and nobody knows what is otherwise than it was"
         ));
         if last == 0 {
             said.push(
@@ -263,6 +290,7 @@ fn merge(
     scope: &Scope,
     entries: Vec<Entry>,
     list: Vec<Entry>,
+    before: &[Entry],
     warnings: &mut Vec<String>,
 ) -> (Vec<Entry>, u64) {
     let is_meant = |entry: &Entry| {
@@ -277,9 +305,14 @@ fn merge(
     }
     let imported = count(list.len());
     let mut all: Vec<Entry> = Vec::with_capacity(entries.len());
+    let mut unnamed = Vec::new();
     for entry in entries {
         if !entry.has_content() {
             all.push(entry);
+            continue;
+        }
+        if is_unnameable(&entry) {
+            unnamed.push(entry.path);
             continue;
         }
         let known = list.binary_search_by(|known| order(&known.path, &entry.path)).ok();
@@ -300,5 +333,25 @@ fn merge(
             all.insert(at, known);
         }
     }
+    let kept: Vec<&Entry> = before.iter().filter(|entry| is_unnameable(entry) && is_meant(entry)).collect();
+    for known in &kept {
+        if let Err(at) = all.binary_search_by(|entry| order(&entry.path, &known.path)) {
+            all.insert(at, (*known).clone());
+        }
+    }
+    let is_new = |path: &&Vec<u8>| kept.binary_search_by(|known| order(&known.path, path)).is_err();
+    let new = unnamed.iter().filter(is_new).count();
+    if !kept.is_empty() || new > 0 {
+        warnings.push(format!(
+            "the list cannot name files whose names are no UTF-8: {} stay as the baseline before says, and {new} that it does \
+             not know are told as new by the next check",
+            kept.len()
+        ));
+    }
     (all, imported)
+}
+
+/// Whether a list of hashes has no name for it.
+fn is_unnameable(entry: &Entry) -> bool {
+    entry.has_content() && std::str::from_utf8(&entry.path).is_err()
 }

@@ -25,6 +25,12 @@ const REPORT: &str = "integrity.report";
 const OPEN_FORMAT: &str = "cr0sync-open-findings-2";
 /// The one before knew which attributes had changed, and not to what.
 const OLD_FORMAT: &str = "cr0sync-open-findings-1";
+/// What became of an open finding: pages show it or not, and a check told it or only the watcher.
+const SHOWN: &str = "shown";
+const RECORDED: &str = "recorded";
+const SHOWN_UNHEARD: &str = "shown-unheard";
+const RECORDED_UNHEARD: &str = "recorded-unheard";
+const OVER: &str = "over";
 /// Stands for what is not known.
 const UNKNOWN: &str = "-";
 
@@ -42,6 +48,10 @@ pub(super) struct State {
     content: Option<String>,
     /// Whether the site's pages know of it; else only the event log does.
     pub(super) is_shown: bool,
+    /// Whether a check told it that somebody asked for; else only the watcher did, of whom cron mails nothing.
+    pub(super) is_heard: bool,
+    /// Whether it is none any more, and is kept until a check that somebody asked for has told that it was.
+    pub(super) is_over: bool,
 }
 
 /// Where it is remembered.
@@ -49,6 +59,8 @@ pub(super) struct State {
 pub(super) enum Memory<'a> {
     Private(&'a Private),
     Own(Folder),
+    /// Nothing is known, and nothing stays.
+    None,
 }
 
 impl Memory<'_> {
@@ -74,6 +86,7 @@ impl Memory<'_> {
                 Content::Bytes(bytes) => Some(bytes),
                 Content::Missing | Content::Refused(_) | Content::Other => None,
             }),
+            Memory::None => Ok(None),
         }
     }
 
@@ -81,6 +94,7 @@ impl Memory<'_> {
         match self {
             Memory::Private(private) => private.write(name, bytes),
             Memory::Own(folder) => folder.put(name, bytes),
+            Memory::None => Ok(()),
         }
     }
 
@@ -116,7 +130,13 @@ impl Memory<'_> {
         for (identity, state) in open {
             let known = |part: &Option<String>| part.as_deref().unwrap_or(UNKNOWN).to_owned();
             let parts = [known(&state.attributes), known(&state.times), known(&state.content)].join("\t");
-            let shown = if state.is_shown { "shown" } else { "recorded" };
+            let shown = match (state.is_shown, state.is_heard) {
+                _ if state.is_over => OVER,
+                (true, true) => SHOWN,
+                (false, true) => RECORDED,
+                (true, false) => SHOWN_UNHEARD,
+                (false, false) => RECORDED_UNHEARD,
+            };
             text.push_str(&format!("{identity}\t{}\t{parts}\t{shown}\n", state.changes));
         }
         self.write(OPEN, text.as_bytes())
@@ -124,11 +144,22 @@ impl Memory<'_> {
 }
 
 impl State {
+    /// Of what nothing is known but that it was told.
+    const UNKNOWN: State = State {
+        changes: String::new(),
+        attributes: None,
+        times: None,
+        content: None,
+        is_shown: true,
+        is_heard: true,
+        is_over: false,
+    };
+
     /// That of a finding which the site's pages know of.
     pub(super) fn of(finding: &IntegrityFinding) -> State {
         let changes = finding.changes.join(",");
         let Some(mut now) = finding.after.clone() else {
-            return State { changes, attributes: None, times: None, content: None, is_shown: true };
+            return State { changes, ..State::UNKNOWN };
         };
         let times = [now.mtime.take(), now.ctime.take()].map(Option::unwrap_or_default).join(" ");
         let content = now.sha256.take();
@@ -137,7 +168,7 @@ impl State {
             attributes: Some(hex(&Sha256::digest(format!("{now:?}")))),
             times: Some(times),
             content,
-            is_shown: true,
+            ..State::UNKNOWN
         }
     }
 
@@ -157,7 +188,8 @@ impl State {
 
     /// What is to be remembered of an open finding that is still the same.
     pub(super) fn and(&self, now: State) -> State {
-        State { content: now.content.or_else(|| self.content.clone()), is_shown: self.is_shown, ..now }
+        let content = now.content.or_else(|| self.content.clone());
+        State { content, is_shown: self.is_shown, is_heard: self.is_heard, ..now }
     }
 }
 
@@ -173,19 +205,24 @@ fn own_place(config: &Config) -> PathBuf {
 
 fn read_line(line: &str) -> Option<(String, State)> {
     let mut parts = line.rsplitn(6, '\t');
-    let is_shown = parts.next()? == "shown";
+    let word = parts.next()?;
+    let is_over = word == OVER;
+    let is_shown = matches!(word, SHOWN | SHOWN_UNHEARD | OVER);
+    let is_heard = !matches!(word, SHOWN_UNHEARD | RECORDED_UNHEARD | OVER);
     let mut known = || parts.next().map(|part| (part != UNKNOWN).then(|| part.to_owned()));
     let (content, times, attributes) = (known()?, known()?, known()?);
     let changes = parts.next()?.to_owned();
-    Some((parts.next()?.to_owned(), State { changes, attributes, times, content, is_shown }))
+    Some((
+        parts.next()?.to_owned(),
+        State { changes, attributes, times, content, is_shown, is_heard, is_over },
+    ))
 }
 
 fn read_old_line(line: &str) -> Option<(String, State)> {
     let (rest, changes) = line.rsplit_once('\t')?;
-    let is_baseline = rest.split('\t').nth(2) == Some("Baseline");
-    let identity = if is_baseline { format!("{rest}\t{changes}") } else { format!("{rest}\t") };
+    let identity = if is_of_baseline(rest) { format!("{rest}\t{changes}") } else { format!("{rest}\t") };
     let changes = changes.to_owned();
-    Some((identity, State { changes, attributes: None, times: None, content: None, is_shown: true }))
+    Some((identity, State { changes, ..State::UNKNOWN }))
 }
 
 /// What a finding is about. Its path comes first, without control characters.
@@ -205,6 +242,11 @@ pub(super) fn mark(finding: &IntegrityFinding) -> String {
 /// The path, as it is shown, that such an identity is about.
 pub(super) fn path_of(identity: &str) -> &str {
     identity.split('\t').next().unwrap_or_default()
+}
+
+/// Whether it is about the baseline itself.
+pub(super) fn is_of_baseline(identity: &str) -> bool {
+    identity.split('\t').nth(2) == Some("Baseline")
 }
 
 /// The same, as it is.
@@ -259,12 +301,18 @@ mod tests {
 
     #[test]
     fn a_line_comes_back_as_it_was_and_one_of_before_is_read() {
-        let told = State { is_shown: false, ..state(|_| {}) };
+        let told = State { is_shown: false, is_heard: false, ..state(|_| {}) };
         let directory = tempfile::tempdir().unwrap();
         let memory = Memory::Own(Folder::create(&directory.path().join("a")).unwrap());
         let finding = compare::finding(FindingKind::Moved, b"/a\n", Some(b"/b"), Vec::new(), None);
-        let open =
-            OpenFindings::from([(identity(&finding), told), ("/c\t\tAdded\t\t".to_owned(), state(|_| {}))]);
+        let unheard = State { is_heard: false, ..state(|_| {}) };
+        let over = State { is_over: true, ..unheard.clone() };
+        let open = OpenFindings::from([
+            (identity(&finding), told),
+            ("/a\t\tAdded\t\t".to_owned(), over),
+            ("/b\t\tAdded\t\t".to_owned(), unheard),
+            ("/c\t\tAdded\t\t".to_owned(), state(|_| {})),
+        ]);
         memory.set_open(&open).unwrap();
         assert_eq!(memory.open().unwrap(), open);
         let old = format!("{OLD_FORMAT}\n/a\t\tModified\t\tcontent,mode\n/b\t\tBaseline\t\tscope\n");

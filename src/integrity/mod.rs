@@ -7,8 +7,8 @@
 //!   of it), `codec`
 //! - observe: `walk` (attributes, by descriptor), `hash` (content)
 //! - decide (pure): `seen` (what to read), `matching` (what is what), `compare` (findings), `severity`
-//! - apply: `make` and `accept` (a new baseline), `export` (the site's list), `alerts`
-//! - record: `memory`
+//! - apply: `make` and `accept` (a new baseline), `copies` (where it lies), `export` (the site's list), `alerts`
+//! - record: `memory`, `last_check`
 //! - `watch` checks at once what the kernel says has changed (`watch_tree`), and `beat` tells that it is alive. The check that runs by the clock is the guarantee.
 //!
 //! **What a check can promise.** A file's content is read again when its size, inode or times changed, when it was read
@@ -27,8 +27,10 @@ mod blind;
 mod check;
 mod codec;
 mod compare;
+mod copies;
 mod export;
 mod hash;
+mod last_check;
 mod make;
 mod matching;
 mod memory;

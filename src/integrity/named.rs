@@ -125,6 +125,35 @@ fn meant(path: &[u8]) -> Option<Vec<u8>> {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let near = config::nearest(std::str::from_utf8(names::file_name(path)).ok()?, &names)?;
+    let name = std::str::from_utf8(names::file_name(path)).ok()?;
+    let near = config::nearest(name, &names).filter(|near| is_alike(name, near))?;
     Some([directory.strip_suffix(b"/").unwrap_or(&directory), b"/", near.as_bytes()].concat())
+}
+
+/// Whether two names begin and end alike for half of their length: short ones that differ little may have nothing in common.
+fn is_alike(left: &str, right: &str) -> bool {
+    let count = |all: &mut dyn Iterator<Item = (char, char)>| all.take_while(|(a, b)| a == b).count();
+    let first = count(&mut left.chars().zip(right.chars()));
+    let last = count(&mut left.chars().rev().zip(right.chars().rev()));
+    first.saturating_add(last).saturating_mul(2) >= left.chars().count().max(right.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_looks_like_it_is_meant() {
+        for (name, other, expected) in [
+            ("nope", "home", false),
+            ("hoem", "home", true),
+            ("uath.php", "auth.php", true),
+            ("index.htm", "index.html", true),
+            ("core", "cors", true),
+            ("tmp", "opt", false),
+            ("a", "b", false),
+        ] {
+            assert_eq!(is_alike(name, other), expected, "{name} {other}");
+        }
+    }
 }

@@ -13,8 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::model::Digest;
-use super::private::{self, Head};
-use super::store::{Broken, place};
+use super::private::{self, Head, Private};
+use super::store::{BASELINE, Broken, place};
 use crate::config::Config;
 use crate::durable::{Content, Folder};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,6 +40,23 @@ pub(super) fn signature_path(config: &Config) -> PathBuf {
     PathBuf::from(path)
 }
 
+/// What is written for everybody of a baseline.
+pub(super) fn paths(config: &Config) -> [PathBuf; 4] {
+    let place = place(config);
+    [place.join(BASELINE), place.join(PUBLIC_KEY), config.integrity.baseline.clone(), signature_path(config)]
+}
+
+/// Whether the list of hashes is the one that was signed last; where nobody remembers which one that is, one that was signed.
+pub(super) fn is_list_good(config: &Config, private: &Private) -> bool {
+    let is_good = || -> Result<bool> {
+        let key = private.key()?.filter(|key| key.exposed.is_none());
+        let (Some(key), Ok(head)) = (key, private.head()?) else { return Ok(false) };
+        flaws_of_export(config, &key.public(), head.as_ref()).map(|flaws| flaws.is_empty())
+    };
+    // What cannot be looked at is no help.
+    is_good().unwrap_or(false)
+}
+
 /// What is wrong with the export. That it may not be read is told like everything else, and stops no check.
 pub(super) fn export_flaws(config: &Config, public: &[u8; 32], head: Option<&Head>) -> Result<Vec<Broken>> {
     match flaws_of_export(config, public, head) {
@@ -59,7 +76,10 @@ fn flaws_of_export(config: &Config, public: &[u8; 32], head: Option<&Head>) -> R
         Some(head) => digest_of(path)?.map(|export| export_digest(&export, signed) == head.export),
         None => small_file(path)?.map(|export| is_plainly_signed(public, &export, signed)),
     };
-    let wrong = "the list of hashes is not what was signed; it is written again by baseline and accept";
+    let wrong = format!(
+        "the list of hashes is not what was signed; it is written again by baseline and accept, as by: accept {}",
+        path.display()
+    );
     Ok(match (is_good, &signature) {
         (None, _) => vec![Broken::missing(path, "the signed list of hashes is gone")],
         (_, None) => {
@@ -142,14 +162,14 @@ pub(super) fn public_flaw(
     let path = place(config).join(PUBLIC_KEY);
     let Some(folder) = folder else { return Ok(None) };
     if !folder.has(PUBLIC_KEY) {
-        let reason = "the public key that pages verify with is gone; baseline and accept write it again";
+        let reason = "the public key that pages verify with is gone; a check of everything by the cron user writes it again";
         return Ok(Some(Broken::missing(&path, reason)));
     }
     if public_key(folder)? == Some(*public) {
         return Ok(None);
     }
     let reason = "the public key that pages verify with is not that of the key that signs: whoever put it there can have them \
-                  believe his own list; find out who did that, and write it again with accept or baseline";
+                  believe his own list; find out who did that; a check of everything by the cron user writes it again";
     Ok(Some(Broken::new(&path, reason)))
 }
 

@@ -7,9 +7,10 @@ use chrono::DateTime;
 use serde_json::Value;
 
 use super::beat;
-use super::check;
+use super::copies::is_in_the_way;
+use super::last_check;
 use super::names;
-use super::private::{self, Absent, Private};
+use super::private::{self, Absent, Kept, Private};
 use super::published;
 use super::scope::Scope;
 use super::store::{self, Broken, Loaded};
@@ -18,6 +19,11 @@ use crate::config::Config;
 use crate::durable;
 use crate::error::Result;
 use crate::report::{BaselineStatus, IntegrityStatusReport, SCHEMA, StatusProblem, WatchStatus};
+
+/// How the script is called.
+const SCRIPT: &str = "php security_monitoring_script.php";
+/// Before a baseline that is compared with nothing.
+const WARNING: &str = "compare the files with a backup, as baseline takes them as they are";
 
 /// Says whether the baseline can be believed, what the last check found, and whether a watcher is at work.
 ///
@@ -28,16 +34,20 @@ use crate::report::{BaselineStatus, IntegrityStatusReport, SCHEMA, StatusProblem
 /// When the list of what to watch makes no sense, or the disk fails.
 pub fn status(config: &Config) -> Result<IntegrityStatusReport> {
     let scope = Scope::read(config)?;
-    let (baseline, mut warnings) = match store::load(config)? {
-        Ok(loaded) => (Ok(believed(&loaded)), loaded.flaws.iter().map(|flaw| flaw.reason.clone()).collect()),
-        Err(broken) => (Err(broken), Vec::new()),
+    let (baseline, mut problems) = match store::load(config)? {
+        Ok(loaded) => {
+            let flaws = loaded.flaws.iter().map(|flaw| of_flaw(config, &loaded, flaw)).collect();
+            (Ok(believed(&loaded)), flaws)
+        }
+        Err(broken) => {
+            let problem = of_baseline(config, &broken);
+            (Err(broken), vec![problem])
+        }
     };
-    warnings.extend(scope.warnings.iter().cloned());
+    let mut warnings = scope.warnings.clone();
     warnings.extend(durable::missing_owner(&config.ownership));
-    let last_check = check::kept(config);
+    let last_check = last_check::kept(config);
     let watch = beat::status(config);
-    let mut problems: Vec<StatusProblem> =
-        baseline.as_ref().err().map(|broken| of_baseline(config, broken)).into_iter().collect();
     problems.extend(of_check(baseline.is_ok(), &last_check));
     problems.extend(of_watcher(&watch));
     Ok(IntegrityStatusReport {
@@ -61,6 +71,33 @@ fn of_baseline(config: &Config, broken: &Broken) -> StatusProblem {
     StatusProblem { problem, first, next }
 }
 
+/// What is wrong with what is written of a baseline that is believed, and what mends that.
+fn of_flaw(config: &Config, loaded: &Loaded, flaw: &Broken) -> StatusProblem {
+    let path = flaw.path.display();
+    let who =
+        if flaw.path.ends_with(private::KEY) { "find out who read it" } else { "find out who did that" };
+    let mut first = vec![who.to_owned()];
+    let next = if loaded.private.is_none() {
+        first = vec![format!("become {}", config.ownership.user)];
+        "status"
+    } else if flaw.path.ends_with(private::KEY) {
+        "baseline"
+    } else {
+        if is_in_the_way(&flaw.path) {
+            first.push(format!("move {path} away"));
+        }
+        let [baseline, key, list, signature] = published::paths(config);
+        if [list, signature].contains(&flaw.path) {
+            // A check leaves it, as pages may have written it for an import.
+            first.push(format!("write it again: {SCRIPT} accept {path}"));
+        } else if ![baseline, key].contains(&flaw.path) && flaw.path == store::place(config) {
+            first.push(format!("move {path} away"));
+        }
+        "check"
+    };
+    StatusProblem { problem: flaw.reason.clone(), first: Some(first.join(", and ")), next }
+}
+
 /// What a person does first, and the command after that.
 fn remedy(config: &Config, broken: &Broken) -> (Option<String>, &'static str) {
     let path = broken.path.display();
@@ -75,12 +112,17 @@ fn remedy(config: &Config, broken: &Broken) -> (Option<String>, &'static str) {
     }
     let place = store::place(config);
     let is_first = broken.is_missing && broken.path == place.join(store::BASELINE) && !has_had_one(config);
+    let has_list = |private: Private| published::is_list_good(config, &private);
     if is_first {
         (None, "baseline")
-    } else if broken.path == place || broken.path.ends_with(private::KEY) {
-        (Some(format!("{who}, and move {path} away")), "baseline")
+    } else if Private::open(config).is_ok_and(has_list) {
+        let list = config.integrity.baseline.display();
+        let how = "what was accepted stands in the signed list of hashes still, so take that over";
+        (Some(format!("{who}; {how}: {SCRIPT} baseline --import {list}")), "check")
+    } else if broken.path == place || broken.path.ends_with(private::KEY) || is_in_the_way(&broken.path) {
+        (Some(format!("{who}, and move {path} away; {WARNING}")), "baseline")
     } else {
-        (Some(format!("{who}: see the event log, and who may write to {path}")), "baseline")
+        (Some(format!("{who}: see the event log, and who may write to {path}; {WARNING}")), "baseline")
     }
 }
 
@@ -97,8 +139,8 @@ fn has_had_one(config: &Config) -> bool {
     if std::fs::symlink_metadata(published::signature_path(config)).is_ok() {
         return true;
     }
-    let head = Private::look(config).map(|private| private.head());
-    !matches!(head, None | Some(Ok(Ok(None))))
+    let Some(private) = Private::look(config) else { return false };
+    !matches!(private.head(), Ok(Ok(None))) || !matches!(private.read(store::COPY), Ok(Kept::Missing))
 }
 
 fn of_check(is_believed: bool, last_check: &Value) -> Option<StatusProblem> {
@@ -110,7 +152,9 @@ fn of_check(is_believed: bool, last_check: &Value) -> Option<StatusProblem> {
         _ if !is_believed => None,
         Value::Object(report) if report.get("ok").and_then(Value::as_bool) != Some(true) => {
             let word = if found == 1 { "finding" } else { "findings" };
-            say(format!("{found} {word} in the last check, at {at}"))
+            // By a watcher, or a check of some paths.
+            let since = if report.contains_key("amended") { " and what was looked at since" } else { "" };
+            say(format!("{found} {word} in the last check, at {at}{since}"))
         }
         Value::Object(report) if report.get("complete").and_then(Value::as_bool) == Some(false) => {
             say(format!("the last check, at {at}, did not look at everything"))

@@ -1,37 +1,38 @@
 //! The baseline on disk: what of it can be believed, and how a new one is put in place.
 //!
-//! It lies in `sync_state/integrity/`, where the website may write, so it is believed for its signature only. What the last
-//! one was, is remembered in the private directory: an older one that is put back has a good signature and is still found.
-//! A baseline that is bad is told and never made anew by itself.
+//! It lies twice: in the private directory, where only the cron user writes, and for everybody in `sync_state/integrity/`,
+//! where the website may write. Whoever may look into the private directory compares with that copy, whatever became of the
+//! other; that something did is told. Both are believed for their signature only, and what the last one was, is remembered
+//! in the private directory: an older one that is put back has a good signature and is still found. Where neither can be
+//! believed that is told, and none is made anew by itself.
 //!
-//! Invariant: whatever a crash leaves is either the last baseline or one that follows it. The baseline is put in place
-//! first, then its export, then it is remembered.
+//! Invariant: whatever a crash leaves is either the last baseline or one that follows it (`copies` writes in that order).
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::codec::{self, Baseline, Flaw};
 use super::compare;
-use super::export;
 use super::model::Digest;
-use super::private::{self, Absent, HEAD, Head, KEY, Key, Private};
+use super::private::{self, Absent, HEAD, Head, KEY, Kept, Private};
 use super::published::{self, PUBLIC_KEY, export_flaws, public_flaw, public_key};
-use super::scope::Scope;
 use crate::config::Config;
-use crate::durable::{self, Content, Folder, Stamp};
+use crate::durable::{Content, Folder, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{FindingKind, IntegrityFinding};
 
 /// A larger baseline, or export of one, is none (bytes).
 const MAX_FILE: u64 = 1 << 30;
 pub(super) const BASELINE: &str = "baseline";
+/// The cron user's own copy, in the private directory.
+pub(super) const COPY: &str = "integrity.baseline";
 /// What was watched when it was made, which it knows the digest of.
-const SCOPE: &str = "scope";
+pub(super) const SCOPE: &str = "scope";
+
+const NO_COPY: &str = "the copy that is only the cron user's is not the last one";
 
 /// A baseline that can be believed.
 #[derive(Debug)]
@@ -42,8 +43,20 @@ pub(super) struct Loaded {
     pub(super) private: Option<Private>,
     /// Whether others may know the key.
     pub(super) exposed: Secrecy,
-    /// What is wrong with its export and with what lies beside the key.
+    /// What is wrong with its export, with what everybody sees of it and with what lies beside the key.
     pub(super) flaws: Vec<Broken>,
+    pub(super) state: State,
+}
+
+/// How far it was put in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Everywhere, as far as nothing is wrong with it.
+    Whole,
+    /// The cron user has no copy of it: it was made by a version that made none, or that copy is no good.
+    Uncopied,
+    /// It follows the one that is remembered as the last: whoever made it was ended before all was written.
+    Unfinished,
 }
 
 /// Something that cannot be believed.
@@ -61,6 +74,12 @@ impl Broken {
 
     pub(super) fn missing(path: &Path, reason: impl Into<String>) -> Broken {
         Broken { is_missing: true, ..Broken::new(path, reason) }
+    }
+
+    /// With why the cron user's copy is no help.
+    fn and(self, doubt: Option<&str>) -> Broken {
+        let Some(doubt) = doubt else { return self };
+        Broken { reason: format!("{}; and {NO_COPY}: {doubt}", self.reason), ..self }
     }
 
     /// As a finding.
@@ -96,7 +115,8 @@ struct Cached {
     head: Option<Head>,
     baseline: Arc<Baseline>,
     digest: Digest,
-    /// What is wrong with its export.
+    state: State,
+    /// What is wrong with its export, and with one of the two that it lies in.
     flaws: Vec<Broken>,
 }
 
@@ -118,16 +138,16 @@ pub(super) fn load(config: &Config) -> Result<std::result::Result<Loaded, Broken
 /// The same, for whoever has read it before.
 pub(super) fn load_again(config: &Config, cache: &mut Cache) -> Result<std::result::Result<Loaded, Broken>> {
     let directory = place(config);
-    let folder = match Folder::open(&directory) {
-        Ok(folder) => folder,
+    let (folder, refused) = match Folder::open(&directory) {
+        Ok(folder) => (folder, None),
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Access) => {
-            return Ok(Err(Broken::new(&directory, error.to_string())));
+            (None, Some(Broken::new(&directory, error.to_string())))
         }
         Err(error) => return Err(error),
     };
     let Trust { private, public, head, exposed, mut flaws } = match trust(config, folder.as_ref())? {
         Ok(trust) => trust,
-        Err(broken) => return Ok(Err(broken)),
+        Err(broken) => return Ok(Err(refused.unwrap_or(broken))),
     };
     let stamps = stamps(config);
     let is_same = |cached: &Cached| {
@@ -136,14 +156,20 @@ pub(super) fn load_again(config: &Config, cache: &mut Cache) -> Result<std::resu
     let cached = match cache.0.take().filter(is_same) {
         Some(cached) => cached,
         None => {
-            let signer = if private.is_some() { Signer::Ours } else { Signer::Published };
-            let (baseline, digest) = match read(&directory, folder.as_ref(), &public, signer, head.as_ref())?
-            {
-                Ok((baseline, digest)) => (Arc::new(baseline), digest),
+            let source = Source { directory: &directory, folder: folder.as_ref(), refused };
+            let found = match &private {
+                Some(private) => source.ours(private, &public, head.as_ref(), exposed)?,
+                None => source.everybodys(&public)?,
+            };
+            let Chosen { baseline, digest, state, mut flaws } = match found {
+                Ok(chosen) => chosen,
                 Err(broken) => return Ok(Err(broken)),
             };
-            let flaws = export_flaws(config, &public, head.as_ref())?;
-            Cached { stamps, public, head, baseline, digest, flaws }
+            // Of what was not written to its end nobody knows what of it was; it is written again.
+            if state != State::Unfinished {
+                flaws.extend(export_flaws(config, &public, head.as_ref())?);
+            }
+            Cached { stamps, public, head, baseline: Arc::new(baseline), digest, state, flaws }
         }
     };
     if private.is_some() {
@@ -152,28 +178,121 @@ pub(super) fn load_again(config: &Config, cache: &mut Cache) -> Result<std::resu
         }
     }
     flaws.extend(cached.flaws.iter().cloned());
-    let (baseline, digest) = (Arc::clone(&cached.baseline), cached.digest);
+    let (baseline, digest, state) = (Arc::clone(&cached.baseline), cached.digest, cached.state);
     cache.0 = Some(cached);
-    Ok(Ok(Loaded { baseline, digest, private, exposed, flaws }))
+    Ok(Ok(Loaded { baseline, digest, private, exposed, flaws, state }))
 }
 
-/// Reads it and verifies its signature.
-fn read(
-    directory: &Path,
-    folder: Option<&Folder>,
-    public: &[u8; 32],
-    signer: Signer,
-    head: Option<&Head>,
-) -> Result<std::result::Result<(Baseline, Digest), Broken>> {
-    let path = directory.join(BASELINE);
-    Ok(match folder.map_or(Ok(Content::Missing), |folder| folder.read(BASELINE, MAX_FILE))? {
-        Content::Bytes(bytes) => {
-            verified(&bytes, public, signer).map_err(|reason| Broken::new(&path, reason))
+/// Where a baseline is read from.
+struct Source<'a> {
+    directory: &'a Path,
+    folder: Option<&'a Folder>,
+    /// Why that directory is not looked into.
+    refused: Option<Broken>,
+}
+
+/// What is believed of what was read.
+struct Chosen {
+    baseline: Baseline,
+    digest: Digest,
+    state: State,
+    flaws: Vec<Broken>,
+}
+
+impl Source<'_> {
+    /// The file that everybody may read, as it is.
+    fn bytes(&self, head: Option<&Head>) -> Result<std::result::Result<Vec<u8>, Broken>> {
+        if let Some(refused) = &self.refused {
+            return Ok(Err(refused.clone()));
         }
-        Content::Missing => Err(gone(&path, head)),
-        Content::Refused(why) => Err(Broken::new(&path, format!("the baseline is not read: {why}"))),
-        Content::Other => Err(Broken::new(&path, "the baseline is no regular file")),
-    })
+        let path = self.directory.join(BASELINE);
+        Ok(match self.folder.map_or(Ok(Content::Missing), |folder| folder.read(BASELINE, MAX_FILE))? {
+            Content::Bytes(bytes) => Ok(bytes),
+            Content::Missing => Err(gone(&path, head)),
+            Content::Refused(why) => Err(Broken::new(&path, format!("the baseline is not read: {why}"))),
+            Content::Other => Err(Broken::new(&path, "the baseline is no regular file")),
+        })
+    }
+
+    /// For whoever may not look at the cron user's copy.
+    fn everybodys(&self, public: &[u8; 32]) -> Result<std::result::Result<Chosen, Broken>> {
+        let bytes = match self.bytes(None)? {
+            Ok(bytes) => bytes,
+            Err(broken) => return Ok(Err(broken)),
+        };
+        let chosen = |(baseline, digest)| Chosen { baseline, digest, state: State::Whole, flaws: Vec::new() };
+        let path = self.directory.join(BASELINE);
+        Ok(verified(&bytes, public, Signer::Published)
+            .map(chosen)
+            .map_err(|reason| Broken::new(&path, reason)))
+    }
+
+    /// The later one of the copy and of what everybody may read, of those that can be believed; with what is wrong with the
+    /// other.
+    fn ours(
+        &self,
+        private: &Private,
+        public: &[u8; 32],
+        head: Option<&Head>,
+        exposed: Secrecy,
+    ) -> Result<std::result::Result<Chosen, Broken>> {
+        let path = self.directory.join(BASELINE);
+        let believed = |bytes: &[u8]| {
+            let (baseline, digest) = verified(bytes, public, Signer::Ours)?;
+            follows(&baseline, &digest, head, exposed).map(|()| (baseline, digest))
+        };
+        let state_of = |digest: &Digest, state| {
+            if head.is_some_and(|head| head.digest == *digest) { state } else { State::Unfinished }
+        };
+        let kept = private.read(COPY)?;
+        let copy = match &kept {
+            Kept::Bytes(bytes) => Some(believed(bytes)),
+            // What is refused is told already.
+            Kept::Missing | Kept::Refused(_) => None,
+        };
+        let theirs = self.bytes(head)?;
+        let Some(Ok((baseline, digest))) = copy else {
+            let doubt = copy.and_then(std::result::Result::err);
+            let found = theirs.and_then(|bytes| believed(&bytes).map_err(|why| Broken::new(&path, why)));
+            let (baseline, digest) = match found {
+                Ok(found) => found,
+                Err(broken) => return Ok(Err(broken.and(doubt.as_deref()))),
+            };
+            let say = |why: String| {
+                let reason = format!("{NO_COPY}: {why}; it is written again");
+                Broken::new(&private.path().join(COPY), reason)
+            };
+            let flaws = doubt.map(say).into_iter().collect();
+            let state = state_of(&digest, State::Uncopied);
+            return Ok(Ok(Chosen { baseline, digest, state, flaws }));
+        };
+        let state = state_of(&digest, State::Whole);
+        let is_same = |theirs: &[u8]| matches!(&kept, Kept::Bytes(ours) if ours == theirs);
+        let wrong = match theirs {
+            Ok(bytes) if is_same(&bytes) => None,
+            Ok(bytes) => match believed(&bytes) {
+                Ok((other, its)) if other.generation > baseline.generation => {
+                    let state = state_of(&its, State::Uncopied);
+                    return Ok(Ok(Chosen { baseline: other, digest: its, state, flaws: Vec::new() }));
+                }
+                // Whoever made the one after it was ended before it was put here.
+                Ok(_) => None,
+                Err(reason) => Some(Broken::new(&path, reason)),
+            },
+            Err(broken) => Some(broken),
+        };
+        let flaws = wrong.map(instead).into_iter().collect();
+        Ok(Ok(Chosen { baseline, digest, state, flaws }))
+    }
+}
+
+/// What is wrong with the one for everybody, where the cron user has his own.
+fn instead(broken: Broken) -> Broken {
+    let reason = format!(
+        "{}; the copy that only the cron user can write is whole, and was compared with: find out who did that",
+        broken.reason
+    );
+    Broken { reason, ..broken }
 }
 
 /// Whose public key a baseline is verified with.
@@ -202,12 +321,12 @@ pub(super) enum Secrecy {
 }
 
 fn trust(config: &Config, folder: Option<&Folder>) -> Result<std::result::Result<Trust, Broken>> {
-    let is_missing = !folder.is_some_and(|folder| folder.has(BASELINE));
+    let is_gone = !folder.is_some_and(|folder| folder.has(BASELINE));
     let path = place(config).join(BASELINE);
     let place = config.root.join("sync_state").join("private");
     let private = match Private::open(config) {
         Ok(private) => private,
-        Err(Absent::Missing) if is_missing => return Ok(Err(never(&path))),
+        Err(Absent::Missing) if is_gone => return Ok(Err(never(&path))),
         Err(Absent::Missing) => {
             let reason = "the directory with the key that signed the baseline is gone";
             return Ok(Err(Broken::missing(&place, reason)));
@@ -220,7 +339,7 @@ fn trust(config: &Config, folder: Option<&Folder>) -> Result<std::result::Result
     };
     let key = match private.key() {
         Ok(Some(key)) => key,
-        Ok(None) if is_missing => return Ok(Err(never(&path))),
+        Ok(None) if is_gone && matches!(private.read(COPY)?, Kept::Missing) => return Ok(Err(never(&path))),
         Ok(None) => {
             let reason = "the key that signed the baseline is gone";
             return Ok(Err(Broken::missing(private.path(), reason)));
@@ -266,8 +385,8 @@ fn by_public_key(config: &Config, folder: Option<&Folder>) -> Result<std::result
         }
         None if folder.is_some_and(|folder| folder.has(PUBLIC_KEY)) => Err(Broken::new(
             &place(config).join(PUBLIC_KEY),
-            "what lies there is no public key: somebody has put it in the place of the one that verifies the baseline; accept and \
-             baseline write that again",
+            "what lies there is no public key: somebody has put it in the place of the one that verifies the baseline; a check by \
+             the cron user writes that again",
         )),
         None => Err(Broken::missing(&place(config).join(PUBLIC_KEY), "the public key is missing")),
     })
@@ -373,34 +492,10 @@ pub(super) fn accepted_scope(config: &Config, digest: &Digest) -> Option<Vec<u8>
 /// Whether there is anything that a baseline leaves behind.
 pub(super) fn has_traces(config: &Config) -> bool {
     let is_there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
-    is_there(&place(config).join(BASELINE)) || is_there(&published::signature_path(config))
-}
-
-/// Signs a baseline and puts it in place, with its export.
-pub(super) fn save(
-    config: &Config,
-    private: &Private,
-    key: &Key,
-    scope: &Scope,
-    baseline: &Baseline,
-) -> Result<Digest> {
-    let mut bytes = codec::encode(baseline);
-    let digest = codec::digest(&bytes);
-    bytes.extend_from_slice(&key.sign(&digest));
-    durable::state_directory(&config.root.join("sync_state"), &config.ownership)?;
-    let folder = Folder::create(&place(config))?;
-    folder.put(PUBLIC_KEY, format!("{}\n", STANDARD.encode(key.public())).as_bytes())?;
-    folder.put(BASELINE, &bytes)?;
-    if scope.digest() == baseline.scope {
-        folder.put(SCOPE, &scope.text())?;
-    }
-    let list = export::write(baseline)?;
-    let signature = format!("{}\n", STANDARD.encode(key.sign_plain(&list)));
-    export::put(config, &config.integrity.baseline, &list)?;
-    export::put(config, &published::signature_path(config), signature.as_bytes())?;
-    let export = published::export_digest(&Sha256::digest(&list).into(), signature.as_bytes());
-    private.set_head(&Head { generation: baseline.generation, digest, export })?;
-    Ok(digest)
+    let has_copy = |private: Private| !matches!(private.read(COPY), Ok(Kept::Missing));
+    is_there(&place(config).join(BASELINE))
+        || is_there(&published::signature_path(config))
+        || Private::open(config).is_ok_and(has_copy)
 }
 
 #[cfg(test)]

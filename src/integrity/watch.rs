@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use super::alerts;
+use super::alerts::{self, Hearer};
 use super::beat::{self, Pulse};
 use super::check::{self, CheckOptions};
 use super::memory;
@@ -322,7 +322,7 @@ impl Watcher<'_> {
         let began = clock::start();
         let only = if everything { Vec::new() } else { paths.iter().map(|path| as_path(path)).collect() };
         let options = CheckOptions { paths: only, ..CheckOptions::default() };
-        match check::check_again(self.config, &options, &mut self.cache) {
+        match check::check_again(self.config, &options, &mut self.cache, Hearer::Watcher) {
             Ok(report) => {
                 // As long as it took it lets others do something.
                 self.due = Due { after: Some((clock::start(), began.millis())), ..Due::default() };

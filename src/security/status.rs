@@ -345,7 +345,7 @@ mod tests {
         let problems = world.problems();
         let first = format!("and move {} away", place.display());
         assert!(
-            problems.starts_with("the baseline cannot be believed") && problems.contains(&first),
+            problems.starts_with("refused what should be a directory") && problems.contains(&first),
             "{problems}"
         );
     }

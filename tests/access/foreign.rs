@@ -103,7 +103,7 @@ fn a_copy_that_may_not_be_read_stops_nobody() {
         let stale = fs::read(world.shared(KEYS)).unwrap();
         keys::revoke(&config, "key_old").unwrap();
         let paths = copies(&world, KEYS);
-        fs::set_permissions(&paths[lost], fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&paths[lost], fs::Permissions::from_mode(0o000)).unwrap();
         chown(&paths[lost], Some(0), Some(0)).unwrap();
         fs::write(world.shared(KEYS), &stale).unwrap();
         let said = ask(&world, Some(&website()), &format!("verify {}", good.key));

@@ -1,14 +1,15 @@
 //! All that was on record as withdrawn is gone, or could not be written: no key that was revoked is good again without a word.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, SystemTime};
 
 use cr0sync::access::{Permission, keys, sessions};
 use serde_json::Value;
 
-use super::users::ask;
+use super::users::{ask, is_root, website};
 use super::withdrawn::{copies, log, put, says};
-use super::world::{KEYS, OLD_KEY, SESSIONS, World, key, session};
+use super::world::{KEYS, OLD_KEY, SESSIONS, WEBSITE, World, key, session};
 
 #[test]
 fn both_copies_gone_let_nobody_in_where_somebody_was_revoked() {
@@ -73,19 +74,61 @@ fn what_nobody_mends_is_told_once_an_hour_by_all_processes_together() {
         assert!(said.starts_with("unavailable") && said.contains("begin anew"), "{said}");
         assert_eq!(count(), 1, "{}", log(&world));
     }
-    let note =
-        fs::File::options().write(true).open(world.root().join("sync_state/access/keys.told")).unwrap();
-    note.set_modified(SystemTime::now() - Duration::from_secs(3_601)).unwrap();
-    for _ in 0..2 {
-        verify();
-        assert_eq!(count(), 2, "{}", log(&world));
+    let note = world.root().join("sync_state/access/keys.told");
+    let made = fs::read_to_string(&note).unwrap();
+    let (boot, seconds) = made.trim_end().split_once(' ').unwrap();
+    // Of the future, of another start of the machine, and what says nothing; whatever time the file itself has.
+    let later = format!("{boot} {}", seconds.parse::<u64>().unwrap() + 86_400);
+    let mut expected = 1;
+    for text in [later, format!("another {seconds}"), "told\n".to_owned(), String::new()] {
+        fs::write(&note, &text).unwrap();
+        expected += 1;
+        for _ in 0..2 {
+            verify();
+            assert_eq!(count(), expected, "{text}: {}", log(&world));
+        }
     }
+    // What is read, and not when it was written.
+    let file = fs::File::options().write(true).open(&note).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(86_400)).unwrap();
+    verify();
+    assert_eq!(count(), expected, "{}", log(&world));
+    // Others may have written to this one.
+    fs::set_permissions(&note, fs::Permissions::from_mode(0o664)).unwrap();
+    verify();
+    assert_eq!(count(), expected + 1, "{}", log(&world));
     // What happens again after it was mended is told again.
     fs::write(&copies(&world, KEYS)[1], "[\"begin anew\"]\n").unwrap();
     verify();
     copies(&world, KEYS).iter().for_each(|path| put(path, Some(b"{")));
     verify();
-    assert_eq!(count(), 3, "{}", log(&world));
+    assert_eq!(count(), expected + 2, "{}", log(&world));
+}
+
+/// The website may write its own note, and put an older one of others in its place; neither silences the cleanup.
+#[test]
+fn the_website_silences_nobody_but_itself() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    keys::revoke(&world.config(), "key_old").unwrap();
+    copies(&world, KEYS).iter().for_each(|path| put(path, Some(b"{")));
+    world.give();
+    let count = || log(&world).matches("WITHDRAWN_UNKNOWN").count();
+    let note = world.root().join("sync_state/access/keys.told");
+    for _ in 0..2 {
+        ask(&world, Some(&website()), &format!("verify {OLD_KEY}"));
+        assert_eq!((count(), fs::metadata(&note).unwrap().uid()), (1, WEBSITE), "{}", log(&world));
+    }
+    // As the same user that the cron jobs run as here, which is root.
+    for _ in 0..2 {
+        sessions::cleanup(&world.config()).unwrap();
+        assert_eq!((count(), fs::metadata(&note).unwrap().uid()), (2, 0), "{}", log(&world));
+    }
+    // What root told the website need not tell.
+    ask(&world, Some(&website()), &format!("verify {OLD_KEY}"));
+    assert_eq!(count(), 2, "{}", log(&world));
 }
 
 /// Nobody can take the lock of the record while something else has its name.

@@ -94,11 +94,20 @@ fn a_baseline_after_one_that_cannot_be_compared_with_says_so() {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(severity(&world), "HIGH");
-    std::fs::write(world.path("root/sync_state/integrity/baseline"), "forged").unwrap();
-    let made = world.baseline();
-    let said = made.warnings.join("\n");
-    assert!(said.contains("could not be believed") && !said.contains("begin anew"), "{said}");
-    assert_eq!((made.generation, made.compared_with, made.new_key), (2, None, false));
+    for (number, copy) in [(2, "gone"), (3, "there")] {
+        std::fs::write(world.path("root/sync_state/integrity/baseline"), "forged").unwrap();
+        if copy == "gone" {
+            std::fs::remove_file(world.path("root/sync_state/private/integrity.baseline")).unwrap();
+        }
+        let is_compared = copy == "there";
+        let made = world.baseline();
+        let said = made.warnings.join("\n");
+        assert_eq!(said.contains("could not be believed"), !is_compared, "{said}");
+        assert!(!said.contains("begin anew"), "{said}");
+        let expected = (number, is_compared.then_some(2), false);
+        assert_eq!((made.generation, made.compared_with, made.new_key), expected);
+        assert_eq!(severity(&world), if is_compared { "LOW" } else { "HIGH" });
+    }
 }
 
 #[test]
@@ -202,7 +211,9 @@ fn what_stands_in_the_way_of_the_heartbeat_loses_no_report() {
     std::fs::rename(&place, world.path("away")).unwrap();
     symlink(world.path("away"), &place).unwrap();
     let status = integrity::status(&world.config).unwrap();
-    assert_eq!((status.watch.problem, status.baseline.ok), (None, false), "the private one is read");
+    assert_eq!((status.watch.problem, status.baseline.ok), (None, true), "the private ones are read");
+    let first = status.problems[0].first.clone().unwrap();
+    assert_eq!(first, format!("find out who did that, and move {} away", place.display()));
     mode(&world.path("root/sync_state/private"), 0o755);
     let status = integrity::status(&world.config).unwrap();
     let problem = status.watch.problem.unwrap();

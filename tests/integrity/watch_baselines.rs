@@ -30,7 +30,7 @@ const STEPS: [Step; 12] = [
             bytes[40] ^= 1;
             std::fs::write(state(world, "integrity/baseline"), bytes).unwrap();
         },
-        0,
+        2,
         Some("forged"),
     ),
     (
@@ -39,7 +39,7 @@ const STEPS: [Step; 12] = [
         2,
         None,
     ),
-    ("it is rolled back", |world| put_back(world, "first", "integrity/baseline"), 0, Some("rolled back")),
+    ("it is rolled back", |world| put_back(world, "first", "integrity/baseline"), 2, Some("rolled back")),
     (
         "it is as it was",
         |world| put_back(world, "root/sync_state/integrity/kept", "integrity/baseline"),

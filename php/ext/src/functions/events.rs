@@ -2,7 +2,7 @@
 
 use cr0sync::events::{self, Event, Filter, Severity};
 use cr0sync::security;
-use serde_json::{Map, Value, to_value};
+use serde_json::{Value, to_value};
 
 use super::Function;
 use crate::arguments::{Arguments, Kind, Parameter};
@@ -72,58 +72,9 @@ impl Function for Query {
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 1, &COMMON)?;
-        let filter = filter(&arguments)?;
+        let filter = Filter::parse(&arguments.object(0)?).map_err(|what| arguments.wrong_value(0, &what))?;
         Answer::new(to_value(events::query(&config(&given)?, &filter)?), 0)
     }
-}
-
-/// Names that a filter knows.
-const NAMES: [&str; 9] = ["type", "severity", "since", "until", "ip", "session", "text", "skip", "limit"];
-/// Events of one page unless told.
-const LIMIT: usize = 100;
-
-fn filter(arguments: &Arguments) -> Result<Filter, Failure> {
-    let members: Map<String, Value> = arguments.object(0)?;
-    if let Some(name) = members.keys().find(|name| !NAMES.contains(&name.as_str())) {
-        let known = NAMES.join(", ");
-        return Err(arguments.wrong_value(0, &format!("has no key \"{name}\", only: {known}")));
-    }
-    let wrong = |name: &str, what: &str| arguments.wrong_value(0, &format!("[\"{name}\"] must be {what}"));
-    let text = |name: &str| match members.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(wrong(name, "of type string")),
-    };
-    let count = |name: &str, default: usize| match members.get(name) {
-        None => Ok(default),
-        Some(value) => {
-            let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
-            count.ok_or_else(|| wrong(name, "of type int, and not negative"))
-        }
-    };
-    let kinds = match members.get("type") {
-        Some(Value::Array(kinds)) => {
-            let all: Option<Vec<String>> =
-                kinds.iter().map(|kind| kind.as_str().map(str::to_owned)).collect();
-            all.ok_or_else(|| wrong("type", "a string or a list of strings"))?
-        }
-        _ => text("type")?.into_iter().collect(),
-    };
-    let severity = match text("severity")? {
-        None => None,
-        Some(word) => Some(Severity::of(&word).ok_or_else(|| wrong("severity", "the word of a severity"))?),
-    };
-    Ok(Filter {
-        kinds,
-        severity,
-        since: text("since")?,
-        until: text("until")?,
-        ip: text("ip")?,
-        session: text("session")?,
-        text: text("text")?,
-        skip: count("skip", 0)?,
-        limit: count("limit", LIMIT)?,
-    })
 }
 
 /// `cr0_event_archive`: moves the lines of past days away.

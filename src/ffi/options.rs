@@ -1,0 +1,368 @@
+//! What a call is asked for beside its arguments, as C sees it: an object that is filled by setters.
+//!
+//! A function that is given an option which it does not know refuses it: a `dry_run` that nobody heeds would do what it
+//! should only have told.
+#![expect(unsafe_code, reason = "pointers of C programs")]
+
+use std::ffi::{CString, c_char, c_void};
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+use super::call;
+use super::error::{CR0_ERROR_USAGE, CR0_OK};
+use crate::database::{self, Detail, Force, Mode, Secrets};
+use crate::error::{Error, ErrorKind, Result};
+use crate::integrity::{Accept, CheckOptions, WatchOptions};
+use crate::logs;
+use crate::report::Continue;
+use crate::security::Look;
+
+/// The names of options that a function knows.
+pub(super) type Known = &'static [&'static str];
+
+/// So many runs a history tells of unless told.
+const HISTORY: usize = 50;
+
+/// Whoever is told how far a long call is.
+///
+/// `progress` is a JSON document, UTF-8, that lives until the callback returns; `user` is what was given with the
+/// callback. 0 goes on, anything else stops the call, which then returns `CR0_ERROR_CANCELLED` (but for
+/// `cr0_integrity_watch`, which is done then). The callback runs in the thread of the call, must return (not jump), and
+/// must not use the system or the options of the call.
+pub type ProgressCallback = Option<unsafe extern "C" fn(progress: *const c_char, user: *mut c_void) -> i32>;
+
+#[derive(Debug, Clone, Copy)]
+struct Listener {
+    callback: unsafe extern "C" fn(*const c_char, *mut c_void) -> i32,
+    user: *mut c_void,
+}
+
+/// What a call is asked for beside its arguments. Belongs to the caller, who frees it with `cr0_options_free`; may be
+/// used for any number of calls, one at a time.
+#[derive(Debug, Default)]
+pub struct Options {
+    named: Vec<&'static str>,
+    databases: Vec<String>,
+    logs: Vec<String>,
+    paths: Vec<PathBuf>,
+    side: Option<String>,
+    all_sides: bool,
+    dry_run: bool,
+    force: bool,
+    show_secrets: bool,
+    explain: bool,
+    full: bool,
+    acknowledge: bool,
+    limit: Option<u64>,
+    budget_ms: Option<u64>,
+    seconds: Option<u64>,
+    expires_in: Option<u64>,
+    listener: Option<Listener>,
+}
+
+impl Options {
+    /// That nothing is asked which the function does not know.
+    pub(super) fn only(&self, function: &str, known: Known) -> Result<()> {
+        let Some(name) = self.named.iter().find(|name| !known.contains(name)) else { return Ok(()) };
+        let hint = match known {
+            [] => format!("{function} knows no options: give NULL"),
+            known => format!("{function} knows: {}", known.join(", ")),
+        };
+        Err(Error::new(ErrorKind::Usage, format!("{function} does not know the option {name}")).hint(hint))
+    }
+
+    pub(super) fn of_databases(&self) -> database::Options {
+        database::Options {
+            databases: self.databases.clone(),
+            mode: if self.dry_run { Mode::DryRun } else { Mode::Apply },
+            force: if self.force { Force::Yes } else { Force::No },
+            secrets: if self.show_secrets { Secrets::Show } else { Secrets::Redact },
+        }
+    }
+
+    pub(super) fn of_logs(&self) -> logs::Options {
+        logs::Options { logs: self.logs.clone(), force: self.force, dry_run: self.dry_run }
+    }
+
+    pub(super) fn of_check(&self) -> CheckOptions {
+        CheckOptions { full: self.full, budget_ms: self.budget_ms, paths: self.paths.clone() }
+    }
+
+    pub(super) fn watch(&self) -> WatchOptions {
+        WatchOptions { seconds: self.seconds, ..WatchOptions::default() }
+    }
+
+    pub(super) fn accept(&self) -> Accept {
+        if self.dry_run { Accept::DryRun } else { Accept::Sign }
+    }
+
+    pub(super) fn look(&self) -> Look {
+        if self.acknowledge { Look::Acknowledge } else { Look::Only }
+    }
+
+    pub(super) fn detail(&self) -> Detail {
+        if self.explain { Detail::Explain } else { Detail::Summary }
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit.map_or(HISTORY, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn expires_in(&self) -> Option<u64> {
+        self.expires_in
+    }
+
+    pub(super) fn target(&self) -> Result<database::Target> {
+        match (&self.side, self.all_sides) {
+            (Some(_), true) => {
+                Err(Error::new(ErrorKind::Usage, "the options side and all_sides exclude each other"))
+            }
+            (Some(side), false) => Ok(database::Target::Side(side.clone())),
+            (None, true) => Ok(database::Target::AllSides),
+            (None, false) => Ok(database::Target::Own),
+        }
+    }
+
+    /// Tells whoever wants to know.
+    pub(super) fn tell(&self, progress: impl FnOnce() -> Json) -> Continue {
+        let Some(Listener { callback, user }) = self.listener else { return Continue::Yes };
+        let document = CString::new(progress().to_string()).unwrap_or_default();
+        // SAFETY: a function of the caller's, with what he gave for it; the document outlives the call.
+        match unsafe { callback(document.as_ptr(), user) } {
+            0 => Continue::Yes,
+            _ => Continue::Stop,
+        }
+    }
+
+    fn note(&mut self, name: &'static str) {
+        if !self.named.contains(&name) {
+            self.named.push(name);
+        }
+    }
+}
+
+/// Makes options that ask for nothing. Never `NULL`.
+#[unsafe(no_mangle)]
+pub extern "C" fn cr0_options_new() -> *mut Options {
+    Box::into_raw(Box::default())
+}
+
+/// Frees options. Does nothing for `NULL`.
+///
+/// # Safety
+/// `options` must be `NULL` or options that were not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_free(options: *mut Options) {
+    if !options.is_null() {
+        // SAFETY: it came out of a box, and the caller gives it back once.
+        drop(unsafe { Box::from_raw(options) });
+    }
+}
+
+/// Sets what `set` sets, under its name.
+///
+/// # Safety
+/// `options` must be null or options that nobody else uses.
+unsafe fn set(options: *mut Options, name: &'static str, set: impl FnOnce(&mut Options)) -> i32 {
+    // SAFETY: as this function asks.
+    let Some(options) = (unsafe { options.as_mut() }) else { return CR0_ERROR_USAGE };
+    set(options);
+    options.note(name);
+    CR0_OK
+}
+
+/// The same with a text.
+///
+/// # Safety
+/// As [`set`], and `value` must be null or end with a zero byte.
+unsafe fn set_text(
+    options: *mut Options,
+    name: &'static str,
+    value: *const c_char,
+    put: impl FnOnce(&mut Options, String),
+) -> i32 {
+    // SAFETY: as this function asks.
+    match unsafe { call::text(value, name) } {
+        // SAFETY: as this function asks.
+        Ok(text) => unsafe { set(options, name, |options| put(options, text.to_owned())) },
+        Err(_) => CR0_ERROR_USAGE,
+    }
+}
+
+/// Chooses a database by name, `*` and `?` being understood; may be called more than once. All are chosen otherwise.
+///
+/// Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the name is not UTF-8.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `name` must be `NULL` or end with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_add_database(options: *mut Options, name: *const c_char) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set_text(options, "database", name, |options, name| options.databases.push(name)) }
+}
+
+/// Chooses a log by name, `*` and `?` being understood; may be called more than once. All are chosen otherwise.
+///
+/// Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the name is not UTF-8.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `name` must be `NULL` or end with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_add_log(options: *mut Options, name: *const c_char) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set_text(options, "logs", name, |options, name| options.logs.push(name)) }
+}
+
+/// Chooses a file or directory to check, of any bytes; may be called more than once. All are chosen otherwise.
+///
+/// Returns `CR0_ERROR_USAGE` where an argument is `NULL`.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `path` must be `NULL` or end with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_add_path(options: *mut Options, path: *const c_char) -> i32 {
+    // SAFETY: as the function asks.
+    let Some(path) = (unsafe { call::perhaps_path(path) }) else { return CR0_ERROR_USAGE };
+    // SAFETY: as the function asks.
+    unsafe { set(options, "paths", |options| options.paths.push(path)) }
+}
+
+/// Names the side that a backup goes into, instead of the one that it was made of.
+///
+/// Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the name is not UTF-8.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `side` must be `NULL` or end with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_side(options: *mut Options, side: *const c_char) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set_text(options, "side", side, |options, side| options.side = Some(side)) }
+}
+
+/// Says whether a backup goes into every side that can be reached: 0 is no, anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_all_sides(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "all_sides", |options| options.all_sides = yes != 0) }
+}
+
+/// Says whether a call only tells what it would do: 0 is no, anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_dry_run(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "dry_run", |options| options.dry_run = yes != 0) }
+}
+
+/// Says whether what waits for a person is done all the same: 0 is no, anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_force(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "force", |options| options.force = yes != 0) }
+}
+
+/// Says whether secret values are shown: 0 is no, anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_show_secrets(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "show_secrets", |options| options.show_secrets = yes != 0) }
+}
+
+/// Says whether a status tells the rules of every table: 0 is no, anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_explain(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "explain", |options| options.explain = yes != 0) }
+}
+
+/// Says whether a check reads every file again: 0 is no, anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_full(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "full", |options| options.full = yes != 0) }
+}
+
+/// Says whether what is wrong with the chain of events is known from now on: it stays, and is no news any more. 0 is no,
+/// anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_acknowledge(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "acknowledge", |options| options.acknowledge = yes != 0) }
+}
+
+/// Says how many runs a history tells of at most; 50 otherwise.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_limit(options: *mut Options, limit: u64) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "limit", |options| options.limit = Some(limit)) }
+}
+
+/// Says after how many milliseconds a check stops reading, for the next call to go on.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_budget_ms(options: *mut Options, milliseconds: u64) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "budget_ms", |options| options.budget_ms = Some(milliseconds)) }
+}
+
+/// Says after how many seconds watching ends.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_seconds(options: *mut Options, seconds: u64) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "seconds", |options| options.seconds = Some(seconds)) }
+}
+
+/// Says for how many seconds a new key counts; for good otherwise.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_expires_in(options: *mut Options, seconds: u64) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, "expires_in", |options| options.expires_in = Some(seconds)) }
+}
+
+/// Says who is told how far a long call is; `NULL` is nobody. `user` is handed to the callback as it is.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `callback` must be `NULL` or a function as `cr0_progress_callback` says, and
+/// stay callable with `user` as long as the options are used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_progress(
+    options: *mut Options,
+    callback: ProgressCallback,
+    user: *mut c_void,
+) -> i32 {
+    let listener = callback.map(|callback| Listener { callback, user });
+    // SAFETY: as the function asks.
+    unsafe { set(options, "progress", |options| options.listener = listener) }
+}
