@@ -161,9 +161,9 @@ final readonly class SecurityText
         $end = [
             ...($report['compared_with'] === null ? [$unknown] : []),
             ...($report['new_key'] ? ['A new key signs from now on.'] : []),
-            $report['imported'] > 0
-                ? "{$report['imported']} of {$report['entries']} files accepted as the list says (generation {$report['generation']})."
-                : "{$report['entries']} files accepted as they are (generation {$report['generation']}).",
+            ($report['imported'] > 0
+                ? "{$report['imported']} of {$report['entries']} files accepted as the list says "
+                : "{$report['entries']} files accepted as they are ") . "(generation {$report['generation']}).",
         ];
 
         return $this->findings($report['findings']) . $changed
