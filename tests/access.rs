@@ -20,6 +20,7 @@ mod access {
     mod deaths;
     mod foreign;
     mod full;
+    mod locks;
     mod lost;
     mod newer;
     mod odd;

@@ -11,6 +11,11 @@ use crate::durable::{Altered, Broken, Document, Fate};
 use crate::error::Result;
 use crate::events::{self, Event, Severity};
 
+/// So many ids stand in an event.
+const MAX_IDS: usize = 1_000;
+/// And so many in a sentence.
+const MAX_TOLD: usize = 10;
+
 /// Changes a document. Returns what `alter` said, and what people should know.
 ///
 /// # Errors
@@ -52,6 +57,44 @@ pub(super) fn tell_missing(config: &Config, path: &Path, other: &Path) -> String
     let told = format!("{file} was missing, and is written again from {other}: look who removed it");
     let details = json!({ "file": file, "reason": "it is missing", "written_from": other });
     record(config, "CORRUPT_FILE", Severity::Critical, details, told)
+}
+
+/// Reports that some were taken off record, and are put back.
+pub(super) fn tell_put_back(config: &Config, path: &Path, ids: &[String]) -> String {
+    let file = path.display().to_string();
+    let told = format!(
+        "{} that were revoked or closed stood in no copy any more, and are put back into {file}: {}; look who did that, and \
+         what they were used for meanwhile",
+        ids.len(),
+        some(ids)
+    );
+    let details = json!({ "file": file, "count": ids.len(), "ids": ids.get(..MAX_IDS).unwrap_or(ids) });
+    record(config, "WITHDRAWN_PUT_BACK", Severity::Critical, details, told)
+}
+
+/// Reports that somebody had the record begin anew, and who is not on it any more as far as anybody knows.
+pub(super) fn tell_anew(config: &Config, path: &Path, what: &str, ids: &[String]) -> String {
+    let file = path.display().to_string();
+    let known = match ids.len() {
+        0 => "the event log names none that are on record no longer".to_owned(),
+        count => format!(
+            "{count} that the event log calls revoked are on record no longer, and count again unless the site's file says \
+             otherwise: {}",
+            some(ids)
+        ),
+    };
+    let told = format!(
+        "{file} says to begin anew with what is withdrawn of {what}: {known}; unless you wrote that, find out who did, and \
+         revoke what must not come back"
+    );
+    let details = json!({ "file": file, "count": ids.len(), "ids": ids.get(..MAX_IDS).unwrap_or(ids) });
+    record(config, "WITHDRAWN_BEGUN_ANEW", Severity::Critical, details, told)
+}
+
+/// The first of them, for people.
+fn some(ids: &[String]) -> String {
+    let more = if ids.len() > MAX_TOLD { " and more, see the event" } else { "" };
+    format!("{}{more}", ids.get(..MAX_TOLD).unwrap_or(ids).join(", "))
 }
 
 /// Reports that nobody can be let in, and what to do.

@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 
 use super::broken;
-use super::ledger::Copied;
+use super::ledger::{self, Copied};
 use crate::config::{Config, Ownership};
 use crate::durable::{self, Judged, Nascent, Reading};
 use crate::error::{Error, Result};
@@ -63,6 +63,12 @@ impl Found {
             return Ok(Found::foreign(path, found, format!("it has more than {MOST} bytes")));
         }
         Ok(Found { copy: Copied::of(Reading::of(&bytes)), path, lies: Lies::File(found, bytes) })
+    }
+
+    /// Whether it says to begin anew.
+    pub(super) fn says_anew(&self) -> bool {
+        let Lies::File(_, bytes) = &self.lies else { return false };
+        serde_json::from_slice(bytes).is_ok_and(|value| ledger::is_anew(&value))
     }
 
     fn foreign(path: PathBuf, found: fs::Metadata, reason: String) -> Found {

@@ -67,6 +67,11 @@ pub(super) enum Copied {
     Whole(Index<Entry>, Digest),
 }
 
+/// Whether a person has said that all that is withdrawn stands in the site's file.
+pub(super) fn is_anew(value: &Value) -> bool {
+    *value == json!([ANEW])
+}
+
 impl Copied {
     pub(super) fn of(reading: Reading) -> Copied {
         let value = match reading {
@@ -74,7 +79,7 @@ impl Copied {
             Reading::Broken(reason) => return Copied::Broken(reason),
             Reading::Whole(value) => value,
         };
-        if value == json!([ANEW]) {
+        if is_anew(&value) {
             let entries = Entries::new();
             return Copied::Whole(Index::default(), sum(&entries));
         }

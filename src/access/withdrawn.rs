@@ -14,8 +14,12 @@
 //!   says what to do, and nothing is moved or written before somebody has done it. So it is where both are missing, and a
 //!   third file, beside the log of events, says that there were some; and where a newer version wrote them. Which of these
 //!   it is, is the table of `standing`;
-//! - where that one is missing as well nobody was ever revoked. Then the site's file is believed: a key that it calls revoked
-//!   goes on both copies as soon as it is seen, so that no older copy of that file brings it back.
+//! - where that one is missing as well nobody was ever revoked, as far as a page can tell. Then the site's file is believed: a
+//!   key that it calls revoked goes on both copies as soon as it is seen, so that no older copy of that file brings it back;
+//! - the cron user's runs keep a third copy where nobody else may write (`remembered`). Whoever was in it and is in neither of
+//!   the two, as somebody removed all three files or had them begin anew, is put back by the next change of that user, at the
+//!   latest by the cleanup each hour, with a CRITICAL event. It is no reason to let anybody in where both copies are lost: a
+//!   page may have revoked more since.
 //!
 //! A death between the two copies leaves the key in one of them, which is enough; the next change writes both, and the third
 //! file after them.
@@ -29,10 +33,12 @@ use super::copy::Found;
 use super::grant::Digest;
 use super::known::{self, Kept};
 use super::ledger::{self, Copied, Entries, Entry};
+use super::remembered::{self, Remembered};
 use super::shelf::{self, Kind};
 use super::standing::Before;
 pub(super) use super::standing::{Standing, State};
 use super::told::{self, is_lately, note};
+use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Lock};
 use crate::error::{Error, ErrorKind, Result};
@@ -108,8 +114,12 @@ pub(super) fn add(config: &Config, kind: Kind, all: &[Withdrawn]) -> Result<Vec<
 
 /// Forgets those that nobody can bring back any more, and mends a copy.
 pub(super) fn clean(config: &Config, kind: Kind, now: i64) -> Result<Vec<String>> {
-    let is_over = |entry: &Entry| entry.until.is_some_and(|until| now >= until.saturating_add(SPARE));
-    change(config, kind, |entries| entries.retain(|_, entry| !is_over(entry)))
+    change(config, kind, |entries| entries.retain(|_, entry| !is_over(entry, now)))
+}
+
+/// Whether nobody can bring it back any more.
+pub(super) fn is_over(entry: &Entry, now: i64) -> bool {
+    entry.until.is_some_and(|until| now >= until.saturating_add(SPARE))
 }
 
 /// Mends a copy, where that was not in vain lately.
@@ -184,7 +194,7 @@ pub(super) fn tell_lost(config: &Config, kind: Kind) -> Vec<String> {
 }
 
 /// Why nobody can be let in, and what to do.
-fn lost(config: &Config, kind: Kind) -> [String; 2] {
+pub(super) fn lost(config: &Config, kind: Kind) -> [String; 2] {
     let [at, beside] = places(config, kind);
     let seen = ask(config, kind, |state| (state.standing(), state.copies.map(reason), state.before));
     let (standing, [first, second], before) =
@@ -249,11 +259,27 @@ fn change(config: &Config, kind: Kind, alter: impl FnOnce(&mut Entries)) -> Resu
     }
     let mut entries = Entries::new();
     state.copies.iter().for_each(|copy| copy.add_to(&mut entries));
+    let mut warnings = Vec::new();
+    let remembered = Remembered::look(config, kind);
+    if let Some(remembered) = &remembered {
+        let lacking = remembered.lacking(&entries, clock::now().timestamp());
+        if !lacking.is_empty() {
+            warnings.push(broken::tell_put_back(
+                config,
+                &first.path,
+                &remembered::ids(config, kind, &lacking),
+            ));
+            entries.extend(lacking);
+        }
+    }
+    if let Some(anew) = [&first, &second].into_iter().find(|copy| copy.says_anew()) {
+        let forgotten = remembered::forgotten(config, kind, &entries);
+        warnings.push(broken::tell_anew(config, &anew.path, kind.words(), &forgotten));
+    }
     alter(&mut entries);
     if entries.is_empty() && state.is_blank() {
         return Ok(Vec::new());
     }
-    let mut warnings = Vec::new();
     durable::private_directory(&directory.join("access"))?;
     // The first one is written first, so where only that one is there nothing is lost. Who cannot write it would tell of it
     // at every call.
@@ -269,6 +295,7 @@ fn change(config: &Config, kind: Kind, alter: impl FnOnce(&mut Entries)) -> Resu
     let written = [&first, &second].map(|copy| copy.write(config, &text, &mut warnings));
     written.into_iter().collect::<Result<()>>()?;
     warnings.extend(remember(config, kind));
+    warnings.extend(remembered.and_then(|remembered| remembered.keep(&text)));
     Ok(warnings)
 }
 

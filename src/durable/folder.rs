@@ -18,8 +18,15 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Mode of the directories: for owner and group, which is handed down.
 const DIRECTORY_MODE: u32 = 0o2770;
-/// Mode of the files.
-const FILE_MODE: u32 = 0o660;
+/// The same where the group only reads.
+const READABLE_MODE: u32 = 0o2750;
+/// Of the mode of files: what the owner may always do, and the group where it may do so with the directory.
+const OWNER: u32 = 0o600;
+const GROUP: u32 = 0o060;
+/// Who is not the owner may write by one of these (mode).
+const OTHERS_WRITE: u32 = 0o022;
+/// More names are not looked at at once.
+const MAX_NAMES: usize = 10_000;
 /// How the name of a file in the making begins.
 const NASCENT: &str = ".new-";
 
@@ -60,12 +67,19 @@ impl Folder {
     /// Opens a directory in one that exists, and makes it first where it is missing, for the owner and the group of the
     /// one above.
     pub(crate) fn create(path: &Path) -> Result<Folder> {
-        Folder::create_at(fs::CWD, path, path)
+        Folder::create_at(fs::CWD, path, path, DIRECTORY_MODE)
+    }
+
+    /// The same for one in which the group only reads, as do others its files.
+    pub(crate) fn create_for_readers(path: &Path) -> Result<Folder> {
+        let folder = Folder::create_at(fs::CWD, path, path, READABLE_MODE)?;
+        folder.narrow();
+        Ok(folder)
     }
 
     /// The same for a directory in this one.
     pub(crate) fn create_inside(&self, name: &str) -> Result<Folder> {
-        Folder::create_at(self.descriptor.as_fd(), Path::new(name), &self.path.join(name))
+        Folder::create_at(self.descriptor.as_fd(), Path::new(name), &self.path.join(name), DIRECTORY_MODE)
     }
 
     fn open_at(below: BorrowedFd<'_>, name: &Path, path: &Path) -> Result<Option<Folder>> {
@@ -81,12 +95,12 @@ impl Folder {
         }
     }
 
-    fn create_at(below: BorrowedFd<'_>, name: &Path, path: &Path) -> Result<Folder> {
+    fn create_at(below: BorrowedFd<'_>, name: &Path, path: &Path, mode: u32) -> Result<Folder> {
         if let Some(folder) = Folder::open_at(below, name, path)? {
             return Ok(folder);
         }
         let fail = |cause: Errno| Error::io("create the directory", path, cause.into());
-        let made = match fs::mkdirat(below, name, Mode::from_raw_mode(0o770)) {
+        let made = match fs::mkdirat(below, name, Mode::from_raw_mode(mode & 0o770)) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
             Err(cause) => return Err(fail(cause)),
@@ -97,7 +111,7 @@ impl Folder {
             if let Ok(above) = above.and_then(fs::fstat) {
                 folder.hand_over(&above);
             }
-            fs::fchmod(&folder.descriptor, Mode::from_raw_mode(DIRECTORY_MODE)).map_err(fail)?;
+            fs::fchmod(&folder.descriptor, Mode::from_raw_mode(mode)).map_err(fail)?;
         }
         Ok(folder)
     }
@@ -107,6 +121,31 @@ impl Folder {
     fn hand_over(&self, above: &fs::Stat) {
         let user = rustix::process::geteuid().is_root().then(|| fs::Uid::from_raw(above.st_uid));
         let _ = fs::fchown(&self.descriptor, user, Some(fs::Gid::from_raw(above.st_gid)));
+    }
+
+    /// Takes from others the right to write to it and to what lies in it, as far as we own that.
+    pub(super) fn narrow(&self) {
+        let Ok(found) = fs::fstat(&self.descriptor) else { return };
+        if found.st_mode & OTHERS_WRITE == 0 {
+            return;
+        }
+        for name in self.names(MAX_NAMES).unwrap_or_default() {
+            // Opening a device can do things, so it is looked at before.
+            if self.written(&name).is_none() {
+                continue;
+            }
+            let flags =
+                OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+            let Ok(file) = fs::openat(&self.descriptor, name.as_str(), flags, Mode::empty()) else {
+                continue;
+            };
+            let Ok(there) = fs::fstat(&file) else { continue };
+            // One with two names may be a file of somewhere else.
+            if there.st_nlink == 1 && there.st_mode & OTHERS_WRITE != 0 {
+                let _ = fs::fchmod(&file, Mode::from_raw_mode(there.st_mode & 0o7777 & !OTHERS_WRITE));
+            }
+        }
+        let _ = fs::fchmod(&self.descriptor, Mode::from_raw_mode(found.st_mode & 0o7777 & !OTHERS_WRITE));
     }
 
     /// The names in it, in order, at most so many.
@@ -187,7 +226,7 @@ impl Folder {
             .and_then(|directory| {
                 // Root stays the owner: what the website may not write, it should not own either.
                 let _ = fs::fchown(&descriptor, None, Some(fs::Gid::from_raw(directory.st_gid)));
-                fs::fchmod(&descriptor, Mode::from_raw_mode(FILE_MODE))
+                fs::fchmod(&descriptor, Mode::from_raw_mode(OWNER | directory.st_mode & GROUP))
             })
             .map_err(std::io::Error::from)
             .and_then(|()| {

@@ -22,8 +22,20 @@ pub(crate) fn held(root: &Path) -> Vec<LockHeld> {
     all
 }
 
+/// Who holds a lock now, in words. What an earlier holder has left in it is not believed.
+pub(super) fn words(path: &Path) -> String {
+    let list = fs::read_to_string("/proc/locks").unwrap_or_default();
+    match holder(&list, String::new(), path) {
+        Some(LockHeld { process: Some(process), since: Some(since), .. }) => {
+            format!("it is held by process {process} since {since}")
+        }
+        Some(LockHeld { process: Some(process), .. }) => format!("it is held by process {process}"),
+        _ => "which process holds it the kernel does not tell".to_owned(),
+    }
+}
+
 /// All there may be: those with a name, and those of a run over databases and over logs.
-fn files(state: &Path) -> Vec<(String, PathBuf)> {
+pub(super) fn files(state: &Path) -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(state.join("locks")).into_iter().flatten().flatten();
     let named = entries.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
@@ -40,13 +52,8 @@ fn holder(list: &str, name: String, path: &Path) -> Option<LockHeld> {
     let device = format!("{:02x}:{:02x}", rustix::fs::major(found.dev()), rustix::fs::minor(found.dev()));
     let process = list.lines().find_map(|line| locks(line, found.ino(), &device, signed.as_ref()))?;
     // Who took it before may have signed it, and the one who holds it may not have come to it yet.
-    let since = signed.filter(|(own, _)| process.is_none_or(|process| process == *own));
-    Some(LockHeld {
-        name,
-        path: path.display().to_string(),
-        process: process.or(since.as_ref().map(|(own, _)| *own)),
-        since: since.map(|(_, since)| since),
-    })
+    let since = signed.filter(|(own, _)| process == Some(*own)).map(|(_, since)| since);
+    Some(LockHeld { name, path: path.display().to_string(), process, since })
 }
 
 /// The process of a line of the kernel's list that is about a held lock of this file; no process where the kernel hides it.

@@ -1,16 +1,34 @@
 //! Locks by name in `sync_state/locks/`, for jobs and for files that several processes change.
 //!
-//! The kernel releases them when their holder ends, however it ends, so none is ever stuck. Who holds one stands in it, for
-//! people; nobody decides by that.
+//! The kernel releases them when their holder ends, however it ends, so none is ever stuck. Since when stands in it, for
+//! people; nobody decides by that. In the directory each may remove only what is his, so that a lock that the cron user made
+//! is everybody's to take and nobody else's to take away.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::{holders, unusable};
 use crate::clock;
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
+
+/// All that there are, which the cron user's runs make where they are missing.
+pub(super) const ALL: [&str; 12] = [
+    "api_keys",
+    "api_keys_withdrawn",
+    "api_rate_limits",
+    "api_sessions",
+    "api_sessions_withdrawn",
+    "events",
+    "events-archive",
+    "integrity",
+    "integrity_alerts",
+    "rate_limits",
+    "security",
+    "watch",
+];
 
 /// Between two tries (milliseconds).
 const PAUSE_MS: u64 = 1;
@@ -31,7 +49,7 @@ impl Lock {
         let state = root.join("sync_state");
         let directory = state.join("locks");
         super::state_directory(&state, ownership)?;
-        super::private_directory(&directory)?;
+        super::apart_directory(&directory)?;
         let path = directory.join(format!("{name}.lock"));
         let began = clock::start();
         for _ in 0..MAX_TRIES {
@@ -59,10 +77,9 @@ fn hold(file: &File, path: &Path, began: &clock::Stopwatch, wait_ms: u64) -> Res
             Ok(()) => return Ok(()),
             Err(cause) if cause.kind() == fs2::lock_contended_error().kind() => {
                 if began.millis() >= wait_ms {
-                    let holder = fs::read_to_string(path).unwrap_or_default();
                     return Err(Error::new(ErrorKind::Locked, "another process holds the lock")
                         .at(path)
-                        .hint(format!("it is held by {}", holder.trim())));
+                        .hint(holders::words(path)));
                 }
                 clock::pause(PAUSE_MS);
             }
@@ -95,7 +112,7 @@ fn open_or_make(path: &Path) -> Result<File> {
         match OpenOptions::new().read(true).write(true).custom_flags(super::wary()).open(path) {
             Ok(file) => return Ok(file),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => super::private_file(path)?,
-            Err(cause) => return Err(Error::io("open the lock", path, cause)),
+            Err(cause) => return Err(unusable::refused(path, cause)),
         }
     }
     Err(Error::new(ErrorKind::Busy, "others remove again and again").at(path))
@@ -146,6 +163,28 @@ mod tests {
             Ok(())
         })?;
         take(0)?;
+        Ok(())
+    }
+
+    #[test]
+    fn who_held_it_before_is_not_said_to_hold_it() -> Outcome {
+        let directory = tempfile::tempdir()?;
+        let root = directory.path();
+        let config = Config::parse(br#"{"version": 1}"#, root, None)?;
+        drop(Lock::take(root, &config.ownership, "test", 0)?);
+        let path = root.join("sync_state/locks/test.lock");
+        fs::write(&path, "process 1313 since 2026-01-02T03:04:05.000Z\n")?;
+        // As a page may, which writes nothing into it.
+        let file = File::open(&path)?;
+        fs2::FileExt::lock_exclusive(&file)?;
+        let Err(error) = Lock::take(root, &config.ownership, "test", 0) else {
+            return Err("it was taken twice".into());
+        };
+        let hint = error.hint_text().unwrap_or_default();
+        let own = format!("it is held by process {}", std::process::id());
+        assert!(hint == own || hint.contains("does not tell"), "{hint}");
+        let told = holders::held(root).into_iter().map(|one| (one.process, one.since)).collect::<Vec<_>>();
+        assert!(told.iter().all(|(process, since)| *process != Some(1313) && since.is_none()), "{told:?}");
         Ok(())
     }
 }

@@ -1,13 +1,16 @@
 //! The directory of everything that we remember, and those in it.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::ErrorKind as Cause;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use super::owner;
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::{Folder, lock, owner, owners};
 use crate::config::Ownership;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Who does not own a file in such a directory may neither move nor remove it.
 const STICKY: u32 = 0o1000;
@@ -29,11 +32,22 @@ pub(crate) fn private_directory(path: &Path) -> Result<()> {
 /// Creates the directory of everything that we remember, unless it exists: for the configured user and group, as far as
 /// we may give it away. The group is how the website gets at its queue. In it, each may move or remove only what is his:
 /// else the website could put an older private directory in the place of the one that is there.
+///
+/// # Errors
+/// [`ErrorKind::Access`] for a page that comes before it is made: it would own the directory then, and may exchange all that
+/// the cron user keeps in it.
 pub(crate) fn state_directory(path: &Path, ownership: &Ownership) -> Result<()> {
     if let Some(found) = fs::metadata(path).ok().filter(fs::Metadata::is_dir) {
+        if rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS) == Err(Errno::ACCESS) {
+            return Err(withheld(path, &found, ownership));
+        }
         return keep_apart(path, &found);
     }
-    private_directory(path)?;
+    refuse_stranger(path, ownership)?;
+    private_directory(path).map_err(|error| match error.kind() {
+        ErrorKind::Access => error.hint(owners::install(path, ownership)),
+        _ => error,
+    })?;
     if let Some((user, group)) = owner(ownership) {
         let user = rustix::process::geteuid().is_root().then_some(user);
         // Who is not in the group cannot give it to the group. Then the website has no queue, which is for the one who
@@ -46,6 +60,73 @@ pub(crate) fn state_directory(path: &Path, ownership: &Ownership) -> Result<()> 
     }
     let found = fs::metadata(path).map_err(|cause| Error::io("look at", path, cause))?;
     keep_apart(path, &found)
+}
+
+/// Refuses whoever should not own it.
+fn refuse_stranger(path: &Path, ownership: &Ownership) -> Result<()> {
+    let user = rustix::process::geteuid();
+    let Some(root) = path.parent() else { return Ok(()) };
+    let Ok(above) = fs::metadata(root) else { return Ok(()) };
+    if user.is_root() || user.as_raw() == above.uid() || Some(user.as_raw()) == super::user(ownership) {
+        return Ok(());
+    }
+    let maker = owners::maker(root, ownership);
+    let message =
+        format!("this is missing, and for {maker} to make, not for {}:", owners::whose(user.as_raw()));
+    Err(Error::new(ErrorKind::Access, message).at(path).hint(format!(
+        "run `security_monitoring_script.php run` as {maker} first, as cron does each minute: it makes that directory for all"
+    )))
+}
+
+/// Why this user gets at nothing in it, and what mends that.
+fn withheld(path: &Path, found: &fs::Metadata, ownership: &Ownership) -> Error {
+    let message = format!(
+        "this is not for {}: it belongs to {} and group {}, with mode {:o}:",
+        owners::whose(rustix::process::geteuid().as_raw()),
+        owners::whose(found.uid()),
+        found.gid(),
+        found.mode() & 0o7777
+    );
+    Error::new(ErrorKind::Access, message).at(path).hint(owners::give(path, ownership))
+}
+
+/// Creates a directory in that one unless it exists, in which each may move or remove only what is his (mode 3770), for the
+/// owner of that one as far as we may give it away; as its owner, makes it one.
+pub(crate) fn apart_directory(path: &Path) -> Result<()> {
+    if !path.is_dir() {
+        Folder::create(path)?;
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // What cannot be opened, or belongs to somebody else, stays as it is; whoever looks how it is says so.
+    let Ok(directory) = rustix::fs::openat(CWD, path, flags, Mode::empty()) else { return Ok(()) };
+    if let Ok(found) = rustix::fs::fstat(&directory) {
+        if found.st_mode & STICKY == 0 {
+            let _ = rustix::fs::fchmod(&directory, Mode::from_raw_mode(found.st_mode & 0o7777 | STICKY));
+        }
+    }
+    Ok(())
+}
+
+/// What each run of the cron user puts right: in directories that he shares he owns what is there, so that nobody else may
+/// move it away or shut others out of it; and in one that others only read, only he may write.
+///
+/// What fails is tried again by whoever needs it, who says why he cannot go on.
+pub(crate) fn prepare(root: &Path, ownership: &Ownership) {
+    let state = root.join("sync_state");
+    if state_directory(&state, ownership).is_err() {
+        return;
+    }
+    let locks = state.join("locks");
+    for directory in [&locks, &state.join("events")] {
+        let _ = apart_directory(directory);
+    }
+    for name in lock::ALL {
+        let _ = super::private_file(&locks.join(format!("{name}.lock")));
+    }
+    let _ = super::private_file(&state.join("lock"));
+    if let Ok(Some(read_only)) = Folder::open(&state.join("integrity")) {
+        read_only.narrow();
+    }
 }
 
 /// Lets only the owner move or remove what is in a directory; as its owner or root, who alone can say so.
@@ -62,15 +143,13 @@ fn keep_apart(path: &Path, found: &fs::Metadata) -> Result<()> {
 /// Why there is none, and what to do.
 fn cannot_create(path: &Path, cause: std::io::Error) -> Error {
     let hint = match cause.kind() {
-        ErrorKind::PermissionDenied => Some(
-            "run this once as root, or make that directory for the user and group of the configuration (mode 3770)",
+        Cause::PermissionDenied => Some(
+            "as root: chown -R USER:GROUP sync_state, with the user and group of the configuration (ownership)",
         ),
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+        Cause::NotADirectory | Cause::AlreadyExists => {
             Some("something else has its name, or that of a directory above it: move that away")
         }
-        ErrorKind::NotFound => {
-            Some("a directory above it is gone, or a symlink that leads nowhere: mend that")
-        }
+        Cause::NotFound => Some("a directory above it is gone, or a symlink that leads nowhere: mend that"),
         _ => None,
     };
     let error = Error::io("create the state directory", path, cause);
@@ -120,6 +199,49 @@ mod tests {
             let told = error.hint_text().unwrap_or_default();
             assert!(told.contains(hint) || told.contains("something else"), "{path:?}: {told}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_of_the_cron_user_owns_what_others_share_and_lets_them_write_no_more_than_they_must()
+    -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let root = directory.path();
+        let config = crate::config::Config::parse(br#"{"version": 1}"#, root, None)?;
+        let state = root.join("sync_state");
+        let mode =
+            |name: &str| -> std::io::Result<u32> { Ok(fs::metadata(state.join(name))?.mode() & 0o7777) };
+        // As an older version left it.
+        state_directory(&state, &config.ownership)?;
+        for (name, bits) in [("locks", 0o2770), ("integrity", 0o2770), ("integrity/of_ours", 0o660)] {
+            let path = state.join(name);
+            if name.contains('/') {
+                fs::write(&path, "")?
+            } else {
+                fs::create_dir(&path)?
+            }
+            fs::set_permissions(&path, fs::Permissions::from_mode(bits))?;
+        }
+        // Somebody has given a file of elsewhere a name there.
+        fs::write(root.join("elsewhere"), "")?;
+        fs::set_permissions(root.join("elsewhere"), fs::Permissions::from_mode(0o664))?;
+        fs::hard_link(root.join("elsewhere"), state.join("integrity/linked"))?;
+        std::os::unix::fs::symlink(root.join("elsewhere"), state.join("integrity/pointing"))?;
+        for _ in 0..2 {
+            prepare(root, &config.ownership);
+            let found = [mode("locks")?, mode("events")?, mode("integrity")?, mode("integrity/of_ours")?];
+            assert_eq!(found.map(|bits| format!("{bits:o}")), ["3770", "3770", "2750", "640"]);
+            for name in lock::ALL {
+                assert_eq!(mode(&format!("locks/{name}.lock"))?, 0o660, "{name}");
+            }
+            assert_eq!((mode("lock")?, mode("integrity/linked")?), (0o660, 0o664));
+        }
+        let folder = Folder::create_for_readers(&state.join("integrity"))?;
+        folder.put("new", b"")?;
+        let fresh = Folder::create_for_readers(&state.join("fresh"))?;
+        fresh.put("new", b"")?;
+        let found = [mode("integrity/new")?, mode("fresh")? & 0o777, mode("fresh/new")?];
+        assert_eq!(found.map(|bits| format!("{bits:o}")), ["640", "750", "640"]);
         Ok(())
     }
 }

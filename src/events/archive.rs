@@ -210,7 +210,7 @@ fn moving(
     report: &mut EventsArchiveReport,
 ) -> Result<Option<Moving>> {
     let fail = |cause| Error::io("read the event log", &config.events.log, cause);
-    durable::private_directory(&config.root.join("sync_state").join("events"))?;
+    durable::apart_directory(&config.root.join("sync_state").join("events"))?;
     let known = manifests(config)?;
     let budget = Budget::of(Some(MOST_MS));
     if let Some(noted) = Moving::noted(config)

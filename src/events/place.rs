@@ -89,7 +89,7 @@ impl Place {
     pub(super) fn save(&self, config: &Config) -> Result<()> {
         let path = file(config);
         let fail = |cause| Error::io("write down where the event log ends in", &path, cause);
-        durable::private_directory(path.parent().unwrap_or(Path::new(".")))?;
+        durable::apart_directory(path.parent().unwrap_or(Path::new(".")))?;
         durable::private_file(&path)?;
         let file = durable::open_to_write(&path).map_err(fail)?;
         // In one write of a few bytes; what is left of a longer one says nothing.

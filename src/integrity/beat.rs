@@ -152,18 +152,17 @@ pub(super) fn during<T>(
 }
 
 fn put(config: &Config, private: Option<&Private>, beat: &Beat) -> Result<()> {
-    if let Some(private) = private {
-        private.write(NAME, beat.text().as_bytes())?;
-    }
-    Folder::create(&store::place(config))?.put(NAME, beat.text().as_bytes())
+    // Nobody else is believed that he watches, so nobody else says so to pages.
+    let Some(private) = private else { return Ok(()) };
+    private.write(NAME, beat.text().as_bytes())?;
+    Folder::create_for_readers(&store::place(config))?.put(NAME, beat.text().as_bytes())
 }
 
 /// The watcher ends in order.
 fn end(config: &Config, private: Option<&Private>) -> Result<()> {
-    if let Some(private) = private {
-        private.write(NAME, b"")?;
-    }
-    Folder::create(&store::place(config))?.remove(NAME)
+    let Some(private) = private else { return Ok(()) };
+    private.write(NAME, b"")?;
+    Folder::create_for_readers(&store::place(config))?.remove(NAME)
 }
 
 /// Says once that a watcher is missed, also where nothing is checked; and how, where it did.

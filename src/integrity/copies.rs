@@ -157,7 +157,7 @@ impl Signed {
 
 fn put(config: &Config, name: &str, bytes: &[u8]) -> Result<()> {
     durable::state_directory(&config.root.join("sync_state"), &config.ownership)?;
-    Folder::create(&place(config))?.put(name, bytes)
+    Folder::create_for_readers(&place(config))?.put(name, bytes)
 }
 
 fn unwritten(path: &Path, error: Error, next: &str) -> String {

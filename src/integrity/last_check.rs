@@ -48,7 +48,7 @@ pub(super) fn keep(config: &Config, private: Option<&Private>, report: &Integrit
 fn put(config: &Config, private: Option<&Private>, report: &Value) -> Result<()> {
     let text = report.to_string();
     let kept = Memory::of(config, private).and_then(|memory| memory.set_report(text.as_bytes()));
-    if let (Some(_), Ok(folder)) = (private, Folder::create(&store::place(config))) {
+    if let (Some(_), Ok(folder)) = (private, Folder::create_for_readers(&store::place(config))) {
         // Pages can do without, and others may have put something in the way.
         let _ = folder.put(REPORT, text.as_bytes());
     }

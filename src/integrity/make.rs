@@ -54,6 +54,12 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
     let loaded = store::load(config)?;
     let mut warnings = scope.warnings.clone();
     warnings.extend(durable::missing_owner(&config.ownership));
+    let ungiven = durable::ungiven(config);
+    warnings.extend(
+        ungiven.map(|told| {
+            [Some(told.problem), told.first].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        }),
+    );
     let (last, previous) = store::last(&private, loaded.as_ref().ok())?;
     let (key, made) = private.key_or_new()?;
     // Where nothing at all was left behind there was none: that is no news to whoever makes the first one.

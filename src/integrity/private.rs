@@ -3,7 +3,7 @@
 //!
 //! Everything else below `sync_state` may be written by the website's group, which could also move this directory away and
 //! make another. So it is opened each time, and whose it is, is asked of what was opened: one that is not ours, or that others
-//! may look into, is refused. Its files are named below that descriptor, whatever has its name meanwhile. So is a file in it
+//! may look into, is refused. So is one in a directory of somebody else's, who may put an older one of ours in its place. Its files are named below that descriptor, whatever has its name meanwhile. So is a file in it
 //! that others could have written: it may have come in while the directory was open to them.
 
 use std::fs::{self, File};
@@ -97,13 +97,16 @@ impl Private {
     /// Opens it.
     pub(super) fn open(config: &Config) -> std::result::Result<Private, Absent> {
         let path = Private::place(config);
+        if let Some(foreign) = durable::foreign(&config.root, &config.ownership) {
+            return Err(Absent::Refused(foreign.why()));
+        }
         // Nothing but where it is, which needs no right to look into it.
         let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
         let directory = match File::options().read(true).custom_flags(flags).open(&path) {
             Ok(directory) => directory,
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Err(Absent::Missing),
             Err(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Err(Absent::NotOurs);
+                return Err(Private::of_others(config, &config.root.join("sync_state")));
             }
             Err(cause) if cause.raw_os_error() == Some(libc::ENOTDIR) => {
                 return Err(Absent::Refused("it is no directory".to_owned()));
@@ -112,14 +115,7 @@ impl Private {
         };
         let owner = directory.metadata().map_err(|cause| Absent::Refused(cause.to_string()))?;
         let user = rustix::process::geteuid();
-        let cron = durable::user(&config.ownership);
-        // On a machine without that user it is that of whoever all of this belongs to.
-        let its = match cron {
-            Some(cron) => vec![cron, 0],
-            None => {
-                fs::metadata(&config.root).iter().map(MetadataExt::uid).chain([user.as_raw(), 0]).collect()
-            }
-        };
+        let its = durable::trusted(&config.root, &config.ownership);
         let (uid, mode) = (owner.uid(), owner.mode() & 0o7777);
         let is_ours = user.is_root() || uid == user.as_raw();
         let private = Private { directory, path, owner };
@@ -130,7 +126,22 @@ impl Private {
             }
             return Err(Absent::Refused(why));
         }
-        if is_ours { Ok(private) } else { Err(Absent::NotOurs) }
+        if is_ours { Ok(private) } else { Err(Private::of_others(config, &private.path)) }
+    }
+
+    /// Why this user may not look: he need not, or he is who should and somebody else has put it there.
+    fn of_others(config: &Config, place: &Path) -> Absent {
+        let user = rustix::process::geteuid().as_raw();
+        if durable::user(&config.ownership) != Some(user) {
+            return Absent::NotOurs;
+        }
+        let owner = fs::metadata(place)
+            .map_or_else(|_| "somebody else".to_owned(), |found| durable::whose(found.uid()));
+        Absent::Refused(format!(
+            "{} belongs to {owner}, so that {} may not look into it",
+            place.display(),
+            config.ownership.user
+        ))
     }
 
     /// Whether others could read the key in it. That is remembered at once, as whoever mends the directory mends the key as well.
@@ -162,15 +173,22 @@ impl Private {
                 .at(&path)
                 .hint("run it on the command line as the user of the cron jobs"));
         }
+        let help = || {
+            let moved = || "look who made it, and move it away; a new key is made then".to_owned();
+            durable::remedy(&config.root, &config.ownership).unwrap_or_else(moved)
+        };
         let refused = |why: Absent| match why {
             Absent::Missing => Error::new(ErrorKind::Io, "the private directory is gone again:").at(&path),
             Absent::NotOurs => Error::new(ErrorKind::Access, "cannot look into somebody else's").at(&path),
             Absent::Refused(why) => {
                 Error::new(ErrorKind::Corrupt, format!("refused a private directory, as {why}:"))
                     .at(&path)
-                    .hint("look who made it, and move it away; a new key is made then")
+                    .hint(help())
             }
         };
+        if durable::foreign(&config.root, &config.ownership).is_none() {
+            durable::prepare(&config.root, &config.ownership);
+        }
         match Private::open(config) {
             Ok(private) => return Ok(private),
             Err(Absent::Missing) => {}

@@ -102,6 +102,9 @@ fn of_flaw(config: &Config, loaded: &Loaded, flaw: &Broken) -> StatusProblem {
 fn remedy(config: &Config, broken: &Broken) -> (Option<String>, &'static str) {
     let path = broken.path.display();
     let who = "find out who did that";
+    if let Some(first) = durable::remedy(&config.root, &config.ownership) {
+        return (Some(format!("{who}, and {first}")), "check");
+    }
     match Private::open(config) {
         Err(Absent::NotOurs) => return (Some(format!("become {}", config.ownership.user)), "status"),
         Err(Absent::Refused(_)) if is_only_open(config, &broken.path) => {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::report::{LockHeld, SecurityStatusReport, StatusProblem};
 use crate::schedule::Schedule;
-use crate::{events, integrity};
+use crate::{access, durable, events, integrity};
 
 /// What has not run for so many times its length is told.
 const PATIENCE: i64 = 2;
@@ -38,6 +38,8 @@ pub(super) fn status_at(config: &Config, now: &Moment) -> Result<SecurityStatusR
         None => by_last_check(config, &files.last_check, now).into_iter().collect(),
     };
     files.problems.extend(problems);
+    files.problems.extend(durable::problems(config));
+    files.problems.extend(access::problems(config));
     files.problems.extend(unusable(config));
     files.ok = files.ok && files.problems.is_empty();
     let schedule = schedule.unwrap_or_else(Schedule::empty);

@@ -203,6 +203,31 @@ fn what_one_user_makes_first_the_other_can_use() {
     }
 }
 
+/// It would own what the cron user keeps there, and could exchange it.
+#[test]
+fn a_page_does_not_make_what_is_for_the_cron_user_and_can_use_what_that_one_makes() {
+    let Some((name, group)) = shared_group().filter(|_| is_root()) else { return };
+    let cron = User { uid: CRON, gid: CRON, groups: vec![group] };
+    let website = User { uid: WEBSITE, gid: group, groups: vec![group] };
+    let world = World::bare(name, CRON);
+    std::os::unix::fs::chown(world.root(), None, Some(group)).unwrap();
+    std::fs::set_permissions(world.root(), std::fs::Permissions::from_mode(0o2775)).unwrap();
+    let said = ask(&world, Some(&website), "issue");
+    assert!(said.starts_with("error this is missing, and for root to make"), "{said}");
+    assert!(!world.root().join("sync_state").exists());
+    let made = ask(&world, Some(&cron), "issue");
+    assert_eq!(ask(&world, Some(&website), &format!("verify {made}")), "granted []");
+    let found = std::fs::metadata(world.root().join("sync_state")).unwrap();
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (CRON, group, 0o3770));
+    // Nor may it take away or shut a lock that the other one has made.
+    let lock = world.root().join("sync_state/locks/api_keys.lock");
+    for command in [format!("rm -f {0}", lock.display()), format!("chmod 400 {0}", lock.display())] {
+        let status = website.command("sh").args(["-c", &command]).stderr(Stdio::null()).status().unwrap();
+        assert!(!status.success(), "{command}");
+    }
+    world.issue_as(&website);
+}
+
 /// A file of a group that the website is not in.
 #[test]
 fn whoever_could_use_a_file_before_still_can() {

@@ -273,3 +273,26 @@ fn a_list_that_may_not_be_read_is_told_and_stops_no_check() {
         assert!(findings[0]["reason"].as_str().unwrap().contains("may not be read"), "{report}");
     }
 }
+
+/// Its owner may put an older private directory there, whatever its mode says.
+#[test]
+fn what_lies_in_a_directory_of_somebody_else_is_not_believed() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    world.baseline();
+    let state = world.path("root/sync_state");
+    let before = std::fs::metadata(&state).unwrap();
+    chown(&state, Some(WEBSITE), None).unwrap();
+    let report = world.check();
+    let [(place, reason)] = &doubts(&report)[..] else { panic!("{report:?}") };
+    assert!(place.ends_with("sync_state/private") && reason.contains("(user 33)"), "{place}: {reason}");
+    let status = integrity::status(&world.config).unwrap();
+    let first = status.problems[0].first.clone().unwrap();
+    assert!(first.contains("as root: chown ") && first.ends_with("/sync_state"), "{status:?}");
+    let error = integrity::baseline(&world.config, None).unwrap_err();
+    assert!(error.hint_text().unwrap().contains("as root: chown "), "{error:?}");
+    chown(&state, Some(std::os::unix::fs::MetadataExt::uid(&before)), None).unwrap();
+    assert!(world.check().ok);
+}

@@ -2,7 +2,7 @@
 //!
 //! Apart from `table`, which knows no file. The file appears whole or not at all, under a lock that nobody needs who finds
 //! a good one. A file of another version, another start of the machine or another size than it says, and what is no file,
-//! is replaced by a new one; only what this user may not open is left, as an error. It must never follow a symlink, and
+//! is replaced by a new one; only what this user may not open is left, as an error, but for whom all of it belongs to. It must never follow a symlink, and
 //! never be made shorter.
 
 use std::fs::{self, File, OpenOptions};
@@ -146,6 +146,10 @@ fn look(path: &Path) -> Result<Found> {
     });
     let file = match opened {
         Ok(file) => file,
+        // Whoever made it keeps it to himself; whose directory it is puts another in its place.
+        Err(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied && is_its_owner(path) => {
+            return Ok(Found::Nothing);
+        }
         Err(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied => {
             let hint = "it is for the user and the group of the configuration (ownership)";
             return Err(Error::io("open the table of rate limits", path, cause).hint(hint));
@@ -165,6 +169,11 @@ fn look(path: &Path) -> Result<Found> {
     };
     let open = map(&file, sets, secret).map_err(|cause| Error::io("map", path, cause))?;
     Ok(if open.current() { Found::Usable(open) } else { Found::Unfinished(open) })
+}
+
+fn is_its_owner(path: &Path) -> bool {
+    let directory = path.parent().and_then(|directory| fs::metadata(directory).ok());
+    directory.is_some_and(|found| found.uid() == rustix::process::geteuid().as_raw())
 }
 
 fn map(file: &File, sets: usize, secret: [u8; SECRET]) -> std::io::Result<Open> {
