@@ -110,5 +110,5 @@ archive ran array
 verify_events ran int
 = run 75
 security_monitoring_script.php: another process holds the lock ROOT/sync_state/locks/security.lock
-  it is held by process N
+  it is held by process N since TIME
 = run --quiet 75

@@ -111,6 +111,7 @@ KEY
 ID is shown this once; ID counts until TIME.
 = keys revoke ID 0
 ID did not count any more.
+ID was issued in place of ID, and still counts: revoke that as well where nobody should have it
 = cleanup 0
 0 sessions removed, 0 open; 0 limits removed, 0 in use.
 = archive 0

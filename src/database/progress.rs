@@ -189,7 +189,7 @@ impl Rows<'_> {
     /// One more was read. The error is the one of SQLite for work that somebody interrupted.
     pub(crate) fn read(&mut self) -> rusqlite::Result<()> {
         self.place.rows += 1;
-        if self.place.rows % ROWS != 0 {
+        if !self.place.rows.is_multiple_of(ROWS) {
             return Ok(());
         }
         self.tell().map_err(|_| interrupted())

@@ -156,10 +156,10 @@ impl Folder {
             if names.len() >= most {
                 break;
             }
-            if let Ok(name) = entry.map_err(fail)?.file_name().to_str() {
-                if !matches!(name, "." | "..") {
-                    names.push(name.to_owned());
-                }
+            if let Ok(name) = entry.map_err(fail)?.file_name().to_str()
+                && !matches!(name, "." | "..")
+            {
+                names.push(name.to_owned());
             }
         }
         names.sort();

@@ -310,7 +310,7 @@ mod tests {
         std::os::unix::fs::chown(&state, None, Some(group.saturating_add(1)))?;
         let [(problem, first)] = &told()[..] else { return Err(format!("{:?}", told()).into()) };
         assert!(
-            problem.contains("not for daemon") && first.contains("chown -R root:daemon"),
+            problem.contains("not for the group daemon") && first.contains("chown -R root:daemon"),
             "{problem} {first}"
         );
         std::os::unix::fs::chown(&state, None, Some(group))?;

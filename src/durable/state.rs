@@ -99,10 +99,10 @@ pub(crate) fn apart_directory(path: &Path) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     // What cannot be opened, or belongs to somebody else, stays as it is; whoever looks how it is says so.
     let Ok(directory) = rustix::fs::openat(CWD, path, flags, Mode::empty()) else { return Ok(()) };
-    if let Ok(found) = rustix::fs::fstat(&directory) {
-        if found.st_mode & STICKY == 0 {
-            let _ = rustix::fs::fchmod(&directory, Mode::from_raw_mode(found.st_mode & 0o7777 | STICKY));
-        }
+    if let Ok(found) = rustix::fs::fstat(&directory)
+        && found.st_mode & STICKY == 0
+    {
+        let _ = rustix::fs::fchmod(&directory, Mode::from_raw_mode(found.st_mode & 0o7777 | STICKY));
     }
     Ok(())
 }

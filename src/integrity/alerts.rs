@@ -151,10 +151,10 @@ pub(super) fn tell(
         }
     }
     let is_other = open != before || !fresh.is_empty();
-    if open != before {
-        if let Err(error) = memory.set_open(&open) {
-            unkept = Some(error);
-        }
+    if open != before
+        && let Err(error) = memory.set_open(&open)
+    {
+        unkept = Some(error);
     }
     Told { new: u64::try_from(fresh.len()).unwrap_or(u64::MAX).saturating_add(unheard), is_other, unkept }
 }

@@ -86,10 +86,10 @@ pub(super) fn check_again(
     match (&only, loaded) {
         (None, loaded) => {
             let private = Private::open(config).ok();
-            if let Some(private) = &private {
-                if let Err(error) = beat::miss(config, private) {
-                    report.warnings.push(format!("could not say whether the watcher is missed: {error}"));
-                }
+            if let Some(private) = &private
+                && let Err(error) = beat::miss(config, private)
+            {
+                report.warnings.push(format!("could not say whether the watcher is missed: {error}"));
             }
             // Not by a watcher, as the next check by the clock would not find what to tell.
             if let Some(loaded) = loaded.filter(|_| hearer == Hearer::Caller) {

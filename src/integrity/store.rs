@@ -172,10 +172,10 @@ pub(super) fn load_again(config: &Config, cache: &mut Cache) -> Result<std::resu
             Cached { stamps, public, head, baseline: Arc::new(baseline), digest, state, flaws }
         }
     };
-    if private.is_some() {
-        if let Err(reason) = follows(&cached.baseline, &cached.digest, cached.head.as_ref(), exposed) {
-            return Ok(Err(Broken::new(&directory.join(BASELINE), reason)));
-        }
+    if private.is_some()
+        && let Err(reason) = follows(&cached.baseline, &cached.digest, cached.head.as_ref(), exposed)
+    {
+        return Ok(Err(Broken::new(&directory.join(BASELINE), reason)));
     }
     flaws.extend(cached.flaws.iter().cloned());
     let (baseline, digest, state) = (Arc::clone(&cached.baseline), cached.digest, cached.state);

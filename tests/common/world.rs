@@ -230,10 +230,10 @@ pub(crate) fn open(path: &Path) -> Connection {
 /// A directory in memory where there is such a thing.
 pub(crate) fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        if let Ok(dir) = tempfile::Builder::new().prefix("cr0sync-test-").tempdir_in(memory) {
-            return dir;
-        }
+    if memory.is_dir()
+        && let Ok(dir) = tempfile::Builder::new().prefix("cr0sync-test-").tempdir_in(memory)
+    {
+        return dir;
     }
     tempfile::tempdir().unwrap()
 }

@@ -191,10 +191,10 @@ fn renames(table: &Table, old: Option<&Content>, now: &BTreeMap<Vec<Val>, Row>) 
     let mut found = BTreeMap::new();
     for (token, was) in &vanished {
         let mut heirs = fresh.iter().filter(|(_, is)| same(was, is));
-        if let (Some((key, is)), None) = (heirs.next(), heirs.next()) {
-            if vanished.iter().filter(|(_, was)| same(was, is)).count() == 1 {
-                found.insert((*key).clone(), (*token).clone());
-            }
+        if let (Some((key, is)), None) = (heirs.next(), heirs.next())
+            && vanished.iter().filter(|(_, was)| same(was, is)).count() == 1
+        {
+            found.insert((*key).clone(), (*token).clone());
         }
     }
     found

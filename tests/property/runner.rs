@@ -150,7 +150,7 @@ fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
         let was = dumps(&owners);
         let out = locked_sync(&world, &owners, round);
         let is = dumps(&owners);
-        let quiet = out["conflicts"] == json!(0) && case.seed % 4 != 0;
+        let quiet = out["conflicts"] == json!(0) && !case.seed.is_multiple_of(4);
         let news = if quiet { Vec::new() } else { new_conflicts(&world, &mut said) };
         let context = |lines: Vec<String>| {
             format!(
@@ -166,10 +166,10 @@ fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
         if out["conflicts"].as_u64() != Some(news.len() as u64) {
             return Err(context(vec!["the report counts other conflicts than the list shows".into()]));
         }
-        if let Some((side, _)) = round.busy {
-            if was[side] != is[side] {
-                return Err(context(vec!["a locked side was written".into()]));
-            }
+        if let Some((side, _)) = round.busy
+            && was[side] != is[side]
+        {
+            return Err(context(vec!["a locked side was written".into()]));
         }
         if was.iter().all(|dump| orphans(case, dump).is_empty()) {
             let found = |side: usize| orphans(case, &is[side]).into_iter().map(move |row| (side, row));
@@ -225,7 +225,7 @@ fn play(case: &Case, names: &[&str], mirrored: bool) -> Result<Trace, String> {
             held = still;
         }
         late = round.busy.map(|(side, _)| side);
-        if round.busy.is_none() && (n + 1 == case.rounds.len() || case.seed % 8 == 0) {
+        if round.busy.is_none() && (n + 1 == case.rounds.len() || case.seed.is_multiple_of(8)) {
             settle(&world, &owners, &is, n)?;
         }
     }
@@ -280,7 +280,7 @@ fn settle(world: &World, owners: &[Connection], was: &[Dump], n: usize) -> Verdi
         ));
     }
     // A few milliseconds more, so not after every round.
-    if n % 4 == 0 {
+    if n.is_multiple_of(4) {
         assert_agreed(world);
     }
     Ok(())

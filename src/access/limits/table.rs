@@ -297,10 +297,10 @@ impl<'a> Table<'a> {
     /// Gives a slot to a key, unless somebody else was faster in anything; either way the caller looks again.
     fn settle(&self, set: &Set, key: Key, victim: &Victim<'_>, now: u64) -> Result<(), Stuck> {
         let slot = victim.slot;
-        if let State::Live { full_at, .. } = State::of(victim.word) {
-            if let Some(full_at) = sane(full_at, now).filter(|full_at| *full_at >= now) {
-                set.floor.fetch_max(full_at, SeqCst);
-            }
+        if let State::Live { full_at, .. } = State::of(victim.word)
+            && let Some(full_at) = sane(full_at, now).filter(|full_at| *full_at >= now)
+        {
+            set.floor.fetch_max(full_at, SeqCst);
         }
         let Some(generation) = self.claim(slot, victim.word, now) else { return Ok(()) };
         hide(set, victim.index);
