@@ -10,7 +10,7 @@ PREFIX = /usr/local
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
 	@echo 'make test      build, then run every test'
-	@echo 'make test-valgrind   build, then run the tests of the extension under valgrind, for half an hour'
+	@echo 'make test-valgrind   build, then run the tests of the extension under valgrind, which takes long'
 	@echo 'make install-test    install everything in clean systems of Debian 12 and trixie (as root; some minutes)'
 	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
