@@ -17,7 +17,7 @@ const STICKY: u32 = 0o1000;
 
 /// Creates a directory of ours with its parents (mode 2770) unless it exists.
 pub(crate) fn private_directory(path: &Path) -> Result<()> {
-    if path.is_dir() {
+    if is_there(path)? {
         return Ok(());
     }
     fs::DirBuilder::new()
@@ -27,6 +27,30 @@ pub(crate) fn private_directory(path: &Path) -> Result<()> {
         .map_err(|cause| cannot_create(path, cause))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o2770))
         .map_err(|cause| Error::io("set the mode of", path, cause))
+}
+
+/// Whether a directory is there, or a link to one that whoever asks, root or the owner of the directory above has made: a page
+/// could have left one to a directory of ours.
+fn is_there(path: &Path) -> Result<bool> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(cause) => return Err(Error::io("look at", path, cause)),
+    };
+    if !found.is_symlink() {
+        return Ok(found.is_dir());
+    }
+    let above = path.parent().and_then(|above| fs::metadata(above).ok()).map(|above| above.uid());
+    if ![Some(rustix::process::geteuid().as_raw()), Some(0), above].contains(&Some(found.uid())) {
+        let whose = super::whose(found.uid());
+        return Err(Error::new(
+            ErrorKind::Access,
+            format!("refused a link of {whose} in the place of a directory:"),
+        )
+        .at(path)
+        .hint("find out why it is there, and move it away"));
+    }
+    Ok(path.is_dir())
 }
 
 /// Creates the directory of everything that we remember, unless it exists: for the configured user and group, as far as
@@ -93,7 +117,7 @@ fn withheld(path: &Path, found: &fs::Metadata, ownership: &Ownership) -> Error {
 /// Creates a directory in that one unless it exists, in which each may move or remove only what is his (mode 3770), for the
 /// owner of that one as far as we may give it away; as its owner, makes it one.
 pub(crate) fn apart_directory(path: &Path) -> Result<()> {
-    if !path.is_dir() {
+    if !is_there(path)? {
         Folder::create(path)?;
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -162,6 +186,23 @@ fn cannot_create(path: &Path, cause: std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_counts_only_of_somebody_who_may() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let (there, link) = (directory.path().join("there"), directory.path().join("link"));
+        fs::create_dir(&there)?;
+        std::os::unix::fs::symlink(&there, &link)?;
+        private_directory(&link)?;
+        apart_directory(&link)?;
+        // Only root can make it somebody else's.
+        if std::os::unix::fs::lchown(&link, Some(65_533), None).is_ok() {
+            for refused in [private_directory(&link), apart_directory(&link)] {
+                assert_eq!(refused.map_err(|error| error.kind()), Err(ErrorKind::Access));
+            }
+        }
+        Ok(())
+    }
 
     #[test]
     fn only_the_owner_may_move_what_is_in_it_whoever_made_it()

@@ -32,8 +32,10 @@ const MAX_WHOLE: usize = 640 << 10;
 const MAX_WORD: usize = 128;
 
 /// Names under which there are secrets, as parts of names in small letters, without what stands between words.
-const SECRET_NAMES: [&str; 10] = [
+const SECRET_NAMES: [&str; 12] = [
     "password",
+    "pwd",
+    "bearer",
     "passwd",
     "passphrase",
     "secret",
@@ -154,7 +156,8 @@ fn safe(value: &Value, depth: usize, most: usize, paths: &mut usize) -> Value {
 fn is_secret(name: &str) -> bool {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     let name: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
-    SECRET_NAMES.iter().any(|secret| name.contains(secret))
+    // Of `pass` only where it is the end, as in `db_pass`.
+    name.ends_with("pass") || SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }
 
 /// What may be a key or token stands there with its id alone.
@@ -307,13 +310,13 @@ mod tests {
         let (key, token) = (format!("crk_{}", "0a".repeat(32)), format!("crs_{}", "1b".repeat(32)));
         let [short_key, short_token] = ["crk_0a0a0a0a0a0a0a0a(hidden)", "crs_1b1b1b1b1b1b1b1b(hidden)"];
         let found = details_of(json!({
-            "user": "a", "Password": "x", "X-API-Key": "x", "at": token, "crk_short": "crs_", "path": format!("/w/{key}.php"),
+            "user": "a", "Password": "x", "db_pass": 1, "passes": 2, "X-API-Key": "x", "at": token, "crk_short": "crs_", "path": format!("/w/{key}.php"),
             "nested": [{ "X-Api_Key": 1, "csrf_token": ["y"], "note": format!("got {key}, {token}crk_{key}.") }],
         }))?;
         assert_eq!(
             found,
             json!({
-                "user": "a", "Password": "(hidden)", "X-API-Key": "(hidden)", "at": short_token, "crk_short": "crs_",
+                "user": "a", "Password": "(hidden)", "db_pass": "(hidden)", "passes": 2, "X-API-Key": "(hidden)", "at": short_token, "crk_short": "crs_",
                 "path": format!("/w/{short_key}.php"),
                 "nested": [{
                     "X-Api_Key": "(hidden)", "csrf_token": "(hidden)",
