@@ -279,6 +279,15 @@ def tested(machine):
     return f"({told.splitlines()[-1]})"
 
 
+def understood(machine):
+    """The PHP of the system understands every PHP file."""
+    find = r"find benches php tests \( -name '*.php' -o -name '*.inc' \) -print0"
+    told = machine.run(f"{find} | xargs -0 -n 1 php -n -l | sort | uniq -c | wc -l; {find} | tr -cd '\\0' | wc -c")
+    lines, files = map(int, told.split())
+    must(files > 40 and lines == files, told)
+    return f"({files} files)"
+
+
 def composed(machine):
     """Composer understands what composer.json says."""
     if machine.name == "bookworm":
@@ -297,6 +306,7 @@ STEPS = (
     taken_away,
     built_by_phpize,
     tested,
+    understood,
     composed,
 )
 
