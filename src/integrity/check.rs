@@ -152,11 +152,6 @@ pub(super) fn targets(config: &Config, scope: &Scope, paths: &[PathBuf]) -> Resu
             all.push(plain);
         }
     }
-    Ok(Some(apart(all)))
-}
-
-/// Paths in order, none within another.
-fn apart(mut all: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     all.sort_by(|left, right| order(left, right));
     let mut kept: Vec<Vec<u8>> = Vec::new();
     for path in all {
@@ -164,7 +159,7 @@ fn apart(mut all: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
             kept.push(path);
         }
     }
-    kept
+    Ok(Some(kept))
 }
 
 /// An absolute path without `.`, doubled and last slashes.
@@ -205,9 +200,7 @@ pub(super) fn other_scope(config: &Config, scope: &Scope, baseline: &Baseline) -
     let path = config.integrity.config.as_os_str().as_bytes();
     let accepted = store::accepted_scope(config, &baseline.scope);
     let differs = accepted.map(|accepted| scope.differs_from(&accepted)).unwrap_or_default();
-    let reason = format!(
-        "what is watched is not what it was when the baseline was made, and is looked at once it is accepted{differs}"
-    );
+    let reason = format!("what is watched is not what it was when the baseline was made{differs}");
     let changes = vec!["scope".to_owned()];
     Some(compare::finding(FindingKind::Baseline, path, None, changes, Some(reason)))
 }
@@ -285,10 +278,8 @@ impl Check<'_> {
         });
         let mut seen = Seen::or_of(known.as_deref(), baseline);
         let now = clock::now().timestamp_millis();
-        let bounds = self.bounds(baseline);
-        let bounds = self.only.or(bounds.as_deref());
-        let found = walk::walk(self.scope, bounds, manner(self.config));
-        let reading = self.read(baseline, &mut seen, found, now, bounds);
+        let found = walk::walk(self.scope, self.only, manner(self.config));
+        let reading = self.read(baseline, &mut seen, found, now);
         let round = match self.choice() {
             Choice::Full if reading.left > 0 => Some(seen.round.unwrap_or(now)),
             Choice::Full | Choice::Anew if self.only.is_none() => None,
@@ -306,22 +297,6 @@ impl Check<'_> {
         Done { unkept: unkept.or(done.unkept), ..done }
     }
 
-    /// Where to look as long as nobody has accepted what is watched now: only where that was accepted before. Whoever may write
-    /// the list could have everything looked through and told, in which the one thing that matters would be lost.
-    fn bounds(&self, baseline: &Baseline) -> Option<Vec<Vec<u8>>> {
-        if baseline.scope == self.scope.digest() {
-            return None;
-        }
-        let accepted = store::accepted_scope(self.config, &baseline.scope)?;
-        let mut roots = Scope::roots_of(&accepted);
-        roots.retain(|root| self.scope.root_of(root).is_some());
-        // Parts of what was accepted, where less is watched now.
-        let all = Scope::roots_of(&accepted);
-        let parts = self.scope.roots.iter().filter(|root| all.iter().any(|above| is_within(root, above)));
-        roots.extend(parts.cloned());
-        Some(apart(roots))
-    }
-
     fn choice(&self) -> Choice {
         let integrity = &self.config.integrity;
         match (self.options.full, self.options.budget_ms) {
@@ -333,18 +308,11 @@ impl Check<'_> {
         }
     }
 
-    fn read(
-        &self,
-        baseline: &Baseline,
-        seen: &mut Seen,
-        found: Observation,
-        now: i64,
-        bounds: Option<&[Vec<u8>]>,
-    ) -> Reading {
+    fn read(&self, baseline: &Baseline, seen: &mut Seen, found: Observation, now: i64) -> Reading {
         let Observation { entries: mut observed, mut problems } = found;
         // What is not watched any more is not gone; that it is not, is a finding of its own.
         let is_meant = |entry: &Entry| self.scope.watches(&entry.path, entry.stat.kind);
-        let mut matched = matching::matched(&observed, &baseline.entries, bounds, is_meant);
+        let mut matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
         leave_closed(&mut observed, &baseline.entries, &matched);
         if self.choice() == Choice::Full && seen.round.is_none() {
             seen.round = Some(now);
@@ -394,7 +362,7 @@ impl Check<'_> {
             observed.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
             let mut number = 0..plan.verdicts.len();
             plan.verdicts.retain(|_| number.next().is_none_or(|index| !gone.contains(&index)));
-            matched = matching::matched(&observed, &baseline.entries, bounds, is_meant);
+            matched = matching::matched(&observed, &baseline.entries, self.only, is_meant);
             leave_closed(&mut observed, &baseline.entries, &matched);
             // What is seen only now to have another name was not read.
             let is_left = |(ours, theirs): &&(usize, usize)| {

@@ -230,16 +230,6 @@ impl Scope {
         text
     }
 
-    /// The directories and files that such bytes name, to be looked at.
-    pub(super) fn roots_of(mut text: &[u8]) -> Vec<Vec<u8>> {
-        let roots = items(&mut text).into_iter().map(<[u8]>::to_vec);
-        roots
-            .collect::<Vec<_>>()
-            .into_iter()
-            .chain(items(&mut text).into_iter().map(<[u8]>::to_vec))
-            .collect()
-    }
-
     /// What is otherwise than such bytes say, in words that follow a sentence.
     pub(super) fn differs_from(&self, accepted: &[u8]) -> String {
         let now = self.text();

@@ -221,25 +221,6 @@ fn the_list_of_the_site_is_watched_as_well() {
 }
 
 #[test]
-fn what_nobody_has_accepted_is_not_looked_through() {
-    let world = World::new();
-    world.baseline();
-    (0..50).for_each(|n| world.write(&format!("more/{n}.php"), "x"));
-    world.write("web/core/a.php", "x");
-    let all = world.path("");
-    world.watch(&json!({ "monitored_directories": [all], "monitored_files": [] }));
-    for full in [false, true] {
-        let report = world.check_with(&CheckOptions { full, ..CheckOptions::default() });
-        let found: Vec<_> = report.findings.iter().map(|finding| finding.kind).collect();
-        assert_eq!(found, [FindingKind::Baseline, FindingKind::Modified], "{report:?}");
-    }
-    world.baseline();
-    world.write("more/new.php", "x");
-    let report = world.check();
-    assert!(report.findings.iter().any(|finding| finding.path.ends_with("more/new.php")), "{report:?}");
-}
-
-#[test]
 fn what_is_watched_cannot_be_taken_out_unseen() {
     let world = World::new();
     world.baseline();
