@@ -244,6 +244,9 @@ final readonly class SecurityText
             $lines[] = Text::count($report['breaks'], 'break', 'breaks') . ' in the chain of events'
                 . ($report['acknowledged'] > 0 ? ", {$report['acknowledged']} of them acknowledged." : '.');
         }
+        if ($report['aside'] !== null) {
+            $lines[] = "Only looked: {$report['aside']}.";
+        }
         if (!$this->quiet) {
             $archives = Text::count($report['archives'], 'archive', 'archives');
             $lines[] = "{$report['events']} events and {$report['others']} lines of the site's pages checked, "

@@ -637,9 +637,11 @@ namespace {
      *     first_unheld: ?array{file: string, line: int}, archives: int,
      *     first_break: ?array{file: string, line: int, seq: int,
      *     kind: 'missing'|'again'|'inserted'|'moved'|'changed'|'cut'|'end'|'long'|'archive'|'rewritten', reason:
-     *     string}, breaks: int, acknowledged: int} others: lines of the site's own pages, of which unheld are held by
-     *     no event; seq: the event concerned; cut: the end is missing; end: nobody knows whether it is; rewritten:
-     *     events are not those that were verified before; breaks: how many there are, of which acknowledged are known
+     *     string}, breaks: int, acknowledged: int, aside: ?string} others: lines of the site's own pages, of which
+     *     unheld are held by no event; seq: the event concerned; cut: the end is missing; end: nobody knows whether it
+     *     is; rewritten: events are not those that were verified before; breaks: how many there are, of which
+     *     acknowledged are known; aside: why status does not tell of this, and it was not compared with what was
+     *     verified before
      *
      * @throws Cr0Sync\LockedException while another process archives or verifies; to acknowledge, while a run is at
      *     work

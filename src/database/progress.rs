@@ -7,6 +7,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use serde::Serialize;
+
 use crate::clock::{self, Stopwatch};
 use crate::error::{Error, ErrorKind};
 use crate::report::Continue;
@@ -14,7 +16,7 @@ use crate::report::Continue;
 use super::Fault;
 
 /// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Progress<'a> {
     /// The database that it is at.
     pub database: &'a str,
@@ -35,7 +37,8 @@ pub struct Progress<'a> {
 }
 
 /// What is being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Finding out what lies on each side.
     Looking,

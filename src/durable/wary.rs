@@ -39,6 +39,15 @@ pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(refused("no regular file")) }
 }
 
+/// Opens a regular file to be read and added to.
+///
+/// # Errors
+/// `InvalidInput` where something else has its name.
+pub(crate) fn open_to_append(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).append(true).custom_flags(wary()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refused("no regular file")) }
+}
+
 /// All of a regular file of at most so many bytes.
 ///
 /// # Errors

@@ -3,12 +3,12 @@
 //! A page may have made the log so that others cannot append to it, and whoever may write in its directory may put something
 //! else in its place. Then nothing is on record any more, which must be known before something happens.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind as Cause};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{Access, OFlags};
+use rustix::fs::Access;
 
 use super::place;
 use crate::config::Config;
@@ -30,14 +30,13 @@ pub(crate) fn problems(config: &Config) -> Vec<Problem> {
 }
 
 fn of(config: &Config, path: &Path) -> Option<Problem> {
-    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
     let problem = |what: String, first: String| {
         Some(Problem { problem: format!("no event can be put on record: {what}"), first })
     };
     let away = || format!("find out who put it there, and move {} away", path.display());
     match fs::symlink_metadata(path) {
         Ok(there) if !there.is_file() => problem(format!("{} is no regular file", path.display()), away()),
-        Ok(there) => match OpenOptions::new().read(true).append(true).custom_flags(flags).open(path) {
+        Ok(there) => match durable::open_to_append(path) {
             Ok(_) => None,
             Err(cause) if cause.kind() == Cause::PermissionDenied => {
                 let owner = durable::user_numbered(there.uid()).unwrap_or_else(|| there.uid().to_string());

@@ -109,6 +109,7 @@ pub(crate) fn verify_through(config: &Config, demand: &Demand) -> Result<EventsV
         archives: u64::try_from(archives.len()).unwrap_or(u64::MAX),
         breaks,
         acknowledged: 0,
+        aside: None,
         first_break: told.first().map(|(first, _)| first.clone()),
         told,
         end,

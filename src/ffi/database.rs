@@ -4,27 +4,12 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use serde_json::{Value as Json, json};
-
 use super::call;
 use super::error::Failure;
 use super::options::Options;
 use super::report::Report;
 use super::system::System;
 use crate::database::{self, Request, Take};
-
-fn progress_of(progress: &database::Progress<'_>) -> Json {
-    json!({
-        "database": progress.database,
-        "number": progress.number,
-        "databases": progress.databases,
-        "phase": progress.phase.name(),
-        "side": progress.side,
-        "table": progress.table,
-        "rows": progress.rows,
-        "of": progress.of,
-    })
-}
 
 /// Tells what is known of every side of every database, and changes nothing.
 ///
@@ -72,7 +57,7 @@ pub unsafe extern "C" fn cr0_db_sync(
     error: *mut *mut Failure,
 ) -> i32 {
     let work = |system: &System, options: &Options| {
-        let mut tell = |progress: &database::Progress<'_>| options.tell(|| progress_of(progress));
+        let mut tell = |progress: &database::Progress<'_>| options.tell(progress);
         let report = database::sync_with(&system.config, &options.of_databases(), &mut tell)?;
         Report::new(&report, report.exit_code())
     };
@@ -110,7 +95,7 @@ pub unsafe extern "C" fn cr0_db_force_sync(
     let work = |system: &System, options: &Options| {
         // SAFETY: as the function asks.
         let side = unsafe { call::text(side, "side") }?;
-        let mut tell = |progress: &database::Progress<'_>| options.tell(|| progress_of(progress));
+        let mut tell = |progress: &database::Progress<'_>| options.tell(progress);
         let report = database::sync_from_with(&system.config, side, &options.of_databases(), &mut tell)?;
         Report::new(&report, report.exit_code())
     };

@@ -4,8 +4,6 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use serde_json::json;
-
 use super::call;
 use super::error::Failure;
 use super::options::Options;
@@ -145,10 +143,7 @@ pub unsafe extern "C" fn cr0_integrity_watch(
     error: *mut *mut Failure,
 ) -> i32 {
     let work = |system: &System, options: &Options| {
-        let mut turn = |news: &integrity::WatchNews<'_>| {
-            options
-                .tell(|| json!({ "watches": news.watches, "report": news.report, "warning": news.warning }))
-        };
+        let mut turn = |news: &integrity::WatchNews<'_>| options.tell(news);
         let report = integrity::watch(&system.config, options.watch(), &mut turn)?;
         Report::new(&report, report.exit_code())
     };

@@ -1,23 +1,12 @@
 //! The operations over logs, for C.
 #![expect(unsafe_code, reason = "pointers of C programs")]
 
-use serde_json::{Value as Json, json};
-
 use super::call;
 use super::error::Failure;
 use super::options::Options;
 use super::report::Report;
 use super::system::System;
 use crate::logs;
-
-fn progress_of(progress: &logs::Progress<'_>) -> Json {
-    json!({
-        "log": progress.log,
-        "number": progress.number,
-        "logs": progress.logs,
-        "phase": progress.phase.name(),
-    })
-}
 
 /// Tells how far each copy of each log is, and changes nothing.
 ///
@@ -61,7 +50,7 @@ pub unsafe extern "C" fn cr0_log_merge(
     error: *mut *mut Failure,
 ) -> i32 {
     let work = |system: &System, options: &Options| {
-        let mut tell = |progress: &logs::Progress<'_>| options.tell(|| progress_of(progress));
+        let mut tell = |progress: &logs::Progress<'_>| options.tell(progress);
         let report = logs::merge_watched(&system.config, &options.of_logs(), &mut tell)?;
         Report::new(&report, report.exit_code())
     };
@@ -95,7 +84,7 @@ pub unsafe extern "C" fn cr0_log_rotate(
     error: *mut *mut Failure,
 ) -> i32 {
     let work = |system: &System, options: &Options| {
-        let mut tell = |progress: &logs::Progress<'_>| options.tell(|| progress_of(progress));
+        let mut tell = |progress: &logs::Progress<'_>| options.tell(progress);
         let report = logs::rotate_watched(&system.config, &options.of_logs(), &mut tell)?;
         Report::new(&report, report.exit_code())
     };

@@ -7,7 +7,7 @@
 use std::ffi::{CString, c_char, c_void};
 use std::path::PathBuf;
 
-use serde_json::Value as Json;
+use serde::Serialize;
 
 use super::call;
 use super::error::{CR0_ERROR_USAGE, CR0_OK};
@@ -125,9 +125,10 @@ impl Options {
     }
 
     /// Tells whoever wants to know.
-    pub(super) fn tell(&self, progress: impl FnOnce() -> Json) -> Continue {
+    pub(super) fn tell(&self, progress: &impl Serialize) -> Continue {
         let Some(Listener { callback, user }) = self.listener else { return Continue::Yes };
-        let document = CString::new(progress().to_string()).unwrap_or_default();
+        let document =
+            serde_json::to_vec(progress).ok().and_then(|text| CString::new(text).ok()).unwrap_or_default();
         // SAFETY: a function of the caller's, with what he gave for it; the document outlives the call.
         match unsafe { callback(document.as_ptr(), user) } {
             0 => Continue::Yes,

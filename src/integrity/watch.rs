@@ -10,6 +10,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::alerts::{self, Hearer};
 use super::beat::{self, Pulse};
 use super::check::{self, CheckOptions};
@@ -56,7 +58,7 @@ pub struct WatchOptions {
 }
 
 /// How it is going.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct WatchNews<'a> {
     /// Directories that are watched.
     pub watches: u64,

@@ -6,11 +6,13 @@
 
 use std::cell::RefCell;
 
+use serde::Serialize;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::Continue;
 
 /// How far a run over logs is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Progress<'a> {
     /// The log that it is at.
     pub log: &'a str,
@@ -23,7 +25,8 @@ pub struct Progress<'a> {
 }
 
 /// What is being done with a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Reading its copies for what is new.
     Looking,

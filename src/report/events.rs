@@ -96,6 +96,9 @@ pub struct EventsVerifyReport {
     pub breaks: u64,
     /// Of those, as many as a person has acknowledged: they stay, and are no news.
     pub acknowledged: u64,
+    /// Why this is not what `status` tells from then on, and was not compared with what was verified before; `None` where it is
+    /// and was.
+    pub aside: Option<String>,
     /// As many of them as are told one by one, with how many events or changes each is of.
     #[serde(skip)]
     pub(crate) told: Vec<(EventsBreak, u64)>,

@@ -7,12 +7,11 @@
 
 use std::panic::AssertUnwindSafe;
 
-use cr0sync::database::{Continue, Progress};
-use cr0sync::integrity::WatchNews;
-use cr0sync::{Result, logs};
+use cr0sync::Result;
+use cr0sync::database::Continue;
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::{ExecutorGlobals, try_catch};
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
 use crate::engine;
 use crate::exceptions::Failure;
@@ -42,54 +41,23 @@ impl Listener {
         Listener { callable, end: None }
     }
 
-    /// Hears how far a run over databases is.
-    pub(crate) fn hear(&mut self, progress: &Progress<'_>) -> Continue {
-        self.listen(&|| {
-            json!({
-                "database": progress.database,
-                "number": progress.number,
-                "databases": progress.databases,
-                "phase": progress.phase.name(),
-                "side": progress.side,
-                "table": progress.table,
-                "rows": progress.rows,
-                "of": progress.of,
-            })
-        })
-    }
-
-    /// Hears how far a run over logs is.
-    pub(crate) fn hear_of_logs(&mut self, progress: &logs::Progress<'_>) -> Continue {
-        self.listen(&|| {
-            json!({
-                "log": progress.log,
-                "number": progress.number,
-                "logs": progress.logs,
-                "phase": progress.phase.name(),
-            })
-        })
-    }
-
-    /// Hears how watching over files is going.
-    pub(crate) fn hear_of_watching(&mut self, news: &WatchNews<'_>) -> Continue {
-        self.listen(&|| json!({ "watches": news.watches, "report": news.report, "warning": news.warning }))
-    }
-
-    fn listen(&mut self, progress: &dyn Fn() -> Json) -> Continue {
+    /// Hears how far a run is, or how watching over files is going: what the library says of it.
+    pub(crate) fn hear(&mut self, news: &impl Serialize) -> Continue {
         if self.end.is_none() {
             // A panic in there is one of ours; it ends the script like any other.
-            self.end = try_catch(AssertUnwindSafe(|| self.tell(progress))).unwrap_or(Some(End::Fatal));
+            self.end = try_catch(AssertUnwindSafe(|| self.tell(news))).unwrap_or(Some(End::Fatal));
         }
         if self.end.is_some() { Continue::Stop } else { Continue::Yes }
     }
 
-    fn tell(&self, progress: &dyn Fn() -> Json) -> Option<End> {
+    fn tell(&self, news: &impl Serialize) -> Option<End> {
         engine::serve_interrupt();
         if ExecutorGlobals::has_exception() {
             return Some(End::Thrown);
         }
         let callable = self.callable.as_ref()?;
-        let Ok(document) = values::zval(&progress()) else { return Some(End::Fatal) };
+        let document = serde_json::to_value(news).ok().and_then(|news| values::zval(&news).ok());
+        let Some(document) = document else { return Some(End::Fatal) };
         let answer = engine::call(callable, document);
         if ExecutorGlobals::has_exception() {
             return Some(End::Thrown);

@@ -78,7 +78,7 @@ impl Function for Watch {
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let mut given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Seconds, Key::Progress])?;
         let (config, mut listener) = (config(&given)?, given.listener());
-        let outcome = integrity::watch(&config, given.watch(), &mut |news| listener.hear_of_watching(news));
+        let outcome = integrity::watch(&config, given.watch(), &mut |news| listener.hear(news));
         let report = listener.outcome(outcome)?;
         Answer::new(to_value(&report), report.exit_code())
     }

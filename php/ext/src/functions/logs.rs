@@ -39,7 +39,7 @@ impl Function for Merge {
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let mut given = Given::read(&arguments, 0, &WRITES)?;
         let (config, mut listener) = (config(&given)?, given.listener());
-        let mut tell = |progress: &logs::Progress<'_>| listener.hear_of_logs(progress);
+        let mut tell = |progress: &logs::Progress<'_>| listener.hear(progress);
         let outcome = logs::merge_watched(&config, &given.of_logs(), &mut tell);
         let report = listener.outcome(outcome)?;
         Answer::new(to_value(&report), report.exit_code())
@@ -56,7 +56,7 @@ impl Function for Rotate {
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let mut given = Given::read(&arguments, 0, &WRITES)?;
         let (config, mut listener) = (config(&given)?, given.listener());
-        let mut tell = |progress: &logs::Progress<'_>| listener.hear_of_logs(progress);
+        let mut tell = |progress: &logs::Progress<'_>| listener.hear(progress);
         let outcome = logs::rotate_watched(&config, &given.of_logs(), &mut tell);
         let report = listener.outcome(outcome)?;
         Answer::new(to_value(&report), report.exit_code())
