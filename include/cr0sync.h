@@ -179,7 +179,8 @@ typedef struct cr0_system cr0_system;
  * `progress` is a JSON document, UTF-8, that lives until the callback returns; `user` is what was given with the
  * callback. 0 goes on, anything else stops the call, which then returns `CR0_ERROR_CANCELLED` (but for
  * `cr0_integrity_watch`, which is done then). The callback runs in the thread of the call, must return (not jump), and
- * must not use the system or the options of the call.
+ * must not use the system or the options of the call. A child that is forked in there must end there, with `_exit`, or `exec`
+ * another program: one that returns is aborted, before it takes from its parent what the call has open and locked.
  */
 typedef int32_t (*cr0_progress_callback)(const char *progress, void *user);
 

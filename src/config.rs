@@ -175,6 +175,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Unread> {
 
 /// The path from `/` on; a relative one counts from the working directory.
 fn absolute(path: &Path) -> Result<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::new(ErrorKind::Config, "an empty path names no configuration and no root")
+            .hint("name one, or leave it out"));
+    }
     std::path::absolute(path).map_err(|cause| {
         Error::new(ErrorKind::Config, "cannot make absolute the path").at(path).because(cause)
     })

@@ -939,7 +939,7 @@ namespace {
      *     // 401, as it is forbidden
      *     // 401, as it is malformed
      */
-    function cr0_api_key_verify(string $key, string $permission, array $options = []): array {}
+    function cr0_api_key_verify(#[\SensitiveParameter] string $key, string $permission, array $options = []): array {}
 
     /**
      * Takes a key back, for good: it is refused at the next call in every process.
@@ -1055,7 +1055,7 @@ namespace {
      *     echo $answer['granted'] ? 'let in' : "refused: {$answer['reason']}", "\n";
      *     // refused: forbidden
      */
-    function cr0_session_verify(string $token, string $permission, array $options = []): array {}
+    function cr0_session_verify(#[\SensitiveParameter] string $token, string $permission, array $options = []): array {}
 
     /**
      * Closes a session, named by its token or its id; no matter if there is none.
@@ -1073,7 +1073,7 @@ namespace {
      *     echo cr0_session_verify($session['token'], 'read')['granted'] ? 'still open' : 'closed', "\n";
      *     // closed
      */
-    function cr0_session_close(string $session, array $options = []): array {}
+    function cr0_session_close(#[\SensitiveParameter] string $session, array $options = []): array {}
 
     /**
      * Removes the sessions whose time is over.

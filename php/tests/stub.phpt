@@ -9,9 +9,10 @@ $stub = getenv('CR0SYNC_PHP') . '/stubs/cr0sync.stub.php';
 $code = 'require $argv[1]; require $argv[2]; echo signatures();';
 [, $ofStub] = process(['-r', $code, $stub, __DIR__ . '/signatures.inc']);
 $ofExtension = signatures();
-echo substr_count($ofExtension, "cr0_"), ' ', substr_count($ofExtension, 'class '), "\n";
+echo substr_count($ofExtension, "cr0_"), ' ', substr_count($ofExtension, 'class '), ' ',
+    substr_count($ofExtension, 'secret '), "\n";
 echo $ofStub === $ofExtension ? 'the same' : "stub:\n{$ofStub}\nextension:\n{$ofExtension}", "\n";
 ?>
 --EXPECT--
-44 11
+44 11 3
 the same

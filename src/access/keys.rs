@@ -415,6 +415,13 @@ fn find(config: &Config, id: &str) -> Result<Vec<Record>> {
 }
 
 fn unknown(id: &str) -> Error {
+    // It may stand in logs from then on.
+    if let Some(digits) = token::id_of_secret(id) {
+        let its =
+            if digits.is_empty() { String::new() } else { format!(", whose id is key_{}", shown(digits)) };
+        return Error::new(ErrorKind::Usage, format!("that is no id of a key, but a key itself{its}"))
+            .hint("revoke it by its id, as others may have read it; list the keys to see their ids");
+    }
     Error::new(ErrorKind::Usage, format!("no key has the id {}", shown(id)))
         .hint("list the keys to see their ids")
 }

@@ -62,6 +62,17 @@ pub(super) fn digest(text: &[u8]) -> Digest {
     Sha256::digest(text).into()
 }
 
+/// The 16 digits of the id that a text carries which is a key, or was meant as one; empty where it is a secret without.
+/// `None` for a text that may be shown to anybody.
+pub(super) fn id_of_secret(text: &str) -> Option<&str> {
+    let new = [Prefix::Key, Prefix::Session].iter().find_map(|prefix| text.strip_prefix(prefix.text()));
+    match new {
+        Some(rest) if rest.len() > ID => Some(rest.get(..ID).unwrap_or_default()),
+        Some(_) => None,
+        None => (text.len() >= OLD && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(""),
+    }
+}
+
 fn is_new(prefix: Prefix, text: &[u8]) -> bool {
     let prefix = prefix.text().as_bytes();
     let Some(rest) = text.strip_prefix(prefix).filter(|rest| rest.len() == ID + SECRET + SUM) else {
@@ -111,6 +122,23 @@ mod tests {
         }
         for other in [format!("{key}\n"), format!(" {key}"), key.to_uppercase(), String::new()] {
             assert_eq!(recognise(Prefix::Key, other.as_bytes()), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_an_id_is_known_as_one() {
+        let key = compose(Prefix::Key, "0123456789abcdef", &"x".repeat(40));
+        for (text, expected) in [
+            (key.as_str(), Some("0123456789abcdef")),
+            (&key[..60], Some("0123456789abcdef")),
+            (&key.replacen("crk_", "crs_", 1), Some("0123456789abcdef")),
+            (&"a".repeat(64), Some("")),
+            ("key_0123456789abcdef", None),
+            ("crk_0123456789abcdef", None),
+            ("crk_0123456789abcde\u{e9}\u{e9}", Some("")),
+            ("", None),
+        ] {
+            assert_eq!(id_of_secret(text), expected, "{text}");
         }
     }
 

@@ -71,7 +71,6 @@ mod simulation;
 #[path = "../../tests/fuzz/readers/mod.rs"]
 pub mod fuzz;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
@@ -488,37 +487,6 @@ fn unknown_conflict(id: &str) -> Error {
         .hint("`conflicts` lists them with their ids")
 }
 
-/// Journals that SQLite makes beside a database are for the group, as the database is; the process's own mask comes
-/// back when this is dropped. Our own files say their modes themselves.
-struct Mask(Cell<rustix::fs::Mode>);
-
-impl Mask {
-    fn set() -> Mask {
-        Mask(Cell::new(Mask::ours()))
-    }
-
-    fn ours() -> rustix::fs::Mode {
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o002))
-    }
-
-    /// Runs somebody else's code under the mask that it knows.
-    fn lift<T>(&self, run: impl FnOnce() -> T) -> T {
-        rustix::process::umask(self.0.get());
-        let result = run();
-        self.0.set(Mask::ours());
-        result
-    }
-}
-
-impl Drop for Mask {
-    fn drop(&mut self) {
-        rustix::process::umask(self.0.get());
-    }
-}
-
-/// What is held while a run is at work; the lock is missing where there is nothing to lock yet.
-type Entered = (Option<RunLock>, Mask);
-
 /// Says who may, where an error says that this user may not.
 fn for_whom(config: &Config, error: Error) -> Error {
     if error.kind() != ErrorKind::Access || error.hint_text().is_some() {
@@ -531,22 +499,19 @@ fn for_whom(config: &Config, error: Error) -> Error {
     ))
 }
 
-/// Takes the run lock and opens the state. A dry run leaves nothing behind where nothing was.
-fn enter(config: &Config, mode: Mode) -> Result<(Store, Entered)> {
+/// Takes the run lock and opens the state. A dry run leaves nothing behind where nothing was, and has nothing to lock then.
+///
+/// No mode depends on the mask of the process: our own files are given theirs, and SQLite gives journals that of the database.
+fn enter(config: &Config, mode: Mode) -> Result<(Store, Option<RunLock>)> {
     let directory = state_directory(config);
-    if !config.root.is_dir() {
-        return Err(Error::new(ErrorKind::Config, "cannot find the root directory")
-            .at(&config.root)
-            .hint("create it, or name another with --root or \"root\" in the configuration"));
-    }
-    let mask = Mask::set();
+    durable::root_directory(&config.root)?;
     if mode == Mode::DryRun && !directory.join(store::FILE).is_file() {
-        return Ok((Store::in_memory(&directory)?, (None, mask)));
+        return Ok((Store::in_memory(&directory)?, None));
     }
     let allowed = |error| for_whom(config, error);
     durable::state_directory(&directory, &config.ownership).map_err(allowed)?;
     let lock = RunLock::take(&directory).map_err(allowed)?;
-    Ok((Store::open(&directory).map_err(allowed)?, (Some(lock), mask)))
+    Ok((Store::open(&directory).map_err(allowed)?, Some(lock)))
 }
 
 /// What is remembered of a run over one database.
@@ -578,10 +543,9 @@ fn over(
 ) -> Result<SyncReport> {
     let watch = clock::start();
     let at = clock::now();
-    let (store, (_lock, mask)) = enter(config, options.mode)?;
+    let (store, _lock) = enter(config, options.mode)?;
     let run = store.next_run().map_err(state_failure)?;
-    let mut tell = |progress: &Progress<'_>| mask.lift(|| tell(progress));
-    let teller = Teller::new(chosen.len(), &mut tell);
+    let teller = Teller::new(chosen.len(), tell);
     let pace: &dyn Pace = &teller;
     let job = Job {
         config,

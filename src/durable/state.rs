@@ -53,6 +53,19 @@ fn is_there(path: &Path) -> Result<bool> {
     Ok(path.is_dir())
 }
 
+/// That the root is there. It is the installation's to make, and nobody's who happens to name it.
+///
+/// # Errors
+/// [`ErrorKind::Config`] where it is not.
+pub(crate) fn root_directory(root: &Path) -> Result<()> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, "cannot find the root directory")
+        .at(root)
+        .hint("create it, or name another with --root or \"root\" in the configuration"))
+}
+
 /// Creates the directory of everything that we remember, unless it exists: for the configured user and group, as far as
 /// we may give it away. The group is how the website gets at its queue. In it, each may move or remove only what is his:
 /// else the website could put an older private directory in the place of the one that is there.
@@ -61,6 +74,8 @@ fn is_there(path: &Path) -> Result<bool> {
 /// [`ErrorKind::Access`] for a page that comes before it is made: it would own the directory then, and may exchange all that
 /// the cron user keeps in it.
 pub(crate) fn state_directory(path: &Path, ownership: &Ownership) -> Result<()> {
+    // Else whoever mistypes the root would have limits, keys and events of his own.
+    path.parent().map_or(Ok(()), root_directory)?;
     if let Some(found) = fs::metadata(path).ok().filter(fs::Metadata::is_dir) {
         if rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS) == Err(Errno::ACCESS) {
             return Err(withheld(path, &found, ownership));

@@ -29,7 +29,8 @@ const HISTORY: usize = 50;
 /// `progress` is a JSON document, UTF-8, that lives until the callback returns; `user` is what was given with the
 /// callback. 0 goes on, anything else stops the call, which then returns `CR0_ERROR_CANCELLED` (but for
 /// `cr0_integrity_watch`, which is done then). The callback runs in the thread of the call, must return (not jump), and
-/// must not use the system or the options of the call.
+/// must not use the system or the options of the call. A child that is forked in there must end there, with `_exit`, or `exec`
+/// another program: one that returns is aborted, before it takes from its parent what the call has open and locked.
 pub type ProgressCallback = Option<unsafe extern "C" fn(progress: *const c_char, user: *mut c_void) -> i32>;
 
 #[derive(Debug, Clone, Copy)]
@@ -125,15 +126,20 @@ impl Options {
     }
 
     /// Tells whoever wants to know.
+    ///
+    /// A child of fork that comes back is aborted: what is open and held is the parent's, and giving it back would take it from
+    /// the run.
     pub(super) fn tell(&self, progress: &impl Serialize) -> Continue {
         let Some(Listener { callback, user }) = self.listener else { return Continue::Yes };
+        let process = std::process::id();
         let document =
             serde_json::to_vec(progress).ok().and_then(|text| CString::new(text).ok()).unwrap_or_default();
         // SAFETY: a function of the caller's, with what he gave for it; the document outlives the call.
-        match unsafe { callback(document.as_ptr(), user) } {
-            0 => Continue::Yes,
-            _ => Continue::Stop,
+        let said = unsafe { callback(document.as_ptr(), user) };
+        if std::process::id() != process {
+            std::process::abort();
         }
+        if said == 0 { Continue::Yes } else { Continue::Stop }
     }
 
     fn note(&mut self, name: &'static str) {

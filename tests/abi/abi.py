@@ -22,7 +22,7 @@ BUILD = PROJECT / "build"
 LIBRARY = BUILD / "library"
 SYMBOLS = HERE / "symbols.txt"
 HEADER = PROJECT / "include" / "cr0sync.h"
-PROGRAMS = ["sync", "access", "operations", "refused"]
+PROGRAMS = ["sync", "access", "operations", "refused", "several"]
 STRICT = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-g"]
 
 

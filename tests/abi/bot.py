@@ -24,7 +24,11 @@ class Verdict(ctypes.Structure):
 
 
 class Failure(Exception):
-    """What a call could not do: what, where, and what to do next."""
+    """What a call could not do: `code` (CR0_ERROR_ of cr0sync.h), and in words what, where (`path`), and what to do (`hint`)."""
+
+    def __init__(self, code, message, path, hint):
+        super().__init__(message if hint is None else f"{message} ({hint})")
+        self.code, self.path, self.hint = code, path, hint
 
 
 class System:
@@ -32,7 +36,7 @@ class System:
 
     def __init__(self, root):
         self._library = ctypes.CDLL(os.environ.get("LIBCR0SYNC", "libcr0sync.so.0"))
-        for name in ("cr0_error_message", "cr0_error_hint", "cr0_report_json"):
+        for name in ("cr0_error_message", "cr0_error_path", "cr0_error_hint", "cr0_report_json"):
             getattr(self._library, name).restype = ctypes.c_char_p
             getattr(self._library, name).argtypes = [ctypes.c_void_p]
         for name in ("cr0_error_free", "cr0_report_free", "cr0_system_free"):
@@ -67,10 +71,13 @@ class System:
     def _call(self, name, *arguments, system=True):
         error = ctypes.c_void_p()
         first = [self._system] if system else []
-        if getattr(self._library, name)(*first, *arguments, ctypes.byref(error)) != 0:
-            message = self._library.cr0_error_message(error).decode(errors="replace")
+        code = getattr(self._library, name)(*first, *arguments, ctypes.byref(error))
+        if code != 0:
+            message, path, hint = (
+                getattr(self._library, f"cr0_error_{what}")(error) for what in ("message", "path", "hint")
+            )
             self._library.cr0_error_free(error)
-            raise Failure(message)
+            raise Failure(code, message.decode(), path and os.fsdecode(path), hint and hint.decode())
 
 
 def main():

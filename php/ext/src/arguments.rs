@@ -30,6 +30,8 @@ pub(crate) struct Parameter {
     pub(crate) kind: Kind,
     /// What stands for it when it is left out, in PHP; `None` when it must be given.
     pub(crate) default: Option<&'static str>,
+    /// Whether nobody may see it who sees where an error happened.
+    pub(crate) is_secret: bool,
 }
 
 /// The types that our functions take.
@@ -53,12 +55,22 @@ impl Kind {
 impl Parameter {
     /// One that must be given.
     pub(crate) const fn required(name: &'static str, kind: Kind) -> Parameter {
-        Parameter { name, kind, default: None }
+        Parameter { name, kind, default: None, is_secret: false }
+    }
+
+    /// One that may be left out; what stands for it is as PHP would write it.
+    pub(crate) const fn optional(name: &'static str, kind: Kind, default: &'static str) -> Parameter {
+        Parameter { name, kind, default: Some(default), is_secret: false }
+    }
+
+    /// A text that must be given, and that traces of errors do not show.
+    pub(crate) const fn secret(name: &'static str) -> Parameter {
+        Parameter { name, kind: Kind::Text, default: None, is_secret: true }
     }
 
     /// The array of options that most functions take last.
     pub(crate) const fn options() -> Parameter {
-        Parameter { name: "options", kind: Kind::Array, default: Some("[]") }
+        Parameter::optional("options", Kind::Array, "[]")
     }
 
     /// For PHP's own list of functions.

@@ -10,16 +10,27 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use ext_php_rs::ffi::{
-    _call_user_function_impl, zend_atomic_bool, zend_interrupt_function, zend_long, zend_throw_exception,
-    zend_type,
+    _call_user_function_impl, _zend_known_string_id_ZEND_STR_SENSITIVEPARAMETER, zend_atomic_bool,
+    zend_hash_str_find, zend_internal_function, zend_interrupt_function, zend_known_strings, zend_long,
+    zend_string, zend_throw_exception, zend_type,
 };
 use ext_php_rs::flags::{DataType, PropertyFlags};
 use ext_php_rs::types::{ZendObject, ZendStr, Zval};
-use ext_php_rs::zend::{ClassEntry, ExecutorGlobals, ModuleEntry, ZendType};
+use ext_php_rs::zend::{ClassEntry, ExecutorGlobals, ModuleEntry, ZendType, bailout};
 
 unsafe extern "C" {
     fn zend_atomic_bool_load(flag: *const zend_atomic_bool) -> bool;
     fn zend_timeout();
+    fn zend_add_attribute(
+        attributes: *mut *mut ext_php_rs::ffi::HashTable,
+        name: *mut zend_string,
+        arguments: u32,
+        flags: u32,
+        offset: u32,
+        line: u32,
+    ) -> *mut c_void;
+    fn zend_error(kind: c_int, format: *const c_char, ...);
+    fn zend_exception_error(exception: *mut ZendObject, severity: c_int) -> c_int;
     fn zend_parse_arg_str_slow(zval: *mut Zval, text: *mut *mut ZendStr, number: u32) -> bool;
     fn zend_parse_arg_str_weak(zval: *mut Zval, text: *mut *mut ZendStr, number: u32) -> bool;
     fn zend_parse_arg_bool_weak(zval: *const Zval, flag: *mut bool, number: u32) -> bool;
@@ -62,6 +73,12 @@ struct Found {
     symbol: *const c_char,
     address: *mut c_void,
 }
+
+/// That an attribute lives as long as the process.
+const PERSISTENT: u32 = 1;
+
+/// The kind of errors that end a script.
+const E_ERROR: c_int = 1;
 
 /// What the engine takes for the number of an argument where there is none to name.
 const NO_ARGUMENT: u32 = u32::MAX;
@@ -164,6 +181,27 @@ pub(crate) fn serve_interrupt() {
     }
 }
 
+/// Ends a child of fork that came back into a call of its parent: with what it threw, with `exit`, with its own fatal error
+/// (which `is_fatal` says was told), or with one that says what is wrong. PHP's shutdown is all that follows; no frame of ours
+/// is ever run again.
+pub(crate) fn end_child(is_fatal: bool) -> ! {
+    let thrown = ExecutorGlobals::take_exception();
+    // SAFETY: the exception is live and owned here; the engine takes it. The messages are C strings. The jump leaves frames
+    // behind whose values belong to the parent, and which nobody comes back to.
+    unsafe {
+        if let Some(exception) = thrown {
+            zend_exception_error(exception.into_raw(), E_ERROR);
+        } else if !is_fatal {
+            zend_error(
+                E_ERROR,
+                c"%s".as_ptr(),
+                c"a child of fork cannot go on with the call of its parent; end it with exit() inside the callable".as_ptr(),
+            );
+        }
+        bailout()
+    }
+}
+
 /// The name of a value's type, as in PHP's own errors.
 pub(crate) fn type_name(zval: &Zval) -> String {
     // SAFETY: `zval` is live; the engine returns a static string.
@@ -211,6 +249,24 @@ pub(crate) fn throw(class: &ClassEntry, message: &str, code: i32, properties: &[
                 zend_update_property_stringl(class, object, name.as_ptr(), name.count_bytes(), start, length);
             }
         }
+    }
+}
+
+/// Marks a parameter of a function, counted from 0, with PHP's attribute `SensitiveParameter`. What is no function is left alone.
+pub(crate) fn hide_parameter(function: &str, number: u32) {
+    // SAFETY: called while the module starts, in the only thread there is: the table of functions and the known strings are
+    // there and live as long as PHP; the entry that is found is a function of this module, whose attributes nobody else has.
+    unsafe {
+        let table = ext_php_rs::ffi::compiler_globals.function_table;
+        let found = zend_hash_str_find(table, function.as_ptr().cast(), function.len());
+        let Some(entry) =
+            found.as_ref().and_then(|found| found.value.ptr.cast::<zend_internal_function>().as_mut())
+        else {
+            return;
+        };
+        let known = usize::try_from(_zend_known_string_id_ZEND_STR_SENSITIVEPARAMETER).unwrap_or(0);
+        let name = *zend_known_strings.add(known);
+        zend_add_attribute(&raw mut entry.attributes, name, 0, PERSISTENT, number + 1, 0);
     }
 }
 

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::arguments::{Arguments, Kind, Parameter};
 use crate::call::{self, Answer};
+use crate::engine;
 use crate::exceptions::Failure;
 use crate::options::{Given, Key, config};
 
@@ -49,16 +50,22 @@ pub(crate) trait Direct: Function {
 /// How PHP learns of a function, and how `cr0_call` finds it.
 struct Entry {
     name: &'static str,
+    parameters: &'static [Parameter],
     builder: fn() -> FunctionBuilder<'static>,
     on_behalf: fn(Vec<Zval>) -> Result<Answer, Failure>,
 }
 
 const fn entry<F: Function>() -> Entry {
-    Entry { name: F::NAME, builder: builder::<F>, on_behalf: call::on_behalf::<F> }
+    Entry { name: F::NAME, parameters: F::PARAMETERS, builder: builder::<F>, on_behalf: call::on_behalf::<F> }
 }
 
 const fn direct<F: Direct>() -> Entry {
-    Entry { name: F::NAME, builder: direct_builder::<F>, on_behalf: call::on_behalf::<F> }
+    Entry {
+        name: F::NAME,
+        parameters: F::PARAMETERS,
+        builder: direct_builder::<F>,
+        on_behalf: call::on_behalf::<F>,
+    }
 }
 
 fn builder<F: Function>() -> FunctionBuilder<'static> {
@@ -136,6 +143,17 @@ pub(crate) fn builders() -> Vec<FunctionBuilder<'static>> {
     REPORTS.iter().map(|entry| (entry.builder)()).chain(others).collect()
 }
 
+/// Has traces of errors leave out what is secret. For the startup of the module, when PHP has the functions.
+pub(crate) fn hide_secrets() {
+    for entry in &REPORTS {
+        for (number, parameter) in (0..).zip(entry.parameters) {
+            if parameter.is_secret {
+                engine::hide_parameter(entry.name, number);
+            }
+        }
+    }
+}
+
 /// `cr0_config`: the configuration in force.
 struct Configuration;
 
@@ -156,10 +174,8 @@ struct Call;
 
 impl Function for Call {
     const NAME: &'static str = "cr0_call";
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::required("function", Kind::Text),
-        Parameter { name: "arguments", kind: Kind::Array, default: Some("[]") },
-    ];
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::required("function", Kind::Text), Parameter::optional("arguments", Kind::Array, "[]")];
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let name = arguments.text(0)?;

@@ -56,6 +56,7 @@ pub fn get_module(module: ModuleBuilder<'_>) -> ModuleBuilder<'_> {
 unsafe extern "C" fn startup(_kind: i32, module: i32) -> i32 {
     startup_guard(|| {
         ini::register(module);
+        functions::hide_secrets();
         exceptions::register()
     })
 }

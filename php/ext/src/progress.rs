@@ -4,6 +4,10 @@
 //! nothing may jump over its frames. Whatever ends the script in there (an exception, `exit`, a fatal error, a time
 //! limit) is caught, the library is told to stop and gives everything back, and only then it goes on. The library calls
 //! nobody while anything is locked for writing.
+//!
+//! PHP code may also fork in there. The run, its locks, connections and temporary files are the parent's, and giving them back
+//! in order would take them from it. So a child that comes back ends as after a fatal error, which gives back nothing: PHP
+//! runs its shutdown functions, the rest is forgotten.
 
 use std::panic::AssertUnwindSafe;
 
@@ -18,10 +22,12 @@ use crate::exceptions::Failure;
 use crate::values;
 
 /// Who hears of a run, and what came of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Listener {
     callable: Option<Zval>,
     end: Option<End>,
+    /// Which process began the run.
+    process: u32,
 }
 
 /// Why a run was told to stop.
@@ -38,7 +44,7 @@ enum End {
 impl Listener {
     /// One that calls what was given, if anything was, and lets signals and time limits through in any case.
     pub(crate) fn new(callable: Option<Zval>) -> Listener {
-        Listener { callable, end: None }
+        Listener { callable, end: None, process: std::process::id() }
     }
 
     /// Hears how far a run is, or how watching over files is going: what the library says of it.
@@ -46,6 +52,9 @@ impl Listener {
         if self.end.is_none() {
             // A panic in there is one of ours; it ends the script like any other.
             self.end = try_catch(AssertUnwindSafe(|| self.tell(news))).unwrap_or(Some(End::Fatal));
+            if std::process::id() != self.process {
+                engine::end_child(self.end == Some(End::Fatal));
+            }
         }
         if self.end.is_some() { Continue::Stop } else { Continue::Yes }
     }

@@ -52,11 +52,8 @@ pub(crate) struct KeyVerify;
 
 impl Function for KeyVerify {
     const NAME: &'static str = "cr0_api_key_verify";
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::required("key", Kind::Text),
-        Parameter::required("permission", Kind::Text),
-        Parameter::options(),
-    ];
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::secret("key"), Parameter::required("permission", Kind::Text), Parameter::options()];
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 2, &BASIC)?;
@@ -142,11 +139,8 @@ pub(crate) struct SessionVerify;
 
 impl Function for SessionVerify {
     const NAME: &'static str = "cr0_session_verify";
-    const PARAMETERS: &'static [Parameter] = &[
-        Parameter::required("token", Kind::Text),
-        Parameter::required("permission", Kind::Text),
-        Parameter::options(),
-    ];
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::secret("token"), Parameter::required("permission", Kind::Text), Parameter::options()];
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 2, &BASIC)?;
@@ -162,8 +156,7 @@ pub(crate) struct SessionClose;
 
 impl Function for SessionClose {
     const NAME: &'static str = "cr0_session_close";
-    const PARAMETERS: &'static [Parameter] =
-        &[Parameter::required("session", Kind::Text), Parameter::options()];
+    const PARAMETERS: &'static [Parameter] = &[Parameter::secret("session"), Parameter::options()];
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 1, &BASIC)?;

@@ -23,10 +23,10 @@ impl Function for Record {
     const NAME: &'static str = "cr0_event";
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::required("type", Kind::Text),
-        Parameter { name: "details", kind: Kind::Array, default: Some("[]") },
-        Parameter { name: "severity", kind: Kind::Text, default: Some("\"INFO\"") },
-        Parameter { name: "ip", kind: Kind::Text, default: Some("\"\"") },
-        Parameter { name: "session", kind: Kind::Text, default: Some("\"\"") },
+        Parameter::optional("details", Kind::Array, "[]"),
+        Parameter::optional("severity", Kind::Text, "\"INFO\""),
+        Parameter::optional("ip", Kind::Text, "\"\""),
+        Parameter::optional("session", Kind::Text, "\"\""),
         Parameter::options(),
     ];
 
@@ -68,7 +68,7 @@ pub(crate) struct Query;
 impl Function for Query {
     const NAME: &'static str = "cr0_event_query";
     const PARAMETERS: &'static [Parameter] =
-        &[Parameter { name: "filter", kind: Kind::Array, default: Some("[]") }, Parameter::options()];
+        &[Parameter::optional("filter", Kind::Array, "[]"), Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 1, &COMMON)?;

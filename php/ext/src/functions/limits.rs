@@ -40,7 +40,7 @@ impl Function for RateLimit {
     const NAME: &'static str = "cr0_rate_limit";
     const PARAMETERS: &'static [Parameter] = &[
         Parameter::required("key", Kind::Text),
-        Parameter { name: "tier", kind: Kind::Text, default: Some("'default'") },
+        Parameter::optional("tier", Kind::Text, "'default'"),
         Parameter::options(),
     ];
 
