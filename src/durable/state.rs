@@ -34,7 +34,12 @@ pub(crate) fn private_directory(path: &Path) -> Result<()> {
 fn is_there(path: &Path) -> Result<bool> {
     let found = match fs::symlink_metadata(path) {
         Ok(found) => found,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        // Making it says what is in the way.
+        Err(cause)
+            if matches!(cause.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(false);
+        }
         Err(cause) => return Err(Error::io("look at", path, cause)),
     };
     if !found.is_symlink() {

@@ -121,7 +121,6 @@ fn looked_at(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::security::status::status_at;
     use crate::security::tests::World;
 
     #[test]
@@ -148,11 +147,8 @@ mod tests {
         look_at(&world.config, schedule(), Look::Only, &world.now).unwrap_err();
         let ended = schedule().ended(Job::VerifyEvents.name()).cloned().unwrap();
         assert!(ended.of == world.now && ended.problem.unwrap().contains("no regular file"));
-        let problems = || {
-            let status = status_at(&world.config, &world.now).unwrap();
-            status.problems.iter().map(|one| one.problem.clone()).collect::<Vec<_>>().join("\n")
-        };
-        assert!(!problems().contains("killed"), "{}", problems());
+        let told = world.problems();
+        assert!(told.contains("no regular file") && !told.contains("killed"), "{told}");
         std::fs::remove_dir(&log).unwrap();
         std::fs::rename(&kept, &log).unwrap();
         look_at(&world.config, schedule(), Look::Only, &world.now).unwrap();

@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use cr0sync::{Error, ErrorKind};
 use ext_php_rs::exception::PhpException;
 use ext_php_rs::types::Zval;
-use ext_php_rs::zend::{ExecuteData, run_handler};
+use ext_php_rs::zend::{BailoutGuard, ExecuteData, run_handler};
 use serde_json::{Value as Json, json};
 
 use crate::arguments::Arguments;
@@ -58,7 +58,8 @@ pub(crate) extern "C" fn handler<F: Function>(call: &mut ExecuteData, result: &m
     run_handler(AssertUnwindSafe(|| {
         let answer = Arguments::of(call, F::NAME, F::PARAMETERS).and_then(F::run);
         match answer {
-            Ok(answer) => give(&answer.document, result),
+            // Where PHP has no memory for it, it jumps away from here.
+            Ok(answer) => give(&BailoutGuard::new(answer).document, result),
             Err(failure) => exceptions::throw(&failure),
         }
     }));
