@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn who_only_looks_is_told_so() {
-        let mut world = World::new();
+        let world = World::new();
         world.run();
         assert_eq!(verify_events(&world.config, Look::Only).unwrap().aside, None);
         let lock = Lock::take(&world.config.root, &world.config.ownership, "security", 0).unwrap();
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_look_that_fails_is_told_as_that() {
-        let mut world = World::new();
+        let world = World::new();
         world.run();
         let log = world.config.events.log.clone();
         let kept = log.with_extension("kept");
@@ -150,7 +150,7 @@ mod tests {
         assert!(ended.of == world.now && ended.problem.unwrap().contains("no regular file"));
         let problems = || {
             let status = status_at(&world.config, &world.now).unwrap();
-            status.problems.iter().map(|one| one.problem.clone()).collect::<Vec<_>>().join("\n")
+            status.files.problems.iter().map(|one| one.problem.clone()).collect::<Vec<_>>().join("\n")
         };
         assert!(!problems().contains("killed"), "{}", problems());
         std::fs::remove_dir(&log).unwrap();
