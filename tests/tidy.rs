@@ -77,6 +77,24 @@ fn every_file_keeps_the_rules() {
 }
 
 #[test]
+#[test]
+fn every_place_names_the_same_rust() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let named = |file: &str, before: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let version =
+            |rest: &str| rest.chars().take_while(|one| one.is_ascii_digit() || *one == '.').collect();
+        text.match_indices(before).map(|(at, _)| version(&text[at + before.len()..])).collect()
+    };
+    let needed = named("Cargo.toml", "rust-version = \"");
+    assert_eq!(needed.len(), 1, "{needed:?}");
+    for file in ["README.md", "php/README.md", ".ci/packages", "php/ext/config.m4"] {
+        let versions = named(file, " Rust ").into_iter().filter(|version| !version.is_empty());
+        let versions: BTreeSet<String> = versions.collect();
+        assert!(versions.iter().eq(&needed), "{file} names Rust {versions:?}, needed is {needed:?}");
+    }
+}
+
 fn every_rule_finds_what_breaks_it() {
     for (file, text, expected) in [
         ("src/error.rs", "use std::fmt;\n", "1: opens without a `//!` header"),
