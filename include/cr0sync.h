@@ -332,6 +332,20 @@ int32_t cr0_config(const cr0_system *system,
                    cr0_error **error);
 
 /**
+ * Tells how everything is: the members `databases`, `logs` and `security` are what `cr0_db_status`, `cr0_log_status` and
+ * `cr0_integrity_status` tell. Changes nothing.
+ *
+ * A part that cannot be told is null, `problems` says why, and the exit code of the report is 2. It is 0 otherwise; the
+ * member `ok` says whether all is well.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+ */
+int32_t cr0_status(const cr0_system *system,
+                   cr0_report **report,
+                   cr0_error **error);
+
+/**
  * Says the version of the library that is loaded, as in `0.1.0`. Lives as long as the process.
  */
 const char *cr0_version(void);

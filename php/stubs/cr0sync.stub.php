@@ -1134,6 +1134,36 @@ namespace {
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
      *
      * @param array{config?: ?string, root?: ?string} $options
+
+    /**
+     * How everything is, by one call: what cr0_db_status(), cr0_log_status() and cr0_integrity_status() tell. Changes
+     * nothing.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, ok: bool, databases: ?array<string, mixed>, logs: ?array<string, mixed>,
+     *     security: ?array<string, mixed>, problems: list<string>} databases, logs, security: the report of each of
+     *     these functions; null where that cannot be told, and problems says why. ok: all of them could be told, no
+     *     database is held or has a problem, a table that is left alone or a side that is not touched, and logs and
+     *     security are ok. Conflicts do not count, as they are decided
+     *
+     * @throws Cr0Sync\ConfigException
+     *
+     * @example
+     *     $status = cr0_status();
+     *     foreach ($status['problems'] as $problem) {
+     *         echo "{$problem}\n";
+     *     }
+     *     foreach ($status['databases']['databases'] ?? [] as $name => $database) {
+     *         echo "{$name}: {$database['open_conflicts']} open conflict\n";
+     *     }
+     *     foreach ($status['logs']['logs'] ?? [] as $name => $log) {
+     *         echo "{$name}: ", $log['last_merge'] ?? 'never merged', "\n";
+     *     }
+     *     // users: 1 open conflict
+     *     // rizon_bot: never merged
+     */
+    function cr0_status(array $options = []): array {}
      *
      * @return array{schema: int, source: ?string, config: array<string, mixed>}
      *

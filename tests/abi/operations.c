@@ -163,6 +163,11 @@ int main(int count, char **arguments) {
     by_the_clock(system);
     CHECK(cr0_options_set_limit(options, 1) == CR0_OK);
     WORKS(cr0_db_history(system, options, &report, &error), error);
+    WORKS(cr0_status(system, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "\"logs\":{\"schema\"") != NULL);
+    CHECK(strstr(cr0_report_json(report), "\"problems\":[]}") != NULL);
+    CHECK(cr0_report_exit_code(report) == 0);
+    cr0_report_free(report);
     cr0_report_free(report);
     cr0_options_free(options);
     cr0_system_free(system);
