@@ -28,6 +28,9 @@ static void databases(cr0_system *system) {
     CHECK(cr0_options_set_explain(options, 1) == CR0_OK);
     WORKS(cr0_db_status(system, options, &report, &error), error);
     CHECK(strstr(cr0_report_json(report), "\"synced\"") != NULL);
+    /* It counts no rows, and says so. */
+    CHECK(cr0_report_count(report, CR0_COUNT_INSERTED) == -1);
+    CHECK(cr0_report_count(report, CR0_COUNT_WARNINGS) == -1);
     cr0_report_free(report);
     CHECK(cr0_options_set_show_secrets(one, 1) == CR0_OK);
     WORKS(cr0_db_conflicts(system, one, &report, &error), error);
@@ -76,6 +79,7 @@ static void logs(cr0_system *system) {
     WORKS(cr0_log_status(system, options, &report, &error), error);
     cr0_report_free(report);
     WORKS(cr0_log_verify(system, options, &report, &error), error);
+    CHECK(cr0_report_count(report, CR0_COUNT_LINES) == -1);
     CHECK(cr0_report_exit_code(report) == 0);
     cr0_report_free(report);
     CHECK(cr0_options_set_force(options, 1) == CR0_OK);
