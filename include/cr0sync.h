@@ -725,7 +725,7 @@ int32_t cr0_db_backups(const cr0_system *system,
                        cr0_error **error);
 
 /**
- * Writes a backup, by its id or path, into a live file, after an emergency copy.
+ * Writes a backup, by its id or by a path, which may be any bytes, into a live file, after an emergency copy.
  *
  * Options: database, side, all_sides, dry_run, force.
  *

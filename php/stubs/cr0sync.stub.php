@@ -278,7 +278,7 @@ namespace {
      * Writes the content of a backup into live files, after an emergency copy of each. The next run brings it to the
      * other sides.
      *
-     * @param string $backup an id as cr0_db_backups() lists them, or the path of a file
+     * @param string $backup an id as cr0_db_backups() lists them, or the path of a file, of any bytes
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool, side?: ?string, all_sides?: ?bool} $options side, all_sides: into that side, or into all,
      *     instead of the side that the backup is of; dry_run: only checks the backup and counts the rows that would

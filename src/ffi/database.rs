@@ -322,7 +322,7 @@ pub unsafe extern "C" fn cr0_db_backups(
     unsafe { call::operation("cr0_db_backups", &["database"], (system, options), report, error, work) }
 }
 
-/// Writes a backup, by its id or path, into a live file, after an emergency copy.
+/// Writes a backup, by its id or by a path, which may be any bytes, into a live file, after an emergency copy.
 ///
 /// Options: database, side, all_sides, dry_run, force.
 ///

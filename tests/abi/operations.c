@@ -48,6 +48,8 @@ static void databases(cr0_system *system) {
     WORKS(cr0_db_restore(system, id, rehearsal, &report, &error), error);
     CHECK(cr0_report_exit_code(report) == 0);
     cr0_report_free(report);
+    /* A path may be any bytes. */
+    FAILS(cr0_db_restore(system, "/nowhere/\xff.db", rehearsal, &report, &error), CR0_ERROR_USAGE, error, "no backup");
     CHECK(cr0_options_set_all_sides(rehearsal, 1) == CR0_OK);
     FAILS(cr0_db_restore(system, id, rehearsal, &report, &error), CR0_ERROR_USAGE, error, "exclude each other");
     WORKS(cr0_db_verify(system, NULL, &report, &error), error);
@@ -77,9 +79,9 @@ static void logs(cr0_system *system) {
 
     CHECK(cr0_options_add_log(options, "d") == CR0_OK);
     WORKS(cr0_log_status(system, options, &report, &error), error);
+    CHECK(cr0_report_count(report, CR0_COUNT_LINES) == -1);
     cr0_report_free(report);
     WORKS(cr0_log_verify(system, options, &report, &error), error);
-    CHECK(cr0_report_count(report, CR0_COUNT_LINES) == -1);
     CHECK(cr0_report_exit_code(report) == 0);
     cr0_report_free(report);
     CHECK(cr0_options_set_force(options, 1) == CR0_OK);
@@ -161,17 +163,17 @@ int main(int count, char **arguments) {
     WORKS(cr0_config(system, &report, &error), error);
     CHECK(strstr(cr0_report_json(report), "\"source\":\"") != NULL);
     cr0_report_free(report);
+    WORKS(cr0_status(system, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "\"logs\":{\"schema\"") != NULL);
+    CHECK(strstr(cr0_report_json(report), "\"problems\":[]}") != NULL);
+    CHECK(cr0_report_exit_code(report) == 0);
+    cr0_report_free(report);
     databases(system);
     logs(system);
     files(system, page);
     by_the_clock(system);
     CHECK(cr0_options_set_limit(options, 1) == CR0_OK);
     WORKS(cr0_db_history(system, options, &report, &error), error);
-    WORKS(cr0_status(system, &report, &error), error);
-    CHECK(strstr(cr0_report_json(report), "\"logs\":{\"schema\"") != NULL);
-    CHECK(strstr(cr0_report_json(report), "\"problems\":[]}") != NULL);
-    CHECK(cr0_report_exit_code(report) == 0);
-    cr0_report_free(report);
     cr0_report_free(report);
     cr0_options_free(options);
     cr0_system_free(system);
