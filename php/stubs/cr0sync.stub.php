@@ -673,11 +673,12 @@ namespace {
      *     also: further limits for the same request, each with the key and tier of the first where it names none, and a
      *     cost of 1. All let it in and count it, or none does
      *
-     * @return array{allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int,
+     * @return array{schema: int, allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int,
      *     limits?: list<array{allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int}>}
      *     remaining: so many more would be let in right now; retry_after_ms: when the same request would be, 0 when it
      *     is, null when it never will be; reset: seconds until the whole burst is there again. With `also` that is what
-     *     the limit says that refuses for the longest, or leaves the least, and limits what each says, in their order
+     *     the limit says that refuses for the longest, or leaves the least, and limits what each says, in their order.
+     *     cr0_call() gives the code 1 for a request that is refused
      *
      * @throws Cr0Sync\UsageException for an unknown tier, numbers that make no sense, or a cost that is more than the
      *     burst, which could never be let in

@@ -285,6 +285,14 @@ pub(crate) fn declare_text_property(class: &mut ClassEntry, name: &str) {
 
 /// The version of SQLite that runs.
 pub(crate) fn sqlite_version() -> String {
+/// A text that PHP keeps for as long as we are loaded, for keys that would be made anew in each call. For module startup
+/// only: what is kept later lives as long as a request.
+pub(crate) fn permanent(text: &str) -> &'static ZendStr {
+    let text = ZendStr::new_interned(text, true).into_raw();
+    // SAFETY: it was just made, and what is interned in module startup is changed and freed by nobody while we are loaded.
+    unsafe { &*text }
+}
+
     // SAFETY: returns a static string.
     unsafe { CStr::from_ptr(sqlite3_libversion()) }.to_string_lossy().into_owned()
 }

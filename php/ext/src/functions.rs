@@ -133,6 +133,11 @@ const REPORTS: [Entry; 43] = [
     entry::<Configuration>(),
 ];
 
+/// Makes what is kept between calls; in module startup.
+pub(crate) fn open() {
+    limits::open();
+}
+
 /// Closes what is kept between calls.
 pub(crate) fn close() {
     limits::close();
@@ -155,11 +160,6 @@ pub(crate) fn hide_secrets() {
     }
 }
 
-/// `cr0_config`: the configuration in force.
-struct Configuration;
-
-impl Function for Configuration {
-    const NAME: &'static str = "cr0_config";
 /// `cr0_status`: how everything is.
 struct Status;
 
@@ -174,6 +174,11 @@ impl Function for Status {
     }
 }
 
+/// `cr0_config`: the configuration in force.
+struct Configuration;
+
+impl Function for Configuration {
+    const NAME: &'static str = "cr0_config";
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
