@@ -5,39 +5,12 @@
 
 use ext_php_rs::error::Result;
 use ext_php_rs::types::{ZendHashTable, Zval};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// An array as JSON, a list where its keys are those of one; `None` when it holds an object, a real number, text that
 /// is not UTF-8, or arrays deeper than that.
 pub(crate) fn json(array: &ZendHashTable, depth: usize) -> Option<Json> {
-    let depth = depth.checked_sub(1)?;
-    let member = |value: &Zval| {
-        let value = value.dereference();
-        if value.is_null() {
-            Some(Json::Null)
-        } else if let Some(flag) = value.bool() {
-            Some(Json::Bool(flag))
-        } else if let Some(integer) = value.long() {
-            Some(integer.into())
-        } else if let Some(text) = value.zend_str() {
-            String::from_utf8(text.as_bytes().to_vec()).ok().map(Json::String)
-        } else {
-            json(value.array()?, depth)
-        }
-    };
-    if array.is_empty() || array.has_sequential_keys() {
-        return array.values().map(member).collect::<Option<Vec<Json>>>().map(Json::Array);
-    }
-    let mut map = serde_json::Map::new();
-    let mut iterator = array.iter();
-    while let Some((name, value)) = iterator.next_zval() {
-        let name = match name.zend_str() {
-            Some(name) => String::from_utf8(name.as_bytes().to_vec()).ok()?,
-            None => name.long()?.to_string(),
-        };
-        map.insert(name, member(value)?);
-    }
-    Some(Json::Object(map))
+    walk::<Exact>(array, depth)
 }
 
 /// An array as JSON, whatever is in it: text that is not UTF-8 with a mark in the place of what is not, and what JSON has
@@ -120,16 +93,40 @@ fn walk<R: Reading>(array: &ZendHashTable, depth: usize) -> Option<Json> {
     if array.is_empty() {
         return Some(R::EMPTY());
     }
-    let mut map = serde_json::Map::new();
+    if array.has_sequential_keys() {
+        return array
+            .values()
+            .map(|value| member::<R>(value, depth))
+            .collect::<Option<Vec<Json>>>()
+            .map(Json::Array);
+    }
+    let mut map = Map::new();
     let mut iterator = array.iter();
     while let Some((name, value)) = iterator.next_zval() {
         let name = match name.zend_str() {
-            Some(name) => String::from_utf8_lossy(name.as_bytes()).into_owned(),
+            Some(name) => R::text(name.as_bytes())?,
             None => name.long().unwrap_or_default().to_string(),
         };
-        map.insert(name, member(value));
+        map.insert(name, member::<R>(value, depth)?);
     }
-    Json::Object(map)
+    Some(Json::Object(map))
+}
+
+fn member<R: Reading>(value: &Zval, depth: usize) -> Option<Json> {
+    let value = value.dereference();
+    if value.is_null() {
+        Some(Json::Null)
+    } else if let Some(flag) = value.bool() {
+        Some(Json::Bool(flag))
+    } else if let Some(integer) = value.long() {
+        Some(integer.into())
+    } else if let Some(number) = value.double() {
+        R::real(number)
+    } else if let Some(text) = value.zend_str() {
+        R::text(text.as_bytes()).map(Json::String)
+    } else {
+        value.array().map_or_else(R::other, |array| walk::<R>(array, depth))
+    }
 }
 
 /// A document as a PHP value.
