@@ -912,7 +912,8 @@ namespace {
     function cr0_api_key_issue(string $user_id, string $name, array $permissions, array $options = []): array {}
 
     /**
-     * Whether somebody who sends a key may do something. Any bytes may be sent; none of them make the call fail.
+     * Whether somebody who sends a key may do something. Any bytes may be sent; none of them make the call fail. The
+     * configuration is read again when its file has changed, within a second.
      *
      * @param string $key what the client sent
      * @param 'read'|'write'|'admin'|'system' $permission what it is to be allowed
@@ -1014,7 +1015,8 @@ namespace {
     function cr0_api_key_list(array $options = []): array {}
 
     /**
-     * Opens a session of the API for somebody whom you have let in.
+     * Opens a session of the API for somebody whom you have let in. The configuration is read again when its file has
+     * changed, within a second.
      *
      * @param string $user_id a number is written down as one
      * @param list<'read'|'write'|'admin'|'system'> $permissions
@@ -1035,7 +1037,8 @@ namespace {
     function cr0_session_open(string $user_id, array $permissions, array $options = []): array {}
 
     /**
-     * Whether somebody who sends the token of a session may do something. Any bytes may be sent.
+     * Whether somebody who sends the token of a session may do something. Any bytes may be sent. The configuration is
+     * read again when its file has changed, within a second.
      *
      * @param string $token what the client sent
      * @param 'read'|'write'|'admin'|'system' $permission what it is to be allowed
@@ -1059,7 +1062,8 @@ namespace {
     function cr0_session_verify(#[\SensitiveParameter] string $token, string $permission, array $options = []): array {}
 
     /**
-     * Closes a session, named by its token or its id; no matter if there is none.
+     * Closes a session, named by its token or its id; no matter if there is none. The configuration is read again when
+     * its file has changed, within a second.
      *
      * @param string $session a token, or the id of a session
      * @param array{config?: ?string, root?: ?string} $options
@@ -1132,11 +1136,6 @@ namespace {
     function cr0_security_run(array $options = []): array {}
 
     /**
-     * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
-     *
-     * @param array{config?: ?string, root?: ?string} $options
-
-    /**
      * How everything is, by one call: what cr0_db_status(), cr0_log_status() and cr0_integrity_status() tell. Changes
      * nothing.
      *
@@ -1165,6 +1164,11 @@ namespace {
      *     // rizon_bot: never merged
      */
     function cr0_status(array $options = []): array {}
+
+    /**
+     * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
+     *
+     * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, source: ?string, config: array<string, mixed>}
      *
