@@ -4,6 +4,7 @@
 # Where `install` puts things: below DESTDIR, for packagers; the library and the scripts below PREFIX.
 DESTDIR =
 PREFIX = /usr/local
+# Which PHP `build`, `install` and `uninstall` are for: PHP_CONFIG=/opt/php/bin/php-config, else the php-config of PATH.
 
 .PHONY: help build library demo test test-valgrind install-test bench install uninstall clean packages
 
@@ -18,13 +19,10 @@ help:
 	@echo 'make install   put extension, scripts and C library in their places (DESTDIR and PREFIX are honoured)'
 	@echo 'make uninstall take them away again'
 	@echo 'make clean     remove what was built, and the playground of the demo'
+	@echo 'PHP_CONFIG=/opt/php/bin/php-config after build, install and uninstall: for that PHP'
 
 build: packages
-	cargo build --release --locked -p cr0sync-php
-	@mkdir -p build
-	@# Under a new name first: a PHP that runs right now keeps the file that it has open.
-	@cp "$${CARGO_TARGET_DIR:-target}/release/libcr0sync_php.so" build/cr0sync.so.new
-	@mv -f build/cr0sync.so.new build/cr0sync.so
+	@sh .ci/extension
 
 library: packages
 	@sh .ci/library
@@ -51,10 +49,8 @@ bench: build
 	@sh benches/limits.sh build/cr0sync.so
 	@sh benches/access.sh build/cr0sync.so
 
-# Builds only where nothing is built yet, so that `make build library && sudo make install` never compiles as root.
+# Builds nothing, as it mostly runs as root.
 install:
-	@test -f build/cr0sync.so || $(MAKE) build
-	@test -f build/library/cr0sync.pc || $(MAKE) library
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" sh .ci/install install
 
 uninstall:

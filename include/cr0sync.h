@@ -156,7 +156,7 @@ typedef struct cr0_error cr0_error;
 
 /**
  * What a call is asked for beside its arguments. Belongs to the caller, who frees it with `cr0_options_free`; may be
- * used for any number of calls, one at a time.
+ * used for any number of calls, one at a time. What is set to what it is without being set (no, nobody) asks for nothing.
  */
 typedef struct cr0_options cr0_options;
 
@@ -328,6 +328,20 @@ void cr0_system_free(cr0_system *system);
  * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_config(const cr0_system *system,
+                   cr0_report **report,
+                   cr0_error **error);
+
+/**
+ * Tells how everything is: the members `databases`, `logs` and `security` are what `cr0_db_status`, `cr0_log_status` and
+ * `cr0_integrity_status` tell. Changes nothing.
+ *
+ * A part that cannot be told is null, `problems` says why, and the exit code of the report is 2. It is 0 otherwise; the
+ * member `ok` says whether all is well.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+ */
+int32_t cr0_status(const cr0_system *system,
                    cr0_report **report,
                    cr0_error **error);
 
@@ -519,7 +533,8 @@ const char *cr0_report_json(const cr0_report *report);
 int32_t cr0_report_exit_code(const cr0_report *report);
 
 /**
- * Counts something in a report, `what` being one of the `CR0_COUNT_` numbers. -1 where such a report does not tell.
+ * Counts something in a report, `what` being one of the `CR0_COUNT_` numbers. -1 where such a report does not tell; 0 where
+ * it does, also when it lists no database or log.
  *
  * The caller sees to it:
  * `report` must be `NULL` or a report that was not freed.
@@ -710,7 +725,7 @@ int32_t cr0_db_backups(const cr0_system *system,
                        cr0_error **error);
 
 /**
- * Writes a backup, by its id or path, into a live file, after an emergency copy.
+ * Writes a backup, by its id or by a path, which may be any bytes, into a live file, after an emergency copy.
  *
  * Options: database, side, all_sides, dry_run, force.
  *
@@ -1183,11 +1198,11 @@ int32_t cr0_rate_limit_cleanup(const cr0_system *system,
 /**
  * Puts something that happened on record.
  *
- * `type` is a word; `details` a JSON object, or `NULL`; `severity` is `INFO`, `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`,
+ * `kind` is a word; `details` a JSON object, or `NULL`; `severity` is `INFO`, `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`,
  * `NULL` being `INFO`; `ip` and `session` are what is known, or `NULL`. Values under names that say that they are
  * secret are hidden.
  *
- * Fails with `CR0_ERROR_USAGE` when the type is no word or `details` no object, `CR0_ERROR_LOCKED` when another
+ * Fails with `CR0_ERROR_USAGE` when `kind` is no word or `details` no object, `CR0_ERROR_LOCKED` when another
  * process writes for seconds, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when it cannot be written. Nothing of it is on
  * record then.
  *
@@ -1196,7 +1211,7 @@ int32_t cr0_rate_limit_cleanup(const cr0_system *system,
  * `NULL` or lead to where a pointer may be written.
  */
 int32_t cr0_event(const cr0_system *system,
-                  const char *type_,
+                  const char *kind,
                   const char *details,
                   const char *severity,
                   const char *ip,

@@ -13,6 +13,7 @@
 //! - [`access`]: who may use the site's API, and how often.
 //! - [`integrity`]: whether watched files are what was accepted.
 //! - [`security`]: what cron calls each minute; `schedule` says what of it is due.
+//! - [`status()`]: how everything is, by one call.
 //! - [`report`]: what operations return.
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
@@ -54,6 +55,7 @@ pub mod logs;
 pub mod report;
 mod schedule;
 pub mod security;
+mod status;
 
 pub use clock::Stopwatch;
 pub use config::{
@@ -63,6 +65,7 @@ pub use config::{
 };
 pub use durable::Stamp;
 pub use error::{Error, ErrorKind, Result};
+pub use status::status;
 
 // For the tests that are compiled in here.
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod integrity;
 mod limits;
 mod logs;
 mod security;
+mod status;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +36,7 @@ pub use logs::{
     RotateState, RotatedFile,
 };
 pub use security::{JobState, LockHeld, SecurityJob, SecurityRunReport, SecurityStatusReport};
+pub use status::SystemStatusReport;
 
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;

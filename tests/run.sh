@@ -76,6 +76,8 @@ whole demo python3 -B tests/demo/demo.py --directory "$sums/playground"
 whole soak python3 -B tests/soak/soak.py
 # The extension under php-fpm.
 whole web python3 -B tests/web/web.py
+# `make install` where something is not built, or is stale.
+whole refuses sh tests/install/refuses.sh
 # The C library.
 whole abi python3 -B tests/abi/abi.py
 # A real bouncer's logs.
@@ -83,6 +85,6 @@ whole bouncer python3 -B tests/logs/bouncer.py
 # Broken files. CR0SYNC_FUZZ_SECONDS makes it longer.
 whole fuzz sh tests/fuzz/run.sh
 
-cat "$sums/rust" "$sums/php" "$sums/jit" "$sums/wrappers" "$sums/style" "$sums/docs" "$sums/rustdoc" "$sums/demo" "$sums/soak" "$sums/web" "$sums/abi" "$sums/bouncer" "$sums/fuzz" | awk '
+cat "$sums/rust" "$sums/php" "$sums/jit" "$sums/wrappers" "$sums/style" "$sums/docs" "$sums/rustdoc" "$sums/demo" "$sums/soak" "$sums/web" "$sums/refuses" "$sums/abi" "$sums/bouncer" "$sums/fuzz" | awk '
     { passed += $1; failed += $2; skipped += $3 }
     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }'

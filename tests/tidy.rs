@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Modules of the library by layer: a module uses those of lower layers, never of higher ones.
-const LAYERS: [&[&str]; 5] = [
+const LAYERS: [&[&str]; 6] = [
     &["clock", "error"],
     &["config", "durable", "report"],
     &["access", "backup", "database", "events", "integrity", "logs", "schedule"],
     &["security"],
+    &["status"],
     &["ffi"],
 ];
 /// The layer whose modules do not use each other,
@@ -74,6 +75,24 @@ fn every_file_keeps_the_rules() {
     }
     let list: Vec<String> = findings.iter().map(Finding::to_string).collect();
     assert!(list.is_empty(), "{} places break a rule:\n{}\n", list.len(), list.join("\n"));
+}
+
+#[test]
+fn every_place_names_the_same_rust() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let named = |file: &str, before: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let version =
+            |rest: &str| rest.chars().take_while(|one| one.is_ascii_digit() || *one == '.').collect();
+        text.match_indices(before).map(|(at, _)| version(&text[at + before.len()..])).collect()
+    };
+    let needed = named("Cargo.toml", "rust-version = \"");
+    assert_eq!(needed.len(), 1, "{needed:?}");
+    for file in ["README.md", "php/README.md", ".ci/packages", "php/ext/config.m4"] {
+        let versions = named(file, " Rust ").into_iter().filter(|version| !version.is_empty());
+        let versions: BTreeSet<String> = versions.collect();
+        assert!(versions.iter().eq(&needed), "{file} names Rust {versions:?}, needed is {needed:?}");
+    }
 }
 
 #[test]

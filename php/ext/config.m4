@@ -7,7 +7,7 @@ PHP_ARG_ENABLE([cr0sync],
 if test "$PHP_CR0SYNC" != "no"; then
   AC_PATH_PROG([CARGO], [cargo], [no], [$PATH:$HOME/.cargo/bin])
   if test "$CARGO" = "no"; then
-    AC_MSG_ERROR([cargo is missing: install Rust 1.85 or newer with rustup, then configure again])
+    AC_MSG_ERROR([cargo is missing: install Rust 1.88 or newer with rustup, then configure again])
   fi
   PHP_SUBST([CARGO])
   PHP_SUBST([PHP_CONFIG])

@@ -278,7 +278,7 @@ namespace {
      * Writes the content of a backup into live files, after an emergency copy of each. The next run brings it to the
      * other sides.
      *
-     * @param string $backup an id as cr0_db_backups() lists them, or the path of a file
+     * @param string $backup an id as cr0_db_backups() lists them, or the path of a file, of any bytes
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
      *     force?: ?bool, side?: ?string, all_sides?: ?bool} $options side, all_sides: into that side, or into all,
      *     instead of the side that the backup is of; dry_run: only checks the backup and counts the rows that would
@@ -673,11 +673,12 @@ namespace {
      *     also: further limits for the same request, each with the key and tier of the first where it names none, and a
      *     cost of 1. All let it in and count it, or none does
      *
-     * @return array{allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int,
+     * @return array{schema: int, allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int,
      *     limits?: list<array{allowed: bool, limit: int, remaining: int, retry_after_ms: ?int, reset: int}>}
      *     remaining: so many more would be let in right now; retry_after_ms: when the same request would be, 0 when it
      *     is, null when it never will be; reset: seconds until the whole burst is there again. With `also` that is what
-     *     the limit says that refuses for the longest, or leaves the least, and limits what each says, in their order
+     *     the limit says that refuses for the longest, or leaves the least, and limits what each says, in their order.
+     *     cr0_call() gives the code 1 for a request that is refused
      *
      * @throws Cr0Sync\UsageException for an unknown tier, numbers that make no sense, or a cost that is more than the
      *     burst, which could never be let in
@@ -911,7 +912,8 @@ namespace {
     function cr0_api_key_issue(string $user_id, string $name, array $permissions, array $options = []): array {}
 
     /**
-     * Whether somebody who sends a key may do something. Any bytes may be sent; none of them make the call fail.
+     * Whether somebody who sends a key may do something. Any bytes may be sent; none of them make the call fail. The
+     * configuration is read again when its file has changed, within a second.
      *
      * @param string $key what the client sent
      * @param 'read'|'write'|'admin'|'system' $permission what it is to be allowed
@@ -1013,7 +1015,8 @@ namespace {
     function cr0_api_key_list(array $options = []): array {}
 
     /**
-     * Opens a session of the API for somebody whom you have let in.
+     * Opens a session of the API for somebody whom you have let in. The configuration is read again when its file has
+     * changed, within a second.
      *
      * @param string $user_id a number is written down as one
      * @param list<'read'|'write'|'admin'|'system'> $permissions
@@ -1034,7 +1037,8 @@ namespace {
     function cr0_session_open(string $user_id, array $permissions, array $options = []): array {}
 
     /**
-     * Whether somebody who sends the token of a session may do something. Any bytes may be sent.
+     * Whether somebody who sends the token of a session may do something. Any bytes may be sent. The configuration is
+     * read again when its file has changed, within a second.
      *
      * @param string $token what the client sent
      * @param 'read'|'write'|'admin'|'system' $permission what it is to be allowed
@@ -1058,7 +1062,8 @@ namespace {
     function cr0_session_verify(#[\SensitiveParameter] string $token, string $permission, array $options = []): array {}
 
     /**
-     * Closes a session, named by its token or its id; no matter if there is none.
+     * Closes a session, named by its token or its id; no matter if there is none. The configuration is read again when
+     * its file has changed, within a second.
      *
      * @param string $session a token, or the id of a session
      * @param array{config?: ?string, root?: ?string} $options
@@ -1129,6 +1134,36 @@ namespace {
      *     // verify_events: ran
      */
     function cr0_security_run(array $options = []): array {}
+
+    /**
+     * How everything is, by one call: what cr0_db_status(), cr0_log_status() and cr0_integrity_status() tell. Changes
+     * nothing.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, ok: bool, databases: ?array<string, mixed>, logs: ?array<string, mixed>,
+     *     security: ?array<string, mixed>, problems: list<string>} databases, logs, security: the report of each of
+     *     these functions; null where that cannot be told, and problems says why. ok: all of them could be told, no
+     *     database is held or has a problem, a table that is left alone or a side that is not touched, and logs and
+     *     security are ok. Conflicts do not count, as they are decided
+     *
+     * @throws Cr0Sync\ConfigException
+     *
+     * @example
+     *     $status = cr0_status();
+     *     foreach ($status['problems'] as $problem) {
+     *         echo "{$problem}\n";
+     *     }
+     *     foreach ($status['databases']['databases'] ?? [] as $name => $database) {
+     *         echo "{$name}: {$database['open_conflicts']} open conflict\n";
+     *     }
+     *     foreach ($status['logs']['logs'] ?? [] as $name => $log) {
+     *         echo "{$name}: ", $log['last_merge'] ?? 'never merged', "\n";
+     *     }
+     *     // users: 1 open conflict
+     *     // rizon_bot: never merged
+     */
+    function cr0_status(array $options = []): array {}
 
     /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).

@@ -24,13 +24,15 @@ var_dump(cr0_rate_limit('b', 'closed', $closed) === cr0_call('cr0_rate_limit', [
 ?>
 --EXPECT--
 cr0_rate_limit 0 {
+  schema: int
   allowed: bool
   limit: int
   remaining: int
   retry_after_ms: int
   reset: int
 }
-cr0_rate_limit 0 {
+cr0_rate_limit 1 {
+  schema: int
   allowed: bool
   limit: int
   remaining: int

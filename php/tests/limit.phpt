@@ -29,7 +29,9 @@ no 0 of 100, wait 0, reset 36
 yes 1 of 5, wait 0, reset 2
 yes 0 of 3, wait 0, reset 36
 no 0 of 3, wait 12, reset 36
-array(5) {
+array(6) {
+  ["schema"]=>
+  int(1)
   ["allowed"]=>
   bool(true)
   ["limit"]=>

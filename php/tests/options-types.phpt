@@ -21,6 +21,17 @@ $flag = '1';
 cr0_db_sync($playground->options(['dry_run' => &$flag, 'database' => null, 'root' => null, 'force' => 0]));
 var_dump($flag, is_dir("{$playground->root}/sync_state"));
 echo count(cr0_db_history($playground->options(['limit' => '3']))['runs']), "\n";
+// What a conversion loses is told, as by PHP's own functions.
+set_error_handler(static function (int $code, string $text): bool {
+    echo $code === E_DEPRECATED ? 'Deprecated' : $code, ": {$text}\n";
+
+    return true;
+});
+foreach ([1.9, '1.9', 2.0, '2'] as $limit) {
+    echo count(cr0_db_history($playground->options(['limit' => $limit]))['runs']), "\n";
+}
+set_error_handler(static fn (int $code, string $text) => throw new ErrorException($text));
+echo thrown(static fn () => cr0_db_history(['limit' => 1.9])), "\n";
 ?>
 --EXPECT--
 TypeError: cr0_db_sync(): Option "dry_run" must be of type bool, array given
@@ -34,3 +45,10 @@ ValueError: cr0_db_history(): Option "limit" must be greater than or equal to 0
 string(1) "1"
 bool(false)
 0
+Deprecated: Implicit conversion from float 1.9 to int loses precision
+0
+Deprecated: Implicit conversion from float-string "1.9" to int loses precision
+0
+0
+0
+ErrorException: Implicit conversion from float 1.9 to int loses precision

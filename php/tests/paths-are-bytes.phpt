@@ -13,8 +13,22 @@ try {
 } catch (Cr0Sync\ConfigException $error) {
     echo bin2hex(substr($error->path, -2)), "\n";
 }
+// A backup that somebody keeps elsewhere, under a name of his own.
+$kept = "{$playground->root}/kept-\xfe.db";
+copy($playground->path('central'), $kept);
+$playground->sql('central', "INSERT INTO note VALUES ('b')");
+$options = $playground->options(['database' => 'notes', 'side' => 'central']);
+echo cr0_db_restore($kept, $options)['databases']['notes']['state'], "\n";
+echo count($playground->rows('central', 'SELECT name FROM note')), "\n";
+foreach (["/nowhere-\xff", "a\0b"] as $no) {
+    echo thrown(static fn () => cr0_db_restore($no)), "\n";
+}
 ?>
 --EXPECT--
 synced
 a
 2dff
+restored
+1
+Cr0Sync\UsageException: there is no backup /nowhere-�
+ValueError: cr0_db_restore(): Argument #1 ($backup) must not contain any null bytes

@@ -20,6 +20,7 @@ $try('backup', ['database' => new stdClass()]);
 $try('backup', ['database' => [[[[[]]]]]]);
 $try('backup', ['file' => '/etc/passwd']);
 $try('restore', ['backup' => '../notes.db']);
+$try('restore', ['backup' => "kept-\xff.db"]);
 $try('restore', ['backup' => 'notes:central:now', 'side' => 'website', 'all_sides' => true]);
 $try('force', ['database' => '*']);
 $try('backup', [], ['by' => "two\nlines"]);
@@ -33,11 +34,12 @@ Cr0Sync\AccessException: there is no queue yet in ROOT
 Cr0Sync\UsageException: there is no action undo
 ValueError: cr0_db_enqueue(): Argument #2 ($arguments) must have names as keys
 Cr0Sync\UsageException: "database" must be text
-ValueError: cr0_db_enqueue(): Argument #2 ($arguments) must hold nothing but text in UTF-8, integers, booleans and arrays
+Cr0Sync\UsageException: a request takes nothing but text in UTF-8
 ValueError: cr0_db_enqueue(): Argument #2 ($arguments) must hold nothing but text in UTF-8, integers, booleans and arrays
 ValueError: cr0_db_enqueue(): Argument #2 ($arguments) must hold nothing but text in UTF-8, integers, booleans and arrays
 Cr0Sync\UsageException: it has an unknown field "file"
 Cr0Sync\UsageException: "backup" must be an id, not a path
+Cr0Sync\UsageException: a request takes nothing but text in UTF-8
 Cr0Sync\UsageException: "side" and "all_sides" exclude each other
 Cr0Sync\UsageException: no database is called *
 Cr0Sync\UsageException: "by" must not have control characters

@@ -8,6 +8,7 @@
 //! between the two, the next run sees an ordinary edit: a guard may hold it, and a person sees it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -53,14 +54,20 @@ struct Request {
 }
 
 /// Writes the content of a backup into the live file of one side, or of all, after an emergency copy of each. The
-/// next run brings it to the other sides. `backup` is an id as `backups` lists them, or a path; for a file that is
+/// next run brings it to the other sides. `backup` is an id as `backups` lists them, or a path of any bytes; for a file that is
 /// not listed there, and that nobody may be writing, `options` must choose one database.
 ///
 /// A dry run checks the backup and says what would be done: the rows that would come, change and go, in all as the counts
 /// of the side, and by table in the warnings. With force, a live file that is damaged is overwritten too. Errors: as `sync`; `Usage` for an unknown backup or side, `Corrupt` for a backup that is not sound, `Busy`
 /// when others keep the live file locked, `Stale` while an interrupted run is to be finished; nothing is changed
 /// then.
-pub fn restore(config: &Config, backup: &str, target: &Target, options: &Options) -> Result<SyncReport> {
+pub fn restore(
+    config: &Config,
+    backup: impl AsRef<OsStr>,
+    target: &Target,
+    options: &Options,
+) -> Result<SyncReport> {
+    let backup = backup.as_ref();
     let request = find(config, backup, target, options)?;
     let Some((name, database)) = config.databases.get_key_value(&request.name) else {
         return Err(unknown_backup(backup));
@@ -71,13 +78,13 @@ pub fn restore(config: &Config, backup: &str, target: &Target, options: &Options
     })
 }
 
-fn find(config: &Config, backup: &str, target: &Target, options: &Options) -> Result<Request> {
+fn find(config: &Config, backup: &OsStr, target: &Target, options: &Options) -> Result<Request> {
     let chosen = choose(config, options)?;
     let store = Store::open_existing(&state_directory(config))?;
     let shelf = Shelf::of(config, store.as_ref(), clock::now())?;
     let path = std::fs::canonicalize(backup).ok();
     let same = |other: &Path| path.is_some() && std::fs::canonicalize(other).ok() == path;
-    let listed = shelf.snapshots.iter().find(|one| one.id() == backup || same(&one.path));
+    let listed = shelf.snapshots.iter().find(|one| *one.id() == *backup || same(&one.path));
     let (name, own, path, id) = match (listed, path.filter(|path| path.is_file())) {
         (Some(one), _) => (one.database.clone(), Some(one.side.clone()), one.path.clone(), one.id()),
         (None, Some(path)) if is_live(config, &path) => {
@@ -127,8 +134,8 @@ fn hub_first(config: &Config, database: &DatabaseConfig) -> Vec<String> {
     sides
 }
 
-fn unknown_backup(backup: &str) -> Error {
-    Error::new(ErrorKind::Usage, format!("there is no backup {backup}"))
+fn unknown_backup(backup: &OsStr) -> Error {
+    Error::new(ErrorKind::Usage, format!("there is no backup {}", backup.display()))
         .hint("`backups` lists them with their ids; the path of a file does as well")
 }
 

@@ -7,9 +7,16 @@ use std::ptr;
 use super::call;
 use super::error::Failure;
 use super::options::Options;
-use super::report::Report;
+use super::report::{OF_DATABASES, Report};
 use super::system::System;
 use crate::database::{self, Request, Take};
+use crate::error::Result;
+use crate::report::SyncReport;
+
+/// The report of a run.
+fn of_run(report: &SyncReport) -> Result<Report> {
+    Ok(Report::new(report, report.exit_code())?.counting(OF_DATABASES))
+}
 
 /// Tells what is known of every side of every database, and changes nothing.
 ///
@@ -59,7 +66,7 @@ pub unsafe extern "C" fn cr0_db_sync(
     let work = |system: &System, options: &Options| {
         let mut tell = |progress: &database::Progress<'_>| options.tell(progress);
         let report = database::sync_with(&system.config, &options.of_databases(), &mut tell)?;
-        Report::new(&report, report.exit_code())
+        of_run(&report)
     };
     // SAFETY: as the function asks.
     unsafe {
@@ -97,7 +104,7 @@ pub unsafe extern "C" fn cr0_db_force_sync(
         let side = unsafe { call::text(side, "side") }?;
         let mut tell = |progress: &database::Progress<'_>| options.tell(progress);
         let report = database::sync_from_with(&system.config, side, &options.of_databases(), &mut tell)?;
-        Report::new(&report, report.exit_code())
+        of_run(&report)
     };
     // SAFETY: as the function asks.
     unsafe {
@@ -170,7 +177,7 @@ pub unsafe extern "C" fn cr0_db_resolve(
         // SAFETY: as the function asks.
         let take = unsafe { call::text(take, "take") }?;
         let report = database::resolve(&system.config, id, Take::from(take), &options.of_databases())?;
-        Report::new(&report, report.exit_code())
+        of_run(&report)
     };
     // SAFETY: as the function asks.
     unsafe {
@@ -256,7 +263,7 @@ pub unsafe extern "C" fn cr0_db_undo(
         // SAFETY: as the function asks.
         let run = unsafe { call::text(run, "run") }?;
         let report = database::undo(&system.config, run, &options.of_databases())?;
-        Report::new(&report, report.exit_code())
+        of_run(&report)
     };
     // SAFETY: as the function asks.
     unsafe {
@@ -315,7 +322,7 @@ pub unsafe extern "C" fn cr0_db_backups(
     unsafe { call::operation("cr0_db_backups", &["database"], (system, options), report, error, work) }
 }
 
-/// Writes a backup, by its id or path, into a live file, after an emergency copy.
+/// Writes a backup, by its id or by a path, which may be any bytes, into a live file, after an emergency copy.
 ///
 /// Options: database, side, all_sides, dry_run, force.
 ///
@@ -336,9 +343,9 @@ pub unsafe extern "C" fn cr0_db_restore(
 ) -> i32 {
     let work = |system: &System, options: &Options| {
         // SAFETY: as the function asks.
-        let backup = unsafe { call::text(backup, "backup") }?;
-        let report = database::restore(&system.config, backup, &options.target()?, &options.of_databases())?;
-        Report::new(&report, report.exit_code())
+        let backup = unsafe { call::perhaps_path(backup) }.ok_or_else(|| call::null("backup"))?;
+        let report = database::restore(&system.config, &backup, &options.target()?, &options.of_databases())?;
+        of_run(&report)
     };
     // SAFETY: as the function asks.
     unsafe {

@@ -24,11 +24,11 @@ fn of_word(word: &str) -> Result<Severity> {
 
 /// Puts something that happened on record.
 ///
-/// `type` is a word; `details` a JSON object, or `NULL`; `severity` is `INFO`, `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`,
+/// `kind` is a word; `details` a JSON object, or `NULL`; `severity` is `INFO`, `LOW`, `MEDIUM`, `HIGH` or `CRITICAL`,
 /// `NULL` being `INFO`; `ip` and `session` are what is known, or `NULL`. Values under names that say that they are
 /// secret are hidden.
 ///
-/// Fails with `CR0_ERROR_USAGE` when the type is no word or `details` no object, `CR0_ERROR_LOCKED` when another
+/// Fails with `CR0_ERROR_USAGE` when `kind` is no word or `details` no object, `CR0_ERROR_LOCKED` when another
 /// process writes for seconds, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when it cannot be written. Nothing of it is on
 /// record then.
 ///
@@ -38,7 +38,7 @@ fn of_word(word: &str) -> Result<Severity> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_event(
     system: *const System,
-    type_: *const c_char,
+    kind: *const c_char,
     details: *const c_char,
     severity: *const c_char,
     ip: *const c_char,
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn cr0_event(
         // SAFETY: as the function asks.
         let (kind, details, word) = unsafe {
             (
-                call::text(type_, "type")?,
+                call::text(kind, "kind")?,
                 call::perhaps_text(details, "details")?,
                 call::perhaps_text(severity, "severity")?,
             )

@@ -4,7 +4,7 @@
 use super::call;
 use super::error::Failure;
 use super::options::Options;
-use super::report::Report;
+use super::report::{OF_LOGS, OF_MERGES, Report};
 use super::system::System;
 use crate::logs;
 
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn cr0_log_merge(
     let work = |system: &System, options: &Options| {
         let mut tell = |progress: &logs::Progress<'_>| options.tell(progress);
         let report = logs::merge_watched(&system.config, &options.of_logs(), &mut tell)?;
-        Report::new(&report, report.exit_code())
+        Ok(Report::new(&report, report.exit_code())?.counting(OF_MERGES))
     };
     // SAFETY: as the function asks.
     unsafe {
@@ -86,7 +86,7 @@ pub unsafe extern "C" fn cr0_log_rotate(
     let work = |system: &System, options: &Options| {
         let mut tell = |progress: &logs::Progress<'_>| options.tell(progress);
         let report = logs::rotate_watched(&system.config, &options.of_logs(), &mut tell)?;
-        Report::new(&report, report.exit_code())
+        Ok(Report::new(&report, report.exit_code())?.counting(OF_LOGS))
     };
     // SAFETY: as the function asks.
     unsafe {
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn cr0_log_clean(
 ) -> i32 {
     let work = |system: &System, options: &Options| {
         let report = logs::clean(&system.config, &options.of_logs())?;
-        Report::new(&report, report.exit_code())
+        Ok(Report::new(&report, report.exit_code())?.counting(OF_LOGS))
     };
     // SAFETY: as the function asks.
     unsafe { call::operation("cr0_log_clean", &["logs", "dry_run"], (system, options), report, error, work) }

@@ -40,10 +40,9 @@ struct Listener {
 }
 
 /// What a call is asked for beside its arguments. Belongs to the caller, who frees it with `cr0_options_free`; may be
-/// used for any number of calls, one at a time.
+/// used for any number of calls, one at a time. What is set to what it is without being set (no, nobody) asks for nothing.
 #[derive(Debug, Default)]
 pub struct Options {
-    named: Vec<&'static str>,
     databases: Vec<String>,
     logs: Vec<String>,
     paths: Vec<PathBuf>,
@@ -65,12 +64,36 @@ pub struct Options {
 impl Options {
     /// That nothing is asked which the function does not know.
     pub(super) fn only(&self, function: &str, known: Known) -> Result<()> {
-        let Some(name) = self.named.iter().find(|name| !known.contains(name)) else { return Ok(()) };
+        let Some(name) = self.asked().find(|name| !known.contains(name)) else { return Ok(()) };
         let hint = match known {
             [] => format!("{function} knows no options: give NULL"),
             known => format!("{function} knows: {}", known.join(", ")),
         };
         Err(Error::new(ErrorKind::Usage, format!("{function} does not know the option {name}")).hint(hint))
+    }
+
+    /// The names of what is asked for. What was set to what it is anyway asks for nothing.
+    fn asked(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("database", !self.databases.is_empty()),
+            ("logs", !self.logs.is_empty()),
+            ("paths", !self.paths.is_empty()),
+            ("side", self.side.is_some()),
+            ("all_sides", self.all_sides),
+            ("dry_run", self.dry_run),
+            ("force", self.force),
+            ("show_secrets", self.show_secrets),
+            ("explain", self.explain),
+            ("full", self.full),
+            ("acknowledge", self.acknowledge),
+            ("limit", self.limit.is_some()),
+            ("budget_ms", self.budget_ms.is_some()),
+            ("seconds", self.seconds.is_some()),
+            ("expires_in", self.expires_in.is_some()),
+            ("progress", self.listener.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_asked)| is_asked.then_some(name))
     }
 
     pub(super) fn of_databases(&self) -> database::Options {
@@ -141,12 +164,6 @@ impl Options {
         }
         if said == 0 { Continue::Yes } else { Continue::Stop }
     }
-
-    fn note(&mut self, name: &'static str) {
-        if !self.named.contains(&name) {
-            self.named.push(name);
-        }
-    }
 }
 
 /// Makes options that ask for nothing. Never `NULL`.
@@ -167,15 +184,14 @@ pub unsafe extern "C" fn cr0_options_free(options: *mut Options) {
     }
 }
 
-/// Sets what `set` sets, under its name.
+/// Sets what `set` sets.
 ///
 /// # Safety
 /// `options` must be null or options that nobody else uses.
-unsafe fn set(options: *mut Options, name: &'static str, set: impl FnOnce(&mut Options)) -> i32 {
+unsafe fn set(options: *mut Options, set: impl FnOnce(&mut Options)) -> i32 {
     // SAFETY: as this function asks.
     let Some(options) = (unsafe { options.as_mut() }) else { return CR0_ERROR_USAGE };
     set(options);
-    options.note(name);
     CR0_OK
 }
 
@@ -185,14 +201,14 @@ unsafe fn set(options: *mut Options, name: &'static str, set: impl FnOnce(&mut O
 /// As [`set`], and `value` must be null or end with a zero byte.
 unsafe fn set_text(
     options: *mut Options,
-    name: &'static str,
+    name: &str,
     value: *const c_char,
     put: impl FnOnce(&mut Options, String),
 ) -> i32 {
     // SAFETY: as this function asks.
     match unsafe { call::text(value, name) } {
         // SAFETY: as this function asks.
-        Ok(text) => unsafe { set(options, name, |options| put(options, text.to_owned())) },
+        Ok(text) => unsafe { set(options, |options| put(options, text.to_owned())) },
         Err(_) => CR0_ERROR_USAGE,
     }
 }
@@ -232,7 +248,7 @@ pub unsafe extern "C" fn cr0_options_add_path(options: *mut Options, path: *cons
     // SAFETY: as the function asks.
     let Some(path) = (unsafe { call::perhaps_path(path) }) else { return CR0_ERROR_USAGE };
     // SAFETY: as the function asks.
-    unsafe { set(options, "paths", |options| options.paths.push(path)) }
+    unsafe { set(options, |options| options.paths.push(path)) }
 }
 
 /// Names the side that a backup goes into, instead of the one that it was made of.
@@ -254,7 +270,7 @@ pub unsafe extern "C" fn cr0_options_set_side(options: *mut Options, side: *cons
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_all_sides(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "all_sides", |options| options.all_sides = yes != 0) }
+    unsafe { set(options, |options| options.all_sides = yes != 0) }
 }
 
 /// Says whether a call only tells what it would do: 0 is no, anything else yes.
@@ -264,7 +280,7 @@ pub unsafe extern "C" fn cr0_options_set_all_sides(options: *mut Options, yes: i
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_dry_run(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "dry_run", |options| options.dry_run = yes != 0) }
+    unsafe { set(options, |options| options.dry_run = yes != 0) }
 }
 
 /// Says whether what waits for a person is done all the same: 0 is no, anything else yes.
@@ -274,7 +290,7 @@ pub unsafe extern "C" fn cr0_options_set_dry_run(options: *mut Options, yes: i32
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_force(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "force", |options| options.force = yes != 0) }
+    unsafe { set(options, |options| options.force = yes != 0) }
 }
 
 /// Says whether secret values are shown: 0 is no, anything else yes.
@@ -284,7 +300,7 @@ pub unsafe extern "C" fn cr0_options_set_force(options: *mut Options, yes: i32) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_show_secrets(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "show_secrets", |options| options.show_secrets = yes != 0) }
+    unsafe { set(options, |options| options.show_secrets = yes != 0) }
 }
 
 /// Says whether a status tells the rules of every table: 0 is no, anything else yes.
@@ -294,7 +310,7 @@ pub unsafe extern "C" fn cr0_options_set_show_secrets(options: *mut Options, yes
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_explain(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "explain", |options| options.explain = yes != 0) }
+    unsafe { set(options, |options| options.explain = yes != 0) }
 }
 
 /// Says whether a check reads every file again: 0 is no, anything else yes.
@@ -304,7 +320,7 @@ pub unsafe extern "C" fn cr0_options_set_explain(options: *mut Options, yes: i32
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_full(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "full", |options| options.full = yes != 0) }
+    unsafe { set(options, |options| options.full = yes != 0) }
 }
 
 /// Says whether what is wrong with the chain of events is known from now on: it stays, and is no news any more. 0 is no,
@@ -315,7 +331,7 @@ pub unsafe extern "C" fn cr0_options_set_full(options: *mut Options, yes: i32) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_acknowledge(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "acknowledge", |options| options.acknowledge = yes != 0) }
+    unsafe { set(options, |options| options.acknowledge = yes != 0) }
 }
 
 /// Says how many runs a history tells of at most; 50 otherwise.
@@ -325,7 +341,7 @@ pub unsafe extern "C" fn cr0_options_set_acknowledge(options: *mut Options, yes:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_limit(options: *mut Options, limit: u64) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "limit", |options| options.limit = Some(limit)) }
+    unsafe { set(options, |options| options.limit = Some(limit)) }
 }
 
 /// Says after how many milliseconds a check stops reading, for the next call to go on.
@@ -335,7 +351,7 @@ pub unsafe extern "C" fn cr0_options_set_limit(options: *mut Options, limit: u64
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_budget_ms(options: *mut Options, milliseconds: u64) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "budget_ms", |options| options.budget_ms = Some(milliseconds)) }
+    unsafe { set(options, |options| options.budget_ms = Some(milliseconds)) }
 }
 
 /// Says after how many seconds watching ends.
@@ -345,7 +361,7 @@ pub unsafe extern "C" fn cr0_options_set_budget_ms(options: *mut Options, millis
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_seconds(options: *mut Options, seconds: u64) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "seconds", |options| options.seconds = Some(seconds)) }
+    unsafe { set(options, |options| options.seconds = Some(seconds)) }
 }
 
 /// Says for how many seconds a new key counts; for good otherwise.
@@ -355,7 +371,7 @@ pub unsafe extern "C" fn cr0_options_set_seconds(options: *mut Options, seconds:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cr0_options_set_expires_in(options: *mut Options, seconds: u64) -> i32 {
     // SAFETY: as the function asks.
-    unsafe { set(options, "expires_in", |options| options.expires_in = Some(seconds)) }
+    unsafe { set(options, |options| options.expires_in = Some(seconds)) }
 }
 
 /// Says who is told how far a long call is; `NULL` is nobody. `user` is handed to the callback as it is.
@@ -371,5 +387,5 @@ pub unsafe extern "C" fn cr0_options_set_progress(
 ) -> i32 {
     let listener = callback.map(|callback| Listener { callback, user });
     // SAFETY: as the function asks.
-    unsafe { set(options, "progress", |options| options.listener = listener) }
+    unsafe { set(options, |options| options.listener = listener) }
 }

@@ -48,12 +48,22 @@ const COUNTS: [(i32, &[&[&str]]); 11] = [
     (CR0_COUNT_NEW_FINDINGS, &[&["new_findings"]]),
 ];
 
+/// What every run over databases counts, also one that was about none.
+pub(super) const OF_DATABASES: &[i32] =
+    &[CR0_COUNT_CONFLICTS, CR0_COUNT_INSERTED, CR0_COUNT_UPDATED, CR0_COUNT_DELETED, CR0_COUNT_WARNINGS];
+/// What every merge of logs counts.
+pub(super) const OF_MERGES: &[i32] = &[CR0_COUNT_LINES, CR0_COUNT_WARNINGS];
+/// What all else that is done to logs counts.
+pub(super) const OF_LOGS: &[i32] = &[CR0_COUNT_WARNINGS];
+
 /// What an operation returned. It belongs to the caller, who frees it with `cr0_report_free`.
 #[derive(Debug)]
 pub struct Report {
     document: Json,
     json: CString,
     exit_code: i32,
+    /// What it counts also where it lists nothing that could be counted.
+    counts: &'static [i32],
 }
 
 impl Report {
@@ -63,7 +73,13 @@ impl Report {
             Error::new(ErrorKind::Internal, "cannot write the report as JSON").because(cause)
         })?;
         let json = text(document.to_string());
-        Ok(Report { document, json, exit_code })
+        Ok(Report { document, json, exit_code, counts: &[] })
+    }
+
+    /// The same for a kind of report that has these counts, be there nothing to count: a document that lists nothing
+    /// looks the same as one that could not tell.
+    pub(super) fn counting(self, counts: &'static [i32]) -> Report {
+        Report { counts, ..self }
     }
 
     /// A count, where the document has it.
@@ -75,7 +91,7 @@ impl Report {
                 sum = Some(count.saturating_add(sum.unwrap_or(0)));
             }
         }
-        sum
+        sum.or_else(|| self.counts.contains(&what).then_some(0))
     }
 }
 
@@ -89,7 +105,7 @@ fn counted(value: &Json, path: &[&str]) -> Option<i64> {
     };
     let object = value.as_object()?;
     if *name == "*" {
-        return Some(object.values().filter_map(|value| counted(value, rest)).fold(0, i64::saturating_add));
+        return object.values().filter_map(|value| counted(value, rest)).reduce(i64::saturating_add);
     }
     counted(object.get(*name)?, rest)
 }
@@ -118,7 +134,8 @@ pub unsafe extern "C" fn cr0_report_exit_code(report: *const Report) -> i32 {
     unsafe { report.as_ref() }.map_or(-1, |report| report.exit_code)
 }
 
-/// Counts something in a report, `what` being one of the `CR0_COUNT_` numbers. -1 where such a report does not tell.
+/// Counts something in a report, `what` being one of the `CR0_COUNT_` numbers. -1 where such a report does not tell; 0 where
+/// it does, also when it lists no database or log.
 ///
 /// # Safety
 /// `report` must be `NULL` or a report that was not freed.

@@ -17,6 +17,7 @@ use crate::access::limits::{Check, Limiter};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::RateLimitReport;
+use crate::status;
 
 /// The environment variable that names the configuration file.
 const ENVIRONMENT: &str = "CR0SYNC_CONFIG";
@@ -128,6 +129,28 @@ pub unsafe extern "C" fn cr0_config(
     };
     // SAFETY: as the function asks.
     unsafe { call::operation("cr0_config", &[], (system, ptr::null()), report, error, work) }
+}
+
+/// Tells how everything is: the members `databases`, `logs` and `security` are what `cr0_db_status`, `cr0_log_status` and
+/// `cr0_integrity_status` tell. Changes nothing.
+///
+/// A part that cannot be told is null, `problems` says why, and the exit code of the report is 2. It is 0 otherwise; the
+/// member `ok` says whether all is well.
+///
+/// # Safety
+/// `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_status(
+    system: *const System,
+    report: *mut *mut Report,
+    error: *mut *mut Failure,
+) -> i32 {
+    let work = |system: &System, _: &Options| {
+        let report = status::status(&system.config);
+        Report::new(&report, report.exit_code())
+    };
+    // SAFETY: as the function asks.
+    unsafe { call::operation("cr0_status", &[], (system, ptr::null()), report, error, work) }
 }
 
 /// Says the version of the library that is loaded, as in `0.1.0`. Lives as long as the process.

@@ -20,12 +20,22 @@ pub struct RateVerdict {
 /// What all limits of a request say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RateLimitReport {
+    /// Version of this document.
+    pub schema: u32,
     /// The answer: of the limit that refuses for the longest, or else leaves the least.
     #[serde(flatten)]
     pub verdict: RateVerdict,
     /// What each says, where there are several. When one refuses, nothing was counted by any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<Vec<RateVerdict>>,
+}
+
+impl RateLimitReport {
+    /// 1 when the request is refused, as of a key that is.
+    #[must_use]
+    pub fn exit_code(&self) -> i32 {
+        i32::from(!self.verdict.allowed)
+    }
 }
 
 /// What was cleaned of the table.

@@ -28,6 +28,9 @@ static void databases(cr0_system *system) {
     CHECK(cr0_options_set_explain(options, 1) == CR0_OK);
     WORKS(cr0_db_status(system, options, &report, &error), error);
     CHECK(strstr(cr0_report_json(report), "\"synced\"") != NULL);
+    /* It counts no rows, and says so. */
+    CHECK(cr0_report_count(report, CR0_COUNT_INSERTED) == -1);
+    CHECK(cr0_report_count(report, CR0_COUNT_WARNINGS) == -1);
     cr0_report_free(report);
     CHECK(cr0_options_set_show_secrets(one, 1) == CR0_OK);
     WORKS(cr0_db_conflicts(system, one, &report, &error), error);
@@ -45,6 +48,8 @@ static void databases(cr0_system *system) {
     WORKS(cr0_db_restore(system, id, rehearsal, &report, &error), error);
     CHECK(cr0_report_exit_code(report) == 0);
     cr0_report_free(report);
+    /* A path may be any bytes. */
+    FAILS(cr0_db_restore(system, "/nowhere/\xff.db", rehearsal, &report, &error), CR0_ERROR_USAGE, error, "no backup");
     CHECK(cr0_options_set_all_sides(rehearsal, 1) == CR0_OK);
     FAILS(cr0_db_restore(system, id, rehearsal, &report, &error), CR0_ERROR_USAGE, error, "exclude each other");
     WORKS(cr0_db_verify(system, NULL, &report, &error), error);
@@ -74,6 +79,7 @@ static void logs(cr0_system *system) {
 
     CHECK(cr0_options_add_log(options, "d") == CR0_OK);
     WORKS(cr0_log_status(system, options, &report, &error), error);
+    CHECK(cr0_report_count(report, CR0_COUNT_LINES) == -1);
     cr0_report_free(report);
     WORKS(cr0_log_verify(system, options, &report, &error), error);
     CHECK(cr0_report_exit_code(report) == 0);
@@ -156,6 +162,11 @@ int main(int count, char **arguments) {
     WORKS(cr0_system_open(NULL, arguments[1], &system, &error), error);
     WORKS(cr0_config(system, &report, &error), error);
     CHECK(strstr(cr0_report_json(report), "\"source\":\"") != NULL);
+    cr0_report_free(report);
+    WORKS(cr0_status(system, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "\"logs\":{\"schema\"") != NULL);
+    CHECK(strstr(cr0_report_json(report), "\"problems\":[]}") != NULL);
+    CHECK(cr0_report_exit_code(report) == 0);
     cr0_report_free(report);
     databases(system);
     logs(system);

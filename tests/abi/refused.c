@@ -51,7 +51,15 @@ static void arguments_of(cr0_system *system) {
     CHECK(cr0_options_set_dry_run(options, 1) == CR0_OK);
     FAILS(cr0_db_status(system, options, &report, &error), CR0_ERROR_USAGE, error, "dry_run");
     CHECK(report == NULL);
+    /* Taken back, it asks for nothing; so does nobody who is to be told. */
+    CHECK(cr0_options_set_dry_run(options, 0) == CR0_OK);
+    CHECK(cr0_options_set_progress(options, NULL, NULL) == CR0_OK);
+    WORKS(cr0_db_status(system, options, &report, &error), error);
+    cr0_report_free(report);
+    report = NULL;
     cr0_options_free(options);
+
+    FAILS(cr0_event(system, NULL, NULL, NULL, NULL, NULL, &report, &error), CR0_ERROR_USAGE, error, "kind must not be");
 
     options = cr0_options_new();
     CHECK(cr0_options_add_database(options, "nothing_like_it") == CR0_OK);

@@ -4,7 +4,8 @@ Each system is made by debootstrap, holds nothing but its base and make, and get
 crates that cargo has here, read-only. In it, as the README says: `make` installs what is missing and builds; `make install`
 for a packager (DESTDIR and PREFIX) and for the system itself, where PHP, a C compiler and Python find what was installed;
 `make uninstall`, after which the system is what it was; `phpize`, `./configure`, `make` and `make install` where
-composer.json says that the extension is built; and the tests of the extension under that PHP.
+composer.json says that the extension is built; the tests of the extension under that PHP; and what the README has root do
+for the users of cron and of pages.
 
     python3 -B tests/install/install.py [--keep] [SYSTEM...]
 
@@ -296,6 +297,44 @@ def composed(machine):
     machine.run("composer validate --strict")
 
 
+def with_users(machine):
+    """What the README has root do for the users is enough for cron's to sync, and for the pages' to ask it to."""
+    readme = (PROJECT / "README.md").read_text()
+    found = re.search(r"\*\*Users\.\*\*.+?```text\n(.+?)```.+?`(chown -R [^`]+)`", readme, re.S)
+    must(found, "the README has no commands for the users")
+    once, after_backup = found.groups()
+    root, state = "/data/cr0_system", "/data/cr0_system/sync_state"
+    # The root as it may be: the group writes there.
+    machine.run(f"useradd --system cr0 && install -d -g www-data -m 2775 {root}")
+    machine.run(f"set -e\n{once}")
+    must("www-data" in machine.run("id -nG cr0").split(), "cr0 is not in the group")
+    seen = machine.run(f"stat -c '%U:%G %a' {state} {root}").splitlines()
+    must(seen == ["cr0:www-data 3770", "root:www-data 3775"], seen)
+
+    place = sides(machine)
+    machine.run("chown -R cr0 /tmp/sides")
+    configuration = json.loads((place / "cr0sync.json").read_text())
+    configuration["root"] = root
+    del configuration["ownership"]
+    machine.inside(f"{root}/cr0sync.json").write_text(json.dumps(configuration))
+    php = "php -d extension=$PWD/build/cr0sync.so"
+    run = f"runuser -u cr0 -- {php} php/website/database_sync_script.php"
+    end = f"--config {root}/cr0sync.json"
+    machine.run(f"{run} bidirectional {end}")
+    ask = f"cr0_db_enqueue('backup', ['database' => 'd'], ['root' => '{root}', 'by' => 'a page']);"
+    machine.run(f'runuser -u www-data -- {php} -r "{ask}"')
+    machine.run(f"{run} bidirectional {end}")
+    (request,) = json.loads(machine.run(f"{run} queue --json {end}"))["requests"]
+    must((request["action"], request["state"]) == ("backup", "done"), request)
+
+    # A backup of the state that root put back.
+    machine.run(f"chown -R root:root {state} && {after_backup}")
+    foreign = machine.run(f"find {state} ! -user cr0 -o ! -group www-data")
+    must(not foreign, f"still of others: {foreign}")
+    machine.run(f"{run} bidirectional {end}")
+    return "(cr0 and www-data)"
+
+
 STEPS = (
     built_by_make,
     packed,
@@ -308,6 +347,7 @@ STEPS = (
     tested,
     understood,
     composed,
+    with_users,
 )
 
 

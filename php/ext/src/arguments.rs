@@ -193,12 +193,22 @@ impl Arguments {
             let Some(bytes) = engine::as_text(&mut value, Coercion::Weak) else {
                 return Err(self.wrong(Misuse::Type, index, "must be a list of strings"));
             };
-            if bytes.contains(&0) {
-                return Err(self.wrong_value(index, "must not contain any null bytes"));
-            }
-            paths.push(PathBuf::from(OsString::from_vec(bytes.to_vec())));
+            paths.push(self.as_path(index, bytes.to_vec())?);
         }
         Ok(paths)
+    }
+
+    /// A path, or what may be one.
+    pub(crate) fn path(&mut self, index: usize) -> Result<PathBuf, Failure> {
+        let bytes = self.bytes(index)?;
+        self.as_path(index, bytes)
+    }
+
+    fn as_path(&self, index: usize, bytes: Vec<u8>) -> Result<PathBuf, Failure> {
+        if bytes.contains(&0) {
+            return Err(self.wrong_value(index, "must not contain any null bytes"));
+        }
+        Ok(PathBuf::from(OsString::from_vec(bytes)))
     }
 
     /// The members of an array with names, as JSON; `null` is the same as leaving a member out.

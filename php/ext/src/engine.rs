@@ -80,8 +80,10 @@ const PERSISTENT: u32 = 1;
 /// The kind of errors that end a script.
 const E_ERROR: c_int = 1;
 
-/// What the engine takes for the number of an argument where there is none to name.
+/// What the engine takes for the number of an argument where there is none to name, and nothing is to be told.
 const NO_ARGUMENT: u32 = u32::MAX;
+/// Any number of an argument: then the engine tells what a conversion loses, as it does for its own functions.
+const SOME_ARGUMENT: u32 = 1;
 
 /// Which of PHP's two ways to take a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,13 +124,13 @@ pub(crate) fn as_bool(zval: &Zval) -> Option<bool> {
     (!zval.is_null() && unsafe { zend_parse_arg_bool_weak(zval, &raw mut flag, NO_ARGUMENT) }).then_some(flag)
 }
 
-/// The value as an integer, weakly; `None` when PHP would not take it for one.
+/// The value as an integer, weakly; `None` when PHP would not take it for one, or threw while it told what is lost.
 pub(crate) fn as_integer(zval: &Zval) -> Option<i64> {
     // The engine's function is for all that is no integer yet.
     zval.long().or_else(|| {
         let mut integer = 0;
-        // SAFETY: as for `as_bool`.
-        (!zval.is_null() && unsafe { zend_parse_arg_long_weak(zval, &raw mut integer, NO_ARGUMENT) })
+        // SAFETY: as for `as_bool`; the number is looked at only for whether there is one.
+        (!zval.is_null() && unsafe { zend_parse_arg_long_weak(zval, &raw mut integer, SOME_ARGUMENT) })
             .then_some(integer)
     })
 }
@@ -281,6 +283,14 @@ pub(crate) fn declare_text_property(class: &mut ClassEntry, name: &str) {
     unsafe {
         zend_declare_typed_property(class, name, &raw mut null, flags, std::ptr::null_mut(), kind);
     }
+}
+
+/// A text that PHP keeps for as long as we are loaded, for keys that would be made anew in each call. For module startup
+/// only: what is kept later lives as long as a request.
+pub(crate) fn permanent(text: &str) -> &'static ZendStr {
+    let text = ZendStr::new_interned(text, true).into_raw();
+    // SAFETY: it was just made, and what is interned in module startup is changed and freed by nobody while we are loaded.
+    unsafe { &*text }
 }
 
 /// The version of SQLite that runs.

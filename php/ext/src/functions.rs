@@ -14,7 +14,7 @@ mod security;
 use ext_php_rs::builders::FunctionBuilder;
 use ext_php_rs::flags::DataType;
 use ext_php_rs::types::Zval;
-use serde_json::json;
+use serde_json::{json, to_value};
 
 use crate::arguments::{Arguments, Kind, Parameter};
 use crate::call::{self, Answer};
@@ -87,7 +87,7 @@ fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 42] = [
+const REPORTS: [Entry; 43] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -129,8 +129,14 @@ const REPORTS: [Entry; 42] = [
     entry::<access::SessionClose>(),
     entry::<access::SessionCleanup>(),
     entry::<security::Run>(),
+    entry::<Status>(),
     entry::<Configuration>(),
 ];
+
+/// Makes what is kept between calls; in module startup.
+pub(crate) fn open() {
+    limits::open();
+}
 
 /// Closes what is kept between calls.
 pub(crate) fn close() {
@@ -151,6 +157,20 @@ pub(crate) fn hide_secrets() {
                 engine::hide_parameter(entry.name, number);
             }
         }
+    }
+}
+
+/// `cr0_status`: how everything is.
+struct Status;
+
+impl Function for Status {
+    const NAME: &'static str = "cr0_status";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root])?;
+        let report = cr0sync::status(&config(&given)?);
+        Answer::new(to_value(&report), report.exit_code())
     }
 }
 

@@ -14,8 +14,9 @@ use crate::options::{self, Given, Source};
 /// So long a configuration may be changed before that is seen (milliseconds): a look costs more than what it is for.
 const LOOK_EVERY_MS: u64 = 1_000;
 
+/// A configuration, and what its file was when it was read.
 #[derive(Debug)]
-struct Kept {
+struct InForce {
     source: Source,
     stamp: Option<Stamp>,
     /// Whether the next change will show in the stamp.
@@ -25,7 +26,7 @@ struct Kept {
 }
 
 thread_local! {
-    static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    static KEPT: RefCell<Option<InForce>> = const { RefCell::new(None) };
 }
 
 /// The same as [`options::config`].
@@ -34,7 +35,7 @@ pub(crate) fn config(given: &Given) -> Result<Rc<Config>, Error> {
     // What a relative path means is for the working directory to say.
     let is_fixed = source.paths().all(Path::is_absolute);
     let kept = KEPT.with_borrow(|kept| {
-        let good = |kept: &&Kept| kept.is_certain && kept.looked.millis() < LOOK_EVERY_MS;
+        let good = |kept: &&InForce| kept.is_certain && kept.looked.millis() < LOOK_EVERY_MS;
         let same = kept.as_ref().filter(|kept| kept.source == source).filter(good);
         same.map(|kept| Rc::clone(&kept.config))
     });
@@ -50,7 +51,7 @@ pub(crate) fn config(given: &Given) -> Result<Rc<Config>, Error> {
         Some(kept) => kept.config,
         None => Rc::new(options::config(given)?),
     };
-    let fresh = Kept { source, stamp, is_certain, looked: Stopwatch::start(), config: Rc::clone(&config) };
+    let fresh = InForce { source, stamp, is_certain, looked: Stopwatch::start(), config: Rc::clone(&config) };
     KEPT.set(Some(fresh));
     Ok(config)
 }

@@ -57,6 +57,7 @@ unsafe extern "C" fn startup(_kind: i32, module: i32) -> i32 {
     startup_guard(|| {
         ini::register(module);
         functions::hide_secrets();
+        functions::open();
         exceptions::register()
     })
 }

@@ -5,74 +5,128 @@
 
 use ext_php_rs::error::Result;
 use ext_php_rs::types::{ZendHashTable, Zval};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// An array as JSON, a list where its keys are those of one; `None` when it holds an object, a real number, text that
 /// is not UTF-8, or arrays deeper than that.
 pub(crate) fn json(array: &ZendHashTable, depth: usize) -> Option<Json> {
-    let depth = depth.checked_sub(1)?;
-    let member = |value: &Zval| {
-        let value = value.dereference();
-        if value.is_null() {
-            Some(Json::Null)
-        } else if let Some(flag) = value.bool() {
-            Some(Json::Bool(flag))
-        } else if let Some(integer) = value.long() {
-            Some(integer.into())
-        } else if let Some(text) = value.zend_str() {
-            String::from_utf8(text.as_bytes().to_vec()).ok().map(Json::String)
-        } else {
-            json(value.array()?, depth)
-        }
-    };
-    if array.is_empty() || array.has_sequential_keys() {
-        return array.values().map(member).collect::<Option<Vec<Json>>>().map(Json::Array);
-    }
-    let mut map = serde_json::Map::new();
-    let mut iterator = array.iter();
-    while let Some((name, value)) = iterator.next_zval() {
-        let name = match name.zend_str() {
-            Some(name) => String::from_utf8(name.as_bytes().to_vec()).ok()?,
-            None => name.long()?.to_string(),
-        };
-        map.insert(name, member(value)?);
-    }
-    Some(Json::Object(map))
+    walk::<Exact>(array, depth)
 }
 
 /// An array as JSON, whatever is in it: text that is not UTF-8 with a mark in the place of what is not, and what JSON has
 /// nothing for in a word. For what must never fail, as it is said by somebody else.
 pub(crate) fn lossy(array: &ZendHashTable, depth: usize) -> Json {
-    let Some(depth) = depth.checked_sub(1) else { return "(left out)".into() };
-    let member = |value: &Zval| {
-        let value = value.dereference();
-        if value.is_null() {
-            Json::Null
-        } else if let Some(flag) = value.bool() {
-            Json::Bool(flag)
-        } else if let Some(integer) = value.long() {
-            integer.into()
-        } else if let Some(number) = value.double() {
-            serde_json::Number::from_f64(number).map_or_else(|| number.to_string().into(), Json::Number)
-        } else if let Some(text) = value.zend_str() {
-            String::from_utf8_lossy(text.as_bytes()).into()
-        } else {
-            value.array().map_or_else(|| "(object)".into(), |array| lossy(array, depth))
-        }
-    };
-    if !array.is_empty() && array.has_sequential_keys() {
-        return array.values().map(member).collect();
+    walk::<Lossy>(array, depth).unwrap_or_default()
+}
+
+/// Whether the texts of an array are UTF-8, without those in arrays in it.
+pub(crate) fn is_utf8(array: &ZendHashTable) -> bool {
+    array.values().all(|value| {
+        value.dereference().zend_str().is_none_or(|text| std::str::from_utf8(text.as_bytes()).is_ok())
+    })
+}
+
+/// What becomes of what JSON has no form for; `None` gives all of it up.
+trait Reading {
+    /// What an array without elements is, of which nobody can say whether it is a list.
+    const EMPTY: fn() -> Json;
+
+    fn text(bytes: &[u8]) -> Option<String>;
+
+    fn real(number: f64) -> Option<Json>;
+
+    /// An object, or what else PHP has.
+    fn other() -> Option<Json>;
+
+    /// An array that lies too deep.
+    fn deeper() -> Option<Json>;
+}
+
+/// Nothing is lost.
+struct Exact;
+
+impl Reading for Exact {
+    const EMPTY: fn() -> Json = || Json::Array(Vec::new());
+
+    fn text(bytes: &[u8]) -> Option<String> {
+        String::from_utf8(bytes.to_vec()).ok()
     }
-    let mut map = serde_json::Map::new();
+
+    fn real(_: f64) -> Option<Json> {
+        None
+    }
+
+    fn other() -> Option<Json> {
+        None
+    }
+
+    fn deeper() -> Option<Json> {
+        None
+    }
+}
+
+/// Nothing is given up.
+struct Lossy;
+
+impl Reading for Lossy {
+    const EMPTY: fn() -> Json = || Json::Object(Map::new());
+
+    fn text(bytes: &[u8]) -> Option<String> {
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    fn real(number: f64) -> Option<Json> {
+        Some(serde_json::Number::from_f64(number).map_or_else(|| number.to_string().into(), Json::Number))
+    }
+
+    fn other() -> Option<Json> {
+        Some("(object)".into())
+    }
+
+    fn deeper() -> Option<Json> {
+        Some("(left out)".into())
+    }
+}
+
+fn walk<R: Reading>(array: &ZendHashTable, depth: usize) -> Option<Json> {
+    let Some(depth) = depth.checked_sub(1) else { return R::deeper() };
+    if array.is_empty() {
+        return Some(R::EMPTY());
+    }
+    if array.has_sequential_keys() {
+        return array
+            .values()
+            .map(|value| member::<R>(value, depth))
+            .collect::<Option<Vec<Json>>>()
+            .map(Json::Array);
+    }
+    let mut map = Map::new();
     let mut iterator = array.iter();
     while let Some((name, value)) = iterator.next_zval() {
         let name = match name.zend_str() {
-            Some(name) => String::from_utf8_lossy(name.as_bytes()).into_owned(),
+            Some(name) => R::text(name.as_bytes())?,
             None => name.long().unwrap_or_default().to_string(),
         };
-        map.insert(name, member(value));
+        map.insert(name, member::<R>(value, depth)?);
     }
-    Json::Object(map)
+    Some(Json::Object(map))
+}
+
+fn member<R: Reading>(value: &Zval, depth: usize) -> Option<Json> {
+    let value = value.dereference();
+    if value.is_null() {
+        Some(Json::Null)
+    } else if let Some(flag) = value.bool() {
+        Some(Json::Bool(flag))
+    } else if let Some(integer) = value.long() {
+        Some(integer.into())
+    } else if let Some(number) = value.double() {
+        R::real(number)
+    } else if let Some(text) = value.zend_str() {
+        R::text(text.as_bytes()).map(Json::String)
+    } else {
+        value.array().map_or_else(R::other, |array| walk::<R>(array, depth))
+    }
 }
 
 /// A document as a PHP value.

@@ -15,7 +15,7 @@ use super::word::MAX_TIME;
 use crate::clock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{RateLimitReport, RateVerdict};
+use crate::report::{RateLimitReport, RateVerdict, SCHEMA};
 
 /// So long we believe that the file is still there without looking (nanoseconds). Who replaces it tells at once, by a word
 /// in it; this is for those who only remove it.
@@ -106,7 +106,8 @@ impl Limiter {
             let outcome = self.with_table(now, &clock, |open, now| {
                 open.table().take(open.hasher.key(&check.rule, check.client), &policy, check.cost, now)
             })?;
-            return Ok(RateLimitReport { verdict: verdict(&policy, &outcome), limits: None });
+            let verdict = verdict(&policy, &outcome);
+            return Ok(RateLimitReport { schema: SCHEMA, verdict, limits: None });
         }
         if checks.is_empty() || checks.len() > MOST {
             let what = format!("refused {} limits for one request, not 1 to {MOST}", checks.len());
@@ -260,7 +261,7 @@ fn report(policies: &[Policy], outcomes: &[Outcome]) -> RateLimitReport {
         .copied()
         .unwrap_or_default();
     let limits = if verdicts.len() > 1 { Some(verdicts) } else { None };
-    RateLimitReport { verdict: binding, limits }
+    RateLimitReport { schema: SCHEMA, verdict: binding, limits }
 }
 
 fn verdict(policy: &Policy, outcome: &Outcome) -> RateVerdict {

@@ -1,6 +1,7 @@
 //! The functions over databases.
 
 use cr0sync::database::{self, Request, Take, Target};
+use cr0sync::{Error, ErrorKind};
 use serde_json::to_value;
 
 use super::Function;
@@ -8,6 +9,7 @@ use crate::arguments::{Arguments, Kind, Parameter};
 use crate::call::Answer;
 use crate::exceptions::Failure;
 use crate::options::{Given, Key, config};
+use crate::values;
 
 /// `cr0_db_status`: what is known of every side.
 pub(crate) struct Status;
@@ -164,7 +166,7 @@ impl Function for Restore {
         &[Parameter::required("backup", Kind::Text), Parameter::options()];
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
-        let backup = arguments.text(0)?;
+        let backup = arguments.path(0)?;
         let mut keys = CHANGES.to_vec();
         keys.extend([Key::Side, Key::AllSides]);
         let given = Given::read(&arguments, 1, &keys)?;
@@ -238,6 +240,13 @@ impl Function for Enqueue {
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let action = arguments.text(0)?;
+        // What people name on the command line may be a path of any bytes; the file of a request is JSON.
+        if arguments.array(1)?.is_some_and(|given| !values::is_utf8(given)) {
+            let error = Error::new(ErrorKind::Usage, "a request takes nothing but text in UTF-8");
+            return Err(error
+                .hint("name a backup by its id, as `backups` lists it; the queue takes no path")
+                .into());
+        }
         let what = arguments.object(1)?;
         let given = Given::read(&arguments, 2, &[Key::Config, Key::Root, Key::By])?;
         let request = Request::new(&action, what, given.by())?;

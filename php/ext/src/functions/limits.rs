@@ -3,18 +3,18 @@
 //! The only ones that keep something between calls: which configuration they read last, and its table. That is memory
 //! that processes share, so a child of `fork` goes on with it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use cr0sync::access::limits::{self, Check, Kept, Policy, Rule};
 use cr0sync::report::{RateLimitReport, RateVerdict};
 use cr0sync::{Error, ErrorKind};
-use ext_php_rs::boxed::ZBox;
-use ext_php_rs::types::{ZendHashTable, Zval};
+use ext_php_rs::types::{ArrayKey, ZendHashTable, ZendStr, Zval};
 use serde_json::{Value as Json, to_value};
 
 use super::{Direct, Function};
 use crate::arguments::{Arguments, Kind, Parameter};
 use crate::call::Answer;
+use crate::engine;
 use crate::exceptions::Failure;
 use crate::options::{Given, Key, config};
 
@@ -25,6 +25,19 @@ const DEFAULT: &str = "default";
 
 thread_local! {
     static KEPT: RefCell<Kept> = const { RefCell::new(Kept::new()) };
+    static NAMES: Cell<Option<[&'static ZendStr; 6]>> = const { Cell::new(None) };
+}
+
+/// What stands before each number of an answer.
+const WORDS: [&str; 6] = ["schema", "allowed", "limit", "remaining", "retry_after_ms", "reset"];
+
+/// Makes the keys of every answer once; in module startup.
+pub(crate) fn open() {
+    NAMES.set(Some(WORDS.map(engine::permanent)));
+}
+
+fn keys() -> [ArrayKey<'static>; 6] {
+    NAMES.get().map_or_else(|| WORDS.map(ArrayKey::Str), |names| names.map(ArrayKey::ZendString))
 }
 
 /// Closes the table, when PHP is about to unload us.
@@ -45,7 +58,8 @@ impl Function for RateLimit {
     ];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        Answer::new(to_value(RateLimit::ask(arguments)?), 0)
+        let report = RateLimit::ask(arguments)?;
+        Answer::new(to_value(&report), report.exit_code())
     }
 }
 
@@ -72,12 +86,18 @@ impl Direct for RateLimit {
     }
 
     fn value(said: &RateLimitReport) -> ext_php_rs::error::Result<Zval> {
-        let mut table = verdict(&said.verdict)?;
+        let mut table = ZendHashTable::new();
+        let [schema, names @ ..] = keys();
+        table.insert(schema, i64::from(said.schema))?;
+        put(&mut table, names, &said.verdict)?;
         if let Some(limits) = &said.limits {
             let mut list = ZendHashTable::new();
             for one in limits {
                 let mut zval = Zval::new();
-                zval.set_hashtable(verdict(one)?);
+                let mut table = ZendHashTable::new();
+                let [_, names @ ..] = keys();
+                put(&mut table, names, one)?;
+                zval.set_hashtable(table);
                 list.push(zval)?;
             }
             table.insert("limits", list)?;
@@ -97,15 +117,18 @@ fn take(given: &Given, checks: &[Check<'_>]) -> Result<RateLimitReport, Failure>
     Ok(report)
 }
 
-fn verdict(verdict: &RateVerdict) -> ext_php_rs::error::Result<ZBox<ZendHashTable>> {
+fn put(
+    table: &mut ZendHashTable,
+    names: [ArrayKey<'static>; 5],
+    verdict: &RateVerdict,
+) -> ext_php_rs::error::Result<()> {
+    let [allowed, limit, remaining, retry_after_ms, reset] = names;
     let integer = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let mut table = ZendHashTable::new();
-    table.insert("allowed", verdict.allowed)?;
-    table.insert("limit", i64::from(verdict.limit))?;
-    table.insert("remaining", i64::from(verdict.remaining))?;
-    table.insert("retry_after_ms", verdict.retry_after_ms.map(integer))?;
-    table.insert("reset", integer(verdict.reset))?;
-    Ok(table)
+    table.insert(allowed, verdict.allowed)?;
+    table.insert(limit, i64::from(verdict.limit))?;
+    table.insert(remaining, i64::from(verdict.remaining))?;
+    table.insert(retry_after_ms, verdict.retry_after_ms.map(integer))?;
+    table.insert(reset, integer(verdict.reset))
 }
 
 /// `cr0_rate_limit_cleanup`: takes away what no limit needs any more.
