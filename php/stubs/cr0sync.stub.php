@@ -552,7 +552,8 @@ namespace {
      * returns.
      *
      * @param string $type what happened, in a word of letters, digits, _, . and -
-     * @param array<mixed> $details text of any bytes, numbers, booleans, and arrays of such
+     * @param array<mixed> $details text of any bytes (the first 1024), numbers, booleans, arrays of such, and objects,
+     *     as json_encode writes them
      * @param 'INFO'|'LOW'|'MEDIUM'|'HIGH'|'CRITICAL' $severity
      * @param string $ip from where; empty where nobody knows
      * @param string $session in which session; empty where there is none
@@ -582,10 +583,10 @@ namespace {
     /**
      * Looks for events, the newest first, in the log and then in its archives.
      *
-     * @param array{type?: string|list<string>, severity?: string, since?: string, until?: string, ip?: string,
-     *     session?: string, text?: string, skip?: int, limit?: int} $filter severity: at least so bad; since, until:
-     *     like 2025-07-14 or 2025-07-14T09:31:02Z; text: anywhere in it; skip: so many first; limit: 100 unless told,
-     *     at most 10000, and less where these have more than 16 MiB
+     * @param array{type?: string|list<string>, severity?: string, since?: string|int, until?: string|int,
+     *     ip?: string, session?: string, text?: string, skip?: int, limit?: int} $filter severity: at least so bad;
+     *     since, until: like 2025-07-14 or 2025-07-14T09:31:02Z, or seconds since 1970; text: anywhere in it; skip:
+     *     so many first; limit: 100 unless told, at most 10000, and less where these have more than 16 MiB
      * @param array{config?: ?string, root?: ?string} $options
      *
      * @return array{schema: int, events: list<array<string, mixed>>, more: bool, problems: list<string>} events: as

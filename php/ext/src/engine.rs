@@ -77,6 +77,10 @@ struct Found {
 /// That an attribute lives as long as the process.
 const PERSISTENT: u32 = 1;
 
+/// `JSON_PARTIAL_OUTPUT_ON_ERROR` and `JSON_INVALID_UTF8_SUBSTITUTE`.
+const PARTIAL_OUTPUT: i64 = 512;
+const INVALID_UTF8_SUBSTITUTE: i64 = 1 << 21;
+
 /// The kind of errors that end a script.
 const E_ERROR: c_int = 1;
 
@@ -143,20 +147,49 @@ pub(crate) fn is_callable(zval: &Zval) -> bool {
 /// Calls a callable with one argument; `None` when that was not possible. What it throws is pending afterwards. A fatal
 /// error jumps over the caller, who must be within a `try_catch`.
 pub(crate) fn call(callable: &Zval, argument: Zval) -> Option<Zval> {
-    let mut arguments = [argument];
+    call_with(callable, &mut [argument])
+}
+
+fn call_with(callable: &Zval, arguments: &mut [Zval]) -> Option<Zval> {
     let mut answer = Zval::new();
-    // SAFETY: the callable and the one argument are live and only read; the engine fills the answer.
+    let count = u32::try_from(arguments.len()).ok()?;
+    // SAFETY: the callable and the arguments are live and only read; the engine fills the answer.
     let code = unsafe {
         _call_user_function_impl(
             std::ptr::null_mut(),
             std::ptr::from_ref(callable).cast_mut(),
             &raw mut answer,
-            1,
+            count,
             arguments.as_mut_ptr(),
             std::ptr::null_mut(),
         )
     };
     (code >= 0).then_some(answer)
+}
+
+/// The name of an object's class; `None` for what is no object.
+pub(crate) fn class_name(zval: &Zval) -> Option<String> {
+    zval.object().map(|object| object.get_class_name().unwrap_or_default())
+}
+
+/// An object as JSON: as `json_encode` writes it, or its text where it has one and does not say what it is in JSON. `None` where
+/// it throws meanwhile, which is over then. A fatal error in its methods jumps over the caller, who must hold nothing.
+pub(crate) fn object_as_json(zval: &Zval) -> Option<Vec<u8>> {
+    let object = zval.object()?;
+    let is = |class: &str| ClassEntry::try_find(class).is_some_and(|class| object.instance_of(class));
+    let mut function = Zval::new();
+    function.set_string("json_encode", false).ok()?;
+    let mut flags = Zval::new();
+    flags.set_long(PARTIAL_OUTPUT | INVALID_UTF8_SUBSTITUTE);
+    let mut value = zval.shallow_clone();
+    if is("Stringable") && !is("JsonSerializable") {
+        as_text(&mut value, Coercion::Weak);
+    }
+    let answer = call_with(&function, &mut [value, flags]);
+    if ExecutorGlobals::take_exception().is_some() {
+        return None;
+    }
+    answer?.zend_str().map(|text| text.as_bytes().to_vec())
 }
 
 /// Does what PHP was asked to do between two instructions: signal handlers, the end of its time. It may jump over the

@@ -7,6 +7,8 @@ use ext_php_rs::error::Result;
 use ext_php_rs::types::{ZendHashTable, Zval};
 use serde_json::{Map, Value as Json};
 
+use crate::engine;
+
 /// An array as JSON, a list where its keys are those of one; `None` when it holds an object, a real number, text that
 /// is not UTF-8, or arrays deeper than that.
 pub(crate) fn json(array: &ZendHashTable, depth: usize) -> Option<Json> {
@@ -14,7 +16,7 @@ pub(crate) fn json(array: &ZendHashTable, depth: usize) -> Option<Json> {
 }
 
 /// An array as JSON, whatever is in it: text that is not UTF-8 with a mark in the place of what is not, and what JSON has
-/// nothing for in a word. For what must never fail, as it is said by somebody else.
+/// nothing for in a word; objects as `json_encode` writes them. For what must never fail, as it is said by somebody else.
 pub(crate) fn lossy(array: &ZendHashTable, depth: usize) -> Json {
     walk::<Lossy>(array, depth).unwrap_or_default()
 }
@@ -36,7 +38,7 @@ trait Reading {
     fn real(number: f64) -> Option<Json>;
 
     /// An object, or what else PHP has.
-    fn other() -> Option<Json>;
+    fn other(value: &Zval) -> Option<Json>;
 
     /// An array that lies too deep.
     fn deeper() -> Option<Json>;
@@ -56,7 +58,7 @@ impl Reading for Exact {
         None
     }
 
-    fn other() -> Option<Json> {
+    fn other(_: &Zval) -> Option<Json> {
         None
     }
 
@@ -79,8 +81,11 @@ impl Reading for Lossy {
         Some(serde_json::Number::from_f64(number).map_or_else(|| number.to_string().into(), Json::Number))
     }
 
-    fn other() -> Option<Json> {
-        Some("(object)".into())
+    fn other(value: &Zval) -> Option<Json> {
+        let Some(class) = engine::class_name(value) else { return Some("(resource)".into()) };
+        let text = engine::object_as_json(value);
+        let document = text.and_then(|text| serde_json::from_slice(&text).ok());
+        Some(document.unwrap_or_else(|| format!("(object of {class})").into()))
     }
 
     fn deeper() -> Option<Json> {
@@ -125,7 +130,7 @@ fn member<R: Reading>(value: &Zval, depth: usize) -> Option<Json> {
     } else if let Some(text) = value.zend_str() {
         R::text(text.as_bytes()).map(Json::String)
     } else {
-        value.array().map_or_else(R::other, |array| walk::<R>(array, depth))
+        value.array().map_or_else(|| R::other(value), |array| walk::<R>(array, depth))
     }
 }
 
