@@ -65,6 +65,8 @@ summed php sh php/tests/run.sh build/cr0sync.so
 summed jit sh php/tests/run.sh --jit build/cr0sync.so
 # The scripts that people and cron call.
 summed wrappers sh tests/php/wrappers.sh build/cr0sync.so
+# The system as it is installed, and its shell scripts.
+summed system sh tests/system/run.sh build/cr0sync.so
 whole style sh tests/php/style.sh
 # The code in the documents.
 whole docs sh tests/docs/run.sh build/cr0sync.so
@@ -83,6 +85,6 @@ whole bouncer python3 -B tests/logs/bouncer.py
 # Broken files. CR0SYNC_FUZZ_SECONDS makes it longer.
 whole fuzz sh tests/fuzz/run.sh
 
-cat "$sums/rust" "$sums/php" "$sums/jit" "$sums/wrappers" "$sums/style" "$sums/docs" "$sums/rustdoc" "$sums/demo" "$sums/soak" "$sums/web" "$sums/abi" "$sums/bouncer" "$sums/fuzz" | awk '
+cat "$sums/rust" "$sums/php" "$sums/jit" "$sums/wrappers" "$sums/system" "$sums/style" "$sums/docs" "$sums/rustdoc" "$sums/demo" "$sums/soak" "$sums/web" "$sums/abi" "$sums/bouncer" "$sums/fuzz" | awk '
     { passed += $1; failed += $2; skipped += $3 }
     END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }'
