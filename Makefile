@@ -5,8 +5,14 @@
 DESTDIR =
 PREFIX = /usr/local
 # Which PHP `build`, `install` and `uninstall` are for: PHP_CONFIG=/opt/php/bin/php-config, else the php-config of PATH.
+# Where `install-system` lays out the whole system, where its website is, and whose it is.
+ROOT = /data/cr0_system
+WEB = /var/www/html
+OWNER = cr0
+GROUP = www-data
 
-.PHONY: help build library demo test test-valgrind install-test bench install install-strip uninstall clean packages
+.PHONY: help build library demo test test-valgrind install-test bench install install-strip uninstall install-system \
+	uninstall-system clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
@@ -19,6 +25,8 @@ help:
 	@echo 'make install   put extension, scripts and C library in their places (DESTDIR and PREFIX are honoured)'
 	@echo 'make install-strip    the same without what only debuggers read, a seventh of the size'
 	@echo 'make uninstall take them away again'
+	@echo 'make install-system   lay out the directories and cron scripts of the whole system (ROOT, WEB, OWNER, GROUP)'
+	@echo 'make uninstall-system take its scripts away again; data stays'
 	@echo 'make clean     remove what was built, and the playground of the demo'
 	@echo 'PHP_CONFIG=/opt/php/bin/php-config after build, install and uninstall: for that PHP'
 
@@ -59,6 +67,12 @@ install-strip:
 
 uninstall:
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" sh .ci/install uninstall
+
+install-system:
+	@DESTDIR="$(DESTDIR)" ROOT="$(ROOT)" WEB="$(WEB)" OWNER="$(OWNER)" GROUP="$(GROUP)" sh .ci/install-system install
+
+uninstall-system:
+	@DESTDIR="$(DESTDIR)" ROOT="$(ROOT)" WEB="$(WEB)" OWNER="$(OWNER)" GROUP="$(GROUP)" sh .ci/install-system uninstall
 
 clean:
 	rm -rf build demo

@@ -60,6 +60,9 @@ final readonly class DatabaseScript extends Script
         $text = new DatabaseText($this->console);
         ['report' => $report, 'json' => $json] = $answer;
         $dry = $line->has('dry-run');
+        if ($line->has('line')) {
+            return $this->line($line, $report, $text);
+        }
         $function = $line->has('queue') ? 'cr0_db_enqueue' : $line->command?->function;
 
         return match ($function) {
@@ -75,6 +78,18 @@ final readonly class DatabaseScript extends Script
             'cr0_db_queue' => $text->queue($report, $line->has('quiet')),
             'cr0_config' => $text->config($json),
             default => $text->run($report, $this->found($line, $report), $dry, $line->has('quiet')),
+        };
+    }
+
+    /** @param array<string, mixed> $report */
+    private function line(CommandLine $line, array $report, DatabaseText $text): string
+    {
+        $short = new LineText($line->has('dry-run'));
+
+        return match ($line->command?->name) {
+            'status' => $short->databaseStatus($report),
+            'clean-backups' => $short->backups($report),
+            default => $short->databases($report, array_map($text->conflictLine(...), $this->found($line, $report))),
         };
     }
 
@@ -150,7 +165,7 @@ final readonly class DatabaseScript extends Script
                 'how each database and each side is',
                 'cr0_db_status',
                 static fn (CommandLine $line): array => [self::options($line, [...$read, 'explain'])],
-                [Option::switch('explain', 'also how every table is matched and merged')],
+                [Option::switch('explain', 'also how every table is matched and merged'), Option::line()],
                 ['status', 'status --explain --database users'],
             ),
             new Command(
@@ -161,7 +176,7 @@ final readonly class DatabaseScript extends Script
                 'merges all sides',
                 'cr0_db_sync',
                 static fn (CommandLine $line): array => [self::options($line, $change)],
-                [],
+                [Option::line()],
                 ['bidirectional', 'bidirectional --dry-run', "bidirectional --database '*_bot' --quiet"],
             ),
             new Command(
@@ -305,7 +320,7 @@ final readonly class DatabaseScript extends Script
                 'removes backups that no rule keeps',
                 'cr0_db_clean_backups',
                 static fn (CommandLine $line): array => [self::options($line, [...$read, 'dry-run'])],
-                [],
+                [Option::line()],
                 ['clean-backups --dry-run', 'clean-backups --quiet'],
             ),
             new Command(

@@ -400,6 +400,19 @@ final readonly class DatabaseText
         return $this->console->verdict("{$run}, {$report['duration_ms']} ms, {$conflicts}.", $report['ok']);
     }
 
+    /**
+     * All of a conflict in one line, for a log.
+     *
+     * @param array<string, mixed> $conflict
+     */
+    public function conflictLine(array $conflict): string
+    {
+        $lines = explode("\n", rtrim($this->conflict($conflict)));
+        $facts = array_map(static fn (string $one): string => preg_replace('/ {2,}/', ': ', trim($one), 1), $lines);
+
+        return implode('; ', $facts);
+    }
+
     /** @param array<string, mixed> $conflict */
     private function conflict(array $conflict): string
     {

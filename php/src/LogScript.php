@@ -40,12 +40,29 @@ final readonly class LogScript extends Script
         $text = new LogText($this->console, $line->has('quiet'), $line->has('dry-run'));
         $report = $answer['report'];
 
+        if ($line->has('line')) {
+            return self::line($line, $report);
+        }
+
         return match ($line->command?->function) {
             'cr0_log_status' => $text->status($report),
             'cr0_log_rotate' => $text->rotated($report),
             'cr0_log_clean' => $text->cleaned($report),
             'cr0_log_verify' => $text->verified($report),
             default => $text->run($report),
+        };
+    }
+
+    /** @param array<string, mixed> $report */
+    private static function line(CommandLine $line, array $report): string
+    {
+        $short = new LineText($line->has('dry-run'));
+
+        return match ($line->command?->name) {
+            'status' => $short->logStatus($report),
+            'rotate' => $short->rotated($report),
+            'clean' => $short->cleaned($report),
+            default => $short->logs($report),
         };
     }
 
@@ -92,7 +109,7 @@ final readonly class LogScript extends Script
                 'how far each copy of each log is',
                 'cr0_log_status',
                 static fn (CommandLine $line): array => [self::options($line, $read)],
-                [],
+                [Option::line()],
                 ['status', "status --log 'rizon_*' --json"],
             ),
             new Command(
@@ -103,7 +120,7 @@ final readonly class LogScript extends Script
                 'brings new lines of every copy to all others',
                 'cr0_log_merge',
                 static fn (CommandLine $line): array => [self::options($line, $change)],
-                [],
+                [Option::line()],
                 ['bidirectional', 'bidirectional --dry-run', "bidirectional --log '*_errors' --quiet"],
             ),
             new Command(
@@ -114,7 +131,7 @@ final readonly class LogScript extends Script
                 'does what bidirectional does, and opens every copy, changed or not',
                 'cr0_log_merge',
                 static fn (CommandLine $line): array => [self::options($line, $change) + ['force' => true]],
-                [],
+                [Option::line()],
                 ['sync-all', 'sync-all --log rizon_bot'],
                 more: <<<'TEXT'
                     bidirectional passes over a log whose files have the size and times that they had after
@@ -132,7 +149,7 @@ final readonly class LogScript extends Script
                 'merges, rotates the archives that are large, and packs what was rotated',
                 'cr0_log_rotate',
                 static fn (CommandLine $line): array => [self::options($line, [...$change, 'force'])],
-                [Option::switch('force', 'rotates archives of any size')],
+                [Option::switch('force', 'rotates archives of any size'), Option::line()],
                 ['rotate', 'rotate --dry-run', 'rotate --force --log rizon_bot'],
             ),
             new Command(
@@ -143,7 +160,7 @@ final readonly class LogScript extends Script
                 'removes rotated files that are old and that every copy has got',
                 'cr0_log_clean',
                 static fn (CommandLine $line): array => [self::options($line, $change)],
-                [],
+                [Option::line()],
                 ['clean --dry-run', 'clean --quiet'],
             ),
             new Command(

@@ -224,7 +224,7 @@ final readonly class LogText
      *
      * @param array<string, mixed> $done
      */
-    private static function adopted(string $side, array $done): string
+    public static function adopted(string $side, array $done): string
     {
         $known = $done['known_bytes'] > 0 ? " ({$done['known_bytes']} bytes of it were there already)" : '';
 

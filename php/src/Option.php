@@ -33,6 +33,12 @@ final readonly class Option
         return new self($name, $help, $value, true);
     }
 
+    /** What cron writes into its logs. */
+    public static function line(): self
+    {
+        return self::switch('line', 'one line about all of it, then one for each thing to look at; none for nothing');
+    }
+
     public function usage(): string
     {
         return $this->value === null ? "--{$this->name}" : "--{$this->name} {$this->value}";

@@ -79,6 +79,9 @@ abstract readonly class Script
         if (!function_exists('cr0_call')) {
             throw Failure::unavailable('the PHP extension cr0sync is not loaded', $this->how());
         }
+        if ($line->has('line') && $line->has('json')) {
+            throw Failure::usage('--line and --json exclude each other', 'leave one of them out');
+        }
         $answer = $this->call($line, $line->command);
         if ($line->has('json')) {
             $this->console->write($answer['json'] . "\n");

@@ -34,6 +34,13 @@ final readonly class SecurityScript extends Script
     {
         $text = new SecurityText($this->console, $line->has('quiet'));
         $report = $answer['report'];
+        if ($line->has('line')) {
+            $short = new LineText(false);
+
+            return $line->command?->name === 'status'
+                ? $short->securityStatus($report)
+                : $short->ran($report, SecurityText::summary($report));
+        }
 
         return match ($line->command?->name) {
             'status' => $text->status($report),
@@ -97,7 +104,7 @@ final readonly class SecurityScript extends Script
                 'does what is due: for cron, each minute',
                 'cr0_security_run',
                 $alone,
-                [],
+                [Option::line()],
                 ['run --quiet', 'run --json'],
             ),
             new Command(
@@ -108,7 +115,7 @@ final readonly class SecurityScript extends Script
                 'whether the baseline can be believed, and what the last check found',
                 'cr0_integrity_status',
                 $alone,
-                [],
+                [Option::line()],
                 ['status', 'status --json'],
             ),
             new Command(

@@ -106,7 +106,7 @@ final readonly class SecurityText
      *
      * @param array<string, mixed> $report
      */
-    private static function summary(array $report): string
+    public static function summary(array $report): string
     {
         $by = ['ran' => [], 'failed' => [], 'skipped' => []];
         foreach ($report['jobs'] as $name => $job) {
@@ -264,7 +264,7 @@ final readonly class SecurityText
     }
 
     /** @param array<string, mixed> $break */
-    private static function place(array $break): string
+    public static function place(array $break): string
     {
         return "{$break['file']}, line {$break['line']}, event {$break['seq']}: {$break['reason']}";
     }
@@ -321,7 +321,7 @@ final readonly class SecurityText
      *
      * @param array<string, mixed> $finding
      */
-    private static function changes(array $finding): string
+    public static function changes(array $finding): string
     {
         $value = static fn (mixed $value): string => is_bool($value) ? ($value ? 'yes' : 'no') : (string) $value;
         $words = array_map(static function (string $change) use ($finding, $value): string {

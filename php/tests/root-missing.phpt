@@ -5,7 +5,7 @@ A root that is not there is nobody's to make: a mistyped one has no limits, keys
 declare(strict_types=1);
 require 'playground.inc';
 $playground = new Playground();
-$root = "{$playground->root}/typo/root";
+$root = "{$playground->root}/typo/here";
 $o = ['root' => $root];
 foreach ([
     static fn () => cr0_rate_limit('a', 'default', $o),
@@ -24,14 +24,14 @@ foreach ([
 var_dump(file_exists(dirname($root)));
 ?>
 --EXPECT--
-Cr0Sync\ConfigException: cannot find the root directory HERE/typo/root
-Cr0Sync\ConfigException: cannot find the root directory HERE/typo/root
-Cr0Sync\ConfigException: cannot find the root directory HERE/typo/root
-Cr0Sync\ConfigException: cannot find the root directory HERE/typo/root
-Cr0Sync\ConfigException: cannot find the root directory HERE/typo/root
-Cr0Sync\AccessException: there is no queue yet in HERE/typo/root
-Cr0Sync\ConfigException: cannot find the root directory HERE/typo/root
-Cr0Sync\ConfigException: there is nothing to watch: none of the files and directories is there of HERE/typo/root/shared_storage/integrity_config.json
-Cr0Sync\ConfigException: cannot find the root directory HERE/typo/root
+Cr0Sync\ConfigException: cannot find the root directory HERE/typo/here
+Cr0Sync\ConfigException: cannot find the root directory HERE/typo/here
+Cr0Sync\ConfigException: cannot find the root directory HERE/typo/here
+Cr0Sync\ConfigException: cannot find the root directory HERE/typo/here
+Cr0Sync\ConfigException: cannot find the root directory HERE/typo/here
+Cr0Sync\AccessException: there is no queue yet in HERE/typo/here
+Cr0Sync\ConfigException: cannot find the root directory HERE/typo/here
+Cr0Sync\ConfigException: there is nothing to watch: none of the files and directories is there of HERE/typo/here/shared_storage/integrity_config.json
+Cr0Sync\ConfigException: cannot find the root directory HERE/typo/here
 Cr0Sync\ConfigException: an empty path names no configuration and no root
 bool(false)

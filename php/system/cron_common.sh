@@ -1,0 +1,364 @@
+# shellcheck shell=sh
+# Part of cr0sync. What the three cron scripts do alike: one run at a time, bounded, told in a log that rotates by itself, and
+# remembered in sync_state/cron. They read this file into themselves, and set job, log, script, work, rehearsal, cleanups
+# and cleanup_every.
+#
+# Invariant: nothing outlives a run but the log and one small file, which is replaced as a whole. The lock is the kernel's,
+# and no child gets it, so a run that is killed is as if it had not been. Where pages may write (logs/), no link is followed
+# and no pipe is waited for.
+# shellcheck disable=SC2154  # set by those who read this
+
+# shellcheck source=php/system/settings.sh
+. "$here/settings.sh"
+
+# After this many seconds what did not end when it was told to is killed.
+GRACE=30
+# Whether the script is still there is looked at so often while it waits (seconds).
+NAP=5
+# So often is said that it runs, and said again what is as it was (seconds).
+HOUR=3600
+# More lines of one run are not put into the log.
+MOST_LINES=200
+
+cron_job() {
+    PATH=${PATH:-/usr/bin:/bin}
+    export PATH LC_ALL=C
+    root=$here
+    is_rehearsal=
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --root) [ $# -gt 1 ] || usage "--root needs a directory" && root=$2 && shift ;;
+            --root=?*) root=${1#--root=} ;;
+            --dry-run) is_rehearsal=yes ;;
+            *) usage "unknown option $1" ;;
+        esac
+        shift
+    done
+    [ -d "$root" ] || usage "there is no directory $root"
+    root=$(cd -- "$root" && pwd)
+    read_settings "$root"
+    if [ -n "$is_rehearsal" ]; then
+        rehearse
+    fi
+    prepare
+    lock
+    recall
+    rotate
+    now=$(date +%s)
+    [ -z "$unsettled" ] || say_once WARNING settings "$unsettled"
+    # shellcheck disable=SC2086  # words of ours
+    run $work
+    clean_up
+    beat
+    remember
+}
+
+usage() {
+    echo "${0##*/}: $1" >&2
+    echo "  write ${0##*/} [--root DIRECTORY] [--dry-run]" >&2
+    exit 64
+}
+
+# Stops with words on standard error, which cron mails.
+stop() { # WHAT WHAT-TO-DO
+    echo "${0##*/}: $1" >&2
+    echo "  $2" >&2
+    exit 69
+}
+
+# Shows what a run would do, and changes nothing: no lock, no log.
+rehearse() {
+    [ -z "$unsettled" ] || echo "${0##*/}: $unsettled" >&2
+    # shellcheck disable=SC2086  # words of ours
+    set -- $rehearsal --line --root "$root" ${CONFIG:+--config "$CONFIG"}
+    exec timeout -k "$GRACE" "$TIMEOUT" "$PHP" "$WEB/$script" "$@" </dev/null
+}
+
+# That what is remembered is there and this user's, so that nobody else could have put something else there.
+prepare() {
+    state=$root/sync_state
+    if [ ! -e "$state" ] && [ ! -L "$state" ]; then
+        [ -O "$root" ] || stop "there is no $state, and only the owner of $root makes it" 'run it as that user'
+        make_directory "$state" 3770
+    fi
+    [ -O "$state" ] || stop "$state belongs to $(stat -Lc %U -- "$state" 2>/dev/null || echo nobody), and this is $(id -un)" \
+        "run it as that user: install_crontabs.sh puts it into the right crontab"
+    make_directory "$state/locks" 3770
+    make_directory "$state/cron" 2750
+    cron=$state/cron
+    # Pages may make something of that name in sync_state as well.
+    if [ -L "$cron" ] || [ ! -O "$cron" ]; then
+        stop "$cron is not a directory of $(id -un)" 'find out why, and move it away; the next run makes another'
+    fi
+    chmod go-w -- "$cron"
+    if [ ! -d "$root/logs" ]; then make_directory "$root/logs" 2775; fi
+}
+
+make_directory() { # PATH MODE
+    if [ -d "$1" ]; then return 0; fi
+    mkdir -m 0700 -- "$1" || stop "cannot make $1" 'see what is there, and whose the directory above it is'
+    chgrp --reference="$(dirname -- "$1")" -- "$1" 2>/dev/null || :
+    chmod "$2" -- "$1"
+}
+
+# One at a time. The lock is a file that nobody else may open, so nobody else can hold it.
+lock() {
+    file=$state/locks/cron-$job.lock
+    if [ ! -e "$file" ] && [ ! -L "$file" ]; then
+        (umask 077 && set -C && : >"$file") 2>/dev/null || :
+    fi
+    if [ -L "$file" ] || [ ! -f "$file" ] || [ ! -O "$file" ]; then
+        stop "the lock $file is not a file of $(id -un)" 'find out why, and move it away; the next run makes another'
+    fi
+    exec 9>>"$file"
+    flock -n 9 || exit 0
+    chmod 0600 -- "$file"
+}
+
+# What the run before left: numbers, and a digest. Anything else is as if it were not there.
+recall() {
+    last_exit=0 since=0 runs=0 last_heartbeat=0 last_cleanup=0 last_work=0
+    locked_since=0 locked_told=0 told=0 told_at=0 settings_told=0 settings_told_at=0
+    [ -f "$cron/$job" ] || return 0
+    while IFS='=' read -r name value; do
+        case $value in '' | *[!0-9]* | ???????????????*) continue ;; esac
+        case $name in
+            last_exit | since | runs | last_heartbeat | last_cleanup | last_work | locked_since | locked_told | \
+                told | told_at | settings_told | settings_told_at) eval "$name=$value" ;;
+        esac
+    done <"$cron/$job"
+}
+
+remember() {
+    rm -f -- "$out" "$held"
+    (
+        umask 027
+        {
+            echo 'cr0sync cron 1'
+            echo "last_run=$(date +%s)"
+            for name in last_exit since runs last_heartbeat last_cleanup last_work locked_since locked_told told \
+                told_at settings_told settings_told_at; do
+                eval "echo \"$name=\$$name\""
+            done
+        } >"$cron/$job.new" && mv -fT -- "$cron/$job.new" "$cron/$job"
+    ) || stop "cannot write $cron/$job" 'see whether the disk is full'
+}
+
+# Whether so many seconds have passed. A clock that was set back makes it due, instead of never.
+is_due() { # WHEN SECONDS
+    [ "$now" -lt "$1" ] || [ "$((now - $1))" -ge "$2" ]
+}
+
+run() { # COMMAND
+    if [ -n "$METRICS" ]; then
+        bounded "$1" --metrics "$METRICS/cr0sync.prom"
+    else
+        bounded "$1"
+    fi
+    last_exit=$status
+    runs=$((runs + 1))
+    [ "$since" -gt 0 ] || since=$now
+    if [ "$status" -eq 75 ]; then
+        locked
+        return 0
+    fi
+    locked_since=0
+    if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+        told=1
+        say_output
+    elif has_done; then
+        last_work=$now
+        told=0
+        say_output
+    elif [ "$status" -eq 0 ] && [ ! -s "$out" ]; then
+        # Whatever was told is over.
+        if [ "$told" -ne 0 ]; then say INFO 'what was said before is over'; fi
+        told=0
+    else
+        say_output_once
+    fi
+}
+
+# Another run is at work, which is nothing to tell; unless it is for longer than any run may take.
+locked() {
+    [ "$locked_since" -gt 0 ] && [ "$locked_since" -le "$now" ] || locked_since=$now
+    if [ "$((now - locked_since))" -gt "$TIMEOUT" ] && is_due "$locked_told" "$HOUR"; then
+        locked_told=$now
+        say WARNING "another run has kept this one from its work since $(stamp "$locked_since"): $(head -n 1 "$out")"
+        holders | while IFS= read -r one; do say WARNING "  $one"; done
+    fi
+}
+
+# Cleanups wait while another run is at work, and for an hour where they failed.
+clean_up() {
+    if [ "$cleanup_every" -eq 0 ] || ! is_due "$last_cleanup" "$cleanup_every"; then return 0; fi
+    case $last_exit in 0 | 1 | 2) ;; *) return 0 ;; esac
+    for cleanup in $cleanups; do
+        bounded "$cleanup"
+        [ "$status" -ne 75 ] || return 0
+        if [ "$status" -ne 0 ] || [ -s "$out" ]; then say_output; fi
+        if [ "$status" -gt 1 ]; then
+            [ "$last_exit" -ne 0 ] || last_exit=$status
+            last_cleanup=$((now - cleanup_every + HOUR))
+            return 0
+        fi
+    done
+    last_cleanup=$now
+}
+
+# Once an hour, so that a log without news is not taken for one of a cron that stands still.
+beat() {
+    is_due "$last_heartbeat" "$HOUR" || return 0
+    did='nothing was to be done yet'
+    [ "$last_work" -eq 0 ] || did="last did something at $(stamp "$last_work")"
+    say INFO "running: $runs $([ "$runs" -eq 1 ] && echo run || echo runs) since $(stamp "$since"), $did"
+    last_heartbeat=$now runs=0 since=$now
+}
+
+# Runs the script for at most TIMEOUT seconds; sets `status`, and leaves what it said in the file `out`.
+bounded() { # COMMAND [WORD...]
+    out=$cron/$job.out
+    held=$cron/$job.held
+    rm -f -- "$out" "$held"
+    command=$1
+    began=$(date +%s)
+    timeout -k "$GRACE" "$TIMEOUT" "$PHP" "$WEB/$script" "$@" --line --root "$root" ${CONFIG:+--config "$CONFIG"} \
+        >"$out" 2>&1 </dev/null 9>&- &
+    child=$!
+    look_before_the_end >/dev/null 2>&1 </dev/null 9>&- &
+    looker=$!
+    trap 'kill "$child" "$looker" 2>/dev/null; exit 143' HUP INT TERM
+    status=0
+    wait "$child" || status=$?
+    kill "$looker" 2>/dev/null || :
+    wait "$looker" 2>/dev/null || :
+    trap - HUP INT TERM
+    took=$(($(date +%s) - began))
+    case $status in
+        124) ended "$command did not end within $TIMEOUT seconds, and was ended" ;;
+        137) if [ "$took" -ge "$TIMEOUT" ]; then
+            ended "$command did not end within $TIMEOUT seconds, nor when it was told to, and was killed"
+        else
+            ended "$command was killed by somebody else after $took seconds; where memory is short, the kernel does that"
+        fi ;;
+        126 | 127) echo "the PHP $PHP cannot be run: set PHP= in $root/cron.env" >>"$out" ;;
+    esac
+}
+
+# What a run was at that did not end: that goes into the log before whatever it said.
+ended() {
+    {
+        echo "$1; the next minute tries again"
+        [ ! -f "$held" ] || sed 's/^/  at that time /' "$held"
+        sed 's/^/  it said: /' "$out"
+    } >"$out.all"
+    mv -fT -- "$out.all" "$out"
+}
+
+# Shortly before the time is over, as afterwards nobody holds anything any more.
+look_before_the_end() {
+    left=$((TIMEOUT - 1)) nap=
+    trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; exit 0' TERM
+    while [ "$left" -gt 0 ]; do
+        step=$((left > NAP ? NAP : left))
+        left=$((left - step))
+        sleep "$step" &
+        nap=$!
+        wait "$nap"
+        # $$ is the script: should that be killed, nobody is left to tell.
+        kill -0 "$$" || exit 0
+    done
+    holders >"$held.new"
+    [ -s "$held.new" ] || echo 'no lock of ours was held' >"$held.new"
+    mv -fT -- "$held.new" "$held"
+}
+
+# Who holds which lock of ours, as the kernel knows it, a line for each.
+holders() {
+    for file in "$root/sync_state/lock" "$root/sync_state/logs/lock" "$root"/sync_state/locks/*.lock; do
+        if [ ! -f "$file" ] || [ -L "$file" ]; then continue; fi
+        name=${file##*/}
+        case $file in
+            */locks/cron-*) continue ;;
+            */locks/*) name=${name%.lock} ;;
+            */logs/lock) name=logs ;;
+            *) name=databases ;;
+        esac
+        process=$(awk -v inode="$(stat -c %i -- "$file")" '
+            $2 == "FLOCK" && split($6, place, ":") == 3 && place[3] == inode { print $5; exit }' /proc/locks 2>/dev/null)
+        case $process in
+            '' | 0 | -*) ;;
+            *) echo "process $process ($(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null)) held the lock $name" ;;
+        esac
+    done
+}
+
+# Whether the run did something, which is said each time it happens.
+has_done() {
+    [ "$status" -le 2 ] || return 1
+    case $(head -n 1 "$out") in
+        '' | nothing* | *_script.php:* | PHP\ * | Fatal*) return 1 ;;
+    esac
+}
+
+# What stays as it is would fill the log: it is said when it begins, and each hour.
+say_output_once() {
+    digest=$(sed 's/[0-9]* ms//g; s/process [0-9]*//g' "$out" | cksum | cut -d' ' -f1)
+    if [ "$digest" != "$told" ] || is_due "$told_at" "$HOUR"; then
+        told=$digest told_at=$now
+        say_output
+    fi
+}
+
+say_once() { # LEVEL NAME MESSAGE
+    digest=$(printf '%s' "$3" | cksum | cut -d' ' -f1)
+    if [ "$digest" != "$settings_told" ] || is_due "$settings_told_at" "$HOUR"; then
+        settings_told=$digest settings_told_at=$now
+        say "$1" "$3"
+    fi
+}
+
+say_output() {
+    case $status in
+        0) level=INFO ;;
+        1) level=WARNING ;;
+        *) level=ERROR ;;
+    esac
+    [ -s "$out" ] || echo "$PHP $WEB/$script $command ended with $status and said nothing" >"$out"
+    lines=$(wc -l <"$out")
+    if [ "$lines" -gt "$MOST_LINES" ]; then
+        more="  and $((lines - MOST_LINES)) lines more"
+        say "$level" "$(head -n "$MOST_LINES" "$out")
+$more"
+    else
+        say "$level" "$(cat "$out")"
+    fi
+}
+
+# Each line of a message as a line of the log. No link is followed there, and no pipe waited for.
+say() { # LEVEL MESSAGE
+    text=$(printf '%s\n' "$2" | tr -d '\000-\010\013-\037\177' |
+        sed "s/^/$(stamp "$(date +%s)") - cron.$job - $1 - /")
+    if why=$(umask 002 && printf '%s\n' "$text" 2>/dev/null |
+        dd oflag=append,nofollow,nonblock conv=notrunc bs=65536 iflag=fullblock status=none of="$root/logs/$log" 2>&1); then
+        return 0
+    fi
+    echo "${0##*/}: cannot write $root/logs/$log: $why" >&2
+    echo "  it must be a file that $(id -un) may write; this is what it lacks:" >&2
+    printf '%s\n' "$text" >&2
+}
+
+stamp() { date -u -d "@$1" '+%Y-%m-%d %H:%M:%S UTC'; }
+
+# By size, before anything is written: LOG.1 is the newest, LOG.$LOG_KEEP the oldest.
+rotate() {
+    path=$root/logs/$log
+    if [ -L "$path" ] || [ ! -f "$path" ] || [ "$(stat -c %s -- "$path")" -lt "$LOG_BYTES" ]; then return 0; fi
+    number=$LOG_KEEP
+    while [ "$number" -gt 1 ]; do
+        older=$path.$number
+        number=$((number - 1))
+        if [ -f "$path.$number" ]; then mv -fT -- "$path.$number" "$older" || return 0; fi
+    done
+    mv -fT -- "$path" "$path.1" || :
+}

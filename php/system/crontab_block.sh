@@ -1,0 +1,114 @@
+# shellcheck shell=sh
+# Part of cr0sync. Reads and writes the crontab of a user, and knows the block in it that is ours. Read into themselves by
+# install_crontabs.sh, remove_crontabs.sh and test_cron_scripts.sh, which set `here`.
+#
+# Lines of others stay as they are, byte for byte, wherever they stand. Only `crontab` writes a crontab.
+# shellcheck disable=SC2154,SC2034  # set, and used, by those who read this
+
+LC_ALL=C
+export LC_ALL
+
+# Sets root, user, is_printed from the command line.
+crontab_options() { # WORDS
+    root=$here user='' is_printed=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --root) [ $# -gt 1 ] || refuse 64 '--root needs a directory' "$usage" && root=$2 && shift ;;
+            --user) [ $# -gt 1 ] || refuse 64 '--user needs a name' "$usage" && user=$2 && shift ;;
+            --root=?*) root=${1#*=} ;;
+            --user=?*) user=${1#*=} ;;
+            --print) is_printed=yes ;;
+            *) refuse 64 "unknown option $1" "$usage" ;;
+        esac
+        shift
+    done
+    [ -d "$root" ] || refuse 64 "there is no directory $root" "$usage"
+    root=$(cd -- "$root" && pwd)
+    case $root in
+        *[\'\"\\]* | *'
+'*) refuse 64 "a crontab cannot name $root" 'give it a name without quotes, backslashes and line ends' ;;
+    esac
+    [ -n "$user" ] || user=$(stat -Lc %U -- "$root")
+    id -u -- "$user" >/dev/null 2>&1 || refuse 69 "there is no user $user" 'name the one who is to run it with --user'
+    if [ "$(id -u -- "$user")" != "$(id -u)" ] && [ "$(id -u)" -ne 0 ]; then
+        refuse 69 "the crontab of $user is not that of $(id -un)" "run it as $user or root"
+    fi
+    command -v crontab >/dev/null 2>&1 || refuse 69 'there is no crontab here' \
+        'install cron (Debian: apt-get install cron), or take install_timers.sh'
+    work=$(TMPDIR=/tmp mktemp -d)
+    # shellcheck disable=SC2016  # for the shell that reads it
+    printf 'cat -- "$1" >"$(dirname -- "$0")/now"\n' >"$work/look"
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 143' HUP INT TERM
+}
+
+refuse() { # EXIT WHAT WHAT-TO-DO
+    echo "${0##*/}: $2" >&2
+    echo "  $3" >&2
+    exit "$1"
+}
+
+their_crontab() {
+    if [ "$(id -u -- "$user")" = "$(id -u)" ]; then crontab "$@"; else crontab -u "$user" "$@"; fi
+}
+
+# The crontab as it is, in the file `now`; an empty one where there is none. `crontab -l` shows some bytes as others, so it is
+# looked at as an editor does, one that changes nothing. Were it asked whether to go on, it is told no.
+read_crontab() {
+    rm -f "$work/now"
+    # Where there is none, an editor gets an example.
+    if ! their_crontab -l >/dev/null 2>"$work/why" && grep -q '^no crontab for ' "$work/why"; then
+        : >"$work/now"
+        return 0
+    fi
+    if ! echo n | VISUAL="sh $work/look" EDITOR="sh $work/look" their_crontab -e >"$work/why" 2>&1 || [ ! -f "$work/now" ]; then
+        refuse 2 "cannot read the crontab of $user: $(cat "$work/why")" \
+            'see whether /etc/cron.allow or /etc/cron.deny keeps that user from it'
+    fi
+}
+
+our_block() {
+    # To cron, % ends a command.
+    quoted=$(printf '%s\n' "$root" | sed 's/%/\\%/g')
+    cat <<END
+# BEGIN cr0sync $root
+# cr0sync: each minute; what is done is said in logs/cron_*.log. remove_crontabs.sh takes this block out again.
+* * * * * '$quoted/cron_sync_databases.sh'
+* * * * * '$quoted/cron_sync_logs.sh'
+* * * * * '$quoted/cron_security_monitoring.sh'
+# END cr0sync $root
+END
+}
+
+# What the crontab is to be, in the file `next`: with the block that is in the file `block`, where the one is that is there, else
+# at the end. An empty file takes it out. Lines inside of it that are not ours stay, behind it.
+replace_block() {
+    if ! awk -v root="$root" -v block="$work/block" '
+        function put(  line) {
+            while (!is_put && (getline line <block) > 0) print line
+            is_put = 1
+        }
+        BEGIN { begins = "# BEGIN cr0sync " root; ends = "# END cr0sync " root }
+        $0 == begins { if (is_in) exit broken = 1; is_in = 1; put(); next }
+        $0 == ends { if (!is_in) exit broken = 1; is_in = 0; printf "%s", theirs; theirs = ""; next }
+        is_in && (/^# cr0sync: / || /\/cron_(sync_databases|sync_logs|security_monitoring)\.sh\047$/) { next }
+        is_in { theirs = theirs $0 "\n"; next }
+        { print }
+        END { if (broken || is_in) exit 1; put() }
+    ' "$work/now" >"$work/next"; then
+        refuse 2 "the crontab of $user has half a block of cr0sync" \
+            "see it with crontab -e: between '# BEGIN cr0sync $root' and '# END cr0sync $root' stand our lines; mend or remove all"
+    fi
+}
+
+# Gives the crontab what the file `next` says, and looks whether it has it.
+write_crontab() {
+    if cmp -s "$work/now" "$work/next"; then return 1; fi
+    if [ -s "$work/next" ]; then
+        their_crontab "$work/next" || refuse 2 "the crontab of $user was not changed" 'see what crontab said'
+    else
+        their_crontab -r || refuse 2 "the crontab of $user was not removed" 'see what crontab said'
+    fi
+    read_crontab
+    cmp -s "$work/now" "$work/next" || refuse 2 "the crontab of $user is not what was written" 'look at it with crontab -l'
+}

@@ -1,0 +1,107 @@
+#!/bin/sh
+# Part of cr0sync. Has systemd run the three jobs each minute, and a watcher all the time, instead of cron. As root.
+#
+#     install_timers.sh [--root DIRECTORY] [--print | --remove] [--to DIRECTORY]
+#
+# The root is where this lies unless told. --print shows the units and changes nothing; --remove takes them away; --to puts
+# them elsewhere than in /etc/systemd/system, and tells systemd nothing.
+set -eu
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+# shellcheck source=php/system/settings.sh
+. "$here/settings.sh"
+
+refuse() { # EXIT WHAT WHAT-TO-DO
+    echo "install_timers.sh: $2" >&2
+    echo "  $3" >&2
+    exit "$1"
+}
+
+usage='write install_timers.sh [--root DIRECTORY] [--print | --remove] [--to DIRECTORY]'
+root=$here mode=install units=/etc/systemd/system
+while [ $# -gt 0 ]; do
+    case $1 in
+        --root | --to)
+            [ $# -gt 1 ] || refuse 64 "$1 needs a directory" "$usage"
+            if [ "$1" = --root ]; then root=$2; else units=$2; fi
+            shift
+            ;;
+        --root=?*) root=${1#*=} ;;
+        --to=?*) units=${1#*=} ;;
+        --print) mode=print ;;
+        --remove) mode=remove ;;
+        *) refuse 64 "unknown option $1" "$usage" ;;
+    esac
+    shift
+done
+[ -d "$root" ] || refuse 64 "there is no directory $root" "$usage"
+root=$(cd -- "$root" && pwd)
+owner=$(stat -Lc %U -- "$root")
+group=$(stat -Lc %G -- "$root")
+read_settings "$root" "$owner"
+[ -z "$unsettled" ] || refuse 2 "$unsettled" 'correct it first'
+for value in "$root" "$PHP" "$WEB" "$CONFIG"; do
+    case $value in *[\'\"\\\|\&\$]* | *'
+'*) refuse 64 "a unit cannot name $value" 'give it a name without quotes, backslashes, bars, dollars and line ends' ;; esac
+done
+
+# To systemd, % begins something else.
+for_unit() { printf '%s' "$1" | sed 's/%/%%/g'; }
+
+unit() { # FILE
+    config=
+    [ -z "$CONFIG" ] || config=" \"--config=$(for_unit "$CONFIG")\""
+    sed -e "s|@ROOT@|$(for_unit "$root")|g" -e "s|@OWNER@|$owner|g" -e "s|@GROUP@|$group|g" \
+        -e "s|@PHP@|$(for_unit "$PHP")|g" -e "s|@WEB@|$(for_unit "$WEB")|g" -e "s|@CONFIG@|$config|g" "$1"
+}
+
+is_ours() { [ ! -e "$1" ] || grep -qxF "# cr0sync $(for_unit "$root")" "$1"; }
+has_systemd() { [ "$units" = /etc/systemd/system ] && [ -d /run/systemd/system ]; }
+
+all() { # what to begin
+    echo cr0sync-databases.timer cr0sync-logs.timer cr0sync-security.timer cr0sync-watch.service
+}
+
+for file in "$here"/systemd/*.service "$here"/systemd/*.timer; do
+    [ -f "$file" ] || refuse 69 "there are no units in $here/systemd" 'run it from the source: php/system/install_timers.sh'
+    is_ours "$units/${file##*/}" || [ "$mode" = print ] ||
+        refuse 2 "$units/${file##*/} is not for $root" 'it is of another installation: remove that first, with --remove of its own'
+done
+case $mode in
+    print)
+        for file in "$here"/systemd/*; do
+            echo "# $units/${file##*/}"
+            unit "$file"
+            echo
+        done
+        ;;
+    remove)
+        # shellcheck disable=SC2046  # names of ours
+        if has_systemd; then systemctl disable --now $(all) || :; fi
+        for file in "$here"/systemd/*; do
+            if [ -e "$units/${file##*/}" ]; then
+                rm -f -- "$units/${file##*/}"
+                echo "removed $units/${file##*/}"
+            fi
+        done
+        if has_systemd; then systemctl daemon-reload; fi
+        ;;
+    install)
+        mkdir -p "$units"
+        for file in "$here"/systemd/*; do
+            unit "$file" >"$units/.${file##*/}.new"
+            chmod 644 "$units/.${file##*/}.new"
+            mv -f "$units/.${file##*/}.new" "$units/${file##*/}"
+            echo "installed $units/${file##*/}"
+        done
+        if has_systemd; then
+            systemctl daemon-reload
+            # shellcheck disable=SC2046  # names of ours
+            systemctl enable --now $(all)
+        else
+            echo "begin them with: systemctl daemon-reload && systemctl enable --now $(all)"
+        fi
+        if command -v crontab >/dev/null 2>&1 && crontab -u "$owner" -l 2>/dev/null | grep -qxF "# BEGIN cr0sync $root"; then
+            echo "the crontab of $owner runs the same jobs: $root/remove_crontabs.sh takes them out"
+        fi
+        ;;
+esac

@@ -1,0 +1,162 @@
+#!/bin/sh
+# Part of cr0sync. Runs each cron script as cron would, but without changing anything, and says in words what is wrong: PHP and
+# its version, the extension, paths, permissions, the crontab. Ends with what doctor says of the rest.
+#
+#     test_cron_scripts.sh [--root DIRECTORY]
+#
+# Exit codes: 0 all is well, 1 something is worth a look, 2 something does not work.
+set -eu
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+# shellcheck source=php/system/settings.sh
+. "$here/settings.sh"
+
+root=$here
+case ${1:-} in
+    '') ;;
+    --root) root=${2:?--root needs a directory} ;;
+    --root=?*) root=${1#*=} ;;
+    *)
+        echo 'write test_cron_scripts.sh [--root DIRECTORY]' >&2
+        exit 64
+        ;;
+esac
+[ -d "$root" ] || {
+    echo "test_cron_scripts.sh: there is no directory $root" >&2
+    exit 64
+}
+root=$(cd -- "$root" && pwd)
+worst=0
+good() { echo "ok     $1"; }
+look() { # WHAT WHAT-TO-DO
+    echo "look   $1"
+    echo "       $2"
+    [ "$worst" -gt 1 ] || worst=1
+}
+wrong() { # WHAT WHAT-TO-DO
+    echo "WRONG  $1"
+    echo "       $2"
+    worst=2
+}
+
+# Whose jobs these are: sync_state is his, or else the root.
+owner=$(stat -Lc %U -- "$root/sync_state" 2>/dev/null || stat -Lc %U -- "$root")
+group=$(stat -Lc %G -- "$root")
+if [ "$(id -un)" != "$owner" ] && [ "$(id -u)" -ne 0 ]; then
+    wrong "this is $(id -un), and cron runs the jobs as $owner" "run it as $owner or root"
+    exit 2
+fi
+
+# As cron runs it: with little in its environment, and nothing of ours.
+as_cron() {
+    home=$(getent passwd "$owner" | cut -d: -f6)
+    set -- env -i HOME="${home:-/}" LOGNAME="$owner" SHELL=/bin/sh PATH=/usr/bin:/bin LC_ALL=C "$@"
+    if [ "$(id -un)" = "$owner" ]; then "$@"; else runuser -u "$owner" -- "$@"; fi
+}
+
+read_settings "$root" "$owner"
+if [ -n "$unsettled" ]; then wrong "$unsettled" 'correct it'; else good "settings: PHP=$PHP WEB=$WEB"; fi
+
+test_php() {
+    if ! said=$(as_cron "$PHP" -r 'echo PHP_VERSION, " ", PHP_VERSION_ID >= 80200 ? 1 : 0;' 2>&1 </dev/null); then
+        wrong "$owner cannot run PHP, $PHP" "install php-cli, or set PHP= in $root/cron.env"
+        return 1
+    fi
+    case $said in
+        *' 1') good "PHP ${said% *}" ;;
+        *) wrong "PHP is too old, or complains: $said" "8.2 or newer is needed: set PHP= in $root/cron.env" ;;
+    esac
+    if as_cron "$PHP" -r 'exit(function_exists("cr0_call") ? 0 : 1);' >/dev/null 2>&1 </dev/null; then
+        good 'the extension cr0sync is loaded'
+    else
+        wrong "the extension cr0sync is not loaded by $PHP" \
+            "sudo make install puts it there; $PHP --ini lists the files that enable extensions"
+        return 1
+    fi
+}
+
+test_paths() {
+    missing=0
+    for script in database_sync_script.php log_sync_script.php security_monitoring_script.php cr0sync/start.php; do
+        if [ ! -e "$WEB/$script" ]; then
+            wrong "there is no $WEB/$script" \
+                "set WEB= in $root/cron.env to where the scripts are, or run make install-system WEB=$WEB"
+            missing=1
+        elif ! as_cron test -r "$WEB/$script"; then
+            wrong "$owner cannot read $WEB/$script" 'chmod a+r it, and a+x the directories above it'
+            missing=1
+        elif open_to_others "$WEB/$script" "$owner"; then
+            look "others than $owner may put something else in the place of $WEB/$script, which cron runs as $owner" \
+                "chown root $WEB && chmod g-w,o-w or +t $WEB; or WEB=/usr/local/share/cr0sync in $root/cron.env"
+        fi
+    done
+    return "$missing"
+}
+
+test_permissions() {
+    for directory in "$root/sync_state" "$root/logs" "$root/databases"; do
+        if [ ! -d "$directory" ]; then
+            wrong "there is no directory $directory" "make install-system ROOT=$root makes it"
+        elif ! as_cron test -w "$directory" -a -x "$directory"; then
+            wrong "$owner cannot write in $directory" "chown $owner:$group $directory && chmod ug+rwx $directory"
+        fi
+    done
+    for log in cron_database_sync cron_log_sync cron_security; do
+        file=$root/logs/$log.log
+        if [ -L "$file" ]; then
+            wrong "$file is a link, which is not followed" 'move it away'
+        elif [ -e "$file" ] && ! as_cron test -w "$file"; then
+            wrong "$owner cannot write $file" "chown $owner:$group $file && chmod 664 $file"
+        fi
+    done
+    for job in databases logs security; do
+        file=$root/sync_state/locks/cron-$job.lock
+        if [ -e "$file" ] && [ "$(stat -c %U -- "$file")" != "$owner" ]; then
+            wrong "the lock $file is not a file of $owner" 'find out why, and move it away'
+        fi
+    done
+}
+
+test_script() { # NAME
+    code=0
+    said=$(as_cron "$root/$1" --root "$root" --dry-run 2>&1 </dev/null) || code=$?
+    case $code in
+        0 | 1) good "$1: ${said:-nothing to do}" ;;
+        69) case $said in
+            *'(dry run, nothing was changed)'*) look "$1: $said" "a real run does more: look at its log afterwards" ;;
+            *) wrong "$1 can do nothing: $said" 'see what it says' ;;
+        esac ;;
+        75) good "$1: another run is at work just now" ;;
+        126 | 127) wrong "$1 cannot be run: $said" "make install-system ROOT=$root puts it there" ;;
+        *) wrong "$1 ended with $code: ${said:-and said nothing}" 'the line above says what to do, or else --help of the PHP script' ;;
+    esac
+}
+
+test_crontab() {
+    if as_cron crontab -l 2>/dev/null | grep -qxF "# BEGIN cr0sync $root"; then
+        good "the crontab of $owner has the jobs"
+    elif grep -qsF "# cr0sync $root" /etc/systemd/system/cr0sync-databases.timer; then
+        good 'systemd has the jobs'
+    else
+        look "neither the crontab of $owner nor systemd has the jobs" "run $root/install_crontabs.sh"
+    fi
+}
+
+test_doctor() {
+    code=0
+    said=$(as_cron "$PHP" "$WEB/database_sync_script.php" doctor --line --root "$root" ${CONFIG:+--config "$CONFIG"} \
+        2>&1 </dev/null) || code=$?
+    case $code in
+        0) good "doctor: $said" ;;
+        1) look "doctor: $said" "$PHP $WEB/database_sync_script.php doctor --root $root tells all of it" ;;
+        2) wrong "doctor: $said" "$PHP $WEB/database_sync_script.php doctor --root $root tells all of it" ;;
+    esac
+}
+
+test_permissions
+test_crontab
+# What follows needs what comes before.
+if test_php && test_paths; then
+    for script in cron_sync_databases.sh cron_sync_logs.sh cron_security_monitoring.sh; do test_script "$script"; done
+    test_doctor
+fi
+exit "$worst"
