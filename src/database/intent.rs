@@ -293,6 +293,7 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
         let clusters = std::mem::take(&mut self.state.clusters);
         let decisions = std::mem::take(&mut self.state.decisions);
         for (cluster, decision) in clusters.into_iter().zip(decisions) {
+            self.task.plans()?;
             let (cluster, decision) = (&cluster, &decision);
             ignored += decision.ignored.len();
             for (side, seat) in cluster.seats.iter().enumerate() {

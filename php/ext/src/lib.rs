@@ -31,6 +31,7 @@ mod exceptions;
 mod functions;
 mod info;
 mod ini;
+mod interrupts;
 mod kept;
 mod options;
 mod progress;
