@@ -27,7 +27,7 @@ pub enum Continue {
 }
 
 /// So long nobody is asked after somebody was (milliseconds). In tests everybody is asked at each look.
-const EVERY_MS: u64 = if cfg!(test) { 0 } else { 50 };
+const EVERY_MS: u64 = 50;
 /// After so many small steps the time is looked at.
 const STEPS: u32 = if cfg!(test) { 7 } else { 256 };
 /// After so many instructions of its own SQLite looks.
@@ -167,7 +167,8 @@ fn ask() -> Continue {
         if watch.is_stopped {
             return Err(Continue::Stop);
         }
-        if watch.asked.is_some_and(|asked| asked.millis() < EVERY_MS) {
+        let is_due = |asked: Stopwatch| cfg!(test) || asked.millis() >= EVERY_MS;
+        if !watch.asked.is_none_or(is_due) {
             return Err(Continue::Yes);
         }
         let hook = watch.hook.take().ok_or(Continue::Yes)?;

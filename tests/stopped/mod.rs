@@ -101,7 +101,7 @@ impl World {
                 let mut text = String::new();
                 match path.extension().is_some_and(|extension| extension == "gz") {
                     true => {
-                        drop(flate2::read::MultiGzDecoder::new(&*bytes).read_to_string(&mut text).unwrap())
+                        flate2::read::MultiGzDecoder::new(&*bytes).read_to_string(&mut text).unwrap();
                     }
                     false => text = String::from_utf8(bytes).unwrap(),
                 }
