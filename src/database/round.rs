@@ -21,6 +21,7 @@ use super::shape::{Shape, TableShape};
 use super::store::{Bouncing, Ids, OverlayEntry};
 use super::value::{Row, Value};
 use super::{Fault, sql_error};
+use crate::interrupt;
 
 /// One attempt at a plan, with the rows that earlier attempts ran into.
 pub(crate) struct Round<'a> {
@@ -597,6 +598,7 @@ fn met_in(table: &TableState) -> BTreeSet<Key> {
     let mut renamed: HashMap<Key, &Cluster> = HashMap::new();
     let mut new: Vec<(Key, &Cluster)> = Vec::new();
     for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
+        interrupt::serve_often();
         let row = decision.row(&table.rules, cluster);
         let Some(key) = row.and_then(|row| table.rules.key(&row)) else { continue };
         let mut known = cluster.seats.iter().filter_map(|seat| match &seat.before {
@@ -613,6 +615,7 @@ fn met_in(table: &TableState) -> BTreeSet<Key> {
         }
     }
     for (key, cluster) in new {
+        interrupt::serve_often();
         let Some(other) = renamed.get(&key) else { continue };
         let mut seats = cluster.seats.iter().zip(&other.seats);
         if seats.any(|(new, old)| new.after.is_some() && old.after.is_none()) {
@@ -636,6 +639,7 @@ fn renames_in(tables: &[TableState], parent: usize) -> Renames {
         references.filter(named).map(|reference| &reference.parent_columns).collect();
     for by in columns {
         for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
+            interrupt::serve_often();
             let Some(row) = decision.row(&table.rules, cluster) else { continue };
             let Some(merged) = key_of(&row, by) else { continue };
             for (side, seat) in cluster.seats.iter().enumerate() {
@@ -657,6 +661,7 @@ fn squatted_in(table: &TableState) -> BTreeSet<i64> {
     let Some(column) = table.rules.assigned_id() else { return BTreeSet::new() };
     let mut resting: HashMap<i64, Vec<usize>> = HashMap::new();
     for (index, (cluster, decision)) in table.clusters.iter().zip(&table.decisions).enumerate() {
+        interrupt::serve_often();
         for (side, seat) in cluster.seats.iter().enumerate() {
             let rests =
                 decision.frozen || decision.blocked.contains(&side) || decision.ignored.contains(&side);
