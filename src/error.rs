@@ -7,6 +7,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::interrupt;
+
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -161,6 +163,9 @@ impl Error {
 
     /// A failed system call: `verb` names what was tried ("open", "replace").
     pub fn io(verb: &str, path: impl AsRef<Path>, cause: std::io::Error) -> Self {
+        if interrupt::is_stop(&cause) {
+            return interrupt::cancelled();
+        }
         let kind = if cause.kind() == std::io::ErrorKind::PermissionDenied {
             ErrorKind::Access
         } else {

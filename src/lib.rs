@@ -18,6 +18,7 @@
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
 //! - `clock`: the only door to time.
+//! - [`interrupt`]: how whoever waits for a call is looked after meanwhile, and stops it.
 //! - `ffi`: all of it for C, with the feature `capi`.
 //! - `docs`: how rows and lines are merged, what a crash can leave behind, which files there are, and the reference of
 //!   watched files.
@@ -51,6 +52,7 @@ pub mod events;
 mod ffi;
 mod hex;
 pub mod integrity;
+pub mod interrupt;
 pub mod logs;
 pub mod report;
 mod schedule;
@@ -71,3 +73,8 @@ pub use status::status;
 #[cfg(test)]
 #[path = "../tests/property/rng.rs"]
 mod rng;
+
+// What stops each of the operations at every look; outside, looks depend on the time.
+#[cfg(test)]
+#[path = "../tests/stopped/mod.rs"]
+mod stopped;

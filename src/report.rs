@@ -41,16 +41,6 @@ pub use status::SystemStatusReport;
 /// The version of the documents.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// What whoever waits for a long call says when he is told how far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Continue {
-    /// It goes on.
-    Yes,
-    /// It stops where it is. What was done of a database or log that it is at is as if that had not begun, or is finished by
-    /// the next run.
-    Stop,
-}
-
 /// A number of rows, in words.
 pub(crate) fn rows(number: usize) -> String {
     counted(number, "row", "rows")

@@ -21,7 +21,7 @@ use crate::durable::Lock;
 use crate::error::{ErrorKind, Result};
 use crate::report::{JobState, SCHEMA, SecurityJob, SecurityRunReport};
 use crate::schedule::{self, Ended, Schedule};
-use crate::{events, integrity};
+use crate::{events, integrity, interrupt};
 use blocked::Why;
 use job::{Done, Found, Job};
 
@@ -69,6 +69,9 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     let mut jobs = BTreeMap::new();
     let mut new_warnings = Vec::new();
     for job in Job::ALL {
+        if interrupt::check().is_err() {
+            break;
+        }
         let Ran { report, found: what, warnings: told } = one(config, job, &mut schedule, now);
         if !matches!(report.state, JobState::NotDue | JobState::Skipped) {
             let fresh = warned::fresh(&mut schedule, job, &told).unwrap_or_else(|error| {
@@ -82,6 +85,8 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
         found = found.and(what);
         jobs.insert(job.name(), report);
     }
+    // What the jobs have found by then is told.
+    let quiet = interrupt::quiet();
     let new_break = chain::tell(config, &mut schedule, Job::VerifyEvents.name(), &found.chain)
         .unwrap_or_else(|error| {
             problems.push(format!("could not tell that the chain of events is broken: {}", error.in_words()));
@@ -96,6 +101,8 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
     if jobs.get(Job::Check.name()).is_some_and(|job| job.state == JobState::NotDue) {
         problems.extend(integrity::blind(config));
     }
+    drop(quiet);
+    interrupt::check()?;
     let watch = integrity::watched(config);
     problems.extend(watch.problem.clone());
     let mut report = SecurityRunReport {
@@ -171,6 +178,13 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> Ran 
         return carry_out(config, job, schedule, next(now)).0.fail(error.in_words(), next(now));
     }
     let (ran, found) = carry_out(config, job, schedule, next(now));
+    if ran.report.state == JobState::Skipped && interrupt::is_stopped() {
+        // It is due again, and nobody was in its way.
+        return match schedule.put_back(job.name(), last) {
+            Ok(()) => ran,
+            Err(error) => ran.fail(error.in_words(), None),
+        };
+    }
     if ran.report.state == JobState::Skipped {
         return skip(config, job, schedule, last, now, ran);
     }
@@ -224,7 +238,7 @@ fn carry_out(config: &Config, job: Job, schedule: &Schedule, next: Option<String
             let state = if problem.is_some() { JobState::Failed } else { JobState::Ran };
             (Ran { report: SecurityJob { state, reason: problem, next, report }, found, warnings }, what)
         }
-        Err(error) if error.kind() == ErrorKind::Locked => {
+        Err(error) if matches!(error.kind(), ErrorKind::Locked | ErrorKind::Cancelled) => {
             (Ran::without(JobState::Skipped, Some(error.in_words()), None), None)
         }
         Err(error) => (Ran::without(JobState::Failed, Some(error.in_words()), next), None),

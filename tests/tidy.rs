@@ -11,7 +11,7 @@ use std::process::Command;
 
 /// Modules of the library by layer: a module uses those of lower layers, never of higher ones.
 const LAYERS: [&[&str]; 6] = [
-    &["clock", "error"],
+    &["clock", "error", "interrupt"],
     &["config", "durable", "report"],
     &["access", "backup", "database", "events", "integrity", "logs", "schedule"],
     &["security"],

@@ -42,6 +42,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Lock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 
 /// So long another process may write (milliseconds).
 const WAIT_MS: u64 = 5_000;
@@ -249,6 +250,7 @@ fn change(config: &Config, kind: Kind, alter: impl FnOnce(&mut Entries)) -> Resu
     let directory = config.root.join("sync_state");
     durable::state_directory(&directory, &config.ownership)?;
     let _lock = Lock::take(&config.root, &config.ownership, kind.withdrawn_lock(), WAIT_MS)?;
+    let _quiet = interrupt::quiet();
     let [first, second] = places(config, kind);
     let [first, second] = [Found::look(first)?, Found::look(second)?];
     let state = state(config, kind, [&first.copy, &second.copy]);

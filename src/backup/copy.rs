@@ -1,6 +1,6 @@
 //! Copying a database whole, and opening the copies.
 //!
-//! All copies go through SQLite's backup interface in one step, so that a copy is one moment of its source. A copy
+//! All copies go through SQLite's backup interface in one read transaction, so that a copy is one moment of its source. A copy
 //! is ours alone until it is published; it never follows a link, since others may write the directory it lies in.
 
 use std::ffi::{OsStr, OsString};
@@ -11,12 +11,33 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
 
-/// Copies a whole database in one step; `Busy` when the source or the target stays locked.
+use crate::interrupt;
+
+/// After so many pages whoever waits is asked whether it goes on.
+const PAGES: i32 = 1_000;
+
+/// Copies a whole database as it is at one moment; `Busy` when the source or the target stays locked.
 pub(crate) fn whole(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    if !from.is_autocommit() {
+        return pages(from, to);
+    }
+    from.execute_batch("BEGIN")?;
+    // The copy is of the moment of this read, which needs nothing of a schema that may be damaged.
+    let copied = from.query_row("PRAGMA schema_version", [], |_| Ok(())).and_then(|()| pages(from, to));
+    // Nothing was written; where it ended by itself this fails.
+    let _ = from.execute_batch("ROLLBACK");
+    copied
+}
+
+/// Copies what the source shows in the transaction that it is in.
+fn pages(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
     let backup = Backup::new(from, to)?;
-    match backup.step(-1)? {
-        StepResult::Done => Ok(()),
-        _ => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+    loop {
+        match backup.step(PAGES)? {
+            StepResult::Done => return Ok(()),
+            StepResult::More => interrupt::check_sql()?,
+            _ => return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)),
+        }
     }
 }
 
@@ -52,6 +73,7 @@ pub(crate) fn frozen(path: &Path) -> rusqlite::Result<Connection> {
 
 /// A copy may come from anywhere: no code in its schema runs.
 fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    interrupt::attend(connection)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.execute_batch("PRAGMA mmap_size = 0; PRAGMA ignore_check_constraints = ON;")

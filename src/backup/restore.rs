@@ -16,6 +16,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::clock;
 use crate::durable::{AsOwner, Nascent};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 
 use super::verify::{self, Verdict};
 use super::{copy, rows};
@@ -63,6 +64,7 @@ impl Source {
     /// Errors: `Corrupt` when it is not sound, `Io` when it cannot be copied.
     pub(crate) fn of(snapshot: &Path, directory: &Path) -> Result<Source> {
         let fail = |cause: rusqlite::Error| match cause.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => interrupt::cancelled(),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 verify::refusal(snapshot, &cause.to_string())
             }
@@ -129,8 +131,11 @@ impl Source {
         live.busy_timeout(Duration::from_millis(TRY_MS))?;
         let all = clock::start();
         loop {
+            interrupt::check_sql()?;
             let watch = clock::start();
+            let quiet = interrupt::quiet();
             let step = Backup::new(&self.connection, live)?.step(-1);
+            drop(quiet);
             match step {
                 Ok(StepResult::Done) => {
                     return Ok(Some(Restored { way: Way::Pages, lock_ms: watch.millis() }));
@@ -187,6 +192,9 @@ fn failure(live: &Path, obstacle: Obstacle) -> Error {
                 .at(live)
                 .because(cause)
                 .hint("try again, or stop what keeps reading it")
+        }
+        Obstacle::Sql(cause) if cause.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            interrupt::cancelled()
         }
         Obstacle::Sql(cause) => Error::new(ErrorKind::Io, "cannot restore into")
             .at(live)

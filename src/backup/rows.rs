@@ -16,6 +16,7 @@ use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, params_from_iter};
 
 use crate::clock;
+use crate::interrupt;
 
 use super::restore::Obstacle;
 
@@ -40,8 +41,9 @@ pub(super) fn replace(source: &Connection, live: &Connection, patience: Duration
             return Err(Obstacle::Refused(format!("{whose} has the virtual table {name}")));
         }
     }
-    live.busy_timeout(patience)?;
+    interrupt::patience(live, patience)?;
     live.execute_batch("BEGIN IMMEDIATE")?;
+    let _quiet = interrupt::quiet();
     let watch = clock::start();
     let written = content(source, live, patience).and_then(|()| {
         live.execute_batch("COMMIT")?;

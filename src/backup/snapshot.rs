@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use crate::config::Config;
 use crate::durable::{self, Nascent};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 
 use super::model::{Kind, Snapshot};
 use super::place::Place;
@@ -125,7 +126,9 @@ fn write(live: &Connection, nascent: &Nascent) -> rusqlite::Result<Verdict> {
         Ok(copy) => {
             drop(copy);
             // Opened anew: what counts is what the file has.
-            Ok(verify::file(nascent.path()))
+            let verdict = verify::file(nascent.path());
+            interrupt::check_sql()?;
+            Ok(verdict)
         }
         // It is copied page by page, and looked at only then.
         Err(cause) if cause.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
@@ -137,6 +140,7 @@ fn write(live: &Connection, nascent: &Nascent) -> rusqlite::Result<Verdict> {
 
 fn failure(place: &Place, cause: rusqlite::Error) -> Error {
     let kind = match cause.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => return interrupt::cancelled(),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::Busy,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => ErrorKind::Corrupt,
         _ => ErrorKind::Io,

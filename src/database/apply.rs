@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::clock::{self, Stopwatch};
+use crate::interrupt;
 use crate::report::State;
 
 use super::model::{SideIndex, Write};
@@ -94,6 +95,8 @@ pub(crate) fn apply(
         Some(locked) => locked,
         None => return Err(busy(sides, hub, "stayed busy")),
     };
+    // Nobody is asked while owners wait, nor before what was written is on record.
+    let _quiet = interrupt::quiet();
     let guard = Rollback { sides, locked: locked.iter().map(|locked| locked.side).collect() };
 
     for locked in &locked {
@@ -240,6 +243,8 @@ fn lock_all(
     let start = clock::start();
     let mut pause = 1;
     loop {
+        interrupt::check()?;
+        let _quiet = interrupt::quiet();
         let mut locked: Vec<Locked> = Vec::new();
         let mut busy = None;
         for index in &order {

@@ -16,6 +16,7 @@ use crate::backup::{Kind, Place, Snapshot, list, restore};
 use crate::clock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{
     Backup, BackupReport, BackupsReport, CleanReport, DatabaseReport, RemovedBackup, SCHEMA, State,
 };
@@ -134,6 +135,7 @@ pub fn backup(config: &Config, options: &Options) -> Result<BackupReport> {
     let tag = store.next_run().map_err(state_failure)?.to_string();
     let wait = Duration::from_millis(config.guards.busy_timeout_ms);
     for place in chosen.iter().flat_map(|(name, _)| Place::all(config, name)) {
+        interrupt::check()?;
         let of = format!("{} on {}", place.database, place.side);
         let (live, path) = (open::replica(&place.live, wait), place.live.display());
         match live {
@@ -154,6 +156,7 @@ pub fn backup(config: &Config, options: &Options) -> Result<BackupReport> {
                         report.warnings.extend(taken.warnings);
                         made.push(taken.snapshot.id());
                     }
+                    Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
                     Err(error) => {
                         report.ok = false;
                         report.warnings.push(in_words(&of, &error));
@@ -228,6 +231,7 @@ fn clear<'a>(
     let mut cleared = Cleared { gone: Vec::new(), problems: Vec::new() };
     for (one, verdict) in shelf.judged().filter(|(one, _)| wanted(one)) {
         let Verdict::Remove(reason) = verdict else { continue };
+        interrupt::check()?;
         if mode == Mode::Apply {
             if let Err(error) = snapshot::remove(&one.path) {
                 cleared.problems.push(in_words(&one.id(), &error));
@@ -282,7 +286,7 @@ pub(crate) fn secure<'s>(
     for Target { side, live, .. } in targets {
         let Err(error) = before_write(job, database, side, live) else { continue };
         match fault_of(side, error) {
-            Fault::Error(error) => {
+            Fault::Error(error) if error.kind() != ErrorKind::Cancelled => {
                 let warning = in_words(&format!("{side} was written without a backup"), &error);
                 if !report.warnings.contains(&warning) {
                     report.warnings.push(warning);

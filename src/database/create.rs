@@ -11,6 +11,7 @@ use rusqlite::{Connection, params_from_iter};
 use crate::backup::copy;
 use crate::config::DatabaseConfig;
 use crate::durable::{self, AsOwner, Nascent};
+use crate::interrupt;
 use crate::report::{DatabaseReport, State};
 
 use super::companion::Kind;
@@ -177,7 +178,6 @@ pub(crate) fn spoke(
     let (Some(hub), Some(path)) = (config.replicas.get(hub_name), config.replicas.get(side)) else {
         return Ok(());
     };
-    // From here on file and base come into being together, so that nobody is asked whether to go on.
     job.pace.at(database, Phase::Copying, Some(side))?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let hub = open::connect(hub, wait).map_err(|e| sql_error(e, hub_name))?;
@@ -186,8 +186,9 @@ pub(crate) fn spoke(
     let fail = |cause| sql_error(cause, hub_name);
     hub.execute_batch("BEGIN").map_err(fail)?;
     open::first_read(&hub).map_err(fail)?;
-    fill(job, &hub, path, absence, side, report)?;
+    // The base first: nobody looks for one that no file has come of, and once the file is there nobody is asked any more.
     let base = base(job, database, side, &hub)?;
+    fill(job, &hub, path, absence, side, report)?;
     hub.execute_batch("COMMIT").map_err(fail)?;
     // The hub's owner may have written since the merge: what is not merged yet reaches this side as to one that was away.
     let epoch = merged.epoch - 1;
@@ -263,6 +264,8 @@ pub(super) fn fill(
         let mut target = open::connect(path, wait).map_err(fail)?;
         let _owner = AsOwner::of(path);
         let backup = Backup::new(from, &mut target).map_err(fail)?;
+        interrupt::check()?;
+        let _quiet = interrupt::quiet();
         // This takes the write lock of the target and copies nothing yet.
         backup.step(0).map_err(fail)?;
         if std::fs::metadata(path).map_or(true, |file| file.len() > 0) {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::config::ColumnPolicy;
+use crate::interrupt;
 use crate::report::{counted, rows};
 
 use super::bounce::{self, TakenBack};
@@ -82,9 +83,12 @@ pub(crate) fn spell_out(
         .collect();
     for ((shape, (known, changes)), mut state) in shape.tables.iter().zip(observed).zip(tables) {
         for (changes, intent) in changes.into_iter().zip(&mut plan.intents) {
-            let writes = changes.into_iter().map(|change| Write {
-                old: change.before.map(|row| (change.slot.clone(), row)),
-                new: change.after.map(|row| (change.slot, row)),
+            let writes = changes.into_iter().map(|change| {
+                interrupt::serve_often();
+                Write {
+                    old: change.before.map(|row| (change.slot.clone(), row)),
+                    new: change.after.map(|row| (change.slot, row)),
+                }
             });
             intent.observed.push(TableWrites {
                 table: shape.rules.name.clone(),
@@ -119,6 +123,7 @@ const TOUCHED_BYTES: usize = 1 << 20;
 fn touched(state: &TableState, hub: SideIndex) -> Vec<Touched> {
     let rules = &state.rules;
     let rows = state.clusters.iter().zip(&state.decisions).filter_map(|(cluster, decision)| {
+        interrupt::serve_often();
         let after = decision.merged_after(rules, cluster).map(|row| shared(cluster, row));
         (after != cluster.merged).then(|| (cluster.merged.clone(), after))
     });
@@ -293,6 +298,7 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
         let clusters = std::mem::take(&mut self.state.clusters);
         let decisions = std::mem::take(&mut self.state.decisions);
         for (cluster, decision) in clusters.into_iter().zip(decisions) {
+            self.task.plans()?;
             let (cluster, decision) = (&cluster, &decision);
             ignored += decision.ignored.len();
             for (side, seat) in cluster.seats.iter().enumerate() {

@@ -81,12 +81,13 @@ use crate::clock;
 use crate::config::{Config, DatabaseConfig, glob};
 use crate::durable::{self, RunLock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{
     AcknowledgeReport, ConflictsReport, DatabaseReport, HistoryReport, QueuedRequest, Run, SCHEMA,
     SideReport, State, StatusReport, SyncReport,
 };
 
-pub use crate::report::Continue;
+pub use crate::interrupt::Continue;
 pub use archive::{backup, backups, clean_backups};
 pub use progress::{Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
@@ -190,7 +191,7 @@ pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
     let aside = |state, reason| Fault::Side { name: side.to_owned(), state, reason };
     match cause.sqlite_error_code() {
         // Nobody but us interrupts our own connections.
-        Some(ErrorCode::OperationInterrupted) => Fault::Error(progress::cancelled()),
+        Some(ErrorCode::OperationInterrupted) => Fault::Error(interrupt::cancelled()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             aside(State::Skipped, format!("{side} stayed busy"))
         }
@@ -217,6 +218,9 @@ pub(crate) fn state_error(cause: rusqlite::Error) -> Fault {
 }
 
 fn state_failure(cause: rusqlite::Error) -> Error {
+    if cause.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
+        return interrupt::cancelled();
+    }
     let full = cause.sqlite_error_code() == Some(ErrorCode::DiskFull);
     let error = Error::new(ErrorKind::Io, "cannot use the state database").because(cause);
     if full { error.hint("make room on the disk of sync_state; the next run goes on") } else { error }
@@ -567,7 +571,7 @@ fn over(
             Ok(report) => {
                 databases.insert((*name).to_owned(), report);
                 if pace.is_stopped() {
-                    fault = Some(progress::cancelled());
+                    fault = Some(interrupt::cancelled());
                     break;
                 }
             }

@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::durable::{self, AsOwner};
+use crate::interrupt;
 
 use super::schema::{self, Schema};
 use super::{beside, place};
@@ -43,6 +44,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Settings that keep a connection from leaving traces: no triggers, no checkpoints, no trust in the schema.
 pub(crate) fn harden(connection: &Connection) -> rusqlite::Result<()> {
+    interrupt::attend(connection)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -89,7 +91,7 @@ pub(crate) fn connect(path: &Path, wait: Duration) -> rusqlite::Result<Connectio
     let _owner = AsOwner::of(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(wait)?;
+    interrupt::patience(&connection, wait)?;
     harden(&connection)?;
     // The first read shows whether it is a database.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
@@ -114,7 +116,7 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     let _owner = AsOwner::of(path);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    interrupt::patience(&connection, PATIENCE)?;
     harden(&connection)?;
     Ok(connection)
 }

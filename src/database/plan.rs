@@ -191,6 +191,13 @@ pub(crate) struct Observed {
     pub(crate) merged_overlay: Vec<OverlayEntry>,
 }
 
+impl Task<'_> {
+    /// A small step was made.
+    pub(crate) fn plans(&self) -> Result<(), Fault> {
+        self.pace.plans(self.name)
+    }
+}
+
 /// Plans a merge of all sides.
 pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     let schemas: Vec<SideSchema<'_>> = task

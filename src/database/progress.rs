@@ -10,8 +10,7 @@ use std::cell::{Cell, RefCell};
 use serde::Serialize;
 
 use crate::clock::{self, Stopwatch};
-use crate::error::{Error, ErrorKind};
-use crate::report::Continue;
+use crate::interrupt::{self, Continue};
 
 use super::Fault;
 
@@ -118,6 +117,11 @@ impl dyn Pace + '_ {
         self.tell(database, phase, Place { side, ..Place::default() })
     }
 
+    /// A small step of planning was made: whoever waits is told from time to time.
+    pub(crate) fn plans(&self, database: &str) -> Result<(), Fault> {
+        if interrupt::is_worth_a_look() { self.at(database, Phase::Planning, None) } else { Ok(()) }
+    }
+
     /// Follows the rows of one table that are read.
     pub(crate) fn table<'p>(&'p self, database: &'p str, table: &'p str, of: Option<u64>) -> Rows<'p> {
         Rows { pace: self, database, place: Place { table: Some(table), of, ..Place::default() } }
@@ -154,12 +158,12 @@ impl Pace for Teller<'_> {
     }
 
     fn is_stopped(&self) -> bool {
-        self.stopped.get()
+        self.stopped.get() || interrupt::is_stopped()
     }
 
     fn tell(&self, database: &str, phase: Phase, place: Place<'_>) -> Result<(), Fault> {
-        if self.stopped.get() {
-            return Err(cancelled().into());
+        if self.stopped.get() || interrupt::check().is_err() {
+            return Err(interrupt::cancelled().into());
         }
         let quiet = |(last, since): (Phase, Stopwatch)| last == phase && since.millis() < QUIET_MS;
         if self.told.get().is_some_and(quiet) {
@@ -175,7 +179,7 @@ impl Pace for Teller<'_> {
             Continue::Yes => Ok(()),
             Continue::Stop => {
                 self.stopped.set(true);
-                Err(cancelled().into())
+                Err(interrupt::cancelled().into())
             }
         }
     }
@@ -195,23 +199,13 @@ impl Rows<'_> {
         if !self.place.rows.is_multiple_of(ROWS) {
             return Ok(());
         }
-        self.tell().map_err(|_| interrupted())
+        self.tell().map_err(|_| interrupt::interrupted())
     }
 
     /// Says where it is.
     pub(crate) fn tell(&self) -> Result<(), Fault> {
         self.pace.tell(self.database, Phase::Comparing, self.place)
     }
-}
-
-fn interrupted() -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT), None)
-}
-
-/// The error of a run that was stopped.
-pub(crate) fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "the run was stopped")
-        .hint("nothing is half done: what was not written yet is merged by the next run")
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::backup::verify::{self, Verdict};
 use crate::clock;
 use crate::config::{Config, DatabaseConfig};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{DatabaseReport, SideReport, State, SyncReport};
 
 use super::archive::{self, Shelf, in_words};
@@ -142,7 +143,9 @@ fn unknown_backup(backup: &OsStr) -> Error {
 fn carry_out(job: &Job<'_>, database: &DatabaseConfig, request: &Request) -> Result<DatabaseReport> {
     let mut report = DatabaseReport::new(State::Restored, None);
     if job.mode == Mode::DryRun {
-        if let Verdict::Damaged(reason) = verify::file(&request.path) {
+        let verdict = verify::file(&request.path);
+        interrupt::check()?;
+        if let Verdict::Damaged(reason) = verdict {
             return Err(verify::refusal(&request.path, &reason));
         }
         for side in &request.sides {
@@ -198,6 +201,7 @@ fn foretell(
                     "{side} is damaged ({reason}), so no sound copy of what it has can be made first: {FORCED}"
                 ));
             }
+            interrupt::check()?;
             match forecast::of(job.config, side, &backup, &replica.connection) {
                 Ok(forecast) => {
                     report.warnings.extend(forecast.tables);

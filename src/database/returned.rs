@@ -7,6 +7,7 @@
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use crate::config::DatabaseConfig;
+use crate::interrupt;
 use crate::report::DatabaseReport;
 
 use super::archive::{self, Target};
@@ -113,6 +114,7 @@ fn fill(
     let mut rows = base.prepare(&rows)?;
     let mut rows = rows.query([&added])?;
     live.execute_batch("BEGIN IMMEDIATE")?;
+    let _quiet = interrupt::quiet();
     let written = (|| {
         let set = format!("UPDATE main.{table} SET {column} = ?1 WHERE {column} IS ?2 AND ");
         let mut filled = 0;

@@ -21,6 +21,7 @@ use super::shape::{Shape, TableShape};
 use super::store::{Bouncing, Ids, OverlayEntry};
 use super::value::{Row, Value};
 use super::{Fault, sql_error};
+use crate::interrupt;
 
 /// One attempt at a plan, with the rows that earlier attempts ran into.
 pub(crate) struct Round<'a> {
@@ -100,13 +101,14 @@ impl Round<'_> {
         for table in &mut tables {
             let oscillating = Oscillating::of(&table.rules, self.bouncing);
             let decided = table.clusters.iter().map(|cluster| {
+                self.task.plans()?;
                 let columns = oscillating.in_row(&table.rules, cluster);
                 if columns.is_empty() {
-                    return decide(&table.rules, cluster, context);
+                    return Ok(decide(&table.rules, cluster, context));
                 }
-                decide(&Rules { oscillating: columns, ..table.rules.clone() }, cluster, context)
+                Ok(decide(&Rules { oscillating: columns, ..table.rules.clone() }, cluster, context))
             });
-            table.decisions = decided.collect();
+            table.decisions = decided.collect::<Result<_, Fault>>()?;
         }
         let met = tables.iter().map(met_in).collect();
         if let Some(resolution) = self.task.resolution {
@@ -223,6 +225,7 @@ impl Round<'_> {
             let edits = self.edits_of(index, side, shape, observed, translations, &identity, &mut wanted)?;
             renamed.push(edits.renamed);
             for (canonical, edit) in edits.list {
+                self.task.plans()?;
                 clusters.add_edit(side, canonical, edit);
             }
         }
@@ -231,6 +234,7 @@ impl Round<'_> {
             let rows = observe::rows_by_key(shape, open.source(&rules.name), &identity, &wanted)
                 .map_err(|e| sql_error(e, &open.name))?;
             for (slot, raw) in rows {
+                self.task.plans()?;
                 let Some(key) = rules.key(&raw) else { continue };
                 let before = if is_known(observed, side) {
                     Ancestor::Known(Some(raw.clone()))
@@ -278,6 +282,7 @@ impl Round<'_> {
         let pairs = observed.edits.get(side).map(|edits| edits.pairs.as_slice()).unwrap_or_default();
         if !is_known(observed, side) {
             for (before, after) in pairs {
+                self.task.plans()?;
                 wanted.extend(before.as_ref().and_then(|row| rules.key(row)));
                 if let Some(placed) = after {
                     let after = Some(local(&Ancestor::Unknown, placed.clone(), None));
@@ -290,6 +295,7 @@ impl Round<'_> {
         let mut by_before: HashMap<Key, usize> = HashMap::new();
         let mut inserted: HashMap<Key, usize> = HashMap::new();
         for (position, (before, after)) in pairs.iter().enumerate() {
+            self.task.plans()?;
             match (before.as_ref().and_then(|row| rules.key(row)), after) {
                 (Some(key), _) => {
                     by_before.insert(key, position);
@@ -374,6 +380,7 @@ impl Round<'_> {
             result.list.push((Some(canonical), Edit { before: known, after }));
         }
         for (position, (before, after)) in pairs.iter().enumerate() {
+            self.task.plans()?;
             if used.contains(&position) {
                 continue;
             }
@@ -561,6 +568,7 @@ impl Round<'_> {
                 for ((side, open), taken) in self.task.sides.iter().enumerate().zip(taken) {
                     let mut keys = BTreeSet::new();
                     for (cluster, decision) in state.clusters.iter().zip(&state.decisions) {
+                        self.task.plans()?;
                         let Some(row) = decision.row_on(&shape.rules, cluster, side) else { continue };
                         let current = cluster.seats.get(side).and_then(|seat| seat.after.as_ref());
                         let before = current.and_then(|local| key_of(&local.raw, unique));
@@ -590,6 +598,7 @@ fn met_in(table: &TableState) -> BTreeSet<Key> {
     let mut renamed: HashMap<Key, &Cluster> = HashMap::new();
     let mut new: Vec<(Key, &Cluster)> = Vec::new();
     for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
+        interrupt::serve_often();
         let row = decision.row(&table.rules, cluster);
         let Some(key) = row.and_then(|row| table.rules.key(&row)) else { continue };
         let mut known = cluster.seats.iter().filter_map(|seat| match &seat.before {
@@ -606,6 +615,7 @@ fn met_in(table: &TableState) -> BTreeSet<Key> {
         }
     }
     for (key, cluster) in new {
+        interrupt::serve_often();
         let Some(other) = renamed.get(&key) else { continue };
         let mut seats = cluster.seats.iter().zip(&other.seats);
         if seats.any(|(new, old)| new.after.is_some() && old.after.is_none()) {
@@ -629,6 +639,7 @@ fn renames_in(tables: &[TableState], parent: usize) -> Renames {
         references.filter(named).map(|reference| &reference.parent_columns).collect();
     for by in columns {
         for (cluster, decision) in table.clusters.iter().zip(&table.decisions) {
+            interrupt::serve_often();
             let Some(row) = decision.row(&table.rules, cluster) else { continue };
             let Some(merged) = key_of(&row, by) else { continue };
             for (side, seat) in cluster.seats.iter().enumerate() {
@@ -650,6 +661,7 @@ fn squatted_in(table: &TableState) -> BTreeSet<i64> {
     let Some(column) = table.rules.assigned_id() else { return BTreeSet::new() };
     let mut resting: HashMap<i64, Vec<usize>> = HashMap::new();
     for (index, (cluster, decision)) in table.clusters.iter().zip(&table.decisions).enumerate() {
+        interrupt::serve_often();
         for (side, seat) in cluster.seats.iter().enumerate() {
             let rests =
                 decision.frozen || decision.blocked.contains(&side) || decision.ignored.contains(&side);

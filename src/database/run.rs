@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use crate::clock;
 use crate::config::{Config, DatabaseConfig};
 use crate::error::{ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{DatabaseReport, SideReport, State};
 
 use super::apply::{self, Done, Outcome, Refusal};
@@ -121,6 +122,8 @@ fn conclude(
 ) -> Result<DatabaseReport> {
     match ended {
         Ok(()) => {}
+        // Whatever else it was taken for.
+        Err(_) if job.pace.is_stopped() => return Err(interrupt::cancelled()),
         Err(Fault::Error(error)) => match error.kind() {
             ErrorKind::Usage | ErrorKind::Stale | ErrorKind::Locked | ErrorKind::Cancelled => {
                 return Err(error);
@@ -363,6 +366,8 @@ pub(crate) fn drop_side(
     part: Part,
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
+    // A side that was not waited for, as somebody said that it stops, is none the worse for it.
+    interrupt::check()?;
     let name = side.to_owned();
     match (part, state) {
         (Part::Spoke, State::Quarantined) => {

@@ -12,6 +12,7 @@ use crate::backup::{Kind, Place, list, verify};
 use crate::clock;
 use crate::config::{Config, DatabaseConfig};
 use crate::error::Result;
+use crate::interrupt;
 use crate::report::{CheckedBackup, SCHEMA, VerifyReport};
 
 use super::agreement::{self, Remembered};
@@ -34,6 +35,7 @@ pub fn verify(config: &Config, options: &Options) -> Result<VerifyReport> {
         let newest = |kind| all.iter().find(|one| one.kind == kind && one.created_at <= now);
         for one in [newest(Kind::Regular), newest(Kind::Emergency)].into_iter().flatten() {
             let verdict = verify::file(&one.path);
+            interrupt::check()?;
             let sound = verdict == verify::Verdict::Sound;
             if options.mode == Mode::Apply {
                 archive::remember(&store, one, sound, now)?;
@@ -57,6 +59,7 @@ fn agree(
 ) -> Result<()> {
     let state = verify::connection_is_sound(&store.connection);
     let state = state.unwrap_or_else(|cause| verify::Verdict::Damaged(cause.to_string()));
+    interrupt::check()?;
     report.note("state".into(), "", "", &store.path(), state);
     for (name, database) in chosen {
         let mut bases = Vec::new();
@@ -64,6 +67,7 @@ fn agree(
             let Some(state) = store.replica(name, side).map_err(state_failure)? else { continue };
             let path = store.base_path(&state.base);
             let (verdict, base) = base(&path, config);
+            interrupt::check()?;
             report.note(format!("{name}:{side}:base"), name, side, &path, verdict);
             bases.extend(base.map(|base| (side.as_str(), state.epoch, path, base)));
         }
@@ -122,6 +126,7 @@ fn look_at(
             return Ok(());
         }
     };
+    interrupt::check()?;
     let sound = verdict == verify::Verdict::Sound;
     report.note(format!("{name}:{side}:live"), name, side, path, verdict);
     if let (true, Some(live), Some(base)) = (sound, &live, base) {

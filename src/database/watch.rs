@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::backup::verify::{self, Verdict};
 use crate::config::DatabaseConfig;
+use crate::interrupt;
 use crate::report::{DatabaseReport, State};
 
 use super::observe::Cells;
@@ -84,7 +85,7 @@ fn observe_side(
 ) -> Result<(Side, Look), Fault> {
     let fail = |cause| sql_error(cause, &seat.name);
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
-    seat.live.busy_timeout(wait).map_err(fail)?;
+    interrupt::patience(&seat.live, wait).map_err(fail)?;
     seat.live.execute_batch("BEGIN").map_err(fail)?;
     let mut schema = open::first_read(&seat.live).map_err(fail)?;
     let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;

@@ -21,6 +21,7 @@ use super::{Lock, Nascent, pretty, watched};
 use crate::clock;
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 
 /// So often others may come in between.
 const MAX_TRIES: u32 = 50;
@@ -87,6 +88,7 @@ impl Document<'_> {
         mut alter: impl FnMut(&mut Value) -> Result<Altered<T>>,
     ) -> Result<T> {
         let _lock = Lock::take(self.root, self.ownership, self.lock, self.wait_ms)?;
+        let _quiet = interrupt::quiet();
         let mut late = None::<Late>;
         for _ in 0..MAX_TRIES {
             let Some(mut base) = self.base(&mut tell)? else { continue };

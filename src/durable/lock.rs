@@ -13,6 +13,7 @@ use super::{holders, unusable};
 use crate::clock;
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 
 /// All that there are, which the cron user's runs make where they are missing.
 pub(super) const ALL: [&str; 12] = [
@@ -81,6 +82,7 @@ fn hold(file: &File, path: &Path, began: &clock::Stopwatch, wait_ms: u64) -> Res
                         .at(path)
                         .hint(holders::words(path)));
                 }
+                interrupt::check()?;
                 clock::pause(PAUSE_MS);
             }
             Err(cause) => return Err(Error::io("lock", path, cause)),

@@ -4,31 +4,51 @@
 //! file that the owner of the database can neither open nor pass over, and so lock him out of his own database. What the
 //! owner makes is the owner's from the start. Apart from the rest of `durable` because nothing is written here.
 
-use std::marker::PhantomData;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::rc::Rc;
 
 use rustix::fs::{Access, AtFlags, CWD, Gid, Uid};
 use rustix::process::{getegid, geteuid};
 use rustix::thread::{set_thread_res_gid, set_thread_res_uid};
 
+use crate::interrupt::{self, Guise, Worn};
+
 /// While it lives, this thread has the rights of a file's owner and no others. Only root can, and only for files of
 /// somebody else; everybody else stays who he is, as does root where the owner may not write beside the file himself.
 #[must_use = "the rights go back when it is dropped"]
 pub(crate) struct AsOwner {
-    before: Option<(Uid, Gid)>,
-    /// Rights belong to a thread.
-    not_send: PhantomData<*const ()>,
+    acting: Option<Rc<Acting>>,
+    /// Whoever is asked meanwhile whether a run goes on is who he was.
+    _worn: Option<Worn>,
+}
+
+struct Acting {
+    before: (Uid, Gid),
+    owner: (Uid, Gid),
+}
+
+impl Guise for Acting {
+    fn put_off(&self) {
+        give_back(self.before.0, self.before.1);
+    }
+
+    fn put_on(&self) {
+        // What was possible once is possible again.
+        let _ = set_thread_res_gid(None, Some(self.owner.1), None);
+        let _ = set_thread_res_uid(None, Some(self.owner.0), None);
+    }
 }
 
 impl AsOwner {
     /// Becomes the owner of a file.
     pub(crate) fn of(path: &Path) -> AsOwner {
-        AsOwner { before: become_owner(path), not_send: PhantomData }
+        let acting = become_owner(path).map(Rc::new);
+        AsOwner { _worn: acting.clone().map(|acting| interrupt::worn(acting)), acting }
     }
 }
 
-fn become_owner(path: &Path) -> Option<(Uid, Gid)> {
+fn become_owner(path: &Path) -> Option<Acting> {
     let (uid, gid) = (geteuid(), getegid());
     let path = std::fs::canonicalize(path).ok()?;
     let file = std::fs::metadata(&path).ok()?;
@@ -43,7 +63,8 @@ fn become_owner(path: &Path) -> Option<(Uid, Gid)> {
     let may = |path: &Path, what| rustix::fs::accessat(CWD, path, what, AtFlags::EACCESS).is_ok();
     let beside = path.parent().is_some_and(|parent| may(parent, Access::WRITE_OK | Access::EXEC_OK));
     if beside && may(&path, Access::READ_OK | Access::WRITE_OK) {
-        return Some((uid, gid));
+        let owner = (Uid::from_raw(file.uid()), Gid::from_raw(file.gid()));
+        return Some(Acting { before: (uid, gid), owner });
     }
     give_back(uid, gid);
     None
@@ -57,8 +78,8 @@ fn give_back(uid: Uid, gid: Gid) {
 
 impl Drop for AsOwner {
     fn drop(&mut self) {
-        if let Some((uid, gid)) = self.before {
-            give_back(uid, gid);
+        if let Some(acting) = &self.acting {
+            acting.put_off();
         }
     }
 }
@@ -76,7 +97,7 @@ mod tests {
         std::fs::write(&path, "")?;
         if !geteuid().is_root() {
             let acting = AsOwner::of(&path);
-            assert!(acting.before.is_none(), "nobody but root can become somebody else");
+            assert!(acting.acting.is_none(), "nobody but root can become somebody else");
             return Ok(());
         }
         chown(&path, Some(4001), Some(4001))?;

@@ -27,6 +27,7 @@ use crate::config::Config;
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
+use crate::interrupt::Looking;
 use crate::report::{EventsArchiveReport, EventsArchived, SCHEMA};
 
 const VERSION: u32 = 1;
@@ -352,7 +353,7 @@ pub(super) fn whole(config: &Config) -> Result<Whole> {
 fn digest(mut log: &File, bytes: u64) -> io::Result<String> {
     log.rewind()?;
     let mut digest = Sha256::new();
-    io::copy(&mut log.take(bytes), &mut digest)?;
+    io::copy(&mut Looking(log.take(bytes)), &mut digest)?;
     Ok(hex(&digest.finalize()))
 }
 

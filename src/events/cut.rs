@@ -20,6 +20,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Held, Nascent};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::Looking;
 use crate::report::EventsArchiveReport;
 
 /// So much may be copied while others wait (bytes).
@@ -146,7 +147,7 @@ fn whole(log: &File, from: u64) -> io::Result<u64> {
 fn copy(mut from: &File, range: std::ops::Range<u64>, to: &mut dyn Write) -> io::Result<()> {
     from.seek(SeekFrom::Start(range.start))?;
     let length = range.end.saturating_sub(range.start);
-    if io::copy(&mut from.take(length), to)? < length {
+    if io::copy(&mut Looking(from.take(length)), to)? < length {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(())

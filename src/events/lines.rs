@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::line;
 use crate::hex::hex;
+use crate::interrupt;
 
 /// A longer line is no event (bytes).
 pub(super) const MAX_LINE: usize = 1 << 20;
@@ -41,6 +42,9 @@ impl<R: Read> Lines<R> {
 
     /// The next one; none at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        if interrupt::is_worth_a_look() {
+            interrupt::check_io()?;
+        }
         self.text.clear();
         let most = u64::try_from(MAX_LINE + 1).unwrap_or(u64::MAX);
         let read = (&mut self.from).take(most).read_until(b'\n', &mut self.text)?;
@@ -62,6 +66,7 @@ impl<R: Read> Lines<R> {
     /// Reads the rest of a line; whether it ends.
     fn pass(&mut self, digest: &mut Sha256, bytes: &mut u64) -> io::Result<bool> {
         loop {
+            interrupt::check_io()?;
             let block = self.from.fill_buf()?;
             if block.is_empty() {
                 return Ok(false);

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Lock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt::{self, Quiet};
 use crate::report::{EventRecorded, SCHEMA};
 
 /// So long another process may write its line (milliseconds).
@@ -105,8 +106,16 @@ pub(super) fn append(config: &Config, file: &mut File, text: &[u8]) -> Result<()
 }
 
 /// Whoever changes the log, or moves a part of it, holds this.
-pub(super) fn lock(config: &Config) -> Result<Lock> {
-    Lock::take(&config.root, &config.ownership, "events", WAIT_MS)
+pub(super) fn lock(config: &Config) -> Result<Writing> {
+    let lock = Lock::take(&config.root, &config.ownership, "events", WAIT_MS)?;
+    Ok(Writing { _lock: lock, _quiet: interrupt::quiet() })
+}
+
+/// Nobody else writes, and nobody is asked whether it goes on: he may want to put an event on record.
+#[derive(Debug)]
+pub(super) struct Writing {
+    _lock: Lock,
+    _quiet: Quiet,
 }
 
 /// Whoever moves lines away, or needs all of them to stay where they are, holds this; nobody who writes waits for it.

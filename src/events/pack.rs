@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::durable::{self, Nascent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
+use crate::interrupt::{self, Looking};
 
 /// What a manifest begins with.
 const FORMAT: &str = "cr0sync event archive";
@@ -169,6 +170,7 @@ impl<R> Digesting<R> {
 
 impl<R: Read> Read for Digesting<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        interrupt::check_io()?;
         let read = self.from.read(into)?;
         self.digest.update(into.get(..read).unwrap_or_default());
         self.bytes = self.bytes.saturating_add(u64::try_from(read).unwrap_or(0));
@@ -189,6 +191,7 @@ pub(super) fn pack(
         if durable::open_regular(file).and_then(|file| manifest.is_in(file)).unwrap_or(false) {
             return Ok(());
         }
+        interrupt::check()?;
         return Err(Error::new(ErrorKind::Corrupt, "this is not the archive that was to be there:")
             .at(file)
             .hint("move it away; the lines are still in the log, and are archived by the next run"));
@@ -197,7 +200,9 @@ pub(super) fn pack(
     let mut packer = flate2::write::GzEncoder::new(nascent.file(), flate2::Compression::default());
     log.seek(SeekFrom::Start(from))
         .map_err(|cause| Error::io("read the event log", &config.events.log, cause))?;
-    io::copy(&mut log.take(manifest.bytes), &mut packer).and_then(|_| packer.finish()).map_err(fail)?;
+    io::copy(&mut Looking(log.take(manifest.bytes)), &mut packer)
+        .and_then(|_| packer.finish())
+        .map_err(fail)?;
     if !manifest.is_in(nascent.file()).map_err(fail)? {
         return Err(fail(io::Error::other("what was written is not what is read back")));
     }

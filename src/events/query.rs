@@ -18,6 +18,7 @@ use super::verify::Budget;
 use super::{Severity, line};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{EventsFound, SCHEMA};
 
 /// So much of the log is read at once (bytes).
@@ -112,7 +113,10 @@ pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
         }
         match packed(&file, &manifest, &mut search, &budget) {
             Ok(done) => is_done = done,
-            Err(cause) => search.problem(format!("{} cannot be read: {cause}", file.display())),
+            Err(cause) => {
+                interrupt::check()?;
+                search.problem(format!("{} cannot be read: {cause}", file.display()));
+            }
         }
     }
     let more = search.is_cut || search.found.len() > search.limit;
@@ -220,6 +224,7 @@ fn backwards(file: &File, path: &Path, search: &mut Search<'_>) -> io::Result<bo
     // What was read of a line whose beginning lies further back; none of one that is too long.
     let mut rest: Option<Vec<u8>> = Some(Vec::new());
     while end > 0 {
+        interrupt::check_io()?;
         let start = end.saturating_sub(BLOCK);
         let mut block = vec![0; usize::try_from(end - start).unwrap_or(0)];
         file.read_exact_at(&mut block, start)?;

@@ -16,6 +16,7 @@ use super::{clean, log};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{EventsBreak, EventsUnheld, EventsVerifyReport, SCHEMA};
 
 /// So many lines are read before it is looked how long it took.
@@ -134,6 +135,8 @@ impl Budget {
 
     /// Whether there is some left.
     pub(super) fn spare(&self) -> Result<()> {
+        // What could not be read as somebody said that it stops is not wrong.
+        interrupt::check()?;
         if !self.is_over() {
             return Ok(());
         }

@@ -14,8 +14,8 @@ use super::error::{CR0_ERROR_USAGE, CR0_OK};
 use crate::database::{self, Detail, Force, Mode, Secrets};
 use crate::error::{Error, ErrorKind, Result};
 use crate::integrity::{Accept, CheckOptions, WatchOptions};
+use crate::interrupt::Continue;
 use crate::logs;
-use crate::report::Continue;
 use crate::security::Look;
 
 /// The names of options that a function knows.

@@ -28,6 +28,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Severity;
+use crate::interrupt;
 use crate::report::{FindingKind, IntegrityAcceptReport, IntegrityFinding, SCHEMA};
 
 /// So long a check may take before this is turned away (milliseconds).
@@ -84,13 +85,15 @@ pub fn accept(config: &Config, paths: &[PathBuf], mode: Accept) -> Result<Integr
         resolved_alerts: 0,
         warnings: scope.warnings.clone(),
     };
-    let (mut next, unseen) = take(config, &scope, &loaded, &only, &mut report);
+    let (mut next, unseen) = take(config, &scope, &loaded, &only, &mut report)?;
     if let Some(other) = check::other_scope(config, &scope, &loaded.baseline).filter(|_| is_list) {
         report.accepted.push(other);
         report.accepted.extend(narrow(&scope, &mut next));
     }
     report.ok = report.refused.is_empty();
     let mut is_saved = false;
+    // From here on it is signed, which is put on record.
+    let _quiet = interrupt::quiet();
     if report.accepted.is_empty() && loaded.flaws.is_empty() && !is_ours {
         report.warnings.push("there is nothing to accept under these paths".to_owned());
     } else if mode == Accept::Sign {
@@ -161,10 +164,10 @@ fn take(
     loaded: &Loaded,
     only: &[Vec<u8>],
     report: &mut IntegrityAcceptReport,
-) -> (Baseline, Vec<Vec<u8>>) {
+) -> Result<(Baseline, Vec<Vec<u8>>)> {
     let before = &loaded.baseline;
     let Observed { entries, problems, .. } =
-        if only.is_empty() { empty() } else { make::observe(config, scope, Some(only)) };
+        if only.is_empty() { empty() } else { make::observe(config, scope, Some(only))? };
     let is_meant = |path: &[u8]| only.iter().any(|above| is_within(path, above));
     let matched = matching::matched(&entries, &before.entries, Some(only), |_| true);
     let verdicts = verdicts(&entries, &before.entries, &matched);
@@ -196,7 +199,7 @@ fn take(
         scope: before.scope,
         entries: next,
     };
-    (next, problems.into_iter().map(|problem| problem.path).collect())
+    Ok((next, problems.into_iter().map(|problem| problem.path).collect()))
 }
 
 fn empty() -> Observed {

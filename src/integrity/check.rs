@@ -28,6 +28,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::durable::Lock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{FindingKind, IntegrityFinding, IntegrityReport, SCHEMA};
 
 /// So long another check may take before this one is turned away (milliseconds).
@@ -77,9 +78,10 @@ pub(super) fn check_again(
         Err(broken) => (without(config, &scope, &broken, hearer), None),
         Ok(loaded) => {
             let check = Check { config, scope: &scope, options, only: only.as_deref(), hearer, start };
-            (check.run(&loaded), Some(loaded))
+            (check.run(&loaded)?, Some(loaded))
         }
     };
+    let _quiet = interrupt::quiet();
     let Done { mut report, mut unkept, is_other } = done;
     report.duration_ms = start.millis();
     let mut fail = |done: Result<()>| unkept = unkept.take().or(done.err());
@@ -269,7 +271,7 @@ struct Reading {
 }
 
 impl Check<'_> {
-    fn run(&self, loaded: &Loaded) -> Done {
+    fn run(&self, loaded: &Loaded) -> Result<Done> {
         let baseline = &loaded.baseline;
         let (memory, mut unkept) = memory_of(self.config, loaded.private.as_ref());
         let known = memory.seen().unwrap_or_else(|error| {
@@ -279,7 +281,12 @@ impl Check<'_> {
         let mut seen = Seen::or_of(known.as_deref(), baseline);
         let now = clock::now().timestamp_millis();
         let found = walk::walk(self.scope, self.only, manner(self.config));
+        // What was not looked at, as somebody said that it stops, is not gone.
+        interrupt::check()?;
         let reading = self.read(baseline, &mut seen, found, now);
+        interrupt::check()?;
+        // What was found is told, and remembered as told.
+        let _quiet = interrupt::quiet();
         let round = match self.choice() {
             Choice::Full if reading.left > 0 => Some(seen.round.unwrap_or(now)),
             Choice::Full | Choice::Anew if self.only.is_none() => None,
@@ -294,7 +301,7 @@ impl Check<'_> {
         }
         let findings = self.findings(loaded, &reading);
         let done = self.report(loaded, &memory, &seen, &reading, findings);
-        Done { unkept: unkept.or(done.unkept), ..done }
+        Ok(Done { unkept: unkept.or(done.unkept), ..done })
     }
 
     fn choice(&self) -> Choice {

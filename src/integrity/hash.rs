@@ -6,7 +6,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use md5::Md5;
 use rustix::fs::OFlags;
@@ -17,11 +19,14 @@ use super::model::{Digest, Entry, Kind, Problem, ProblemKind, Stat};
 use super::scope::Scope;
 use super::walk::{self, Base, Xattrs};
 use crate::clock::{self, Stopwatch};
+use crate::interrupt;
 
 /// So often a file is read again that changed while it was read.
 const TRIES: u32 = 3;
 /// Read at once (bytes).
 const CHUNK: usize = 256 << 10;
+/// So often whoever waits for other threads looks whether it goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// A larger file is not read (bytes): a hole of terabytes, which costs nobody anything to make, would stop every check.
 const MAX_READ: u64 = 16 << 30;
 /// More extended attributes of one file than this are not compared (bytes); the kernel has none longer.
@@ -76,6 +81,22 @@ impl Limit {
     }
 }
 
+/// When there is no time left, or somebody has said that it stops.
+#[derive(Debug)]
+struct End {
+    limit: Limit,
+    is_stopped: AtomicBool,
+}
+
+impl End {
+    fn has_come(&self) -> bool {
+        if interrupt::check().is_err() {
+            self.is_stopped.store(true, Ordering::Relaxed);
+        }
+        self.is_stopped.load(Ordering::Relaxed) || self.limit.is_over()
+    }
+}
+
 /// All of what was read.
 #[derive(Debug, Default)]
 pub(super) struct Hashed {
@@ -95,16 +116,17 @@ pub(super) fn hash(scope: &Scope, entries: &[Entry], wanted: &[usize], manner: M
     let next = AtomicUsize::new(0);
     let bytes = AtomicU64::new(0);
     let all = Mutex::new(Vec::with_capacity(wanted.len()));
+    let end = End { limit: manner.limit, is_stopped: AtomicBool::new(false) };
     let work = || {
         let mut buffer = vec![0; CHUNK];
         let mut own = Vec::new();
         while let Some(index) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
             let Some(entry) = entries.get(*index) else { continue };
-            let outcome = if manner.limit.is_over() {
+            let outcome = if end.has_come() {
                 Outcome::NotYet
             } else {
                 match base(&entry.path) {
-                    Some(Ok(base)) => read(base, &entry.path, manner, &mut buffer, &bytes),
+                    Some(Ok(base)) => read(base, &entry.path, (manner, &end), &mut buffer, &bytes),
                     Some(Err(cause)) => Outcome::Problem(walk::problem(&entry.path, *cause)),
                     None => Outcome::Other(None),
                 }
@@ -114,10 +136,21 @@ pub(super) fn hash(scope: &Scope, entries: &[Entry], wanted: &[usize], manner: M
         all.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(&mut own);
     };
     std::thread::scope(|threads| {
+        // Nothing is sent: whoever ends lets go of his end.
+        let (at_work, others) = mpsc::channel::<()>();
         for _ in 1..manner.threads.min(wanted.len()) {
-            threads.spawn(work);
+            let at_work = at_work.clone();
+            threads.spawn(move || {
+                work();
+                drop(at_work);
+            });
         }
+        drop(at_work);
         work();
+        // The others have nobody to ask whether it goes on.
+        while others.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+            end.has_come();
+        }
     });
     let mut outcomes = all.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     outcomes.sort_unstable_by_key(|(index, _)| *index);
@@ -135,9 +168,9 @@ pub(super) fn too_large(path: &[u8]) -> Problem {
     Problem { path: path.to_vec(), kind: ProblemKind::Unreadable, reason }
 }
 
-fn read(base: &Base, path: &[u8], manner: Manner, buffer: &mut [u8], bytes: &AtomicU64) -> Outcome {
+fn read(base: &Base, path: &[u8], how: (Manner, &End), buffer: &mut [u8], bytes: &AtomicU64) -> Outcome {
     for _ in 0..TRIES {
-        match attempt(base, path, manner, buffer, bytes) {
+        match attempt(base, path, how, buffer, bytes) {
             Ok(Some(outcome)) => return outcome,
             Ok(None) => {}
             Err(Errno::NOENT) => return Outcome::Other(None),
@@ -154,7 +187,7 @@ fn read(base: &Base, path: &[u8], manner: Manner, buffer: &mut [u8], bytes: &Ato
 fn attempt(
     base: &Base,
     path: &[u8],
-    manner: Manner,
+    (manner, end): (Manner, &End),
     buffer: &mut [u8],
     bytes: &AtomicU64,
 ) -> Result<Option<Outcome>, Errno> {
@@ -188,7 +221,7 @@ fn attempt(
         if length > before.size {
             return Ok(None);
         }
-        if length < before.size && manner.limit.is_over() {
+        if length < before.size && end.has_come() {
             return Ok(Some(Outcome::NotYet));
         }
     }

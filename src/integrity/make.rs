@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Event, Severity};
+use crate::interrupt;
 use crate::report::{FindingKind, IntegrityBaselineReport, IntegrityFinding, SCHEMA};
 
 /// So long a check may take before this is turned away (milliseconds).
@@ -67,7 +68,7 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
     let source = if import.is_some() { Taken::List } else { Taken::Now };
     warnings.extend(about_the_last(loaded.as_ref().err().filter(|_| !is_first), last, &made, source));
     warnings.extend(make_places(config));
-    let Observed { entries, problems, bytes } = observe(config, &scope, None);
+    let Observed { entries, problems, bytes } = observe(config, &scope, None)?;
     let (entries, imported) = match list {
         None => (entries, 0),
         Some(list) => {
@@ -86,6 +87,8 @@ pub fn baseline(config: &Config, import: Option<&Path>) -> Result<IntegrityBasel
         Ok(loaded) => changes(&loaded.baseline.entries, &baseline.entries, &problems),
         Err(_) => Vec::new(),
     };
+    // From here on it is signed, which is put on record.
+    let _quiet = interrupt::quiet();
     let saved = copies::save(config, &private, &key, &scope, &baseline)?;
     let is_everywhere = saved.unwritten.is_empty();
     warnings.extend(saved.unwritten);
@@ -233,13 +236,16 @@ pub(super) struct Observed {
 }
 
 /// Looks at everything, or at some paths, and reads all of it.
-pub(super) fn observe(config: &Config, scope: &Scope, only: Option<&[Vec<u8>]>) -> Observed {
+pub(super) fn observe(config: &Config, scope: &Scope, only: Option<&[Vec<u8>]>) -> Result<Observed> {
     let walk::Manner { xattrs, threads } = manner(config);
     let Observation { mut entries, mut problems } = walk::walk(scope, only, manner(config));
+    // What was not looked at, as somebody said that it stops, is not gone.
+    interrupt::check()?;
     let wanted: Vec<usize> =
         entries.iter().enumerate().filter(|(_, entry)| entry.has_content()).map(|(index, _)| index).collect();
     let how = hash::Manner { xattrs, has_md5: config.integrity.legacy_md5, threads, limit: Limit::None };
     let Hashed { outcomes, bytes } = hash::hash(scope, &entries, &wanted, how);
+    interrupt::check()?;
     let mut gone = std::collections::BTreeSet::new();
     for (index, outcome) in outcomes {
         let Some(entry) = entries.get_mut(index) else { continue };
@@ -263,7 +269,7 @@ pub(super) fn observe(config: &Config, scope: &Scope, only: Option<&[Vec<u8>]>) 
     for problem in &problems {
         close(&mut entries, &problem.path);
     }
-    Observed { entries, problems, bytes }
+    Ok(Observed { entries, problems, bytes })
 }
 
 /// Remembers that not everything in a directory could be looked at: what is found there later may have been there.

@@ -49,7 +49,7 @@ mod watch;
 mod watch_moves;
 mod watch_tree;
 
-pub use crate::report::Continue;
+pub use crate::interrupt::Continue;
 pub use accept::{Accept, accept};
 pub(crate) use beat::{missed, status as watched};
 pub(crate) use blind::blind;

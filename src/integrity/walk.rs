@@ -7,6 +7,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::fs::{
     self, AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags,
@@ -17,6 +18,10 @@ use super::hash;
 use super::model::{Entry, Kind, Known, Look, Problem, ProblemKind, Stamp, Stat, is_within};
 use super::names;
 use super::scope::{Local, Scope, Verdict, parent};
+use crate::interrupt;
+
+/// So often whoever waits for other threads looks whether it goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -216,6 +221,8 @@ struct State {
     busy: usize,
     inside: Vec<Inside>,
     problems: Vec<Problem>,
+    /// Whether somebody has said that it stops.
+    is_stopped: bool,
 }
 
 struct Tree<'a> {
@@ -270,8 +277,13 @@ impl Tree<'_> {
 
     /// The next directory; none when there will be none.
     fn next(&self) -> Option<(usize, Vec<u8>)> {
+        let stops = interrupt::check().is_err();
         let mut state = self.lock();
+        state.is_stopped |= stops;
         loop {
+            if state.is_stopped {
+                return None;
+            }
             if let Some(job) = state.waiting.pop() {
                 state.busy = state.busy.saturating_add(1);
                 return Some(job);
@@ -279,7 +291,12 @@ impl Tree<'_> {
             if state.busy == 0 {
                 return None;
             }
-            state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+            // The other threads have nobody to ask whether it goes on.
+            state = self.ready.wait_timeout(state, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
+            drop(state);
+            let stops = interrupt::check().is_err();
+            state = self.lock();
+            state.is_stopped |= stops;
         }
     }
 
@@ -314,6 +331,9 @@ impl Tree<'_> {
         let local = self.scope.inside(path);
         inside.items.reserve(paths.len());
         for path in paths {
+            if interrupt::check_often().is_err() {
+                break;
+            }
             match item(descriptor, path, beginning.len(), &local) {
                 Ok(Some(entry)) => inside.items.push(entry),
                 Ok(None) => {}

@@ -26,7 +26,8 @@ use crate::config::Config;
 use crate::durable::{Lock, Stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Severity;
-use crate::report::{Continue, IntegrityFinding, IntegrityReport, IntegrityWatchReport, SCHEMA, WatchEnd};
+use crate::interrupt::{self, Continue};
+use crate::report::{IntegrityFinding, IntegrityReport, IntegrityWatchReport, SCHEMA, WatchEnd};
 
 /// At least so often whoever called is asked whether to go on (milliseconds).
 const TURN_MS: u32 = 100;
@@ -208,7 +209,8 @@ impl Watcher<'_> {
             if limit_ms.is_some_and(|limit| start.millis() >= limit) {
                 break WatchEnd::Time;
             }
-            if self.asked.millis() >= u64::from(TURN_MS) && self.tell(None, None) == Continue::Stop {
+            let is_turn = self.asked.millis() >= u64::from(TURN_MS);
+            if is_turn && self.tell(None, None) == Continue::Stop || interrupt::check().is_err() {
                 break WatchEnd::Asked;
             }
             if self.due.is_empty() {
@@ -222,7 +224,7 @@ impl Watcher<'_> {
         };
         // What was told is checked before it ends.
         self.hear();
-        if !self.due.is_empty() {
+        if !self.due.is_empty() && !interrupt::is_stopped() {
             self.check();
         }
         self.report.watches = count(self.tree.len());
@@ -333,6 +335,7 @@ impl Watcher<'_> {
                 self.found(&report, everything);
                 self.tell(Some(&report), None)
             }
+            Err(error) if error.kind() == ErrorKind::Cancelled => Continue::Stop,
             Err(error) => {
                 self.due.paths = paths;
                 // What is watched is not what it was.

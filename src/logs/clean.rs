@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::{Config, LogConfig};
 use crate::durable;
 use crate::error::Result;
+use crate::interrupt;
 use crate::report::{CleanState, LogCleanReport, LogFileVerdict, LogsCleanReport, SCHEMA};
 
 use super::Options;
@@ -60,6 +61,8 @@ pub(crate) fn clean_at(config: &Config, options: &Options, now: DateTime<Utc>) -
             Some((log, why)) if log == name => Err(why.clone()),
             _ => one.judge(seen, now),
         };
+        // Before anything goes.
+        interrupt::check()?;
         let report = match found {
             Ok(Judged { files, ends, warnings }) => {
                 let mut report = carry_out(files, warnings, lock.is_some(), now);

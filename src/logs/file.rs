@@ -16,6 +16,7 @@ use super::handles;
 use super::names::Packing;
 use super::stream::fill;
 use crate::hex::hex;
+use crate::interrupt;
 
 /// How much of a file before a place proves that it is that file (bytes). On real chat logs the 4 KiB before a place
 /// occur twice in 0.0002 % of all cases; first lines and markers of 32 bytes, in 12 to 54 %.
@@ -284,6 +285,7 @@ struct At<'a> {
 
 impl Read for At<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        interrupt::check_io()?;
         let read = self.file.read_at(buffer, self.at)?;
         self.at += u64::try_from(read).unwrap_or(0);
         Ok(read)

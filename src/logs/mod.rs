@@ -64,6 +64,7 @@ use crate::clock;
 use crate::config::{Config, LogConfig, glob};
 use crate::durable::{self, RunLock};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{LogState as Ended, LogsReport, RotateState};
 
 use around::Around;
@@ -72,7 +73,7 @@ use due::Demand;
 use rotate::Turn;
 use steps::{Listener, Steps, Unwatched};
 
-pub use crate::report::Continue;
+pub use crate::interrupt::Continue;
 pub use clean::clean;
 pub use rotate::{rotate, rotate_watched};
 pub use status::status;
@@ -141,6 +142,8 @@ fn merge_with(config: &Config, options: &Options, steps: &dyn Steps) -> Result<L
             continue;
         }
         let rotated = turn.log(name, log, &mut merged.state);
+        // What a stop has kept from being read is not wrong with it.
+        interrupt::check()?;
         report.rotated = rotated.file.filter(|_| rotated.state == RotateState::Rotated).map(|file| {
             // As it is called now.
             let packed = rotated.compressed.into_iter().find(|packed| packed.with_extension("") == file);

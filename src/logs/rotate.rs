@@ -17,8 +17,9 @@ use crate::clock;
 use crate::config::{Compress, Config, LogConfig, Naming, Ownership, Rotation};
 use crate::durable::{self, Nascent};
 use crate::error::Result;
+use crate::interrupt::{self, Continue};
 use crate::report::{
-    Continue, LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA,
+    LogRotateReport, LogState as Ended, LogsRotateReport, RotateMethod, RotateState, SCHEMA,
 };
 
 use super::around::Around;
@@ -102,6 +103,8 @@ pub(crate) fn rotate_with(
                 (_, Ended::Skipped) => report(RotateState::Skipped, Some(not_merged())),
                 (_, Ended::Merged | Ended::Unchanged) => turn.log(name, log, &mut state),
             };
+            // What a stop has kept from being read is not wrong with it.
+            interrupt::check()?;
             report.warnings.splice(0..0, merge.warnings.iter().cloned());
             report.reason = report.reason.or_else(|| merge.reason.clone());
             logs.insert(name.to_owned(), report);

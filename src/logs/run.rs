@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::{Config, LogConfig};
 use crate::durable;
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::report::{LogReport, LogState as Ended, LogsReport, SCHEMA};
 
 use super::around::{self, Around};
@@ -104,6 +105,8 @@ pub(crate) fn merge(
         let mut changed = run.finish(&todo)?;
         run.finish_copies(&todo)?;
         let done = todo.chunks(BATCH).try_for_each(|batch| run.batch(batch, &mut changed));
+        // What somebody's stop has kept from being read is not wrong with a log.
+        let done = done.and_then(|()| interrupt::check());
         // What was done before something stopped the run stays done.
         run.conclude()?;
         done?;
@@ -388,6 +391,7 @@ impl<'a> Run<'a> {
 
     /// Brings what was done to disk, and puts it on record; once for all logs, as that takes the longest.
     fn conclude(&mut self) -> Result<()> {
+        let _quiet = interrupt::quiet();
         if self.finished.is_empty() {
             return Ok(());
         }

@@ -20,6 +20,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Nascent};
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 use super::around::Around;
 use super::breaks::with_hint;
@@ -120,6 +121,7 @@ impl Job<'_, '_> {
         let how = How::Collapse { telling: place.telling, digest: place.digest };
         let record = self.record(place.at, how, state);
         let (live, segment) = self.begin(&record)?;
+        let _quiet = interrupt::quiet();
         // Whatever happens from here on, the record says how to go on.
         if !equal(&live, &segment, place.at)? {
             return Err(format!("{} was changed while it was copied", live.path.display()));
@@ -137,6 +139,8 @@ impl Job<'_, '_> {
     pub(crate) fn copy_and_truncate(&self, state: &mut State) -> Outcome {
         let record = self.record(self.live.size, How::Truncate, state);
         let (live, segment) = self.begin(&record)?;
+        // What is written until it is truncated is lost.
+        let _quiet = interrupt::quiet();
         let copied = copy_rest(&live, &segment)
             .and_then(|at| {
                 live.file().set_len(0).map(|()| at).map_err(|cause| in_words("truncate", &live.path, &cause))

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 
 use serde::Serialize;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::report::Continue;
+use crate::error::Result;
+use crate::interrupt::{self, Continue};
 
 /// How far a run over logs is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -95,12 +95,11 @@ pub(crate) trait Steps {
 /// Tells where a run is.
 ///
 /// # Errors
-/// [`ErrorKind::Cancelled`] where it is to stop.
+/// [`crate::ErrorKind::Cancelled`] where it is to stop.
 pub(crate) fn tell(steps: &dyn Steps, progress: &Progress<'_>) -> Result<()> {
     match steps.hear(progress) {
-        Continue::Yes => Ok(()),
-        Continue::Stop => Err(Error::new(ErrorKind::Cancelled, "the run was stopped")
-            .hint("nothing is lost: the next run goes on from what is done")),
+        Continue::Yes => interrupt::check(),
+        Continue::Stop => Err(interrupt::cancelled()),
     }
 }
 

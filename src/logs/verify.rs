@@ -3,11 +3,13 @@
 //! now is not what was merged, until somebody has seen to what is left of the one before (`breaks`). Only reads, and
 //! everything once.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use crate::clock;
 use crate::config::{Config, LogConfig};
 use crate::error::Result;
+use crate::interrupt;
 use crate::report::{BadRange, LogProof, LogVerifyReport, LogsVerifyReport, SCHEMA};
 
 use super::archive::Archive;
@@ -36,17 +38,19 @@ pub fn verify(config: &Config, options: &Options) -> Result<LogsVerifyReport> {
     let state = State::open(&directory)?;
     let around = Around::of(config);
     let rotation = segment::under_way(&directory);
-    let logs = chosen.into_iter().map(|(name, log)| {
+    let mut logs = BTreeMap::new();
+    for (name, log) in chosen {
         let ledger = Ledger::of(&directory, name);
         let report = match state.log(name) {
             None => report(LogProof::Unknown, Some("it was never merged".to_owned())),
             Some(known) => prove(log, &config.hub, &around, &known, &ledger)
                 .unwrap_or_else(|why| report(LogProof::Failed, Some(why))),
         };
+        // What a stop has kept from being read is not wrong with it.
+        interrupt::check()?;
         let report = settled(report, name, &rotation);
-        (name.to_owned(), unbroken(report, &ledger))
-    });
-    let logs: std::collections::BTreeMap<_, _> = logs.collect();
+        logs.insert(name.to_owned(), unbroken(report, &ledger));
+    }
     let ok = logs.values().all(|log| matches!(log.state, LogProof::Ok | LogProof::Unknown));
     Ok(LogsVerifyReport {
         schema: SCHEMA,

@@ -14,6 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::arguments::Arguments;
 use crate::exceptions::{self, Failure};
 use crate::functions::{Direct, Function};
+use crate::interrupts;
 use crate::values;
 
 /// What a function has to say.
@@ -56,7 +57,8 @@ impl Answer {
 /// The handler that PHP calls for a function.
 pub(crate) extern "C" fn handler<F: Function>(call: &mut ExecuteData, result: &mut Zval) {
     run_handler(AssertUnwindSafe(|| {
-        let answer = Arguments::of(call, F::NAME, F::PARAMETERS).and_then(F::run);
+        let arguments = Arguments::of(call, F::NAME, F::PARAMETERS);
+        let answer = arguments.and_then(|arguments| interrupts::watched(|| F::run(arguments)));
         match answer {
             // Where PHP has no memory for it, it jumps away from here.
             Ok(answer) => give(&BailoutGuard::new(answer).document, result),
@@ -67,12 +69,15 @@ pub(crate) extern "C" fn handler<F: Function>(call: &mut ExecuteData, result: &m
 
 /// The same for a function that is called so often that its answer is no document first.
 pub(crate) extern "C" fn direct_handler<F: Direct>(call: &mut ExecuteData, result: &mut Zval) {
-    run_handler(AssertUnwindSafe(|| match Arguments::of(call, F::NAME, F::PARAMETERS).and_then(F::ask) {
-        Ok(said) => match F::value(&said) {
-            Ok(value) => *result = value,
-            Err(cause) => PhpException::from(cause).throw(),
-        },
-        Err(failure) => exceptions::throw(&failure),
+    run_handler(AssertUnwindSafe(|| {
+        let arguments = Arguments::of(call, F::NAME, F::PARAMETERS);
+        match arguments.and_then(|arguments| interrupts::watched(|| F::ask(arguments))) {
+            Ok(said) => match F::value(&said) {
+                Ok(value) => *result = value,
+                Err(cause) => PhpException::from(cause).throw(),
+            },
+            Err(failure) => exceptions::throw(&failure),
+        }
     }));
 }
 

@@ -7,7 +7,7 @@
 //!
 //! - `functions`: what PHP can call, one entry each; `call` is how a call runs and how it ends.
 //! - `arguments`, `options`: from PHP's values to ours. `values`: back again.
-//! - `progress`: PHP code that runs in the middle of a run.
+//! - `progress`: PHP code that runs in the middle of a run. `interrupts`: signal handlers and time limits in any call.
 //! - `exceptions`: the classes, made from the library's table of errors.
 //! - `ini`, `info`: settings, and what `php --ri cr0sync` shows.
 //! - `engine`: the few functions of PHP and SQLite that nobody else wraps.
@@ -15,8 +15,8 @@
 //! # Invariants
 //!
 //! - The library has returned, and closed every database and log, before the first PHP value of an answer is made: a
-//!   fatal error in there jumps over our frames, and must find nothing open. `progress` alone calls PHP earlier, and lets
-//!   nothing jump.
+//!   fatal error in there jumps over our frames, and must find nothing open. `progress` and `interrupts` alone call PHP
+//!   earlier, and let nothing jump.
 //! - Nothing happens at startup but registration: no thread, no file, no look at the configuration.
 //! - A panic becomes an `Error` in PHP. Nothing here aborts the process.
 //! - SQLite is the system's, the copy that PDO uses.
@@ -31,6 +31,7 @@ mod exceptions;
 mod functions;
 mod info;
 mod ini;
+mod interrupts;
 mod kept;
 mod options;
 mod progress;

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::engine;
 use crate::exceptions::Failure;
+use crate::interrupts;
 use crate::values;
 
 /// Who hears of a run, and what came of it.
@@ -55,6 +56,9 @@ impl Listener {
             if std::process::id() != self.process {
                 engine::end_child(self.end == Some(End::Fatal));
             }
+        }
+        if matches!(self.end, Some(End::Thrown | End::Fatal)) {
+            interrupts::is_over();
         }
         if self.end.is_some() { Continue::Stop } else { Continue::Yes }
     }

@@ -29,6 +29,8 @@ pub(crate) enum Outcome {
     Failed(Error, Option<Json>),
     /// Another run is at work, so nothing was done.
     NotNow,
+    /// Whoever called wanted to stop; it is done again.
+    Stopped,
 }
 
 /// Whether a request is carried out for the first time.
@@ -57,6 +59,11 @@ pub(crate) fn carry_out(config: &Config, action: &Action, time: Time) -> Outcome
     match ended {
         Ok(outcome) => outcome,
         Err(error) if error.kind() == ErrorKind::Locked => Outcome::NotNow,
+        Err(error) if error.kind() == ErrorKind::Cancelled => match is_repeatable(action) {
+            true => Outcome::Stopped,
+            // It may have been done, or a part of it.
+            false => Outcome::Failed(error.hint("ask again, if what it was to do is not done"), None),
+        },
         Err(error) => match action {
             Action::Resolve { conflict, .. } if time == Time::Again && is_resolved(config, conflict) => {
                 Outcome::Done(

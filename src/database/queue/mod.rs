@@ -34,6 +34,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::durable::{self, Content, Folder};
 use crate::error::{Error, ErrorKind, Result};
+use crate::interrupt;
 use crate::report::{QueueReport, QueuedReport, QueuedRequest, RequestState, SCHEMA};
 
 use carry_out::{Outcome, Time};
@@ -354,6 +355,10 @@ impl<'a> Work<'a> {
                         self.results.put(&begun(id), &bytes(filed.begun(attempt)))?;
                         Ok(Next::Stop)
                     }
+                    Outcome::Stopped => {
+                        self.results.put(&begun(id), &bytes(filed.begun(attempt)))?;
+                        Ok(Next::Stop)
+                    }
                     outcome => self.conclude(pending(&filed), outcome).map(|()| Next::Go),
                 }
             }
@@ -401,6 +406,9 @@ impl<'a> Work<'a> {
     }
 
     fn act(&mut self, filed: &Filed) -> Result<Next> {
+        if interrupt::check().is_err() {
+            return Ok(Next::Stop);
+        }
         let id = &filed.id;
         self.results.put(&begun(id), &bytes(filed.begun(1)))?;
         self.queue.remove(&file(id))?;
@@ -409,6 +417,11 @@ impl<'a> Work<'a> {
                 // Back into the queue first, since what is there has not been done.
                 self.queue.put(&file(id), &bytes(filed.to_json()))?;
                 self.results.remove(&begun(id))?;
+                Ok(Next::Stop)
+            }
+            Outcome::Stopped => {
+                // Nothing that got in its way: it is no attempt that the next run counts.
+                self.results.put(&begun(id), &bytes(filed.begun(0)))?;
                 Ok(Next::Stop)
             }
             outcome => self.conclude(pending(filed), outcome).map(|()| Next::Go),
@@ -449,7 +462,7 @@ impl<'a> Work<'a> {
                 request.error = Some(in_json(&error));
                 request.result = report;
             }
-            Outcome::NotNow => return Ok(()),
+            Outcome::NotNow | Outcome::Stopped => return Ok(()),
         }
         request.finished_at = Some(clock::stamp(clock::now()));
         let id = request.id.clone();
