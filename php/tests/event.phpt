@@ -52,7 +52,7 @@ foreach ([
 1 1
 3 lines, printable
 ["LOGIN_FAILED","HIGH",{"user":"a\n{\"type\":\"FORGED\"}","password":"(hidden)"},"s1","192.0.2.1"]
-{"note":"\u202e\u001b[2J\ufffd","deep":[[1.5,true,null,{}]]}
+{"note":"\u202e\u001b[2J\ufffd","deep":[[1.5,true,null,[]]]}
 {"ok":true,"events":2,"others":1,"unheld":0,"breaks":0}
 LOGIN PAGE LOGIN_FAILED false
 PAGE

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn who_only_looks_is_told_so() {
-        let mut world = World::new();
+        let world = World::new();
         world.run();
         assert_eq!(verify_events(&world.config, Look::Only).unwrap().aside, None);
         let lock = Lock::take(&world.config.root, &world.config.ownership, "security", 0).unwrap();
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_look_that_fails_is_told_as_that() {
-        let mut world = World::new();
+        let world = World::new();
         world.run();
         let log = world.config.events.log.clone();
         let kept = log.with_extension("kept");

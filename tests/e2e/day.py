@@ -28,6 +28,8 @@ HERE = Path(__file__).resolve().parent
 ROOT, WEB, BOTS = Path("/data/cr0_system"), Path("/var/www/html"), Path("/home/cr0/cr0bot")
 LEDGERS = Path("/home/cr0/ledgers")
 NETWORKS = ["rizon", "libera"]
+# One that every user may run, with the SQLite of the system, as the bots have it.
+PYTHON = "/usr/bin/python3"
 JOBS = ["databases", "logs", "security"]
 # Where a database lies on each side.
 SIDES = {
@@ -138,6 +140,9 @@ class Day:
             shutil.chown(place, owner, "www-data")
             place.chmod(mode)
         shutil.copy(HERE / "page.php", WEB / "page.php")
+        # Where the bots may read them, wherever the checkout is.
+        shutil.copy(HERE / "ircbot.py", BOTS / "ircbot.py")
+        shutil.copy(self.checkout / "tests/abi/bot.py", BOTS / "bot.py")
         (WEB / "auth.php").write_text("<?php // who comes in\n")
         for network in NETWORKS:
             self.database("cr0", BOTS / f"{network}_bot.db", BOT_TABLES)
@@ -151,7 +156,7 @@ class Day:
     @staticmethod
     def database(user, path, tables):
         program = "import os, sqlite3, sys; os.umask(0o002); sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])"
-        run(sys.executable, "-c", program, path, tables, user=user)
+        run(PYTHON, "-c", program, path, tables, user=user)
 
     def begin(self):
         subprocess.run(["runuser", "-u", "cr0", "--", "crontab", "-"], input=FOREIGN, text=True, check=True)
@@ -181,11 +186,10 @@ class Day:
 
     def start_bot(self, network):
         ledger = LEDGERS / f"{network}.jsonl"
-        environment = {**os.environ, "CR0SYNC_BINDING": str(self.checkout / "tests/abi")}
         with open(f"/tmp/{network}.log", "ab") as log:
             self.bots[network] = subprocess.Popen(
-                ["runuser", "-u", "cr0", "--", sys.executable, "-B", str(HERE / "bot.py"), network, str(ledger)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+                ["runuser", "-u", "cr0", "--", PYTHON, "-B", str(BOTS / "ircbot.py"), network, str(ledger)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def work(self, seconds):
         for network in NETWORKS:
@@ -203,7 +207,7 @@ class Day:
             network = self.chance.choice(NETWORKS)
             if self.bots[network].poll() is not None:
                 raise Failure(f"the bot of {network} ended: {Path(f'/tmp/{network}.log').read_text()}")
-            self.kill(lambda one: "bot.py" in one["words"] and network in one["words"] and one["user"] == "cr0", "bots killed")
+            self.kill(lambda one: "ircbot.py" in one["words"] and network in one["words"] and one["user"] == "cr0", "bots killed")
             self.bots[network].wait()
             self.start_bot(network)
             if self.chance.random() < 0.5:
@@ -216,7 +220,7 @@ class Day:
         visitor.join()
         killer.join()
         for network, bot in self.bots.items():
-            self.kill(lambda one: "bot.py" in one["words"] and one["user"] == "cr0", "bots told to end", signal.SIGTERM)
+            self.kill(lambda one: "ircbot.py" in one["words"] and one["user"] == "cr0", "bots told to end", signal.SIGTERM)
             bot.wait(30)
         if self.wrong:
             raise Failure("\n".join(self.wrong))

@@ -1,8 +1,8 @@
 """A bot of the deployment: one connection for a moment per message, a log that stays open, an event now and then.
 
-    python3 bot.py NETWORK LEDGER
+    python3 ircbot.py NETWORK LEDGER
 
-Writes /home/cr0/cr0bot/NETWORK_bot.db and its log until it gets SIGTERM, or is killed. Before each COMMIT it notes in its
+Beside it lies bot.py, the C library for Python. Writes /home/cr0/cr0bot/NETWORK_bot.db and its log until it gets SIGTERM, or is killed. Before each COMMIT it notes in its
 ledger what the transaction does, after it that COMMIT has returned; and how many lines it has logged.
 """
 
@@ -15,7 +15,6 @@ import sqlite3
 import sys
 import time
 
-sys.path.insert(0, os.environ["CR0SYNC_BINDING"])
 from bot import Failure, System
 
 network, ledger = sys.argv[1:]
