@@ -17,9 +17,9 @@ declare(strict_types=1);
  *   ini      is an ini file, and ours are settings of ours
  *   text     is none of these. With <!-- prints --> before it, it is what the sh before it prints, whatever the times
  *
- * <!-- begins --> and <!-- goes on --> make one story of several blocks of sh, typed into one shell: each has what those
- * before it left. What a command ends with is told by what it prints then: 0 or 1, and nothing on standard error. With
- * "begins, ends with 75" it is just that, and what is printed has standard error too, as in a terminal. After
+ * <!-- begins --> and <!-- goes on --> make one story of several blocks of sh, typed into one shell: each has what
+ * those before it left. What a command ends with is told by what it prints then: 0 or 1, and nothing on standard error.
+ * With "begins, ends with 75" it is just that, and what is printed has standard error too, as in a terminal. After
  * "begins: " or "goes on: " is what happens before, which nobody reads: somebody makes the trouble of the story.
  * <!-- always: --> is a block that each story of the document begins with.
  *
