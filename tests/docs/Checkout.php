@@ -156,6 +156,8 @@ final readonly class Checkout
             // Names of backups, and of files that were rotated or set aside.
             '/\d{4}-\d\d-\d\d(?:_\d\d-\d\d-\d\d)?/' => 'DAY',
             '/\d+ ms\b/' => 'N ms',
+            // Our own scripts, of which there will be more, are among those that are watched.
+            '/\b\d+ files (?=checked|accepted|\()/' => 'N files ',
             // Processes, as the scripts and ps tell them.
             '/\bprocess \d+/' => 'process N',
             '/^ *\d+ (\w+) +(\w)\S* +[\d:-]+ (?=\S)/m' => 'N $1 $2 N ',
