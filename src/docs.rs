@@ -13,3 +13,6 @@ pub mod formats {}
 
 #[doc = include_str!("docs/security.md")]
 pub mod security {}
+
+#[doc = include_str!("docs/troubleshooting.md")]
+pub mod troubleshooting {}

@@ -68,7 +68,7 @@ final readonly class DatabaseScript extends Script
         return match ($function) {
             'cr0_db_status' => $text->status($report, $line->has('quiet')),
             'cr0_db_conflicts' => $text->conflicts($report, $line->has('all')),
-            'cr0_db_acknowledge' => $text->acknowledged($report, $dry),
+            'cr0_db_acknowledge' => $text->acknowledged($report, $dry, $line->has('quiet')),
             'cr0_db_history' => $text->history($report),
             'cr0_db_backup' => $text->backup($report, $dry, $line->has('quiet')),
             'cr0_db_backups' => $text->backups($report),

@@ -11,6 +11,8 @@ namespace Cr0Sync\Script;
  */
 final readonly class DatabaseText
 {
+    /** So many are named one by one. */
+    private const FEW_CONFLICTS = 20;
     private const COUNTS = ['inserted', 'updated', 'deleted', 'rekeyed'];
 
     public function __construct(private Console $console)
@@ -222,10 +224,10 @@ final readonly class DatabaseText
     }
 
     /** @param array<string, mixed> $report */
-    public function acknowledged(array $report, bool $dry): string
+    public function acknowledged(array $report, bool $dry, bool $quiet): string
     {
-        $seen = Text::line(implode(', ', $report['acknowledged']));
-        $resolved = Text::line(implode(', ', $report['resolved']));
+        $seen = $quiet ? '' : self::ids($report['acknowledged']);
+        $resolved = self::ids($report['resolved']);
         $text = match (true) {
             $seen === '' => '',
             $dry => "Would mark as seen: {$seen}. Nothing was changed.\n",
@@ -233,6 +235,20 @@ final readonly class DatabaseText
         };
 
         return $text . ($resolved === '' ? '' : "Resolved already, and left so: {$resolved}.\n");
+    }
+
+    /**
+     * Conflicts by their ids; thousands of them by their number, and the ends.
+     *
+     * @param list<string> $ids
+     */
+    private static function ids(array $ids): string
+    {
+        $count = count($ids);
+
+        return Text::line($count > self::FEW_CONFLICTS
+            ? "{$count} conflicts, {$ids[0]} to {$ids[$count - 1]}"
+            : implode(', ', $ids));
     }
 
     /** @param array<string, mixed> $report */

@@ -13,6 +13,9 @@ use Throwable;
  */
 abstract readonly class Script
 {
+    /** So many bytes of what a process was called with are shown. */
+    private const LONGEST_COMMAND = 200;
+
     protected Console $console;
 
     public function __construct(protected string $name)
@@ -87,8 +90,13 @@ abstract readonly class Script
             $this->console->write($answer['json'] . "\n");
         } elseif (isset($answer['report']['error'])) {
             // Cron's next run will do; nobody needs a mail about it.
-            $silent = $line->has('quiet') && $answer['exit_code'] === ExitCode::Locked->value;
-            $this->complain($answer['report']['error'], $silent);
+            $isLocked = $answer['exit_code'] === ExitCode::Locked->value;
+            $silent = $line->has('quiet') && $isLocked;
+            $error = $answer['report']['error'];
+            if ($isLocked && !$silent) {
+                $error['hint'] = self::holder($line, (string) $error['path']) . $error['hint'];
+            }
+            $this->complain($error, $silent);
         } else {
             $this->console->write($this->words($line, $answer));
         }
@@ -103,6 +111,24 @@ abstract readonly class Script
         } else {
             $this->complain(['message' => $failure->getMessage(), 'hint' => $failure->hint], false);
         }
+    }
+
+    /**
+     * Who holds a lock, where that is known, for the one whom it keeps waiting.
+     */
+    private static function holder(CommandLine $line, string $path): string
+    {
+        $places = ['config' => $line->value('config'), 'root' => $line->value('root')];
+        foreach (cr0_call('cr0_integrity_status', [$places])['report']['locks'] ?? [] as $lock) {
+            if ($lock['path'] === $path && $lock['process'] !== null) {
+                $words = (string) @file_get_contents("/proc/{$lock['process']}/cmdline", length: self::LONGEST_COMMAND);
+                $command = trim(strtr($words, "\0", ' '));
+
+                return "process {$lock['process']} holds it" . ($command === '' ? '' : ": {$command}") . '; ';
+            }
+        }
+
+        return '';
     }
 
     /** @param array{message: string, hint: ?string} $error */

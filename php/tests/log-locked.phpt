@@ -15,7 +15,8 @@ foreach (['cr0_log_merge', 'cr0_log_rotate', 'cr0_log_clean', 'cr0_log_verify'] 
     echo str_replace($logs->root, 'ROOT', thrown(static fn () => $function($logs->options()))), "\n";
 }
 echo thrown(static fn () => cr0_log_status($logs->options())), "\n";
-echo $logs->words('bidirectional'), $logs->words('bidirectional', '--quiet');
+$said = $logs->words('bidirectional');
+echo preg_replace('/process ' . getmypid() . ' holds it: \S.*; wait/', 'we hold it; wait', $said), $logs->words('bidirectional', '--quiet');
 [$code, $out] = $logs->script('rotate', '--json');
 echo $code, ' ', json_decode($out)->error->kind, "\n";
 flock($lock, LOCK_UN);
@@ -30,7 +31,7 @@ Cr0Sync\LockedException: another run holds the lock ROOT/sync_state/logs/lock
 nothing thrown
 bidirectional 75
 log_sync_script.php: another run holds the lock ROOT/sync_state/logs/lock
-  wait for it to end; cron tries again by itself
+  we hold it; wait for it to end; cron tries again by itself
 bidirectional --quiet 75
 75 locked
 0

@@ -9,6 +9,10 @@ namespace Cr0Sync\Tests;
  */
 final readonly class Block
 {
+    /** How a block belongs to a story. */
+    private const TOLD = '/^(?<part>always|begins|goes on)(?<stage> as root| with disks)?(?:, ends with (?<code>\d+))?'
+        . '(?::\s(?<hidden>.*))?$/s';
+
     private function __construct(
         public int $line,
         private string $language,
@@ -23,7 +27,7 @@ final readonly class Block
     public static function all(string $document): array
     {
         $blocks = [];
-        $pattern = '/^(?:<!-- (.*?) -->\n)?```([^\n]*)\n(.*?)^```$/ms';
+        $pattern = '/^(?:<!-- ((?:(?!-->).)*?) -->\n)?```([^\n]*)\n(.*?)^```$/ms';
         preg_match_all($pattern, $document, $found, PREG_SET_ORDER | PREG_OFFSET_CAPTURE);
         $inC = null;
         foreach ($found as [, , $language, $text]) {
@@ -47,6 +51,17 @@ final readonly class Block
         return str_starts_with($this->marker, 'not run: ') ? 'not run' : $this->language;
     }
 
+    /** Where it is the text that the sh before it prints, the same with what it printed this time; else as it is. */
+    public function printedNow(Story $story): string
+    {
+        return $this->isPrinted() ? $story->printed : $this->text;
+    }
+
+    private function isPrinted(): bool
+    {
+        return $this->language === 'text' && $this->marker === 'prints';
+    }
+
     /**
      * What is wrong with it; null where nothing is.
      */
@@ -65,26 +80,51 @@ final readonly class Block
             'python' => $this->program($root, 'PYTHONPATH=tests/abi python3 -B example.python'),
             'json' => $this->json($root),
             'ini' => $this->ini(),
-            'text' => $this->marker === 'prints' ? $this->same($story->printed) : null,
+            'text' => $this->isPrinted() && !$story->isPassedOver ? $this->same($story->printed) : null,
             default => "a block is sh, crontab, php, c, python, json, ini or text, not '{$this->language}'",
         };
     }
 
     private function commands(string $text, string $root, Story $story): ?string
     {
+        if (preg_match(self::TOLD, $this->marker, $told, PREG_UNMATCHED_AS_NULL) === 1) {
+            return $this->told($told, $root, $story);
+        }
+        if ($this->marker !== '') {
+            return "there is no marker '{$this->marker}' for sh";
+        }
         $checkout = new Checkout($root);
         if ($this->beside !== null) {
             $checkout->write('merge.c', $this->beside);
         }
-        $isTold = in_array($this->marker, ['begins', 'goes on'], true);
-        $before = $this->marker === 'goes on' ? $story->before : '';
-        $quietly = $before === '' ? '' : "{\n{$before}} >/dev/null\n";
-        [$code, $out, $err] = $checkout->shell($isTold ? "set +e\n{$quietly}{$text}" : $text);
-        $story->before = $isTold ? $before . $text : '';
+        [$code, $out, $err] = $checkout->shell($text);
+        $story->end();
         $story->printed = $checkout->told($out);
-        $isWell = $err === '' && ($code === 0 || ($isTold && $code === 1));
 
-        return $isWell ? null : "ended with {$code} and said\n{$out}{$err}";
+        return $err === '' && $code === 0 ? null : "ended with {$code} and said\n{$out}{$err}";
+    }
+
+    /** @param array<int|string, ?string> $how as TOLD finds it */
+    private function told(array $how, string $root, Story $story): ?string
+    {
+        $said = '';
+        if ($how['part'] === 'always') {
+            $story->always("{$this->text}\n{$how['hidden']}\n");
+
+            return null;
+        }
+        if ($how['part'] === 'begins') {
+            $said = $story->begin($root, Stage::from((string) $how['stage']));
+        }
+        if ($story->isPassedOver) {
+            return null;
+        }
+        $said .= $story->quietly((string) $how['hidden']);
+        if ($said !== '') {
+            return "what went before said\n{$said}";
+        }
+
+        return $story->goOn($this->text, $how['code'] === null ? null : (int) $how['code']);
     }
 
     /** A program that needs the C library; no matter what it prints. */

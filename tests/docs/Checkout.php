@@ -14,9 +14,9 @@ use Playground;
 final readonly class Checkout
 {
     public ExampleWorld $world;
-    private string $place;
+    public string $place;
 
-    public function __construct(string $root)
+    public function __construct(string $root, public Stage $stage = Stage::Plain)
     {
         $this->world = new ExampleWorld();
         $this->place = "{$this->world->ground->root}/checkout";
@@ -39,12 +39,15 @@ final readonly class Checkout
         // What it does is a test of its own, and takes its time; sudo would only do it to this machine.
         $this->program('make', 'exec /usr/bin/make --dry-run "$@" >/dev/null');
         $this->program('sudo', 'exec "$@"');
+        $this->program('runuser', $stage->runuser($this->place));
+        $this->program('usermod', $stage->usermod($this->place));
         // Where the command names no extension, PHP has it: it is installed.
         $this->program('php', sprintf(
             'case " $* " in *" extension="*) ;; *) set -- -d extension=%s "$@" ;; esac; exec %s -n "$@"',
             (string) getenv('CR0SYNC_EXTENSION'),
             PHP_BINARY,
         ));
+        $stage->own($this->world->ground);
     }
 
     /** The C library, found by pkg-config where it was built. */
@@ -93,13 +96,7 @@ final readonly class Checkout
             [0 => ['file', '/dev/null', 'r'], 1 => $out, 2 => $err],
             $pipes,
             $this->place,
-            [
-                'CR0SYNC_CONFIG' => $this->world->ground->config,
-                'LD_LIBRARY_PATH' => "{$this->place}/build/library",
-                'LIBCR0SYNC' => 'libcr0sync.so.0',
-                'PATH' => "{$this->place}/bin:" . getenv('PATH'),
-                'PKG_CONFIG_PATH' => "{$this->place}/pkgconfig",
-            ] + getenv(),
+            $this->environment(),
         );
         $code = proc_close($process);
         rewind($out);
@@ -108,20 +105,47 @@ final readonly class Checkout
         return [$code, (string) stream_get_contents($out), (string) stream_get_contents($err)];
     }
 
+    /** @return array<string, string> */
+    public function environment(): array
+    {
+        return [
+            'CR0SYNC_CONFIG' => $this->world->ground->config,
+            'LD_LIBRARY_PATH' => "{$this->place}/build/library",
+            'LIBCR0SYNC' => 'libcr0sync.so.0',
+            'PATH' => "{$this->place}/bin:" . getenv('PATH'),
+            'PKG_CONFIG_PATH' => "{$this->place}/pkgconfig",
+            'TZ' => 'UTC',
+        ] + getenv();
+    }
+
     /** The places of a document in an infrastructure. */
     public static function places(string $text, Playground $ground): string
     {
         return strtr($text, [
             '/etc/cr0sync.json' => $ground->config,
             '/opt/cr0sync' => "{$ground->root}/checkout",
+            '/data/cr0_system' => $ground->root,
+            '/srv/site' => $ground->root,
             '/var/www/html' => "{$ground->root}/web",
         ]);
     }
 
-    /** What was printed, below /srv/site. */
+    /** What is typed here. */
+    public function typed(string $text): string
+    {
+        return $this->stage->typed(self::places($text, $this->world->ground));
+    }
+
+    /** What was printed, below /srv/site, by a php that needs no words of ours. */
     public function told(string $out): string
     {
-        return str_replace($this->world->ground->root, '/srv/site', $out);
+        $root = $this->world->ground->root;
+
+        return $this->stage->told(strtr($out, [
+            PHP_BINARY . ' -n -d extension=' . getenv('CR0SYNC_EXTENSION') => 'php',
+            "{$root}/web/" => '/var/www/html/',
+            $root => '/srv/site',
+        ]));
     }
 
     /** What was printed or is shown, without what is another each time: times, and how long something took. */
@@ -129,7 +153,14 @@ final readonly class Checkout
     {
         $patterns = [
             '/\d{4}-\d\d-\d\dT[\d:.]+Z/' => 'TIME',
+            // Names of backups, and of files that were rotated or set aside.
+            '/\d{4}-\d\d-\d\d(?:_\d\d-\d\d-\d\d)?/' => 'DAY',
             '/\d+ ms\b/' => 'N ms',
+            // Our own scripts, of which there will be more, are among those that are watched.
+            '/\b\d+ files (?=checked|accepted|\()/' => 'N files ',
+            // Processes, as the scripts and ps tell them.
+            '/\bprocess \d+/' => 'process N',
+            '/^ *\d+ (\w+) +(\w)\S* +[\d:-]+ (?=\S)/m' => 'N $1 $2 N ',
             // The columns `locked ms` of a run, and `ms` of the history.
             '/^((?:\w+)? +\w+(?: +\w+)? +\d+ +\d+ +\d+ +\d+) +\d+$/m' => '$1 N',
             '/(TIME +[a-z-]+) +\d+/' => '$1 N',

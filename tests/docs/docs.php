@@ -17,8 +17,15 @@ declare(strict_types=1);
  *   ini      is an ini file, and ours are settings of ours
  *   text     is none of these. With <!-- prints --> before it, it is what the sh before it prints, whatever the times
  *
- * <!-- begins --> and <!-- goes on --> make one story of several blocks of sh: each has what those before it left. What
- * a command ends with is told by what it prints then.
+ * <!-- begins --> and <!-- goes on --> make one story of several blocks of sh, typed into one shell: each has what
+ * those before it left. What a command ends with is told by what it prints then: 0 or 1, and nothing on standard error.
+ * With "begins, ends with 75" it is just that, and what is printed has standard error too, as in a terminal. After
+ * "begins: " or "goes on: " is what happens before, which nobody reads: somebody makes the trouble of the story.
+ * <!-- always: --> is a block that each story of the document begins with.
+ *
+ * "begins as root" needs users: cr0, whom no machine has to have, is played by another, and www-data is itself; else
+ * both are whoever runs the tests. "begins with disks" may mount some. Where that cannot be, the story is passed over,
+ * which is counted.
  *
  * src/docs/formats.md names every file that is there when everything was used once.
  *
@@ -30,6 +37,8 @@ require __DIR__ . '/../../php/tests/examples.inc';
 require __DIR__ . '/Block.php';
 require __DIR__ . '/Checkout.php';
 require __DIR__ . '/Files.php';
+require __DIR__ . '/Shell.php';
+require __DIR__ . '/Stage.php';
 require __DIR__ . '/Story.php';
 
 $root = dirname(__DIR__, 2);
@@ -39,6 +48,7 @@ putenv('CR0SYNC_CONFIG');
 
 $counts = [];
 $problems = [];
+$passedOver = 0;
 foreach (['README.md', 'php/README.md', 'src/docs/*.md'] as $pattern) {
     foreach (glob("{$root}/{$pattern}") as $file) {
         $name = substr($file, strlen($root) + 1);
@@ -50,7 +60,12 @@ foreach (['README.md', 'php/README.md', 'src/docs/*.md'] as $pattern) {
                 $problems[] = "{$name}:{$block->line}: {$problem}";
             }
         }
+        $story->end();
+        $passedOver += $story->passedOver;
     }
+}
+if ($passedOver > 0) {
+    $counts['stories that need root'] = $passedOver;
 }
 foreach (['sh', 'php', 'json'] as $needed) {
     if (($counts[$needed] ?? 0) === 0) {

@@ -98,6 +98,26 @@ final class DatabaseScriptTest extends TestCase
         self::assertSame([$this->ground->config, 'central'], [$config['source'], $config['config']['hub']]);
     }
 
+    public function testThousandsOfConflictsAreMarkedInOneLine(): void
+    {
+        $numbers = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 21)';
+        $this->ground->sql('central', "{$numbers} INSERT INTO note SELECT 'new ' || i, 'old' FROM n");
+        $this->said('bidirectional')->endedWith(0);
+        $this->ground->sql('central', "UPDATE note SET text = 'c' WHERE name LIKE 'new %'");
+        $this->ground->sql('website', "UPDATE note SET text = 'w' WHERE name LIKE 'new %'");
+        $this->said('bidirectional')->endedWith(1);
+        $ids = array_map(strval(...), range(1, 21));
+        self::assertSame(
+            "Marked as seen: 2, 3.\n",
+            $this->said('acknowledge', '2', '3')->endedWith(0)->quietly()->out,
+        );
+        self::assertSame(
+            "Marked as seen: 21 conflicts, 1 to 21.\n",
+            $this->said('acknowledge', ...$ids)->endedWith(0)->quietly()->out,
+        );
+        self::assertSame('', $this->said('acknowledge', '--quiet', ...$ids)->endedWith(0)->quietly()->out);
+    }
+
     public function testARunThatFailsIsToldAndEndsWithTwo(): void
     {
         file_put_contents($this->ground->path('website'), str_repeat('not a database. ', 1000));
@@ -123,6 +143,8 @@ final class DatabaseScriptTest extends TestCase
         flock($lock, LOCK_EX);
         $said = $this->said('bidirectional')->endedWith(75);
         $said->complained("another run holds the lock {$this->ground->root}/sync_state/lock", 'wait for it to end');
+        $holder = strtr((string) file_get_contents('/proc/self/cmdline', length: 20), "\0", ' ');
+        self::assertStringContainsString('  process ' . getmypid() . " holds it: {$holder}", $said->err);
         $said = $this->said('bidirectional', '--quiet')->endedWith(75)->quietly();
         self::assertSame('', $said->out);
         $document = $this->said('bidirectional', '--json')->endedWith(75)->document();
