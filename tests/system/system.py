@@ -80,18 +80,30 @@ class User:
             group = grp.getgrgid(os.getegid()).gr_name
         self.group = group
 
+    def stop(self):
+        """Whatever runs as the user who was made for this test, and as nobody else."""
+        if not IS_ROOT:
+            return
+        number = pwd.getpwnam(self.name).pw_uid
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if process.stat().st_uid == number:
+                    os.kill(int(process.name), signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+
     def remove(self):
         """Leaves the machine as it was."""
+        self.stop()
         subprocess.run(["crontab", "-u", self.name, "-r"], stderr=subprocess.DEVNULL, check=False)
-        # The installation of a test that failed may be at work still.
-        subprocess.run(["userdel", "--force", self.name], check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(["userdel", self.name], check=True)
 
 
 class Place:
     """An installation in a directory of its own."""
 
     def __init__(self, user, extension):
-        self.user = user
+        self.user, self.begun = user, []
         self.top = Path(tempfile.mkdtemp(prefix="cr0sync-system-"))
         self.top.chmod(0o755)
         self.root, self.web = self.top / "root", self.top / "web"
@@ -99,7 +111,11 @@ class Place:
         self.program("php", f'exec {shutil.which("php")} -d extension={self.top}/cr0sync.so "$@"')
 
     def remove(self):
-        """All of it."""
+        """All of it, and whatever is at work in it still."""
+        for process in self.begun:
+            process.kill()
+            process.wait(PATIENCE)
+        self.user.stop()
         shutil.rmtree(self.top)
 
     def program(self, name, text):
@@ -173,7 +189,9 @@ class Place:
 
     def begin(self, job):
         """A cron script that goes on by itself."""
-        return subprocess.Popen(self.as_owner(str(self.root / JOBS[job])), stdin=subprocess.DEVNULL)
+        quiet = subprocess.DEVNULL
+        self.begun.append(subprocess.Popen(self.as_owner(str(self.root / JOBS[job])), stdin=quiet, stdout=quiet, stderr=quiet))
+        return self.begun[-1]
 
     def log(self, job):
         """The lines of its log, each of which has the form that the site knows."""
