@@ -322,6 +322,11 @@ def the_tree_is_as_it_should_be(place):
         name = f"cr0sync/{path.name}" if path.parent.name == "src" else path.name
         same(web.pop(name, None), hashlib.sha256(path.read_bytes()).hexdigest(), name)
     same(web, {"cr0sync": None}, "nothing else is in the web directory")
+    # For packagers, the same below another directory.
+    place.make(DESTDIR=place.top / "package")
+    below = place.top / "package"
+    same({name: how[:3] for name, how in place.tree(below / str(place.root).lstrip("/")).items()}, expected, "in a package")
+    must(str(below) not in (below / str(place.root).lstrip("/") / "cron.env").read_text(), "settings name the package")
     if IS_ROOT:
         must(all(how[1] == "root" and int(how[0], 8) & 0o022 == 0 for how in place.tree(place.web).values()),
              "pages cannot write what cron runs")
@@ -526,6 +531,21 @@ def cleanups_come_when_they_are_due(place):
         same(called(job), [work, *cleanups], f"an hour later: {job}")
         same(called(job), [work], f"and done: {job}")
     same(called("security"), ["run"], "security")
+
+
+def what_is_remembered_may_be_removed(place):
+    """All jobs at once make it anew, as the installer does."""
+    place.install()
+    place.sql("website", "CREATE TABLE t (x PRIMARY KEY)")
+    names = ["sync_state", "sync_state/locks", "sync_state/cron", *[f"sync_state/locks/cron-{job}.lock" for job in JOBS]]
+    before = {name: how for name, how in place.tree(place.root).items() if name in names}
+    same(len(before), len(names), before)
+    shutil.rmtree(place.root / "sync_state")
+    for process in [place.begin(job) for job in JOBS]:
+        same(process.wait(PATIENCE), 0, "a job")
+    same({name: how for name, how in place.tree(place.root).items() if name in names}, before, "made anew")
+    for job in JOBS:
+        same(place.state(job)["last_run"] > 0, True, job)
 
 
 def logs_rotate_by_size(place):
@@ -812,7 +832,7 @@ TESTS = [
     shells_understand_the_scripts, systemd_understands_the_units, the_tree_is_as_it_should_be, an_upgrade_keeps_everything,
     links_of_pages_lead_the_installer_nowhere, a_missing_user_is_told, two_sides_become_one,
     pages_read_what_is_remembered_and_write_none_of_it, a_heartbeat_comes_once_an_hour, cleanups_come_when_they_are_due,
-    logs_rotate_by_size, a_run_that_hangs_is_ended_and_told, what_stays_wrong_is_told_when_it_begins_and_each_hour,
+    what_is_remembered_may_be_removed, logs_rotate_by_size, a_run_that_hangs_is_ended_and_told, what_stays_wrong_is_told_when_it_begins_and_each_hour,
     overlapping_runs_are_silent, a_lock_of_the_library_is_waited_for_in_silence, settings_are_read_and_never_run,
     only_the_owner_runs_them, what_is_wrong_is_said_in_words, lines_of_others_stay_in_the_crontab, half_a_block_is_refused,
     cron_runs_odd_paths,
