@@ -723,6 +723,7 @@ def what_is_wrong_is_said_in_words(place):
         must("may put something else in the place of" in text, text)
         done = subprocess.run([test], capture_output=True, text=True, check=False)
         must(f"cannot write in {place.root}/databases" in done.stdout, "as root, for the owner")
+    (place.root / "databases").chmod(0o755)
 
 
 # The crontab.
