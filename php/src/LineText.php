@@ -7,9 +7,9 @@ namespace Cr0Sync\Script;
 /**
  * Reports as one line, for the logs of cron and for people who only want to know whether all is well.
  *
- * Below it follows, indented, a line for each thing that a person may have to look at. Where nothing was done and nothing
- * is to be said there is no line at all; where nothing was done and something is to be said, it begins with `nothing`,
- * which the cron scripts look for.
+ * Below it follows, indented, a line for each thing that a person may have to look at. Where nothing was done and
+ * nothing is to be said there is no line at all; where nothing was done and something is to be said, it begins with
+ * `nothing`, which the cron scripts look for.
  */
 final readonly class LineText
 {

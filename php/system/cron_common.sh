@@ -96,7 +96,8 @@ prepare() {
 
 make_directory() { # PATH MODE
     if [ -d "$1" ]; then return 0; fi
-    mkdir -m 0700 -- "$1" || stop "cannot make $1" 'see what is there, and whose the directory above it is'
+    # Another job may make it at the same time.
+    mkdir -m 0700 -- "$1" 2>/dev/null || [ -d "$1" ] || stop "cannot make $1" 'see what is there, and whose the directory above it is'
     chgrp --reference="$(dirname -- "$1")" -- "$1" 2>/dev/null || :
     chmod "$2" -- "$1"
 }

@@ -1,0 +1,218 @@
+"""What an installation consists of: scripts and units that their programs understand, the tree, and what stays when it is
+done again.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+
+from place import HERE, IS_ROOT, JOBS, LOGS, PROJECT, SYSTEM, Skipped, must, need_root, same
+
+DIRECTORIES = """
+databases logs logs/security logs/security/events logs/security/alerts logs/security/audit logs/security/analysis logs/api
+logs/file_access logs/integrity logs/website logs/website/errors logs/website/security logs/irc_networks
+logs/irc_networks/rizon logs/irc_networks/libera shared_storage
+""".split()
+
+
+def shells_understand_the_scripts(_place):
+    """Dash, which is what runs them, and shellcheck."""
+    scripts = [str(path) for path in [*SYSTEM.glob("*.sh"), PROJECT / ".ci/install-system", HERE / "run.sh"]]
+    for script in scripts:
+        done = subprocess.run(["dash", "-n", script], capture_output=True, text=True, check=False)
+        same((done.returncode, done.stderr), (0, ""), script)
+    done = subprocess.run(["shellcheck", "-x", *scripts], capture_output=True, text=True, check=False, cwd=PROJECT)
+    same((done.returncode, done.stdout), (0, ""), "shellcheck")
+
+
+def systemd_understands_the_units(place):
+    """As systemd itself reads them."""
+    if shutil.which("systemd-analyze") is None:
+        raise Skipped("there is no systemd-analyze")
+    place.install(CONFIG=place.root / "cr0sync.json")
+    units = place.top / "units"
+    timers = place.root / "install_timers.sh"
+    code, printed = place.said(timers, "--print")
+    same(code, 0, printed)
+    code, said = place.said("mkdir", units) if not IS_ROOT else (0, "")
+    done = subprocess.run([timers, "--to", units], capture_output=True, text=True, check=False)
+    same(done.returncode, 0, done.stderr)
+    names = sorted(path.name for path in units.iterdir())
+    same(names, sorted(path.name for path in (SYSTEM / "systemd").iterdir()), "units")
+    for name in names:
+        text = (units / name).read_text()
+        must("@" not in text, f"{name} has a place that nothing was put in:\n{text}")
+        must(text in printed, f"--print shows another {name}")
+    done = subprocess.run(["systemd-analyze", "verify", *[str(units / name) for name in names]],
+                          capture_output=True, text=True, check=False)
+    about_ours = [line for line in done.stderr.splitlines() if "cr0sync" in line]
+    same((done.returncode, about_ours), (0, []), "systemd-analyze")
+    must(f"User={place.user.name}" in (units / "cr0sync-logs.service").read_text(), "the user")
+    # A unit of somebody else stays.
+    (units / "cr0sync-logs.timer").write_text("# another\n")
+    done = subprocess.run([timers, "--to", units, "--remove"], capture_output=True, text=True, check=False)
+    same(done.returncode, 2, done.stderr)
+    same(len(list(units.iterdir())), len(names), "nothing is removed")
+    (units / "cr0sync-logs.timer").unlink()
+    subprocess.run([timers, "--to", units, "--remove"], check=True, stdout=subprocess.DEVNULL)
+    same(list(units.iterdir()), [], "what stays")
+
+
+def the_tree_is_as_it_should_be(place):
+    """Each directory and file, its mode, owner and group."""
+    said = place.make()
+    must("warning" not in said, said)
+    user, group = place.user.name, place.user.group
+    expected = {name: ("2775", user, group) for name in DIRECTORIES}
+    expected |= {f"logs/{name}": ("664", user, group) for name in LOGS.values()}
+    expected |= {
+        "sync_state": ("3770", user, group), "sync_state/locks": ("3770", user, group),
+        "sync_state/cron": ("2750", user, group), "cron.env": ("644", user, group), "systemd": ("2755", user, group)}
+    expected |= {f"sync_state/locks/cron-{job}.lock": ("600", user, group) for job in JOBS}
+    for path in [*SYSTEM.glob("*.sh"), *SYSTEM.glob("systemd/*")]:
+        name = str(path.relative_to(SYSTEM))
+        is_read = name in ["cron_common.sh", "crontab_block.sh", "settings.sh"] or name.startswith("systemd/")
+        expected[name] = ("644" if is_read else "755", user, group)
+    same({name: how[:3] for name, how in place.tree(place.root).items()}, expected, "the root")
+    stat = place.root.stat()
+    same((f"{stat.st_mode & 0o7777:o}", pwd.getpwuid(stat.st_uid).pw_name), ("3775", user), "the root itself")
+    web = {name: how[3] for name, how in place.tree(place.web).items()}
+    for path in [*PROJECT.glob("php/website/*_script.php"), *PROJECT.glob("php/src/*.php")]:
+        name = f"cr0sync/{path.name}" if path.parent.name == "src" else path.name
+        same(web.pop(name, None), hashlib.sha256(path.read_bytes()).hexdigest(), name)
+    same(web, {"cr0sync": None}, "nothing else is in the web directory")
+    # For packagers, the same below another directory.
+    place.make(DESTDIR=place.top / "package")
+    below = place.top / "package"
+    same({name: how[:3] for name, how in place.tree(below / str(place.root).lstrip("/")).items()}, expected, "in a package")
+    must(str(below) not in (below / str(place.root).lstrip("/") / "cron.env").read_text(), "settings name the package")
+    if IS_ROOT:
+        must(all(how[1] == "root" and int(how[0], 8) & 0o022 == 0 for how in place.tree(place.web).values()),
+             "pages cannot write what cron runs")
+
+
+def an_upgrade_keeps_everything(place):
+    """Data, settings, modes that somebody chose; and scripts of before that are not ours."""
+    place.root.mkdir(mode=0o775)
+    place.web.mkdir()
+    foreign = {place.root / "cron_sync_databases.sh": "#!/bin/sh\n# of the site itself\n",
+               place.web / "log_sync_script.php": "<?php // of the site itself\n"}
+    for path, text in foreign.items():
+        path.write_text(text)
+    if IS_ROOT:
+        shutil.chown(place.root, place.user.name, place.user.group)
+    place.root.chmod(0o775)
+    (place.root / "logs").mkdir(mode=0o755)
+    if IS_ROOT:
+        shutil.chown(place.root / "logs", place.user.name, place.user.group)
+    said = place.make()
+    must(f"{place.root}/logs is 755 " in said, said)
+    same(f"{(place.root / 'logs').stat().st_mode & 0o7777:o}", "755", "a mode that somebody chose")
+    must(place.root.stat().st_mode & 0o1000, "the root is made sticky")
+    for path, text in foreign.items():
+        same(path.with_name(path.name + ".before-cr0sync").read_text(), text, path.name)
+        must(path.read_text() != text, f"{path.name} is ours")
+    place.write("databases/users.db", "data")
+    place.write("logs/cron_security.log", "old lines\n")
+    place.write("sync_state/cron/databases", "cr0sync cron 1\nruns=7\n", 0o640)
+    place.set(TIMEOUT=77)
+    before = place.tree(place.top)
+    # An older version of ours.
+    (place.root / "cron_sync_logs.sh").write_text("#!/bin/sh\n# Part of cr0sync. Older.\n")
+    (place.web / "cr0sync" / "Table.php").write_text("<?php // namespace Cr0Sync\\Script\n")
+    said = place.make()
+    same(place.tree(place.top), before, f"after another installation, which said\n{said}")
+    # Somebody puts another one there: what was kept first stays as well.
+    (place.web / "log_sync_script.php").write_text("<?php // once more\n")
+    place.make()
+    kept = sorted(path.read_text() for path in place.web.glob("*.before-cr0sync*"))
+    same(kept, ["<?php // of the site itself\n", "<?php // once more\n"], "both")
+    place.make("uninstall-system")
+    for path, text in foreign.items():
+        same(path.read_text(), text, "what was there before")
+    left = {name for name in place.tree(place.root) if name.endswith(".sh") or name.startswith("systemd")}
+    same(left, {"cron_sync_databases.sh"}, "of the scripts stays")
+    same((place.root / "databases/users.db").read_text(), "data", "data stays")
+    must("TIMEOUT=77" in (place.root / "cron.env").read_text(), "settings stay")
+
+
+def links_of_pages_lead_the_installer_nowhere(place):
+    """Where pages may write, root follows no link of theirs."""
+    need_root()
+    place.make()
+    precious = place.top / "precious"
+    precious.mkdir(mode=0o700)
+    (precious / "file").write_text("as it is")
+    before = place.tree(precious), precious.stat().st_mode, precious.stat().st_uid
+    shutil.rmtree(place.root / "logs/api")
+    (place.root / "logs/api").symlink_to(precious)
+    (place.root / "logs/cron_security.log").unlink()
+    (place.root / "logs/cron_security.log").symlink_to(precious / "file")
+    (place.root / "cron_sync_logs.sh").unlink()
+    (place.root / "cron_sync_logs.sh").symlink_to(precious / "file")
+    said = place.make()
+    same((place.tree(precious), precious.stat().st_mode, precious.stat().st_uid), before, "what is elsewhere")
+    must(f"warning: {place.root}/logs/api is 700 root:root" in said, said)
+    must(not (place.root / "cron_sync_logs.sh").is_symlink(), "the script is a script")
+
+
+def a_missing_user_is_told(place):
+    """Whoever installs takes his place."""
+    said = place.make(OWNER="nobody-of-that-name", GROUP="nor-that-group")
+    must("warning: there is no user nobody-of-that-name" in said and "there is no group nor-that-group" in said, said)
+    same(place.root.stat().st_uid, os.geteuid(), "the owner")
+
+
+def what_is_wrong_is_said_in_words(place):
+    """By test_cron_scripts.sh."""
+    place.install()
+    test = place.root / "test_cron_scripts.sh"
+
+    def said():
+        code, text = place.said(test)
+        return code, text
+
+    place.sql("website", "CREATE TABLE t (x PRIMARY KEY)")
+    place.run("databases")
+    before = place.tree(place.root)
+    code, text = said()
+    # What doctor says of this machine is its own affair.
+    wrong = [line for line in text.splitlines() if line.startswith("WRONG") and not line.startswith("WRONG  doctor: ")]
+    must(not wrong and "ok     the extension cr0sync is loaded" in text, f"{code} {text}")
+    for script in JOBS.values():
+        must(f"ok     {script}: " in text, text)
+    same(place.tree(place.root), before, "nothing is changed")
+    must("neither the crontab" in text, text)
+
+    place.set(PHP=shutil.which("php"))
+    code, text = said()
+    if "the extension cr0sync is loaded" not in text:
+        must(code == 2 and "WRONG  the extension cr0sync is not loaded" in text and "make install" in text, text)
+    place.set(PHP="/no/php")
+    code, text = said()
+    must(code == 2 and "cannot run PHP, /no/php" in text and "PHP= in" in text, text)
+    place.set(PHP=place.top / "php", WEB="/no/web")
+    code, text = said()
+    must(code == 2 and "there is no /no/web/database_sync_script.php" in text and "WEB= in" in text, text)
+    place.set(WEB=place.web)
+    (place.root / "databases").chmod(0o555)
+    if IS_ROOT:
+        shutil.chown(place.root / "databases", "root", "root")
+    code, text = said()
+    must(code == 2 and f"cannot write in {place.root}/databases" in text and "chown" in text, text)
+    if IS_ROOT:
+        shutil.chown(place.web, "www-data", "www-data")
+        code, text = said()
+        must("may put something else in the place of" in text, text)
+        done = subprocess.run([test], capture_output=True, text=True, check=False)
+        must(f"cannot write in {place.root}/databases" in done.stdout, "as root, for the owner")
+    (place.root / "databases").chmod(0o755)
+
+
+TESTS = [
+    shells_understand_the_scripts, systemd_understands_the_units, the_tree_is_as_it_should_be,
+    an_upgrade_keeps_everything, links_of_pages_lead_the_installer_nowhere, a_missing_user_is_told,
+    what_is_wrong_is_said_in_words,
+]

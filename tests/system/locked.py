@@ -1,0 +1,131 @@
+"""What keeps a run of a cron script from its work, and what it may not do: time, locks, other users, settings."""
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+
+from place import JOBS, PATIENCE, must, need_root, same, until
+
+
+def a_run_that_hangs_is_ended_and_told(place):
+    """And the next one goes on."""
+    place.install(TIMEOUT=2)
+    lock = place.root / "sync_state/locks/checks.lock"
+    place.write("sync_state/locks/checks.lock", "", 0o660)
+    place.program("fake", f'exec 8>>{lock}; flock 8; echo "I was here"; exec sleep 600')
+    place.set(PHP=place.top / "fake")
+    place.run("databases")
+    told = place.told("databases")
+    same(told[0], "ERROR - bidirectional did not end within 2 seconds, and was ended; the next minute tries again", told)
+    must(re.match(r"ERROR -   at that time process \d+ \(.*\) held the lock checks$", told[1]), told)
+    same(told[2], "ERROR -   it said: I was here", told)
+    same(place.state("databases")["last_exit"], 124, "exit")
+    until(lambda: subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 0, "the lock is held still")
+    # Each time anew.
+    place.run("databases")
+    same(sum("did not end" in line for line in place.told("databases")), 2, "told twice")
+    place.set(PHP=place.top / "php")
+    place.sql("website", "CREATE TABLE t (x PRIMARY KEY)")
+    place.run("databases")
+    same(place.state("databases")["last_exit"], 0, "the next one")
+
+
+def what_stays_wrong_is_told_when_it_begins_and_each_hour(place):
+    """Not each minute; and when it is over."""
+    place.install()
+    place.program("fake", 'case $2 in bidirectional) echo "database_sync_script.php: cannot do it" >&2; exit 2;; esac')
+    place.set(PHP=place.top / "fake")
+    for _ in range(3):
+        place.run("databases")
+    same(place.told("databases"), ["ERROR - database_sync_script.php: cannot do it"], "three runs")
+    place.age("databases", told_at=3600)
+    place.run("databases")
+    same(len(place.told("databases")), 2, "an hour later")
+    place.program("fake", "exit 0")
+    place.run("databases")
+    same(place.told("databases")[-1], "INFO - what was said before is over", "its end")
+    place.program("fake", 'case $2 in bidirectional) echo "1 of 1 database synced: 1 inserted; 3 ms";; esac')
+    before = len(place.told("databases"))
+    for _ in range(3):
+        place.run("databases")
+    same(len(place.told("databases")), before + 3, "what was done is said each time")
+
+
+def overlapping_runs_are_silent(place):
+    """A second one of the same job does nothing; others go on; nothing holds the lock but the script."""
+    place.install()
+    place.program("fake", f'echo $$ >{place.top}/site/pid.new; mv {place.top}/site/pid.new {place.top}/site/pid; exec sleep 600')
+    place.set(PHP=place.top / "fake")
+    first = place.begin("logs")
+    pid = place.top / "site/pid"
+    until(pid.exists, "it does not begin")
+    place.set(PHP=place.top / "php")
+    place.run("logs")
+    same(place.log("logs"), [], "the second one says nothing")
+    place.run("databases")
+    must(place.log("databases"), "another job")
+    # Killed, as by a power cut: what it began is still at work, and keeps nobody from anything.
+    script = subprocess.run(["pgrep", "-f", f"^/bin/sh {place.root}/{JOBS['logs']}"], capture_output=True, text=True,
+                            check=True).stdout.split()
+    for process in script:
+        os.kill(int(process), signal.SIGKILL)
+    first.wait(PATIENCE)
+    place.run("logs")
+    same(place.state("logs")["last_exit"], 0, "after a kill")
+    os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
+def a_lock_of_the_library_is_waited_for_in_silence(place):
+    """Exit code 75; unless it lasts, which is told once an hour with who holds it."""
+    place.install()
+    place.run("logs")
+    lock = open(place.root / "sync_state/logs/lock", "a")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    before = place.log("logs")
+    place.run("logs")
+    place.run("logs")
+    same((place.state("logs")["last_exit"], place.log("logs")), (75, before), "silent")
+    place.age("logs", locked_since=700)
+    place.run("logs")
+    place.run("logs")
+    told = place.told("logs")[-2:]
+    must(re.match(r"WARNING - another run has kept this one from its work since .* UTC: .*lock", told[0]), told)
+    must(re.match(rf"WARNING -   process {os.getpid()} \(.*system\.py.*\) held the lock logs$", told[1]), told)
+    same(sum("has kept this one" in line for line in place.log("logs")), 1, "once an hour")
+    lock.close()
+    place.run("logs")
+    same((place.state("logs")["last_exit"], place.state("logs")["locked_since"]), (0, 0), "over")
+
+
+def settings_are_read_and_never_run(place):
+    """What is not understood is told; what others could have written counts for nothing."""
+    place.install()
+    with open(place.root / "cron.env", "a", encoding="utf-8") as file:
+        file.write(f"COLOUR=red\nTIMEOUT=soon\nX=$(touch {place.top}/site/run)\n")
+    place.run("logs")
+    place.run("logs")
+    told = [line for line in place.told("logs") if "cron.env" in line]
+    must(len(told) == 1 and "COLOUR=red" in told[0] and "TIMEOUT needs a number from 1 on, not soon" in told[0], told)
+    must(not (place.top / "site/run").exists(), "something was run")
+    (place.root / "cron.env").chmod(0o664)
+    place.said(place.root / JOBS["logs"])
+    must(any("is not read, as others than" in line for line in place.log("logs")), place.log("logs"))
+
+
+def only_the_owner_runs_them(place):
+    """Root would make files that he cannot write."""
+    need_root()
+    place.install()
+    before = place.tree(place.root)
+    done = subprocess.run([place.root / JOBS["databases"]], capture_output=True, text=True, check=False)
+    must(done.returncode == 69 and f"belongs to {place.user.name}, and this is root" in done.stderr, done.stderr)
+    same(place.tree(place.root), before, "nothing is changed")
+
+
+TESTS = [
+    a_run_that_hangs_is_ended_and_told, what_stays_wrong_is_told_when_it_begins_and_each_hour,
+    overlapping_runs_are_silent, a_lock_of_the_library_is_waited_for_in_silence, settings_are_read_and_never_run,
+    only_the_owner_runs_them,
+]
