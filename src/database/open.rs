@@ -151,21 +151,43 @@ fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
     if user.is_root() || user.as_raw() == file.uid() {
         return Ok(());
     }
-    let directory = path.parent().and_then(|parent| std::fs::metadata(parent).ok());
-    let setgid = directory.as_ref().is_some_and(|dir| dir.mode() & 0o2000 != 0 && dir.gid() == file.gid());
-    let group = rustix::process::getegid().as_raw() == file.gid() || setgid;
-    let member = rustix::process::getegid().as_raw() == file.gid()
-        || rustix::process::getgroups().unwrap_or_default().iter().any(|group| group.as_raw() == file.gid());
-    if member && group && file.mode() & 0o020 != 0 {
+    let above = path.parent().unwrap_or(Path::new("."));
+    let directory = std::fs::metadata(above).ok();
+    let own = rustix::process::getegid().as_raw();
+    let groups = rustix::process::getgroups().unwrap_or_default();
+    let is_in = |group: u32| own == group || groups.iter().any(|one| one.as_raw() == group);
+    let hands_down =
+        directory.as_ref().is_some_and(|dir| dir.mode() & 0o2000 != 0 && dir.gid() == file.gid());
+    if is_in(file.gid()) && (own == file.gid() || hands_down) && file.mode() & 0o020 != 0 {
         return Ok(());
     }
-    let group = directory.map_or(file.gid(), |directory| directory.gid());
+    let shared = [Some(file.gid()), directory.as_ref().map(Metadata::gid)]
+        .into_iter()
+        .flatten()
+        .find(|group| is_in(*group));
+    let name = shared.map_or_else(|| "GROUP".to_owned(), durable::group_named);
+    let mut cure = Vec::new();
+    for (path, found, bits, change) in
+        [(path, Some(file), 0o020, "g+w"), (above, directory.as_ref(), 0o2020, "g+ws")]
+    {
+        let Some(found) = found else { continue };
+        if Some(found.gid()) != shared {
+            cure.push(format!("chgrp {name} {}", path.display()));
+        }
+        if found.mode() & bits != bits {
+            cure.push(format!("chmod {change} {}", path.display()));
+        }
+    }
+    let which =
+        if shared.is_none() { ", where GROUP is one that this user and the owner are in" } else { "" };
     Err(format!(
-        "writing {0} as this user could lock its owner out: run as its owner or as root, or, as root, give file and \
-         directory a group of this user and the directory the setgid bit (chgrp GROUP {0} {1} && chmod g+w {0} && \
-         chmod g+ws {1}; the group of the directory is number {group} now)",
+        "{} belongs to {}:{} (mode {:04o}), so that this user may not write to it, or would leave files beside it that its owner \
+         cannot use; as root: {}{which}",
         path.display(),
-        path.parent().unwrap_or(Path::new(".")).display()
+        durable::user_numbered(file.uid()).unwrap_or_else(|| file.uid().to_string()),
+        durable::group_named(file.gid()),
+        file.mode() & 0o7777,
+        cure.join(" && "),
     ))
 }
 

@@ -469,7 +469,17 @@ pub(crate) fn user_named(name: &str) -> Option<u32> {
 
 /// The name of a user; `None` when this machine has none with that number.
 pub(crate) fn user_numbered(number: u32) -> Option<String> {
-    let text = fs::read_to_string("/etc/passwd").ok()?;
+    name("/etc/passwd", number)
+}
+
+/// The name of a group, or its number where this machine has none with that number.
+pub(crate) fn group_named(number: u32) -> String {
+    name("/etc/group", number).unwrap_or_else(|| number.to_string())
+}
+
+/// The name of a number in one of the system's lists.
+fn name(file: &str, number: u32) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;

@@ -151,11 +151,15 @@ class Day:
         # They meet before anybody writes: a sum that differs at first is for a person to decide.
         for script in ("cron_sync_databases.sh", "cron_sync_logs.sh"):
             run(ROOT / script, user="cr0")
+        for name, places in SIDES.items():
+            for place in places:
+                if not (place / f"{name}.db").exists():
+                    raise Failure(f"the first run does not bring {name} to {place}")
         run("php", WEB / "security_monitoring_script.php", "baseline", user="cr0")
 
     @staticmethod
     def database(user, path, tables):
-        program = "import os, sqlite3, sys; os.umask(0o002); sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])"
+        program = "import os, sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2]); os.chmod(sys.argv[1], 0o664)"
         run(PYTHON, "-c", program, path, tables, user=user)
 
     def begin(self):
@@ -329,9 +333,9 @@ class Day:
         for name, places in SIDES.items():
             contents = [self.content(place / f"{name}.db") for place in places]
             for place, content in zip(places, contents):
-                for table in content:
-                    if content[table] != contents[0][table]:
-                        here, first = collections.Counter(content[table]), collections.Counter(contents[0][table])
+                for table in content.keys() | contents[0].keys():
+                    if content.get(table) != contents[0].get(table):
+                        here, first = (collections.Counter(one.get(table)) for one in (content, contents[0]))
                         wrong.append(f"{name}.{table}: only in {place} {list(here - first)[:3]}, only in {places[0]} "
                                      f"{list(first - here)[:3]}")
         for network in NETWORKS:
@@ -344,9 +348,12 @@ class Day:
 
     @staticmethod
     def rows(path, sql):
-        db = sqlite3.connect(path, timeout=10)
+        # What is not there is not made.
+        db = sqlite3.connect(f"file:{path}?mode=rw", timeout=10, uri=True)
         try:
             return db.execute(sql).fetchall()
+        except sqlite3.OperationalError as error:
+            raise Failure(f"{path}: {error}") from None
         finally:
             db.close()
 
