@@ -19,7 +19,8 @@ $did = match ($_GET['do'] ?? '') {
     'score' => $open('breakout_scores')->prepare(
         'INSERT INTO breakout_scores(player_name, score, level_reached) VALUES(?, ?, 1)',
     )->execute(["player{$n}", $n]),
-    'look' => $open('rizon_bot')->exec('UPDATE bean_images SET view_count = view_count + 1 WHERE url = \'bean' . $n % 3 . '\''),
+    'look' => $open('rizon_bot')->prepare('UPDATE bean_images SET view_count = view_count + 1 WHERE url = ?')
+        ->execute(['bean' . $n % 3]),
     'set' => $open('libera_bot')->prepare(
         'UPDATE bot_config SET setting_value = ?, updated_at = CURRENT_TIMESTAMP WHERE setting_name = \'greeting\'',
     )->execute(["hello {$n}"]),
