@@ -9,9 +9,9 @@ function run(Site $site, string ...$words): void
 {
     $words = ['run', ...$words];
     [$code, $out, $err] = script($words, ['CR0SYNC_CONFIG' => $site->ground->config], null, 'security_monitoring_script.php');
-    $patterns = ['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/ +$|(?<=\S)  +/m', '/process \d+/', '/mode 0\d+/', '/\d+ ms/'];
+    $patterns = ['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/ +$|(?<=\S)  +/m', '/process \d+/', '/mode 0\d+/', '/\d+ ms/', '/ holds it: .*/'];
     $told = '= ' . implode(' ', $words) . " {$code}\n{$out}{$err}";
-    echo preg_replace($patterns, ['TIME', '  ', 'process N', 'mode M', 'N ms'], str_replace($site->root, 'ROOT', $told));
+    echo preg_replace($patterns, ['TIME', '  ', 'process N', 'mode M', 'N ms', ' holds it: COMMAND'], str_replace($site->root, 'ROOT', $told));
 }
 /** As if the jobs had run long ago, by the clock and by the time since the machine started. */
 function later(Site $site): void
@@ -110,5 +110,5 @@ archive ran array
 verify_events ran int
 = run 75
 security_monitoring_script.php: another process holds the lock ROOT/sync_state/locks/security.lock
-  it is held by process N since TIME
+  process N holds it: COMMAND
 = run --quiet 75

@@ -286,7 +286,7 @@ class Day:
         seen = set()
         while time.monotonic() < end:
             for one in self.processes():
-                if one["user"] == "cr0" and "_script.php" in one["words"] and one["words"].startswith("php") and one["pid"] not in seen:
+                if one["user"] == "cr0" and one["pid"] not in seen and re.match(r"(\S*/)?php \S*_script\.php", one["words"]):
                     seen.add(one["pid"])
                     if self.chance.random() < 0.4:
                         time.sleep(self.chance.uniform(0, 0.2))
