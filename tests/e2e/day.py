@@ -288,8 +288,8 @@ class Day:
             for one in self.processes():
                 if one["user"] == "cr0" and one["pid"] not in seen and re.match(r"(\S*/)?php \S*_script\.php", one["words"]):
                     seen.add(one["pid"])
-                    if self.chance.random() < 0.4:
-                        time.sleep(self.chance.uniform(0, 0.2))
+                    if self.chance.random() < 0.6:
+                        time.sleep(self.chance.uniform(0, 0.08))
                         try:
                             os.kill(one["pid"], signal.SIGKILL)
                             self.counts["runs killed"] += 1
