@@ -16,10 +16,7 @@ use super::world::{Logs, MIRROR, NAME, pack, read};
 /// Three rotated files; the bot has got nothing of the second one that others wrote, and could get it now.
 fn lagging(rotate: Value) -> (Logs, Vec<PathBuf>) {
     let logs = Logs::new(&["bot", "other"]).rotated(rotate);
-    let turn = || {
-        let report = logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
-        assert_eq!(report.exit_code(), 0, "{report:#?}");
-    };
+    let turn = || rotate_now(&logs);
     logs.add("bot", 20);
     logs.add("other", 30);
     logs.settle();
@@ -269,9 +266,7 @@ fn what_was_rotated_to_another_directory_before_is_still_part_of_the_archive() {
             let writer = (way == "below its writer").then(|| logs.open("central"));
             let turn = |logs: &Logs| {
                 logs.add("bot", 20);
-                let force = Options { force: true, ..Options::default() };
-                let report = logs::rotate(&logs.config(), &force).unwrap();
-                assert_eq!(report.exit_code(), 0, "{told}: {report:#?}");
+                rotate_now(logs);
                 tick(logs);
             };
             turn(&logs);
@@ -318,8 +313,7 @@ fn what_a_source_rotated_to_another_directory_before_is_still_taken() {
 fn a_directory_of_before_that_is_missing_is_waited_for() {
     let mut logs = Logs::new(&["bot"]).rotated(json!({ "olddir": "old" }));
     logs.add("bot", 20);
-    let report = logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
-    assert_eq!(report.exit_code(), 0, "{report:#?}");
+    rotate_now(&logs);
     let (old, kept) = (logs.directory("central").join("old"), logs.directory("kept"));
     fs::rename(&old, &kept).unwrap();
     for then in ["old", "new"] {
@@ -339,7 +333,7 @@ fn a_directory_of_before_that_is_missing_is_waited_for() {
 fn a_rotated_file_that_was_copied_elsewhere_counts_once() {
     let mut logs = Logs::new(&["bot"]).rotated(json!({ "olddir": "old" }));
     logs.add("bot", 20);
-    logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
+    rotate_now(&logs);
     let at = |name: &str| logs.directory("central").join(name);
     fs::create_dir(at("new")).unwrap();
     for entry in fs::read_dir(at("old")).unwrap() {
@@ -369,7 +363,7 @@ fn a_rotated_file_that_was_changed_is_not_removed() {
         let logs = Logs::new(&["bot"]).rotated(json!({ "maxage": 1, "rotate": 0 }));
         for _ in 0..3 {
             logs.add("bot", 20);
-            logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
+            rotate_now(&logs);
             tick(&logs);
         }
         logs.settle();
@@ -406,7 +400,7 @@ fn a_rotated_file_that_was_changed_is_not_removed() {
 fn where_the_state_is_lost_a_directory_that_is_missing_is_waited_for() {
     let logs = Logs::new(&["bot"]).rotated(json!({ "olddir": "old" }));
     logs.add("bot", 20);
-    logs::rotate(&logs.config(), &Options { force: true, ..Options::default() }).unwrap();
+    rotate_now(&logs);
     logs.add("bot", 5);
     logs.settle();
     let (old, kept) = (logs.directory("central").join("old"), logs.directory("kept"));
