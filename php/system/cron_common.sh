@@ -81,9 +81,19 @@ prepare() {
         [ -O "$root" ] || stop "there is no $state, and only the owner of $root makes it" 'run it as that user'
         make_directory "$state" 3770
     fi
-    [ -O "$state" ] || stop "$state belongs to $(stat -Lc %U -- "$state" 2>/dev/null || echo nobody), and this is $(id -un)" \
-        "run it as that user: install_crontabs.sh puts it into the right crontab"
+    if [ ! -O "$state" ]; then
+        holder=$(stat -Lc %U -- "$state" 2>/dev/null || echo nobody)
+        if [ -O "$root" ] || [ "$holder" = root ]; then
+            stop "$state belongs to $holder, and this is $(id -un)" \
+                "give it back to whom the system belongs, as root: chown -R $(stat -Lc %U:%G -- "$root") $state"
+        fi
+        stop "$state belongs to $holder, and this is $(id -un)" \
+            'run it as that user: install_crontabs.sh puts it into the right crontab'
+    fi
     make_directory "$state/locks" 3770
+    if [ -L "$state/locks" ] || [ ! -O "$state/locks" ]; then
+        stop "$state/locks is not a directory of $(id -un)" 'find out why, and move it away; the next run makes another'
+    fi
     make_directory "$state/cron" 2750
     cron=$state/cron
     # Pages may make something of that name in sync_state as well.

@@ -93,6 +93,32 @@ def the_tree_is_as_it_should_be(place):
              "pages cannot write what cron runs")
 
 
+def root_follows_nobody_in_the_web_directory(place):
+    """Who may write there could have root write elsewhere: it is installed with his rights, or not at all."""
+    need_root()
+    refused = lambda: subprocess.run(["make", "-s", "-C", str(PROJECT), "install-system", f"ROOT={place.root}", f"WEB={place.web}",
+                                      f"OWNER={place.user.name}", f"GROUP={place.user.group}"],
+                                     capture_output=True, text=True, check=False)
+    victim = place.top / "victim"
+    victim.mkdir()
+    place.web.mkdir()
+    (place.web / "cr0sync").symlink_to(victim)
+    done = refused()
+    must(done.returncode != 0 and "is a link" in done.stderr, done.stderr)
+    same(list(victim.iterdir()), [], "what the link leads to")
+    (place.web / "cr0sync").unlink()
+    place.web.chmod(0o775)
+    done = refused()
+    must(done.returncode != 0 and "others than root may write" in done.stderr, done.stderr)
+    same(list(place.web.iterdir()), [], "what root wrote where others may write")
+    # Where it is the website's own, all is the website's.
+    shutil.chown(place.web, "www-data", "www-data")
+    place.make()
+    same({how[1] for how in place.tree(place.web).values()}, {"www-data"}, "owners")
+    place.make("uninstall-system")
+    same(list(place.web.iterdir()), [], "what stays")
+
+
 def an_upgrade_keeps_everything(place):
     """Data, settings, modes that somebody chose; and scripts of before that are not ours."""
     place.root.mkdir(mode=0o775)
@@ -213,6 +239,7 @@ def what_is_wrong_is_said_in_words(place):
 
 TESTS = [
     shells_understand_the_scripts, systemd_understands_the_units, the_tree_is_as_it_should_be,
+    root_follows_nobody_in_the_web_directory,
     an_upgrade_keeps_everything, links_of_pages_lead_the_installer_nowhere, a_missing_user_is_told,
     what_is_wrong_is_said_in_words,
 ]
