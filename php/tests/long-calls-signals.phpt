@@ -38,8 +38,8 @@ $owner = $ground->open('website');
 $owner->exec('BEGIN EXCLUSIVE');
 echo disturbed(static fn () => cr0_db_sync($ground->options())), "\n";
 echo disturbed(static fn () => cr0_db_verify($ground->options())), "\n";
-$owner->exec('ROLLBACK');
 echo disturbed(static fn () => cr0_db_backup($ground->options())), "\n";
+$owner->exec('ROLLBACK');
 echo cr0_db_sync($ground->options())['databases']['notes']['sides']['central']['inserted'], ' ', $count('central'), "\n";
 
 $logs = new Logs();

@@ -56,14 +56,14 @@ def inside(base, minutes):
     (root / "var/spool/cron/crontabs").mkdir()
     shutil.chown(root / "var/spool/cron/crontabs", "root", "crontab")
     (root / "var/spool/cron/crontabs").chmod(0o1730)
-    # Also where it lies on a file system of its own.
-    if not (root / str(PROJECT)[1:] / "Makefile").exists():
-        (root / str(PROJECT)[1:]).mkdir(parents=True, exist_ok=True)
-        mount("--bind", PROJECT, root / str(PROJECT)[1:])
     mount("-t", "proc", "proc", root / "proc")
     mount("--rbind", "/dev", root / "dev")
     for name in ("run", "tmp"):
         mount("-t", "tmpfs", "-o", "mode=1777" if name == "tmp" else "mode=755", "tmpfs", root / name)
+    # Also where it lies on a file system of its own, or below what is hidden now.
+    if not (root / str(PROJECT)[1:] / "Makefile").exists():
+        (root / str(PROJECT)[1:]).mkdir(parents=True, exist_ok=True)
+        mount("--bind", PROJECT, root / str(PROJECT)[1:])
     os.chroot(root)
     os.chdir("/")
     os.execv(sys.executable, [sys.executable, "-B", str(HERE / "day.py"), str(PROJECT), str(minutes)])
