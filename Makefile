@@ -23,7 +23,7 @@ help:
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make library   build the C library: build/library'
 	@echo 'make install   put extension, scripts and C library in their places (DESTDIR and PREFIX are honoured)'
-	@echo 'make install-strip    the same without what only debuggers read, a seventh of the size'
+	@echo 'make install-strip    the same without what only debuggers read, a sixth of the size'
 	@echo 'make uninstall take them away again'
 	@echo 'make install-system   lay out the directories and cron scripts of the whole system (ROOT, WEB, OWNER, GROUP)'
 	@echo 'make uninstall-system take its scripts away again; data stays'

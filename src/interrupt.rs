@@ -3,7 +3,7 @@
 //! At the bottom, as any long loop may look. A shell gives a hook for the duration of a call ([`watched`]); loops and waits
 //! call `check`, which asks the hook from time to time, on this thread only. Other threads have none: whoever waits for them
 //! looks for them. The hook may run any code of anybody's, so it is never asked while something is locked for writing or half
-//! written that others use (`quiet`), and what the thread has put on for its work (an owner's rights, a mask) is put off
+//! written that others use (`quiet`), and what the thread has put on for its work (an owner's rights) is put off
 //! meanwhile (`Guise`). Without a hook nothing is asked, and nothing stops.
 
 use std::cell::{Cell, RefCell};

@@ -354,26 +354,14 @@ fn all() -> Vec<Operation> {
                 world.rows()
             },
         ),
-        operation(
-            "log merge",
-            |world| world.log(0, 30_000),
-            |world| {
-                logs::merge(&world.config, &logs::Options::default())
-                    .map(|report| assert!(report.ok, "{report:?}"))
-            },
-            World::lines,
-        )
-        .growing(),
+        operation("log merge", |world| world.log(0, 30_000), merge, World::lines).growing(),
         operation(
             "log merge of more",
             |world| {
                 world.merged();
                 world.log(30_000, 60_000);
             },
-            |world| {
-                logs::merge(&world.config, &logs::Options::default())
-                    .map(|report| assert!(report.ok, "{report:?}"))
-            },
+            merge,
             World::lines,
         )
         .growing(),
@@ -493,6 +481,12 @@ fn all() -> Vec<Operation> {
 
 fn sync(world: &World) -> Result<()> {
     let report = database::sync(&world.config, &database::Options::default())?;
+    assert!(report.ok, "{report:?}");
+    Ok(())
+}
+
+fn merge(world: &World) -> Result<()> {
+    let report = logs::merge(&world.config, &logs::Options::default())?;
     assert!(report.ok, "{report:?}");
     Ok(())
 }
