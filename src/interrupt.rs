@@ -6,6 +6,8 @@
 //! written that others use (`quiet`), and what the thread has put on for its work (an owner's rights) is put off
 //! meanwhile (`Guise`). Without a hook nothing is asked, and nothing stops.
 
+mod deaf;
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::Read;
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use crate::clock::{self, Stopwatch};
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use deaf::deaf;
 
 /// What whoever waits for a long call says when he is asked, or told how far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

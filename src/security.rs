@@ -65,14 +65,32 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
         warnings.push(format!("could not say whether the watcher is missed: {}", error.in_words()));
         None
     });
-    let mut found = Found::NOTHING;
-    let mut jobs = BTreeMap::new();
-    let mut new_warnings = Vec::new();
+    let mut done = Vec::new();
     for job in Job::ALL {
         if interrupt::check().is_err() {
             break;
         }
-        let Ran { report, found: what, warnings: told } = one(config, job, &mut schedule, now);
+        done.push((job, one(config, job, &mut schedule, now)));
+    }
+    // What the jobs have found by then is on record.
+    let _quiet = interrupt::quiet();
+    let chain = done.iter().fold(Found::NOTHING, |found, (_, ran)| found.and(ran.found.clone())).chain;
+    let new_break =
+        chain::tell(config, &mut schedule, Job::VerifyEvents.name(), &chain).unwrap_or_else(|error| {
+            problems.push(format!("could not tell that the chain of events is broken: {}", error.in_words()));
+            None
+        });
+    if let Err(error) = chain.remember(&mut schedule, Job::VerifyEvents.name(), now) {
+        problems.push(format!("cannot write down how far events were verified: {}", error.in_words()));
+    }
+    // Nobody gets the report of a run that was stopped: what it would tell is news for the next one.
+    if interrupt::is_stopped() {
+        return Err(interrupt::cancelled());
+    }
+    let mut found = Found::NOTHING;
+    let mut jobs = BTreeMap::new();
+    let mut new_warnings = Vec::new();
+    for (job, Ran { report, found: what, warnings: told }) in done {
         if !matches!(report.state, JobState::NotDue | JobState::Skipped) {
             let fresh = warned::fresh(&mut schedule, job, &told).unwrap_or_else(|error| {
                 problems.push(format!("cannot write down what was told: {}", error.in_words()));
@@ -85,24 +103,12 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
         found = found.and(what);
         jobs.insert(job.name(), report);
     }
-    // What the jobs have found by then is told.
-    let quiet = interrupt::quiet();
-    let new_break = chain::tell(config, &mut schedule, Job::VerifyEvents.name(), &found.chain)
-        .unwrap_or_else(|error| {
-            problems.push(format!("could not tell that the chain of events is broken: {}", error.in_words()));
-            None
-        });
-    if let Err(error) = found.chain.remember(&mut schedule, Job::VerifyEvents.name(), now) {
-        problems.push(format!("cannot write down how far events were verified: {}", error.in_words()));
-    }
     problems
         .extend(events::problems(config).into_iter().map(|one| format!("{}; {}", one.problem, one.first)));
     // A check that is due has failed and said so; until the next one this is as true.
     if jobs.get(Job::Check.name()).is_some_and(|job| job.state == JobState::NotDue) {
         problems.extend(integrity::blind(config));
     }
-    drop(quiet);
-    interrupt::check()?;
     let watch = integrity::watched(config);
     problems.extend(watch.problem.clone());
     let mut report = SecurityRunReport {
@@ -178,7 +184,7 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> Ran 
         return carry_out(config, job, schedule, next(now)).0.fail(error.in_words(), next(now));
     }
     let (ran, found) = carry_out(config, job, schedule, next(now));
-    if ran.report.state == JobState::Skipped && interrupt::is_stopped() {
+    if ran.report.state != JobState::Ran && interrupt::is_stopped() {
         // It is due again, and nobody was in its way.
         return match schedule.put_back(job.name(), last) {
             Ok(()) => ran,

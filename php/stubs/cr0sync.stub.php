@@ -962,7 +962,7 @@ namespace {
      *     echo cr0_api_key_verify($new['key'], 'read')['reason'], "\n";
      *     // revoked
      */
-    function cr0_api_key_revoke(string $id, array $options = []): array {}
+    function cr0_api_key_revoke(#[\SensitiveParameter] string $id, array $options = []): array {}
 
     /**
      * Issues a key in place of another, with the same user, name and permissions.
@@ -988,7 +988,7 @@ namespace {
      *     // let in
      *     // let in
      */
-    function cr0_api_key_rotate(string $id, array $options = []): array {}
+    function cr0_api_key_rotate(#[\SensitiveParameter] string $id, array $options = []): array {}
 
     /**
      * All API keys, without anything that lets somebody in.
@@ -1199,7 +1199,7 @@ namespace {
      *     echo "{$answer['exit_code']}: {$answer['report']['error']['kind']}\n";
      *     // 64: usage
      */
-    function cr0_call(string $function, array $arguments = []): array {}
+    function cr0_call(string $function, #[\SensitiveParameter] array $arguments = []): array {}
 
     /**
      * The version of the extension.

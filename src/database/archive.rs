@@ -172,6 +172,8 @@ pub fn backup(config: &Config, options: &Options) -> Result<BackupReport> {
             }
         }
     }
+    // Whoever stops while the last side is waited for finds it busy.
+    interrupt::check()?;
     let shelf = Shelf::of(config, Some(&store), now)?;
     report.backups = shelf.listed(|one| made.contains(&one.id()));
     Ok(report)

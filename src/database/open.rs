@@ -172,10 +172,10 @@ fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
     {
         let Some(found) = found else { continue };
         if Some(found.gid()) != shared {
-            cure.push(format!("chgrp {name} {}", path.display()));
+            cure.push(format!("chgrp {name} {}", quoted(path)));
         }
         if found.mode() & bits != bits {
-            cure.push(format!("chmod {change} {}", path.display()));
+            cure.push(format!("chmod {change} {}", quoted(path)));
         }
     }
     let which =
@@ -189,6 +189,13 @@ fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
         file.mode() & 0o7777,
         cure.join(" && "),
     ))
+}
+
+/// A path as a word of a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Whether a database keeps a write-ahead log.

@@ -20,13 +20,19 @@ pub(crate) fn private_directory(path: &Path) -> Result<()> {
     if is_there(path)? {
         return Ok(());
     }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o770)
-        .create(path)
-        .map_err(|cause| cannot_create(path, cause))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o2770))
-        .map_err(|cause| Error::io("set the mode of", path, cause))
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o770);
+    let above = path.parent().map_or(Ok(()), |above| builder.recursive(true).create(above));
+    // The last one by itself: whoever may write in the one above may have put a link there since.
+    match above.and_then(|()| builder.recursive(false).create(path)) {
+        Ok(()) => {}
+        Err(cause) if cause.kind() == Cause::AlreadyExists && is_there(path)? => return Ok(()),
+        Err(cause) => return Err(cannot_create(path, cause)),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, path, flags, Mode::empty())
+        .and_then(|directory| rustix::fs::fchmod(directory, Mode::from_raw_mode(0o2770)))
+        .map_err(|cause| Error::io("set the mode of", path, cause.into()))
 }
 
 /// Whether a directory is there, or a link to one that whoever asks, root or the owner of the directory above has made: a page

@@ -28,7 +28,8 @@ impl Filter {
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(_) => Err(wrong(name, "of type string")),
         };
-        let time = |name: &str| match members.get(name).and_then(Value::as_i64) {
+        let seconds = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
+        let time = |name: &str| match members.get(name).and_then(seconds) {
             Some(seconds) => DateTime::from_timestamp(seconds, 0)
                 .map(|time| Some(clock::stamp(time)))
                 .ok_or_else(|| wrong(name, "a time")),
@@ -85,6 +86,10 @@ mod tests {
         .unwrap();
         assert_eq!((filter.limit, filter.skip, filter.text.as_deref()), (2, 3, Some("5")));
         assert_eq!(filter.since.as_deref(), Some("1970-01-01T00:00:00.000Z"));
+        assert_eq!(
+            read(json!({ "since": "60" })).unwrap().since.as_deref(),
+            Some("1970-01-01T00:01:00.000Z")
+        );
         assert_eq!((filter.until.as_deref(), filter.ip), (Some("2025-07-14"), None));
         for wrong in [
             json!({ "limit": "many" }),

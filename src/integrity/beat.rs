@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::durable::{Content, Folder};
 use crate::error::Result;
 use crate::events::Severity;
+use crate::interrupt;
 use crate::report::WatchStatus;
 
 /// So often it beats (milliseconds).
@@ -143,7 +144,9 @@ pub(super) fn during<T>(
     let state = State { is_over: false, alive: clock::start(), ill: None };
     let pulse = Pulse { state: Mutex::new(state), over: Condvar::new() };
     let done = std::thread::scope(|threads| {
+        let deaf = interrupt::deaf();
         threads.spawn(|| pulse.beat(config, private));
+        drop(deaf);
         let _over = Over(&pulse);
         act(&pulse)
     })?;

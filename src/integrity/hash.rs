@@ -138,6 +138,7 @@ pub(super) fn hash(scope: &Scope, entries: &[Entry], wanted: &[usize], manner: M
     std::thread::scope(|threads| {
         // Nothing is sent: whoever ends lets go of his end.
         let (at_work, others) = mpsc::channel::<()>();
+        let deaf = interrupt::deaf();
         for _ in 1..manner.threads.min(wanted.len()) {
             let at_work = at_work.clone();
             threads.spawn(move || {
@@ -145,7 +146,7 @@ pub(super) fn hash(scope: &Scope, entries: &[Entry], wanted: &[usize], manner: M
                 drop(at_work);
             });
         }
-        drop(at_work);
+        drop((at_work, deaf));
         work();
         // The others have nobody to ask whether it goes on.
         while others.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {

@@ -245,9 +245,11 @@ impl Tree<'_> {
             state.waiting.push((0, path.to_vec()));
         }
         std::thread::scope(|threads| {
+            let deaf = interrupt::deaf();
             for _ in 1..self.manner.threads {
                 threads.spawn(|| self.work());
             }
+            drop(deaf);
             self.work();
         });
     }

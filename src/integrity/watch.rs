@@ -210,7 +210,7 @@ impl Watcher<'_> {
                 break WatchEnd::Time;
             }
             let is_turn = self.asked.millis() >= u64::from(TURN_MS);
-            if is_turn && self.tell(None, None) == Continue::Stop || interrupt::check().is_err() {
+            if interrupt::check().is_err() || is_turn && self.tell(None, None) == Continue::Stop {
                 break WatchEnd::Asked;
             }
             if self.due.is_empty() {

@@ -12,6 +12,7 @@ use super::file::{BLOCK, LogFile, to_size};
 use super::stream::{Stream, fill};
 use super::writeback::Writeback;
 use crate::hex::hex;
+use crate::interrupt;
 
 /// From so many bytes on digests are made beside the writing, by another thread.
 const LARGE: u64 = 8 << 20;
@@ -179,6 +180,7 @@ impl Digests {
                     all.push(hex(&digest.finalize()));
                     all
                 };
+                let _deaf = interrupt::deaf();
                 match std::thread::Builder::new().spawn(made) {
                     Ok(thread) => Digests::There(sender, thread),
                     // Where there can be no thread, it takes longer.

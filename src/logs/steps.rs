@@ -97,8 +97,10 @@ pub(crate) trait Steps {
 /// # Errors
 /// [`crate::ErrorKind::Cancelled`] where it is to stop.
 pub(crate) fn tell(steps: &dyn Steps, progress: &Progress<'_>) -> Result<()> {
+    // Whoever is to stop is told nothing more.
+    interrupt::check()?;
     match steps.hear(progress) {
-        Continue::Yes => interrupt::check(),
+        Continue::Yes => Ok(()),
         Continue::Stop => Err(interrupt::cancelled()),
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use crate::interrupt;
+
 /// After so many bytes it is begun.
 const STEP: u64 = 32 << 20;
 
@@ -26,6 +28,7 @@ impl Writeback {
         let file = file.try_clone().ok()?;
         let (sender, messages) = sync_channel(1);
         let bring = move || messages.iter().try_for_each(|()| file.sync_data());
+        let _deaf = interrupt::deaf();
         let thread = std::thread::Builder::new().spawn(bring).ok()?;
         Some(Writeback { sender, thread, fresh: 0 })
     }

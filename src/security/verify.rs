@@ -72,10 +72,18 @@ pub(super) fn look_at(
     now: &Moment,
 ) -> Result<EventsVerifyReport> {
     let job = Job::VerifyEvents.name();
+    let last = schedule.last(job).cloned();
     schedule.begin(job, now)?;
     let looked = looked_at(config, &mut schedule, look, now);
+    if let Err(error) = &looked
+        && error.kind() == ErrorKind::Cancelled
+    {
+        // As if nobody had looked: the run of the day does.
+        schedule.put_back(job, last)?;
+    }
     // What was found stands until somebody has looked again, and what is wrong now is no sudden death.
     let ended = match &looked {
+        Err(error) if error.kind() == ErrorKind::Cancelled => return looked.map(|(report, _)| report),
         Ok((_, found)) => Ended { of: now.clone(), problem: None, found: found.clone() },
         Err(error) => {
             let found = schedule.ended(job).and_then(|ended| ended.found.clone());

@@ -54,6 +54,8 @@ class System:
 
     def rate_limit(self, client, tier="default", cost=1):
         """Counts a request of `client` (bytes), or refuses it."""
+        if not isinstance(client, bytes):
+            raise TypeError("client must be bytes")
         verdict = Verdict()
         length = ctypes.c_size_t(len(client))
         self._call("cr0_rate_limit", client, length, tier.encode(), ctypes.c_uint32(cost), ctypes.byref(verdict))

@@ -167,10 +167,10 @@ impl Arguments {
     /// The elements of an array that must be a list.
     pub(crate) fn list(&self, index: usize) -> Result<Vec<Zval>, Failure> {
         let Some(array) = self.array(index)? else { return Ok(Vec::new()) };
-        if !array.is_empty() && !array.has_sequential_keys() {
+        if !values::is_list(array) {
             return Err(self.wrong_value(index, "must be a list"));
         }
-        Ok(array.values().map(|value| value.dereference().shallow_clone()).collect())
+        Ok(values::entries(array).map(|(_, value)| value.dereference().shallow_clone()).collect())
     }
 
     /// The elements of a list of strings.

@@ -151,10 +151,12 @@ pub(crate) fn builders() -> Vec<FunctionBuilder<'static>> {
 
 /// Has traces of errors leave out what is secret. For the startup of the module, when PHP has the functions.
 pub(crate) fn hide_secrets() {
-    for entry in &REPORTS {
-        for (number, parameter) in (0..).zip(entry.parameters) {
+    let all =
+        REPORTS.iter().map(|entry| (entry.name, entry.parameters)).chain([(Call::NAME, Call::PARAMETERS)]);
+    for (name, parameters) in all {
+        for (number, parameter) in (0..).zip(parameters) {
             if parameter.is_secret {
-                engine::hide_parameter(entry.name, number);
+                engine::hide_parameter(name, number);
             }
         }
     }
@@ -194,8 +196,11 @@ struct Call;
 
 impl Function for Call {
     const NAME: &'static str = "cr0_call";
-    const PARAMETERS: &'static [Parameter] =
-        &[Parameter::required("function", Kind::Text), Parameter::optional("arguments", Kind::Array, "[]")];
+    const PARAMETERS: &'static [Parameter] = &[
+        Parameter::required("function", Kind::Text),
+        // A key may be among them.
+        Parameter { is_secret: true, ..Parameter::optional("arguments", Kind::Array, "[]") },
+    ];
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let name = arguments.text(0)?;

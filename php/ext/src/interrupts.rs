@@ -24,18 +24,32 @@ pub(crate) fn is_over() {
     IS_OVER.set(true);
 }
 
+/// Whether something has.
+pub(crate) fn has_ended() -> bool {
+    IS_OVER.get()
+}
+
 /// Does the work of a function, and whatever PHP wants to do meanwhile.
 pub(crate) fn watched<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     let end = Rc::new(Cell::new(None));
     let own = Rc::clone(&end);
     // A handler may call a function of ours too.
-    let before = IS_OVER.replace(false);
+    let before = Before(IS_OVER.replace(false));
     let outcome = interrupt::watched(move || serve(&own), work);
-    IS_OVER.set(before);
+    drop(before);
     match end.get() {
         Some(End::Thrown) => Err(Failure::Pending),
         Some(End::Fatal) => Err(Failure::Fatal),
         None => outcome,
+    }
+}
+
+/// Puts back how it was for the call around, also when a call panics.
+struct Before(bool);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        IS_OVER.set(self.0);
     }
 }
 
@@ -64,5 +78,7 @@ fn serve(end: &Cell<Option<End>>) -> Continue {
         Err(_) => End::Fatal,
     };
     end.set(Some(ended));
+    // No callable is told anything more either.
+    is_over();
     Continue::Stop
 }

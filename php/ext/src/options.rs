@@ -170,8 +170,7 @@ impl Given {
     pub(crate) fn read(arguments: &Arguments, index: usize, keys: &[Key]) -> Result<Given, Failure> {
         let mut given = Given::default();
         let Some(array) = arguments.array(index)? else { return Ok(given) };
-        let mut iterator = array.iter();
-        while let Some((name, value)) = iterator.next_zval() {
+        for (name, value) in values::entries(array) {
             let name = match name.zend_str() {
                 Some(name) => String::from_utf8_lossy(name.as_bytes()).into_owned(),
                 None => name.long().unwrap_or_default().to_string(),
@@ -384,7 +383,8 @@ impl Value {
         let Some(list) = self.value.array() else {
             return Ok(vec![self.text("must be of type array|string")?]);
         };
-        let elements: Vec<Zval> = list.values().map(|value| value.dereference().shallow_clone()).collect();
+        let elements: Vec<Zval> =
+            values::entries(list).map(|(_, value)| value.dereference().shallow_clone()).collect();
         let mut texts = Vec::with_capacity(elements.len());
         for element in elements {
             self.value = element;
@@ -395,7 +395,8 @@ impl Value {
 
     fn paths(mut self) -> Result<Vec<PathBuf>, Failure> {
         let Some(list) = self.value.array() else { return Ok(vec![self.path()?]) };
-        let elements: Vec<Zval> = list.values().map(|value| value.dereference().shallow_clone()).collect();
+        let elements: Vec<Zval> =
+            values::entries(list).map(|(_, value)| value.dereference().shallow_clone()).collect();
         let mut paths = Vec::with_capacity(elements.len());
         for element in elements {
             self.value = element;

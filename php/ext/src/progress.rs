@@ -50,6 +50,9 @@ impl Listener {
 
     /// Hears how far a run is, or how watching over files is going: what the library says of it.
     pub(crate) fn hear(&mut self, news: &impl Serialize) -> Continue {
+        if self.end.is_none() && interrupts::has_ended() {
+            return Continue::Stop;
+        }
         if self.end.is_none() {
             // A panic in there is one of ours; it ends the script like any other.
             self.end = try_catch(AssertUnwindSafe(|| self.tell(news))).unwrap_or(Some(End::Fatal));

@@ -21,9 +21,20 @@ pub(crate) fn lossy(array: &ZendHashTable, depth: usize) -> Json {
     walk::<Lossy>(array, depth).unwrap_or_default()
 }
 
+/// The keys and values of an array, whatever bytes its keys have: the engine's wrapper has others only of those in UTF-8.
+pub(crate) fn entries(array: &ZendHashTable) -> impl Iterator<Item = (Zval, &Zval)> {
+    let mut iterator = array.iter();
+    std::iter::from_fn(move || iterator.next_zval())
+}
+
+/// Whether the keys of an array are those of a list: 0, 1, 2 and so on.
+pub(crate) fn is_list(array: &ZendHashTable) -> bool {
+    (0..).zip(entries(array)).all(|(number, (key, _))| key.long() == Some(number))
+}
+
 /// Whether the texts of an array are UTF-8, without those in arrays in it.
 pub(crate) fn is_utf8(array: &ZendHashTable) -> bool {
-    array.values().all(|value| {
+    entries(array).all(|(_, value)| {
         value.dereference().zend_str().is_none_or(|text| std::str::from_utf8(text.as_bytes()).is_ok())
     })
 }
@@ -98,16 +109,14 @@ fn walk<R: Reading>(array: &ZendHashTable, depth: usize) -> Option<Json> {
     if array.is_empty() {
         return Some(R::EMPTY());
     }
-    if array.has_sequential_keys() {
-        return array
-            .values()
-            .map(|value| member::<R>(value, depth))
+    if is_list(array) {
+        return entries(array)
+            .map(|(_, value)| member::<R>(value, depth))
             .collect::<Option<Vec<Json>>>()
             .map(Json::Array);
     }
     let mut map = Map::new();
-    let mut iterator = array.iter();
-    while let Some((name, value)) = iterator.next_zval() {
+    for (name, value) in entries(array) {
         let name = match name.zend_str() {
             Some(name) => R::text(name.as_bytes())?,
             None => name.long().unwrap_or_default().to_string(),

@@ -69,7 +69,7 @@ pub(crate) struct KeyRevoke;
 
 impl Function for KeyRevoke {
     const NAME: &'static str = "cr0_api_key_revoke";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::required("id", Kind::Text), Parameter::options()];
+    const PARAMETERS: &'static [Parameter] = &[Parameter::secret("id"), Parameter::options()];
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 1, &BASIC)?;
@@ -83,7 +83,7 @@ pub(crate) struct KeyRotate;
 
 impl Function for KeyRotate {
     const NAME: &'static str = "cr0_api_key_rotate";
-    const PARAMETERS: &'static [Parameter] = &[Parameter::required("id", Kind::Text), Parameter::options()];
+    const PARAMETERS: &'static [Parameter] = &[Parameter::secret("id"), Parameter::options()];
 
     fn run(mut arguments: Arguments) -> Result<Answer, Failure> {
         let known = [Key::Config, Key::Root, Key::Grace, Key::ExpiresIn];
