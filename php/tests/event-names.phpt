@@ -29,3 +29,16 @@ foreach ([
 }
 ?>
 --EXPECT--
+{"a\ufffd":1}
+{"\ufffd\ufffd":{"\ufffd":["\ufffd"]}}
+{"":1,"\u0000":2}
+{"2":"x","0":"y"}
+["x","y"]
+ValueError: cr0_event(): Argument #6 ($options) has no key "�", only: config, root
+ValueError: cr0_event_query(): Argument #1 ($filter) must hold nothing but text in UTF-8, integers, booleans and arrays
+ValueError: cr0_rate_limit(): Option "policy" must hold nothing but text in UTF-8, integers, booleans and arrays
+ValueError: cr0_rate_limit(): Option "also" must hold nothing but text in UTF-8, integers, booleans and arrays
+ValueError: cr0_db_enqueue(): Argument #2 ($arguments) must hold nothing but text in UTF-8, integers, booleans and arrays
+ValueError: cr0_db_acknowledge(): Argument #1 ($ids) must be a list
+ValueError: cr0_call(): Argument #2 ($arguments) must be a list
+done
