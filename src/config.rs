@@ -6,6 +6,7 @@
 //! Here are the types and the questions that engines ask of them; `parse` reads the file, `shipped` holds what we
 //! ship, `write` says what is in force, `json` and `pattern` are their tools.
 
+mod alerts;
 mod json;
 mod logs;
 mod names;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
+pub use alerts::Alerts;
 pub(crate) use json::nearest;
 pub use logs::LogConfig;
 pub(crate) use pattern::glob;
@@ -60,6 +62,8 @@ pub struct Config {
     pub access: Access,
     /// The security event log.
     pub events: Events,
+    /// Who is told of bad events.
+    pub alerts: Alerts,
     /// The file this came from; `None` for the shipped defaults.
     pub source: Option<PathBuf>,
 }
@@ -136,6 +140,7 @@ impl Config {
             integrity: Integrity::shipped(root),
             access: Access::shipped(root),
             events: Events::shipped(root),
+            alerts: Alerts::shipped(),
             source: None,
         }
     }
@@ -365,6 +370,8 @@ pub struct Ownership {
     pub user: String,
     /// Group name.
     pub group: String,
+    /// The user of the website's pages.
+    pub website_user: String,
     /// Mode of directories.
     pub dir_mode: u32,
     /// Mode of files.

@@ -14,6 +14,8 @@
 //! - [`integrity`]: whether watched files are what was accepted.
 //! - [`security`]: what cron calls each minute; `schedule` says what of it is due.
 //! - [`status()`]: how everything is, by one call.
+//! - [`doctor`]: what is wrong with an installation, and what to do; [`metrics`]: how it is, for Prometheus; [`alerts`]: which
+//!   events people are to be told of.
 //! - [`report`]: what operations return.
 //! - `durable`: locks, files that appear whole or not at all, directories that others write to; the only module that
 //!   renames.
@@ -38,12 +40,14 @@
 //! - Nothing on disk lacks a version.
 
 pub mod access;
+pub mod alerts;
 mod backup;
 mod clock;
 mod config;
 pub mod database;
 #[cfg(all(doc, not(doctest)))]
 pub mod docs;
+pub mod doctor;
 mod durable;
 mod error;
 pub mod events;
@@ -54,6 +58,7 @@ mod hex;
 pub mod integrity;
 pub mod interrupt;
 pub mod logs;
+pub mod metrics;
 pub mod report;
 mod schedule;
 pub mod security;
@@ -61,9 +66,9 @@ mod status;
 
 pub use clock::Stopwatch;
 pub use config::{
-    Access, Backups, ColumnPolicy, Compress, Config, Create, DatabaseConfig, DateFormat, Events, Guards,
-    Integrity, LogConfig, Naming, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation, SchemaPolicy,
-    TablePolicy, Tier,
+    Access, Alerts, Backups, ColumnPolicy, Compress, Config, Create, DatabaseConfig, DateFormat, Events,
+    Guards, Integrity, LogConfig, Naming, OnDeleteUpdate, Ownership, PolicyOrigin, Rekey, Rotation,
+    SchemaPolicy, TablePolicy, Tier,
 };
 pub use durable::Stamp;
 pub use error::{Error, ErrorKind, Result};

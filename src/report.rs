@@ -3,6 +3,7 @@
 //! Shells print them and turn [`SyncReport::exit_code`] into their own; nothing here decides anything.
 
 mod access;
+mod doctor;
 mod events;
 mod integrity;
 mod limits;
@@ -19,6 +20,7 @@ pub use access::{
     KeyFacts, KeyIssued, KeyListed, KeyRevoked, KeyRotated, KeyVerdict, KeysReport, SessionClosed,
     SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned,
 };
+pub use doctor::{AlertsReport, AlertsToldReport, DoctorFinding, DoctorReport, DoctorState, MetricsReport};
 pub use events::{
     EventRecorded, EventsArchiveReport, EventsArchived, EventsBreak, EventsFound, EventsUnheld,
     EventsVerifyReport,

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Modules of the library by layer: a module uses those of lower layers, never of higher ones.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["clock", "error", "interrupt"],
     &["config", "durable", "report"],
     &["access", "backup", "database", "events", "integrity", "logs", "schedule"],
     &["security"],
     &["status"],
+    &["alerts", "doctor", "metrics"],
     &["ffi"],
 ];
 /// The layer whose modules do not use each other,

@@ -11,7 +11,7 @@ use super::names::{check_name, path_text, plain, side_name, texts};
 use super::sides::{Taken, files};
 use super::tables::tables;
 use super::write::SCHEMA_POLICIES;
-use super::{Access, Backups, Config, DatabaseConfig, Events, Guards, Integrity, Ownership, shipped};
+use super::{Access, Alerts, Backups, Config, DatabaseConfig, Events, Guards, Integrity, Ownership, shipped};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The newest version of the file that we understand.
@@ -52,21 +52,35 @@ fn document(
     source: Option<&Path>,
 ) -> Read<Config> {
     let node = Node::read(json)?;
-    let [version, root, hub, databases, logs, backups, guards, secrets, ownership, integrity, access, events] =
-        Place::top(&node).fields([
-            "version",
-            "root",
-            "hub",
-            "databases",
-            "logs",
-            "backups",
-            "guards",
-            "secrets",
-            "ownership",
-            "integrity",
-            "access",
-            "events",
-        ])?;
+    let [
+        version,
+        root,
+        hub,
+        databases,
+        logs,
+        backups,
+        guards,
+        secrets,
+        ownership,
+        integrity,
+        access,
+        events,
+        alerts,
+    ] = Place::top(&node).fields([
+        "version",
+        "root",
+        "hub",
+        "databases",
+        "logs",
+        "backups",
+        "guards",
+        "secrets",
+        "ownership",
+        "integrity",
+        "access",
+        "events",
+        "alerts",
+    ])?;
     if let Some(version) = version {
         match version.whole(u64::MAX)? {
             VERSION => {}
@@ -108,6 +122,7 @@ fn document(
             .map_or_else(|| Ok(Integrity::shipped(&root)), |place| Integrity::read(&place, &root))?,
         access: access.map_or_else(|| Ok(Access::shipped(&root)), |place| Access::read(&place, &root))?,
         events: events.map_or_else(|| Ok(Events::shipped(&root)), |place| Events::read(&place, &root))?,
+        alerts: alerts.map_or_else(|| Ok(Alerts::shipped()), |place| Alerts::read(&place))?,
         source: source.map(Path::to_path_buf),
         root,
     })
@@ -247,7 +262,8 @@ fn guards(place: &Place<'_>) -> Read<Guards> {
 }
 
 fn ownership(place: &Place<'_>) -> Read<Ownership> {
-    let [user, group, dir_mode, file_mode] = place.fields(["user", "group", "dir_mode", "file_mode"])?;
+    let [user, group, website_user, dir_mode, file_mode] =
+        place.fields(["user", "group", "website_user", "dir_mode", "file_mode"])?;
     let default = shipped::ownership();
     let text = |place: Option<Place<'_>>, default| {
         place.map_or(Ok(default), |place| place.text().map(str::to_owned))
@@ -256,6 +272,7 @@ fn ownership(place: &Place<'_>) -> Read<Ownership> {
     Ok(Ownership {
         user: text(user, default.user)?,
         group: text(group, default.group)?,
+        website_user: text(website_user, default.website_user)?,
         dir_mode: mode(dir_mode, default.dir_mode)?,
         file_mode: mode(file_mode, default.file_mode)?,
     })
@@ -312,6 +329,23 @@ mod tests {
             (
                 "{",
                 "EOF while parsing an object at line 1 column 1 (it is no JSON there: correct that line (python3 -m json.tool FILE finds it as well))",
+            ),
+            (
+                r#"{"alerts": {"command": []}}"#,
+                "alerts.command: must name a program (write [\"/path/of/program\", \"argument\"], or null)",
+            ),
+            (r#"{"alerts": {"command": ["tell"]}}"#, "alerts.command[0]: must be an absolute path"),
+            (
+                r#"{"alerts": {"mail": "a@b\nBcc: c@d"}}"#,
+                "alerts.mail: must be one address (write \"root@localhost\", or null)",
+            ),
+            (
+                r#"{"alerts": {"severity": "WORST"}}"#,
+                r#"alerts.severity: unknown value "WORST" (known are: INFO, LOW, MEDIUM, HIGH, CRITICAL)"#,
+            ),
+            (
+                r#"{"alerts": {"per_hour": 0}}"#,
+                "alerts.per_hour: expected a whole number from 1 to 3600, found the number 0",
             ),
             (r#"{"hub": 1}"#, "hub: expected a text, found the number 1"),
             (r#"{"hubb": "central"}"#, r#"hubb: unknown key "hubb" (did you mean "hub"?)"#),
@@ -520,6 +554,7 @@ mod tests {
             "integrity": {"config": "watch.json", "legacy_md5": true, "threads": 2, "reread_hours": 6},
             "access": {"session_minutes": 5, "tiers": {"upload": {"limit": 3, "period_seconds": 60}, "admin": {"limit": 0}}},
             "events": {"archive": "/var/old", "keep_days": null},
+            "alerts": {"command": ["/usr/bin/tell", "-x"], "mail": "root@localhost", "severity": "HIGH", "per_hour": 3},
             "backups": {"directory": "saved/./here", "keep_within_hours": 1, "keep_daily": 0, "max_total_bytes": 5000000000},
             "guards": {"max_delete_percent": 0, "busy_timeout_ms": 10},
             "secrets": ["*api_secret*"],

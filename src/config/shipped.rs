@@ -57,7 +57,13 @@ pub(super) fn guards() -> Guards {
 }
 
 pub(super) fn ownership() -> Ownership {
-    Ownership { user: "cr0".to_owned(), group: "www-data".to_owned(), dir_mode: 0o775, file_mode: 0o664 }
+    Ownership {
+        user: "cr0".to_owned(),
+        group: "www-data".to_owned(),
+        website_user: "www-data".to_owned(),
+        dir_mode: 0o775,
+        file_mode: 0o664,
+    }
 }
 
 /// The databases that exist where nobody configured any.

@@ -61,9 +61,11 @@ pub(super) fn config(config: &Config) -> Value {
         "integrity": config.integrity.written(),
         "access": config.access.written(),
         "events": config.events.written(),
+        "alerts": config.alerts.written(),
         "ownership": {
             "user": config.ownership.user,
             "group": config.ownership.group,
+            "website_user": config.ownership.website_user,
             "dir_mode": format!("{:04o}", config.ownership.dir_mode),
             "file_mode": format!("{:04o}", config.ownership.file_mode),
         },

@@ -22,8 +22,13 @@ impl Place {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("shared/a.json");
         fs::create_dir(directory.path().join("shared"))?;
-        let ownership =
-            Ownership { user: "nobody".into(), group: "nogroup".into(), dir_mode: 0o775, file_mode: 0o664 };
+        let ownership = Ownership {
+            user: "nobody".into(),
+            group: "nogroup".into(),
+            website_user: "nobody".into(),
+            dir_mode: 0o775,
+            file_mode: 0o664,
+        };
         Ok(Place { directory, path, ownership })
     }
 

@@ -1,0 +1,181 @@
+//! What the status of databases, their conflicts, the queue and the backups say that a person should look at.
+
+use std::collections::BTreeMap;
+
+use super::finding::{failed, problem, warning, well};
+use super::{Now, unix};
+use crate::config::Config;
+use crate::database::{self, Detail, Options};
+use crate::error::Result;
+use crate::report::{Backup, Conflict, DatabaseStatus, DoctorFinding, QueuedRequest, RequestState};
+
+/// What a merge has brought to others should reach a side with the next run; after so long something keeps it (seconds).
+const STALE: i64 = 3_600;
+/// A database is looked at each minute; after so long nobody does (seconds).
+const UNSEEN: i64 = 3_600;
+/// A conflict that nobody has decided for so long was forgotten (seconds; a week).
+const OLD_CONFLICT: i64 = 7 * 86_400;
+/// The next run carries requests out; after so long none does (seconds).
+const OLD_REQUEST: i64 = 600;
+const SCRIPT: &str = "php database_sync_script.php";
+
+/// Everything that is known, or why it is not.
+pub(crate) struct Known {
+    status: Result<BTreeMap<String, DatabaseStatus>>,
+    conflicts: Result<Vec<Conflict>>,
+    requests: Result<Vec<QueuedRequest>>,
+    backups: Result<Vec<Backup>>,
+}
+
+impl Known {
+    pub(super) fn read(config: &Config) -> Known {
+        let all = Options::default();
+        Known {
+            status: database::status(config, &all, Detail::Summary).map(|report| report.databases),
+            conflicts: database::conflicts(config, &all).map(|report| report.conflicts),
+            requests: database::queue(config).map(|report| report.requests),
+            backups: database::backups(config, &all).map(|report| report.backups),
+        }
+    }
+
+    /// When something was done, as far as it is written down.
+    pub(super) fn times(&self) -> impl Iterator<Item = i64> {
+        let databases = self.status.iter().flat_map(BTreeMap::values);
+        databases.filter_map(|database| unix(database.last_run.as_deref()?))
+    }
+}
+
+pub(super) fn findings(known: &Known, now: &Now) -> Vec<DoctorFinding> {
+    let mut all = Vec::new();
+    match &known.status {
+        Ok(status) => {
+            for (name, database) in status {
+                all.extend(of_database(name, database, now));
+            }
+            if let Ok(backups) = &known.backups {
+                all.extend(status.iter().flat_map(|(name, one)| of_backups(name, one, backups)));
+            }
+        }
+        Err(error) => all.push(failed("databases", error)),
+    }
+    match &known.conflicts {
+        Ok(conflicts) => all.extend(of_conflicts(conflicts, now)),
+        Err(error) => all.push(failed("conflicts", error)),
+    }
+    match &known.requests {
+        Ok(requests) => all.extend(of_requests(requests, now)),
+        Err(error) => all.push(failed("queue", error)),
+    }
+    all.extend(known.backups.as_ref().err().map(|error| failed("backups", error)));
+    all
+}
+
+fn of_database(name: &str, database: &DatabaseStatus, now: &Now) -> Vec<DoctorFinding> {
+    let look = format!("{SCRIPT} status --database {name}");
+    let run = format!("{SCRIPT} bidirectional --database {name}");
+    let mut all = Vec::new();
+    if let Some(held) = &database.held {
+        let what = format!("{name} waits for a person since {}: {}", held.since, held.reason);
+        all.push(problem("databases", what).mended_by(format!("{run} --dry-run, then {run} --force")));
+    }
+    for (table, notice) in &database.paused {
+        let what =
+            format!("the table {table} of {name} is left alone since {}: {}", notice.since, notice.reason);
+        all.push(warning("databases", what).mended_by(format!("{look} --explain")));
+    }
+    for (side, status) in &database.sides {
+        let path = std::path::Path::new(&status.path);
+        if let Some(reason) = &status.problem {
+            let what = format!("{name}:{side} is not synced: {reason}");
+            all.push(problem("databases", what).at(path).mended_by(format!("mend that, then {run}")));
+        } else if status.lag > 0 && database.last_change.as_deref().and_then(|at| now.age(at)) > Some(STALE) {
+            let what =
+                format!("{name}:{side} has missed {} merges, the last for more than an hour", status.lag);
+            all.push(
+                warning("databases", what).at(path).mended_by(format!("{run}, and see why it is skipped")),
+            );
+        }
+    }
+    match database.last_run.as_deref().and_then(|at| Some((at, now.age(at)?))) {
+        None => {
+            all.push(warning("databases", format!("{name} was never synced")).mended_by(run));
+        }
+        Some((at, age)) if age > UNSEEN => {
+            let what = format!("{name} was synced last at {at}, and should be every minute");
+            all.push(problem("databases", what).mended_by(format!("{run}; see also what is said of cron")));
+        }
+        Some(_) if all.is_empty() => all.push(well("databases", format!("{name} is {}", database.state))),
+        Some(_) => {}
+    }
+    all
+}
+
+fn of_conflicts(conflicts: &[Conflict], now: &Now) -> Vec<DoctorFinding> {
+    let mut old: BTreeMap<&str, Vec<&Conflict>> = BTreeMap::new();
+    for one in conflicts.iter().filter(|one| matches!(one.status.as_str(), "open" | "held")) {
+        if now.age(&one.at).is_some_and(|age| age > OLD_CONFLICT) {
+            old.entry(&one.database).or_default().push(one);
+        }
+    }
+    if old.is_empty() {
+        return vec![well("conflicts", "none is open for more than a week")];
+    }
+    let told = |(database, all): (&str, Vec<&Conflict>)| {
+        let first = all.first().map_or("", |one| one.at.as_str());
+        let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).take(5).collect();
+        let what = format!(
+            "{} conflicts of {database} are open for more than a week, the first since {first}",
+            all.len()
+        );
+        warning("conflicts", what).mended_by(format!(
+            "{SCRIPT} conflicts --database {database}, then {SCRIPT} resolve ID --take SIDE, or {SCRIPT} acknowledge {}",
+            ids.join(" ")
+        ))
+    };
+    old.into_iter().map(told).collect()
+}
+
+fn of_requests(requests: &[QueuedRequest], now: &Now) -> Vec<DoctorFinding> {
+    let is_old = |one: &&QueuedRequest| {
+        one.state == RequestState::Pending && now.age(&one.at).is_some_and(|age| age > OLD_REQUEST)
+    };
+    let old: Vec<&QueuedRequest> = requests.iter().filter(is_old).collect();
+    match old.last() {
+        None => vec![well("queue", "no request of a page waits for long")],
+        Some(first) => {
+            let what = format!(
+                "{} requests of pages wait for more than ten minutes, the first since {}",
+                old.len(),
+                first.at
+            );
+            let remedy = format!("{SCRIPT} bidirectional carries them out; see also what is said of cron");
+            vec![warning("queue", what).mended_by(remedy)]
+        }
+    }
+}
+
+/// Whether what could be lost can be had again. A run keeps a copy of a side before it writes there, so that there is one of
+/// some side wherever a run has changed anything.
+fn of_backups(name: &str, database: &DatabaseStatus, backups: &[Backup]) -> Vec<DoctorFinding> {
+    if database.last_change.is_none() {
+        return Vec::new();
+    }
+    let make = format!("{SCRIPT} backup --database {name}");
+    let mut newest: BTreeMap<&str, &Backup> = BTreeMap::new();
+    // The newest of each side come first.
+    for one in backups.iter().filter(|one| one.database == name) {
+        newest.entry(&one.side).or_insert(one);
+    }
+    if newest.is_empty() {
+        return vec![warning("backups", format!("{name} has no backup")).mended_by(make)];
+    }
+    let told = |one: &Backup| {
+        if one.verified {
+            return well("backups", format!("{name}:{} has one of {}", one.side, one.created_at));
+        }
+        let what = format!("the newest backup of {name}:{} is not what was verified", one.side);
+        let path = std::path::Path::new(&one.path);
+        warning("backups", what).at(path).mended_by(format!("find out who changed it, then {make}"))
+    };
+    newest.into_values().map(told).collect()
+}

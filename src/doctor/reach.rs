@@ -1,0 +1,202 @@
+//! Whether an account gets at a file, by owners and modes of it and of every directory above.
+//!
+//! Computed, as only root could try it for others. An access list says more than the mode: where one stands in the way
+//! that may be its doing, and the answer is that nobody knows.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::accounts::Account;
+
+/// To go through a directory.
+pub(super) const PASS: u32 = 1;
+/// To read and write a file.
+pub(super) const USE: u32 = 6;
+/// To make and remove files in a directory.
+pub(super) const FILL: u32 = 7;
+
+/// Whose something is, and what its mode lets people do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) user: u32,
+    pub(super) group: u32,
+    pub(super) mode: u32,
+}
+
+/// What an account can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// All that was asked.
+    Yes,
+    /// Not that: this stands in the way, which would have to allow `bits`.
+    No { path: PathBuf, found: Found, bits: u32 },
+    /// It is not there.
+    Missing(PathBuf),
+    /// Nobody here can say.
+    Unknown(PathBuf, String),
+}
+
+/// Whether a mode lets an account do what `bits` say (4 read, 2 write, 1 pass). The first of owner, group and others that
+/// fits counts, as for the kernel.
+pub(super) fn may(account: &Account, found: &Found, bits: u32) -> bool {
+    if account.user == 0 {
+        return true;
+    }
+    let shift = if account.user == found.user {
+        6
+    } else if account.groups.contains(&found.group) {
+        3
+    } else {
+        0
+    };
+    found.mode >> shift & bits == bits
+}
+
+/// Whether an account gets at a path, and can do there what `bits` say.
+pub(super) fn reach(account: &Account, path: &Path, bits: u32) -> Reach {
+    // Where links lead is what counts; a path that cannot be followed is looked at as it is written.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut above: Vec<&Path> = path.ancestors().skip(1).collect();
+    above.reverse();
+    let steps = above.into_iter().map(|directory| (directory, PASS)).chain([(path.as_path(), bits)]);
+    for (place, bits) in steps {
+        let found = match fs::metadata(place) {
+            Ok(found) => Found { user: found.uid(), group: found.gid(), mode: found.mode() & 0o7777 },
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                return Reach::Missing(place.to_path_buf());
+            }
+            Err(cause) => return Reach::Unknown(place.to_path_buf(), cause.to_string()),
+        };
+        if !may(account, &found, bits) {
+            if has_list(place) {
+                return Reach::Unknown(place.to_path_buf(), "it has an access list (getfacl)".to_owned());
+            }
+            return Reach::No { path: place.to_path_buf(), found, bits };
+        }
+    }
+    Reach::Yes
+}
+
+fn has_list(path: &Path) -> bool {
+    let nothing: &mut [u8] = &mut [];
+    rustix::fs::getxattr(path, "system.posix_acl_access", nothing).is_ok_and(|length| length > 0)
+}
+
+/// The command that lets an account do it, by the narrowest way there is: as the owner, in its group, through the
+/// configured group, else as anybody where it only has to pass.
+pub(super) fn remedy(
+    account: &Account,
+    path: &Path,
+    found: &Found,
+    bits: u32,
+    shared: Option<(&str, u32)>,
+) -> String {
+    let place = path.display();
+    let letters: String =
+        [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| bits & bit != 0).map(|(_, c)| *c).collect();
+    if account.user == found.user {
+        return format!("as root: chmod u+{letters} {place}");
+    }
+    if account.groups.contains(&found.group) {
+        return format!("as root: chmod g+{letters} {place}");
+    }
+    if bits == PASS {
+        return format!("as root: chmod o+x {place}");
+    }
+    match shared {
+        Some((name, number)) => {
+            let join = if account.groups.contains(&number) {
+                String::new()
+            } else {
+                format!("usermod -aG {name} {} && ", account.name)
+            };
+            format!("as root: {join}chgrp {name} {place} && chmod g+{letters} {place}")
+        }
+        None => format!("as root: chown {} {place} && chmod u+{letters} {place}", account.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::process::Command;
+
+    use super::*;
+
+    fn account(user: u32, groups: &[u32]) -> Account {
+        Account { name: "somebody".to_owned(), user, groups: groups.to_vec() }
+    }
+
+    #[test]
+    fn the_first_that_fits_of_owner_group_and_others_counts() {
+        let found = |mode| Found { user: 1, group: 10, mode };
+        for (user, groups, mode, bits, expected) in [
+            (1, [9], 0o600, USE, true),
+            (1, [10], 0o066, USE, false),
+            (2, [10], 0o660, USE, true),
+            (2, [10], 0o606, USE, false),
+            (2, [9], 0o606, USE, true),
+            (2, [9], 0o660, USE, false),
+            (2, [10], 0o2770, FILL, true),
+            (2, [10], 0o750, FILL, false),
+            (2, [9], 0o711, PASS, true),
+            (0, [9], 0o000, FILL, true),
+        ] {
+            assert_eq!(may(&account(user, &groups), &found(mode), bits), expected, "{user} {mode:o} {bits}");
+        }
+    }
+
+    /// What is computed is what the kernel says to two real users, for every mode of a file and of the directory above.
+    #[test]
+    fn the_kernel_says_the_same_to_real_users() {
+        if !rustix::process::geteuid().is_root() || Command::new("setpriv").arg("--version").output().is_err()
+        {
+            // Only root can ask for other users.
+            return;
+        }
+        let place = tempfile::Builder::new().prefix("reach").tempdir_in("/tmp").unwrap();
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        mode(place.path(), 0o755);
+        let directory = place.path().join("d");
+        let file = directory.join("f");
+        fs::create_dir(&directory).unwrap();
+        fs::write(&file, "").unwrap();
+        let mut both = (0, 0);
+        for owner in [65_533, 65_532] {
+            for group in [65_531, 65_530] {
+                for path in [&directory, &file] {
+                    std::os::unix::fs::chown(path, Some(owner), Some(group)).unwrap();
+                }
+                for (above, below) in [
+                    (0o700, 0o600),
+                    (0o710, 0o060),
+                    (0o750, 0o660),
+                    (0o701, 0o606),
+                    (0o070, 0o666),
+                    (0o775, 0o644),
+                ] {
+                    mode(&directory, above);
+                    mode(&file, below);
+                    let account = account(65_533, &[65_533, 65_531]);
+                    let computed = reach(&account, &file, USE);
+                    let script = "exec 3<>\"$0\"";
+                    let real = Command::new("setpriv")
+                        .args(["--reuid=65533", "--regid=65533", "--groups=65531", "sh", "-c", script])
+                        .arg(&file)
+                        .output()
+                        .unwrap()
+                        .status
+                        .success();
+                    assert_eq!(
+                        computed == Reach::Yes,
+                        real,
+                        "{owner}:{group} {above:o} {below:o}: {computed:?}"
+                    );
+                    if real { both.0 += 1 } else { both.1 += 1 }
+                }
+            }
+        }
+        assert!(both.0 > 3 && both.1 > 3, "{both:?}");
+    }
+}

@@ -1,0 +1,471 @@
+//! Broken worlds: each finding appears, and is gone when what it says is done.
+//!
+//! Root is the cron user here, and `daemon` a real user for the website's pages; only root can make such a world.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rusqlite::Connection;
+use serde_json::{Map, json};
+use tempfile::TempDir;
+
+use super::*;
+use crate::database::{self, Force, Options, Request};
+use crate::durable::Lock;
+use crate::report::DoctorFinding;
+use crate::{integrity, security};
+
+const MINUTE: i64 = 60;
+const DAY: i64 = 86_400;
+/// What a machine is like is not what these worlds are about.
+const OF_MACHINE: [&str; 3] = ["clock", "filesystems", "space"];
+
+struct World {
+    _directory: TempDir,
+    root: PathBuf,
+    config: Config,
+    /// So many seconds later.
+    later: i64,
+    crontab: String,
+    held: Vec<Box<dyn std::any::Any>>,
+}
+
+fn is_possible() -> bool {
+    // Only root can make files of other users.
+    rustix::process::geteuid().is_root() && accounts::Account::named("daemon").is_some()
+}
+
+impl World {
+    /// A small installation that is as it should be.
+    fn new() -> World {
+        let directory = tempfile::Builder::new().prefix("doctor").tempdir_in("/tmp").unwrap();
+        let root = directory.path().to_path_buf();
+        mode(&root, 0o755);
+        for name in ["databases", "web", "web/data", "shared_storage"] {
+            fs::create_dir(root.join(name)).unwrap();
+            give(&root.join(name));
+            mode(&root.join(name), 0o2775);
+        }
+        let list = json!({ "monitored_files": [], "monitored_directories": [root.join("shared_storage")] });
+        fs::write(root.join("shared_storage/integrity_config.json"), list.to_string()).unwrap();
+        let config = json!({
+            "version": 1,
+            "databases": { "notes": { "replicas": { "central": "databases/notes.db", "website": "web/data/notes.db" } } },
+            "logs": { "bot": { "copies": { "central": "databases/bot.log", "website": "web/data/bot.log" } } },
+            "ownership": { "user": "root", "group": "daemon", "website_user": "daemon" },
+            "guards": { "busy_timeout_ms": 10, "min_free_percent": 0 },
+        });
+        let config = Config::parse(config.to_string().as_bytes(), &root, None).unwrap();
+        let crontab = format!("# BEGIN cr0sync {0}\n# END cr0sync {0}\n", root.display());
+        let world = World { _directory: directory, root, config, later: 0, crontab, held: Vec::new() };
+        let rows: Vec<String> = (0..60).map(|number| format!("({number}, 'a')")).collect();
+        let rows = format!("INSERT INTO notes VALUES {}", rows.join(","));
+        for side in ["central", "website"] {
+            world.sql(side, "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)");
+            give(&world.file(side));
+            mode(&world.file(side), 0o664);
+        }
+        world.sync();
+        world.sql("central", &rows);
+        world.sync();
+        integrity::baseline(&world.config, None).unwrap();
+        security::run(&world.config).unwrap();
+        world.cron(0);
+        world
+    }
+
+    fn file(&self, side: &str) -> PathBuf {
+        self.config.databases["notes"].replicas[side].clone()
+    }
+
+    fn sql(&self, side: &str, text: &str) {
+        Connection::open(self.file(side)).unwrap().execute_batch(text).unwrap();
+    }
+
+    fn sync(&self) {
+        database::sync(&self.config, &Options::default()).unwrap();
+    }
+
+    /// What the cron scripts write down of a run.
+    fn cron(&self, code: i64) {
+        let place = self.root.join("sync_state/cron");
+        fs::create_dir_all(&place).unwrap();
+        let now = Now::read().unix + self.later;
+        for job in stamps::JOBS {
+            fs::write(place.join(job), format!("cr0sync cron 1\nlast_run={now}\nlast_exit={code}\n"))
+                .unwrap();
+        }
+    }
+
+    fn look(&self) -> DoctorReport {
+        let shell = Shell { crontab: Some(self.crontab.clone()), program: None };
+        let mut now = Now::read();
+        now.unix += self.later;
+        examine_at(&self.config, &shell, &now)
+    }
+
+    /// What is not as it should be.
+    fn wrong(&self) -> Vec<DoctorFinding> {
+        let all = self.look().findings.into_iter();
+        all.filter(|one| one.state != DoctorState::Ok && !OF_MACHINE.contains(&one.check)).collect()
+    }
+
+    /// Whether the user of the pages really can write a side.
+    fn pages_can_write(&self, side: &str) -> bool {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=daemon", "--regid=daemon", "--clear-groups", "sh", "-c"]);
+        command.arg("exec 3<>\"$0\" && : >\"$0-try\" && rm \"$0-try\"").arg(self.file(side));
+        command.output().unwrap().status.success()
+    }
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn give(path: &Path) {
+    let group = accounts::group_named("daemon");
+    std::os::unix::fs::chown(path, Some(0), group).unwrap();
+}
+
+/// Does what a finding says, where that is a command.
+fn obey(finding: &DoctorFinding) {
+    let remedy = finding.remedy.clone().unwrap();
+    let command = remedy.strip_prefix("as root: ").unwrap_or_else(|| panic!("no command: {finding:?}"));
+    let done = Command::new("sh").args(["-c", command]).output().unwrap();
+    assert!(done.status.success(), "{command}: {done:?}");
+}
+
+#[test]
+fn a_world_that_is_well_has_no_finding() {
+    if !is_possible() {
+        return;
+    }
+    let world = World::new();
+    let report = world.look();
+    assert_eq!(world.wrong(), []);
+    let checks: std::collections::BTreeSet<&str> = report.findings.iter().map(|one| one.check).collect();
+    let all = [
+        "access",
+        "backups",
+        "clock",
+        "conflicts",
+        "cron",
+        "databases",
+        "filesystems",
+        "locks",
+        "logs",
+        "queue",
+        "security",
+        "space",
+        "sqlite",
+        "state",
+        "versions",
+    ];
+    assert_eq!(checks.into_iter().collect::<Vec<_>>(), all);
+}
+
+#[test]
+fn rights_that_are_missing_are_told_with_the_command_that_gives_them() {
+    if !is_possible() {
+        return;
+    }
+    let world = World::new();
+    let other = accounts::group_named("daemon").unwrap() + 1;
+    let journal = |side: &str| PathBuf::from(format!("{}-journal", world.file(side).display()));
+    type Breaks<'a> = Box<dyn Fn() + 'a>;
+    let table: Vec<(&str, DoctorState, &str, Option<&str>, Breaks<'_>)> = vec![
+        (
+            "access",
+            DoctorState::Problem,
+            "make files in it",
+            Some("website"),
+            Box::new(|| mode(&world.root.join("web/data"), 0o2755)),
+        ),
+        (
+            "access",
+            DoctorState::Problem,
+            "go through it",
+            Some("website"),
+            Box::new(|| mode(&world.root.join("web"), 0o2700)),
+        ),
+        (
+            "access",
+            DoctorState::Problem,
+            "read and write it",
+            Some("central"),
+            Box::new(|| mode(&world.file("central"), 0o600)),
+        ),
+        (
+            "access",
+            DoctorState::Problem,
+            "read and write it",
+            Some("central"),
+            Box::new(|| {
+                std::os::unix::fs::chown(world.file("central"), None, Some(other)).unwrap();
+                mode(&world.file("central"), 0o660);
+            }),
+        ),
+        (
+            "access",
+            DoctorState::Problem,
+            "read and write it",
+            None,
+            Box::new(|| {
+                fs::write(journal("website"), "").unwrap();
+                mode(&journal("website"), 0o600);
+            }),
+        ),
+        (
+            "state",
+            DoctorState::Warning,
+            "everybody",
+            None,
+            Box::new(|| mode(&world.root.join("sync_state"), 0o3775)),
+        ),
+        (
+            "state",
+            DoctorState::Problem,
+            "their group may not use it",
+            None,
+            Box::new(|| mode(&world.root.join("sync_state"), 0o3750)),
+        ),
+    ];
+    for (check, state, word, shut, breaks) in table {
+        breaks();
+        let all = world.wrong();
+        let [one] = &all[..] else { panic!("{word}: {all:?}") };
+        assert!(one.check == check && one.state == state && one.what.contains(word), "{one:?}");
+        if let Some(side) = shut {
+            assert!(!world.pages_can_write(side), "{one:?}");
+        }
+        obey(one);
+        assert_eq!(world.wrong(), [], "{word}");
+        for side in ["central", "website"] {
+            assert!(world.pages_can_write(side), "{word}");
+        }
+    }
+}
+
+/// One broken world: what breaks it, what is said (check, state, words of it and of what to do), and what mends it.
+type Broken = (fn(&mut World), (&'static str, DoctorState, &'static str, &'static str), fn(&mut World));
+
+const BROKEN: [Broken; 18] = [
+    (
+        |world| fs::rename(world.root.join("web/data"), world.root.join("web/away")).unwrap(),
+        ("access", DoctorState::Warning, "not there", "mkdir -p"),
+        |world| fs::rename(world.root.join("web/away"), world.root.join("web/data")).unwrap(),
+    ),
+    (
+        |world| world.config.ownership.website_user = "nobody-there".to_owned(),
+        ("access", DoctorState::Warning, "no user nobody-there", "website_user"),
+        |world| world.config.ownership.website_user = "daemon".to_owned(),
+    ),
+    (
+        |world| fs::rename(world.root.join("sync_state"), world.root.join("away")).unwrap(),
+        ("state", DoctorState::Warning, "nothing is remembered yet", "bidirectional"),
+        |world| fs::rename(world.root.join("away"), world.root.join("sync_state")).unwrap(),
+    ),
+    (
+        |world| {
+            world.crontab = "* * * * * true\n".replace("true", "false")
+                + "# BEGIN cr0sync "
+                + &world.root.display().to_string()
+        },
+        ("cron", DoctorState::Problem, "half of our block", "crontab -e"),
+        |world| world.crontab = format!("# BEGIN cr0sync {0}\n# END cr0sync {0}\n", world.root.display()),
+    ),
+    (|world| world.cron(2), ("cron", DoctorState::Problem, "ended with 2", "tail"), |world| world.cron(0)),
+    (
+        |world| world.later = 20 * MINUTE,
+        ("cron", DoctorState::Problem, "ran last 20 minutes ago", "test_cron_scripts.sh"),
+        |world| world.later = 0,
+    ),
+    (
+        |world| world.later = 2 * DAY,
+        ("databases", DoctorState::Problem, "notes was synced last at", "bidirectional"),
+        |world| world.later = 0,
+    ),
+    (
+        |world| {
+            world.sql("central", "UPDATE notes SET text = 'b' WHERE id = 1");
+            let busy = Connection::open(world.file("website")).unwrap();
+            busy.execute_batch("BEGIN EXCLUSIVE").unwrap();
+            world.sync();
+            drop(busy);
+            world.later = 2 * 3600;
+        },
+        ("databases", DoctorState::Warning, "notes:website has missed 1 merges", "bidirectional"),
+        |world| {
+            world.later = 0;
+            world.sync();
+        },
+    ),
+    (
+        |world| {
+            world.sql("website", "DELETE FROM notes");
+            world.sync();
+        },
+        ("databases", DoctorState::Problem, "notes waits for a person", "--force"),
+        |world| {
+            let force = Options { force: Force::Yes, ..Options::default() };
+            database::sync(&world.config, &force).unwrap();
+        },
+    ),
+    (
+        |world| {
+            fs::write(world.file("website"), "x".repeat(5000)).unwrap();
+            world.sync();
+        },
+        ("databases", DoctorState::Problem, "notes:website is not synced", "mend that"),
+        |world| {
+            fs::remove_file(world.file("website")).unwrap();
+            world.sync();
+        },
+    ),
+    (
+        |world| {
+            world.sql("central", "INSERT OR REPLACE INTO notes VALUES (7, 'c')");
+            world.sync();
+            world.sql("central", "UPDATE notes SET text = 'd' WHERE id = 7");
+            world.sql("website", "UPDATE notes SET text = 'e' WHERE id = 7");
+            world.sync();
+            world.later = 8 * DAY;
+        },
+        (
+            "conflicts",
+            DoctorState::Warning,
+            "conflicts of notes are open for more than a week",
+            "acknowledge ",
+        ),
+        |world| {
+            let all = database::conflicts(&world.config, &Options::default()).unwrap().conflicts;
+            let ids: Vec<String> = all.into_iter().map(|one| one.id).collect();
+            database::acknowledge(&world.config, &ids, database::Mode::Apply).unwrap();
+        },
+    ),
+    (
+        |world| {
+            world.later = 11 * MINUTE;
+            database::enqueue(&world.config, &Request::new("backup", Map::new(), "page").unwrap()).unwrap();
+        },
+        ("queue", DoctorState::Warning, "1 requests of pages wait", "bidirectional"),
+        |world| {
+            database::work_queue(&world.config).unwrap();
+        },
+    ),
+    (
+        |world| {
+            fs::remove_dir_all(world.root.join("databases/backups")).unwrap();
+            for entry in fs::read_dir(world.root.join("databases")).unwrap().flatten() {
+                if entry.file_name().to_string_lossy().starts_with("notes.db.") {
+                    fs::remove_file(entry.path()).unwrap();
+                }
+            }
+        },
+        ("backups", DoctorState::Warning, "notes has no backup", "backup --database notes"),
+        |world| {
+            database::backup(&world.config, &Options::default()).unwrap();
+        },
+    ),
+    (
+        |world| {
+            let backups = database::backups(&world.config, &Options::default()).unwrap().backups;
+            let path = &backups.iter().find(|one| one.side == "website").unwrap().path;
+            let mut bytes = fs::read(path).unwrap();
+            bytes.push(0);
+            fs::write(path, bytes).unwrap();
+        },
+        (
+            "backups",
+            DoctorState::Warning,
+            "notes:website is not what was verified",
+            "backup --database notes",
+        ),
+        |world| {
+            let backups = database::backups(&world.config, &Options::default()).unwrap().backups;
+            let changed = backups.iter().filter(|one| !one.verified);
+            changed.for_each(|one| fs::remove_file(&one.path).unwrap());
+            database::backup(&world.config, &Options::default()).unwrap();
+        },
+    ),
+    (
+        |world| {
+            let path = world.root.join("nowhere/bot.log");
+            world.config.logs.get_mut("bot").unwrap().copies.insert("bot".to_owned(), path);
+            fs::write(world.root.join("databases/bot.log"), "one\n").unwrap();
+        },
+        ("logs", DoctorState::Warning, "bot:bot: ", "mkdir -p"),
+        |world| {
+            world.config.logs.get_mut("bot").unwrap().copies.remove("bot");
+            fs::remove_file(world.root.join("databases/bot.log")).unwrap();
+        },
+    ),
+    (
+        |world| {
+            let lock = Lock::take(&world.root, &world.config.ownership, "integrity", 0).unwrap();
+            world.held.push(Box::new(lock));
+            world.later = 16 * MINUTE;
+        },
+        ("locks", DoctorState::Warning, "holds the lock integrity for 16 minutes", "kill "),
+        |world| world.held.clear(),
+    ),
+    (
+        |world| mode(&world.root.join("sync_state/private"), 0o755),
+        ("security", DoctorState::Problem, "the baseline cannot be believed", "chmod 700"),
+        |world| mode(&world.root.join("sync_state/private"), 0o700),
+    ),
+    (
+        |world| mode(&world.root, 0o777),
+        ("security", DoctorState::Problem, "put another sync_state in the place", "chmod +t"),
+        |world| mode(&world.root, 0o755),
+    ),
+];
+
+#[test]
+fn what_is_broken_is_told_and_no_more_when_it_is_mended() {
+    if !is_possible() {
+        return;
+    }
+    let mut world = World::new();
+    for (breaks, (check, state, word, remedy), mends) in BROKEN {
+        let is_told = |world: &World| {
+            let told = |one: &DoctorFinding| {
+                one.check == check
+                    && one.state == state
+                    && one.what.contains(word)
+                    && one.remedy.as_ref().is_some_and(|one| one.contains(remedy))
+            };
+            world.wrong().iter().any(told)
+        };
+        assert!(!is_told(&world), "{word}");
+        breaks(&mut world);
+        assert!(is_told(&world), "{word}: {:?}", world.wrong());
+        assert_ne!(world.look().exit_code(), 0);
+        mends(&mut world);
+        assert!(!is_told(&world), "{word}: {:?}", world.wrong());
+        world.later = 0;
+        security::run(&world.config).unwrap();
+        world.cron(0);
+    }
+    assert_eq!(world.wrong(), []);
+}
+
+#[test]
+fn a_disk_that_is_full_and_a_clock_that_was_set_back_are_told() {
+    if !is_possible() {
+        return;
+    }
+    let mut world = World::new();
+    let of = |world: &World, check: &str| {
+        let all = world.look().findings;
+        all.iter().any(|one| one.check == check && one.state == DoctorState::Problem)
+    };
+    assert!(!of(&world, "space") && !of(&world, "clock"));
+    world.config.guards.min_free_percent = 100;
+    world.later = -DAY;
+    assert!(of(&world, "space") && of(&world, "clock"));
+    assert_eq!(world.look().exit_code(), 2);
+}

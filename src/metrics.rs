@@ -1,0 +1,72 @@
+//! How it is, as Prometheus reads it: the text format that the node exporter takes from files.
+//!
+//! Apart from the status reports, from which every number is taken: here is how they are called. Names follow the rules of
+//! the node exporter: seconds and bytes, `_total` for what only grows. What is not known has no sample; a report that
+//! cannot be made is `cr0sync_source_up` 0, and takes nothing else with it.
+
+mod families;
+mod text;
+
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::config::Config;
+use crate::doctor::Now;
+use crate::durable::Nascent;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{MetricsReport, SCHEMA};
+
+/// Everybody may read it: the node exporter is a user of its own.
+const MODE: u32 = 0o644;
+
+/// Says how it is.
+#[must_use]
+pub fn metrics(config: &Config) -> MetricsReport {
+    MetricsReport { schema: SCHEMA, text: text::text(&families::families(config, &Now::read())) }
+}
+
+/// The same, put in the place of a file, whole or not at all.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] where the path names no file, [`ErrorKind::Io`] or [`ErrorKind::Access`] when it cannot be written;
+/// what was there before is still there then.
+pub fn write(config: &Config, path: &Path) -> Result<MetricsReport> {
+    if path.file_name().is_none() || path.is_dir() {
+        return Err(Error::new(ErrorKind::Usage, "metrics are written into a file, not")
+            .at(path)
+            .hint("name a file, such as /var/lib/prometheus/node-exporter/cr0sync.prom"));
+    }
+    let path = std::path::absolute(path).map_err(|cause| Error::io("find", path, cause))?;
+    let report = metrics(config);
+    let nascent = Nascent::of_ours(&path, "metrics")?;
+    let mut file = nascent.file();
+    file.write_all(report.text.as_bytes())
+        .and_then(|()| file.set_permissions(std::fs::Permissions::from_mode(MODE)))
+        .map_err(|cause| Error::io("write", &path, cause))?;
+    nascent.supersede()?;
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_and_for_everybody() {
+        let root = tempfile::tempdir().unwrap();
+        let config =
+            Config::parse(br#"{"version": 1, "databases": {}, "logs": {}}"#, root.path(), None).unwrap();
+        let path = root.path().join("cr0sync.prom");
+        std::fs::write(&path, "before").unwrap();
+        let report = write(&config, &path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), report.text);
+        assert!(report.text.contains("cr0sync_build_info{") && report.text.ends_with('\n'));
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o644);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left beside it");
+        for wrong in [root.path(), Path::new("/"), Path::new("..")] {
+            assert_eq!(write(&config, wrong).unwrap_err().kind(), ErrorKind::Usage);
+        }
+        assert!(write(&config, &root.path().join("missing/x.prom")).is_err());
+    }
+}
