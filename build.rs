@@ -18,7 +18,7 @@ fn header() -> Outcome {
     use std::path::{Path, PathBuf};
 
     /// The noun of each section of the header, in its order.
-    const NOUNS: [&str; 10] = [
+    const NOUNS: [&str; 11] = [
         "error",
         "system",
         "options",
@@ -29,6 +29,7 @@ fn header() -> Outcome {
         "access",
         "limits",
         "events",
+        "operation",
     ];
 
     println!("cargo::rerun-if-changed=src/ffi");

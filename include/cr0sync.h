@@ -502,6 +502,27 @@ int32_t cr0_options_set_seconds(cr0_options *options, uint64_t seconds);
 int32_t cr0_options_set_expires_in(cr0_options *options, uint64_t seconds);
 
 /**
+ * Hands over the table of cron of the user who runs the jobs, as `crontab -l` prints it; it is not looked at otherwise.
+ *
+ * Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the text is not UTF-8.
+ *
+ * The caller sees to it:
+ * `options` must be `NULL` or options; `text` must be `NULL` or end with a zero byte.
+ */
+int32_t cr0_options_set_crontab(cr0_options *options,
+                                const char *text);
+
+/**
+ * Names a file that what is told is written into, whole or not at all, of any bytes.
+ *
+ * Returns `CR0_ERROR_USAGE` where an argument is `NULL`.
+ *
+ * The caller sees to it:
+ * `options` must be `NULL` or options; `path` must be `NULL` or end with a zero byte.
+ */
+int32_t cr0_options_set_file(cr0_options *options, const char *path);
+
+/**
  * Says who is told how far a long call is; `NULL` is nobody. `user` is handed to the callback as it is.
  *
  * The caller sees to it:
@@ -1269,6 +1290,65 @@ int32_t cr0_event_verify(const cr0_system *system,
                          const cr0_options *options,
                          cr0_report **report,
                          cr0_error **error);
+
+/**
+ * Looks at the whole installation, and says of each thing how it is, and what to do; changes nothing.
+ *
+ * Options: crontab. The exit code of the report is 1 with warnings and 2 with problems.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to where
+ * a pointer may be written.
+ */
+int32_t cr0_doctor(const cr0_system *system,
+                   const cr0_options *options,
+                   cr0_report **report,
+                   cr0_error **error);
+
+/**
+ * Says how it is, as the member `text` of the report, in the text format of Prometheus.
+ *
+ * Options: file. It is replaced, whole or not at all, and everybody may read it.
+ *
+ * Fails with `CR0_ERROR_USAGE` when the path is no file's, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when it cannot be written.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to where
+ * a pointer may be written.
+ */
+int32_t cr0_metrics(const cr0_system *system,
+                    const cr0_options *options,
+                    cr0_report **report,
+                    cr0_error **error);
+
+/**
+ * Says which events somebody is to be told of who was not told yet, as bad as the section `alerts` of the configuration
+ * says; and of no more than it allows in an hour. The same are given again until `cr0_alerts_told` is called with the
+ * member `token` of the report.
+ *
+ * Fails with `CR0_ERROR_ACCESS` for everybody but the user of the cron jobs and root.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+ */
+int32_t cr0_alerts(const cr0_system *system,
+                   cr0_report **report,
+                   cr0_error **error);
+
+/**
+ * Writes down that somebody was told of what `cr0_alerts` gave with this token.
+ *
+ * Fails with `CR0_ERROR_USAGE` when it was not the last that was given, `CR0_ERROR_ACCESS` for everybody but the user of
+ * the cron jobs and root.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system; `token` must be `NULL` or end with a zero byte; `report` and `error` must be `NULL`
+ * or lead to where a pointer may be written.
+ */
+int32_t cr0_alerts_told(const cr0_system *system,
+                        const char *token,
+                        cr0_report **report,
+                        cr0_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

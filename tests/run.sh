@@ -93,6 +93,8 @@ whole refuses sh tests/install/refuses.sh
 whole abi python3 -B tests/abi/abi.py
 # A real bouncer's logs.
 whole bouncer python3 -B tests/logs/bouncer.py
+# What Prometheus reads.
+whole metrics python3 -B tests/metrics/metrics.py
 # Broken files. CR0SYNC_FUZZ_SECONDS makes it longer.
 whole fuzz sh tests/fuzz/run.sh
 

@@ -165,7 +165,7 @@ final readonly class DatabaseScript extends Script
                 'how each database and each side is',
                 'cr0_db_status',
                 static fn (CommandLine $line): array => [self::options($line, [...$read, 'explain'])],
-                [Option::switch('explain', 'also how every table is matched and merged'), Option::line()],
+                [Option::switch('explain', 'also how every table is matched and merged'), Option::line(), self::metrics()],
                 ['status', 'status --explain --database users'],
             ),
             new Command(
@@ -176,7 +176,7 @@ final readonly class DatabaseScript extends Script
                 'merges all sides',
                 'cr0_db_sync',
                 static fn (CommandLine $line): array => [self::options($line, $change)],
-                [Option::line()],
+                [Option::line(), self::metrics()],
                 ['bidirectional', 'bidirectional --dry-run', "bidirectional --database '*_bot' --quiet"],
             ),
             new Command(
@@ -373,6 +373,7 @@ final readonly class DatabaseScript extends Script
                 [],
                 ['config', 'config --root /srv/cr0'],
             ),
+            Doctor::command(),
         ];
     }
 

@@ -109,7 +109,7 @@ final readonly class LogScript extends Script
                 'how far each copy of each log is',
                 'cr0_log_status',
                 static fn (CommandLine $line): array => [self::options($line, $read)],
-                [Option::line()],
+                [Option::line(), self::metrics()],
                 ['status', "status --log 'rizon_*' --json"],
             ),
             new Command(
@@ -120,7 +120,7 @@ final readonly class LogScript extends Script
                 'brings new lines of every copy to all others',
                 'cr0_log_merge',
                 static fn (CommandLine $line): array => [self::options($line, $change)],
-                [Option::line()],
+                [Option::line(), self::metrics()],
                 ['bidirectional', 'bidirectional --dry-run', "bidirectional --log '*_errors' --quiet"],
             ),
             new Command(
@@ -131,7 +131,7 @@ final readonly class LogScript extends Script
                 'does what bidirectional does, and opens every copy, changed or not',
                 'cr0_log_merge',
                 static fn (CommandLine $line): array => [self::options($line, $change) + ['force' => true]],
-                [Option::line()],
+                [Option::line(), self::metrics()],
                 ['sync-all', 'sync-all --log rizon_bot'],
                 more: <<<'TEXT'
                     bidirectional passes over a log whose files have the size and times that they had after
@@ -174,6 +174,7 @@ final readonly class LogScript extends Script
                 [],
                 ['verify', 'verify --log rizon_bot'],
             ),
+            Doctor::command(),
         ];
     }
 }

@@ -79,13 +79,19 @@ abstract readonly class Script
         if ($line->command === null) {
             throw Failure::usage('no command is given', '--help lists them');
         }
+        if ($line->has('metrics') && $line->has('dry-run')) {
+            throw Failure::usage('--metrics and --dry-run exclude each other', 'leave one of them out');
+        }
         if (!function_exists('cr0_call')) {
             throw Failure::unavailable('the PHP extension cr0sync is not loaded', $this->how());
         }
         if ($line->has('line') && $line->has('json')) {
             throw Failure::usage('--line and --json exclude each other', 'leave one of them out');
         }
-        $answer = $this->call($line, $line->command);
+        $answer = $line->command->function === Doctor::FUNCTION
+            ? Doctor::call($line, $line->command)
+            : $this->call($line, $line->command);
+        $unwritten = $this->writeMetrics($line);
         if ($line->has('json')) {
             $this->console->write($answer['json'] . "\n");
         } elseif (isset($answer['report']['error'])) {
@@ -97,11 +103,39 @@ abstract readonly class Script
                 $error['hint'] = self::holder($line, (string) $error['path']) . $error['hint'];
             }
             $this->complain($error, $silent);
+        } elseif ($line->command->function === Doctor::FUNCTION) {
+            $words = Doctor::words($this->console, $answer['report'], $line->has('quiet'), $line->has('line'));
+            $this->console->write($words);
         } else {
             $this->console->write($this->words($line, $answer));
         }
+        if ($unwritten !== null) {
+            $this->complain($unwritten, false);
+        }
 
-        return $answer['exit_code'];
+        return $unwritten === null ? $answer['exit_code'] : max($answer['exit_code'], ExitCode::Failed->value);
+    }
+
+    /** For the commands that do something, and for those that tell how it is. */
+    protected static function metrics(): Option
+    {
+        return Option::value('metrics', 'FILE', 'writes how it is then into this file, for Prometheus');
+    }
+
+    /**
+     * Writes how it is now, where that is asked for; also after work that failed.
+     *
+     * @return ?array{message: string, hint: ?string} why that did not work
+     */
+    private function writeMetrics(CommandLine $line): ?array
+    {
+        $file = $line->value('metrics');
+        if ($file === null) {
+            return null;
+        }
+        $answer = cr0_call('cr0_metrics', [['file' => $file] + self::options($line, ['config', 'root'])]);
+
+        return is_array($answer['report']) ? $answer['report']['error'] : null;
     }
 
     private function fail(Failure $failure, bool $json): void

@@ -24,6 +24,7 @@ final readonly class SecurityScript extends Script
     {
         return match ($command->name) {
             'cleanup' => $this->cleanUp($line),
+            'run' => self::runAndTell($line, $command),
             'keys' => $this->keys($line),
             'watch' => $this->watch($line, $command),
             default => parent::call($line, $command),
@@ -104,7 +105,7 @@ final readonly class SecurityScript extends Script
                 'does what is due: for cron, each minute',
                 'cr0_security_run',
                 $alone,
-                [Option::line()],
+                [Option::line(), self::metrics()],
                 ['run --quiet', 'run --json'],
             ),
             new Command(
@@ -115,7 +116,7 @@ final readonly class SecurityScript extends Script
                 'whether the baseline can be believed, and what the last check found',
                 'cr0_integrity_status',
                 $alone,
-                [Option::line()],
+                [Option::line(), self::metrics()],
                 ['status', 'status --json'],
             ),
             new Command(
@@ -231,6 +232,33 @@ final readonly class SecurityScript extends Script
                     'keys revoke key_1',
                 ],
             ),
+            Doctor::command(),
+        ];
+    }
+
+    /**
+     * Does what is due, then tells people of bad events, where somebody is to be told.
+     *
+     * @return array{exit_code: int, json: string, report: array<string, mixed>}
+     */
+    private static function runAndTell(CommandLine $line, Command $command): array
+    {
+        $answer = cr0_call($command->function, ($command->arguments)($line));
+        if (isset($answer['report']['error'])) {
+            return $answer;
+        }
+        $alerts = Alerts::deliver(self::options($line, ['config', 'root']));
+        if ($alerts === null) {
+            return $answer;
+        }
+        $flags = JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR;
+        $member = ',"alerts":' . json_encode($alerts, $flags) . '}';
+
+        return [
+            'exit_code' => $alerts['problems'] === [] ? $answer['exit_code'] : ExitCode::Failed->value,
+            // Put in as text, so that what is there stays exact.
+            'json' => substr($answer['json'], 0, -1) . $member,
+            'report' => $answer['report'] + ['alerts' => $alerts],
         ];
     }
 

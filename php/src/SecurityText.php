@@ -94,8 +94,9 @@ final readonly class SecurityText
             $missed[] = 'The chain of events is broken: ' . self::place($report['new_break']);
         }
         $warnings = $report[$this->quiet ? 'new_warnings' : 'warnings'];
+        $unsaid = $report['alerts']['problems'] ?? [];
         $said = ($isTold ? $this->findings($check['findings']) : '')
-            . $this->lines([...$missed, ...$report['problems'], ...$warnings])
+            . $this->lines([...$missed, ...$report['problems'], ...$unsaid, ...$warnings])
             . ($table->isEmpty() ? '' : $table->text($this->console));
 
         return $said === '' ? '' : $said . $this->lines([self::summary($report)]);

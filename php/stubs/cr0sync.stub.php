@@ -1167,6 +1167,93 @@ namespace {
     function cr0_status(array $options = []): array {}
 
     /**
+     * Looks at the whole installation, and says of each thing how it is, and what to do; changes nothing. As root it
+     * sees more than as another user.
+     *
+     * @param array{config?: ?string, root?: ?string, crontab?: ?string, program?: ?string} $options
+     *     crontab: the table of cron of the user who runs the jobs, as crontab -l prints it (empty where he has none);
+     *     it is not looked at otherwise; program: which program asks, for the finding about versions
+     *
+     * @return array{schema: int, ok: bool, warnings: int, problems: int, findings: list<array{check:
+     *     'versions'|'sqlite'|'access'|'state'|'filesystems'|'space'|'clock'|'cron'|'databases'|'conflicts'|'queue'|
+     *     'backups'|'logs'|'locks'|'security', state: 'ok'|'warning'|'problem', what: string, where: ?string,
+     *     do: ?string}>}
+     *     warnings, problems: how many findings are that; where: the file or directory that it is about; do: what to do
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     foreach (cr0_doctor(['crontab' => ''])['findings'] as $one) {
+     *         if ($one['check'] === 'cron' && $one['state'] === 'problem') {
+     *             echo $one['what'], "\n";
+     *         }
+     *     }
+     *     // nothing calls us: the table of cron has no block of ours
+     */
+    function cr0_doctor(array $options = []): array {}
+
+    /**
+     * How it is, in the text format of Prometheus: for a page that it asks, or for a file that its node exporter reads.
+     *
+     * @param array{config?: ?string, root?: ?string, file?: ?string} $options
+     *     file: is replaced by the text, whole or not at all, and everybody may read it
+     *
+     * @return string what Prometheus reads
+     *
+     * @throws Cr0Sync\UsageException when file is a directory
+     * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     echo strtok(cr0_metrics(), "\n"), "\n";
+     *     // # HELP cr0sync_build_info Versions of cr0sync and of the SQLite that it uses.
+     */
+    function cr0_metrics(array $options = []): string {}
+
+    /**
+     * Which events somebody is to be told of who was not told yet: as bad as the section alerts of the configuration
+     * says, and no more often than it allows in an hour; then they wait, and none is dropped. The same are given again
+     * until cr0_alerts_told() says that they were delivered. `security_monitoring_script.php run` does that.
+     *
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, severity: string, events: list<array<string, mixed>>, left_out: int, more: bool,
+     *     waiting: int, next: ?string, token: ?string, problems: list<string>}
+     *     severity: at least so bad they are; events: the newest hundred, the oldest of them first; left_out: how many
+     *     there are beside them, which count as told with them; more: whether there are even more; waiting: how many
+     *     wait because of the limit, until next; token: for cr0_alerts_told(), null where there is nothing to tell
+     *
+     * @throws Cr0Sync\AccessException for everybody but the user of the cron jobs and root
+     * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_event('DOOR_FORCED', ['door' => 'back'], 'CRITICAL');
+     *     $alerts = cr0_alerts();
+     *     echo implode(' ', array_column($alerts['events'], 'type')), "\n";
+     *     cr0_alerts_told($alerts['token']);
+     *     // DOOR_FORCED
+     */
+    function cr0_alerts(array $options = []): array {}
+
+    /**
+     * Writes down that somebody was told of what cr0_alerts() gave with this token.
+     *
+     * @param string $token the last one
+     * @param array{config?: ?string, root?: ?string} $options
+     *
+     * @return array{schema: int, told: int}
+     *
+     * @throws Cr0Sync\UsageException when it was not the last
+     * @throws Cr0Sync\AccessException for everybody but the user of the cron jobs and root
+     * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_event('DOOR_FORCED', [], 'CRITICAL');
+     *     echo cr0_alerts_told(cr0_alerts()['token'])['told'], ' told, ', count(cr0_alerts()['events']), " left\n";
+     *     // 1 told, 0 left
+     */
+    function cr0_alerts_told(string $token, array $options = []): array {}
+
+    /**
      * The configuration in force, with every default spelled out, and the file it came from (null: as shipped).
      *
      * @param array{config?: ?string, root?: ?string} $options

@@ -15,7 +15,7 @@ foreach ([
 --EXPECT--
 64 no command is given / --help lists them
 64 unknown command bidirektional / did you mean bidirectional?
-64 unknown command fly / commands are: status, bidirectional, sync-all, rotate, clean, verify
+64 unknown command fly / commands are: status, bidirectional, sync-all, rotate, clean, verify, doctor
 64 unknown option --database / --help lists them all
 64 status has no option --force / see status --help
 64 bidirectional has no option --force / see bidirectional --help

@@ -18,7 +18,7 @@ foreach ([
 --EXPECT--
 64 no command is given / --help lists them
 64 unknown command bidirektional / did you mean bidirectional?
-64 unknown command fly / commands are: status, bidirectional, sync-from, sync-from-bot, conflicts, resolve, acknowledge, history, undo, backup, backups, verify, clean-backups, restore, queue, config
+64 unknown command fly / commands are: status, bidirectional, sync-from, sync-from-bot, conflicts, resolve, acknowledge, history, undo, backup, backups, verify, clean-backups, restore, queue, config, doctor
 64 unknown option --foce / did you mean --force?
 64 status has no option --take / see status --help
 64 unknown option -x / --help lists them all

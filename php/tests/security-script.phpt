@@ -148,5 +148,5 @@ security_monitoring_script.php: accept is not complete
   write accept PATH...
 = look 64
 security_monitoring_script.php: unknown command look
-  commands are: run, status, check, watch, baseline, accept, cleanup, archive, verify-events, keys
+  commands are: run, status, check, watch, baseline, accept, cleanup, archive, verify-events, keys, doctor
 schema ok exit_bits checked hashed_bytes complete guarantee findings

@@ -6,7 +6,7 @@
 //!
 //! - `error`: what went wrong. `call`: the one boundary that no panic crosses, and how arguments are read.
 //! - `system`: a configuration, opened. `options`: what a call is asked for. `report`: what it returns.
-//! - `database`, `logs`, `integrity`, `access`, `limits`, `events`: the operations.
+//! - `database`, `logs`, `integrity`, `access`, `limits`, `events`, `operation`: the operations.
 //!
 //! Nothing here decides anything: each function reads its arguments, calls the library, and hands out what that returns.
 #![expect(unreachable_pub, reason = "what is public here is public to C")]
@@ -19,6 +19,7 @@ mod events;
 mod integrity;
 mod limits;
 mod logs;
+mod operation;
 mod options;
 mod report;
 mod system;

@@ -5,13 +5,14 @@
 #![expect(unsafe_code, reason = "pointers of C programs")]
 
 use std::ffi::{CString, c_char, c_void};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::call;
 use super::error::{CR0_ERROR_USAGE, CR0_OK};
 use crate::database::{self, Detail, Force, Mode, Secrets};
+use crate::doctor::Shell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::integrity::{Accept, CheckOptions, WatchOptions};
 use crate::interrupt::Continue;
@@ -58,6 +59,8 @@ pub struct Options {
     budget_ms: Option<u64>,
     seconds: Option<u64>,
     expires_in: Option<u64>,
+    crontab: Option<String>,
+    file: Option<PathBuf>,
     listener: Option<Listener>,
 }
 
@@ -90,6 +93,8 @@ impl Options {
             ("budget_ms", self.budget_ms.is_some()),
             ("seconds", self.seconds.is_some()),
             ("expires_in", self.expires_in.is_some()),
+            ("crontab", self.crontab.is_some()),
+            ("file", self.file.is_some()),
             ("progress", self.listener.is_some()),
         ]
         .into_iter()
@@ -131,6 +136,14 @@ impl Options {
 
     pub(super) fn limit(&self) -> usize {
         self.limit.map_or(HISTORY, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+    }
+
+    pub(super) fn shell(&self) -> Shell {
+        Shell { crontab: self.crontab.clone(), program: None }
+    }
+
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     pub(super) fn expires_in(&self) -> Option<u64> {
@@ -372,6 +385,32 @@ pub unsafe extern "C" fn cr0_options_set_seconds(options: *mut Options, seconds:
 pub unsafe extern "C" fn cr0_options_set_expires_in(options: *mut Options, seconds: u64) -> i32 {
     // SAFETY: as the function asks.
     unsafe { set(options, |options| options.expires_in = Some(seconds)) }
+}
+
+/// Hands over the table of cron of the user who runs the jobs, as `crontab -l` prints it; it is not looked at otherwise.
+///
+/// Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the text is not UTF-8.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `text` must be `NULL` or end with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_crontab(options: *mut Options, text: *const c_char) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set_text(options, "crontab", text, |options, text| options.crontab = Some(text)) }
+}
+
+/// Names a file that what is told is written into, whole or not at all, of any bytes.
+///
+/// Returns `CR0_ERROR_USAGE` where an argument is `NULL`.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `path` must be `NULL` or end with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_file(options: *mut Options, path: *const c_char) -> i32 {
+    // SAFETY: as the function asks.
+    let Some(path) = (unsafe { call::perhaps_path(path) }) else { return CR0_ERROR_USAGE };
+    // SAFETY: as the function asks.
+    unsafe { set(options, |options| options.file = Some(path)) }
 }
 
 /// Says who is told how far a long call is; `NULL` is nobody. `user` is handed to the callback as it is.

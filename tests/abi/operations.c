@@ -149,6 +149,40 @@ static void by_the_clock(cr0_system *system) {
     cr0_report_free(report);
 }
 
+static void watching_over_it(cr0_system *system) {
+    const char *token;
+    char given[64] = "";
+    cr0_report *report = NULL;
+    cr0_error *error = NULL;
+    cr0_options *options = cr0_options_new();
+
+    CHECK(cr0_options_set_crontab(options, "") == CR0_OK);
+    WORKS(cr0_doctor(system, options, &report, &error), error);
+    CHECK(cr0_report_exit_code(report) == 2);
+    CHECK(strstr(cr0_report_json(report), "nothing calls us") != NULL);
+    cr0_report_free(report);
+    WORKS(cr0_metrics(system, NULL, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "cr0sync_build_info{") != NULL);
+    cr0_report_free(report);
+    CHECK(cr0_metrics(system, options, NULL, NULL) == CR0_ERROR_USAGE);
+    cr0_options_free(options);
+    options = cr0_options_new();
+    CHECK(cr0_options_set_file(options, "/") == CR0_OK);
+    CHECK(cr0_metrics(system, options, NULL, NULL) == CR0_ERROR_USAGE);
+    cr0_options_free(options);
+
+    WORKS(cr0_event(system, "DOOR_FORCED", NULL, "CRITICAL", NULL, NULL, &report, &error), error);
+    cr0_report_free(report);
+    WORKS(cr0_alerts(system, &report, &error), error);
+    token = strstr(cr0_report_json(report), "\"token\":\"");
+    CHECK(token != NULL && sscanf(token, "\"token\":\"%16[0-9a-f]", given) == 1);
+    cr0_report_free(report);
+    CHECK(cr0_alerts_told(system, "another", NULL, NULL) == CR0_ERROR_USAGE);
+    WORKS(cr0_alerts_told(system, given, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "\"told\":") != NULL);
+    cr0_report_free(report);
+}
+
 int main(int count, char **arguments) {
     char page[4096];
     cr0_system *system = NULL;
@@ -172,6 +206,7 @@ int main(int count, char **arguments) {
     logs(system);
     files(system, page);
     by_the_clock(system);
+    watching_over_it(system);
     CHECK(cr0_options_set_limit(options, 1) == CR0_OK);
     WORKS(cr0_db_history(system, options, &report, &error), error);
     cr0_report_free(report);

@@ -9,6 +9,7 @@ mod events;
 mod integrity;
 mod limits;
 mod logs;
+mod operation;
 mod security;
 
 use ext_php_rs::builders::FunctionBuilder;
@@ -87,7 +88,7 @@ fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 43] = [
+const REPORTS: [Entry; 47] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -130,6 +131,10 @@ const REPORTS: [Entry; 43] = [
     entry::<access::SessionCleanup>(),
     entry::<security::Run>(),
     entry::<Status>(),
+    entry::<operation::Doctor>(),
+    entry::<operation::Metrics>(),
+    entry::<operation::Alerts>(),
+    entry::<operation::AlertsTold>(),
     entry::<Configuration>(),
 ];
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cr0sync::access::limits::Origin;
 use cr0sync::database::{self, Detail, Force, Mode, Secrets};
+use cr0sync::doctor::Shell;
 use cr0sync::integrity::{Accept, CheckOptions, WatchOptions};
 use cr0sync::security::Look;
 use cr0sync::{Config, Error, ErrorKind, logs};
@@ -95,6 +96,12 @@ pub(crate) enum Key {
     UserId,
     /// bool: what is wrong is known.
     Acknowledge,
+    /// string: a table of cron; any bytes.
+    Crontab,
+    /// string: which program asks.
+    Program,
+    /// path: what is told is written there.
+    File,
 }
 
 impl Key {
@@ -128,6 +135,9 @@ impl Key {
             Key::Seconds => "seconds",
             Key::UserId => "user_id",
             Key::Acknowledge => "acknowledge",
+            Key::Crontab => "crontab",
+            Key::Program => "program",
+            Key::File => "file",
         }
     }
 }
@@ -163,6 +173,9 @@ pub(crate) struct Given {
     seconds: Option<u64>,
     pub(crate) user_id: Option<String>,
     acknowledge: bool,
+    crontab: Option<String>,
+    program: Option<String>,
+    file: Option<PathBuf>,
 }
 
 impl Given {
@@ -219,6 +232,9 @@ impl Given {
             Key::Import => self.import = Some(value.path()?),
             Key::Seconds => self.seconds = Some(value.whole()?),
             Key::UserId => self.user_id = Some(value.word()?),
+            Key::Crontab => self.crontab = Some(value.lossy()?),
+            Key::Program => self.program = Some(value.word()?),
+            Key::File => self.file = Some(value.path()?),
         }
         Ok(())
     }
@@ -251,6 +267,16 @@ impl Given {
     /// Whether what was accepted is signed.
     pub(crate) fn accept(&self) -> Accept {
         if self.dry_run { Accept::DryRun } else { Accept::Sign }
+    }
+
+    /// What only the caller knows of an installation.
+    pub(crate) fn shell(&self) -> Shell {
+        Shell { crontab: self.crontab.clone(), program: self.program.clone() }
+    }
+
+    /// Where what is told is written.
+    pub(crate) fn told_to(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// A list to take over.

@@ -1,0 +1,82 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Script;
+
+/**
+ * Tells people of bad events, as the section `alerts` of the configuration says: by a program, a mail, or both.
+ *
+ * Which events are to be told, and how often, the library says. What it gives counts as told when everybody got it;
+ * else the next run tries again. Nothing of an event is ever put onto a command line or into the head of a mail.
+ */
+final readonly class Alerts
+{
+    private const SECONDS = 30;
+
+    /**
+     * @param array<string, mixed> $options which configuration is meant
+     * @return ?array{told: int, waiting: int, problems: list<string>} null where nobody is to be told
+     */
+    public static function deliver(array $options): ?array
+    {
+        $config = cr0_call('cr0_config', [$options])['report']['config']['alerts'] ?? null;
+        if (($config['command'] ?? $config['mail'] ?? null) === null) {
+            return null;
+        }
+        ['report' => $due, 'json' => $json] = cr0_call('cr0_alerts', [$options]);
+        if (isset($due['error'])) {
+            $problem = "nobody is told of events: {$due['error']['message']}";
+
+            return ['told' => 0, 'waiting' => 0, 'problems' => [$problem]];
+        }
+        $problems = array_map(static fn (string $one): string => "events that are told: {$one}", $due['problems']);
+        $told = 0;
+        if ($due['token'] !== null) {
+            $failed = array_filter([
+                $config['command'] === null ? null : Program::run($config['command'], "{$json}\n", self::SECONDS),
+                $config['mail'] === null ? null : self::mail($config['mail'], $due),
+            ], static fn (?Program $ran): bool => $ran?->problem() !== null);
+            foreach ($failed as $ran) {
+                $problems[] = "events were not told, and are told by the next run: {$ran->problem()}";
+            }
+            $answer = $failed === [] ? cr0_call('cr0_alerts_told', [$due['token'], $options])['report'] : [];
+            $told = $answer['told'] ?? 0;
+            if (isset($answer['error'])) {
+                $problems[] = "events were told, and are told again: {$answer['error']['message']}";
+            }
+        }
+
+        return ['told' => $told, 'waiting' => $due['waiting'], 'problems' => $problems];
+    }
+
+    /** @param array<string, mixed> $due */
+    private static function mail(string $address, array $due): Program
+    {
+        $host = (string) preg_replace('/[^A-Za-z0-9.-]/', '', (string) gethostname());
+        $count = count($due['events']) + $due['left_out'];
+        $what = Text::count($count, "event of severity {$due['severity']}", "events of severity {$due['severity']}");
+        $lines = [
+            "To: {$address}",
+            "Subject: cr0sync: {$what} or more on {$host}",
+            'Auto-Submitted: auto-generated',
+            'MIME-Version: 1.0',
+            'Content-Type: text/plain; charset=us-ascii',
+            '',
+        ];
+        foreach ($due['events'] as $event) {
+            $flags = JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE;
+            // No line of a mail may be longer than 998 bytes.
+            $lines[] = rtrim(chunk_split((string) json_encode($event, $flags), 900, "\n"), "\n");
+        }
+        if ($due['left_out'] > 0 || $due['more']) {
+            $more = $due['more'] ? ', or even more' : '';
+            $lines[] = "and {$due['left_out']} more{$more}, which are in the event log";
+        }
+        // What PHP itself would call, taken apart without a shell.
+        $program = preg_split('/\s+/', trim((string) ini_get('sendmail_path')), -1, PREG_SPLIT_NO_EMPTY) ?: [];
+        $program = $program === [] ? ['/usr/sbin/sendmail', '-t', '-i'] : $program;
+
+        return Program::run($program, implode("\n", $lines) . "\n", self::SECONDS);
+    }
+}
