@@ -165,7 +165,11 @@ final readonly class DatabaseScript extends Script
                 'how each database and each side is',
                 'cr0_db_status',
                 static fn (CommandLine $line): array => [self::options($line, [...$read, 'explain'])],
-                [Option::switch('explain', 'also how every table is matched and merged'), Option::line(), self::metrics()],
+                [
+                    Option::switch('explain', 'also how every table is matched and merged'),
+                    Option::line(),
+                    self::metrics(),
+                ],
                 ['status', 'status --explain --database users'],
             ),
             new Command(
