@@ -63,6 +63,8 @@ pub enum State {
     Synced,
     /// A backup was written into a side, which the next run brings to the others.
     Restored,
+    /// No side has it yet; the first side that does brings it to the others.
+    Absent,
     /// It could not be looked at now; the next run tries again.
     Skipped,
     /// It waits for a person.

@@ -28,7 +28,9 @@ final readonly class DatabaseText
         $table = new Table(['database', 'state', 'side', 'inserted', 'updated', 'deleted', 'new id', 'locked ms']);
         $notes = '';
         foreach ($report['databases'] as $name => $database) {
-            $words = array_filter([$database['reason'], ...$database['warnings']]);
+            // Who asks for news only has none where nobody has the database yet.
+            $reason = $quiet && $database['state'] === 'absent' ? null : $database['reason'];
+            $words = array_filter([$reason, ...$database['warnings']]);
             foreach ($words as $word) {
                 $notes .= Text::line("{$name}: {$word}") . "\n";
             }

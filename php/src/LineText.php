@@ -29,7 +29,9 @@ final readonly class LineText
         $more = $conflicts;
         $sums = ['inserted' => 0, 'updated' => 0, 'deleted' => 0, 'rekeyed' => 0];
         foreach ($report['databases'] as $name => $database) {
-            foreach (array_filter([$database['reason'], ...$database['warnings']]) as $word) {
+            // That nobody has it yet is nothing to tell each minute.
+            $reason = $database['state'] === 'absent' ? null : $database['reason'];
+            foreach (array_filter([$reason, ...$database['warnings']]) as $word) {
                 $more[] = "{$name}: {$word}";
             }
             foreach ($database['sides'] as $side) {

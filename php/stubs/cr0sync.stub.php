@@ -61,7 +61,8 @@ namespace {
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{
-     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         state: 'unchanged'|'synced'|'absent'|'skipped'|'held'|'quarantined'|'failed',
+     *         reason: ?string, conflicts: int,
      *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
      *         warnings: list<string>}>,
      *     requests: list<array{id: string, action: string, arguments: array<string, mixed>, by: string, at: string,
@@ -97,7 +98,8 @@ namespace {
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{
-     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         state: 'unchanged'|'synced'|'absent'|'skipped'|'held'|'quarantined'|'failed',
+     *         reason: ?string, conflicts: int,
      *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
      *         warnings: list<string>}>}
      *
@@ -148,7 +150,8 @@ namespace {
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{
-     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         state: 'unchanged'|'synced'|'absent'|'skipped'|'held'|'quarantined'|'failed',
+     *         reason: ?string, conflicts: int,
      *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
      *         warnings: list<string>}>}
      *
@@ -192,7 +195,8 @@ namespace {
      *
      * @return array{schema: int, runs: list<array{run: string, at: string, kind: string, duration_ms: int,
      *     databases: array<string, array{
-     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         state: 'unchanged'|'synced'|'absent'|'skipped'|'held'|'quarantined'|'failed',
+     *         reason: ?string, conflicts: int,
      *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
      *         warnings: list<string>}>}>}
      *
@@ -216,7 +220,8 @@ namespace {
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{
-     *         state: 'unchanged'|'synced'|'skipped'|'held'|'quarantined'|'failed', reason: ?string, conflicts: int,
+     *         state: 'unchanged'|'synced'|'absent'|'skipped'|'held'|'quarantined'|'failed',
+     *         reason: ?string, conflicts: int,
      *         sides: array<string, array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}>,
      *         warnings: list<string>}>}
      *

@@ -197,6 +197,50 @@ pub(crate) fn spoke(
     Ok(())
 }
 
+/// Where a hub that is not there comes from.
+pub(crate) enum Origin {
+    /// What was merged last.
+    Base(Connection),
+    /// A side, by its name.
+    Side(Connection, String),
+}
+
+/// Looks for what a hub that is not there can be made from; an error that says so where there is nothing.
+pub(crate) fn origin(
+    job: &Job<'_>,
+    database: &str,
+    config: &DatabaseConfig,
+    ranked: &[String],
+) -> Result<Origin, Fault> {
+    let hub = &job.config.hub;
+    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
+    let remembered = job.store.replica(database, hub).map_err(state_error)?;
+    if let Some(base) = remembered.and_then(|state| open::connect(&job.store.base_path(&state.base), wait).ok()) {
+        return Ok(Origin::Base(base));
+    }
+    let mut unusable = None;
+    for side in ranked.iter().filter(|side| *side != hub) {
+        let Some(path) = config.replicas.get(side) else { continue };
+        match open::replica(path, wait) {
+            Found::Replica(replica) => return Ok(Origin::Side(replica.connection, side.clone())),
+            Found::Missing | Found::Empty => {}
+            // Where there is no directory there is no file.
+            Found::Skipped(_) if path.parent().is_some_and(|directory| !directory.exists()) => {}
+            Found::Skipped(reason) | Found::Quarantined(reason) => {
+                unusable.get_or_insert((side, reason));
+            }
+        }
+    }
+    let name = hub.clone();
+    Err(match unusable {
+        None => Fault::Side { name, state: State::Absent, reason: "no side has a database yet".to_owned() },
+        Some((side, reason)) => {
+            let reason = format!("the hub {hub} has no database, and {side}, which has one, cannot be used: {reason}");
+            Fault::Side { name, state: State::Skipped, reason }
+        }
+    })
+}
+
 /// Brings back a hub that is not there: from its base, else from the most preferred side that is.
 pub(crate) fn hub(
     job: &Job<'_>,
@@ -208,27 +252,13 @@ pub(crate) fn hub(
 ) -> Result<(), Fault> {
     let name = &job.config.hub;
     let Some(path) = config.replicas.get(name) else { return Ok(()) };
-    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
-    let remembered = job.store.replica(database, name).map_err(state_error)?;
-    let base = remembered.and_then(|state| open::connect(&job.store.base_path(&state.base), wait).ok());
-    let (source, from) = match base {
-        Some(base) => {
+    let (source, from) = match origin(job, database, config, ranked)? {
+        Origin::Base(base) => {
             // What stands beside tables is not in a base, so none of it was dropped.
             job.store.set_companions(database, name, [].iter()).map_err(state_error)?;
             (unmirrored(base).map_err(state_error)?, "what was merged last".to_owned())
         }
-        None => {
-            let others = ranked.iter().filter(|side| *side != name);
-            let found = others.filter_map(|side| match open::replica(config.replicas.get(side)?, wait) {
-                Found::Replica(replica) => Some((replica.connection, side.clone())),
-                _ => None,
-            });
-            let Some(found) = found.into_iter().next() else {
-                let reason = "no side has a database yet".to_owned();
-                return Err(Fault::Side { name: name.clone(), state: State::Skipped, reason });
-            };
-            found
-        }
+        Origin::Side(source, side) => (source, side),
     };
     job.pace.at(database, Phase::Copying, Some(name))?;
     let absence = if matches!(found, Found::Empty) { Absence::Empty } else { Absence::Missing };

@@ -625,7 +625,8 @@ fn changed_rows(report: &DatabaseReport) -> bool {
 
 /// What a run has to say of a database beside rows and conflicts; `None` where all is well.
 fn said(report: &DatabaseReport) -> Option<String> {
-    let quiet = matches!(report.state, State::Unchanged | State::Synced) && report.warnings.is_empty();
+    let is_well = matches!(report.state, State::Unchanged | State::Synced | State::Absent);
+    let quiet = is_well && report.warnings.is_empty();
     let said = (report.state, &report.reason, &report.warnings);
     (!quiet).then(|| serde_json::to_string(&said).unwrap_or_default())
 }

@@ -218,6 +218,7 @@ fn attempt(
         }
         if is_hub && matches!(found, Found::Missing | Found::Empty) {
             if job.mode == Mode::DryRun {
+                create::origin(job, name, database, &ranked)?;
                 let (is, does) = match found {
                     Found::Empty => ("has no bytes yet", "fills"),
                     _ => ("is not there yet", "creates"),

@@ -14,8 +14,8 @@ use super::Shell;
 use super::finding::{problem, warning, well};
 use crate::report::DoctorFinding;
 
-/// A text of SQLite's own code, in pieces, so that this library is no copy of it.
-const TEXT: [&str; 2] = ["unable to delete/modify user-function ", "due to active statements"];
+/// A text of SQLite's own code, which has it in small letters, so that this library is no copy of it.
+const TEXT: &str = "UNABLE TO DELETE/MODIFY USER-FUNCTION DUE TO ACTIVE STATEMENTS";
 /// The end of the name of the memory that those share who use one database in WAL mode.
 const SHARED: &str = "-shm";
 /// No program is larger (bytes).
@@ -92,7 +92,7 @@ fn copies(mapped: &[Mapping]) -> BTreeSet<String> {
         .filter(|one| one.is_code && one.path.starts_with('/'))
         .map(|one| (&one.file, one.path.as_str()))
         .collect();
-    let needle = TEXT.concat();
+    let needle = TEXT.to_ascii_lowercase();
     let has = |path: &&str| holds(Path::new(path), needle.as_bytes()).unwrap_or(false);
     code.into_values().filter(has).map(str::to_owned).collect()
 }
@@ -172,11 +172,11 @@ mod tests {
     #[test]
     fn every_file_with_sqlite_in_it_is_a_copy() {
         let place = tempfile::tempdir().unwrap();
-        let text = TEXT.concat();
+        let text = TEXT.to_ascii_lowercase();
         let write = |name: &str, text: String| fs::write(place.path().join(name), text).unwrap();
         write("one.so", format!("{}{text}", "x".repeat(BLOCK - 10)));
         write("two.so", format!("{text}."));
-        write("no.so", TEXT[0].repeat(3));
+        write("no.so", TEXT.repeat(3));
         let line = |(number, name): (u64, &str)| {
             mapping(&format!("7f00-7f01 r-xp 0 fe:01 {number} {}/{name}", place.path().display())).unwrap()
         };

@@ -238,11 +238,11 @@ fn is_either(before: &str, now: &str, after: &str) -> bool {
 }
 
 fn grows(before: &str, now: &str, after: &str) -> bool {
-    let lines = now.lines().zip(before.lines().zip(after.lines()));
+    let mut lines = now.lines().zip(before.lines().zip(after.lines()));
     let is_part = |(now, (before, after)): (&str, (&str, &str))| {
         is_either(before, now, after) || now.starts_with(before.trim_end()) && after.starts_with(now)
     };
-    now.lines().count() == after.lines().count() && lines.map(is_part).all(|is_part| is_part)
+    now.lines().count() == after.lines().count() && lines.all(is_part)
 }
 
 const fn operation(

@@ -180,3 +180,33 @@ fn a_quarantined_hub_is_told() {
     world.sync();
     assert_eq!(status(&world)["quarantined"], json!({}));
 }
+
+#[test]
+fn a_database_that_nobody_has_is_absent_and_one_that_cannot_be_opened_is_not() {
+    let world = World::three();
+    let told = |report: &Value| {
+        let database = &report["databases"]["d"];
+        let word = |name: &str| database[name].as_str().unwrap_or("").to_owned();
+        (word("state"), word("reason"), report["ok"].as_bool().unwrap())
+    };
+    let nobody = ("absent".to_owned(), "no side has a database yet".to_owned(), true);
+    for side in ["bot", "central", "website"] {
+        let _ = fs::remove_file(world.path(side));
+    }
+    assert_eq!(told(&world.dry_run()), nobody);
+    assert_eq!(told(&world.sync()), nobody);
+    assert_eq!(world.history(10)["runs"], json!([]), "it is nothing that a run did");
+    fs::write(world.path("bot"), "").unwrap();
+    assert_eq!(told(&world.sync()), nobody, "a file without bytes is none");
+
+    fs::write(world.path("bot"), "no database ".repeat(1_000)).unwrap();
+    for report in [world.dry_run(), world.sync()] {
+        let (state, reason, _) = told(&report);
+        assert_eq!(state, "skipped", "{report:#}");
+        assert!(reason.contains("bot, which has one, cannot be used: "), "{reason}");
+    }
+    fs::remove_file(world.path("bot")).unwrap();
+    world.edit("website", "CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES('a')");
+    assert_eq!(told(&world.sync()).0, "synced");
+    assert_eq!(world.lines("central", "SELECT k FROM t"), ["a"]);
+}

@@ -64,6 +64,7 @@ def the_tree_is_as_it_should_be(place):
     """Each directory and file, its mode, owner and group."""
     said = place.make()
     must("warning" not in said, said)
+    must(f"if the website is in {place.web}: " in said, "where another website's databases and files are named")
     user, group = place.user.name, place.user.group
     expected = {name: ("2775", user, group) for name in DIRECTORIES}
     expected |= {f"logs/{name}": ("664", user, group) for name in LOGS.values()}

@@ -25,6 +25,17 @@ final class LineTest extends TestCase
         self::assertSame('', $said->out);
     }
 
+    public function testADatabaseThatNobodyHasIsNoNews(): void
+    {
+        $ground = new Playground();
+        foreach (['--line', '--quiet'] as $option) {
+            $said = Scripts::on($ground, Scripts::DATABASES, 'bidirectional', $option)->endedWith(0)->quietly();
+            self::assertSame('', $said->out);
+        }
+        $said = Scripts::on($ground, Scripts::DATABASES, 'bidirectional')->endedWith(0)->quietly();
+        self::assertStringContainsString('no side has a database yet', $said->out);
+    }
+
     public function testARunIsOneLine(): void
     {
         $ground = new Playground();
