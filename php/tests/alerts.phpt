@@ -73,3 +73,26 @@ echo Cr0Sync\Script\Program::run(["{$root}/nothing"], '', 1)->problem() === null
 echo thrown(static fn () => cr0_alerts_told('no token', $site->options())), "\n";
 ?>
 --EXPECT--
+0 {"told":1,"waiting":0,"problems":[]}
+  a b $(id): baseline_created left out 0
+2 {"told":0,"waiting":0,"problems":["events were not told, and are told by the next run: ROOT/tell ended with 3: no line"]}
+2 {"told":0,"waiting":0,"problems":["events were not told, and are told by the next run: ROOT/tell ended with 3: no line"]}
+0 {"told":1,"waiting":0,"problems":[]}
+  a b $(id): DOOR_FORCED left out 0
+0 {"told":0,"waiting":0,"problems":[]}
+0 {"told":0,"waiting":1,"problems":[]}
+bool(false)
+2 {"told":0,"waiting":0,"problems":["events were not told, and are told by the next run: ROOT/missing cannot be started"]}
+0 {"told":1,"waiting":0,"problems":[]}
+-t -i
+To: root@localhost
+Subject: cr0sync: 1 event of severity CRITICAL or more on HOST
+Auto-Submitted: auto-generated
+MIME-Version: 1.0
+Content-Type: text/plain; charset=us-ascii
+
+{...,"type":"ROOF_FORCED","severity":"CRITICAL","details":{"text":"x\n.\nBcc: somebody@else"},"session_id":null,"ip":null,"seq":5,...}
+/bin/sh took too long and was ended
+1048576 NULL
+not started
+Cr0Sync\UsageException: these events were not handed out last

@@ -40,8 +40,8 @@ foreach (['database_sync_script.php', 'log_sync_script.php', 'security_monitorin
 [$code, $out] = $playground->script('doctor', '--quiet');
 echo $code, ' ', (int) str_contains($out, "\nproblem cron: "), (int) str_contains($out, "\n        tail "), (int) str_contains($out, "\nok "), "\n";
 echo thrown(static fn () => cr0_doctor(['crontabs' => ''])), "\n";
-[$code, , $err] = script(['doctor', '--root', '/nowhere']);
-echo $code, ' ', $err;
+[$code, $out, $err] = script(['doctor', '--quiet', '--root', '/nowhere']);
+echo $code, $err, ' ', $out;
 ?>
 --EXPECT--
 warning cron_sync_databases.sh has never run
@@ -64,5 +64,6 @@ log_sync_script.php 2 110
 security_monitoring_script.php 2 110
 2 110
 ValueError: cr0_doctor(): Argument #1 ($options) has no key "crontabs", only: config, root, crontab, program
-64 database_sync_script.php: there is no directory /nowhere
-  make it, or name another with --root
+2 problem root: /nowhere: there is no such directory, so that nothing of it was looked at
+        make it, or name another as root, in cr0sync.json or with --root
+1 problem, 0 warnings, 2 things are well

@@ -29,4 +29,4 @@ refused
   we hold it; wait for it to end; cron tries again by itself
 75 '' ''
 75 locked
-69
+0

@@ -39,7 +39,7 @@ status 1
 sync-all 1
 status 1
 75 1 held
-64 database_sync_script.php: metrics are written into a file, not ROOT
+2 database_sync_script.php: metrics are written into a file, not ROOT
   name a file, such as /var/lib/prometheus/node-exporter/cr0sync.prom
 64 database_sync_script.php: --metrics and --dry-run exclude each other
   leave one of them out

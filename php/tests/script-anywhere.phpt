@@ -25,6 +25,6 @@ $command[2] = "{$playground->root}/html/log_sync_script.php";
 echo $code, $err, ' ', preg_match('/^irc  /m', $out), "\n";
 ?>
 --EXPECT--
-69
+0
 0 1
 0 1

@@ -215,7 +215,9 @@ pub(crate) fn origin(
     let hub = &job.config.hub;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let remembered = job.store.replica(database, hub).map_err(state_error)?;
-    if let Some(base) = remembered.and_then(|state| open::connect(&job.store.base_path(&state.base), wait).ok()) {
+    if let Some(base) =
+        remembered.and_then(|state| open::connect(&job.store.base_path(&state.base), wait).ok())
+    {
         return Ok(Origin::Base(base));
     }
     let mut unusable = None;
@@ -235,7 +237,8 @@ pub(crate) fn origin(
     Err(match unusable {
         None => Fault::Side { name, state: State::Absent, reason: "no side has a database yet".to_owned() },
         Some((side, reason)) => {
-            let reason = format!("the hub {hub} has no database, and {side}, which has one, cannot be used: {reason}");
+            let reason =
+                format!("the hub {hub} has no database, and {side}, which has one, cannot be used: {reason}");
             Fault::Side { name, state: State::Skipped, reason }
         }
     })

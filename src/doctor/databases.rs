@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::finding::{failed, problem, warning, well};
-use super::{Now, unix};
+use super::{Now, sides, unix};
 use crate::config::Config;
 use crate::database::{self, Detail, Options};
 use crate::error::Result;
@@ -49,8 +49,16 @@ pub(super) fn findings(known: &Known, now: &Now) -> Vec<DoctorFinding> {
     let mut all = Vec::new();
     match &known.status {
         Ok(status) => {
-            for (name, database) in status {
+            let is_absent = |one: &DatabaseStatus| {
+                one.last_run.is_none() && one.sides.values().all(|side| !side.exists || side.bytes == 0)
+            };
+            let (absent, present): (Vec<_>, Vec<_>) = status.iter().partition(|(_, one)| is_absent(one));
+            for (name, database) in present {
                 all.extend(of_database(name, database, now));
+            }
+            if !absent.is_empty() {
+                let names: Vec<&str> = absent.iter().map(|(name, _)| name.as_str()).collect();
+                all.push(well("databases", format!("no side has one yet of {}", names.join(", "))));
             }
             if let Ok(backups) = &known.backups {
                 all.extend(status.iter().flat_map(|(name, one)| of_backups(name, one, backups)));
@@ -85,6 +93,10 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now) -> Vec<DoctorFi
     }
     for (side, status) in &database.sides {
         let path = std::path::Path::new(&status.path);
+        // Of a directory that is not there `sides` tells, once for all that would lie in it.
+        if sides::is_directory_gone(path) {
+            continue;
+        }
         if let Some(reason) = &status.problem {
             let what = format!("{name}:{side} is not synced: {reason}");
             all.push(problem("databases", what).at(path).mended_by(format!("mend that, then {run}")));

@@ -1,7 +1,5 @@
 //! What the status of logs says that a person should look at.
 
-use std::path::Path;
-
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
 use crate::logs;
@@ -22,31 +20,29 @@ fn of_log(name: &str, log: &LogStatus) -> Vec<DoctorFinding> {
     all
 }
 
-/// What the next run settles, and logs that are not there yet, are no findings.
+/// What the next run settles, and logs that are not there yet, are no findings. Of directories that are not there `sides`
+/// tells.
 fn told(name: &str, log: &LogStatus, one: &LogProblem) -> Option<DoctorFinding> {
     let side = one.side.as_deref();
     let of = side.map_or_else(|| name.to_owned(), |side| format!("{name}:{side}"));
     let what = format!("{of}: {}", one.message);
     let finding = match one.kind {
-        LogProblemKind::Unsettled | LogProblemKind::Missing => return None,
+        LogProblemKind::Unsettled | LogProblemKind::Missing | LogProblemKind::DirectoryMissing => {
+            return None;
+        }
         LogProblemKind::Unreadable
         | LogProblemKind::ArchiveGone
         | LogProblemKind::Ledger
         | LogProblemKind::Unwritable => problem("logs", what),
-        LogProblemKind::DirectoryMissing | LogProblemKind::PassedOver | LogProblemKind::SameFile => {
-            warning("logs", what)
-        }
+        LogProblemKind::PassedOver | LogProblemKind::SameFile => warning("logs", what),
     };
     let path = side.and_then(|side| log.sides.get(side)).map(|side| side.path.as_path());
     let finding = match path {
         Some(path) => finding.at(path),
         None => finding,
     };
-    let again = format!("php log_sync_script.php sync-all --log {name}");
-    Some(finding.mended_by(match (one.kind, path.and_then(Path::parent)) {
-        (LogProblemKind::DirectoryMissing, Some(directory)) => {
-            format!("mount what belongs there, or mkdir -p {}; then {again}", directory.display())
-        }
-        _ => format!("do what is said there, then {again}"),
-    }))
+    Some(
+        finding
+            .mended_by(format!("do what is said there, then php log_sync_script.php sync-all --log {name}")),
+    )
 }

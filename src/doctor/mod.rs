@@ -25,7 +25,9 @@ mod tests;
 
 use crate::clock::{self, Boot};
 use crate::config::Config;
-use crate::report::{DoctorReport, DoctorState, SCHEMA};
+use crate::report::{DoctorFinding, DoctorReport, DoctorState, SCHEMA};
+
+use finding::problem;
 
 pub(crate) use locks::held_seconds;
 pub(crate) use stamps::{Stamp, stamps};
@@ -68,9 +70,17 @@ pub fn examine(config: &Config, shell: &Shell) -> DoctorReport {
 }
 
 fn examine_at(config: &Config, shell: &Shell, now: &Now) -> DoctorReport {
+    if !config.root.is_dir() {
+        let what = "there is no such directory, so that nothing of it was looked at";
+        let remedy = "make it, or name another as root, in cr0sync.json or with --root";
+        return report(vec![
+            copies::findings(shell),
+            vec![problem("root", what).at(&config.root).mended_by(remedy)],
+        ]);
+    }
     let stamps = stamps(&config.root);
     let known = databases::Known::read(config);
-    let checks = [
+    report(vec![
         copies::findings(shell),
         sides::findings(config),
         state::findings(config),
@@ -81,7 +91,11 @@ fn examine_at(config: &Config, shell: &Shell, now: &Now) -> DoctorReport {
         logs::findings(config),
         locks::findings(&config.root, now),
         security::findings(config),
-    ];
+    ])
+}
+
+/// What was found by all checks, the worst of each first.
+fn report(checks: Vec<Vec<DoctorFinding>>) -> DoctorReport {
     let mut findings = Vec::new();
     for mut check in checks {
         check.sort_by_key(|one| std::cmp::Reverse(one.state));

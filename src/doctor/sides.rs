@@ -59,7 +59,8 @@ fn of_account(
     let mut barriers: BTreeMap<PathBuf, (Reach, Vec<String>)> = BTreeMap::new();
     let (mut reached, mut all) = (0_usize, 0_usize);
     for (name, database) in &config.databases {
-        for (side, path) in database.replicas.iter().filter(|(side, path)| concerns(side, path)) {
+        let present = database.replicas.iter().filter(|(_, path)| !is_directory_gone(path));
+        for (side, path) in present.filter(|(side, path)| concerns(side, path)) {
             all += 1;
             let stands = parts(path).find_map(|(part, bits)| match reach::reach(account, &part, bits) {
                 Reach::Yes | Reach::Missing(_) => None,
@@ -82,6 +83,9 @@ fn of_account(
         .into_values()
         .filter_map(|(why, behind)| told(account, why, &behind, &config.ownership))
         .collect();
+    if all == 0 {
+        return findings;
+    }
     findings.push(well("access", format!("{} gets at {reached} of {all} sides", account.name)));
     findings
 }
@@ -125,17 +129,20 @@ fn told(account: &Account, why: Reach, behind: &[String], ownership: &Ownership)
     }
 }
 
-/// Directories of sides that are not there.
+/// Whether what a file should lie in is not there.
+pub(super) fn is_directory_gone(path: &Path) -> bool {
+    let directory = path.parent().unwrap_or(path);
+    matches!(fs::metadata(directory), Err(cause) if cause.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// Directories of databases and logs that are not there, each once.
 fn missing(config: &Config) -> Vec<DoctorFinding> {
+    let replicas = config.databases.iter().map(|(name, database)| (name, &database.replicas));
+    let copies = config.logs.iter().map(|(name, log)| (name, &log.copies));
     let mut all: BTreeMap<&Path, Vec<String>> = BTreeMap::new();
-    for (name, database) in &config.databases {
-        for (side, path) in &database.replicas {
-            let directory = path.parent().unwrap_or(path);
-            let is_gone =
-                matches!(fs::metadata(directory), Err(cause) if cause.kind() == std::io::ErrorKind::NotFound);
-            if is_gone {
-                all.entry(directory).or_default().push(format!("{name}:{side}"));
-            }
+    for (name, files) in replicas.chain(copies) {
+        for (side, path) in files.iter().filter(|(_, path)| is_directory_gone(path)) {
+            all.entry(path.parent().unwrap_or(path)).or_default().push(format!("{name}:{side}"));
         }
     }
     let told = |(directory, behind): (&Path, Vec<String>)| {

@@ -397,7 +397,7 @@ const BROKEN: [Broken; 18] = [
             world.config.logs.get_mut("bot").unwrap().copies.insert("bot".to_owned(), path);
             fs::write(world.root.join("databases/bot.log"), "one\n").unwrap();
         },
-        ("logs", DoctorState::Warning, "bot:bot: ", "mkdir -p"),
+        ("access", DoctorState::Warning, "left out: bot:bot", "mkdir -p"),
         |world| {
             world.config.logs.get_mut("bot").unwrap().copies.remove("bot");
             fs::remove_file(world.root.join("databases/bot.log")).unwrap();
@@ -468,4 +468,23 @@ fn a_disk_that_is_full_and_a_clock_that_was_set_back_are_told() {
     world.later = -DAY;
     assert!(of(&world, "space") && of(&world, "clock"));
     assert_eq!(world.look().exit_code(), 2);
+}
+
+#[test]
+fn what_nobody_has_yet_is_well_and_a_root_that_is_not_there_is_all_there_is_to_tell() {
+    if !is_possible() {
+        return;
+    }
+    let mut world = World::new();
+    let mut none = world.config.databases["notes"].clone();
+    for path in none.replicas.values_mut() {
+        path.set_file_name("none.db");
+    }
+    world.config.databases.insert("none".to_owned(), none);
+    assert_eq!(world.wrong(), []);
+    let told = |one: &DoctorFinding| one.what == "no side has one yet of none";
+    assert!(world.look().findings.iter().any(told), "{:?}", world.look());
+    world.config.root = world.root.join("nowhere");
+    let all = world.wrong();
+    assert!(matches!(&all[..], [one] if one.check == "root" && one.state == DoctorState::Problem), "{all:?}");
 }

@@ -4,8 +4,10 @@ Times, sizes and versions differ from run to run, and stand there as words. `--a
 `make build`.
 """
 
+import grp
 import json
 import os
+import pwd
 import re
 import shutil
 import sqlite3
@@ -40,7 +42,7 @@ def world(root):
     (root / "shared_storage" / "integrity_config.json").write_text(
         json.dumps({"monitored_files": [], "monitored_directories": [str(root / "website")], "ignore_patterns": ["*.log"]})
     )
-    owner = {"user": "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody"), "group": "daemon"}
+    owner = {"user": pwd.getpwuid(os.geteuid()).pw_name, "group": grp.getgrgid(os.getegid()).gr_name}
     (root / "cr0sync.json").write_text(
         json.dumps(
             {

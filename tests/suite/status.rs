@@ -208,5 +208,5 @@ fn a_database_that_nobody_has_is_absent_and_one_that_cannot_be_opened_is_not() {
     fs::remove_file(world.path("bot")).unwrap();
     world.edit("website", "CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES('a')");
     assert_eq!(told(&world.sync()).0, "synced");
-    assert_eq!(world.lines("central", "SELECT k FROM t"), ["a"]);
+    assert_eq!(world.lines("central", "SELECT k FROM t"), ["'a'"]);
 }
