@@ -185,9 +185,11 @@ fn of_backups(name: &str, database: &DatabaseStatus, backups: &[Backup]) -> Vec<
         if one.verified {
             return well("backups", format!("{name}:{} has one of {}", one.side, one.created_at));
         }
-        let what = format!("the newest backup of {name}:{} is not what was verified", one.side);
+        let what = format!("the newest backup of {name}:{} was touched since it was verified", one.side);
         let path = std::path::Path::new(&one.path);
-        warning("backups", what).at(path).mended_by(format!("find out who changed it, then {make}"))
+        let again =
+            format!("{SCRIPT} verify --database {name} looks at it again; where it is not sound: {make}");
+        warning("backups", what).at(path).mended_by(again)
     };
     newest.into_values().map(told).collect()
 }

@@ -381,7 +381,7 @@ const BROKEN: [Broken; 18] = [
         (
             "backups",
             DoctorState::Warning,
-            "notes:website is not what was verified",
+            "notes:website was touched since it was verified",
             "backup --database notes",
         ),
         |world| {

@@ -131,9 +131,18 @@ final class DatabaseScriptTest extends TestCase
     public function testNothingThatCanBeLookedAtEndsWithSixtyNine(): void
     {
         unlink($this->ground->path('central'));
-        unlink($this->ground->path('website'));
+        rename("{$this->ground->root}/central", "{$this->ground->root}/elsewhere");
         $said = $this->said('bidirectional')->endedWith(69);
         self::assertStringStartsWith('notes skipped', $said->row('notes '));
+    }
+
+    public function testWhatNoSideHasYetIsNoError(): void
+    {
+        unlink($this->ground->path('central'));
+        unlink($this->ground->path('website'));
+        $said = $this->said('bidirectional')->endedWith(0);
+        self::assertStringStartsWith('notes absent', $said->row('notes '));
+        self::assertStringContainsString('notes: no side has a database yet', $said->out);
     }
 
     public function testAnotherRunEndsWithSeventyFiveAndIsNoMail(): void
