@@ -44,6 +44,8 @@ foreach ([
     $event = cr0_event_query(['limit' => '1'], $options)['events'][0];
     echo $report['seq'], ' ', json_encode($event['details']), "\n";
 }
+// PHP leaves circles alone when it ends, which valgrind takes for a leak.
+$ring->self = null;
 ?>
 --EXPECT--
 1 {"time":{"date":"2025-07-14 09:31:02.000000","timezone_type":3,"timezone":"UTC"}}
