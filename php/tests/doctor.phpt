@@ -15,7 +15,7 @@ $of = static function (array $options) use ($playground): array {
 echo implode("\n", $of([])), "\n";
 $block = "# BEGIN cr0sync {$playground->root}\n* * * * * true\n# END cr0sync {$playground->root}\n";
 foreach (['', $block, substr($block, 0, -5)] as $crontab) {
-    echo $of(['crontab' => $crontab])[0], "\n";
+    echo implode("\n", preg_grep('/table of cron/', $of(['crontab' => $crontab]))), "\n";
 }
 // What a cron script writes down.
 mkdir("{$playground->root}/sync_state/cron");

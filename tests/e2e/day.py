@@ -27,6 +27,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT, WEB, BOTS = Path("/data/cr0_system"), Path("/var/www/html"), Path("/home/cr0/cr0bot")
 LEDGERS = Path("/home/cr0/ledgers")
+METRICS = Path("/var/lib/prometheus/node-exporter")
+# Who is told of bad events: a program that writes down what it is given.
+TELL, TOLD = Path("/home/cr0/tell"), Path("/home/cr0/told")
 NETWORKS = ["rizon", "libera"]
 # One that every user may run, with the SQLite of the system, as the bots have it.
 PYTHON = "/usr/bin/python3"
@@ -134,6 +137,13 @@ class Day:
         Path("/home/cr0").chmod(0o755)
         run("make", "-C", self.checkout, "install", env={**os.environ, "DESTDIR": ""})
         run("make", "-C", self.checkout, "install-system")
+        METRICS.mkdir(parents=True, exist_ok=True)
+        shutil.chown(METRICS, "cr0", "cr0")
+        settings = ROOT / "cron.env"
+        settings.write_text(re.sub(r"(?m)^METRICS=$", f"METRICS={METRICS}", settings.read_text()))
+        TELL.write_text(f"#!/bin/sh\ncat >>{TOLD}\n")
+        TELL.chmod(0o755)
+        (ROOT / "cr0sync.json").write_text(json.dumps({"version": 1, "alerts": {"command": [str(TELL)]}}))
         for place, owner, mode in ((BOTS, "cr0", 0o2775), (BOTS / "logs", "cr0", 0o2775), (WEB / "data", "www-data", 0o2775),
                                    (WEB / "data/logs", "www-data", 0o2775), (LEDGERS, "cr0", 0o755)):
             place.mkdir(parents=True, exist_ok=True)
@@ -326,6 +336,12 @@ class Day:
             return any(one["file"] == str(WEB / "auth.php") and one["type"] == "FILE_MODIFIED" for one in told)
         wait_for("the file that somebody changed is told", is_told, 400)
 
+        def events():
+            told = TOLD.read_text() if TOLD.exists() else ""
+            return [event for line in told.splitlines() for event in json.loads(line)["events"]]
+        wait_for("the program for bad events is told as well",
+                 lambda: any(str(WEB / "auth.php") in json.dumps(event) for event in events()), 120)
+
     # The reckoning.
 
     def check(self):
@@ -343,6 +359,7 @@ class Day:
         wrong += self.check_site()
         wrong += self.check_events()
         wrong += self.check_operation()
+        wrong += self.check_watch()
         if wrong:
             raise Failure("\n".join(f"  {line}" for line in wrong[:40]) + f"\n  {len(wrong)} differences")
 
@@ -490,6 +507,27 @@ class Day:
         for what in ("runs killed", "bots killed", "pages answered", "lines of logs"):
             if self.counts[what] == 0:
                 wrong.append(f"no {what}: nothing was tried")
+        return wrong
+
+    @staticmethod
+    def check_watch():
+        """What tells people that all is well, or is not."""
+        wrong = []
+        for user in ("root", "cr0"):
+            doctor = json.loads(run("runuser", "-u", user, "--", "php", WEB / "log_sync_script.php", "doctor", "--json", check=False))
+            # Of the machine that the test runs on.
+            wrong += [f"doctor, as {user}: {one}" for one in doctor["findings"]
+                      if one["state"] != "ok" and one["check"] not in ("clock", "filesystems", "space")]
+        tried = subprocess.run([ROOT / "test_cron_scripts.sh"], capture_output=True, text=True, check=False)
+        if tried.returncode != 0:
+            wrong.append(f"test_cron_scripts.sh ends with {tried.returncode}: {tried.stdout}{tried.stderr}")
+        metrics = (METRICS / "cr0sync.prom").read_text()
+        for name in SIDES:
+            if f'cr0sync_database_conflicts_open{{database="{name}"}} 0\n' not in metrics:
+                wrong.append(f"the metrics have no conflicts of {name}, or some: {metrics[:500]}")
+        checked = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True, check=False)
+        if checked.returncode != 0 or checked.stderr:
+            wrong.append(f"promtool: {checked.stdout}{checked.stderr}")
         return wrong
 
     def remove(self):
