@@ -278,7 +278,7 @@ pub struct TableStatus {
 /// What is known of one database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DatabaseStatus {
-    /// `synced`, `changed`, `new`, `held`, or `problem`.
+    /// `synced`, `changed`, `new`, `absent` (no side has it yet), `held`, or `problem`.
     pub state: String,
     /// Why the whole database waits for a person, if it does.
     pub held: Option<Notice>,

@@ -28,7 +28,7 @@ namespace {
      *     database: name patterns; explain: also how every table is matched and merged
      *
      * @return array{schema: int, databases: array<string, array{
-     *     state: 'new'|'changed'|'synced'|'held'|'problem', held: ?array{reason: string, since: string},
+     *     state: 'new'|'absent'|'changed'|'synced'|'held'|'problem', held: ?array{reason: string, since: string},
      *     paused: array<string, array{reason: string, since: string}>,
      *     quarantined: array<string, array{reason: string, since: string}>, last_run: ?string, last_change: ?string,
      *     open_conflicts: int,

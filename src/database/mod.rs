@@ -93,6 +93,7 @@ pub use progress::{Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};
+pub(crate) use status::ABSENT;
 pub use status::Detail;
 pub use verification::verify;
 

@@ -31,6 +31,11 @@ pub enum Detail {
     Explain,
 }
 
+/// The state of a database that no side has yet.
+pub(crate) const ABSENT: &str = "absent";
+const MISSING: &str = "missing; the next run creates it";
+const EMPTY: &str = "empty; the next run fills it";
+
 /// The status of one database.
 pub(crate) fn of(
     config: &Config,
@@ -96,11 +101,18 @@ pub(crate) fn of(
         status.problem.get_or_insert_with(|| reason.clone());
         quarantined.insert(side, Notice { reason, since });
     }
+    // Where nothing was ever merged and no side has it, nobody misses it.
+    let is_absent = epochs.is_empty()
+        && sides.values().all(|side| matches!(side.problem.as_deref(), Some(MISSING | EMPTY)));
+    if is_absent {
+        sides.values_mut().for_each(|side| side.problem = None);
+    }
     // A side that missed a merge has something to get, however quiet it is.
     changed |= sides.values().any(|side| side.lag > 0);
     let problem = sides.values().any(|side: &SideStatus| side.problem.is_some());
     let state = match (problem, new, changed) {
         (true, ..) => "problem",
+        _ if is_absent => ABSENT,
         (_, true, _) => "new",
         (_, _, true) => "changed",
         _ => "synced",
@@ -149,11 +161,11 @@ fn look(path: &Path) -> SideStatus {
     let file = std::fs::metadata(path);
     let problem = match &file {
         Ok(file) if !file.is_file() => Some("not a regular file".to_owned()),
-        Ok(file) if file.len() == 0 => Some("empty; the next run fills it".to_owned()),
+        Ok(file) if file.len() == 0 => Some(EMPTY.to_owned()),
         Ok(file) => place::objection(path, file),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
             Some(match path.parent().is_some_and(Path::is_dir) {
-                true => "missing; the next run creates it".to_owned(),
+                true => MISSING.to_owned(),
                 false => "its directory does not exist".to_owned(),
             })
         }

@@ -49,10 +49,8 @@ pub(super) fn findings(known: &Known, now: &Now) -> Vec<DoctorFinding> {
     let mut all = Vec::new();
     match &known.status {
         Ok(status) => {
-            let is_absent = |one: &DatabaseStatus| {
-                one.last_run.is_none() && one.sides.values().all(|side| !side.exists || side.bytes == 0)
-            };
-            let (absent, present): (Vec<_>, Vec<_>) = status.iter().partition(|(_, one)| is_absent(one));
+            let (absent, present): (Vec<_>, Vec<_>) =
+                status.iter().partition(|(_, one)| one.state == database::ABSENT);
             for (name, database) in present {
                 all.extend(of_database(name, database, now));
             }

@@ -56,5 +56,6 @@ pub(crate) use blind::blind;
 pub use check::{CheckOptions, check};
 pub use make::baseline;
 pub(crate) use private::{Kept, Private};
+pub(crate) use scope::NOT_THERE;
 pub use status::status;
 pub use watch::{WatchNews, WatchOptions, watch};

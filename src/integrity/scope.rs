@@ -43,6 +43,9 @@ const WRITING_DATABASES: &[u8] = b".new-";
 /// What the site's pages never look at in a directory; but what a server might run is looked at.
 const NEVER: [&str; 4] = ["*.log", "*.tmp", "*.cache", "*.lock"];
 
+/// What is said behind the name of something that is to be watched, and is not there.
+pub(crate) const NOT_THERE: &str = " is to be watched and is not there: look for it, or take it off the list";
+
 /// So many names a sentence holds.
 const MOST_NAMED: usize = 8;
 /// What the list may say.
@@ -162,7 +165,7 @@ impl Scope {
         let missing: Vec<Vec<u8>> = all().filter(|path| !is_there(path)).cloned().collect();
         warnings.extend(missing.iter().map(|path| {
             let path = names::shown(path).0;
-            format!("{path} is to be watched and is not there: look for it, or take it off the list")
+            format!("{path}{NOT_THERE}")
         }));
         let mut roots: Vec<Vec<u8>> = wanted.files.iter().chain(&wanted.directories).cloned().collect();
         roots.sort_by(|left, right| order(left, right));

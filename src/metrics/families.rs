@@ -104,7 +104,9 @@ fn of_databases(all: &mut Families, databases: &BTreeMap<String, DatabaseStatus>
     let paused = each(|one| number(one.paused.len()));
     all.gauge("cr0sync_database_tables_paused", "Tables that are left alone.", paused);
     let sides = |of: fn(&crate::report::SideStatus) -> i64| {
-        let all = databases.iter().flat_map(move |(name, one)| {
+        // Nobody misses a side of what no side has yet.
+        let present = databases.iter().filter(|(_, one)| one.state != database::ABSENT);
+        let all = present.flat_map(move |(name, one)| {
             one.sides.iter().map(move |(side, status)| {
                 (vec![("database", name.clone()), ("side", side.clone())], of(status))
             })

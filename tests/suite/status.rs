@@ -196,8 +196,12 @@ fn a_database_that_nobody_has_is_absent_and_one_that_cannot_be_opened_is_not() {
     assert_eq!(told(&world.dry_run()), nobody);
     assert_eq!(told(&world.sync()), nobody);
     assert_eq!(world.history(10)["runs"], json!([]), "it is nothing that a run did");
+    let seen = status(&world);
+    assert_eq!(seen["state"], "absent", "{seen:#}");
+    assert_eq!(seen["sides"]["bot"]["problem"], Value::Null, "nobody misses it");
     fs::write(world.path("bot"), "").unwrap();
     assert_eq!(told(&world.sync()), nobody, "a file without bytes is none");
+    assert_eq!(state(&world), "absent");
 
     fs::write(world.path("bot"), "no database ".repeat(1_000)).unwrap();
     for report in [world.dry_run(), world.sync()] {
@@ -209,4 +213,8 @@ fn a_database_that_nobody_has_is_absent_and_one_that_cannot_be_opened_is_not() {
     world.edit("website", "CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES('a')");
     assert_eq!(told(&world.sync()).0, "synced");
     assert_eq!(world.lines("central", "SELECT k FROM t"), ["'a'"]);
+    for side in ["bot", "central", "website"] {
+        fs::remove_file(world.path(side)).unwrap();
+    }
+    assert_eq!(state(&world), "problem", "what was there once is missed");
 }
