@@ -10,33 +10,33 @@ mod text;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::clock;
 use crate::config::Config;
 use crate::doctor::Now;
-use crate::durable::{Folder, Nascent};
+use crate::durable::{self, Nascent};
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt;
 use crate::report::{MetricsReport, SCHEMA};
 
 /// Everybody may read it: the node exporter is a user of its own.
 const MODE: u32 = 0o644;
 
-/// Those who run in the same minute write one after another; nobody writes for so long (milliseconds).
-const WAIT_MS: u64 = 10_000;
-/// Between two tries (milliseconds).
-const PAUSE_MS: u64 = 5;
+/// Files in the making have a number of their own in this process.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// Says how it is.
-#[must_use]
-pub fn metrics(config: &Config) -> MetricsReport {
-    MetricsReport { schema: SCHEMA, text: text::text(&families::families(config, &Now::read())) }
+///
+/// # Errors
+/// [`ErrorKind::Config`] where the root is not there: of nothing, nothing is told.
+pub fn metrics(config: &Config) -> Result<MetricsReport> {
+    durable::root_directory(&config.root)?;
+    Ok(MetricsReport { schema: SCHEMA, text: text::text(&families::families(config, &Now::read())) })
 }
 
 /// The same, put in the place of a file, whole or not at all.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] where the path names no file, [`ErrorKind::Io`] or [`ErrorKind::Access`] when it cannot be written;
+/// As [`metrics`], [`ErrorKind::Usage`] where the path names no file, [`ErrorKind::Io`] or [`ErrorKind::Access`] when it cannot be written;
 /// what was there before is still there then.
 pub fn write(config: &Config, path: &Path) -> Result<MetricsReport> {
     if path.file_name().is_none() || path.is_dir() {
@@ -45,9 +45,9 @@ pub fn write(config: &Config, path: &Path) -> Result<MetricsReport> {
             .hint("name a file, such as /var/lib/prometheus/node-exporter/cr0sync.prom"));
     }
     let path = std::path::absolute(path).map_err(|cause| Error::io("find", path, cause))?;
-    let _alone = alone(path.parent().unwrap_or(&path))?;
-    let report = metrics(config);
-    let nascent = Nascent::of_ours(&path, "metrics")?;
+    let report = metrics(config)?;
+    clean_up(&path);
+    let nascent = Nascent::of_ours(&path, &tag())?;
     let mut file = nascent.file();
     file.write_all(report.text.as_bytes())
         .and_then(|()| file.set_permissions(std::fs::Permissions::from_mode(MODE)))
@@ -56,21 +56,24 @@ pub fn write(config: &Config, path: &Path) -> Result<MetricsReport> {
     Ok(report)
 }
 
-/// Keeps a directory for us alone, as what is in the making has one name there.
-fn alone(directory: &Path) -> Result<Folder> {
-    let real = directory.canonicalize().map_err(|cause| Error::io("find", directory, cause))?;
-    let missing = || Error::new(ErrorKind::Io, "there is no directory").at(directory).hint("make it");
-    let folder = Folder::open(&real)?.ok_or_else(missing)?;
-    let began = clock::start();
-    while !folder.try_lock()? {
-        if began.millis() >= WAIT_MS {
-            let what = format!("somebody else has kept this directory locked for {} seconds", WAIT_MS / 1000);
-            return Err(Error::new(ErrorKind::Busy, what).at(directory).hint("see who in /proc/locks"));
+/// What a file in the making is called with behind its name: the three scripts of cron write the same file in the same minute.
+fn tag() -> String {
+    format!("metrics-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Removes what processes have left that were killed while they wrote.
+fn clean_up(path: &Path) {
+    let Some((directory, name)) = path.parent().zip(path.file_name()) else { return };
+    let begin = format!("{}.new-metrics-", name.to_string_lossy());
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let of = entry.file_name().to_str().and_then(|name| {
+            name.strip_prefix(&begin)?.split_once('-').and_then(|(process, _)| process.parse::<u32>().ok())
+        });
+        if of.is_some_and(|process| !Path::new("/proc").join(process.to_string()).exists()) {
+            // Another run may have done it by now, or may alone be allowed to.
+            let _ = std::fs::remove_file(entry.path());
         }
-        interrupt::check()?;
-        clock::pause(PAUSE_MS);
     }
-    Ok(folder)
 }
 
 #[cfg(test)]
@@ -84,6 +87,8 @@ mod tests {
         let config =
             Config::parse(br#"{"version": 1, "databases": {}, "logs": {}}"#, root.path(), None).unwrap();
         let path = root.path().join("cr0sync.prom");
+        // Of a process that was killed; no process has such a number.
+        std::fs::write(root.path().join("cr0sync.prom.new-metrics-4294967295-0"), "").unwrap();
         std::thread::scope(|scope| {
             let write = || (0..20).for_each(|_| drop(write(&config, &path).unwrap()));
             let all: Vec<_> = (0..4).map(|_| scope.spawn(write)).collect();

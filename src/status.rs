@@ -5,15 +5,19 @@
 
 use crate::config::Config;
 use crate::database::{self, Detail};
+use crate::error::Result;
 use crate::report::SystemStatusReport;
-use crate::{logs, security};
+use crate::{durable, logs, security};
 
 /// Tells how everything is. What keeps a part from being told is in the report.
-#[must_use]
-pub fn status(config: &Config) -> SystemStatusReport {
-    SystemStatusReport::of(
+///
+/// # Errors
+/// [`crate::ErrorKind::Config`] where the root is not there.
+pub fn status(config: &Config) -> Result<SystemStatusReport> {
+    durable::root_directory(&config.root)?;
+    Ok(SystemStatusReport::of(
         database::status(config, &database::Options::default(), Detail::Summary),
         logs::status(config, &logs::Options::default()),
         security::status(config),
-    )
+    ))
 }

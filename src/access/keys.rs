@@ -88,8 +88,9 @@ fn settle(
 /// Why not is for the log of whoever asks; it must not be shown.
 ///
 /// # Errors
-/// When the file cannot be read. A file that makes no sense lets nobody in, and is no error.
+/// [`ErrorKind::Config`] where the root is not there, and when the file cannot be read. A file that makes no sense lets nobody in, and is no error.
 pub fn verify(config: &Config, key: &[u8], permission: Permission) -> Result<KeyVerdict> {
+    durable::root_directory(&config.root)?;
     let answer = shelf::admit(config, Kind::Keys, key, permission, facts)?;
     Ok(KeyVerdict {
         schema: SCHEMA,
@@ -244,8 +245,10 @@ fn refuse_over(config: &Config, record: &Record, now: i64) -> Result<()> {
 /// All keys, or those of one user, in the order of the file, without anything that lets somebody in.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] when the file makes no sense, and when it cannot be read.
+/// [`ErrorKind::Config`] where the root is not there, [`ErrorKind::Corrupt`] when the file makes no sense, and when it cannot
+/// be read.
 pub fn list(config: &Config, user: Option<&str>) -> Result<KeysReport> {
+    durable::root_directory(&config.root)?;
     let now = clock::now().timestamp();
     let (all, mut warnings) = every(config)?;
     warnings.extend(withdrawn::warn(config, Kind::Keys)?);

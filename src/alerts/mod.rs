@@ -93,6 +93,10 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
         return Ok(report);
     } else {
         let token = clock::chance()?;
+        // Until they are told, they stay in reach, however long that takes.
+        memory.known.asked.get_or_insert(now);
+        // What somebody may have been told of counts, also where that failed.
+        memory.known.sent.push(now);
         // The newest come first.
         report.events = fresh.iter().take(MOST).rev().map(|(_, event)| event.clone()).collect();
         report.left_out = fresh.len().saturating_sub(MOST);
@@ -113,7 +117,6 @@ fn told_at(config: &Config, token: &str, now: i64) -> Result<AlertsToldReport> {
     let told = offered.names.len();
     memory.known.told.extend(offered.names);
     memory.known.asked = Some(offered.at);
-    memory.known.sent.push(now);
     memory.write()?;
     Ok(AlertsToldReport { schema: SCHEMA, told })
 }

@@ -15,6 +15,7 @@ use crate::backup::snapshot::{self, Damage, Order, Taken};
 use crate::backup::{Kind, Place, Snapshot, list, restore};
 use crate::clock;
 use crate::config::Config;
+use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt;
 use crate::report::{
@@ -97,8 +98,15 @@ fn shown(one: &Snapshot, verdict: &Verdict) -> Backup {
 
 /// The backups of the chosen databases, and why each is kept.
 ///
-/// Errors: `Usage` for a pattern that matches nothing, `Io` or `Access` when a directory or our state cannot be read.
+/// Errors: `Usage` for a pattern that matches nothing, `Config` where the root is not there, `Io` or `Access` when a directory
+/// or our state cannot be read.
 pub fn backups(config: &Config, options: &Options) -> Result<BackupsReport> {
+    durable::root_directory(&config.root)?;
+    backups_if_any(config, options)
+}
+
+/// The same, of a root that need not be there: doctor tells of that once, and by itself.
+pub(crate) fn backups_if_any(config: &Config, options: &Options) -> Result<BackupsReport> {
     let chosen = choose(config, options)?;
     let store = Store::open_existing(&state_directory(config))?;
     let shelf = Shelf::of(config, store.as_ref(), clock::now())?;

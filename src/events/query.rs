@@ -18,8 +18,8 @@ use super::verify::Budget;
 use super::{Severity, line};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::interrupt;
 use crate::report::{EventsFound, SCHEMA};
+use crate::{durable, interrupt};
 
 /// So much of the log is read at once (bytes).
 const BLOCK: u64 = 1 << 20;
@@ -83,6 +83,7 @@ pub fn query(config: &Config, filter: &Filter) -> Result<EventsFound> {
         ));
     }
     let mut search = Search::of(filter)?;
+    durable::root_directory(&config.root)?;
     let Whole { log, archives, damaged } = archive::whole(config)?;
     for damaged in &damaged {
         search.problem(format!("{}; until then its events are not found", damaged.told()));

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn cr0_metrics(
     let work = |system: &System, options: &Options| {
         let report = match options.file() {
             Some(file) => metrics::write(&system.config, file)?,
-            None => metrics::metrics(&system.config),
+            None => metrics::metrics(&system.config)?,
         };
         Report::new(&report, 0)
     };

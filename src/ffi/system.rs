@@ -146,7 +146,7 @@ pub unsafe extern "C" fn cr0_status(
     error: *mut *mut Failure,
 ) -> i32 {
     let work = |system: &System, _: &Options| {
-        let report = status::status(&system.config);
+        let report = status::status(&system.config)?;
         Report::new(&report, report.exit_code())
     };
     // SAFETY: as the function asks.

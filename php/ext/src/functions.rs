@@ -176,7 +176,7 @@ impl Function for Status {
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
         let given = Given::read(&arguments, 0, &[Key::Config, Key::Root])?;
-        let report = cr0sync::status(&config(&given)?);
+        let report = cr0sync::status(&config(&given)?)?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }

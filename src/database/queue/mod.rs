@@ -102,8 +102,15 @@ pub fn enqueue(config: &Config, request: &Request) -> Result<QueuedReport> {
 
 /// The requests that wait, and those of the last days with what came of them, newest first. Changes nothing.
 ///
-/// Errors: `Io` or `Access` when the queue cannot be read. Files that are no requests are left out.
+/// Errors: `Config` where the root is not there, `Io` or `Access` when the queue cannot be read. Files that are no requests
+/// are left out.
 pub fn queue(config: &Config) -> Result<QueueReport> {
+    durable::root_directory(&config.root)?;
+    queue_if_any(config)
+}
+
+/// The same, of a root that need not be there: doctor tells of that once, and by itself.
+pub(crate) fn queue_if_any(config: &Config) -> Result<QueueReport> {
     let mut requests = Vec::new();
     if let Some(queue) = Folder::open(&directory(config))? {
         // First what waits: what moves on meanwhile is found again below.

@@ -37,7 +37,7 @@ impl Function for Metrics {
         let config = config(&given)?;
         let report = match given.told_to() {
             Some(file) => metrics::write(&config, file)?,
-            None => metrics::metrics(&config),
+            None => metrics::metrics(&config)?,
         };
         Answer::new(Ok(json!(report.text)), 0)
     }
