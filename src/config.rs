@@ -18,6 +18,7 @@ mod shelves;
 mod shipped;
 mod sides;
 mod tables;
+mod whose;
 mod write;
 
 use std::collections::BTreeMap;
@@ -82,12 +83,12 @@ impl Config {
         let (file, json) = match path {
             Some(path) => {
                 let file = absolute(path)?;
-                let json = read(&file)?;
+                let json = read(&file, None)?;
                 (file, json)
             }
             None => {
                 let file = default_root.join(shipped::FILE_NAME);
-                match read(&file) {
+                match read(&file, Some(&default_root)) {
                     Ok(json) => (file, json),
                     Err(Unread::Missing(_)) => return Ok(Config::shipped(&default_root)),
                     Err(unread) => return Err(unread.into()),
@@ -160,7 +161,8 @@ impl From<Unread> for Error {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Unread> {
+/// Reads a file; one that nobody named must be of somebody who may say what is done below this root.
+fn read(path: &Path, below: Option<&Path>) -> Result<Vec<u8>, Unread> {
     let failed = |cause: std::io::Error| {
         let missing = cause.kind() == std::io::ErrorKind::NotFound;
         let error = Error::new(ErrorKind::Config, "cannot read the configuration")
@@ -171,6 +173,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Unread> {
     };
     let mut json = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;
+    if let Some(root) = below {
+        whose::check(&file, path, root).map_err(Unread::Other)?;
+    }
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut json).map_err(failed)?;
     if u64::try_from(json.len()).is_ok_and(|length| length <= MAX_FILE_BYTES) {
         return Ok(json);

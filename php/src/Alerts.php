@@ -16,7 +16,7 @@ final readonly class Alerts
 
     /**
      * @param array<string, mixed> $options which configuration is meant
-     * @return ?array{told: int, waiting: int, problems: list<string>} null where nobody is to be told
+     * @return ?array{told: int, waiting: int, problems: list<string>, warnings: list<string>} null where nobody is to be told
      */
     public static function deliver(array $options): ?array
     {
@@ -28,9 +28,11 @@ final readonly class Alerts
         if (isset($due['error'])) {
             $problem = "nobody is told of events: {$due['error']['message']}";
 
-            return ['told' => 0, 'waiting' => 0, 'problems' => [$problem]];
+            return ['told' => 0, 'waiting' => 0, 'problems' => [$problem], 'warnings' => []];
         }
-        $problems = array_map(static fn (string $one): string => "events that are told: {$one}", $due['problems']);
+        // What is wrong with the log keeps nobody from being told.
+        $warnings = array_map(static fn (string $one): string => "events that are told: {$one}", $due['problems']);
+        $problems = [];
         $told = 0;
         if ($due['token'] !== null) {
             $failed = array_filter([
@@ -38,7 +40,7 @@ final readonly class Alerts
                 $config['mail'] === null ? null : self::mail($config['mail'], $due),
             ], static fn (?Program $ran): bool => $ran?->problem() !== null);
             foreach ($failed as $ran) {
-                $problems[] = "events were not told, and are told by the next run: {$ran->problem()}";
+                $problems[] = "events were not told, and are told by a later run: {$ran->problem()}";
             }
             $answer = $failed === [] ? cr0_call('cr0_alerts_told', [$due['token'], $options])['report'] : [];
             $told = $answer['told'] ?? 0;
@@ -47,7 +49,7 @@ final readonly class Alerts
             }
         }
 
-        return ['told' => $told, 'waiting' => $due['waiting'], 'problems' => $problems];
+        return ['told' => $told, 'waiting' => $due['waiting'], 'problems' => $problems, 'warnings' => $warnings];
     }
 
     /** @param array<string, mixed> $due */

@@ -146,7 +146,7 @@ final readonly class LineText
                 $more[] = "{$name} failed: " . ($job['reason'] ?? 'it did not say why');
             }
         }
-        array_push($more, ...$report['problems'], ...($report['alerts']['problems'] ?? []), ...$report['new_warnings']);
+        array_push($more, ...$report['problems'], ...($report['alerts']['problems'] ?? []), ...($report['alerts']['warnings'] ?? []), ...$report['new_warnings']);
         $findings = $report['new_findings'] > 0 ? $report['jobs']['check']['report']['findings'] ?? [] : [];
         foreach (array_slice($findings, 0, self::MOST) as $one) {
             $changes = SecurityText::changes($one);

@@ -244,7 +244,13 @@ final readonly class SecurityScript extends Script
     private static function runAndTell(CommandLine $line, Command $command): array
     {
         $answer = cr0_call($command->function, ($command->arguments)($line));
-        if (isset($answer['report']['error'])) {
+        $error = $answer['report']['error'] ?? null;
+        if ($error !== null) {
+            // What keeps the jobs from their work is an event as well, and bad enough to be told.
+            if (!in_array($error['kind'], ['usage', 'config'], true)) {
+                Alerts::deliver(self::options($line, ['config', 'root']));
+            }
+
             return $answer;
         }
         $alerts = Alerts::deliver(self::options($line, ['config', 'root']));

@@ -128,13 +128,13 @@ lock() {
 
 # What the run before left: numbers, and a digest. Anything else is as if it were not there.
 recall() {
-    last_exit=0 since=0 runs=0 last_heartbeat=0 last_cleanup=0 last_work=0
+    last_exit=0 since=0 runs=0 total=0 last_heartbeat=0 last_cleanup=0 last_work=0
     locked_since=0 locked_told=0 told=0 told_at=0 settings_told=0 settings_told_at=0
     [ -f "$cron/$job" ] || return 0
     while IFS='=' read -r name value; do
         case $value in '' | *[!0-9]* | ???????????????*) continue ;; esac
         case $name in
-            last_exit | since | runs | last_heartbeat | last_cleanup | last_work | locked_since | locked_told | \
+            last_exit | since | runs | total | last_heartbeat | last_cleanup | last_work | locked_since | locked_told | \
                 told | told_at | settings_told | settings_told_at) eval "$name=$value" ;;
         esac
     done <"$cron/$job"
@@ -147,7 +147,7 @@ remember() {
         {
             echo 'cr0sync cron 1'
             echo "last_run=$(date +%s)"
-            for name in last_exit since runs last_heartbeat last_cleanup last_work locked_since locked_told told \
+            for name in last_exit since runs total last_heartbeat last_cleanup last_work locked_since locked_told told \
                 told_at settings_told settings_told_at; do
                 eval "echo \"$name=\$$name\""
             done
@@ -167,7 +167,7 @@ run() { # COMMAND
         bounded "$1"
     fi
     last_exit=$status
-    runs=$((runs + 1))
+    runs=$((runs + 1)) total=$((total + 1))
     [ "$since" -gt 0 ] || since=$now
     if [ "$status" -eq 75 ]; then
         locked

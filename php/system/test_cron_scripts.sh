@@ -149,6 +149,7 @@ test_doctor() {
         0) good "doctor: $said" ;;
         1) look "doctor: $said" "$PHP $WEB/database_sync_script.php doctor --root $root tells all of it" ;;
         2) wrong "doctor: $said" "$PHP $WEB/database_sync_script.php doctor --root $root tells all of it" ;;
+        *) wrong "doctor ended with $code: $said" 'do what is said there' ;;
     esac
 }
 

@@ -15,7 +15,7 @@ chmod($program, 0755);
 $configure = static fn (array $alerts) => $site->ground->configure(
     ['databases' => new stdClass(), 'logs' => new stdClass(), 'alerts' => $alerts],
 );
-$configure(['command' => [$program, 'a b', '$(id)'], 'severity' => 'HIGH', 'per_hour' => 2]);
+$configure(['command' => [$program, 'a b', '$(id)'], 'severity' => 'HIGH', 'per_hour' => 4]);
 cr0_integrity_baseline($site->options());
 function run(Site $site, string ...$settings): void
 {
@@ -73,17 +73,17 @@ echo Cr0Sync\Script\Program::run(["{$root}/nothing"], '', 1)->problem() === null
 echo thrown(static fn () => cr0_alerts_told('no token', $site->options())), "\n";
 ?>
 --EXPECT--
-0 {"told":1,"waiting":0,"problems":[]}
+0 {"told":1,"waiting":0,"problems":[],"warnings":[]}
   a b $(id): baseline_created left out 0
-2 {"told":0,"waiting":0,"problems":["events were not told, and are told by the next run: ROOT/tell ended with 3: no line"]}
-2 {"told":0,"waiting":0,"problems":["events were not told, and are told by the next run: ROOT/tell ended with 3: no line"]}
-0 {"told":1,"waiting":0,"problems":[]}
+2 {"told":0,"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/tell ended with 3: no line"],"warnings":[]}
+2 {"told":0,"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/tell ended with 3: no line"],"warnings":[]}
+0 {"told":1,"waiting":0,"problems":[],"warnings":[]}
   a b $(id): DOOR_FORCED left out 0
-0 {"told":0,"waiting":0,"problems":[]}
-0 {"told":0,"waiting":1,"problems":[]}
+0 {"told":0,"waiting":0,"problems":[],"warnings":[]}
+0 {"told":0,"waiting":1,"problems":[],"warnings":[]}
 bool(false)
-2 {"told":0,"waiting":0,"problems":["events were not told, and are told by the next run: ROOT/missing cannot be started"]}
-0 {"told":1,"waiting":0,"problems":[]}
+2 {"told":0,"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/missing cannot be started"],"warnings":[]}
+0 {"told":1,"waiting":0,"problems":[],"warnings":[]}
 -t -i
 To: root@localhost
 Subject: cr0sync: 1 event of severity CRITICAL or more on HOST

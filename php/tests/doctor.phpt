@@ -13,7 +13,9 @@ $of = static function (array $options) use ($playground): array {
     return array_map(static fn (array $one): string => "{$one['state']} {$one['what']}", array_values($all));
 };
 echo implode("\n", $of([])), "\n";
-$block = "# BEGIN cr0sync {$playground->root}\n* * * * * true\n# END cr0sync {$playground->root}\n";
+$jobs = ['cron_sync_databases', 'cron_sync_logs', 'cron_security_monitoring'];
+$calls = implode('', array_map(static fn (string $job): string => "* * * * * '{$playground->root}/{$job}.sh'\n", $jobs));
+$block = "# BEGIN cr0sync {$playground->root}\n{$calls}# END cr0sync {$playground->root}\n";
 foreach (['', $block, substr($block, 0, -5)] as $crontab) {
     echo implode("\n", preg_grep('/table of cron/', $of(['crontab' => $crontab]))), "\n";
 }

@@ -50,7 +50,7 @@ pub fn due(config: &Config) -> Result<AlertsReport> {
 /// # Errors
 /// [`ErrorKind::Usage`] when it did not give this token last.
 pub fn told(config: &Config, token: &str) -> Result<AlertsToldReport> {
-    told_at(config, token, clock::now().timestamp())
+    accept(config, token)
 }
 
 fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
@@ -108,7 +108,7 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     Ok(report)
 }
 
-fn told_at(config: &Config, token: &str, now: i64) -> Result<AlertsToldReport> {
+fn accept(config: &Config, token: &str) -> Result<AlertsToldReport> {
     let (mut memory, _) = Memory::open(config)?;
     let Some(offered) = memory.known.offered.take().filter(|offered| offered.token == token) else {
         return Err(Error::new(ErrorKind::Usage, "these events were not handed out last")

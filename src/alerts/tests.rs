@@ -38,7 +38,7 @@ impl World {
     }
 
     fn told(&self, report: &AlertsReport) -> usize {
-        told_at(&self.config, report.token.as_deref().unwrap(), self.now).unwrap().told
+        accept(&self.config, report.token.as_deref().unwrap()).unwrap().told
     }
 
     fn memory(&self) -> PathBuf {
@@ -60,10 +60,10 @@ fn an_event_is_given_until_it_was_told_and_then_no_more() {
     let (_, first) = world.due();
     // Somebody else asked meanwhile.
     let (_, second) = world.due();
-    let refused = told_at(&world.config, first.token.as_deref().unwrap(), world.now).unwrap_err();
+    let refused = accept(&world.config, first.token.as_deref().unwrap()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Usage);
     assert_eq!(world.told(&second), 2);
-    let again = told_at(&world.config, second.token.as_deref().unwrap(), world.now).unwrap_err();
+    let again = accept(&world.config, second.token.as_deref().unwrap()).unwrap_err();
     assert_eq!(again.kind(), ErrorKind::Usage);
     assert_eq!(world.due().0, [""; 0]);
     world.happens(Severity::Critical, &["C"]);
@@ -155,4 +155,22 @@ fn a_line_of_somebody_else_keeps_no_event_from_being_told() {
     std::fs::write(log, &line).unwrap();
     world.happens(Severity::Critical, &["B"]);
     assert_eq!(world.due().0, ["B"]);
+}
+
+#[test]
+fn attempts_count_and_what_could_never_be_told_is_not_forgotten() {
+    let mut world = World::new(json!({ "per_hour": 3 }));
+    world.happens(Severity::Critical, &["A"]);
+    // The program that should be told fails from the first time on.
+    for hour in 0..5 {
+        for attempt in 0..3 {
+            assert_eq!(world.due().0, ["A"], "hour {hour}, attempt {attempt}");
+            world.now += 60;
+        }
+        assert_eq!(world.due().1.waiting, 1, "hour {hour}");
+        world.now += HOUR;
+    }
+    let (_, report) = world.due();
+    assert_eq!(world.told(&report), 1);
+    assert_eq!(world.due().0, [""; 0]);
 }

@@ -13,6 +13,9 @@ use crate::report::DoctorFinding;
 /// Each script is called every minute, and ended after ten; one that did not run for so long is not called (seconds).
 const PATIENCE: i64 = 900;
 
+/// What the block calls.
+const SCRIPTS: [&str; 3] = ["cron_sync_databases", "cron_sync_logs", "cron_security_monitoring"];
+
 pub(super) fn findings(
     root: &Path,
     crontab: Option<&str>,
@@ -34,8 +37,20 @@ fn block(root: &Path, crontab: &str, called: usize) -> DoctorFinding {
         (format!("# BEGIN cr0sync {}", root.display()), format!("# END cr0sync {}", root.display()));
     let count = |wanted: &str| crontab.lines().filter(|line| line.trim_end() == wanted).count();
     let install = format!("sh {}/install_crontabs.sh", root.display());
+    let called_by = |script: &str| {
+        let from = crontab.lines().skip_while(|line| line.trim_end() != begin);
+        let mut block = from.take_while(|line| line.trim_end() != end);
+        let suffix = format!("/{script}.sh'");
+        block.any(|line| line.starts_with("* * * * * ") && line.trim_end().ends_with(&suffix))
+    };
     match (count(&begin), count(&end)) {
-        (1, 1) => well("cron", "the table of cron has our block"),
+        (1, 1) => match SCRIPTS.iter().find(|script| !called_by(script)) {
+            None => well("cron", "the table of cron has our block"),
+            Some(script) => {
+                problem("cron", format!("our block in the table of cron does not call {script}.sh"))
+                    .mended_by(install)
+            }
+        },
         (0, 0) if called == JOBS.len() => {
             well("cron", "the table of cron has no block of ours, and something else calls the scripts")
         }
@@ -48,10 +63,11 @@ fn block(root: &Path, crontab: &str, called: usize) -> DoctorFinding {
 }
 
 fn of_job(root: &Path, job: &str, stamp: Option<&Stamp>, now: i64) -> DoctorFinding {
+    let [databases, logs, security] = SCRIPTS;
     let script = match job {
-        "databases" => "cron_sync_databases",
-        "logs" => "cron_sync_logs",
-        _ => "cron_security_monitoring",
+        "databases" => databases,
+        "logs" => logs,
+        _ => security,
     };
     let log = root.join("logs").join(match job {
         "databases" => "cron_database_sync.log",
@@ -104,7 +120,10 @@ mod tests {
 
     #[test]
     fn a_block_or_something_else_must_call_the_scripts() {
-        let whole = "MAILTO=x\n# BEGIN cr0sync /data/x\n* * * * * true\n# END cr0sync /data/x\n";
+        let lines = SCRIPTS.map(|script| format!("* * * * * '/data/x/{script}.sh'\n")).concat();
+        let whole = format!("MAILTO=x\n# BEGIN cr0sync /data/x\n{lines}# END cr0sync /data/x\n");
+        let whole = whole.as_str();
+        let closed = whole.replace("* * * * * '/data/x/cron_sync_logs", "#* * * * * '/data/x/cron_sync_logs");
         let fresh = [("databases", 60, 0), ("logs", 900, 1), ("security", 0, 0)];
         for (crontab, last, state) in [
             (whole, &fresh[..], Ok),
@@ -114,6 +133,8 @@ mod tests {
             ("# BEGIN cr0sync /data/xy\n# END cr0sync /data/xy\n", &[], Problem),
             ("# BEGIN cr0sync /data/x\n* * * * * true\n", &fresh[..], Problem),
             (&whole.repeat(2), &fresh[..], Problem),
+            (&closed, &fresh[..], Problem),
+            (&format!("# END cr0sync /data/x\n{lines}# BEGIN cr0sync /data/x\n"), &fresh[..], Problem),
         ] {
             let all = judged(Some(crontab), last);
             assert_eq!((all.len(), all[0].0), (4, state), "{crontab}: {all:?}");

@@ -7,10 +7,12 @@ use super::{Now, sides, unix};
 use crate::config::Config;
 use crate::database::{self, Detail, Options};
 use crate::error::Result;
-use crate::report::{Backup, Conflict, DatabaseStatus, DoctorFinding, QueuedRequest, RequestState};
+use crate::report::{Backup, Conflict, DatabaseStatus, DoctorFinding, QueuedRequest, RequestState, counted};
 
 /// What a merge has brought to others should reach a side with the next run; after so long something keeps it (seconds).
 const STALE: i64 = 3_600;
+/// There is at most one merge a minute, so that who has missed so many has been away for an hour at least.
+const MANY: i64 = 60;
 /// A database is looked at each minute; after so long nobody does (seconds).
 const UNSEEN: i64 = 3_600;
 /// A conflict that nobody has decided for so long was forgotten (seconds; a week).
@@ -98,9 +100,11 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now) -> Vec<DoctorFi
         if let Some(reason) = &status.problem {
             let what = format!("{name}:{side} is not synced: {reason}");
             all.push(problem("databases", what).at(path).mended_by(format!("mend that, then {run}")));
-        } else if status.lag > 0 && database.last_change.as_deref().and_then(|at| now.age(at)) > Some(STALE) {
-            let what =
-                format!("{name}:{side} has missed {} merges, the last for more than an hour", status.lag);
+        } else if status.lag >= MANY
+            || status.lag > 0 && database.last_change.as_deref().and_then(|at| now.age(at)) > Some(STALE)
+        {
+            let merges = counted(usize::try_from(status.lag).unwrap_or(0), "merge", "merges");
+            let what = format!("{name}:{side} has missed {merges}, and does not catch up");
             all.push(
                 warning("databases", what).at(path).mended_by(format!("{run}, and see why it is skipped")),
             );

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::accounts::Account;
+use crate::database;
 
 /// To go through a directory.
 pub(super) const PASS: u32 = 1;
@@ -68,10 +69,11 @@ pub(super) fn reach(account: &Account, path: &Path, bits: u32) -> Reach {
             }
             Err(cause) => return Reach::Unknown(place.to_path_buf(), cause.to_string()),
         };
+        // With one, the bits of the group are its mask.
+        if account.user != 0 && account.user != found.user && has_list(place) {
+            return Reach::Unknown(place.to_path_buf(), "it has an access list (getfacl)".to_owned());
+        }
         if !may(account, &found, bits) {
-            if has_list(place) {
-                return Reach::Unknown(place.to_path_buf(), "it has an access list (getfacl)".to_owned());
-            }
             return Reach::No { path: place.to_path_buf(), found, bits };
         }
     }
@@ -92,7 +94,7 @@ pub(super) fn remedy(
     bits: u32,
     shared: Option<(&str, u32)>,
 ) -> String {
-    let place = path.display();
+    let place = database::quoted(path);
     let letters: String =
         [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| bits & bit != 0).map(|(_, c)| *c).collect();
     if account.user == found.user {

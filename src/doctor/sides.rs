@@ -13,6 +13,7 @@ use super::accounts::{Account, group_named};
 use super::finding::{problem, warning, well};
 use super::reach::{self, FILL, Reach, USE};
 use crate::config::{Config, Ownership};
+use crate::database;
 use crate::report::DoctorFinding;
 
 /// The side of pages, as the shipped configuration calls it.
@@ -56,13 +57,15 @@ fn of_account(
     account: &Account,
     concerns: impl Fn(&str, &Path) -> bool,
 ) -> Vec<DoctorFinding> {
-    let mut barriers: BTreeMap<PathBuf, (Reach, Vec<String>)> = BTreeMap::new();
+    let mut barriers: BTreeMap<PathBuf, (Reach, Vec<String>, Option<PathBuf>)> = BTreeMap::new();
     let (mut reached, mut all) = (0_usize, 0_usize);
     for (name, database) in &config.databases {
         let present = database.replicas.iter().filter(|(_, path)| !is_directory_gone(path));
-        for (side, path) in present.filter(|(side, path)| concerns(side, path)) {
+        for (side, written) in present.filter(|(side, path)| concerns(side, path)) {
             all += 1;
-            let stands = parts(path).find_map(|(part, bits)| match reach::reach(account, &part, bits) {
+            // What SQLite keeps beside a file lies where the file is.
+            let path = fs::canonicalize(written).unwrap_or_else(|_| written.clone());
+            let stands = parts(&path).find_map(|(part, bits)| match reach::reach(account, &part, bits) {
                 Reach::Yes | Reach::Missing(_) => None,
                 Reach::No { path, found, bits } => Some((path.clone(), Reach::No { path, found, bits })),
                 Reach::Unknown(path, why) => Some((path.clone(), Reach::Unknown(path, why))),
@@ -70,18 +73,16 @@ fn of_account(
             match stands {
                 None => reached += 1,
                 Some((path, why)) => {
-                    barriers
-                        .entry(path)
-                        .or_insert_with(|| (why, Vec::new()))
-                        .1
-                        .push(format!("{name}:{side}"));
+                    let barrier = barriers.entry(path).or_insert_with(|| (why, Vec::new(), None));
+                    barrier.1.push(format!("{name}:{side}"));
+                    barrier.2 = barrier.2.take().or_else(|| link(written));
                 }
             }
         }
     }
     let mut findings: Vec<DoctorFinding> = barriers
         .into_values()
-        .filter_map(|(why, behind)| told(account, why, &behind, &config.ownership))
+        .filter_map(|(why, behind, link)| told(account, why, &behind, link.as_deref(), &config.ownership))
         .collect();
     if all == 0 {
         return findings;
@@ -101,7 +102,21 @@ fn parts(path: &Path) -> impl Iterator<Item = (PathBuf, u32)> {
     [(directory, FILL), (path.to_path_buf(), USE)].into_iter().chain(beside)
 }
 
-fn told(account: &Account, why: Reach, behind: &[String], ownership: &Ownership) -> Option<DoctorFinding> {
+/// The first link of a path, if there is one.
+fn link(path: &Path) -> Option<PathBuf> {
+    let mut all: Vec<&Path> = path.ancestors().collect();
+    all.reverse();
+    all.into_iter().find(|part| part.is_symlink()).map(Path::to_path_buf)
+}
+
+/// What to do. Behind a link there is no command: whoever has made it may have meant something that is not his to give.
+fn told(
+    account: &Account,
+    why: Reach,
+    behind: &[String],
+    link: Option<&Path>,
+    ownership: &Ownership,
+) -> Option<DoctorFinding> {
     let sides = match behind {
         [one] => one.clone(),
         [one, rest @ ..] => format!("{one} and {} more", rest.len()),
@@ -117,12 +132,19 @@ fn told(account: &Account, why: Reach, behind: &[String], ownership: &Ownership)
             };
             let shared = group_named(&ownership.group).map(|number| (ownership.group.as_str(), number));
             let what = format!("{name} cannot {verb} it (mode {:o}), and so not use {sides}", found.mode);
-            let remedy = reach::remedy(account, &path, &found, bits, shared);
+            let remedy = match link {
+                None => reach::remedy(account, &path, &found, bits, shared),
+                Some(link) => format!(
+                    "{} is a link: see who made it and where it leads, and give {name} the right there",
+                    database::quoted(link)
+                ),
+            };
             Some(problem("access", what).at(&path).mended_by(remedy))
         }
         Reach::Unknown(path, cause) => {
             let what = format!("whether {name} can use {sides} cannot be said: {cause}");
-            let remedy = format!("as root: run doctor, or try it: sudo -u {name} ls -ld {}", path.display());
+            let remedy =
+                format!("as root: run doctor, or try it: sudo -u {name} ls -ld {}", database::quoted(&path));
             Some(warning("access", what).at(&path).mended_by(remedy))
         }
         Reach::Yes | Reach::Missing(_) => None,
@@ -150,7 +172,7 @@ fn missing(config: &Config) -> Vec<DoctorFinding> {
             format!("the directory is not there, so that these sides are left out: {}", behind.join(", "));
         warning("access", what).at(directory).mended_by(format!(
             "mount what belongs there, or make it (mkdir -p {}), or take these sides out of cr0sync.json",
-            directory.display()
+            database::quoted(directory)
         ))
     };
     all.into_iter().map(told).collect()

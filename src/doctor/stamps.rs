@@ -20,7 +20,8 @@ pub(crate) struct Stamp {
     pub(crate) last_run: Option<i64>,
     pub(crate) last_exit: Option<i64>,
     pub(crate) since: Option<i64>,
-    pub(crate) runs: Option<i64>,
+    /// How often it ran in all; it is not set back as `runs` is.
+    pub(crate) total: Option<i64>,
 }
 
 /// Those below a root, by job.
@@ -45,7 +46,7 @@ fn parse(text: &str) -> Option<Stamp> {
             "last_run" => stamp.last_run = value,
             "last_exit" => stamp.last_exit = value,
             "since" => stamp.since = value,
-            "runs" => stamp.runs = value,
+            "total" => stamp.total = value,
             _ => {}
         }
     }
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn only_numbers_of_a_file_of_ours_count() {
         let text = "cr0sync cron 1\nlast_run=17\nlast_exit=1\nsince=-4\nruns=x\nother=3\nodd\n";
-        let stamp = Stamp { last_run: Some(17), last_exit: Some(1), since: None, runs: None };
+        let stamp = Stamp { last_run: Some(17), last_exit: Some(1), since: None, total: None };
         assert_eq!(parse(text), Some(stamp));
         assert_eq!(parse("cr0sync cron 2\nlast_run=17\n"), None);
         assert_eq!(parse(""), None);

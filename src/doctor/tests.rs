@@ -58,7 +58,7 @@ impl World {
             "guards": { "busy_timeout_ms": 10, "min_free_percent": 0 },
         });
         let config = Config::parse(config.to_string().as_bytes(), &root, None).unwrap();
-        let crontab = format!("# BEGIN cr0sync {0}\n# END cr0sync {0}\n", root.display());
+        let crontab = block(&root);
         let world = World { _directory: directory, root, config, later: 0, crontab, held: Vec::new() };
         let rows: Vec<String> = (0..60).map(|number| format!("({number}, 'a')")).collect();
         let rows = format!("INSERT INTO notes VALUES {}", rows.join(","));
@@ -119,6 +119,14 @@ impl World {
         command.arg("exec 3<>\"$0\" && : >\"$0-try\" && rm \"$0-try\"").arg(self.file(side));
         command.output().unwrap().status.success()
     }
+}
+
+/// What the table of cron has of ours.
+fn block(root: &Path) -> String {
+    let root = root.display();
+    let call = |script: &str| format!("* * * * * '{root}/{script}.sh'\n");
+    let calls = ["cron_sync_databases", "cron_sync_logs", "cron_security_monitoring"].map(call).concat();
+    format!("# BEGIN cr0sync {root}\n{calls}# END cr0sync {root}\n")
 }
 
 fn mode(path: &Path, mode: u32) {
@@ -275,7 +283,7 @@ const BROKEN: [Broken; 18] = [
                 + &world.root.display().to_string()
         },
         ("cron", DoctorState::Problem, "half of our block", "crontab -e"),
-        |world| world.crontab = format!("# BEGIN cr0sync {0}\n# END cr0sync {0}\n", world.root.display()),
+        |world| world.crontab = block(&world.root),
     ),
     (|world| world.cron(2), ("cron", DoctorState::Problem, "ended with 2", "tail"), |world| world.cron(0)),
     (
@@ -297,7 +305,12 @@ const BROKEN: [Broken; 18] = [
             drop(busy);
             world.later = 2 * 3600;
         },
-        ("databases", DoctorState::Warning, "notes:website has missed 1 merges", "bidirectional"),
+        (
+            "databases",
+            DoctorState::Warning,
+            "notes:website has missed 1 merge, and does not catch up",
+            "bidirectional",
+        ),
         |world| {
             world.later = 0;
             world.sync();

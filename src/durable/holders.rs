@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::lock;
 use crate::report::LockHeld;
 
 /// More of a lock's file is not read (bytes).
@@ -16,8 +17,13 @@ const MAX_TEXT: u64 = 4_096;
 pub(crate) fn held(root: &Path) -> Vec<LockHeld> {
     let state = root.join("sync_state");
     let list = fs::read_to_string("/proc/locks").unwrap_or_default();
-    let mut all: Vec<LockHeld> =
-        files(&state).into_iter().filter_map(|(name, path)| holder(&list, name, &path)).collect();
+    // Pages may make files of any name there.
+    let is_ours = |name: &str, path: &Path| match path.parent() == Some(&state.join("locks")) {
+        true => lock::ALL.contains(&name) || name.starts_with("cron-"),
+        false => true,
+    };
+    let ours = files(&state).into_iter().filter(|(name, path)| is_ours(name, path));
+    let mut all: Vec<LockHeld> = ours.filter_map(|(name, path)| holder(&list, name, &path)).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }

@@ -477,6 +477,11 @@ pub(crate) fn group_named(number: u32) -> String {
     name("/etc/group", number).unwrap_or_else(|| number.to_string())
 }
 
+/// The group that a user has for himself alone, called as he is; `None` where he has none.
+pub(crate) fn private_group(user: u32) -> Option<u32> {
+    number("/etc/group", &user_numbered(user)?)
+}
+
 /// The name of a number in one of the system's lists.
 fn name(file: &str, number: u32) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;

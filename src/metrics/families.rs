@@ -184,7 +184,7 @@ fn of_cron(all: &mut Families, config: &Config) {
             .filter_map(move |(job, stamp)| Some((vec![("job", (*job).to_owned())], of(stamp)?)));
         all.collect::<Vec<_>>()
     };
-    let (runs, codes, counts) = (each(|one| one.last_run), each(|one| one.last_exit), each(|one| one.runs));
+    let (runs, codes, counts) = (each(|one| one.last_run), each(|one| one.last_exit), each(|one| one.total));
     all.gauge("cr0sync_cron_last_run_timestamp_seconds", "When the cron script ran last.", runs);
     all.gauge("cr0sync_cron_last_exit_code", "What the cron script ended with when it ran last.", codes);
     all.add("cr0sync_cron_runs_total", "Runs of the cron script.", Kind::Counter, counts);

@@ -153,7 +153,10 @@ class Day:
         # Where the bots may read them, wherever the checkout is.
         shutil.copy(HERE / "ircbot.py", BOTS / "ircbot.py")
         shutil.copy(self.checkout / "tests/abi/bot.py", BOTS / "bot.py")
-        (WEB / "auth.php").write_text("<?php // who comes in\n")
+        for name in ("auth.php", "admin_panel.php", "security_middleware.php", "session_security.php", "input_sanitizer.php",
+                     ".htaccess", "index.html"):
+            (WEB / name).write_text(f"{name} of the site\n")
+        (WEB / "core").mkdir(exist_ok=True)
         for network in NETWORKS:
             self.database("cr0", BOTS / f"{network}_bot.db", BOT_TABLES)
         for name, tables in SITE_TABLES.items():
@@ -513,6 +516,10 @@ class Day:
     def check_watch():
         """What tells people that all is well, or is not."""
         wrong = []
+        # As an operator does: the change was his, and a job that somebody has killed is done again.
+        for words in (("accept", WEB / "auth.php"), ("archive",)):
+            run("php", WEB / "security_monitoring_script.php", *words, user="cr0")
+        run(ROOT / "cron_security_monitoring.sh", user="cr0")
         for user in ("root", "cr0"):
             doctor = json.loads(run("runuser", "-u", user, "--", "php", WEB / "log_sync_script.php", "doctor", "--json", check=False))
             # Of the machine that the test runs on.

@@ -55,7 +55,7 @@ def world(root):
     )
     (root / "sync_state").chmod(0o3770)
     (root / "sync_state" / "cron" / "logs").write_text(
-        f"cr0sync cron 1\nlast_run={int(time.time())}\nlast_exit=0\nruns=12\n"
+        f"cr0sync cron 1\nlast_run={int(time.time())}\nlast_exit=0\nruns=3\ntotal=12\n"
     )
 
 

@@ -70,7 +70,8 @@ def the_tree_is_as_it_should_be(place):
     expected |= {f"logs/{name}": ("664", user, group) for name in LOGS.values()}
     expected |= {
         "sync_state": ("3770", user, group), "sync_state/locks": ("3770", user, group),
-        "sync_state/cron": ("2750", user, group), "cron.env": ("644", user, group), "systemd": ("2755", user, group)}
+        "sync_state/cron": ("2750", user, group), "cron.env": ("644", user, group), "cr0sync.json": ("644", user, group),
+        "systemd": ("2755", user, group)}
     expected |= {f"sync_state/locks/cron-{job}.lock": ("600", user, group) for job in JOBS}
     for path in [*SYSTEM.glob("*.sh"), *SYSTEM.glob("systemd/*")]:
         name = str(path.relative_to(SYSTEM))
