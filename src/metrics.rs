@@ -36,8 +36,8 @@ pub fn metrics(config: &Config) -> Result<MetricsReport> {
 /// The same, put in the place of a file, whole or not at all.
 ///
 /// # Errors
-/// As [`metrics`], [`ErrorKind::Usage`] where the path names no file, [`ErrorKind::Io`] or [`ErrorKind::Access`] when it cannot be written;
-/// what was there before is still there then.
+/// As [`metrics`], [`ErrorKind::Usage`] where the path names no file, [`ErrorKind::Io`] or [`ErrorKind::Access`] when it
+/// cannot be written; what was there before is still there then.
 pub fn write(config: &Config, path: &Path) -> Result<MetricsReport> {
     if path.file_name().is_none() || path.is_dir() {
         return Err(Error::new(ErrorKind::Usage, "metrics are written into a file, not")
@@ -52,7 +52,7 @@ pub fn write(config: &Config, path: &Path) -> Result<MetricsReport> {
     file.write_all(report.text.as_bytes())
         .and_then(|()| file.set_permissions(std::fs::Permissions::from_mode(MODE)))
         .map_err(|cause| Error::io("write", &path, cause))?;
-    nascent.supersede()?;
+    nascent.supersede_among_others()?;
     Ok(report)
 }
 

@@ -16,7 +16,8 @@ final readonly class Alerts
 
     /**
      * @param array<string, mixed> $options which configuration is meant
-     * @return ?array{told: int, waiting: int, problems: list<string>, warnings: list<string>} null where nobody is to be told
+     * @return ?array{told: int, waiting: int, problems: list<string>, warnings: list<string>} null where nobody is
+     *     to be told
      */
     public static function deliver(array $options): ?array
     {

@@ -146,7 +146,9 @@ final readonly class LineText
                 $more[] = "{$name} failed: " . ($job['reason'] ?? 'it did not say why');
             }
         }
-        array_push($more, ...$report['problems'], ...($report['alerts']['problems'] ?? []), ...($report['alerts']['warnings'] ?? []), ...$report['new_warnings']);
+        $alerts = ($report['alerts'] ?? []) + ['problems' => [], 'warnings' => []];
+        array_push($more, ...$report['problems'], ...$alerts['problems'], ...$alerts['warnings']);
+        array_push($more, ...$report['new_warnings']);
         $findings = $report['new_findings'] > 0 ? $report['jobs']['check']['report']['findings'] ?? [] : [];
         foreach (array_slice($findings, 0, self::MOST) as $one) {
             $changes = SecurityText::changes($one);

@@ -339,6 +339,20 @@ impl Nascent {
         sync_directory(&target)?;
         Ok(Some(file))
     }
+
+    /// Puts the file in its place where others may put theirs there at the same moment: it or one of those is there then.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub(crate) fn supersede_among_others(self) -> Result<()> {
+        let Nascent { file, mut name, target } = self;
+        let fail = |cause| Error::io("replace", &target, cause);
+        let made = file.sync_all().and_then(|()| file.metadata()).map_err(fail)?;
+        refuse_another(&made, &name.path)?;
+        fs::rename(&name.path, &target).map_err(fail)?;
+        name.kept = true;
+        sync_directory(&target)
+    }
 }
 
 /// Refuses what has the name of a file that we have made, and is not that file.
