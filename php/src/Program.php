@@ -9,6 +9,11 @@ namespace Cr0Sync\Script;
  */
 final readonly class Program
 {
+    /** So much later it is killed that does not end when it is told to (seconds). */
+    private const GRACE = 5;
+    /** What `timeout` ends with where it has ended something or had to kill it, and where it could not start it. */
+    private const ENDED = [124, 137];
+    private const NOT_STARTED = [126, 127];
     /** More of what it says is not kept. */
     private const MOST = 1 << 20;
 
@@ -27,29 +32,33 @@ final readonly class Program
         $said = trim(substr($this->complaint, 0, 300));
 
         return match (true) {
-            // What a child says that finds no such program.
-            !$this->started, $this->exitCode === 127 && $said === '' => "{$this->what} cannot be started",
-            $this->exitCode === null => "{$this->what} took too long and was ended",
+            !$this->started => "{$this->what} cannot be started",
+            in_array($this->exitCode, self::NOT_STARTED, true) && str_starts_with($said, 'timeout: ')
+                => "{$this->what} cannot be started",
+            $this->exitCode === null, in_array($this->exitCode, self::ENDED, true)
+                => "{$this->what} took too long and was ended",
             $this->exitCode !== 0 => "{$this->what} ended with {$this->exitCode}" . ($said === '' ? '' : ": {$said}"),
             default => null,
         };
     }
 
     /**
-     * Runs it to its end, or ends it after so many seconds.
+     * Runs it to its end, or ends it after so many seconds, with all that it has started: `timeout` of the system does
+     * that, also when we are killed meanwhile.
      *
      * @param non-empty-list<string> $command
      */
     public static function run(array $command, string $input, int $seconds): self
     {
+        $bounded = ['timeout', '-k', (string) self::GRACE, (string) $seconds, ...$command];
         // What it says goes into files, so that it never waits for us.
         [$out, $err] = [tmpfile(), tmpfile()];
-        $process = $out === false || $err === false ? false : @proc_open($command, [['pipe', 'r'], $out, $err], $pipes);
+        $process = $out === false || $err === false ? false : @proc_open($bounded, [['pipe', 'r'], $out, $err], $pipes);
         if ($process === false) {
             return new self(false, null, '', '', $command[0]);
         }
         stream_set_blocking($pipes[0], false);
-        $end = hrtime(true) + $seconds * 1_000_000_000;
+        $end = hrtime(true) + ($seconds + 2 * self::GRACE) * 1_000_000_000;
         $code = null;
         $open = true;
         do {

@@ -65,8 +65,11 @@ run($site, '-d', "sendmail_path={$sendmail} -t -i");
 echo preg_replace(['/(on ).*$/m', '/"timestamp":"[^"]*"|"prev":"[^"]*"/'], ['$1HOST', '...'], file_get_contents($mail));
 // One that hangs is ended.
 require getenv('CR0SYNC_PHP') . '/src/autoload.php';
-$ran = Cr0Sync\Script\Program::run(['/bin/sh', '-c', 'exec sleep 1000'], str_repeat('x', 1 << 20), 1);
+$ran = Cr0Sync\Script\Program::run(['/bin/sh', '-c', 'sleep 1000 & echo $!; sleep 1000'], str_repeat('x', 1 << 20), 1);
 echo $ran->problem(), "\n";
+// With what it has started. One that has ended and was not asked for yet is no process any more.
+$line = @file_get_contents('/proc/' . trim($ran->output) . '/stat');
+var_dump($line === false || str_contains($line, ') Z '));
 $ran = Cr0Sync\Script\Program::run(['/bin/sh', '-c', 'wc -c; exit 0'], str_repeat('x', 1 << 20), 30);
 echo trim($ran->output), ' ', var_export($ran->problem(), true), "\n";
 echo Cr0Sync\Script\Program::run(["{$root}/nothing"], '', 1)->problem() === null ? 'started' : 'not started', "\n";
@@ -93,6 +96,7 @@ Content-Type: text/plain; charset=us-ascii
 
 {...,"type":"ROOF_FORCED","severity":"CRITICAL","details":{"text":"x\n.\nBcc: somebody@else"},"session_id":null,"ip":null,"seq":5,...}
 /bin/sh took too long and was ended
+bool(true)
 1048576 NULL
 not started
 Cr0Sync\UsageException: these events were not handed out last
