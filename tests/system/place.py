@@ -140,10 +140,10 @@ class Place:
         path.chmod(mode)
 
     def write(self, name, text, mode=0o664):
-        """A file below the root."""
+        """A file below the root, which pages may write unless it is the configuration."""
         path = self.root / name
         path.write_text(text)
-        self.give(path, mode)
+        self.give(path, 0o644 if name == "cr0sync.json" else mode)
 
     def set(self, **settings):
         """Settings of the cron scripts."""
