@@ -30,8 +30,8 @@ final readonly class Doctor
             [Option::switch('line', 'one line about the whole, and one for each thing that is wrong')],
             ['doctor', 'doctor --json'],
             more: <<<'TEXT'
-                Looks, and changes nothing. Ends with 0 when all is well, with 1 when there are warnings, and
-                with 2 when there are problems. As root it sees more than as another user.
+                Looks, and mends nothing. Ends with 0 when all is well, with 1 when there are warnings, and
+                with 2 when there are problems. Root asks for both users; ask as the cron user too.
                 TEXT,
         );
     }

@@ -88,7 +88,8 @@ fn settle(
 /// Why not is for the log of whoever asks; it must not be shown.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] where the root is not there, and when the file cannot be read. A file that makes no sense lets nobody in, and is no error.
+/// [`ErrorKind::Config`] where the root is not there, and when the file cannot be read. A file that makes no sense lets nobody
+/// in, and is no error.
 pub fn verify(config: &Config, key: &[u8], permission: Permission) -> Result<KeyVerdict> {
     durable::root_directory(&config.root)?;
     let answer = shelf::admit(config, Kind::Keys, key, permission, facts)?;

@@ -20,13 +20,16 @@ pub(super) fn check(file: &File, path: &Path, root: &Path) -> Result<()> {
     let found = file.metadata().map_err(|cause| failed(path, cause))?;
     let owner = fs::metadata(root).map_err(|cause| failed(root, cause))?.uid();
     let own = rustix::process::geteuid().as_raw();
+    // Pages may make a link as well, to something of ours that they like better.
+    let named = fs::symlink_metadata(path).map_err(|cause| failed(path, cause))?;
+    let found = if [0, own, owner].contains(&named.uid()) { found } else { named };
     let Some((why, remedy)) = objection(&found, [0, own, owner], durable::private_group(found.uid())) else {
         return Ok(());
     };
     let name = path.display();
     let whom = durable::user_numbered(owner).unwrap_or_else(|| owner.to_string());
     let remedy = match remedy {
-        Remedy::Give => format!("chown {whom} {name}"),
+        Remedy::Give => format!("chown -h {whom} {name} && chmod g-w,o-w {name}"),
         Remedy::Close => format!("chmod g-w,o-w {name}"),
     };
     Err(Error::new(ErrorKind::Config, format!("refused the configuration, as {why}:"))
@@ -113,5 +116,15 @@ mod tests {
         assert!(error.to_string().contains("everybody may write to it"), "{error}");
         assert!(error.hint_text().unwrap().contains("chmod g-w,o-w "), "{error:?}");
         load(Some(&path)).unwrap();
+        // A link counts as whose it is, wherever it leads; only root can give one away.
+        mode(0o644);
+        let real = root.path().join("real.json");
+        fs::rename(&path, &real).unwrap();
+        std::os::unix::fs::symlink(&real, &path).unwrap();
+        load(None).unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::lchown(&path, Some(65_534), None).unwrap();
+            assert!(load(None).unwrap_err().to_string().contains("it belongs to "));
+        }
     }
 }

@@ -102,11 +102,6 @@ fn shown(one: &Snapshot, verdict: &Verdict) -> Backup {
 /// or our state cannot be read.
 pub fn backups(config: &Config, options: &Options) -> Result<BackupsReport> {
     durable::root_directory(&config.root)?;
-    backups_if_any(config, options)
-}
-
-/// The same, of a root that need not be there: doctor tells of that once, and by itself.
-pub(crate) fn backups_if_any(config: &Config, options: &Options) -> Result<BackupsReport> {
     let chosen = choose(config, options)?;
     let store = Store::open_existing(&state_directory(config))?;
     let shelf = Shelf::of(config, store.as_ref(), clock::now())?;

@@ -237,8 +237,7 @@ pub(crate) fn origin(
     Err(match unusable {
         None => Fault::Side { name, state: State::Absent, reason: "no side has a database yet".to_owned() },
         Some((side, reason)) => {
-            let reason =
-                format!("the hub {hub} has no database, and {side}, which has one, cannot be used: {reason}");
+            let reason = format!("the hub {hub} has no database, and {side} cannot be used: {reason}");
             Fault::Side { name, state: State::Skipped, reason }
         }
     })

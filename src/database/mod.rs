@@ -88,11 +88,9 @@ use crate::report::{
 };
 
 pub use crate::interrupt::Continue;
-pub(crate) use archive::backups_if_any;
 pub use archive::{backup, backups, clean_backups};
 pub(crate) use open::quoted;
 pub use progress::{Phase, Progress};
-pub(crate) use queue::queue_if_any;
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};

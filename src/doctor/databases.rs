@@ -35,8 +35,8 @@ impl Known {
         Known {
             status: database::status(config, &all, Detail::Summary).map(|report| report.databases),
             conflicts: database::conflicts(config, &all).map(|report| report.conflicts),
-            requests: database::queue_if_any(config).map(|report| report.requests),
-            backups: database::backups_if_any(config, &all).map(|report| report.backups),
+            requests: database::queue(config).map(|report| report.requests),
+            backups: database::backups(config, &all).map(|report| report.backups),
         }
     }
 

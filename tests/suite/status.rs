@@ -207,7 +207,7 @@ fn a_database_that_nobody_has_is_absent_and_one_that_cannot_be_opened_is_not() {
     for report in [world.dry_run(), world.sync()] {
         let (state, reason, _) = told(&report);
         assert_eq!(state, "skipped", "{report:#}");
-        assert!(reason.contains("bot, which has one, cannot be used: "), "{reason}");
+        assert!(reason.contains("has no database, and bot cannot be used: "), "{reason}");
     }
     fs::remove_file(world.path("bot")).unwrap();
     world.edit("website", "CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES('a')");

@@ -106,11 +106,6 @@ pub fn enqueue(config: &Config, request: &Request) -> Result<QueuedReport> {
 /// are left out.
 pub fn queue(config: &Config) -> Result<QueueReport> {
     durable::root_directory(&config.root)?;
-    queue_if_any(config)
-}
-
-/// The same, of a root that need not be there: doctor tells of that once, and by itself.
-pub(crate) fn queue_if_any(config: &Config) -> Result<QueueReport> {
     let mut requests = Vec::new();
     if let Some(queue) = Folder::open(&directory(config))? {
         // First what waits: what moves on meanwhile is found again below.
