@@ -146,7 +146,7 @@ pub(crate) fn quarantine(path: &Path, reason: &str) -> String {
 }
 
 /// Whether writing would leave files that their owner can still use.
-fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
+pub(crate) fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
     let user = rustix::process::geteuid();
     if user.is_root() || user.as_raw() == file.uid() {
         return Ok(());

@@ -9,6 +9,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::config::{Config, DatabaseConfig, OnDeleteUpdate};
+use crate::durable;
 use crate::error::Result;
 use crate::report::{DatabaseStatus, Notice, SideStatus, TableStatus};
 
@@ -59,7 +60,14 @@ pub(crate) fn of(
         // Before it is opened, which can leave files beside it.
         let now = open::fingerprint(path);
         let mut live = None;
-        match open_reader(path) {
+        // Whoever looks may leave files beside it as whoever writes does, and its owner cannot write then.
+        let refused = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).and_then(|file| {
+            open::may_write(&path.canonicalize().unwrap_or_else(|_| path.clone()), &file).err()
+        });
+        if is_of_cron(config) {
+            status.problem = status.problem.take().or_else(|| refused.clone());
+        }
+        match if refused.is_some() { None } else { open_reader(path) } {
             Some(Ok((mode, schema, connection))) => {
                 status.journal_mode = Some(mode);
                 schemas.push((side.clone(), schema));
@@ -197,6 +205,11 @@ fn named(list: &str, number: u32) -> String {
         (fields.nth(1)? == wanted).then(|| name.to_owned())
     });
     found.unwrap_or(wanted)
+}
+
+/// Whether it is the user of the runs who looks. What others may not write is no problem of the side.
+fn is_of_cron(config: &Config) -> bool {
+    durable::user(&config.ownership) == Some(rustix::process::geteuid().as_raw())
 }
 
 /// Journal mode, schema and connection; `None` when there is nothing to open.
