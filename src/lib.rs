@@ -59,6 +59,7 @@ pub mod integrity;
 pub mod interrupt;
 pub mod logs;
 pub mod metrics;
+mod page;
 pub mod report;
 mod schedule;
 pub mod security;
@@ -72,6 +73,7 @@ pub use config::{
 };
 pub use durable::Stamp;
 pub use error::{Error, ErrorKind, Result};
+pub use page::Page;
 pub use status::status;
 
 // For the tests that are compiled in here.

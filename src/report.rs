@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 
 pub use access::{
     KeyFacts, KeyIssued, KeyListed, KeyRevoked, KeyRotated, KeyVerdict, KeysReport, SessionClosed,
-    SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned,
+    SessionFacts, SessionListed, SessionOpened, SessionVerdict, SessionsCleaned, SessionsReport,
 };
 pub use doctor::{AlertsReport, AlertsToldReport, DoctorFinding, DoctorReport, DoctorState, MetricsReport};
 pub use events::{
@@ -27,10 +27,13 @@ pub use events::{
 };
 pub use integrity::{
     BaselineStatus, Excluded, FileAttributes, FindingKind, IntegrityAcceptReport, IntegrityBaselineReport,
-    IntegrityFinding, IntegrityReport, IntegrityStatusReport, IntegrityWatchReport, StatusProblem, WatchEnd,
-    WatchStatus,
+    IntegrityFinding, IntegrityReport, IntegritySilenceReport, IntegrityStatusReport, IntegrityWatchReport,
+    StatusProblem, WatchEnd, WatchStatus,
 };
-pub use limits::{RateCleanupReport, RateFileCleaned, RateLimitReport, RateTableCleaned, RateVerdict};
+pub use limits::{
+    RateCleanupReport, RateClient, RateFileCleaned, RateFileStatus, RateLimitReport, RateStatusReport,
+    RateTableCleaned, RateTableStatus, RateTier, RateVerdict,
+};
 pub use logs::{
     Adopted, BadRange, CleanState, LogCleanReport, LogFileVerdict, LogProblem, LogProblemKind, LogProof,
     LogReport, LogRotateReport, LogSideReport, LogSideStatus, LogState, LogStatus, LogVerifyReport,
@@ -203,6 +206,8 @@ pub struct ConflictsReport {
     pub schema: u32,
     /// Oldest first.
     pub conflicts: Vec<Conflict>,
+    /// How many fit, those on other pages too.
+    pub total: usize,
 }
 
 /// Conflicts that were acknowledged.
@@ -457,8 +462,8 @@ pub enum RequestState {
 pub struct QueuedRequest {
     /// Our name for it.
     pub id: String,
-    /// `resolve`, `acknowledge`, `restore`, `force`, `sync-from`, `backup`, `clean-backups`; `unknown` where the request
-    /// did not say it.
+    /// `resolve`, `acknowledge`, `restore`, `force`, `sync-from`, `backup`, `clean-backups`, `verify`, `undo`; `unknown`
+    /// where the request did not say it.
     pub action: String,
     /// What the action is about.
     pub arguments: Json,

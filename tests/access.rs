@@ -24,6 +24,7 @@ mod access {
     mod lost;
     mod newer;
     mod odd;
+    mod pages;
     mod refusals;
     mod taken;
     pub(crate) mod users;

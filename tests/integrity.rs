@@ -31,6 +31,7 @@ mod integrity {
     mod rng;
     mod runs;
     mod shared_files;
+    mod silenced;
     mod unread;
     mod vectors;
     mod watch;

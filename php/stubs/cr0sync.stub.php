@@ -120,16 +120,21 @@ namespace {
      * The conflicts on record, oldest first.
      *
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null,
-     *     show_secrets?: ?bool} $options show_secrets: passwords, hashes and tokens are hidden otherwise
+     *     show_secrets?: ?bool, status?: string|list<string>|null, ids?: string|list<string>|null, skip?: ?int,
+     *     limit?: ?int} $options show_secrets: passwords, hashes and tokens are hidden otherwise; status: only those
+     *     that are open, held, acknowledged or resolved; ids: only these, where they are on record (an empty list is
+     *     the same as leaving it out); skip, limit: a page of those that fit
      *
-     * @return array{schema: int, conflicts: list<array{
+     * @return array{schema: int, total: int, conflicts: list<array{
      *     id: string, database: string, table: string, key: array<string, mixed>,
      *     kind: 'update_update'|'update_delete'|'insert_insert'|'unique'|'foreign_key'|'schema'|'adoption'|'uncertain'
      *         |'oscillation',
      *     columns: list<string>, base: ?array<string, mixed>, values: array<string, ?array<string, mixed>>,
      *     choices: list<string>, winner: string, reason: string, status: 'open'|'held'|'acknowledged'|'resolved',
-     *     run: string, at: string}>} choices: what can be taken, nothing where it can only be acknowledged
+     *     run: string, at: string}>} choices: what can be taken, nothing where it can only be acknowledged; total: how
+     *     many fit, those on other pages too
      *
+     * @throws Cr0Sync\UsageException when a name fits no database, or no conflict can be so
      * @throws Cr0Sync\Cr0SyncException
      *
      * @example
@@ -137,7 +142,10 @@ namespace {
      *         $theirs = $conflict['values']['website']['email'];
      *         echo "{$conflict['columns'][0]}: {$theirs}, but {$conflict['winner']} won\n";
      *     }
+     *     $page = cr0_db_conflicts(['status' => ['open', 'held'], 'skip' => 0, 'limit' => 50]);
+     *     echo count($page['conflicts']), " of {$page['total']} on the first page\n";
      *     // email: bob@website.example.org, but central won
+     *     // 1 of 1 on the first page
      */
     function cr0_db_conflicts(array $options = []): array {}
 
@@ -361,11 +369,12 @@ namespace {
      * Asks for something that only the user who runs the sync can do. The next run carries it out, in the order of
      * asking; cr0_db_queue() tells what came of it. Needs no right but to write to the queue.
      *
-     * @param 'resolve'|'acknowledge'|'restore'|'force'|'sync-from'|'backup'|'clean-backups' $action
+     * @param 'resolve'|'acknowledge'|'restore'|'force'|'sync-from'|'backup'|'clean-backups'|'verify'|'undo' $action
      * @param array{conflict?: string, take?: string, conflicts?: list<string>, backup?: string, side?: ?string,
-     *     all_sides?: ?bool, database?: ?string, force?: ?bool} $arguments resolve: conflict, take, force;
-     *     acknowledge: conflicts; restore: backup (an id, no path), side or all_sides, force; force (a sync that goes
-     *     on where a guard waits): database; sync-from: side, database, force; backup and clean-backups: database
+     *     all_sides?: ?bool, database?: ?string, force?: ?bool, run?: string} $arguments resolve: conflict, take,
+     *     force; acknowledge: conflicts; restore: backup (an id, no path), side or all_sides, force; force (a sync that
+     *     goes on where a guard waits): database; sync-from: side, database, force; undo: run, database; backup,
+     *     clean-backups and verify (which is failed where something is not sound): database
      * @param array{config?: ?string, root?: ?string, by?: ?string} $options by: who asks, at most 200 bytes
      *
      * @return array{schema: int, id: string}
@@ -732,6 +741,33 @@ namespace {
     function cr0_rate_limit_cleanup(array $options = []): array {}
 
     /**
+     * How full the table is, what each tier allows, and which clients are in api_rate_limits.json. Makes and changes
+     * nothing. The table has nothing but digests of clients; cr0_rate_limit() with cost 0 tells of one.
+     *
+     * @param array{config?: ?string, root?: ?string, skip?: ?int, limit?: ?int} $options skip, limit: a page of the
+     *     clients in the file, 100 unless given
+     *
+     * @return array{schema: int,
+     *     table: array{path: string, exists: bool, clients: int, slots: int, in_use: int, problem: ?string},
+     *     tiers: array<string, array{limit: int, period_seconds: int, burst: int}>,
+     *     legacy: array{path: string, clients: list<array{key: string, requests: int, blocked_until: ?string}>,
+     *         total: int, problem: ?string}}
+     *     exists: the first request makes it; clients: for so many a new table is made; slots, in_use: so many it has
+     *     room for, and so many are taken, by those whose burst is not all there again; legacy: those that are blocked
+     *     first, then those with the most requests within the longest period of a tier; blocked_until: null for one
+     *     that is not; problem: why nobody can say
+     *
+     * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_rate_limit('192.0.2.7', 'critical');
+     *     $status = cr0_rate_limit_status();
+     *     echo "{$status['table']['in_use']} in use, critical allows {$status['tiers']['critical']['limit']} an hour\n";
+     *     // 1 in use, critical allows 10 an hour
+     */
+    function cr0_rate_limit_status(array $options = []): array {}
+
+    /**
      * Whether the baseline can be believed, what the last whole check found, and whether a watcher is at work.
      *
      * @param array{config?: ?string, root?: ?string} $options
@@ -747,7 +783,8 @@ namespace {
      *     'whole'|'broken'|'acknowledged'|null} problems: what is not as it should be, with what a person does first,
      *     where that is needed, and the command of the script that comes next. chain: what the last look at the chain
      *     of events came to. last_check: what cr0_integrity_check gave, at, when it did, and source: private where only
-     *     the cron user can have written it, else site or own. locks: those that somebody holds now,
+     *     the cron user can have written it, else site or own; each of its findings has silenced (bool), see
+     *     cr0_integrity_silence(). locks: those that somebody holds now,
      *     and since when as the holder wrote it down. last_runs: when cr0_security_run did each job; null where it
      *     never did, and for those who may not know
      *
@@ -857,6 +894,33 @@ namespace {
      *     // 1 accepted
      */
     function cr0_integrity_accept(array $paths, array $options = []): array {}
+
+    /**
+     * Silences what was found of some files: somebody has seen it. Their open alerts become `acknowledged`, and the
+     * event log says who asked. They stay findings, and what is wrong stays wrong; a file that changes again, in
+     * another way, has a new alert, which is open. Needs no right but to write the alerts and the event log: what is
+     * accepted is for cr0_integrity_accept() alone.
+     *
+     * @param list<string> $paths of findings: path as it is shown, or the path itself
+     * @param array{config?: ?string, root?: ?string, by?: ?string} $options by: who asks, a line of at most 200 bytes
+     *
+     * @return array{schema: int, silenced: list<string>, unknown: list<string>, warnings: list<string>}
+     *     silenced: also those that were before; unknown: of which no alert is open
+     *
+     * @throws Cr0Sync\UsageException when no path was given
+     * @throws Cr0Sync\LockedException when another program changes the alerts for seconds
+     * @throws Cr0Sync\Cr0SyncException when the event log or the alerts cannot be written; nothing is silenced then
+     *
+     * @example
+     *     file_put_contents('web/index.html', '<h1>Under construction</h1>');
+     *     cr0_integrity_check();
+     *     cr0_integrity_silence([realpath('web/index.html')], ['by' => 'ann']);
+     *     $status = cr0_integrity_status();
+     *     [$finding] = $status['last_check']['findings'];
+     *     echo $finding['silenced'] ? 'silenced' : 'open', ', and all is ', $status['ok'] ? 'well' : 'not well', "\n";
+     *     // silenced, and all is not well
+     */
+    function cr0_integrity_silence(array $paths, array $options = []): array {}
 
     /**
      * Watches over files: what the kernel says has changed is checked at once. Looks at everything when it begins, when
@@ -1085,6 +1149,30 @@ namespace {
      *     // closed
      */
     function cr0_session_close(#[\SensitiveParameter] string $session, array $options = []): array {}
+
+    /**
+     * The sessions of the API, the newest first, without anything that lets somebody in. One that was closed is none.
+     *
+     * @param array{config?: ?string, root?: ?string, user_id?: ?string, skip?: ?int, limit?: ?int} $options user_id:
+     *     only that user's; skip, limit: a page of those that fit
+     *
+     * @return array{schema: int, sessions: list<array{id: string, user_id: null|int|string, permissions: list<string>,
+     *     created_at: ?string, expires_at: ?string, ip: ?string, user_agent: ?string, state: 'open'|'expired'}>,
+     *     total: int, warnings: list<string>}
+     *     ip, user_agent: cut where they are long; total: how many fit, those on other pages too; warnings: what of the
+     *     file makes no sense; it lets nobody in
+     *
+     * @throws Cr0Sync\CorruptException when the file makes no sense
+     * @throws Cr0Sync\Cr0SyncException
+     *
+     * @example
+     *     cr0_session_open('7', ['read'], ['ip' => '192.0.2.7']);
+     *     foreach (cr0_session_list(['user_id' => '7', 'limit' => 50])['sessions'] as $session) {
+     *         echo "{$session['user_id']} from {$session['ip']}: {$session['state']}\n";
+     *     }
+     *     // 7 from 192.0.2.7: open
+     */
+    function cr0_session_list(array $options = []): array {}
 
     /**
      * Removes the sessions whose time is over.

@@ -29,6 +29,7 @@ $document('cr0_api_key_list');
 $document('cr0_api_key_revoke', $rotated['id']);
 $session = $document('cr0_session_open', 'alice', ['admin']);
 $document('cr0_session_verify', $session['token'], 'read');
+$document('cr0_session_list');
 $document('cr0_session_close', $session['token']);
 $document('cr0_session_cleanup');
 ?>
@@ -112,6 +113,21 @@ cr0_session_verify 0 {
     ip: string
     user_agent: string
   }
+  warnings: []
+}
+cr0_session_list 0 {
+  schema: int
+  sessions: [{
+    id: string
+    user_id: string
+    permissions: [string]
+    created_at: string
+    expires_at: string
+    ip: string
+    user_agent: string
+    state: string
+  }]
+  total: int
   warnings: []
 }
 cr0_session_close 0 {

@@ -36,6 +36,6 @@ $stub = getenv('CR0SYNC_PHP') . '/stubs/cr0sync.stub.php';
 echo $out, $err;
 ?>
 --EXPECT--
-49 functions
+52 functions
 $options, @throws
 @return

@@ -95,6 +95,7 @@ cr0_db_conflicts 0 {
     run: string
     at: string
   }]
+  total: int
 }
 cr0_db_acknowledge 0 {
   schema: int

@@ -9,6 +9,7 @@ foreach ([
     ['cr0_rate_limit', ['a', 'three', $limits->ground->options()]],
     ['cr0_rate_limit', ['a', 'closed', $limits->ground->options(['also' => [['tier' => 'three']]])]],
     ['cr0_rate_limit_cleanup', [$limits->ground->options()]],
+    ['cr0_rate_limit_status', [$limits->ground->options()]],
 ] as [$function, $arguments]) {
     $answer = cr0_call($function, $arguments);
     echo $function, ' ', $answer['exit_code'], ' ', shape(json_decode($answer['json'])), "\n";
@@ -60,6 +61,55 @@ cr0_rate_limit_cleanup 0 {
     removed: int
     kept: int
     requests: int
+    problem: null
+  }
+}
+cr0_rate_limit_status 0 {
+  schema: int
+  table: {
+    path: string
+    exists: bool
+    clients: int
+    slots: int
+    in_use: int
+    problem: null
+  }
+  tiers: {
+    admin: {
+      limit: int
+      period_seconds: int
+      burst: int
+    }
+    authenticated: {
+      limit: int
+      period_seconds: int
+      burst: int
+    }
+    closed: {
+      limit: int
+      period_seconds: int
+      burst: int
+    }
+    critical: {
+      limit: int
+      period_seconds: int
+      burst: int
+    }
+    default: {
+      limit: int
+      period_seconds: int
+      burst: int
+    }
+    three: {
+      limit: int
+      period_seconds: int
+      burst: int
+    }
+  }
+  legacy: {
+    path: string
+    clients: []
+    total: int
     problem: null
   }
 }

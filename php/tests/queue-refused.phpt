@@ -12,7 +12,11 @@ $try = static function (string $action, array $arguments, array $more = []) use 
 $try('backup', []);
 $playground->sql(null, 'CREATE TABLE note (name TEXT PRIMARY KEY)');
 cr0_db_sync($playground->options());
+$try('fly', []);
 $try('undo', []);
+$try('undo', ['run' => 1]);
+$try('undo', ['run' => '1', 'dry_run' => true]);
+$try('verify', ['database' => 'nobody']);
 $try('backup', ['notes']);
 $try('backup', ['database' => 1]);
 $try('backup', ['database' => "\xff"]);
@@ -31,7 +35,11 @@ echo count(cr0_db_queue($playground->options())['requests']), "\n";
 ?>
 --EXPECT--
 Cr0Sync\AccessException: there is no queue yet in ROOT
-Cr0Sync\UsageException: there is no action undo
+Cr0Sync\UsageException: there is no action fly
+Cr0Sync\UsageException: "run" needs the number of a run, as text
+Cr0Sync\UsageException: "run" needs the number of a run, as text
+Cr0Sync\UsageException: it has an unknown field "dry_run"
+Cr0Sync\UsageException: no database is called nobody
 ValueError: cr0_db_enqueue(): Argument #2 ($arguments) must have names as keys
 Cr0Sync\UsageException: "database" must be text
 Cr0Sync\UsageException: a request takes nothing but text in UTF-8

@@ -14,5 +14,5 @@ echo substr_count($ofExtension, "cr0_"), ' ', substr_count($ofExtension, 'class 
 echo $ofStub === $ofExtension ? 'the same' : "stub:\n{$ofStub}\nextension:\n{$ofExtension}", "\n";
 ?>
 --EXPECT--
-49 11 6
+52 11 6
 the same

@@ -435,7 +435,8 @@ fn shown(id: &str) -> String {
     id.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_NAME).collect()
 }
 
-fn text(value: Option<&Value>) -> String {
+/// A user or name, as text.
+pub(super) fn text(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(value) => match numbers::shown(value.clone()) {

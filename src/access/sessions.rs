@@ -1,24 +1,28 @@
 //! Sessions of the API: `api_sessions.json`.
 //!
 //! A session is opened for somebody whom the site has let in, and known by a token from then on. It ends by itself at its
-//! time, or when it is closed. Apart from keys, which people keep: nobody lists or rotates these.
+//! time, or when it is closed. Apart from keys, which people keep: nobody rotates these.
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::grant::Permission;
-use super::keys::{is_plain, random, user, words};
+use super::grant::{Permission, Reason, Verdict, decide};
+use super::keys::{self, is_plain, random, user, words};
 use super::record::{Expiry, Record, stamp};
 use super::shelf::{self, Kind, State};
 use super::token;
 use super::withdrawn::{self, AT_ONCE, Withdrawn};
 use crate::clock;
 use crate::config::Config;
-use crate::durable::{Altered, numbers};
+use crate::durable::{self, Altered, numbers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hex::hex;
-use crate::report::{SCHEMA, SessionClosed, SessionFacts, SessionOpened, SessionVerdict, SessionsCleaned};
+use crate::page::Page;
+use crate::report::{
+    SCHEMA, SessionClosed, SessionFacts, SessionListed, SessionOpened, SessionVerdict, SessionsCleaned,
+    SessionsReport,
+};
 
 /// Longer addresses are none (characters).
 const MAX_IP: usize = 64;
@@ -126,6 +130,57 @@ pub fn close(config: &Config, session: &[u8]) -> Result<SessionClosed> {
     Ok(SessionClosed { schema: SCHEMA, closed: true, id, warnings })
 }
 
+/// The sessions in the file, or those of one user, the newest first, without anything that lets somebody in. One that was
+/// closed is none, whatever an old copy of the file says.
+///
+/// # Errors
+/// [`ErrorKind::Config`] where the root is not there, [`ErrorKind::Corrupt`] when the file makes no sense, and when it cannot
+/// be read.
+pub fn list(config: &Config, user: Option<&str>, page: Page) -> Result<SessionsReport> {
+    durable::root_directory(&config.root)?;
+    let now = clock::now().timestamp();
+    let path = Kind::Sessions.path(config);
+    let known = shelf::ask(config, Kind::Sessions, |state| match state {
+        State::Known(known) => Ok((known.index.all().cloned().collect::<Vec<Record>>(), known.warning(path))),
+        State::Broken(reason) => Err(reason.clone()),
+    })?;
+    let (mut all, odd) = known.map_err(|reason| {
+        Error::new(ErrorKind::Corrupt, format!("cannot list sessions, as {reason}:"))
+            .at(path)
+            .hint("the next session that is verified or opened moves it aside; put a good copy in its place")
+    })?;
+    let mut warnings: Vec<String> = odd.into_iter().collect();
+    warnings.extend(withdrawn::warn(config, Kind::Sessions)?);
+    all.retain(|record| user.is_none_or(|user| keys::text(record.members.get("user_id")) == user));
+    // Of the same moment, whoever stands last in the file came last.
+    all.reverse();
+    all.sort_by_key(|record| std::cmp::Reverse(record.time("created_at")));
+    let listed: Vec<(&Record, &'static str)> = withdrawn::ask(config, Kind::Sessions, |withdrawals| {
+        let state = |record| Some((record, state(record, withdrawals.since(&record.digest), now)?));
+        all.iter().filter_map(state).collect()
+    })?;
+    let total = listed.len();
+    let told = |(record, state): (&Record, &'static str)| {
+        let facts = facts(record);
+        let (ip, user_agent) =
+            (facts.ip.map(|ip| cut(&ip, MAX_IP)), facts.user_agent.map(|agent| cut(&agent, MAX_AGENT)));
+        SessionListed { facts: SessionFacts { ip, user_agent, ..facts }, state }
+    };
+    let sessions = page.of(listed).map(told).collect();
+    Ok(SessionsReport { schema: SCHEMA, sessions, total, warnings })
+}
+
+/// `open` or `expired`; none for one that was closed, or that lets nobody in and is told among the warnings.
+fn state(record: &Record, since: Option<i64>, now: i64) -> Option<&'static str> {
+    // Whatever it may do, it may do something that it has a permission for; without any it is open, and useless.
+    let asked = Record { permissions: vec![Permission::System], ..record.clone() };
+    match decide(Some(&asked), since, now, Permission::Read) {
+        Verdict::Granted => Some("open"),
+        Verdict::Refused(Reason::Expired) => Some("expired"),
+        Verdict::Refused(_) => None,
+    }
+}
+
 /// Removes the sessions whose time is over.
 ///
 /// # Errors
@@ -189,7 +244,10 @@ fn check(request: &Request, minutes: u32) -> Result<()> {
 }
 
 fn facts(record: &Record) -> SessionFacts {
-    let text = |name: &str| record.members.get(name).and_then(Value::as_str).map(str::to_owned);
+    let text = |name: &str| {
+        let text = record.members.get(name).filter(|value| value.is_string()).cloned();
+        text.map(numbers::shown).as_ref().and_then(Value::as_str).map(str::to_owned)
+    };
     SessionFacts {
         id: record.id.clone(),
         user_id: numbers::shown(record.members.get("user_id").cloned().unwrap_or_default()),

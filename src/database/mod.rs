@@ -47,6 +47,7 @@ mod returned;
 mod round;
 mod run;
 mod schema;
+mod selection;
 mod settle;
 mod shape;
 mod sql;
@@ -83,8 +84,8 @@ use crate::durable::{self, RunLock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::interrupt;
 use crate::report::{
-    AcknowledgeReport, ConflictsReport, DatabaseReport, HistoryReport, QueuedRequest, Run, SCHEMA,
-    SideReport, State, StatusReport, SyncReport,
+    AcknowledgeReport, DatabaseReport, HistoryReport, QueuedRequest, Run, SCHEMA, SideReport, State,
+    StatusReport, SyncReport,
 };
 
 pub use crate::interrupt::Continue;
@@ -94,6 +95,7 @@ pub use progress::{Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};
+pub use selection::{Selection, conflicts, conflicts_of};
 pub use status::Detail;
 pub(crate) use status::{ABSENT, EMPTY, MISSING};
 pub use verification::verify;
@@ -345,6 +347,11 @@ pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Resu
 /// Errors: as [`sync`]; `Usage` for a run that is not on record, or that has nothing that can be taken back: then the
 /// hint says what can.
 pub fn undo(config: &Config, run: &str, options: &Options) -> Result<SyncReport> {
+    undo_telling(config, run, options, undo::Telling::Rows)
+}
+
+/// The same; warnings say of what is left as much as they may.
+fn undo_telling(config: &Config, run: &str, options: &Options, telling: undo::Telling) -> Result<SyncReport> {
     let mut chosen = choose(config, options)?;
     let mut undos = BTreeMap::new();
     let unknown = || {
@@ -356,7 +363,7 @@ pub fn undo(config: &Config, run: &str, options: &Options) -> Result<SyncReport>
     for (name, _) in &chosen {
         let tables = store.touched(number, name).map_err(state_failure)?;
         if !tables.is_empty() {
-            undos.insert((*name).to_owned(), undo::Undo { tables });
+            undos.insert((*name).to_owned(), undo::Undo { tables, telling });
         }
     }
     if undos.is_empty() {
@@ -368,23 +375,6 @@ pub fn undo(config: &Config, run: &str, options: &Options) -> Result<SyncReport>
     over(config, options, &format!("undo {run}"), &chosen, &mut |_| Continue::Yes, |job, name, database| {
         run::sync(&Job { undo: undos.get(name), ..*job }, name, database)
     })
-}
-
-/// The conflicts on record, oldest first.
-///
-/// Errors: `Io` when the state cannot be read.
-pub fn conflicts(config: &Config, options: &Options) -> Result<ConflictsReport> {
-    let chosen = choose(config, options)?;
-    let mut conflicts = Vec::new();
-    if let Some(store) = Store::open_existing(&state_directory(config))? {
-        let secrets = json::Secrecy::new(config, options.secrets);
-        for conflict in store.conflicts().map_err(state_failure)? {
-            if chosen.iter().any(|(name, _)| **name == *conflict.database) {
-                conflicts.push(json::conflict(conflict, &secrets));
-            }
-        }
-    }
-    Ok(ConflictsReport { schema: SCHEMA, conflicts })
 }
 
 /// Marks conflicts as seen; they stay on record, and resolved ones stay resolved. A dry run only checks the ids.
@@ -479,8 +469,10 @@ fn choose<'a>(config: &'a Config, options: &Options) -> Result<Vec<(&'a str, &'a
 }
 
 fn find_conflict(store: &Store, id: &str) -> Result<Option<store::StoredConflict>> {
-    let conflicts = store.conflicts().map_err(state_failure)?;
-    Ok(conflicts.into_iter().find(|conflict| conflict.number.to_string() == id))
+    match selection::number(id) {
+        Some(number) => store.conflict(number).map_err(state_failure),
+        None => Ok(None),
+    }
 }
 
 fn unknown_side(database: &str, side: &str) -> Error {

@@ -3,7 +3,7 @@
 //! Apart from `resolution`, which decides one row. A row that is no longer what the run made of it is left and listed,
 //! and so is one whose way back would leave a reference that leads nowhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
@@ -80,6 +80,17 @@ pub(crate) struct Touched {
 pub(crate) struct Undo {
     /// By table.
     pub(crate) tables: Vec<Touched>,
+    /// What may be said of rows that are left.
+    pub(crate) telling: Telling,
+}
+
+/// What may be said of rows that are left as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Which they are, by their keys.
+    Rows,
+    /// How many they are: what is told lies where no value of a row may.
+    Counts,
 }
 
 /// One row on its way back.
@@ -118,15 +129,23 @@ impl Undo {
         tables: &mut [TableState],
         sides: &[Side],
     ) -> Result<Vec<String>, Fault> {
-        let mut left = Vec::new();
+        let (mut left, mut counts) = (Vec::new(), BTreeMap::new());
         for index in 0..tables.len() {
             let Some(of_shape) = shape.tables.get(index) else { continue };
             for row in self.of(&of_shape.rules) {
                 let way = Way { undo: self, shape, index, of_shape, sides };
-                if let Some(reason) = way.back(&row, tables)? {
-                    left.push(format!("{} {}: {reason}", of_shape.rules.name, named(&row)));
+                let Some(reason) = way.back(&row, tables)? else { continue };
+                match self.telling {
+                    Telling::Rows => left.push(format!("{} {}: {reason}", of_shape.rules.name, named(&row))),
+                    Telling::Counts => {
+                        let so_many: &mut usize = counts.entry((&of_shape.rules.name, reason)).or_default();
+                        *so_many = so_many.saturating_add(1);
+                    }
                 }
             }
+        }
+        for ((table, reason), count) in counts {
+            left.push(format!("{table}: {}: {reason}", rows(count)));
         }
         for table in self.tables.iter().filter(|table| table.contents != 0) {
             let rows = rows(usize::try_from(table.contents).unwrap_or(usize::MAX));

@@ -250,6 +250,34 @@ pub unsafe extern "C" fn cr0_session_close(
     unsafe { call::operation("cr0_session_close", &[], (system, ptr::null()), report, error, work) }
 }
 
+/// Lists the sessions, or those of a user, the newest first, without anything that lets somebody in; `NULL` as user is
+/// everybody. The member `total` of the report says how many there are, those on other pages too.
+///
+/// Options: skip, limit (all unless given). The exit code of the report is 1 when something of the file makes no sense.
+///
+/// Fails with `CR0_ERROR_CORRUPT` when all of it makes none, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when it cannot be read.
+///
+/// # Safety
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `user_id` must be `NULL` or end with a zero byte;
+/// `report` and `error` must be `NULL` or lead to where a pointer may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_session_list(
+    system: *const System,
+    user_id: *const c_char,
+    options: *const Options,
+    report: *mut *mut Report,
+    error: *mut *mut Failure,
+) -> i32 {
+    let work = |system: &System, options: &Options| {
+        // SAFETY: as the function asks.
+        let user_id = unsafe { call::perhaps_text(user_id, "user_id") }?;
+        let report = sessions::list(&system.config, user_id, options.page())?;
+        Report::new(&report, i32::from(!report.warnings.is_empty()))
+    };
+    // SAFETY: as the function asks.
+    unsafe { call::operation("cr0_session_list", &["skip", "limit"], (system, options), report, error, work) }
+}
+
 /// Removes the sessions whose time is over.
 ///
 /// Fails with `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when a file cannot be read or written.

@@ -119,11 +119,12 @@ pub unsafe extern "C" fn cr0_db_force_sync(
     }
 }
 
-/// Lists the conflicts on record, oldest first.
+/// Lists the conflicts on record, oldest first; the member `total` of the report says how many fit, those on other pages
+/// too.
 ///
-/// Options: database, show_secrets.
+/// Options: database, show_secrets, status, ids, skip, limit (all unless given).
 ///
-/// Fails with `CR0_ERROR_USAGE` where a name fits no database.
+/// Fails with `CR0_ERROR_USAGE` where a name fits no database, or no conflict can be so.
 ///
 /// # Safety
 /// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
@@ -136,14 +137,15 @@ pub unsafe extern "C" fn cr0_db_conflicts(
     error: *mut *mut Failure,
 ) -> i32 {
     let work = |system: &System, options: &Options| {
-        let report = database::conflicts(&system.config, &options.of_databases())?;
+        let selection = options.selection();
+        let report = database::conflicts_of(&system.config, &options.of_databases(), &selection)?;
         Report::new(&report, report.exit_code())
     };
     // SAFETY: as the function asks.
     unsafe {
         call::operation(
             "cr0_db_conflicts",
-            &["database", "show_secrets"],
+            &["database", "show_secrets", "status", "ids", "skip", "limit"],
             (system, options),
             report,
             error,

@@ -124,6 +124,33 @@ pub unsafe extern "C" fn cr0_integrity_accept(
     unsafe { call::operation("cr0_integrity_accept", &["dry_run"], (system, options), report, error, work) }
 }
 
+/// Silences findings: the open alerts about `count` paths, of any bytes, become `acknowledged`. They stay findings, and a file
+/// that changes again is told of anew. `by` says who asks, in his own words; it is put on record.
+///
+/// Fails with `CR0_ERROR_USAGE` without paths, and where `by` is longer than 200 bytes or more than a line;
+/// `CR0_ERROR_ACCESS` or `CR0_ERROR_IO` where the event log or the alerts cannot be written. Nothing is silenced then.
+///
+/// # Safety
+/// `system` must be `NULL` or a system; `paths` must be `NULL` or lead to `count` paths that end with a zero byte, and `by`
+/// must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_integrity_silence(
+    system: *const System,
+    paths: *const *const c_char,
+    count: usize,
+    by: *const c_char,
+    report: *mut *mut Report,
+    error: *mut *mut Failure,
+) -> i32 {
+    let work = |system: &System, _: &Options| {
+        // SAFETY: as the function asks.
+        let (paths, by) = unsafe { (call::paths(paths, count, "paths")?, call::text(by, "by")?) };
+        Report::new(&integrity::silence(&system.config, &paths, by)?, 0)
+    };
+    // SAFETY: as the function asks.
+    unsafe { call::operation("cr0_integrity_silence", &[], (system, ptr::null()), report, error, work) }
+}
+
 /// Watches over files, and checks at once what the kernel says has changed, until its time is over or the callback says
 /// stop, which is called several times a second.
 ///

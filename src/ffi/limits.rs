@@ -186,3 +186,28 @@ pub unsafe extern "C" fn cr0_rate_limit_cleanup(
     // SAFETY: as the function asks.
     unsafe { call::operation("cr0_rate_limit_cleanup", &[], (system, ptr::null()), report, error, work) }
 }
+
+/// Says how full the table is, what each tier allows, and which clients are in the file that today's pages write; makes and
+/// changes nothing. The table has nothing but digests of clients: `cr0_rate_limit` with a cost of 0 tells of one.
+///
+/// Options: skip, limit (of the clients in the file: 100 unless given).
+///
+/// # Safety
+/// `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to where a
+/// pointer may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_rate_limit_status(
+    system: *const System,
+    options: *const Options,
+    report: *mut *mut Report,
+    error: *mut *mut Failure,
+) -> i32 {
+    let work = |system: &System, options: &Options| {
+        let report = limits::status(&system.config, options.page())?;
+        Report::new(&report, report.exit_code())
+    };
+    // SAFETY: as the function asks.
+    unsafe {
+        call::operation("cr0_rate_limit_status", &["skip", "limit"], (system, options), report, error, work)
+    }
+}

@@ -11,12 +11,13 @@ use serde::Serialize;
 
 use super::call;
 use super::error::{CR0_ERROR_USAGE, CR0_OK};
-use crate::database::{self, Detail, Force, Mode, Secrets};
+use crate::database::{self, Detail, Force, Mode, Secrets, Selection};
 use crate::doctor::Shell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::integrity::{Accept, CheckOptions, WatchOptions};
 use crate::interrupt::Continue;
 use crate::logs;
+use crate::page::Page;
 use crate::security::Look;
 
 /// The names of options that a function knows.
@@ -61,6 +62,9 @@ pub struct Options {
     expires_in: Option<u64>,
     crontab: Option<String>,
     file: Option<PathBuf>,
+    statuses: Vec<String>,
+    ids: Vec<String>,
+    skip: Option<u64>,
     listener: Option<Listener>,
 }
 
@@ -95,6 +99,9 @@ impl Options {
             ("expires_in", self.expires_in.is_some()),
             ("crontab", self.crontab.is_some()),
             ("file", self.file.is_some()),
+            ("status", !self.statuses.is_empty()),
+            ("ids", !self.ids.is_empty()),
+            ("skip", self.skip.is_some()),
             ("progress", self.listener.is_some()),
         ]
         .into_iter()
@@ -132,6 +139,15 @@ impl Options {
 
     pub(super) fn detail(&self) -> Detail {
         if self.explain { Detail::Explain } else { Detail::Summary }
+    }
+
+    pub(super) fn page(&self) -> Page {
+        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        Page { skip: self.skip.map_or(0, number), limit: self.limit.map(number) }
+    }
+
+    pub(super) fn selection(&self) -> Selection {
+        Selection { statuses: self.statuses.clone(), ids: self.ids.clone(), page: self.page() }
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -264,6 +280,31 @@ pub unsafe extern "C" fn cr0_options_add_path(options: *mut Options, path: *cons
     unsafe { set(options, |options| options.paths.push(path)) }
 }
 
+/// Chooses conflicts that are so: `open`, `held`, `acknowledged` or `resolved`; may be called more than once. All are chosen
+/// otherwise.
+///
+/// Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the word is not UTF-8.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `status` must be `NULL` or end with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_add_status(options: *mut Options, status: *const c_char) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set_text(options, "status", status, |options, status| options.statuses.push(status)) }
+}
+
+/// Chooses a conflict by its id; may be called more than once. All are chosen otherwise.
+///
+/// Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the id is not UTF-8.
+///
+/// # Safety
+/// `options` must be `NULL` or options; `id` must be `NULL` or end with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_add_id(options: *mut Options, id: *const c_char) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set_text(options, "id", id, |options, id| options.ids.push(id)) }
+}
+
 /// Names the side that a backup goes into, instead of the one that it was made of.
 ///
 /// Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the name is not UTF-8.
@@ -347,7 +388,8 @@ pub unsafe extern "C" fn cr0_options_set_acknowledge(options: *mut Options, yes:
     unsafe { set(options, |options| options.acknowledge = yes != 0) }
 }
 
-/// Says how many runs a history tells of at most; 50 otherwise.
+/// Says how many a list tells of at most; of runs a history tells of 50 otherwise, other lists of as many as their function
+/// says.
 ///
 /// # Safety
 /// `options` must be `NULL` or options.
@@ -355,6 +397,16 @@ pub unsafe extern "C" fn cr0_options_set_acknowledge(options: *mut Options, yes:
 pub unsafe extern "C" fn cr0_options_set_limit(options: *mut Options, limit: u64) -> i32 {
     // SAFETY: as the function asks.
     unsafe { set(options, |options| options.limit = Some(limit)) }
+}
+
+/// Says how many of a list are left out first, for a page after the first one; none otherwise.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_skip(options: *mut Options, skip: u64) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, |options| options.skip = (skip > 0).then_some(skip)) }
 }
 
 /// Says after how many milliseconds a check stops reading, for the next call to go on.

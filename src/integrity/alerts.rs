@@ -2,7 +2,7 @@
 //!
 //! A finding that is open is told once. What could not be told is told again by the next check.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::export;
 use super::memory::{self, Memory, OpenFindings, State};
@@ -31,7 +31,11 @@ const MOST_OVER: usize = 1_000;
 const MOST_NAMED: usize = 5;
 /// So long pages may keep the list of alerts to themselves (milliseconds).
 const WAIT_MS: u64 = 2_000;
-/// What an alert is that nobody has to look at any more.
+/// What an alert is that somebody has to look at,
+pub(super) const OPEN: &str = "open";
+/// that somebody on the website has silenced,
+pub(super) const SILENCED: &str = "acknowledged";
+/// and that nobody has to look at any more.
 const RESOLVED: &str = "resolved";
 
 /// What a check was about.
@@ -241,13 +245,10 @@ fn end(config: &Config, is_accepted: &dyn Fn(&[u8]) -> bool, warnings: &mut Vec<
         return Ok(0);
     }
     change(config, warnings, |list| {
-        let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
         let mut count = 0_u64;
         for alert in list.iter_mut().filter_map(Value::as_object_mut) {
-            let file = alert.get("file").map(text).unwrap_or_default();
-            let exact = alert.get("details").and_then(|details| details.get("path_b64")).map(text);
-            let is_open = alert.get("status").is_some_and(|status| status == "open");
-            if is_open && is_accepted(&names::exact(&file, exact.as_deref())) {
+            let stands = [OPEN, SILENCED].into_iter().any(|status| is_as(alert, status));
+            if stands && is_accepted(&path_of(alert)) {
                 alert.insert("status".to_owned(), Value::from(RESOLVED));
                 count = count.saturating_add(1);
             }
@@ -256,8 +257,18 @@ fn end(config: &Config, is_accepted: &dyn Fn(&[u8]) -> bool, warnings: &mut Vec<
     })
 }
 
+/// The file that an alert is about.
+pub(super) fn path_of(alert: &Map<String, Value>) -> Vec<u8> {
+    let exact = alert.get("details").and_then(|details| details.get("path_b64")).and_then(Value::as_str);
+    names::exact(alert.get("file").and_then(Value::as_str).unwrap_or_default(), exact)
+}
+
+pub(super) fn is_as(alert: &Map<String, Value>, status: &str) -> bool {
+    alert.get("status").is_some_and(|own| own == status)
+}
+
 /// Changes the list of alerts, which pages change too. One that makes no sense is moved aside, and that is told.
-fn change<T>(
+pub(super) fn change<T>(
     config: &Config,
     warnings: &mut Vec<String>,
     mut alter: impl FnMut(&mut Vec<Value>) -> Altered<T>,
@@ -286,7 +297,7 @@ fn change<T>(
 }
 
 /// The alerts; PHP makes an object of a list that a page took something out of.
-fn list(value: &Value) -> Option<Vec<Value>> {
+pub(super) fn list(value: &Value) -> Option<Vec<Value>> {
     match value {
         Value::Array(list) => Some(list.clone()),
         Value::Object(members) => {
@@ -407,7 +418,7 @@ fn with_file(finding: &IntegrityFinding) -> Value {
 }
 
 /// What shares one event each: no more than are written whole.
-fn parts(files: Vec<Value>) -> Vec<Vec<Value>> {
+pub(super) fn parts(files: Vec<Value>) -> Vec<Vec<Value>> {
     let mut parts: Vec<Vec<Value>> = Vec::new();
     let mut size = 0_usize;
     for file in files {
@@ -424,7 +435,8 @@ fn parts(files: Vec<Value>) -> Vec<Vec<Value>> {
     parts
 }
 
-fn one(config: &Config, kind: &str, severity: &str, details: Value) -> Result<()> {
+/// Writes an event.
+pub(super) fn one(config: &Config, kind: &str, severity: &str, details: Value) -> Result<()> {
     let severity = Severity::of(severity).unwrap_or(Severity::High);
     let event = Event { kind: kind.to_owned(), severity, details, ip: None, session: None };
     events::record(config, &event).map(drop)

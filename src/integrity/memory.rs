@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::names;
@@ -170,6 +171,21 @@ impl State {
             content,
             ..State::UNKNOWN
         }
+    }
+
+    /// The same of what a report or an alert says of a finding: to be compared with others that were read like that. Times
+    /// say nothing, as an alert is written once, and its file may be read afterwards and touched.
+    pub(super) fn read(changes: Option<&Value>, after: Option<&Value>) -> State {
+        let words = changes.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let changes = words.collect::<Vec<_>>().join(",");
+        let Some(after) = after.and_then(Value::as_object) else {
+            return State { changes, ..State::UNKNOWN };
+        };
+        let mut now: BTreeMap<&str, &Value> =
+            after.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let content = now.remove("sha256").map(Value::to_string);
+        now.retain(|name, _| !["mtime", "ctime"].contains(name));
+        State { changes, attributes: Some(format!("{now:?}")), content, ..State::UNKNOWN }
     }
 
     /// Whether what is found now is what was told. Where both contents are known, times that are others say nothing.

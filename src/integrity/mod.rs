@@ -8,7 +8,7 @@
 //! - observe: `walk` (attributes, by descriptor), `hash` (content)
 //! - decide (pure): `seen` (what to read), `matching` (what is what), `compare` (findings), `severity`
 //! - apply: `make` and `accept` (a new baseline), `copies` (where it lies), `export` (the site's list), `alerts`
-//! - record: `memory`, `last_check`
+//! - record: `memory`, `last_check`; `silence` (what somebody on the website has seen)
 //! - `watch` checks at once what the kernel says has changed (`watch_tree`), and `beat` tells that it is alive. The check that runs by the clock is the guarantee.
 //!
 //! **What a check can promise.** A file's content is read again when its size, inode or times changed, when it was read
@@ -42,6 +42,7 @@ mod published;
 mod scope;
 mod seen;
 mod severity;
+mod silence;
 mod status;
 mod store;
 mod walk;
@@ -57,5 +58,6 @@ pub use check::{CheckOptions, check};
 pub use make::baseline;
 pub(crate) use private::{Kept, Private};
 pub(crate) use scope::NOT_THERE;
+pub use silence::silence;
 pub use status::status;
 pub use watch::{WatchNews, WatchOptions, watch};

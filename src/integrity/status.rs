@@ -13,6 +13,7 @@ use super::names;
 use super::private::{self, Absent, Kept, Private};
 use super::published;
 use super::scope::Scope;
+use super::silence;
 use super::store::{self, Broken, Loaded};
 use crate::clock;
 use crate::config::Config;
@@ -46,7 +47,8 @@ pub fn status(config: &Config) -> Result<IntegrityStatusReport> {
     };
     let mut warnings = scope.warnings.clone();
     warnings.extend(durable::missing_owner(&config.ownership));
-    let last_check = last_check::kept(config);
+    let mut last_check = last_check::kept(config);
+    warnings.extend(silence::mark(config, &mut last_check));
     let watch = beat::status(config);
     problems.extend(of_check(baseline.is_ok(), &last_check));
     problems.extend(of_watcher(&watch));

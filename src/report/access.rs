@@ -169,6 +169,29 @@ pub struct SessionClosed {
     pub warnings: Vec<String>,
 }
 
+/// A session in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SessionListed {
+    /// What is known of it.
+    #[serde(flatten)]
+    pub facts: SessionFacts,
+    /// `open` or `expired`.
+    pub state: &'static str,
+}
+
+/// Sessions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SessionsReport {
+    /// Version of this shape.
+    pub schema: u32,
+    /// The newest first.
+    pub sessions: Vec<SessionListed>,
+    /// How many there are, those on other pages too.
+    pub total: usize,
+    /// What of the file makes no sense, and whether nobody can say who counts.
+    pub warnings: Vec<String>,
+}
+
 /// What cleaning did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SessionsCleaned {

@@ -289,7 +289,7 @@ pub struct IntegrityStatusReport {
     /// The baseline.
     pub baseline: BaselineStatus,
     /// The report of the last whole check, with when it was made and where it is from: `private`, or `site` or `own` where others
-    /// may have written it; null where there is none.
+    /// may have written it; and of each finding whether it is `silenced`. Null where there is none.
     pub last_check: Value,
     /// The watcher.
     pub watch: WatchStatus,
@@ -301,6 +301,19 @@ pub struct IntegrityStatusReport {
     pub excluded: Vec<Excluded>,
     /// What is not as it should be, with what to do.
     pub problems: Vec<StatusProblem>,
+    /// What people should know.
+    pub warnings: Vec<String>,
+}
+
+/// Findings that were silenced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IntegritySilenceReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// The paths of which an alert is silenced now, as findings show them.
+    pub silenced: Vec<String>,
+    /// Those of which no alert is open.
+    pub unknown: Vec<String>,
     /// What people should know.
     pub warnings: Vec<String>,
 }

@@ -1,5 +1,7 @@
 //! What rate limits return.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 /// What one limit says to a request.
@@ -84,5 +86,78 @@ impl RateCleanupReport {
     #[must_use]
     pub const fn exit_code(&self) -> i32 {
         if self.ok { 0 } else { 2 }
+    }
+}
+
+/// How it is with the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RateTableStatus {
+    /// Where it lies.
+    pub path: String,
+    /// Whether there is one that can be used; the first request makes it.
+    pub exists: bool,
+    /// For so many clients a new one is made.
+    pub clients: u32,
+    /// So many it has room for.
+    pub slots: u64,
+    /// So many of these are taken, by clients whose burst is not all there again.
+    pub in_use: u64,
+    /// Why nobody can say, where that is so.
+    pub problem: Option<String>,
+}
+
+/// What a tier allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RateTier {
+    /// So many requests in each period; 0 lets nobody in.
+    pub limit: u32,
+    /// The period.
+    pub period_seconds: u32,
+    /// So many at once.
+    pub burst: u32,
+}
+
+/// A client whom today's pages keep count of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RateClient {
+    /// What they call it, cut where it is long.
+    pub key: String,
+    /// Requests within the longest period of a tier.
+    pub requests: u64,
+    /// RFC 3339 UTC, a number where the calendar has no such day; absent where it is not blocked.
+    pub blocked_until: Option<String>,
+}
+
+/// What is in the file that today's pages write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RateFileStatus {
+    /// Where it lies.
+    pub path: String,
+    /// First those that are blocked, then those with the most requests.
+    pub clients: Vec<RateClient>,
+    /// How many there are, those on other pages too.
+    pub total: usize,
+    /// Why nobody can say, where that is so.
+    pub problem: Option<String>,
+}
+
+/// How it is with rate limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RateStatusReport {
+    /// Version of this document.
+    pub schema: u32,
+    /// Our own table.
+    pub table: RateTableStatus,
+    /// What each tier allows.
+    pub tiers: BTreeMap<String, RateTier>,
+    /// `api_rate_limits.json`.
+    pub legacy: RateFileStatus,
+}
+
+impl RateStatusReport {
+    /// Always 0: looking is never a failure.
+    #[must_use]
+    pub const fn exit_code(&self) -> i32 {
+        0
     }
 }

@@ -50,12 +50,23 @@ static void sessions(cr0_system *system) {
     char token[256];
     cr0_report *report = NULL;
     cr0_error *error = NULL;
+    cr0_options *page = cr0_options_new();
 
     WORKS(cr0_session_open(system, "42", permissions, 1, "192.0.2.7", NULL, 5, &report, &error), error);
     member(report, "token", token, sizeof token);
     cr0_report_free(report);
     WORKS(cr0_session_verify(system, token, strlen(token), "read", &report, &error), error);
     CHECK(cr0_report_exit_code(report) == 0);
+    cr0_report_free(report);
+    CHECK(cr0_options_set_skip(page, 0) == CR0_OK);
+    CHECK(cr0_options_set_limit(page, 1) == CR0_OK);
+    WORKS(cr0_session_list(system, "42", page, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "\"state\":\"open\"") != NULL);
+    CHECK(strstr(cr0_report_json(report), token) == NULL);
+    cr0_report_free(report);
+    CHECK(cr0_options_set_skip(page, 1) == CR0_OK);
+    WORKS(cr0_session_list(system, NULL, page, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "\"sessions\":[],\"total\":1") != NULL);
     cr0_report_free(report);
     WORKS(cr0_session_close(system, token, strlen(token), &report, &error), error);
     cr0_report_free(report);
@@ -65,6 +76,7 @@ static void sessions(cr0_system *system) {
     WORKS(cr0_session_cleanup(system, &report, &error), error);
     CHECK(cr0_report_exit_code(report) == 0);
     cr0_report_free(report);
+    cr0_options_free(page);
 }
 
 static void limits(cr0_system *system) {
@@ -99,6 +111,10 @@ static void limits(cr0_system *system) {
     FAILS(cr0_rate_limit(system, "a bot", 5, "no such tier", 1, &verdict, &error), CR0_ERROR_USAGE, error, "tier");
     FAILS(cr0_rate_limit(system, NULL, 5, NULL, 1, &verdict, &error), CR0_ERROR_USAGE, error, "client");
     WORKS(cr0_rate_limit_cleanup(system, &report, &error), error);
+    cr0_report_free(report);
+    WORKS(cr0_rate_limit_status(system, NULL, &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "\"default\":{\"limit\":5,") != NULL);
+    CHECK(strstr(cr0_report_json(report), "\"exists\":true") != NULL);
     cr0_report_free(report);
 }
 

@@ -33,9 +33,17 @@ static void databases(cr0_system *system) {
     CHECK(cr0_report_count(report, CR0_COUNT_WARNINGS) == -1);
     cr0_report_free(report);
     CHECK(cr0_options_set_show_secrets(one, 1) == CR0_OK);
+    CHECK(cr0_options_add_status(one, "open") == CR0_OK);
+    CHECK(cr0_options_add_id(one, "1") == CR0_OK);
+    CHECK(cr0_options_add_id(one, NULL) == CR0_ERROR_USAGE);
+    CHECK(cr0_options_set_skip(one, 0) == CR0_OK);
+    CHECK(cr0_options_set_limit(one, 50) == CR0_OK);
     WORKS(cr0_db_conflicts(system, one, &report, &error), error);
     CHECK(cr0_report_count(report, CR0_COUNT_CONFLICTS) == 0);
+    CHECK(strstr(cr0_report_json(report), "\"total\":0") != NULL);
     cr0_report_free(report);
+    CHECK(cr0_options_add_status(one, "shut") == CR0_OK);
+    FAILS(cr0_db_conflicts(system, one, &report, &error), CR0_ERROR_USAGE, error, "shut");
 
     WORKS(cr0_db_backup(system, NULL, &report, &error), error);
     CHECK(cr0_report_exit_code(report) == 0);
@@ -64,6 +72,7 @@ static void databases(cr0_system *system) {
     WORKS(cr0_db_queue(system, &report, &error), error);
     CHECK(strstr(cr0_report_json(report), "a program in C") != NULL);
     cr0_report_free(report);
+    FAILS(cr0_db_enqueue(system, "undo", "{}", "me", &report, &error), CR0_ERROR_USAGE, error, "run");
     FAILS(cr0_db_enqueue(system, "fly", "{}", "me", &report, &error), CR0_ERROR_USAGE, error, "fly");
     FAILS(cr0_db_force_sync(system, "nobody", NULL, &report, &error), CR0_ERROR_USAGE, error, "nobody");
 
@@ -117,6 +126,10 @@ static void files(cr0_system *system, const char *page) {
     CHECK(cr0_report_count(report, CR0_COUNT_NEW_FINDINGS) == 1);
     CHECK(cr0_report_exit_code(report) == 1);
     cr0_report_free(report);
+    WORKS(cr0_integrity_silence(system, paths, 1, "a program in C", &report, &error), error);
+    CHECK(strstr(cr0_report_json(report), "\"unknown\":[]") != NULL);
+    cr0_report_free(report);
+    FAILS(cr0_integrity_silence(system, paths, 0, "me", &report, &error), CR0_ERROR_USAGE, error, "named");
     WORKS(cr0_integrity_accept(system, paths, 1, NULL, &report, &error), error);
     CHECK(cr0_report_exit_code(report) == 0);
     cr0_report_free(report);

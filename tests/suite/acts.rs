@@ -2,12 +2,12 @@
 //!
 //! Apart from the merge itself. Every act is a run like any other: recorded, and the sides are equal afterwards.
 
-use cr0sync::ErrorKind;
-use cr0sync::database::{self, Detail, Mode, Options, Take};
+use cr0sync::database::{self, Detail, Mode, Options, Selection, Take};
+use cr0sync::{ErrorKind, Page};
 use serde_json::{Value, json};
 
 use crate::common::{
-    World, assert_converged, assert_settled, check, check_side, conflict_lines, seen, state,
+    World, assert_converged, assert_settled, check, check_side, conflict_lines, options, seen, state,
 };
 
 /// Two sides, one clash: central's 3 won over bot's 2, the ancestor was 1.
@@ -180,6 +180,54 @@ fn conflicts_come_in_the_order_of_their_rows() {
         world.conflicts().iter().map(|one| one["key"]["k"].as_str().unwrap().to_owned()).collect();
     let wanted: Vec<String> = (0..60).map(|n| format!("{n:02}")).collect();
     assert_eq!(keys, wanted);
+}
+
+/// A page of those that are so and so, and how many there are.
+#[test]
+fn conflicts_are_listed_by_status_and_id_and_page() {
+    let rows: Vec<String> = (1..=7).map(|n| format!("({n}, 0)")).collect();
+    let mut world = World::two();
+    world.add_database("other");
+    let world = world
+        .start(&format!("CREATE TABLE t(k INTEGER PRIMARY KEY, x); INSERT INTO t VALUES{}", rows.join(",")));
+    world.edit("bot", "UPDATE t SET x = 1");
+    world.edit("central", "UPDATE t SET x = 2");
+    world.sync();
+    world.acknowledge(&["2".to_owned(), "3".to_owned()]).unwrap();
+    world.resolve("4", Take::Side("bot".into())).unwrap();
+    let told = |databases: &[&str], statuses: &[&str], ids: &[&str], skip: usize, limit: Option<usize>| {
+        let words = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<String>>();
+        let selection = Selection { statuses: words(statuses), ids: words(ids), page: Page { skip, limit } };
+        let options = Options { databases: words(databases), ..options() };
+        let report = seen(database::conflicts_of(&world.config(), &options, &selection).unwrap());
+        let list = report["conflicts"].as_array().unwrap();
+        let ids: Vec<String> = list.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect();
+        let whole: Vec<Value> = world.conflicts();
+        assert!(list.iter().all(|one| whole.contains(one)), "a page shows all of each");
+        format!("{} of {}", ids.join(" "), report["total"])
+    };
+    for (databases, statuses, ids, skip, limit, wanted) in [
+        (&[][..], &[][..], &[][..], 0, None, "1 2 3 4 5 6 7 of 7"),
+        (&["d"], &[], &[], 0, None, "1 2 3 4 5 6 7 of 7"),
+        (&["other"], &[], &[], 0, None, " of 0"),
+        (&[], &["open"], &[], 0, None, "1 5 6 7 of 4"),
+        (&[], &["acknowledged", "resolved"], &[], 0, None, "2 3 4 of 3"),
+        (&[], &["held"], &[], 0, None, " of 0"),
+        (&[], &[], &["6", "2", "2", "99", "x", "", "+1", "02"], 0, None, "2 6 of 2"),
+        (&[], &["open"], &["6", "2"], 0, None, "6 of 1"),
+        (&["other"], &[], &["6"], 0, None, " of 0"),
+        (&[], &[], &["99"], 0, None, " of 0"),
+        (&[], &[], &[], 2, Some(3), "3 4 5 of 7"),
+        (&[], &["open"], &[], 3, Some(3), "7 of 4"),
+        (&[], &["open"], &[], 4, Some(3), " of 4"),
+        (&[], &["open"], &[], 0, Some(0), " of 4"),
+        (&[], &[], &["1", "5", "7"], 1, Some(1), "5 of 3"),
+    ] {
+        assert_eq!(told(databases, statuses, ids, skip, limit), wanted, "{statuses:?} {ids:?} {skip}");
+    }
+    let unknown = Selection { statuses: vec!["Open".to_owned()], ..Selection::default() };
+    let error = database::conflicts_of(&world.config(), &options(), &unknown).unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Usage, "no conflict is Open"));
 }
 
 #[test]

@@ -140,6 +140,72 @@ fn every_action_is_carried_out_in_order() {
 }
 
 #[test]
+fn a_check_is_asked_for_and_what_is_not_sound_fails_it() {
+    let world = in_conflict();
+    ask(&world, "backup", json!({})).unwrap();
+    ask(&world, "verify", json!({})).unwrap();
+    ask(&world, "verify", json!({"database": "d"})).unwrap();
+    let over = work(&world);
+    assert_eq!(lines(&over), ["backup done", "verify done", "verify done"]);
+    assert_eq!(over[0]["result"]["ok"], true);
+    assert!(over[0]["result"]["checked"].as_array().unwrap().len() > 3, "{:#}", over[0]);
+    let backups = database::backups(&world.config(), &options()).unwrap().backups;
+    // The newest may bear a time that is still to come, and is no backup to rely on before.
+    for backup in backups.iter().filter(|one| one.side == "bot") {
+        fs::write(&backup.path, "no database").unwrap();
+    }
+    ask(&world, "verify", json!({})).unwrap();
+    let over = work(&world);
+    let line = lines(&over)[0].clone();
+    assert!(line.starts_with("verify failed 1 thing is not sound; d:bot:"), "{line}");
+    assert_eq!((&over[0]["error"]["kind"], &over[0]["result"]["ok"]), (&json!("corrupt"), &json!(false)));
+    let error = ask(&world, "verify", json!({"database": "nobody"})).unwrap_err();
+    assert_eq!(error.to_string(), "no database is called nobody");
+}
+
+#[test]
+fn a_run_is_taken_back_on_request_and_no_value_is_told() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 0)");
+    world.edit("bot", "INSERT INTO t VALUES('hunter2', 1), ('hunter3', 1), ('other', 1)");
+    let run = world.sync()["run"].as_str().unwrap().to_owned();
+    world.edit("central", "UPDATE t SET x = 2 WHERE k LIKE 'hunter%'");
+    world.sync();
+    ask(&world, "undo", json!({"run": run, "database": "d"})).unwrap();
+    let over = work(&world);
+    assert_eq!(lines(&over), ["undo done"]);
+    check(&world, "SELECT k, x FROM t", &["'hunter2' 2", "'hunter3' 2", "'k' 0"]);
+    assert_eq!(
+        over[0]["result"]["databases"]["d"]["warnings"],
+        json!(["left as it is: t: 2 rows: it has changed since"])
+    );
+    assert!(!over[0].to_string().contains("hunter"), "{:#}", over[0]);
+    // What can no longer be done is said, also by the one who carries it out.
+    for (run, database, wanted) in [
+        ("999", "d", "undo failed there is no run 999"),
+        ("99999999999999999999", "d", "\"run\" needs the number of a run, as text"),
+        ("1", "nobody", "no database is called nobody"),
+    ] {
+        let told = match ask(&world, "undo", json!({"run": run, "database": database})) {
+            Ok(_) => lines(&work(&world))[0].clone(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(told, wanted);
+    }
+    // Who may only ask cannot have more done by writing the file himself.
+    plant(&world, 1, r#""action":"undo","run":"1","force":true"#);
+    plant(&world, 2, r#""action":"undo","run":"1","database":"nobody""#);
+    plant(&world, 3, r#""action":"verify","database":"../../etc/passwd""#);
+    assert_eq!(
+        lines(&work(&world)),
+        [
+            "unknown failed the request was refused: it has an unknown field \"force\"",
+            "undo failed no database is called nobody",
+            "verify failed no database is called ../../etc/passwd",
+        ]
+    );
+}
+
+#[test]
 fn force_goes_on_where_a_guard_waits() {
     let rows: Vec<String> = (0..200).map(|n| format!("({n})")).collect();
     let world = World::two()
@@ -210,7 +276,8 @@ fn a_skipped_database_is_not_done() {
 fn nonsense_is_refused_before_it_waits() {
     let world = in_conflict();
     for (action, arguments, expected) in [
-        ("undo", json!({}), "there is no action undo"),
+        ("fly", json!({}), "there is no action fly"),
+        ("undo", json!({}), "\"run\" needs the number of a run, as text"),
         ("force", json!({"database": "*"}), "no database is called *"),
         ("sync-from", json!({"side": "moon"}), "no database has a side moon"),
         ("restore", json!({"backup": "/etc/passwd"}), "\"backup\" must be an id, not a path"),
@@ -388,6 +455,8 @@ fn what_was_interrupted_is_repeated_or_reported() {
         ("acknowledge", json!({"conflicts": ["1"]})),
         ("backup", json!({})),
         ("clean-backups", json!({})),
+        ("verify", json!({})),
+        ("undo", json!({"run": "2"})),
         ("force", json!({"database": "d"})),
         ("sync-from", json!({"side": "bot"})),
         ("restore", json!({"backup": "d:bot:2001-01-01_00-00-00"})),
@@ -395,15 +464,17 @@ fn what_was_interrupted_is_repeated_or_reported() {
         let id = ask(&world, action, arguments).unwrap();
         fs::remove_file(begin(&id, 1)).unwrap();
     }
-    assert!(requests(&world)[..7].iter().all(|one| one["state"] == "pending"));
+    assert!(requests(&world)[..9].iter().all(|one| one["state"] == "pending"));
     world.sync();
     assert_eq!(
-        lines(&requests(&world)[..7]),
+        lines(&requests(&world)[..9]),
         [
             "resolve done",
             "acknowledge done",
             "backup done",
             "clean-backups done",
+            "verify done",
+            "undo failed it was interrupted; look at history",
             "force failed it was interrupted; look at history",
             "sync-from failed it was interrupted; look at history",
             "restore failed it was interrupted; look at history",

@@ -88,7 +88,7 @@ fn declared<F: Function>(builder: FunctionBuilder<'static>) -> FunctionBuilder<'
 }
 
 /// Every function whose answer is a report.
-const REPORTS: [Entry; 47] = [
+const REPORTS: [Entry; 50] = [
     entry::<databases::Status>(),
     entry::<databases::Sync>(),
     entry::<databases::ForceSync>(),
@@ -115,10 +115,12 @@ const REPORTS: [Entry; 47] = [
     entry::<events::Verify>(),
     direct::<limits::RateLimit>(),
     entry::<limits::RateLimitCleanup>(),
+    entry::<limits::RateLimitStatus>(),
     entry::<integrity::Status>(),
     entry::<integrity::Check>(),
     entry::<integrity::Baseline>(),
     entry::<integrity::Accept>(),
+    entry::<integrity::Silence>(),
     entry::<integrity::Watch>(),
     entry::<access::KeyIssue>(),
     entry::<access::KeyVerify>(),
@@ -128,6 +130,7 @@ const REPORTS: [Entry; 47] = [
     entry::<access::SessionOpen>(),
     entry::<access::SessionVerify>(),
     entry::<access::SessionClose>(),
+    entry::<access::SessionList>(),
     entry::<access::SessionCleanup>(),
     entry::<security::Run>(),
     entry::<Status>(),

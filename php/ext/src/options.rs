@@ -9,11 +9,11 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use cr0sync::access::limits::Origin;
-use cr0sync::database::{self, Detail, Force, Mode, Secrets};
+use cr0sync::database::{self, Detail, Force, Mode, Secrets, Selection};
 use cr0sync::doctor::Shell;
 use cr0sync::integrity::{Accept, CheckOptions, WatchOptions};
 use cr0sync::security::Look;
-use cr0sync::{Config, Error, ErrorKind, logs};
+use cr0sync::{Config, Error, ErrorKind, Page, logs};
 use ext_php_rs::types::Zval;
 use ext_php_rs::zend::ExecutorGlobals;
 use serde_json::Value as Json;
@@ -106,6 +106,12 @@ pub(crate) enum Key {
     Mailer,
     /// path: what is told is written there.
     File,
+    /// string or list of strings: only what is so.
+    Status,
+    /// string or list of strings: only these.
+    Ids,
+    /// int: not the first so many.
+    Skip,
 }
 
 impl Key {
@@ -144,6 +150,9 @@ impl Key {
             Key::Script => "script",
             Key::Mailer => "mailer",
             Key::File => "file",
+            Key::Status => "status",
+            Key::Ids => "ids",
+            Key::Skip => "skip",
         }
     }
 }
@@ -184,6 +193,9 @@ pub(crate) struct Given {
     script: Option<PathBuf>,
     mailer: Option<PathBuf>,
     file: Option<PathBuf>,
+    statuses: Vec<String>,
+    ids: Vec<String>,
+    skip: Option<usize>,
 }
 
 impl Given {
@@ -245,6 +257,9 @@ impl Given {
             Key::Script => self.script = Some(value.path()?),
             Key::Mailer => self.mailer = Some(value.path()?),
             Key::File => self.file = Some(value.path()?),
+            Key::Status => self.statuses = value.texts()?,
+            Key::Ids => self.ids = value.texts()?,
+            Key::Skip => self.skip = Some(value.count()?),
         }
         Ok(())
     }
@@ -332,6 +347,16 @@ impl Given {
     /// Numbers of a limit, and further limits.
     pub(crate) fn limits(&self) -> (Option<&Json>, Option<&Json>) {
         (self.policy.as_ref(), self.also.as_ref())
+    }
+
+    /// Which page of a list.
+    pub(crate) fn page(&self) -> Page {
+        Page { skip: self.skip.unwrap_or(0), limit: self.limit }
+    }
+
+    /// Which conflicts.
+    pub(crate) fn selection(&self) -> Selection {
+        Selection { statuses: self.statuses.clone(), ids: self.ids.clone(), page: self.page() }
     }
 
     /// Which configuration is meant.

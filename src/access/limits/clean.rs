@@ -65,8 +65,7 @@ fn clean_legacy(config: &Config) -> RateFileCleaned {
 /// Prunes it, and says what people should know. Where it made no sense nothing is put in its place: pages begin a new one,
 /// as they do with a broken one. Who was blocked in it is so no longer, but for our own limits, which never ask it.
 fn prune(config: &Config, path: &Path) -> Result<(Pruned, Vec<String>)> {
-    let window =
-        config.access.tiers.values().map(|tier| i64::from(tier.period_seconds)).max().unwrap_or(3600);
+    let window = window(config);
     let document = Document {
         path,
         root: &config.root,
@@ -83,6 +82,11 @@ fn prune(config: &Config, path: &Path) -> Result<(Pruned, Vec<String>)> {
         let is_same = (pruned.removed, pruned.requests) == (0, 0);
         Ok(if is_same { Altered::No(pruned) } else { Altered::Yes(pruned) })
     })
+}
+
+/// So long a request in that file counts (seconds): as long as the longest period of a tier.
+pub(super) fn window(config: &Config) -> i64 {
+    config.access.tiers.values().map(|tier| i64::from(tier.period_seconds)).max().unwrap_or(3600)
 }
 
 fn in_words(error: &Error) -> String {

@@ -130,6 +130,18 @@ pub(super) fn resize(place: &Place) -> Result<Option<Open>> {
     }
 }
 
+/// How many slots the table has, and how many are in use; `None` where there is none that can be used. Makes and changes
+/// nothing.
+pub(super) fn used(place: &Place, now: u64) -> Result<Option<(u64, u64)>> {
+    let (Found::Usable(open) | Found::Unfinished(open)) = look(&place.path())? else { return Ok(None) };
+    let counted = open.table().used(now);
+    if open.lost() {
+        let error = Error::new(ErrorKind::Corrupt, "cannot count in a table that somebody made shorter:");
+        return Err(error.at(place.path()).hint("it is made anew by whoever needs it next"));
+    }
+    Ok(Some(counted))
+}
+
 fn lock(place: &Place) -> Result<Lock> {
     Lock::take(&place.root, &place.ownership, "rate_limits", WAIT_MS)
 }

@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value};
 
+use super::super::record::seconds;
+
 /// What was found and left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Pruned {
@@ -14,6 +16,44 @@ pub(super) struct Pruned {
     pub(super) removed: u64,
     /// Requests that went.
     pub(super) requests: u64,
+}
+
+/// A client that requests are on record of, or that is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client<'a> {
+    /// What pages call it.
+    pub(super) key: &'a str,
+    /// Requests that are not too old.
+    pub(super) requests: u64,
+    /// Until when it is blocked, in seconds since 1970; `None` where it is not.
+    pub(super) blocked_until: Option<i64>,
+}
+
+/// All clients that [`prune`] would leave for what they did: first those that are blocked, then those with the most requests.
+/// `None` when the document is not of this shape.
+pub(super) fn clients(document: &Value, now: i64, window: i64) -> Option<Vec<Client<'_>>> {
+    let members = match document {
+        Value::Object(members) => members,
+        Value::Array(list) if list.is_empty() => return Some(Vec::new()),
+        _ => return None,
+    };
+    let since = now.saturating_sub(window);
+    let mut all: Vec<Client<'_>> = members
+        .iter()
+        .filter_map(|(key, client)| {
+            let requests = client.get("requests").and_then(Value::as_array).map_or(0, |requests| {
+                requests.iter().filter(|request| later(request, since) != Some(false)).count()
+            });
+            let until = client.get("blocked_until").filter(|until| later(until, now) == Some(true));
+            let blocked_until = until.map(|until| seconds(until).unwrap_or(i64::MAX));
+            let requests = u64::try_from(requests).unwrap_or(u64::MAX);
+            (requests > 0 || blocked_until.is_some()).then_some(Client { key, requests, blocked_until })
+        })
+        .collect();
+    all.sort_by(|a, b| {
+        (b.blocked_until, b.requests).cmp(&(a.blocked_until, a.requests)).then_with(|| a.key.cmp(b.key))
+    });
+    Some(all)
 }
 
 /// Takes out requests of more than `window` seconds ago, and clients of which nothing else is left. `None` when the
@@ -121,6 +161,35 @@ mod tests {
             let pruned = prune(&mut document, now, 3600).unwrap();
             assert_eq!(document, after, "{before}");
             assert_eq!((pruned.kept, pruned.removed, pruned.requests), counts, "{before}");
+        }
+    }
+
+    #[test]
+    fn who_did_something_lately_or_is_blocked_is_listed() {
+        let now = 1_752_480_000;
+        let document = json!({
+            "version": 2, "list": [now], "text": "x", "nobody": {}, "idle": {"requests": [now - 3600]},
+            "odd": {"requests": {"x": now}, "blocked_until": "soon"},
+            "b": {"requests": [now - 3600, now - 1]}, "a": {"requests": ["?"], "blocked_until": now},
+            "busy": {"requests": [now, now - 1], "blocked_until": null},
+            "out": {"requests": [], "blocked_until": now + 1}, "for ever": {"blocked_until": 1e300},
+        });
+        let told: Vec<(&str, u64, Option<i64>)> = clients(&document, now, 3600)
+            .unwrap()
+            .iter()
+            .map(|client| (client.key, client.requests, client.blocked_until))
+            .collect();
+        let wanted = [
+            ("for ever", 0, Some(i64::MAX)),
+            ("out", 0, Some(now + 1)),
+            ("busy", 2, None),
+            ("a", 1, None),
+            ("b", 1, None),
+        ];
+        assert_eq!(told, wanted);
+        assert_eq!(clients(&json!([]), now, 3600), Some(Vec::new()));
+        for other in [json!([1]), json!("x"), json!(7), json!(null)] {
+            assert_eq!(clients(&other, now, 3600), None, "{other}");
         }
     }
 

@@ -177,6 +177,24 @@ impl<'a> Table<'a> {
         (freed, used)
     }
 
+    /// How many slots there are, and how many have a bucket that is not full, or that somebody is about to fill. Changes
+    /// nothing.
+    pub(super) fn used(&self, now: u64) -> (u64, u64) {
+        let (mut slots, mut used) = (0_u64, 0_u64);
+        for slot in self.sets.iter().flat_map(|set| &set.slots) {
+            slots = slots.saturating_add(1);
+            let is_used = match State::of(slot.state.load(SeqCst)) {
+                State::Free { .. } => false,
+                State::Live { full_at, .. } | State::Moved { full_at, .. } => {
+                    sane(full_at, now).is_some_and(|full_at| full_at >= now)
+                }
+                State::Claimed { .. } | State::Filled { .. } => true,
+            };
+            used = used.saturating_add(u64::from(is_used));
+        }
+        (slots, used)
+    }
+
     /// Stops every change, and keeps all buckets as they are, so that they can be put into another table.
     pub(super) fn freeze(&self, now: u64) -> Result<(), Stuck> {
         for set in self.sets {

@@ -8,12 +8,13 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::report::{SCHEMA, State, SyncReport};
+use crate::report::{CheckedBackup, SCHEMA, State, SyncReport, VerifyReport, counted};
 
 use super::super::store::Store;
+use super::super::undo::Telling;
 use super::super::{
     Force, Mode, Options, acknowledge, archive, find_conflict, force, resolve, restore, state_directory,
-    sync_from,
+    sync_from, undo_telling, verify,
 };
 use super::request::Action;
 
@@ -48,8 +49,11 @@ pub(crate) fn is_repeatable(action: &Action) -> bool {
         Action::Resolve { .. }
         | Action::Acknowledge { .. }
         | Action::Backup { .. }
-        | Action::CleanBackups { .. } => true,
-        Action::Restore { .. } | Action::Force { .. } | Action::SyncFrom { .. } => false,
+        | Action::CleanBackups { .. }
+        | Action::Verify { .. } => true,
+        Action::Restore { .. } | Action::Force { .. } | Action::SyncFrom { .. } | Action::Undo { .. } => {
+            false
+        }
     }
 }
 
@@ -115,6 +119,12 @@ fn act(config: &Config, action: &Action) -> Result<Outcome> {
             let report = archive::clean_backups(config, &of(database, Force::No))?;
             warned(report.ok, &report.warnings, short(&report))
         }
+        Action::Verify { database } => sound(&verify(config, &of(database, Force::No))?),
+        Action::Undo { run, database } => {
+            let report = undo_telling(config, run, &of(database, Force::No), Telling::Counts)?;
+            // A side that must not be touched does not keep the others from it.
+            judged(&report, &[State::Synced, State::Unchanged, State::Quarantined])
+        }
     })
 }
 
@@ -147,6 +157,16 @@ fn judged(report: &SyncReport, well: &[State]) -> Outcome {
     let because = database.reason.as_deref().unwrap_or("it does not say why");
     let error = Error::new(kind, format!("{name} was {state}: {because}"));
     Outcome::Failed(error, Some(short(report)))
+}
+
+/// What is not sound must not look as if all were well.
+fn sound(report: &VerifyReport) -> Outcome {
+    let bad: Vec<&CheckedBackup> = report.checked.iter().filter(|one| !one.ok).collect();
+    let Some(first) = bad.first().filter(|_| !report.ok) else { return Outcome::Done(short(report)) };
+    let count = counted(bad.len(), "thing is", "things are");
+    let problem = first.problem.as_deref().unwrap_or("it does not say why");
+    let error = Error::new(ErrorKind::Corrupt, format!("{count} not sound; {}: {problem}", first.id));
+    Outcome::Failed(error.hint("`verify` lists all of it"), Some(short(report)))
 }
 
 fn warned(ok: bool, warnings: &[String], report: Json) -> Outcome {

@@ -16,9 +16,10 @@
 //!
 //! Killed anywhere, the next one tells what happened by what is there. A result: it is over. The request: nothing was
 //! done, it is carried out. Only `ID.begun`: it may have been done, in part or as a whole. `resolve`, `acknowledge`,
-//! `backup` and `clean-backups` are done again, which does no more than doing them once; a resolved conflict stays what
-//! it is, and that counts as done. `restore`, `sync-from` and `force` could undo or force what people did since, so they
-//! are reported as failed, for a person to look at. The sync that follows finishes what the killed run wrote, as ever.
+//! `backup`, `clean-backups` and `verify` are done again, which does no more than doing them once; a resolved conflict
+//! stays what it is, and that counts as done. `restore`, `sync-from`, `force` and `undo` could undo or force what people
+//! did since, so they are reported as failed, for a person to look at. The sync that follows finishes what the killed run
+//! wrote, as ever.
 //!
 //! Apart from the operations, which it only calls. It must never carry out what it did not write down first.
 

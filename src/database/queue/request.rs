@@ -23,8 +23,8 @@ const MAX_NAME_BYTES: usize = 255;
 const MAX_BY_BYTES: usize = 200;
 /// The most conflicts in one request: more than a page shows.
 const MAX_CONFLICTS: usize = 1000;
-/// The longest conflict id (digits): that of the largest number there can be.
-const MAX_CONFLICT_DIGITS: usize = 19;
+/// The longest id of a conflict or run (digits): that of the largest number there can be.
+const MAX_ID_DIGITS: usize = 19;
 /// The longest name of a field that a message repeats (bytes).
 const MAX_SHOWN_BYTES: usize = 40;
 
@@ -78,6 +78,18 @@ pub enum Action {
         /// One database; `None` for all.
         database: Option<String>,
     },
+    /// `verify`.
+    Verify {
+        /// One database; `None` for all.
+        database: Option<String>,
+    },
+    /// `undo`.
+    Undo {
+        /// The number of the run.
+        run: String,
+        /// One database; `None` for all that the run wrote.
+        database: Option<String>,
+    },
 }
 
 /// An action, and who asks for it.
@@ -98,7 +110,8 @@ pub(crate) struct Filed {
 impl Request {
     /// Reads an action with its arguments: `resolve` with `conflict`, `take` and perhaps `force`; `acknowledge` with
     /// `conflicts`; `restore` with `backup` and perhaps `side` or `all_sides`, and `force`; `force` with `database`;
-    /// `sync-from` with `side` and perhaps `database` and `force`; `backup` and `clean-backups`, perhaps with `database`.
+    /// `sync-from` with `side` and perhaps `database` and `force`; `undo` with `run` and perhaps `database`; `backup`,
+    /// `clean-backups` and `verify`, perhaps with `database`.
     ///
     /// `by` says who asks, in at most 200 bytes on one line. Errors: `Usage`; the message names what is wrong.
     pub fn new(action: &str, arguments: Map<String, Json>, by: &str) -> Result<Request> {
@@ -115,7 +128,9 @@ impl Request {
             Action::Force { database } => Some(database),
             Action::SyncFrom { database, .. }
             | Action::Backup { database }
-            | Action::CleanBackups { database } => database.as_ref(),
+            | Action::CleanBackups { database }
+            | Action::Verify { database }
+            | Action::Undo { database, .. } => database.as_ref(),
             Action::Resolve { .. } | Action::Acknowledge { .. } | Action::Restore { .. } => None,
         };
         if let Some(name) = database.filter(|name| !config.databases.contains_key(*name)) {
@@ -151,6 +166,8 @@ impl Action {
             Action::SyncFrom { .. } => "sync-from",
             Action::Backup { .. } => "backup",
             Action::CleanBackups { .. } => "clean-backups",
+            Action::Verify { .. } => "verify",
+            Action::Undo { .. } => "undo",
         }
     }
 
@@ -195,7 +212,14 @@ impl Action {
                 }
                 *force
             }
-            Action::Backup { database } | Action::CleanBackups { database } => {
+            Action::Undo { run, database } => {
+                put("run", json!(run));
+                if let Some(database) = database {
+                    put("database", json!(database));
+                }
+                Force::No
+            }
+            Action::Backup { database } | Action::CleanBackups { database } | Action::Verify { database } => {
                 if let Some(database) = database {
                     put("database", json!(database));
                 }
@@ -327,9 +351,14 @@ fn action(name: &str, fields: &mut Fields) -> Result<Action> {
         },
         "backup" => Action::Backup { database: fields.optional("database", MAX_NAME_BYTES)? },
         "clean-backups" => Action::CleanBackups { database: fields.optional("database", MAX_NAME_BYTES)? },
+        "verify" => Action::Verify { database: fields.optional("database", MAX_NAME_BYTES)? },
+        "undo" => Action::Undo {
+            run: run(fields.0.shift_remove("run").as_ref())?,
+            database: fields.optional("database", MAX_NAME_BYTES)?,
+        },
         unknown => {
             return Err(usage(format!("there is no action {}", shown(unknown))).hint(
-                "actions are: resolve, acknowledge, restore, force, sync-from, backup, clean-backups",
+                "actions are: resolve, acknowledge, restore, force, sync-from, backup, clean-backups, verify, undo",
             ));
         }
     })
@@ -337,11 +366,21 @@ fn action(name: &str, fields: &mut Fields) -> Result<Action> {
 
 /// The id of a conflict.
 fn conflict(id: Option<&Json>, field: &str) -> Result<String> {
-    let digits = |id: &&str| {
-        (1..=MAX_CONFLICT_DIGITS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let id = id.and_then(Json::as_str).filter(digits);
-    id.map(str::to_owned).ok_or_else(|| usage(format!("\"{field}\" needs ids of conflicts, as text")))
+    digits(id).ok_or_else(|| usage(format!("\"{field}\" needs ids of conflicts, as text")))
+}
+
+/// The number of a run.
+fn run(id: Option<&Json>) -> Result<String> {
+    digits(id).ok_or_else(|| {
+        usage("\"run\" needs the number of a run, as text")
+            .hint("`history` lists the runs with their numbers")
+    })
+}
+
+fn digits(id: Option<&Json>) -> Option<String> {
+    let is_number =
+        |id: &&str| (1..=MAX_ID_DIGITS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    id.and_then(Json::as_str).filter(is_number).map(str::to_owned)
 }
 
 /// A text that is one line, and not too long or too short.
@@ -430,6 +469,10 @@ mod tests {
             r#""action":"sync-from","side":"bot","database":"users","force":true"#,
             r#""action":"backup""#,
             r#""action":"clean-backups","database":"users""#,
+            r#""action":"verify""#,
+            r#""action":"verify","database":"users""#,
+            r#""action":"undo","run":"7""#,
+            r#""action":"undo","run":"7","database":"users""#,
         ] {
             let filed = Filed::parse(text(fields).as_bytes(), ID).unwrap();
             let written = Json::Object(filed.to_json());
@@ -474,7 +517,17 @@ mod tests {
             (text("\"action\":null"), "\"action\" is missing"),
             (text("\"action\":{}"), "\"action\" must be text"),
             (text("\"action\":\"\""), "\"action\" must not be empty"),
-            (text("\"action\":\"undo\""), "there is no action undo"),
+            (text("\"action\":\"undo\""), "\"run\" needs the number of a run, as text"),
+            (text("\"action\":\"undo\",\"run\":7"), "\"run\" needs the number of a run, as text"),
+            (text("\"action\":\"undo\",\"run\":\"-1\""), "\"run\" needs the number of a run, as text"),
+            (text("\"action\":\"undo\",\"run\":\"7 OR 1\""), "\"run\" needs the number of a run, as text"),
+            (
+                text("\"action\":\"undo\",\"run\":\"12345678901234567890\""),
+                "\"run\" needs the number of a run, as text",
+            ),
+            (text("\"action\":\"undo\",\"run\":\"7\",\"force\":true"), "it has an unknown field \"force\""),
+            (text("\"action\":\"verify\",\"database\":[]"), "\"database\" must be text"),
+            (text("\"action\":\"verify\",\"backup\":\"b\""), "it has an unknown field \"backup\""),
             (text("\"action\":\"Backup\""), "there is no action Backup"),
             (
                 text(&format!("\"action\":\"{}\"", "é".repeat(100))),

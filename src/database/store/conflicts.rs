@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{Store, encode_rows};
 use crate::database::codec::{Decoder, Encoder, Malformed};
@@ -187,29 +187,54 @@ impl Store {
         Ok(())
     }
 
-    /// All conflicts, oldest first.
-    pub(crate) fn conflicts(&self) -> rusqlite::Result<Vec<StoredConflict>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT number, database, \"table\", kind, winner, reason, status, run, at, rows FROM conflicts ORDER BY number",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut conflicts = Vec::new();
-        while let Some(row) = rows.next()? {
-            let blob: Vec<u8> = row.get(9)?;
-            conflicts.push(StoredConflict {
-                number: row.get(0)?,
-                database: row.get(1)?,
-                table: row.get(2)?,
-                kind: row.get(3)?,
-                winner: row.get(4)?,
-                reason: row.get(5)?,
-                status: row.get(6)?,
-                run: row.get(7)?,
-                at: row.get(8)?,
-                rows: decode_conflict_rows(&blob).unwrap_or_default(),
-            });
+    /// One conflict.
+    pub(crate) fn conflict(&self, number: i64) -> rusqlite::Result<Option<StoredConflict>> {
+        self.connection
+            .prepare_cached(
+                "SELECT number, database, \"table\", kind, winner, reason, status, run, at, rows FROM conflicts
+                 WHERE number = ?1",
+            )?
+            .query_row([number], whole)
+            .optional()
+    }
+
+    /// The numbers of those that fit, oldest first: `fits` is asked with database and status. No row of any is read.
+    pub(crate) fn conflicts_that(
+        &self,
+        fits: impl Fn(&str, &str) -> bool,
+        only: Option<&BTreeSet<i64>>,
+    ) -> rusqlite::Result<Vec<i64>> {
+        let mut numbers = Vec::new();
+        let mut note = |row: &rusqlite::Row<'_>| -> rusqlite::Result<()> {
+            let (database, status) = (row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+            if fits(database, status) {
+                numbers.push(row.get(0)?);
+            }
+            Ok(())
+        };
+        match only {
+            None => {
+                let mut all = self
+                    .connection
+                    .prepare_cached("SELECT number, database, status FROM conflicts ORDER BY number")?;
+                let mut rows = all.query([])?;
+                while let Some(row) = rows.next()? {
+                    note(row)?;
+                }
+            }
+            Some(only) => {
+                let mut one = self
+                    .connection
+                    .prepare_cached("SELECT number, database, status FROM conflicts WHERE number = ?1")?;
+                for number in only {
+                    let mut rows = one.query([number])?;
+                    while let Some(row) = rows.next()? {
+                        note(row)?;
+                    }
+                }
+            }
         }
-        Ok(conflicts)
+        Ok(numbers)
     }
 
     /// How many conflicts of a database wait for a person.
@@ -244,6 +269,23 @@ impl Store {
             .prepare_cached("SELECT DISTINCT database, at FROM conflicts WHERE status IN ('open', 'held')")?;
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     }
+}
+
+/// A conflict as it is stored.
+fn whole(row: &rusqlite::Row<'_>) -> rusqlite::Result<StoredConflict> {
+    let blob: Vec<u8> = row.get(9)?;
+    Ok(StoredConflict {
+        number: row.get(0)?,
+        database: row.get(1)?,
+        table: row.get(2)?,
+        kind: row.get(3)?,
+        winner: row.get(4)?,
+        reason: row.get(5)?,
+        status: row.get(6)?,
+        run: row.get(7)?,
+        at: row.get(8)?,
+        rows: decode_conflict_rows(&blob).unwrap_or_default(),
+    })
 }
 
 pub(crate) fn encode_conflict_rows(rows: &ConflictRows) -> Vec<u8> {

@@ -290,6 +290,8 @@ fn requests() -> Seeds {
         ("sync_from", whole(r#""action":"sync-from","side":"bot","database":"users""#)),
         ("backup", whole(r#""action":"backup""#)),
         ("clean_backups", whole(r#""action":"clean-backups","database":"users""#)),
+        ("verify", whole(r#""action":"verify","database":"users""#)),
+        ("undo", whole(r#""action":"undo","run":"7","database":"users""#)),
         ("begun", whole(r#""action":"backup","attempt":2"#)),
         ("finished", finished.into_bytes()),
     ]

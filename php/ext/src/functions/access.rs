@@ -165,6 +165,22 @@ impl Function for SessionClose {
     }
 }
 
+/// `cr0_session_list`: the sessions in the file.
+pub(crate) struct SessionList;
+
+impl Function for SessionList {
+    const NAME: &'static str = "cr0_session_list";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let known = [Key::Config, Key::Root, Key::UserId, Key::Skip, Key::Limit];
+        let given = Given::read(&arguments, 0, &known)?;
+        let report = sessions::list(&config(&given)?, given.user_id.as_deref(), given.page())?;
+        let exit_code = i32::from(!report.warnings.is_empty());
+        Answer::new(to_value(&report), exit_code)
+    }
+}
+
 /// `cr0_session_cleanup`: removes the sessions whose time is over.
 pub(crate) struct SessionCleanup;
 

@@ -70,9 +70,18 @@ impl Function for Conflicts {
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let keys = [Key::Config, Key::Root, Key::Database, Key::ShowSecrets];
+        let keys = [
+            Key::Config,
+            Key::Root,
+            Key::Database,
+            Key::ShowSecrets,
+            Key::Status,
+            Key::Ids,
+            Key::Skip,
+            Key::Limit,
+        ];
         let given = Given::read(&arguments, 0, &keys)?;
-        let report = database::conflicts(&config(&given)?, &given.options())?;
+        let report = database::conflicts_of(&config(&given)?, &given.options(), &given.selection())?;
         Answer::new(to_value(&report), report.exit_code())
     }
 }

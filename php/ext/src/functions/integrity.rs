@@ -68,6 +68,21 @@ impl Function for Accept {
     }
 }
 
+/// `cr0_integrity_silence`: somebody on the website has seen some findings.
+pub(crate) struct Silence;
+
+impl Function for Silence {
+    const NAME: &'static str = "cr0_integrity_silence";
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter::required("paths", Kind::Array), Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let paths = arguments.paths(0)?;
+        let given = Given::read(&arguments, 1, &[Key::Config, Key::Root, Key::By])?;
+        Answer::new(to_value(integrity::silence(&config(&given)?, &paths, given.by())?), 0)
+    }
+}
+
 /// `cr0_integrity_watch`: checks at once what the kernel says has changed.
 pub(crate) struct Watch;
 

@@ -145,6 +145,20 @@ impl Function for RateLimitCleanup {
     }
 }
 
+/// `cr0_rate_limit_status`: how full the table is, and what each tier allows.
+pub(crate) struct RateLimitStatus;
+
+impl Function for RateLimitStatus {
+    const NAME: &'static str = "cr0_rate_limit_status";
+    const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
+
+    fn run(arguments: Arguments) -> Result<Answer, Failure> {
+        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Skip, Key::Limit])?;
+        let report = limits::status(&config(&given)?, given.page())?;
+        Answer::new(to_value(&report), report.exit_code())
+    }
+}
+
 fn wrong(what: impl Into<String>) -> Failure {
     Failure::Sync(Error::new(ErrorKind::Usage, what))
 }
