@@ -761,9 +761,9 @@ namespace {
      *
      * @example
      *     cr0_rate_limit('192.0.2.7', 'critical');
-     *     $status = cr0_rate_limit_status();
-     *     echo "{$status['table']['in_use']} in use, critical allows {$status['tiers']['critical']['limit']} an hour\n";
-     *     // 1 in use, critical allows 10 an hour
+     *     ['table' => $table, 'tiers' => ['critical' => $tier]] = cr0_rate_limit_status();
+     *     echo "{$table['in_use']} in use, critical allows {$tier['limit']} in {$tier['period_seconds']} seconds\n";
+     *     // 1 in use, critical allows 10 in 3600 seconds
      */
     function cr0_rate_limit_status(array $options = []): array {}
 
