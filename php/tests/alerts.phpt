@@ -76,17 +76,17 @@ echo Cr0Sync\Script\Program::run(["{$root}/nothing"], '', 1)->problem() === null
 echo thrown(static fn () => cr0_alerts_told('no token', $site->options())), "\n";
 ?>
 --EXPECT--
-0 {"told":1,"waiting":0,"problems":[],"warnings":[]}
+0 {"told":1,"to":["ROOT/tell"],"waiting":0,"problems":[],"warnings":[]}
   a b $(id): baseline_created left out 0
-2 {"told":0,"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/tell ended with 3: no line"],"warnings":[]}
-2 {"told":0,"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/tell ended with 3: no line"],"warnings":[]}
-0 {"told":1,"waiting":0,"problems":[],"warnings":[]}
+2 {"told":0,"to":["ROOT/tell"],"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/tell ended with 3: no line"],"warnings":[]}
+2 {"told":0,"to":["ROOT/tell"],"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/tell ended with 3: no line"],"warnings":[]}
+0 {"told":1,"to":["ROOT/tell"],"waiting":0,"problems":[],"warnings":[]}
   a b $(id): DOOR_FORCED left out 0
-0 {"told":0,"waiting":0,"problems":[],"warnings":[]}
-0 {"told":0,"waiting":1,"problems":[],"warnings":[]}
+0 {"told":0,"to":["ROOT/tell"],"waiting":0,"problems":[],"warnings":[]}
+0 {"told":0,"to":["ROOT/tell"],"waiting":1,"problems":[],"warnings":[]}
 bool(false)
-2 {"told":0,"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/missing cannot be started"],"warnings":[]}
-0 {"told":1,"waiting":0,"problems":[],"warnings":[]}
+2 {"told":0,"to":["root@localhost"],"waiting":0,"problems":["events were not told, and are told by a later run: ROOT/missing cannot be started"],"warnings":[]}
+0 {"told":1,"to":["root@localhost"],"waiting":0,"problems":[],"warnings":[]}
 -t -i
 To: root@localhost
 Subject: cr0sync: 1 event of severity CRITICAL or more on HOST
