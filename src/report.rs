@@ -11,7 +11,7 @@ mod logs;
 mod security;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -109,14 +109,17 @@ pub struct DatabaseReport {
     /// Sides that were looked at: why one is quarantined, or nothing where one is well; `status` tells.
     #[serde(skip)]
     pub(crate) looked: BTreeMap<String, Option<String>>,
+    /// Sides that were left out, and will be until a person does something.
+    #[serde(skip)]
+    pub(crate) refused: BTreeSet<String>,
 }
 
 impl DatabaseReport {
     /// A report without rows.
     pub(crate) fn new(state: State, reason: Option<String>) -> DatabaseReport {
         let (sides, warnings) = (BTreeMap::new(), Vec::new());
-        let (paused, looked) = (None, BTreeMap::new());
-        DatabaseReport { state, reason, conflicts: 0, sides, warnings, paused, looked }
+        let (paused, looked, refused) = (None, BTreeMap::new(), BTreeSet::new());
+        DatabaseReport { state, reason, conflicts: 0, sides, warnings, paused, looked, refused }
     }
 }
 
@@ -142,16 +145,16 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    /// 0 done, 1 done but a person should look (new conflicts, or a database that is held), 2 failed, 69 when no
-    /// database could be looked at.
+    /// 0 done, 1 done but a person should look (new conflicts, a database that is held, or a side that is left out until
+    /// somebody mends it), 2 failed, 69 when no database could be looked at.
     #[must_use]
     pub fn exit_code(&self) -> i32 {
         let skipped = |database: &DatabaseReport| database.state == State::Skipped;
         if !self.databases.is_empty() && self.databases.values().all(skipped) {
             return 69;
         }
-        let held = self.databases.values().any(|database| database.state == State::Held);
-        match (self.ok, self.conflicts > 0 || held) {
+        let waits = |one: &DatabaseReport| one.state == State::Held || !one.refused.is_empty();
+        match (self.ok, self.conflicts > 0 || self.databases.values().any(waits)) {
             (false, _) => 2,
             (true, false) => 0,
             (true, true) => 1,

@@ -96,10 +96,19 @@ final readonly class Alerts
             $more = $due['more'] ? ', or even more' : '';
             $lines[] = "and {$due['left_out']} more{$more}, which are in the event log";
         }
-        // What PHP itself would call, taken apart without a shell.
-        $program = preg_split('/\s+/', trim((string) ini_get('sendmail_path')), -1, PREG_SPLIT_NO_EMPTY) ?: [];
-        $program = $program === [] ? ['/usr/sbin/sendmail', '-t', '-i'] : $program;
 
-        return Program::run($program, implode("\n", $lines) . "\n", self::SECONDS);
+        return Program::run(self::mailer(), implode("\n", $lines) . "\n", self::SECONDS);
+    }
+
+    /**
+     * What PHP itself would call to send a mail, taken apart without a shell.
+     *
+     * @return non-empty-list<string>
+     */
+    public static function mailer(): array
+    {
+        $program = preg_split('/\s+/', trim((string) ini_get('sendmail_path')), -1, PREG_SPLIT_NO_EMPTY) ?: [];
+
+        return $program === [] ? ['/usr/sbin/sendmail', '-t', '-i'] : $program;
     }
 }

@@ -26,12 +26,15 @@ final readonly class Doctor
                 'config' => $line->value('config'),
                 'root' => $line->value('root'),
                 'program' => 'PHP ' . PHP_VERSION . ' (' . PHP_BINARY . ')',
+                'script' => realpath(get_included_files()[0]) ?: null,
+                'mailer' => Alerts::mailer()[0],
             ], static fn (?string $value): bool => $value !== null)],
             [Option::switch('line', 'one line about the whole, and one for each thing that is wrong')],
             ['doctor', 'doctor --json'],
             more: <<<'TEXT'
-                Looks, and mends nothing. Ends with 0 when all is well, with 1 when there are warnings, and
-                with 2 when there are problems. Root asks for both users; ask as the cron user too.
+                Looks, mends nothing, and leaves nothing behind. Ends with 0 when all is well, with 1 when
+                there are warnings, and with 2 when there are problems. Root asks for both users; ask as the
+                cron user too.
                 TEXT,
         );
     }
@@ -44,7 +47,7 @@ final readonly class Doctor
     public static function call(CommandLine $line, Command $command): array
     {
         [$options] = ($command->arguments)($line);
-        $paths = array_diff_key($options, ['program' => true]);
+        $paths = array_intersect_key($options, ['config' => true, 'root' => true]);
         $config = cr0_call('cr0_config', [$paths]);
         if (isset($config['report']['error'])) {
             return $config;
@@ -54,10 +57,35 @@ final readonly class Doctor
         return cr0_call(self::FUNCTION, [$options + ($crontab === null ? [] : ['crontab' => $crontab])]);
     }
 
+    /**
+     * The document; where only what is wrong is asked for, without what is well.
+     *
+     * @param array{exit_code: int, json: string, report: array<string, mixed>} $answer
+     */
+    public static function json(array $answer, bool $quiet): string
+    {
+        if (!$quiet || isset($answer['report']['error'])) {
+            return $answer['json'];
+        }
+        $findings = array_values(self::wrong($answer['report']['findings']));
+        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE;
+
+        return json_encode(['findings' => $findings] + $answer['report'], $flags);
+    }
+
+    /**
+     * @param list<array<string, mixed>> $findings
+     * @return array<int, array<string, mixed>>
+     */
+    private static function wrong(array $findings): array
+    {
+        return array_filter($findings, static fn (array $one): bool => $one['state'] !== 'ok');
+    }
+
     /** @param array<string, mixed> $report */
     public static function words(Console $console, array $report, bool $quiet, bool $short): string
     {
-        $wrong = array_filter($report['findings'], static fn (array $one): bool => $one['state'] !== 'ok');
+        $wrong = self::wrong($report['findings']);
         $well = count($report['findings']) - count($wrong);
         $counts = implode(', ', [
             Text::count($report['problems'], 'problem', 'problems'),

@@ -93,7 +93,10 @@ abstract readonly class Script
             : $this->call($line, $line->command);
         $unwritten = $this->writeMetrics($line);
         if ($line->has('json')) {
-            $this->console->write($answer['json'] . "\n");
+            $json = $line->command->function === Doctor::FUNCTION
+                ? Doctor::json($answer, $line->has('quiet'))
+                : $answer['json'];
+            $this->console->write("{$json}\n");
         } elseif (isset($answer['report']['error'])) {
             // Cron's next run will do; nobody needs a mail about it.
             $isLocked = $answer['exit_code'] === ExitCode::Locked->value;

@@ -1175,25 +1175,29 @@ namespace {
      * Looks at the whole installation, and says of each thing how it is, and what to do; changes nothing. As root it
      * sees more than as another user.
      *
-     * @param array{config?: ?string, root?: ?string, crontab?: ?string, program?: ?string} $options
+     * @param array{config?: ?string, root?: ?string, crontab?: ?string, program?: ?string,
+     *     script?: ?string, mailer?: ?string} $options
      *     crontab: the table of cron of the user who runs the jobs, as crontab -l prints it (empty where he has none);
-     *     it is not looked at otherwise; program: which program asks, for the finding about versions
+     *     it is not looked at otherwise; program: which program asks, for the finding about versions; script: where
+     *     database_sync_script.php lies, for what it advises and whether pages may exchange it; mailer: the
+     *     program that takes mail
      *
      * @return array{schema: int, ok: bool, warnings: int, problems: int, findings: list<array{check:
-     *     'versions'|'sqlite'|'access'|'state'|'filesystems'|'space'|'clock'|'cron'|'databases'|'conflicts'|'queue'|
-     *     'backups'|'logs'|'locks'|'security', state: 'ok'|'warning'|'problem', what: string, where: ?string,
-     *     do: ?string}>}
+     *     'root'|'versions'|'sqlite'|'access'|'state'|'scripts'|'filesystems'|'space'|'clock'|'cron'|'alerts'|
+     *     'databases'|'conflicts'|'queue'|'backups'|'logs'|'locks'|'security', state: 'ok'|'warning'|'problem',
+     *     what: string, where: ?string, do: ?string}>}
      *     warnings, problems: how many findings are that; where: the file or directory that it is about; do: what to do
      *
      * @throws Cr0Sync\Cr0SyncException
      *
      * @example
      *     foreach (cr0_doctor(['crontab' => ''])['findings'] as $one) {
-     *         if ($one['check'] === 'cron' && $one['state'] === 'problem') {
+     *         if ($one['check'] === 'cron' && $one['state'] !== 'ok') {
      *             echo $one['what'], "\n";
+     *             break;
      *         }
      *     }
-     *     // nothing calls us: the table of cron has no block of ours
+     *     // nothing calls us yet: the table of cron has no block of ours
      */
     function cr0_doctor(array $options = []): array {}
 

@@ -39,6 +39,13 @@ foreach (['database_sync_script.php', 'log_sync_script.php', 'security_monitorin
     $rest = array_filter(array_slice($lines, 1), static fn (string $line): bool => !str_starts_with($line, '  '));
     echo "{$name} {$code} ", (int) str_starts_with($lines[0], 'attention: '), (int) (count($lines) > 1), count($rest), $err, "\n";
 }
+[, $out] = $playground->script('doctor', '--json', '--quiet');
+$short = json_decode($out, true);
+$wrong = array_values(array_filter($document['findings'], static fn (array $one): bool => $one['state'] !== 'ok'));
+echo (int) (array_column($short['findings'], 'what') === array_column($wrong, 'what')), (int) ($short['problems'] === $document['problems']), "\n";
+// As one can enter it.
+$run = preg_grep('/security_monitoring_script/', array_column($wrong, 'do'));
+echo count($run) > 0 ? 1 : 0, (int) (preg_grep("~(^|\s)php /\S+/security_monitoring_script.php \S+( --config \S+)? --root {$playground->root}~", $run) == $run), "\n";
 [$code, $out] = $playground->script('doctor', '--quiet');
 echo $code, ' ', (int) str_contains($out, "\nproblem cron: "), (int) str_contains($out, "\n        tail "), (int) str_contains($out, "\nok "), "\n";
 echo thrown(static fn () => cr0_doctor(['crontabs' => ''])), "\n";
@@ -49,11 +56,13 @@ echo $code, $err, ' ', $out;
 warning cron_sync_databases.sh has never run
 warning cron_sync_logs.sh has never run
 warning cron_security_monitoring.sh has never run
-problem nothing calls us: the table of cron has no block of ours
+warning whether the table of cron has our block was not looked at
+warning nothing calls us yet: the table of cron has no block of ours
 ok the table of cron has our block
 problem the table of cron has half of our block, or more than one
 problem cron_security_monitoring.sh ended with 2 when it ran last
 warning cron_sync_logs.sh waits for another run
+warning whether the table of cron has our block was not looked at
 ok cron_sync_databases.sh ran N seconds ago
 schema ok warnings problems findings | check state what where do
 1 one copy of SQLite is loaded into this process
@@ -64,8 +73,10 @@ bool(true)
 database_sync_script.php 2 110
 log_sync_script.php 2 110
 security_monitoring_script.php 2 110
+11
+11
 2 110
-ValueError: cr0_doctor(): Argument #1 ($options) has no key "crontabs", only: config, root, crontab, program
+ValueError: cr0_doctor(): Argument #1 ($options) has no key "crontabs", only: config, root, crontab, program, script, mailer
 2 problem root: /nowhere: there is no such directory, so that nothing of it was looked at
         make it, or name another as root, in cr0sync.json or with --root
 1 problem, 0 warnings, 2 things are well

@@ -169,7 +169,7 @@ pub fn backup(config: &Config, options: &Options) -> Result<BackupReport> {
             Found::Missing | Found::Empty => {
                 report.warnings.push(format!("{of} has no database yet ({path})"))
             }
-            Found::Quarantined(reason) | Found::Skipped(reason) => {
+            Found::Quarantined(reason) | Found::Skipped(reason) | Found::Refused(reason) => {
                 report.ok = false;
                 report.warnings.push(format!("{of}: {reason}"));
             }

@@ -227,8 +227,9 @@ pub(crate) fn origin(
             Found::Replica(replica) => return Ok(Origin::Side(replica.connection, side.clone())),
             Found::Missing | Found::Empty => {}
             // Where there is no directory there is no file.
-            Found::Skipped(_) if path.parent().is_some_and(|one| one.try_exists().is_ok_and(|is| !is)) => {}
-            Found::Skipped(reason) | Found::Quarantined(reason) => {
+            Found::Skipped(_) | Found::Refused(_)
+                if path.parent().is_some_and(|one| one.try_exists().is_ok_and(|is| !is)) => {}
+            Found::Skipped(reason) | Found::Refused(reason) | Found::Quarantined(reason) => {
                 unusable.get_or_insert((side, reason));
             }
         }

@@ -94,8 +94,8 @@ pub use progress::{Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};
-pub(crate) use status::ABSENT;
 pub use status::Detail;
+pub(crate) use status::{ABSENT, EMPTY, MISSING};
 pub use verification::verify;
 
 use progress::{Listener, Pace, Teller};

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{Access, AtFlags, CWD};
 
-use crate::durable::{self, AsOwner};
+use crate::durable::{self, Account, AsOwner};
 use crate::interrupt;
 
 use super::schema::{self, Schema};
@@ -30,6 +31,8 @@ pub(crate) enum Found {
     Quarantined(String),
     /// Something that cannot be used now, with the reason.
     Skipped(String),
+    /// Something that cannot be used until a person has mended what the reason says.
+    Refused(String),
 }
 
 /// An open replica.
@@ -63,20 +66,20 @@ pub(crate) fn replica(path: &Path, wait: Duration) -> Found {
                 _ => Found::Skipped(format!("its directory does not exist: {}", path.display())),
             };
         }
-        Err(cause) => return Found::Skipped(format!("cannot look at {}: {cause}", path.display())),
+        Err(cause) => return Found::Refused(format!("cannot look at {}: {cause}", path.display())),
     };
     if !metadata.is_file() {
-        return Found::Skipped(format!("{} is not a regular file", path.display()));
+        return Found::Refused(format!("{} is not a regular file", path.display()));
     }
     if metadata.len() == 0 {
         return Found::Empty;
     }
     if let Some(reason) = place::objection(path, &metadata) {
-        return Found::Skipped(reason);
+        return Found::Refused(reason);
     }
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    if let Err(reason) = may_write(&path, &metadata) {
-        return Found::Skipped(reason);
+    if let Err(reason) = may_write(&Account::here(), &path, &metadata) {
+        return Found::Refused(reason);
     }
     match connect(&path, wait) {
         Ok(connection) => Found::Replica(Box::new(Replica { connection })),
@@ -145,20 +148,18 @@ pub(crate) fn quarantine(path: &Path, reason: &str) -> String {
     )
 }
 
-/// Whether writing would leave files that their owner can still use.
-fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
-    let user = rustix::process::geteuid();
-    if user.is_root() || user.as_raw() == file.uid() {
+/// Whether an account may write a file, and what that leaves beside it is files that its owner can still use.
+pub(crate) fn may_write(account: &Account, path: &Path, file: &Metadata) -> Result<(), String> {
+    if account.user == 0 || account.user == file.uid() {
         return Ok(());
     }
     let above = path.parent().unwrap_or(Path::new("."));
     let directory = std::fs::metadata(above).ok();
-    let own = rustix::process::getegid().as_raw();
-    let groups = rustix::process::getgroups().unwrap_or_default();
-    let is_in = |group: u32| own == group || groups.iter().any(|one| one.as_raw() == group);
+    let own = account.groups.first().copied();
+    let is_in = |group: u32| account.groups.contains(&group);
     let hands_down =
         directory.as_ref().is_some_and(|dir| dir.mode() & 0o2000 != 0 && dir.gid() == file.gid());
-    if is_in(file.gid()) && (own == file.gid() || hands_down) && file.mode() & 0o020 != 0 {
+    if is_in(file.gid()) && (own == Some(file.gid()) || hands_down) && file.mode() & 0o020 != 0 {
         return Ok(());
     }
     let shared = [Some(file.gid()), directory.as_ref().map(Metadata::gid)]
@@ -178,17 +179,26 @@ fn may_write(path: &Path, file: &Metadata) -> Result<(), String> {
             cure.push(format!("chmod {change} {}", quoted(path)));
         }
     }
-    let which =
-        if shared.is_none() { ", where GROUP is one that this user and the owner are in" } else { "" };
+    let which = if shared.is_none() { ", where GROUP is one that both users are in" } else { "" };
     Err(format!(
-        "{} belongs to {}:{} (mode {:04o}), so that this user may not write to it, or would leave files beside it that its owner \
+        "{} belongs to {}:{} (mode {:04o}), so that {} may not write to it, or would leave files beside it that its owner \
          cannot use; as root: {}{which}",
         path.display(),
         durable::user_numbered(file.uid()).unwrap_or_else(|| file.uid().to_string()),
         durable::group_named(file.gid()),
         file.mode() & 0o7777,
+        account.name,
         cure.join(" && "),
     ))
+}
+
+/// Whether looking at a file leaves nothing that its owner cannot use: a log and its index are made beside one that has a
+/// log, by whoever comes first and may make files there.
+pub(crate) fn may_look(path: &Path, file: &Metadata) -> bool {
+    let above = path.parent().unwrap_or(Path::new("."));
+    let makes = Access::WRITE_OK | Access::EXEC_OK;
+    may_write(&Account::here(), path, file).is_ok()
+        || rustix::fs::accessat(CWD, above, makes, AtFlags::EACCESS).is_err()
 }
 
 /// A path as a word of a shell.

@@ -216,7 +216,7 @@ fn foretell(
             return Ok(());
         }
         Found::Quarantined(reason) => format!("{reason}; {MOVE_AWAY}"),
-        Found::Skipped(reason) => reason,
+        Found::Skipped(reason) | Found::Refused(reason) => reason,
     };
     report.warnings.push(format!("{side} could not get the content of {id} now: {obstacle}"));
     Ok(())
@@ -284,7 +284,7 @@ fn into_side(
             return Err(Error::new(ErrorKind::Corrupt, format!("cannot restore into {side}: {reason}"))
                 .hint(MOVE_AWAY));
         }
-        Found::Skipped(reason) => {
+        Found::Skipped(reason) | Found::Refused(reason) => {
             return Err(Error::new(ErrorKind::Io, format!("cannot restore into {side}: {reason}")));
         }
     };

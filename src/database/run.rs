@@ -240,6 +240,10 @@ fn attempt(
             Found::Empty => absent.push((side.clone(), Absence::Empty)),
             Found::Quarantined(reason) => drop_side(side, State::Quarantined, reason, part, report)?,
             Found::Skipped(reason) => drop_side(side, State::Skipped, reason, part, report)?,
+            Found::Refused(reason) => {
+                report.refused.insert(side.clone());
+                drop_side(side, State::Skipped, reason, part, report)?;
+            }
         }
     }
     report.looked.extend(absent.iter().map(|(side, _)| (side.clone(), None)));
@@ -343,7 +347,7 @@ fn overwrite(
                 let part = Part::of(job, &own, MergeKind::Overwrite);
                 drop_side(&own, State::Quarantined, reason, part, report)?;
             }
-            Found::Skipped(reason) => {
+            Found::Skipped(reason) | Found::Refused(reason) => {
                 drop_side(&own, State::Skipped, reason, Part::of(job, &own, MergeKind::Overwrite), report)?;
             }
         }

@@ -3,12 +3,14 @@
 //! Apart from `run`, which changes things. Opens databases for reading only.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use crate::config::{Config, DatabaseConfig, OnDeleteUpdate};
+use crate::durable::Account;
 use crate::error::Result;
 use crate::report::{DatabaseStatus, Notice, SideStatus, TableStatus};
 
@@ -33,8 +35,8 @@ pub enum Detail {
 
 /// The state of a database that no side has yet.
 pub(crate) const ABSENT: &str = "absent";
-const MISSING: &str = "missing; the next run creates it";
-const EMPTY: &str = "empty; the next run fills it";
+pub(crate) const MISSING: &str = "missing; the next run creates it";
+pub(crate) const EMPTY: &str = "empty; the next run fills it";
 
 /// The status of one database.
 pub(crate) fn of(
@@ -49,6 +51,7 @@ pub(crate) fn of(
     let mut epochs = BTreeMap::new();
     let mut new = false;
     let mut changed = false;
+    let runner = Account::of_runs(&config.root, &config.ownership);
     for side in database.ranked_sides(&config.hub) {
         let Some(path) = database.replicas.get(&side) else { continue };
         let remembered = match store {
@@ -59,7 +62,14 @@ pub(crate) fn of(
         // Before it is opened, which can leave files beside it.
         let now = open::fingerprint(path);
         let mut live = None;
-        match open_reader(path) {
+        let mut opened = None;
+        if let Some((real, file)) = content(path) {
+            // Whoever looks: what the runs leave out is out of sync for everybody.
+            let refused = runner.as_ref().and_then(|runner| open::may_write(runner, &real, &file).err());
+            status.problem = status.problem.take().or(refused);
+            opened = open::may_look(&real, &file).then(|| open_reader(path));
+        }
+        match opened {
             Some(Ok((mode, schema, connection))) => {
                 status.journal_mode = Some(mode);
                 schemas.push((side.clone(), schema));
@@ -68,7 +78,7 @@ pub(crate) fn of(
             Some(Err(cause)) => {
                 status.problem = Some(match open::unusable(path, &cause) {
                     open::Found::Quarantined(reason) => open::quarantine(path, &reason),
-                    open::Found::Skipped(reason) => reason,
+                    open::Found::Skipped(reason) | open::Found::Refused(reason) => reason,
                     _ => cause.to_string(),
                 });
             }
@@ -175,7 +185,7 @@ fn look(path: &Path) -> SideStatus {
     SideStatus {
         path: path.display().to_string(),
         exists: file.is_some(),
-        bytes: file.as_ref().map_or(0, std::fs::Metadata::len),
+        bytes: file.as_ref().map_or(0, Metadata::len),
         journal_mode: None,
         owner: file.as_ref().map(|file| {
             let user = named("/etc/passwd", file.uid());
@@ -199,19 +209,18 @@ fn named(list: &str, number: u32) -> String {
     found.unwrap_or(wanted)
 }
 
-/// Journal mode, schema and connection; `None` when there is nothing to open.
-fn open_reader(path: &Path) -> Option<rusqlite::Result<(String, Schema, Connection)>> {
-    let file = std::fs::metadata(path).ok()?;
-    if !file.is_file() || file.len() == 0 {
-        return None;
-    }
-    let read = || -> rusqlite::Result<(String, Schema, Connection)> {
-        let connection = open::reader(path)?;
-        let schema = schema::read(&connection, "main")?;
-        let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        Ok((mode, schema, connection))
-    };
-    Some(read())
+/// Where links lead, and what lies there; `None` when there is nothing to open.
+fn content(path: &Path) -> Option<(PathBuf, Metadata)> {
+    let file = std::fs::metadata(path).ok().filter(|file| file.is_file() && file.len() > 0)?;
+    Some((path.canonicalize().unwrap_or_else(|_| path.to_path_buf()), file))
+}
+
+/// Journal mode, schema and connection.
+fn open_reader(path: &Path) -> rusqlite::Result<(String, Schema, Connection)> {
+    let connection = open::reader(path)?;
+    let schema = schema::read(&connection, "main")?;
+    let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    Ok((mode, schema, connection))
 }
 
 /// The rules of every table in words.

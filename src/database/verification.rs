@@ -121,7 +121,7 @@ fn look_at(
             report.warnings.push(format!("{name}: {side} is not there; the next run makes it"));
             return Ok(());
         }
-        Found::Skipped(reason) => {
+        Found::Skipped(reason) | Found::Refused(reason) => {
             report.warnings.push(format!("{name}: {side} was not looked at: {reason}"));
             return Ok(());
         }

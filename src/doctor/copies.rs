@@ -81,7 +81,12 @@ fn of_copies(copies: &BTreeSet<String>) -> DoctorFinding {
                 format!("more than one copy of SQLite is loaded into this process: {}", all.join(", "));
             problem("sqlite", what).mended_by(ONE)
         }
-        _ => well("sqlite", "one copy of SQLite is loaded into this process"),
+        [] => warning(
+            "sqlite",
+            "no copy of SQLite can be seen in this process: its library was replaced or removed since it was loaded",
+        )
+        .mended_by("start this program anew (systemctl restart php*-fpm for pages), and call it again"),
+        [_] => well("sqlite", "one copy of SQLite is loaded into this process"),
     }
 }
 
@@ -184,6 +189,9 @@ mod tests {
             [(1, "one.so"), (2, "no.so"), (1, "one.so")].into_iter().map(line).collect();
         assert_eq!(copies(&mapped).len(), 1);
         assert!(of_copies(&copies(&mapped)).remedy.is_none());
+        let mapped: Vec<Mapping> = [(9, "gone.so (deleted)")].into_iter().map(line).collect();
+        let told = of_copies(&copies(&mapped));
+        assert!(told.what.contains("no copy") && told.remedy.is_some(), "{told:?}");
         let mapped: Vec<Mapping> = [(1, "one.so"), (3, "two.so")].into_iter().map(line).collect();
         let told = of_copies(&copies(&mapped));
         assert!(told.what.contains("one.so, ") && told.what.ends_with("two.so"), "{told:?}");
@@ -191,7 +199,7 @@ mod tests {
 
     #[test]
     fn this_process_has_one_copy() {
-        let all = findings(&Shell { crontab: None, program: Some("Test 1".to_owned()) });
+        let all = findings(&Shell { program: Some("Test 1".to_owned()), ..Shell::default() });
         assert_eq!(all.len(), 2, "{all:?}");
         let versions = &all[0].what;
         assert!(versions.contains("libsqlite3.so") && versions.ends_with(", Test 1"), "{versions}");

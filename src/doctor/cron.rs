@@ -1,42 +1,87 @@
-//! Whether anything calls us: the block in the table of cron, and what the cron scripts wrote down of their last runs.
+//! Whether anything calls us: the block in the table of cron, and what the cron scripts wrote down of their runs.
 //!
-//! Timers of systemd do as well as cron, so a script that ran lately is enough.
+//! Timers of systemd do as well as cron.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
-use super::Now;
+use chrono::DateTime;
+
+use super::commands::Commands;
 use super::finding::{problem, warning, well};
 use super::stamps::{JOBS, Stamp};
+use super::{Now, Shell};
+use crate::clock;
+use crate::config::Config;
+use crate::database::quoted;
 use crate::report::DoctorFinding;
 
-/// Each script is called every minute, and ended after ten; one that did not run for so long is not called (seconds).
-const PATIENCE: i64 = 900;
+/// Each script is called every minute; after so long without a run somebody should look (seconds),
+const PATIENCE: i64 = 180;
+/// and after so long nothing calls it.
+const DEAD: i64 = 900;
+/// After so long a run is ended, unless the script says otherwise,
+const TIMEOUT: i64 = 600;
+/// and that may take so long.
+const GRACE: i64 = 60;
 
 /// What the block calls.
 const SCRIPTS: [&str; 3] = ["cron_sync_databases", "cron_sync_logs", "cron_security_monitoring"];
+/// One of the timers that do the same.
+const TIMER: &str = "/etc/systemd/system/cr0sync-databases.timer";
+
+/// What calls the scripts, as far as that can be seen.
+struct Callers<'a> {
+    crontab: Option<&'a str>,
+    has_timers: bool,
+}
 
 pub(super) fn findings(
-    root: &Path,
-    crontab: Option<&str>,
+    config: &Config,
+    shell: &Shell,
     stamps: &BTreeMap<&'static str, Stamp>,
     now: &Now,
+    commands: &Commands,
 ) -> Vec<DoctorFinding> {
-    let is_called = |job: &&str| {
-        stamps.get(*job).and_then(|stamp| stamp.last_run).is_some_and(|last| now.unix - last <= PATIENCE)
+    let of = format!("# cr0sync {}", config.root.display());
+    let has_timers =
+        fs::read_to_string(TIMER).is_ok_and(|text| text.lines().any(|line| line.trim_end() == of));
+    let callers = Callers { crontab: shell.crontab.as_deref(), has_timers };
+    judge(&config.root, &callers, stamps, now.unix, commands)
+}
+
+fn judge(
+    root: &Path,
+    callers: &Callers<'_>,
+    stamps: &BTreeMap<&'static str, Stamp>,
+    now: i64,
+    commands: &Commands,
+) -> Vec<DoctorFinding> {
+    let block = match (callers.has_timers, callers.crontab) {
+        (true, _) => Some(well("cron", "timers of systemd call the scripts")),
+        (false, Some(text)) => Some(block(root, text, stamps)),
+        (false, None) => None,
     };
-    let called = JOBS.iter().filter(|job| is_called(job)).count();
-    let mut all: Vec<DoctorFinding> = crontab.map(|text| block(root, text, called)).into_iter().collect();
-    all.extend(JOBS.iter().map(|job| of_job(root, job, stamps.get(job), now.unix)));
-    all
+    let is_called = block.as_ref().is_some_and(|one| one.remedy.is_none());
+    let jobs = JOBS.iter().map(|job| of_job(root, job, stamps.get(job), now, is_called, commands));
+    let mut all: Vec<DoctorFinding> = jobs.collect();
+    if block.is_none() && all.iter().any(|one| one.remedy.is_some()) {
+        let what = "whether the table of cron has our block was not looked at";
+        all.push(
+            warning("cron", what)
+                .mended_by("run doctor as the user of the jobs or as root, where crontab -l works"),
+        );
+    }
+    block.into_iter().chain(all).collect()
 }
 
 /// What the table of cron has of ours.
-fn block(root: &Path, crontab: &str, called: usize) -> DoctorFinding {
+fn block(root: &Path, crontab: &str, stamps: &BTreeMap<&'static str, Stamp>) -> DoctorFinding {
     let (begin, end) =
         (format!("# BEGIN cr0sync {}", root.display()), format!("# END cr0sync {}", root.display()));
     let count = |wanted: &str| crontab.lines().filter(|line| line.trim_end() == wanted).count();
-    let install = format!("sh {}/install_crontabs.sh", root.display());
+    let install = installed(root, "install_crontabs.sh");
     let called_by = |script: &str| {
         let from = crontab.lines().skip_while(|line| line.trim_end() != begin);
         let mut block = from.take_while(|line| line.trim_end() != end);
@@ -51,111 +96,219 @@ fn block(root: &Path, crontab: &str, called: usize) -> DoctorFinding {
                     .mended_by(install)
             }
         },
-        (0, 0) if called == JOBS.len() => {
-            well("cron", "the table of cron has no block of ours, and something else calls the scripts")
+        (0, 0) if stamps.is_empty() => {
+            warning("cron", "nothing calls us yet: the table of cron has no block of ours").mended_by(install)
         }
-        (0, 0) => {
-            problem("cron", "nothing calls us: the table of cron has no block of ours").mended_by(install)
-        }
+        (0, 0) => problem(
+            "cron",
+            "the block of ours is gone from the table of cron, and nothing known calls the scripts",
+        )
+        .mended_by(format!("{install} (or install_timers.sh, where systemd is to call them)")),
         _ => problem("cron", "the table of cron has half of our block, or more than one")
             .mended_by(format!("crontab -e, and remove the lines from {begin:?} to {end:?}; then {install}")),
     }
 }
 
-fn of_job(root: &Path, job: &str, stamp: Option<&Stamp>, now: i64) -> DoctorFinding {
+/// A script of the installation, as one calls it.
+fn installed(root: &Path, name: &str) -> String {
+    format!("sh {}", quoted(&root.join(name)))
+}
+
+fn of_job(
+    root: &Path,
+    job: &str,
+    stamp: Option<&Stamp>,
+    now: i64,
+    is_called: bool,
+    commands: &Commands,
+) -> DoctorFinding {
     let [databases, logs, security] = SCRIPTS;
-    let script = match job {
-        "databases" => databases,
-        "logs" => logs,
-        _ => security,
+    let (script, log) = match job {
+        "databases" => (databases, "cron_database_sync.log"),
+        "logs" => (logs, "cron_log_sync.log"),
+        _ => (security, "cron_security.log"),
     };
-    let log = root.join("logs").join(match job {
-        "databases" => "cron_database_sync.log",
-        "logs" => "cron_log_sync.log",
-        _ => "cron_security.log",
-    });
-    let look = format!("sh {}/test_cron_scripts.sh", root.display());
-    let Some((stamp, last)) = stamp.and_then(|stamp| Some((stamp, stamp.last_run?))) else {
-        let what = format!("{script}.sh has never run");
-        return warning("cron", what)
-            .mended_by(format!("sh {}/install_crontabs.sh, and {look}", root.display()));
+    let log = root.join("logs").join(log);
+    let look = installed(root, "test_cron_scripts.sh");
+    let see = format!("see that cron runs (systemctl status cron), and {look}");
+    let stamp = stamp.copied().unwrap_or_default();
+    if let Some(begun) = stamp.at_work(now) {
+        let limit = stamp.timeout.unwrap_or(TIMEOUT);
+        if begun > limit.saturating_add(GRACE) {
+            let what = format!(
+                "{script}.sh began {} minutes ago and did not end, and should have been ended after {limit} seconds",
+                begun / 60
+            );
+            let remedy = format!("see what it does (ps -ef | grep {script}), and end it; {look}");
+            return problem("cron", what).at(&log).mended_by(remedy);
+        }
+    }
+    let Some(last) = stamp.last_run else {
+        return match (stamp.at_work(now), is_called) {
+            (Some(begun), _) => well("cron", format!("{script}.sh is at work for {begun} seconds")),
+            (None, true) => {
+                warning("cron", format!("{script}.sh has not run yet; cron calls it within a minute"))
+                    .mended_by(see)
+            }
+            (None, false) => warning("cron", format!("{script}.sh has never run"))
+                .mended_by(format!("{}, and {look}", installed(root, "install_crontabs.sh"))),
+        };
     };
     let age = now.saturating_sub(last);
-    if age > PATIENCE {
+    if stamp.at_work(now).is_none() && age > PATIENCE {
         let what = format!("{script}.sh ran last {} minutes ago, and should every minute", age / 60);
-        return problem("cron", what)
-            .at(&log)
-            .mended_by(format!("see that cron runs (systemctl status cron), and {look}"));
+        let told = if age > DEAD { problem("cron", what) } else { warning("cron", what) };
+        return told.at(&log).mended_by(see);
     }
-    match stamp.last_exit {
-        Some(0 | 1) | None => well("cron", format!("{script}.sh ran {} seconds ago", age.max(0))),
-        Some(75) => warning("cron", format!("{script}.sh waits for another run"))
-            .at(&log)
-            .mended_by("php security_monitoring_script.php status says who holds which lock"),
-        Some(code) => problem("cron", format!("{script}.sh ended with {code} when it ran last"))
-            .at(&log)
-            .mended_by(format!("tail {}", log.display())),
+    ended(script, &stamp, now, &log, commands)
+}
+
+/// How the last run ended.
+fn ended(script: &str, stamp: &Stamp, now: i64, log: &Path, commands: &Commands) -> DoctorFinding {
+    let since = stamp.last_success.and_then(|at| DateTime::from_timestamp(at, 0)).map(clock::stamp);
+    let since =
+        |word: &str| since.as_ref().map(|at| format!(", and has {word} since {at}")).unwrap_or_default();
+    match (stamp.last_exit, stamp.at_work(now)) {
+        (Some(0 | 1) | None, Some(begun)) => {
+            well("cron", format!("{script}.sh is at work for {begun} seconds"))
+        }
+        (Some(0 | 1) | None, None) => {
+            let age = stamp.last_run.map_or(0, |last| now.saturating_sub(last).max(0));
+            well("cron", format!("{script}.sh ran {age} seconds ago"))
+        }
+        (Some(75), _) => {
+            warning("cron", format!("{script}.sh waits for another run{}", since("done nothing")))
+                .at(log)
+                .mended_by(format!("{} says who holds which lock", commands.security("status")))
+        }
+        (Some(code), _) => {
+            problem("cron", format!("{script}.sh ended with {code} when it ran last{}", since("failed")))
+                .at(log)
+                .mended_by(format!("tail {}", quoted(log)))
+        }
+    }
+}
+
+impl Stamp {
+    /// For how many seconds a run is at work that did not end yet. One that a clock tells of that was set back is none.
+    fn at_work(&self, now: i64) -> Option<i64> {
+        let started = self.started.filter(|started| *started <= now)?;
+        (self.last_run.is_none_or(|last| started > last)).then(|| now.saturating_sub(started))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Boot;
     use crate::report::DoctorState::{self, Ok, Problem, Warning};
 
-    fn judged(crontab: Option<&str>, last: &[(&'static str, i64, i64)]) -> Vec<(DoctorState, String)> {
-        let now = Now { unix: 10_000, boot: Boot { id: String::new(), seconds: 0 } };
-        let stamp = |(job, age, code): &(&'static str, i64, i64)| {
-            let (last_run, last_exit) = (Some(10_000 - age), Some(*code));
-            (*job, Stamp { last_run, last_exit, ..Stamp::default() })
-        };
-        let stamps = last.iter().map(stamp).collect();
-        let all = findings(Path::new("/data/x"), crontab, &stamps, &now);
+    const NOW: i64 = 10_000;
+
+    fn ran(age: i64, code: i64) -> Stamp {
+        Stamp { last_run: Some(NOW - age), last_exit: Some(code), ..Stamp::default() }
+    }
+
+    fn judged(
+        crontab: Option<&str>,
+        has_timers: bool,
+        stamps: &[(&'static str, Stamp)],
+    ) -> Vec<(DoctorState, String, String)> {
+        let stamps = stamps.iter().copied().collect();
+        let callers = Callers { crontab, has_timers };
+        let all = judge(Path::new("/data/x"), &callers, &stamps, NOW, &Commands::default());
         for one in &all {
             assert_eq!(one.remedy.is_some(), one.state != Ok, "{one:?}");
         }
-        all.into_iter().map(|one| (one.state, one.what)).collect()
+        all.into_iter().map(|one| (one.state, one.what, one.remedy.unwrap_or_default())).collect()
+    }
+
+    fn whole() -> String {
+        let lines = SCRIPTS.map(|script| format!("* * * * * '/data/x/{script}.sh'\n")).concat();
+        format!("MAILTO=x\n# BEGIN cr0sync /data/x\n{lines}# END cr0sync /data/x\n")
     }
 
     #[test]
-    fn a_block_or_something_else_must_call_the_scripts() {
-        let lines = SCRIPTS.map(|script| format!("* * * * * '/data/x/{script}.sh'\n")).concat();
-        let whole = format!("MAILTO=x\n# BEGIN cr0sync /data/x\n{lines}# END cr0sync /data/x\n");
+    fn a_block_or_timers_must_call_the_scripts() {
+        let whole = whole();
         let whole = whole.as_str();
         let closed = whole.replace("* * * * * '/data/x/cron_sync_logs", "#* * * * * '/data/x/cron_sync_logs");
-        let fresh = [("databases", 60, 0), ("logs", 900, 1), ("security", 0, 0)];
-        for (crontab, last, state) in [
-            (whole, &fresh[..], Ok),
-            (whole, &[], Ok),
-            ("", &fresh[..], Ok),
-            ("", &fresh[..2], Problem),
-            ("# BEGIN cr0sync /data/xy\n# END cr0sync /data/xy\n", &[], Problem),
-            ("# BEGIN cr0sync /data/x\n* * * * * true\n", &fresh[..], Problem),
-            (&whole.repeat(2), &fresh[..], Problem),
-            (&closed, &fresh[..], Problem),
-            (&format!("# END cr0sync /data/x\n{lines}# BEGIN cr0sync /data/x\n"), &fresh[..], Problem),
+        let turned = whole.replace("BEGIN", "x").replace("END", "BEGIN").replace("# x", "# END");
+        let fresh = [("databases", ran(60, 0)), ("logs", ran(180, 1)), ("security", ran(0, 0))];
+        for (crontab, stamps, state, word) in [
+            (whole, &fresh[..], Ok, "has our block"),
+            (whole, &[], Ok, "has our block"),
+            ("", &fresh[..], Problem, "is gone"),
+            ("", &fresh[..1], Problem, "is gone"),
+            ("", &[], Warning, "calls us yet"),
+            ("# BEGIN cr0sync /data/xy\n# END cr0sync /data/xy\n", &[], Warning, "calls us yet"),
+            ("# BEGIN cr0sync /data/x\n* * * * * true\n", &fresh[..], Problem, "half of our block"),
+            (&whole.repeat(2), &fresh[..], Problem, "more than one"),
+            (&closed, &fresh[..], Problem, "does not call cron_sync_logs.sh"),
+            (&turned, &fresh[..], Problem, "does not call"),
         ] {
-            let all = judged(Some(crontab), last);
+            let all = judged(Some(crontab), false, stamps);
             assert_eq!((all.len(), all[0].0), (4, state), "{crontab}: {all:?}");
+            assert!(all[0].1.contains(word), "{crontab}: {all:?}");
+            assert_eq!(judged(Some(crontab), true, stamps)[0].0, Ok, "timers do as well");
         }
-        assert_eq!(judged(None, &fresh).len(), 3);
+        assert_eq!(judged(None, false, &fresh).len(), 3);
+        let all = judged(None, false, &fresh[..2]);
+        assert!(all.len() == 4 && all[3].1.contains("not looked at"), "{all:?}");
+    }
+
+    #[test]
+    fn what_cron_will_call_in_a_minute_is_not_to_be_installed_again() {
+        let all = judged(Some(&whole()), false, &[]);
+        for (state, what, remedy) in &all[1..] {
+            assert!(*state == Warning && what.contains("within a minute"), "{what}");
+            assert!(
+                !remedy.contains("install_crontabs") && remedy.contains("systemctl status cron"),
+                "{remedy}"
+            );
+        }
+        let all = judged(Some(""), false, &[]);
+        assert!(
+            all[1..].iter().all(|(_, _, remedy)| remedy.contains("/data/x/install_crontabs.sh")),
+            "{all:?}"
+        );
     }
 
     #[test]
     fn a_script_that_does_not_run_or_fails_is_told() {
-        for (age, code, state, word) in [
-            (0, 0, Ok, ""),
-            (-100, 1, Ok, ""),
-            (900, 0, Ok, ""),
-            (901, 0, Problem, "15 minutes ago"),
-            (60, 75, Warning, "another run"),
-            (60, 2, Problem, "ended with 2"),
-            (60, 124, Problem, "ended with 124"),
+        let at_work = |began: i64, before: Stamp| Stamp { started: Some(NOW - began), ..before };
+        let limited = |timeout: i64, stamp: Stamp| Stamp { timeout: Some(timeout), ..stamp };
+        let failing = |stamp: Stamp| Stamp { last_success: Some(0), ..stamp };
+        for (stamp, state, word) in [
+            (ran(0, 0), Ok, "0 seconds ago"),
+            (ran(-100, 1), Ok, ""),
+            (ran(180, 0), Ok, ""),
+            (ran(181, 0), Warning, "3 minutes ago"),
+            (ran(901, 0), Problem, "15 minutes ago"),
+            (ran(60, 75), Warning, "another run"),
+            (failing(ran(60, 75)), Warning, "has done nothing since 1970-01-01T00:00:00"),
+            (ran(60, 2), Problem, "ended with 2 when it ran last"),
+            (
+                failing(ran(60, 124)),
+                Problem,
+                "ended with 124 when it ran last, and has failed since 1970-01-01T00:00:00",
+            ),
+            // A run that takes long, and one that nobody ended.
+            (at_work(500, ran(560, 0)), Ok, "at work for 500 seconds"),
+            (at_work(660, ran(1000, 0)), Ok, "at work"),
+            (at_work(661, ran(1000, 0)), Problem, "11 minutes ago and did not end"),
+            (limited(60, at_work(121, ran(1000, 0))), Problem, "ended after 60 seconds"),
+            (at_work(5, Stamp::default()), Ok, "at work"),
+            (at_work(661, Stamp::default()), Problem, "did not end"),
+            // What failed before is told while the next one is at work.
+            (at_work(5, ran(30, 124)), Problem, "ended with 124"),
+            // Over.
+            (at_work(300, ran(290, 0)), Warning, "4 minutes ago"),
+            // A clock that was set back.
+            (at_work(-50, ran(60, 0)), Ok, "60 seconds ago"),
         ] {
-            let all = judged(None, &[("logs", age, code)]);
-            let (found, what) = &all[1];
-            assert!(*found == state && what.contains(word), "{all:?}");
+            let all = judged(None, false, &[("logs", stamp)]);
+            let (found, what, _) = &all[1];
+            assert!(*found == state && what.contains(word), "{stamp:?}: {all:?}");
             assert_eq!(all[0].0, Warning, "the others never ran");
         }
     }

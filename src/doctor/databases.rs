@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use super::{Now, sides, unix};
 use crate::config::Config;
@@ -19,7 +20,6 @@ const UNSEEN: i64 = 3_600;
 const OLD_CONFLICT: i64 = 7 * 86_400;
 /// The next run carries requests out; after so long none does (seconds).
 const OLD_REQUEST: i64 = 600;
-const SCRIPT: &str = "php database_sync_script.php";
 
 /// Everything that is known, or why it is not.
 pub(crate) struct Known {
@@ -47,49 +47,53 @@ impl Known {
     }
 }
 
-pub(super) fn findings(known: &Known, now: &Now) -> Vec<DoctorFinding> {
+pub(super) fn findings(known: &Known, now: &Now, commands: &Commands) -> Vec<DoctorFinding> {
     let mut all = Vec::new();
     match &known.status {
         Ok(status) => {
             let (absent, present): (Vec<_>, Vec<_>) =
                 status.iter().partition(|(_, one)| one.state == database::ABSENT);
             for (name, database) in present {
-                all.extend(of_database(name, database, now));
+                all.extend(of_database(name, database, now, commands));
             }
             if !absent.is_empty() {
                 let names: Vec<&str> = absent.iter().map(|(name, _)| name.as_str()).collect();
                 all.push(well("databases", format!("no side has one yet of {}", names.join(", "))));
             }
             if let Ok(backups) = &known.backups {
-                all.extend(status.iter().flat_map(|(name, one)| of_backups(name, one, backups)));
+                all.extend(status.iter().flat_map(|(name, one)| of_backups(name, one, backups, commands)));
             }
         }
         Err(error) => all.push(failed("databases", error)),
     }
     match &known.conflicts {
-        Ok(conflicts) => all.extend(of_conflicts(conflicts, now)),
+        Ok(conflicts) => all.extend(of_conflicts(conflicts, now, commands)),
         Err(error) => all.push(failed("conflicts", error)),
     }
     match &known.requests {
-        Ok(requests) => all.extend(of_requests(requests, now)),
+        Ok(requests) => all.extend(of_requests(requests, now, commands)),
         Err(error) => all.push(failed("queue", error)),
     }
     all.extend(known.backups.as_ref().err().map(|error| failed("backups", error)));
     all
 }
 
-fn of_database(name: &str, database: &DatabaseStatus, now: &Now) -> Vec<DoctorFinding> {
-    let look = format!("{SCRIPT} status --database {name}");
-    let run = format!("{SCRIPT} bidirectional --database {name}");
+fn of_database(name: &str, database: &DatabaseStatus, now: &Now, commands: &Commands) -> Vec<DoctorFinding> {
+    let command = |words: &str| commands.database(&format!("{words} --database {name}"));
+    let run = command("bidirectional");
     let mut all = Vec::new();
     if let Some(held) = &database.held {
         let what = format!("{name} waits for a person since {}: {}", held.since, held.reason);
-        all.push(problem("databases", what).mended_by(format!("{run} --dry-run, then {run} --force")));
+        all.push(problem("databases", what).mended_by(format!(
+            "{}, then {}",
+            command("bidirectional --dry-run"),
+            command("bidirectional --force")
+        )));
     }
     for (table, notice) in &database.paused {
         let what =
             format!("the table {table} of {name} is left alone since {}: {}", notice.since, notice.reason);
-        all.push(warning("databases", what).mended_by(format!("{look} --explain")));
+        all.push(warning("databases", what).mended_by(command("status --explain")));
     }
     for (side, status) in &database.sides {
         let path = std::path::Path::new(&status.path);
@@ -97,7 +101,9 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now) -> Vec<DoctorFi
         if sides::is_directory_gone(path) {
             continue;
         }
-        if let Some(reason) = &status.problem {
+        if let Some(coming @ (database::MISSING | database::EMPTY)) = status.problem.as_deref() {
+            all.push(well("databases", format!("{name}:{side} is {coming}")).at(path));
+        } else if let Some(reason) = &status.problem {
             let what = format!("{name}:{side} is not synced: {reason}");
             all.push(problem("databases", what).at(path).mended_by(format!("mend that, then {run}")));
         } else if status.lag >= MANY
@@ -118,13 +124,15 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now) -> Vec<DoctorFi
             let what = format!("{name} was synced last at {at}, and should be every minute");
             all.push(problem("databases", what).mended_by(format!("{run}; see also what is said of cron")));
         }
-        Some(_) if all.is_empty() => all.push(well("databases", format!("{name} is {}", database.state))),
+        Some(_) if all.iter().all(|one| one.remedy.is_none()) => {
+            all.push(well("databases", format!("{name} is {}", database.state)))
+        }
         Some(_) => {}
     }
     all
 }
 
-fn of_conflicts(conflicts: &[Conflict], now: &Now) -> Vec<DoctorFinding> {
+fn of_conflicts(conflicts: &[Conflict], now: &Now, commands: &Commands) -> Vec<DoctorFinding> {
     let mut old: BTreeMap<&str, Vec<&Conflict>> = BTreeMap::new();
     for one in conflicts.iter().filter(|one| matches!(one.status.as_str(), "open" | "held")) {
         if now.age(&one.at).is_some_and(|age| age > OLD_CONFLICT) {
@@ -142,14 +150,16 @@ fn of_conflicts(conflicts: &[Conflict], now: &Now) -> Vec<DoctorFinding> {
             all.len()
         );
         warning("conflicts", what).mended_by(format!(
-            "{SCRIPT} conflicts --database {database}, then {SCRIPT} resolve ID --take SIDE, or {SCRIPT} acknowledge {}",
-            ids.join(" ")
+            "{}, then {}, or {}",
+            commands.database(&format!("conflicts --database {database}")),
+            commands.database("resolve ID --take SIDE"),
+            commands.database(&format!("acknowledge {}", ids.join(" ")))
         ))
     };
     old.into_iter().map(told).collect()
 }
 
-fn of_requests(requests: &[QueuedRequest], now: &Now) -> Vec<DoctorFinding> {
+fn of_requests(requests: &[QueuedRequest], now: &Now, commands: &Commands) -> Vec<DoctorFinding> {
     let is_old = |one: &&QueuedRequest| {
         one.state == RequestState::Pending && now.age(&one.at).is_some_and(|age| age > OLD_REQUEST)
     };
@@ -162,7 +172,8 @@ fn of_requests(requests: &[QueuedRequest], now: &Now) -> Vec<DoctorFinding> {
                 old.len(),
                 first.at
             );
-            let remedy = format!("{SCRIPT} bidirectional carries them out; see also what is said of cron");
+            let run = commands.database("bidirectional");
+            let remedy = format!("{run} carries them out; see also what is said of cron");
             vec![warning("queue", what).mended_by(remedy)]
         }
     }
@@ -170,11 +181,17 @@ fn of_requests(requests: &[QueuedRequest], now: &Now) -> Vec<DoctorFinding> {
 
 /// Whether what could be lost can be had again. A run keeps a copy of a side before it writes there, so that there is one of
 /// some side wherever a run has changed anything.
-fn of_backups(name: &str, database: &DatabaseStatus, backups: &[Backup]) -> Vec<DoctorFinding> {
+fn of_backups(
+    name: &str,
+    database: &DatabaseStatus,
+    backups: &[Backup],
+    commands: &Commands,
+) -> Vec<DoctorFinding> {
     if database.last_change.is_none() {
         return Vec::new();
     }
-    let make = format!("{SCRIPT} backup --database {name}");
+    let make = commands.database(&format!("backup --database {name}"));
+    let verify = commands.database(&format!("verify --database {name}"));
     let mut newest: BTreeMap<&str, &Backup> = BTreeMap::new();
     // The newest of each side come first.
     for one in backups.iter().filter(|one| one.database == name) {
@@ -189,8 +206,7 @@ fn of_backups(name: &str, database: &DatabaseStatus, backups: &[Backup]) -> Vec<
         }
         let what = format!("the newest backup of {name}:{} was touched since it was verified", one.side);
         let path = std::path::Path::new(&one.path);
-        let again =
-            format!("{SCRIPT} verify --database {name} looks at it again; where it is not sound: {make}");
+        let again = format!("{verify} looks at it again; where it is not sound: {make}");
         warning("backups", what).at(path).mended_by(again)
     };
     newest.into_values().map(told).collect()

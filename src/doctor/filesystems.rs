@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::finding::{problem, warning, well};
+use super::commands::Commands;
+use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
-use crate::report::DoctorFinding;
+use crate::error::Error;
+use crate::report::{DoctorFinding, DoctorState};
+use rustix::fs::StatVfsMountFlags;
 
 /// What is known of a kind of file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +51,7 @@ fn left(free: u64, of: u64) -> Option<u64> {
     free.saturating_mul(100).checked_div(of)
 }
 
-pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
+pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFinding> {
     let mut seen: BTreeMap<u64, PathBuf> = BTreeMap::new();
     for place in places(config) {
         if let Ok(found) = fs::metadata(&place) {
@@ -55,8 +59,7 @@ pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
         }
     }
     seen.values()
-        .flat_map(|place| [of_kind(place), of_space(place, config.guards.min_free_percent)])
-        .flatten()
+        .flat_map(|place| [of_kind(place), of_space(place, config.guards.min_free_percent, commands)])
         .collect()
 }
 
@@ -71,10 +74,19 @@ fn places(config: &Config) -> Vec<PathBuf> {
     all
 }
 
-fn of_kind(place: &Path) -> Option<DoctorFinding> {
-    let found = rustix::fs::statfs(place).ok()?;
+fn unknown(check: &'static str, place: &Path, cause: rustix::io::Errno) -> DoctorFinding {
+    let error = Error::io("look at the file system of", place, io::Error::from(cause));
+    DoctorFinding { state: DoctorState::Warning, ..failed(check, &error) }
+        .mended_by("as root: run doctor, or see what df says of it")
+}
+
+fn of_kind(place: &Path) -> DoctorFinding {
+    let found = match rustix::fs::statfs(place) {
+        Ok(found) => found,
+        Err(cause) => return unknown("filesystems", place, cause),
+    };
     let magic = u64::try_from(i128::from(found.f_type) & 0xffff_ffff).unwrap_or_default();
-    Some(match kind(magic) {
+    match kind(magic) {
         Kind::Shared(name) => problem(
             "filesystems",
             format!("it is on {name}, where locks do not keep two programs from writing at once"),
@@ -96,18 +108,30 @@ fn of_kind(place: &Path) -> Option<DoctorFinding> {
         .mended_by("move it to a disk of this machine, and name that place in cr0sync.json"),
         Kind::Layered => well("filesystems", "it is in a layer of a container, and goes with it").at(place),
         Kind::Plain => well("filesystems", "a file system of this machine").at(place),
-    })
+    }
 }
 
-fn of_space(place: &Path, least: u32) -> Option<DoctorFinding> {
-    let found = rustix::fs::statvfs(place).ok()?;
-    let clean = "remove what nobody needs (php database_sync_script.php clean-backups --dry-run and php \
-                 log_sync_script.php clean --dry-run say what is old), or make the file system larger";
+fn of_space(place: &Path, least: u32, commands: &Commands) -> DoctorFinding {
+    let found = match rustix::fs::statvfs(place) {
+        Ok(found) => found,
+        Err(cause) => return unknown("space", place, cause),
+    };
+    if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        let what = "it can only be read: nothing of ours can be written there";
+        let remedy =
+            "see why (dmesg; after an error the kernel does that), then as root: mount -o remount,rw it";
+        return problem("space", what).at(place).mended_by(remedy);
+    }
+    let clean = format!(
+        "remove what nobody needs ({} and {} say what is old), or make the file system larger",
+        commands.database("clean-backups --dry-run"),
+        commands.logs("clean --dry-run")
+    );
     let space = left(found.f_bavail, found.f_blocks);
     let files = left(found.f_favail, found.f_files);
     let is_short = |left: Option<u64>| left.is_some_and(|left| left < u64::from(least));
     let of = |left: Option<u64>| left.unwrap_or(100);
-    Some(match (is_short(space), is_short(files)) {
+    match (is_short(space), is_short(files)) {
         (false, false) => well("space", format!("{} percent are free", of(space))).at(place),
         (true, _) => problem(
             "space",
@@ -123,7 +147,7 @@ fn of_space(place: &Path, least: u32) -> Option<DoctorFinding> {
                 .at(place)
                 .mended_by(clean)
         }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -145,9 +169,24 @@ mod tests {
         }
         assert_eq!((left(1, 200), left(5, 100), left(1, 0)), (Some(0), Some(5), None));
         // What is there for certain.
-        assert!(
-            of_kind(Path::new("/dev/shm"))
-                .is_none_or(|one| one.what.contains("tmpfs") || !Path::new("/dev/shm").exists())
-        );
+        let shared = Path::new("/dev/shm");
+        assert!(of_kind(shared).what.contains("tmpfs") || !shared.exists());
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_or_only_read_is_told() {
+        let nowhere = of_kind(Path::new("/nowhere/at/all"));
+        assert!(nowhere.state == DoctorState::Warning && nowhere.remedy.is_some(), "{nowhere:?}");
+        // The kernel lets nobody write there, but in a container that was given all rights.
+        let read_only = fs::read_to_string("/proc/mounts").unwrap_or_default();
+        let place = read_only.lines().find_map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let is_so = words.get(3)?.split(',').any(|one| one == "ro") && Path::new(words.get(1)?).exists();
+            is_so.then(|| PathBuf::from(words[1]))
+        });
+        if let Some(place) = place {
+            let told = of_space(&place, 0, &Commands::default());
+            assert!(told.what.contains("only be read"), "{told:?}");
+        }
     }
 }

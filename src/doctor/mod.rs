@@ -5,17 +5,20 @@
 //! each looks at what is there, and a pure function in it says what that means. A check that cannot be made is a finding,
 //! and stops no other.
 
-mod accounts;
 mod clocks;
+mod commands;
 mod copies;
 mod cron;
 mod databases;
 mod filesystems;
 mod finding;
+mod jobs;
 mod locks;
 mod logs;
 mod reach;
+mod scripts;
 mod security;
+mod settings;
 mod sides;
 mod stamps;
 mod state;
@@ -23,11 +26,17 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::io::ErrorKind as Cause;
+use std::path::{Path, PathBuf};
+
 use crate::clock::{self, Boot};
 use crate::config::Config;
+use crate::error::Error;
 use crate::report::{DoctorFinding, DoctorReport, DoctorState, SCHEMA};
 
-use finding::problem;
+use commands::Commands;
+use finding::{failed, problem};
+use settings::Settings;
 
 pub(crate) use locks::held_seconds;
 pub(crate) use stamps::{Stamp, stamps};
@@ -39,6 +48,10 @@ pub struct Shell {
     pub crontab: Option<String>,
     /// Which program this is, with its version.
     pub program: Option<String>,
+    /// Where the script lies that was called, beside the others.
+    pub script: Option<PathBuf>,
+    /// The program that takes mail.
+    pub mailer: Option<PathBuf>,
 }
 
 /// Now, by both clocks.
@@ -70,28 +83,43 @@ pub fn examine(config: &Config, shell: &Shell) -> DoctorReport {
 }
 
 fn examine_at(config: &Config, shell: &Shell, now: &Now) -> DoctorReport {
-    if !config.root.is_dir() {
-        let what = "there is no such directory, so that nothing of it was looked at";
-        let remedy = "make it, or name another as root, in cr0sync.json or with --root";
-        return report(vec![
-            copies::findings(shell),
-            vec![problem("root", what).at(&config.root).mended_by(remedy)],
-        ]);
+    if let Some(missing) = missing(&config.root) {
+        return report(vec![copies::findings(shell), vec![missing]]);
     }
+    let commands = Commands::of(config, shell);
+    let settings = Settings::read(config);
     let stamps = stamps(&config.root);
     let known = databases::Known::read(config);
     report(vec![
         copies::findings(shell),
         sides::findings(config),
-        state::findings(config),
-        filesystems::findings(config),
+        state::findings(config, &commands),
+        scripts::findings(config, shell, &settings),
+        filesystems::findings(config, &commands),
         clocks::findings(now, &stamps, &known),
-        cron::findings(&config.root, shell.crontab.as_deref(), &stamps, now),
-        databases::findings(&known, now),
-        logs::findings(config),
+        cron::findings(config, shell, &stamps, now, &commands),
+        jobs::findings(config, shell, &settings),
+        databases::findings(&known, now, &commands),
+        logs::findings(config, &commands),
         locks::findings(&config.root, now),
-        security::findings(config),
+        security::findings(config, &commands),
     ])
+}
+
+/// What keeps anything of the root from being looked at.
+fn missing(root: &Path) -> Option<DoctorFinding> {
+    match root.metadata() {
+        Ok(found) if found.is_dir() => None,
+        Err(cause) if !matches!(cause.kind(), Cause::NotFound | Cause::NotADirectory) => {
+            let error = Error::io("look at", root, cause);
+            Some(failed("root", &error).mended_by("as root: run doctor, or let this user look into it"))
+        }
+        Ok(_) | Err(_) => {
+            let what = "there is no such directory, so that nothing of it was looked at";
+            let remedy = "make it, or name another as root, in cr0sync.json or with --root";
+            Some(problem("root", what).at(root).mended_by(remedy))
+        }
+    }
 }
 
 /// What was found by all checks, the worst of each first.

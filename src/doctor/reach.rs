@@ -7,8 +7,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::accounts::Account;
 use crate::database;
+use crate::durable::Account;
 
 /// To go through a directory.
 pub(super) const PASS: u32 = 1;

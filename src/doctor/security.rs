@@ -1,24 +1,35 @@
 //! What the status of files, keys and events says that a person should look at: taken over as it is.
 
+use serde_json::Value;
+
+use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
 use crate::integrity::NOT_THERE;
-use crate::report::{DoctorFinding, StatusProblem};
+use crate::report::{DoctorFinding, DoctorState, StatusProblem};
 use crate::security;
 
-pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
+pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFinding> {
     let status = match security::status(config) {
         Ok(status) => status,
         Err(error) => return vec![failed("security", &error)],
     };
+    let found = status.files.last_check.get("findings").and_then(Value::as_array).map_or(0, Vec::len);
+    // Before the first run nothing of it can be there.
+    let private = config.root.join("sync_state").join("private");
+    let is_new = std::fs::symlink_metadata(private)
+        .is_err_and(|cause| cause.kind() == std::io::ErrorKind::NotFound)
+        && status.last_runs.values().all(Option::is_none);
+    let told = |one| told(one, found, commands);
     let mut all: Vec<DoctorFinding> = status.files.problems.into_iter().map(told).collect();
+    if is_new {
+        all.iter_mut().for_each(|one| one.state = DoctorState::Warning);
+    }
     let (missing, others): (Vec<_>, Vec<_>) =
         status.files.warnings.into_iter().partition(|what| what.ends_with(NOT_THERE));
     all.extend(missing_files(&missing));
     all.extend(
-        others
-            .into_iter()
-            .map(|what| warning("security", what).mended_by("php security_monitoring_script.php status")),
+        others.into_iter().map(|what| warning("security", what).mended_by(commands.security("status"))),
     );
     if all.is_empty() {
         all.push(well("security", "files, keys and events are as they should be"));
@@ -26,8 +37,16 @@ pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
     all
 }
 
-fn told(one: StatusProblem) -> DoctorFinding {
-    let next = format!("php security_monitoring_script.php {}", one.next);
+/// Another check finds again what was found: it is gone when somebody has accepted or mended it.
+fn told(one: StatusProblem, found: usize, commands: &Commands) -> DoctorFinding {
+    let next = match (one.next, &one.first, found) {
+        ("check", None, 1..) => format!(
+            "{} shows what; where that is as you want it, {} (or baseline, for all at once), else put it back as it was",
+            commands.security("check"),
+            commands.security("accept PATH")
+        ),
+        (next, ..) => commands.security(next),
+    };
     let remedy = match one.first {
         Some(first) => format!("{first}; then {next}"),
         None => next,

@@ -1,5 +1,5 @@
-//! Whether the cron user and the user of the website's pages get at every side: the file, what SQLite keeps beside it, its
-//! directory, in which both make such files, and each directory above.
+//! Whether the cron user and the user of the website's pages get at every side of a database: the file, what SQLite keeps
+//! beside it, its directory, in which both make such files, and each directory above; and at the logs and the events.
 //!
 //! The cron user needs all of them. The pages need those that are theirs: the hub, a side called `website`, and whatever
 //! lies in a directory of their user or groups; that they do not get at others, as a bot's home, is as it should be.
@@ -9,17 +9,31 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::accounts::{Account, group_named};
 use super::finding::{problem, warning, well};
 use super::reach::{self, FILL, Reach, USE};
 use crate::config::{Config, Ownership};
 use crate::database;
+use crate::durable::{self, Account};
 use crate::report::DoctorFinding;
 
 /// The side of pages, as the shipped configuration calls it.
 const WEBSITE: &str = "website";
 /// What SQLite keeps beside a file.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// To read a file.
+const READ: u32 = 4;
+/// To see what a directory has.
+const LIST: u32 = 5;
+
+/// A file that an account needs, with what it has to do there and in the directory.
+struct Need<'a> {
+    name: String,
+    path: &'a Path,
+    directory: u32,
+    file: u32,
+    beside: &'static [&'static str],
+}
 
 pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
     let ownership = &config.ownership;
@@ -34,15 +48,63 @@ pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
         all.push(warning("access", what).mended_by(remedy));
     }
     if let Some(cron) = &cron {
-        all.extend(of_account(config, cron, |_, _| true));
+        all.extend(of_account(cron, &needs_of_runs(config), &config.ownership));
     }
     if let Some(pages) = pages.filter(|pages| cron.as_ref().is_none_or(|cron| cron.user != pages.user)) {
-        let hub = config.hub.as_str();
-        let is_theirs = |side: &str, path: &Path| side == hub || side == WEBSITE || belongs(&pages, path);
-        all.extend(of_account(config, &pages, is_theirs));
+        all.extend(of_account(&pages, &needs_of_pages(config, &pages), &config.ownership));
     }
     all.extend(missing(config));
     all
+}
+
+fn needs_of_runs(config: &Config) -> Vec<Need<'_>> {
+    let mut all = databases(config, |_, _| true);
+    for (name, log) in &config.logs {
+        all.extend(log.copies.iter().map(|(side, path)| {
+            // Others are only read, as long as they lack nothing.
+            let is_written = *side == config.hub || log.mirrors.contains(side);
+            let (directory, file) = if is_written { (FILL, USE) } else { (LIST, READ) };
+            Need { name: format!("{name}:{side}"), path, directory, file, beside: &[] }
+        }));
+    }
+    all.push(events(config));
+    all
+}
+
+fn needs_of_pages<'a>(config: &'a Config, pages: &Account) -> Vec<Need<'a>> {
+    let hub = config.hub.as_str();
+    let mut all = databases(config, |side, path| side == hub || side == WEBSITE || belongs(pages, path));
+    for (name, log) in &config.logs {
+        all.extend(log.copies.get(WEBSITE).map(|path| Need {
+            name: format!("{name}:{WEBSITE}"),
+            path,
+            directory: reach::PASS,
+            file: READ,
+            beside: &[],
+        }));
+    }
+    all.push(events(config));
+    all
+}
+
+fn databases(config: &Config, concerns: impl Fn(&str, &Path) -> bool) -> Vec<Need<'_>> {
+    let mut all = Vec::new();
+    for (name, database) in &config.databases {
+        let sides = database.replicas.iter().filter(|(side, path)| concerns(side, path));
+        all.extend(sides.map(|(side, path)| Need {
+            name: format!("{name}:{side}"),
+            path,
+            directory: FILL,
+            file: USE,
+            beside: &BESIDE,
+        }));
+    }
+    all
+}
+
+/// Everybody writes events.
+fn events(config: &Config) -> Need<'_> {
+    Need { name: "the events".to_owned(), path: &config.events.log, directory: FILL, file: USE, beside: &[] }
 }
 
 /// Whether what a file lies in is of an account.
@@ -52,54 +114,50 @@ fn belongs(account: &Account, path: &Path) -> bool {
 }
 
 /// What stands in the way of an account, each thing once, however many files are behind it.
-fn of_account(
-    config: &Config,
-    account: &Account,
-    concerns: impl Fn(&str, &Path) -> bool,
-) -> Vec<DoctorFinding> {
+fn of_account(account: &Account, needs: &[Need<'_>], ownership: &Ownership) -> Vec<DoctorFinding> {
     let mut barriers: BTreeMap<PathBuf, (Reach, Vec<String>, Option<PathBuf>)> = BTreeMap::new();
     let (mut reached, mut all) = (0_usize, 0_usize);
-    for (name, database) in &config.databases {
-        let present = database.replicas.iter().filter(|(_, path)| !is_directory_gone(path));
-        for (side, written) in present.filter(|(side, path)| concerns(side, path)) {
-            all += 1;
-            // What SQLite keeps beside a file lies where the file is.
-            let path = fs::canonicalize(written).unwrap_or_else(|_| written.clone());
-            let stands = parts(&path).find_map(|(part, bits)| match reach::reach(account, &part, bits) {
+    for need in needs.iter().filter(|need| !is_directory_gone(need.path)) {
+        all += 1;
+        let stands =
+            need.parts().into_iter().find_map(|(part, bits)| match reach::reach(account, &part, bits) {
                 Reach::Yes | Reach::Missing(_) => None,
                 Reach::No { path, found, bits } => Some((path.clone(), Reach::No { path, found, bits })),
                 Reach::Unknown(path, why) => Some((path.clone(), Reach::Unknown(path, why))),
             });
-            match stands {
-                None => reached += 1,
-                Some((path, why)) => {
-                    let barrier = barriers.entry(path).or_insert_with(|| (why, Vec::new(), None));
-                    barrier.1.push(format!("{name}:{side}"));
-                    barrier.2 = barrier.2.take().or_else(|| link(written));
-                }
+        match stands {
+            None => reached += 1,
+            Some((path, why)) => {
+                let barrier = barriers.entry(path).or_insert_with(|| (why, Vec::new(), None));
+                barrier.1.push(need.name.clone());
+                barrier.2 = barrier.2.take().or_else(|| link(need.path));
             }
         }
     }
     let mut findings: Vec<DoctorFinding> = barriers
         .into_values()
-        .filter_map(|(why, behind, link)| told(account, why, &behind, link.as_deref(), &config.ownership))
+        .filter_map(|(why, behind, link)| told(account, why, &behind, link.as_deref(), ownership))
         .collect();
     if all == 0 {
         return findings;
     }
-    findings.push(well("access", format!("{} gets at {reached} of {all} sides", account.name)));
+    findings.push(well("access", format!("{} gets at {reached} of {all} files", account.name)));
     findings
 }
 
-/// The directory, the file and what lies beside it, with what has to be done there.
-fn parts(path: &Path) -> impl Iterator<Item = (PathBuf, u32)> {
-    let beside = BESIDE.map(|end| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        (PathBuf::from(name), USE)
-    });
-    let directory = path.parent().unwrap_or(path).to_path_buf();
-    [(directory, FILL), (path.to_path_buf(), USE)].into_iter().chain(beside)
+impl Need<'_> {
+    /// The directory, the file and what lies beside it, with what has to be done there.
+    fn parts(&self) -> Vec<(PathBuf, u32)> {
+        // What SQLite keeps beside a file lies where the file is.
+        let path = fs::canonicalize(self.path).unwrap_or_else(|_| self.path.to_path_buf());
+        let beside = self.beside.iter().map(|end| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(end);
+            (PathBuf::from(name), USE)
+        });
+        let directory = path.parent().unwrap_or(&path).to_path_buf();
+        [(directory, self.directory), (path.clone(), self.file)].into_iter().chain(beside).collect()
+    }
 }
 
 /// The first link of a path, if there is one.
@@ -128,9 +186,12 @@ fn told(
             let verb = match bits {
                 reach::PASS => "go through",
                 FILL => "make files in",
+                LIST => "look into",
+                READ => "read",
                 _ => "read and write",
             };
-            let shared = group_named(&ownership.group).map(|number| (ownership.group.as_str(), number));
+            let shared =
+                durable::group_numbered(&ownership.group).map(|number| (ownership.group.as_str(), number));
             let what = format!("{name} cannot {verb} it (mode {:o}), and so not use {sides}", found.mode);
             let remedy = match link {
                 None => reach::remedy(account, &path, &found, bits, shared),
@@ -170,8 +231,12 @@ fn missing(config: &Config) -> Vec<DoctorFinding> {
     let told = |(directory, behind): (&Path, Vec<String>)| {
         let what =
             format!("the directory is not there, so that these sides are left out: {}", behind.join(", "));
+        let ownership = &config.ownership;
         warning("access", what).at(directory).mended_by(format!(
-            "mount what belongs there, or make it (mkdir -p {}), or take these sides out of cr0sync.json",
+            "mount what belongs there, or make it (as root: install -d -o {} -g {} -m 2775 {}), or take these sides out of \
+             cr0sync.json",
+            ownership.user,
+            ownership.group,
             database::quoted(directory)
         ))
     };

@@ -20,6 +20,12 @@ pub(crate) struct Stamp {
     pub(crate) last_run: Option<i64>,
     pub(crate) last_exit: Option<i64>,
     pub(crate) since: Option<i64>,
+    /// When the run began that is at work, or that was the last one.
+    pub(crate) started: Option<i64>,
+    /// After so many seconds a run is ended.
+    pub(crate) timeout: Option<i64>,
+    /// When the last run ended that did what it should.
+    pub(crate) last_success: Option<i64>,
     /// How often it ran in all; it is not set back as `runs` is.
     pub(crate) total: Option<i64>,
 }
@@ -46,6 +52,9 @@ fn parse(text: &str) -> Option<Stamp> {
             "last_run" => stamp.last_run = value,
             "last_exit" => stamp.last_exit = value,
             "since" => stamp.since = value,
+            "started" => stamp.started = value,
+            "timeout" => stamp.timeout = value,
+            "last_success" => stamp.last_success = value,
             "total" => stamp.total = value,
             _ => {}
         }
@@ -60,8 +69,11 @@ mod tests {
     #[test]
     fn only_numbers_of_a_file_of_ours_count() {
         let text = "cr0sync cron 1\nlast_run=17\nlast_exit=1\nsince=-4\nruns=x\nother=3\nodd\n";
-        let stamp = Stamp { last_run: Some(17), last_exit: Some(1), since: None, total: None };
+        let stamp = Stamp { last_run: Some(17), last_exit: Some(1), ..Stamp::default() };
         assert_eq!(parse(text), Some(stamp));
+        let text = "cr0sync cron 1\nstarted=5\ntimeout=600\nlast_success=4\ntotal=9\n";
+        let (started, timeout, last_success, total) = (Some(5), Some(600), Some(4), Some(9));
+        assert_eq!(parse(text), Some(Stamp { started, timeout, last_success, total, ..Stamp::default() }));
         assert_eq!(parse("cr0sync cron 2\nlast_run=17\n"), None);
         assert_eq!(parse(""), None);
     }

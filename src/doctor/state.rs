@@ -5,43 +5,87 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
+use crate::database::quoted;
 use crate::error::Error;
-use crate::report::DoctorFinding;
+use crate::report::{DoctorFinding, DoctorState};
 
-pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
+/// For its owner and its group; what is made there is for the group; and who does not own a thing cannot move it.
+const MODE: u32 = 0o3770;
+
+pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFinding> {
     let state = config.root.join("sync_state");
     let found = match fs::symlink_metadata(&state) {
         Ok(found) => found,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
-            let first = "php database_sync_script.php bidirectional";
             let what = "nothing is remembered yet: nothing was ever synced here";
-            return vec![warning("state", what).at(&state).mended_by(first)];
+            return vec![warning("state", what).at(&state).mended_by(commands.database("bidirectional"))];
         }
         Err(cause) => return vec![failed("state", &Error::io("look at", &state, cause))],
     };
     if !found.is_dir() {
         let what = "what should be a directory is something else";
-        let remedy = format!("find out who did that, and move {} away", state.display());
+        let remedy = format!("find out who did that, and move {} away", quoted(&state));
         return vec![problem("state", what).at(&state).mended_by(remedy)];
     }
     let mode = found.mode() & 0o7777;
-    let mut all = Vec::new();
-    if mode & 0o007 != 0 {
-        let what = format!("everybody on this machine may look into it (mode {mode:o})");
-        all.push(
-            warning("state", what).at(&state).mended_by(format!("as root: chmod o= {}", state.display())),
-        );
+    let finding = match wrong(mode) {
+        None => well("state", format!("mode {mode:o}")),
+        Some((state_of, what)) => DoctorFinding {
+            state: state_of,
+            ..problem("state", format!("{what} (mode {mode:o}, and should be {MODE:o})"))
+                .mended_by(format!("as root: chmod {MODE:o} {}", quoted(&state)))
+        },
+    };
+    vec![finding.at(&state)]
+}
+
+/// What is wrong with its mode, the worst first.
+fn wrong(mode: u32) -> Option<(DoctorState, &'static str)> {
+    use DoctorState::{Problem, Warning};
+    let table = [
+        (
+            mode & 0o070 != 0o070,
+            Problem,
+            "pages can ask for nothing and see nothing: their group may not use it",
+        ),
+        (mode & 0o700 != 0o700, Problem, "its owner cannot use it"),
+        (mode & 0o002 != 0, Problem, "everybody on this machine may put something into it"),
+        (
+            mode & 0o1000 == 0,
+            Problem,
+            "pages may move away what lies in it, and put something else in its place",
+        ),
+        (mode & 0o005 != 0, Warning, "everybody on this machine may look into it"),
+        (mode & 0o2000 == 0, Warning, "what is made in it is not for its group"),
+    ];
+    table.into_iter().find(|(is_so, ..)| *is_so).map(|(_, state, what)| (state, what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_mode_that_it_is_made_with_is_well() {
+        for (mode, expected) in [
+            (MODE, None),
+            (0o2770, Some((DoctorState::Problem, "move away"))),
+            (0o2777, Some((DoctorState::Problem, "put something into it"))),
+            (0o3777, Some((DoctorState::Problem, "put something into it"))),
+            (0o3775, Some((DoctorState::Warning, "look into it"))),
+            (0o1770, Some((DoctorState::Warning, "not for its group"))),
+            (0o3750, Some((DoctorState::Problem, "ask for nothing"))),
+            (0o3070, Some((DoctorState::Problem, "its owner"))),
+        ] {
+            let found = wrong(mode);
+            assert_eq!(found.map(|(state, _)| state), expected.map(|(state, _)| state), "{mode:o}");
+            assert!(
+                found.is_none_or(|(_, what)| expected.is_some_and(|(_, word)| what.contains(word))),
+                "{mode:o}"
+            );
+        }
     }
-    if mode & 0o070 != 0o070 {
-        let what =
-            format!("pages can ask for nothing and see nothing: their group may not use it (mode {mode:o})");
-        let remedy = format!("as root: chmod g+rwx {}", state.display());
-        all.push(problem("state", what).at(&state).mended_by(remedy));
-    }
-    if all.is_empty() {
-        all.push(well("state", format!("mode {mode:o}")).at(&state));
-    }
-    all
 }

@@ -83,7 +83,6 @@ fn signature(text: &str) -> Option<(u32, String)> {
 mod tests {
     use super::super::Lock;
     use super::*;
-    use crate::config::Ownership;
 
     type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -91,13 +90,7 @@ mod tests {
     fn who_holds_a_lock_is_told_and_who_held_it_is_not() -> Outcome {
         let directory = tempfile::tempdir()?;
         let root = directory.path();
-        let ownership = Ownership {
-            user: "nobody".into(),
-            group: "nogroup".into(),
-            website_user: "nobody".into(),
-            dir_mode: 0o775,
-            file_mode: 0o664,
-        };
+        let ownership = crate::durable::of_nobody();
         assert_eq!(held(root), []);
         let lock = Lock::take(root, &ownership, "integrity", 0)?;
         let run = super::super::RunLock::take(&root.join("sync_state"))?;

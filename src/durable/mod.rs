@@ -3,6 +3,7 @@
 //! The only module that renames files. Apart from the engines, which say what the bytes mean. `folder` is for
 //! directories that others may write to, `document` for files that others change, and `watched` for reading such files.
 
+mod accounts;
 mod aside;
 mod document;
 mod folder;
@@ -31,6 +32,7 @@ use fs2::FileExt;
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
 
+pub(crate) use accounts::Account;
 pub(crate) use aside::{Broken, Fate, Judged, lying_aside, may_replace, put_aside, put_foreign_aside};
 pub(crate) use document::{Altered, Document};
 pub(crate) use folder::{Content, Folder};
@@ -516,6 +518,11 @@ fn group(ownership: &Ownership) -> Option<u32> {
     number("/etc/group", &ownership.group)
 }
 
+/// The number of a group of this machine; `None` where it has none of that name.
+pub(crate) fn group_numbered(name: &str) -> Option<u32> {
+    number("/etc/group", name)
+}
+
 /// The number of a name in one of the system's lists.
 fn number(file: &str, name: &str) -> Option<u32> {
     let text = fs::read_to_string(file).ok()?;
@@ -523,6 +530,18 @@ fn number(file: &str, name: &str) -> Option<u32> {
         let mut fields = line.split(':');
         (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok()).flatten()
     })
+}
+
+/// That of nobody, for tests.
+#[cfg(test)]
+pub(crate) fn of_nobody() -> Ownership {
+    Ownership {
+        user: "nobody".into(),
+        group: "nogroup".into(),
+        website_user: "nobody".into(),
+        dir_mode: 0o775,
+        file_mode: 0o664,
+    }
 }
 
 #[cfg(test)]

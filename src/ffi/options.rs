@@ -139,7 +139,7 @@ impl Options {
     }
 
     pub(super) fn shell(&self) -> Shell {
-        Shell { crontab: self.crontab.clone(), program: None }
+        Shell { crontab: self.crontab.clone(), ..Shell::default() }
     }
 
     pub(super) fn file(&self) -> Option<&Path> {

@@ -18,8 +18,8 @@ pub enum DoctorState {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DoctorFinding {
-    /// Of which check: `versions`, `sqlite`, `access`, `state`, `filesystems`, `space`, `clock`, `cron`, `databases`,
-    /// `conflicts`, `queue`, `backups`, `logs`, `locks`, `security`.
+    /// Of which check: `root`, `versions`, `sqlite`, `access`, `state`, `scripts`, `filesystems`, `space`, `clock`, `cron`,
+    /// `alerts`, `databases`, `conflicts`, `queue`, `backups`, `logs`, `locks`, `security`.
     pub check: &'static str,
     /// How it is.
     pub state: DoctorState,

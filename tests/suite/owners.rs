@@ -4,6 +4,14 @@
 //! as they were, a dry run leaves every byte alone.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cr0sync::database::{self, Detail, Options};
+use cr0sync::doctor::{self, Shell};
+use cr0sync::{Config, metrics};
+use serde_json::json;
 
 use crate::common::{World, assert_converged, assert_settled, check, check_side, conflict_lines, shape};
 
@@ -177,4 +185,113 @@ fn a_locked_hub_postpones_the_database() {
     drop(lock);
     world.sync();
     check(&world, "SELECT k, x FROM t", &["'bot' 1", "'k' 0"]);
+}
+
+/// The configuration that a child of this test looks with, and what it is to find.
+const CHILD: &str = "CR0SYNC_LOOK_CHILD";
+const REFUSED: &str = "CR0SYNC_LOOK_REFUSED";
+
+/// The user of the runs, who looks at all that people look at, and then runs.
+#[test]
+fn look_child() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    let config = Config::load(Some(Path::new(&path)), None).unwrap();
+    let is_refused = std::env::var_os(REFUSED).is_some();
+    let status = database::status(&config, &Options::default(), Detail::Explain).unwrap();
+    let side = &status.databases["d"].sides["bot"];
+    assert_eq!((side.problem.is_some(), side.journal_mode.is_none()), (is_refused, is_refused), "{side:?}");
+    let up = format!("cr0sync_database_side_up{{database=\"d\",side=\"bot\"}} {}", i32::from(!is_refused));
+    let text = metrics::metrics(&config).unwrap().text;
+    assert!(text.contains(&up), "{text}");
+    let report = doctor::examine(&config, &Shell::default());
+    let told = report.findings.iter().find(|one| one.what.starts_with("d:bot is not synced"));
+    assert_eq!(told.is_some(), is_refused, "{report:#?}");
+    let verified = database::verify(&config, &Options::default());
+    assert!(verified.is_ok(), "{verified:?}");
+    let run = database::sync(&config, &Options::default()).unwrap();
+    assert_eq!(run.exit_code(), i32::from(is_refused), "{run:#?}");
+    let warnings = run.databases["d"].warnings.join("\n");
+    assert_eq!(warnings.contains("so that this user may not write to it"), is_refused, "{warnings}");
+}
+
+/// In a directory that does not hand its group down, a log and its index would be for the group of whoever looks, and the
+/// owner could not write any more.
+#[test]
+fn whoever_looks_leaves_nothing_that_the_owner_cannot_use() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can be two users");
+        return;
+    }
+    let number = |list: &str, name: &str| -> Option<u32> {
+        let text = fs::read_to_string(list).ok()?;
+        let line = text.lines().find(|line| line.split(':').next() == Some(name))?.to_owned();
+        line.split(':').nth(2)?.parse().ok()
+    };
+    let owner = number("/etc/passwd", "nobody");
+    let runner = (number("/etc/passwd", "daemon"), number("/etc/group", "daemon"));
+    let (Some(owner), (Some(user), Some(own)), Some(group)) =
+        (owner, runner, number("/etc/group", "www-data"))
+    else {
+        println!("skipped: there is no nobody, daemon or www-data");
+        return;
+    };
+    for (bits, is_refused) in [(0o775, true), (0o2775, false)] {
+        let mut world = World::two();
+        world.json["ownership"] =
+            json!({"user": "daemon", "group": "www-data", "dir_mode": "2775", "file_mode": "0664"});
+        world.edit_all(
+            "PRAGMA journal_mode = WAL; CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES('k')",
+        );
+        let set = |path: &Path, user: u32, bits: u32| {
+            chown(path, Some(user), Some(group)).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+        };
+        let base = world.root().parent().unwrap().to_path_buf();
+        fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
+        set(&world.root(), user, 0o775);
+        for (side, user, bits) in [("central", user, 0o2775), ("bot", owner, bits)] {
+            set(&world.path(side), user, 0o664);
+            set(world.path(side).parent().unwrap(), user, bits);
+        }
+        let mut json = world.json.clone();
+        json["root"] = json!(world.root());
+        let config = base.join("cr0sync.json");
+        fs::write(&config, json.to_string()).unwrap();
+        let program = base.join("child");
+        fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        let mut child = Command::new("setpriv");
+        child.args([
+            "--reuid",
+            &user.to_string(),
+            "--regid",
+            &own.to_string(),
+            "--groups",
+            &group.to_string(),
+        ]);
+        child.arg(&program).args(["--exact", "suite::owners::look_child", "--nocapture", "--test-threads=1"]);
+        child.env(CHILD, &config).current_dir(&base);
+        if is_refused {
+            child.env(REFUSED, "1");
+        }
+        let Ok(child) = child.output() else {
+            println!("skipped: setpriv is missing");
+            return;
+        };
+        let said = [child.stdout, child.stderr].concat();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&said));
+        assert!(String::from_utf8_lossy(&said).contains("1 passed"), "it was not there");
+        let beside = |end: &str| PathBuf::from(format!("{}{end}", world.path("bot").display()));
+        for end in ["-wal", "-shm"] {
+            match fs::metadata(beside(end)) {
+                Ok(_) if is_refused => panic!("{end} was left"),
+                Ok(left) => assert_eq!(std::os::unix::fs::MetadataExt::gid(&left), group, "{end}"),
+                Err(_) => {}
+            }
+        }
+        // Whoever asks is told, root as well.
+        let problem = world.status(Detail::Summary)["databases"]["d"]["sides"]["bot"]["problem"].clone();
+        let told = problem.as_str().is_some_and(|text| text.contains("so that daemon may not write to it"));
+        // By the system's lists that user is in no other group.
+        assert!(told, "{problem}");
+    }
 }

@@ -100,6 +100,10 @@ pub(crate) enum Key {
     Crontab,
     /// string: which program asks.
     Program,
+    /// path: the script that was called.
+    Script,
+    /// path: the program that takes mail.
+    Mailer,
     /// path: what is told is written there.
     File,
 }
@@ -137,6 +141,8 @@ impl Key {
             Key::Acknowledge => "acknowledge",
             Key::Crontab => "crontab",
             Key::Program => "program",
+            Key::Script => "script",
+            Key::Mailer => "mailer",
             Key::File => "file",
         }
     }
@@ -175,6 +181,8 @@ pub(crate) struct Given {
     acknowledge: bool,
     crontab: Option<String>,
     program: Option<String>,
+    script: Option<PathBuf>,
+    mailer: Option<PathBuf>,
     file: Option<PathBuf>,
 }
 
@@ -234,6 +242,8 @@ impl Given {
             Key::UserId => self.user_id = Some(value.word()?),
             Key::Crontab => self.crontab = Some(value.lossy()?),
             Key::Program => self.program = Some(value.word()?),
+            Key::Script => self.script = Some(value.path()?),
+            Key::Mailer => self.mailer = Some(value.path()?),
             Key::File => self.file = Some(value.path()?),
         }
         Ok(())
@@ -271,7 +281,12 @@ impl Given {
 
     /// What only the caller knows of an installation.
     pub(crate) fn shell(&self) -> Shell {
-        Shell { crontab: self.crontab.clone(), program: self.program.clone() }
+        Shell {
+            crontab: self.crontab.clone(),
+            program: self.program.clone(),
+            script: self.script.clone(),
+            mailer: self.mailer.clone(),
+        }
     }
 
     /// Where what is told is written.

@@ -22,13 +22,7 @@ impl Place {
         let directory = tempfile::tempdir()?;
         let path = directory.path().join("shared/a.json");
         fs::create_dir(directory.path().join("shared"))?;
-        let ownership = Ownership {
-            user: "nobody".into(),
-            group: "nogroup".into(),
-            website_user: "nobody".into(),
-            dir_mode: 0o775,
-            file_mode: 0o664,
-        };
+        let ownership = crate::durable::of_nobody();
         Ok(Place { directory, path, ownership })
     }
 

@@ -18,7 +18,8 @@ impl Function for Doctor {
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let given = Given::read(&arguments, 0, &[Key::Config, Key::Root, Key::Crontab, Key::Program])?;
+        let keys = [Key::Config, Key::Root, Key::Crontab, Key::Program, Key::Script, Key::Mailer];
+        let given = Given::read(&arguments, 0, &keys)?;
         let report = doctor::examine(&config(&given)?, &given.shell());
         Answer::new(to_value(&report), report.exit_code())
     }

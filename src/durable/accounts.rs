@@ -1,19 +1,43 @@
 //! Who the users are that have to get at the files, by the system's own lists.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::process::{getegid, geteuid, getgroups};
+
+use crate::config::Ownership;
 
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
-    pub(super) name: String,
-    pub(super) user: u32,
+pub(crate) struct Account {
+    /// What people call it; whoever asks is `this user`.
+    pub(crate) name: String,
+    pub(crate) user: u32,
     /// The numbers of all groups that it is in, its own first.
-    pub(super) groups: Vec<u32>,
+    pub(crate) groups: Vec<u32>,
 }
 
 impl Account {
+    /// Whoever asks.
+    pub(crate) fn here() -> Account {
+        let mut groups = vec![getegid().as_raw()];
+        groups.extend(getgroups().unwrap_or_default().iter().map(|group| group.as_raw()));
+        Account { name: "this user".to_owned(), user: geteuid().as_raw(), groups }
+    }
+
+    /// Who carries out the runs: the configured user, or on a machine without him whoever the root belongs to. None where
+    /// nothing says in which groups that user is.
+    pub(crate) fn of_runs(root: &Path, ownership: &Ownership) -> Option<Account> {
+        let user = super::user(ownership).or_else(|| fs::metadata(root).ok().map(|found| found.uid()))?;
+        if user == geteuid().as_raw() {
+            return Some(Account::here());
+        }
+        Account::named(&super::user_numbered(user)?)
+    }
+
     /// The account of this machine that has a name; none where there is none.
-    pub(super) fn named(name: &str) -> Option<Account> {
+    pub(crate) fn named(name: &str) -> Option<Account> {
         let read = |file| fs::read_to_string(file).unwrap_or_default();
         Account::of(name, &read("/etc/passwd"), &read("/etc/group"))
     }
@@ -33,15 +57,6 @@ impl Account {
         groups.dedup();
         Some(Account { name: name.to_owned(), user: number(2)?, groups })
     }
-}
-
-/// The number of a group of this machine.
-pub(super) fn group_named(name: &str) -> Option<u32> {
-    let text = fs::read_to_string("/etc/group").ok()?;
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(name)).then(|| fields.nth(1)?.parse().ok())?
-    })
 }
 
 #[cfg(test)]
