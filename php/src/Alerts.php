@@ -16,8 +16,8 @@ final readonly class Alerts
 
     /**
      * @param array<string, mixed> $options which configuration is meant
-     * @return ?array{told: int, waiting: int, problems: list<string>, warnings: list<string>} null where nobody is
-     *     to be told
+     * @return ?array{told: int, to: list<string>, waiting: int, problems: list<string>, warnings: list<string>} null
+     *     where nobody is to be told; `to` is the program, the address, or both
      */
     public static function deliver(array $options): ?array
     {
@@ -25,11 +25,12 @@ final readonly class Alerts
         if (($config['command'] ?? $config['mail'] ?? null) === null) {
             return null;
         }
+        $to = array_values(array_filter([$config['command'][0] ?? null, $config['mail'] ?? null]));
         ['report' => $due, 'json' => $json] = cr0_call('cr0_alerts', [$options]);
         if (isset($due['error'])) {
             $problem = "nobody is told of events: {$due['error']['message']}";
 
-            return ['told' => 0, 'waiting' => 0, 'problems' => [$problem], 'warnings' => []];
+            return ['told' => 0, 'to' => $to, 'waiting' => 0, 'problems' => [$problem], 'warnings' => []];
         }
         // What is wrong with the log keeps nobody from being told.
         $warnings = array_map(static fn (string $one): string => "events that are told: {$one}", $due['problems']);
@@ -50,7 +51,26 @@ final readonly class Alerts
             }
         }
 
-        return ['told' => $told, 'waiting' => $due['waiting'], 'problems' => $problems, 'warnings' => $warnings];
+        $left = ['waiting' => $due['waiting'], 'problems' => $problems, 'warnings' => $warnings];
+
+        return ['told' => $told, 'to' => $to] + $left;
+    }
+
+    /**
+     * How many events were told, and to whom; null where there were none.
+     *
+     * @param ?array<string, mixed> $alerts what was delivered
+     */
+    public static function told(?array $alerts): ?string
+    {
+        if (($alerts['told'] ?? 0) === 0) {
+            return null;
+        }
+        $waiting = $alerts['waiting'] === 0 ? '' : ", {$alerts['waiting']} wait for a later run";
+
+        $to = implode(' and ', $alerts['to']);
+
+        return Text::count($alerts['told'], 'event', 'events') . " told to {$to}{$waiting}";
     }
 
     /** @param array<string, mixed> $due */

@@ -7,9 +7,9 @@ namespace Cr0Sync\Script;
 /**
  * Reports as one line, for the logs of cron and for people who only want to know whether all is well.
  *
- * Below it follows, indented, a line for each thing that a person may have to look at. Where nothing was done and
- * nothing is to be said there is no line at all; where nothing was done and something is to be said, it begins with
- * `nothing`, which the cron scripts look for.
+ * Below it follows, indented, a line for each thing that a person may have to look at; it begins with `warning: ` where
+ * something is not as it should be. Where nothing was done and nothing is to be said there is no line at all; where
+ * nothing was done and something is to be said, it begins with `nothing`. The cron scripts look for both words.
  */
 final readonly class LineText
 {
@@ -31,9 +31,7 @@ final readonly class LineText
         foreach ($report['databases'] as $name => $database) {
             // That nobody has it yet is nothing to tell each minute.
             $reason = $database['state'] === 'absent' ? null : $database['reason'];
-            foreach (array_filter([$reason, ...$database['warnings']]) as $word) {
-                $more[] = "{$name}: {$word}";
-            }
+            array_push($more, ...self::warnings([$reason, ...$database['warnings']], "{$name}: "));
             foreach ($database['sides'] as $side) {
                 foreach (array_keys($sums) as $what) {
                     $sums[$what] += $side[$what];
@@ -41,8 +39,10 @@ final readonly class LineText
             }
         }
         foreach ($this->dry ? [] : $report['requests'] ?? [] as $one) {
-            $why = isset($one['error']) ? ": {$one['error']['message']}" : '';
-            $more[] = "request {$one['id']}, {$one['action']}, by {$one['by']}: {$one['state']}{$why}";
+            $what = "request {$one['id']}, {$one['action']}, by {$one['by']}: {$one['state']}";
+            array_push($more, ...isset($one['error'])
+                ? self::warnings(["{$what}: {$one['error']['message']}"])
+                : [$what]);
         }
         $rekeyed = $sums['rekeyed'] === 0 ? '' : ", {$sums['rekeyed']} with a new id";
         $counts = "{$sums['inserted']} inserted, {$sums['updated']} updated, {$sums['deleted']} deleted{$rekeyed}";
@@ -63,7 +63,7 @@ final readonly class LineText
         $count = count($report['removed']);
         $backups = Text::count($count, 'backup', 'backups');
 
-        return $this->said($count === 0, $report['warnings'], $report['ok'], $count === 0
+        return $this->said($count === 0, self::warnings($report['warnings']), $report['ok'], $count === 0
             ? 'nothing to clean away'
             : "{$backups} {$this->would('go', 'removed')}, {$report['freed_bytes']} bytes");
     }
@@ -146,9 +146,10 @@ final readonly class LineText
                 $more[] = "{$name} failed: " . ($job['reason'] ?? 'it did not say why');
             }
         }
-        $alerts = ($report['alerts'] ?? []) + ['problems' => [], 'warnings' => []];
+        $alerts = ($report['alerts'] ?? []) + ['told' => 0, 'problems' => [], 'warnings' => []];
         array_push($more, ...$report['problems'], ...$alerts['problems'], ...$alerts['warnings']);
         array_push($more, ...$report['new_warnings']);
+        $more = self::warnings($more);
         $findings = $report['new_findings'] > 0 ? $report['jobs']['check']['report']['findings'] ?? [] : [];
         foreach (array_slice($findings, 0, self::MOST) as $one) {
             $changes = SecurityText::changes($one);
@@ -157,8 +158,9 @@ final readonly class LineText
         if (count($findings) > self::MOST) {
             $more[] = count($findings) - self::MOST . ' more findings: security_monitoring_script.php check shows them';
         }
+        $isNothing = $report['new_findings'] === 0 && $alerts['told'] === 0;
 
-        return $this->said($report['new_findings'] === 0, $more, $report['ok'], $summary);
+        return $this->said($isNothing, $more, $report['ok'], $summary);
     }
 
     /** @param array<string, mixed> $report */
@@ -272,10 +274,18 @@ final readonly class LineText
         // That nobody has written it yet is nothing to tell each minute.
         $reason = $log['state'] === 'unchanged' ? null : $log['reason'];
 
-        return array_values(array_map(
-            static fn (string $word): string => "{$name}: {$word}",
-            array_filter([$reason, ...$log['warnings']]),
-        ));
+        return self::warnings([$reason, ...$log['warnings']], "{$name}: ");
+    }
+
+    /**
+     * @param list<?string> $words
+     * @return list<string>
+     */
+    private static function warnings(array $words, string $about = ''): array
+    {
+        $said = array_values(array_filter($words, static fn (?string $word): bool => ($word ?? '') !== ''));
+
+        return array_map(static fn (string $word): string => "warning: {$about}{$word}", $said);
     }
 
     /** @param list<string> $more */

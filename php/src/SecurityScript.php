@@ -24,7 +24,7 @@ final readonly class SecurityScript extends Script
     {
         return match ($command->name) {
             'cleanup' => $this->cleanUp($line),
-            'run' => self::runAndTell($line, $command),
+            'run' => $this->runAndTell($line, $command),
             'keys' => $this->keys($line),
             'watch' => $this->watch($line, $command),
             default => parent::call($line, $command),
@@ -241,14 +241,21 @@ final readonly class SecurityScript extends Script
      *
      * @return array{exit_code: int, json: string, report: array<string, mixed>}
      */
-    private static function runAndTell(CommandLine $line, Command $command): array
+    private function runAndTell(CommandLine $line, Command $command): array
     {
         $answer = cr0_call($command->function, ($command->arguments)($line));
         $error = $answer['report']['error'] ?? null;
         if ($error !== null) {
             // What keeps the jobs from their work is an event as well, and bad enough to be told.
             if (!in_array($error['kind'], ['usage', 'config'], true)) {
-                Alerts::deliver(self::options($line, ['config', 'root']));
+                $alerts = Alerts::deliver(self::options($line, ['config', 'root']));
+                $told = Alerts::told($alerts);
+                if ($told !== null) {
+                    $this->console->talk($told);
+                }
+                foreach ($alerts['problems'] ?? [] as $one) {
+                    $this->console->talk("{$this->name}: {$one}");
+                }
             }
 
             return $answer;

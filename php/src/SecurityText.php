@@ -124,6 +124,10 @@ final readonly class SecurityText
             $findings = Text::count(count($check['findings']), 'finding', 'findings');
             $parts[] = "{$findings}, {$report['new_findings']} new";
         }
+        $told = Alerts::told($report['alerts'] ?? null);
+        if ($told !== null) {
+            $parts[] = $told;
+        }
 
         return ($parts === [] ? 'nothing was due' : implode('; ', $parts)) . "; {$report['duration_ms']} ms";
     }

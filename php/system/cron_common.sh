@@ -23,19 +23,8 @@ MOST_LINES=200
 cron_job() {
     PATH=${PATH:-/usr/bin:/bin}
     export PATH LC_ALL=C
-    root=$here
-    is_rehearsal=
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --root) [ $# -gt 1 ] || usage "--root needs a directory" && root=$2 && shift ;;
-            --root=?*) root=${1#--root=} ;;
-            --dry-run) is_rehearsal=yes ;;
-            *) usage "unknown option $1" ;;
-        esac
-        shift
-    done
-    [ -d "$root" ] || usage "there is no directory $root"
-    root=$(cd -- "$root" && pwd)
+    usage="write ${0##*/} [--root DIRECTORY] [--dry-run]"
+    read_options '--root= --dry-run' "$@"
     read_settings "$root"
     if [ -n "$is_rehearsal" ]; then
         rehearse
@@ -50,20 +39,16 @@ cron_job() {
     run $work
     clean_up
     beat
-    remember
+    rm -f -- "$out" "$held"
+    last_exit=$code
+    last_run=$(date +%s)
+    case $code in 0 | 1) last_success=$last_run ;; esac
+    remember || stop "cannot write $cron/$job" 'see whether the disk is full'
 }
 
-usage() {
-    echo "${0##*/}: $1" >&2
-    echo "  write ${0##*/} [--root DIRECTORY] [--dry-run]" >&2
-    exit 64
-}
-
-# Stops with words on standard error, which cron mails.
+# What keeps it from any work is said on standard error, which cron mails.
 stop() { # WHAT WHAT-TO-DO
-    echo "${0##*/}: $1" >&2
-    echo "  $2" >&2
-    exit 69
+    refuse 69 "$1" "$2"
 }
 
 # Shows what a run would do, and changes nothing: no lock, no log.
@@ -85,7 +70,7 @@ prepare() {
         holder=$(stat -Lc %U -- "$state" 2>/dev/null || echo nobody)
         if [ -O "$root" ] || [ "$holder" = root ]; then
             stop "$state belongs to $holder, and this is $(id -un)" \
-                "give it back to whom the system belongs, as root: chown -R $(stat -Lc %U:%G -- "$root") $state"
+                "give it back to whom the system belongs, as root: chown -R $(stat -Lc %U:%G -- "$root") $(quoted "$state")"
         fi
         stop "$state belongs to $holder, and this is $(id -un)" \
             'run it as that user: install_crontabs.sh puts it into the right crontab'
@@ -122,37 +107,47 @@ lock() {
         stop "the lock $file is not a file of $(id -un)" 'find out why, and move it away; the next run makes another'
     fi
     exec 9>>"$file"
-    flock -n 9 || exit 0
+    held_by=0
+    flock -n 9 || held_by=$?
+    case $held_by in
+        0) ;;
+        1) exit 0 ;;
+        *) stop "$file cannot be locked" 'see what flock said; it is of util-linux, and the file system must know locks' ;;
+    esac
     chmod 0600 -- "$file"
 }
 
 # What the run before left: numbers, and a digest. Anything else is as if it were not there.
 recall() {
-    last_exit=0 since=0 runs=0 total=0 last_heartbeat=0 last_cleanup=0 last_work=0
+    last_run=0 last_exit=0 last_success=0 since=0 runs=0 total=0 last_heartbeat=0 last_cleanup=0 last_work=0
     locked_since=0 locked_told=0 told=0 told_at=0 settings_told=0 settings_told_at=0
     [ -f "$cron/$job" ] || return 0
     while IFS='=' read -r name value; do
         case $value in '' | *[!0-9]* | ???????????????*) continue ;; esac
         case $name in
-            last_exit | since | runs | total | last_heartbeat | last_cleanup | last_work | locked_since | locked_told | \
-                told | told_at | settings_told | settings_told_at) eval "$name=$value" ;;
+            last_run | last_exit | last_success | since | runs | total | last_heartbeat | last_cleanup | last_work | \
+                locked_since | locked_told | told | told_at | settings_told | settings_told_at) eval "$name=$value" ;;
         esac
     done <"$cron/$job"
 }
 
+# What readers and the next run are to know, replaced as a whole. Before a run it says since when that is at work, and how long it
+# may be: who reads it tells a long run from a cron that stands still. What never was is not there, or 0.
 remember() {
-    rm -f -- "$out" "$held"
-    (
-        umask 027
-        {
-            echo 'cr0sync cron 1'
-            echo "last_run=$(date +%s)"
-            for name in last_exit since runs total last_heartbeat last_cleanup last_work locked_since locked_told told \
-                told_at settings_told settings_told_at; do
-                eval "echo \"$name=\$$name\""
-            done
-        } >"$cron/$job.new" && mv -fT -- "$cron/$job.new" "$cron/$job"
-    ) || stop "cannot write $cron/$job" 'see whether the disk is full'
+    text="cr0sync cron 1
+started=$began
+timeout=$TIMEOUT"
+    [ "$last_run" -eq 0 ] || text="$text
+last_run=$last_run
+last_exit=$last_exit"
+    [ "$last_success" -eq 0 ] || text="$text
+last_success=$last_success"
+    for name in since runs total last_heartbeat last_cleanup last_work locked_since locked_told told told_at settings_told \
+        settings_told_at; do
+        eval "text=\"\$text
+$name=\$$name\""
+    done
+    (umask 027 && printf '%s\n' "$text" >"$cron/$job.new") && mv -fT -- "$cron/$job.new" "$cron/$job"
 }
 
 # Whether so many seconds have passed. A clock that was set back makes it due, instead of never.
@@ -166,7 +161,7 @@ run() { # COMMAND
     else
         bounded "$1"
     fi
-    last_exit=$status
+    code=$status
     runs=$((runs + 1)) total=$((total + 1))
     [ "$since" -gt 0 ] || since=$now
     if [ "$status" -eq 75 ]; then
@@ -203,13 +198,13 @@ locked() {
 # Cleanups wait while another run is at work, and for an hour where they failed.
 clean_up() {
     if [ "$cleanup_every" -eq 0 ] || ! is_due "$last_cleanup" "$cleanup_every"; then return 0; fi
-    case $last_exit in 0 | 1 | 2) ;; *) return 0 ;; esac
+    case $code in 0 | 1 | 2) ;; *) return 0 ;; esac
     for cleanup in $cleanups; do
         bounded "$cleanup"
         [ "$status" -ne 75 ] || return 0
         if [ "$status" -ne 0 ] || [ -s "$out" ]; then say_output; fi
         if [ "$status" -gt 1 ]; then
-            [ "$last_exit" -ne 0 ] || last_exit=$status
+            [ "$code" -ne 0 ] || code=$status
             last_cleanup=$((now - cleanup_every + HOUR))
             return 0
         fi
@@ -230,9 +225,11 @@ beat() {
 bounded() { # COMMAND [WORD...]
     out=$cron/$job.out
     held=$cron/$job.held
-    rm -f -- "$out" "$held"
+    if [ -e "$out" ] || [ -e "$held" ]; then rm -f -- "$out" "$held"; fi
     command=$1
     began=$(date +%s)
+    # Where that cannot be written the work is done all the same; what is remembered after it says so.
+    remember 2>/dev/null || :
     timeout -k "$GRACE" "$TIMEOUT" "$PHP" "$WEB/$script" "$@" --line --root "$root" ${CONFIG:+--config "$CONFIG"} \
         >"$out" 2>&1 </dev/null 9>&- &
     child=$!
@@ -245,6 +242,7 @@ bounded() { # COMMAND [WORD...]
     wait "$looker" 2>/dev/null || :
     trap - HUP INT TERM
     took=$(($(date +%s) - began))
+    [ -f "$out" ] || stop "cannot write $out, so that nothing can be run" 'see whether the disk is full'
     case $status in
         124) ended "$command did not end within $TIMEOUT seconds, and was ended" ;;
         137) if [ "$took" -ge "$TIMEOUT" ]; then
@@ -258,12 +256,13 @@ bounded() { # COMMAND [WORD...]
 
 # What a run was at that did not end: that goes into the log before whatever it said.
 ended() {
-    {
+    if ! {
         echo "$1; the next minute tries again"
         [ ! -f "$held" ] || sed 's/^/  at that time /' "$held"
         sed 's/^/  it said: /' "$out"
-    } >"$out.all"
-    mv -fT -- "$out.all" "$out"
+    } >"$out.all" || ! mv -fT -- "$out.all" "$out"; then
+        stop "$1, and $out cannot be written" 'see whether the disk is full'
+    fi
 }
 
 # Shortly before the time is over, as afterwards nobody holds anything any more.
@@ -335,21 +334,24 @@ say_output() {
         1) level=WARNING ;;
         *) level=ERROR ;;
     esac
-    [ -s "$out" ] || echo "$PHP $WEB/$script $command ended with $status and said nothing" >"$out"
+    said=$(head -n "$MOST_LINES" -- "$out")
+    [ -n "$said" ] || said="$PHP $WEB/$script $command ended with $status and said nothing"
     lines=$(wc -l <"$out")
-    if [ "$lines" -gt "$MOST_LINES" ]; then
-        more="  and $((lines - MOST_LINES)) lines more"
-        say "$level" "$(head -n "$MOST_LINES" "$out")
-$more"
-    else
-        say "$level" "$(cat "$out")"
-    fi
+    [ "$lines" -le "$MOST_LINES" ] || said="$said
+  and $((lines - MOST_LINES)) lines more"
+    say "$level" "$said"
 }
 
-# Each line of a message as a line of the log. No link is followed there, and no pipe waited for.
+# Each line of a message as a line of the log; what the PHP scripts call a warning is one, also of a run that ended well. No link
+# is followed there, and no pipe waited for.
 say() { # LEVEL MESSAGE
+    head="$(stamp "$(date +%s)") - cron.$job -"
+    case $1 in
+        INFO) worse=WARNING ;;
+        *) worse=$1 ;;
+    esac
     text=$(printf '%s\n' "$2" | tr -d '\000-\010\013-\037\177' |
-        sed "s/^/$(stamp "$(date +%s)") - cron.$job - $1 - /")
+        sed -e "s/^  warning: /$head $worse -   /" -e t -e "s/^/$head $1 - /")
     if why=$(umask 002 && printf '%s\n' "$text" 2>/dev/null |
         dd oflag=append,nofollow,nonblock conv=notrunc bs=65536 iflag=fullblock status=none of="$root/logs/$log" 2>&1); then
         return 0

@@ -5,7 +5,7 @@
 #
 #     cron_sync_logs.sh [--root DIRECTORY] [--dry-run]
 set -eu
-here=$(cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=php/system/cron_common.sh
 . "$here/cron_common.sh"
 

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Part of cr0sync. Reads and writes the crontab of a user, and knows the block in it that is ours. Read into themselves by
-# install_crontabs.sh, remove_crontabs.sh and test_cron_scripts.sh, which set `here`.
+# install_crontabs.sh and remove_crontabs.sh, which set `here` and `usage`.
 #
 # Lines of others stay as they are, byte for byte, wherever they stand. Only `crontab` writes a crontab.
 # shellcheck disable=SC2154,SC2034  # set, and used, by those who read this
@@ -8,22 +8,12 @@
 LC_ALL=C
 export LC_ALL
 
-# Sets root, user, is_printed from the command line.
+# shellcheck source=php/system/settings.sh
+. "$here/settings.sh"
+
+# What install_crontabs.sh and remove_crontabs.sh are told, and that it can be done.
 crontab_options() { # WORDS
-    root=$here user='' is_printed=''
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --root) [ $# -gt 1 ] || refuse 64 '--root needs a directory' "$usage" && root=$2 && shift ;;
-            --user) [ $# -gt 1 ] || refuse 64 '--user needs a name' "$usage" && user=$2 && shift ;;
-            --root=?*) root=${1#*=} ;;
-            --user=?*) user=${1#*=} ;;
-            --print) is_printed=yes ;;
-            *) refuse 64 "unknown option $1" "$usage" ;;
-        esac
-        shift
-    done
-    [ -d "$root" ] || refuse 64 "there is no directory $root" "$usage"
-    root=$(cd -- "$root" && pwd)
+    read_options '--root= --user= --print' "$@"
     case $root in
         *[\'\"\\]* | *'
 '*) refuse 64 "a crontab cannot name $root" 'give it a name without quotes, backslashes and line ends' ;;
@@ -40,12 +30,6 @@ crontab_options() { # WORDS
     printf 'cat -- "$1" >"$(dirname -- "$0")/now"\n' >"$work/look"
     trap 'rm -rf "$work"' EXIT
     trap 'exit 143' HUP INT TERM
-}
-
-refuse() { # EXIT WHAT WHAT-TO-DO
-    echo "${0##*/}: $2" >&2
-    echo "  $3" >&2
-    exit "$1"
 }
 
 their_crontab() {

@@ -6,7 +6,7 @@
 #
 # The root is where this lies, and the user is who owns it, unless told. --print shows the block and changes nothing.
 set -eu
-here=$(cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 usage='write install_crontabs.sh [--root DIRECTORY] [--user USER] [--print]'
 # shellcheck source=php/system/crontab_block.sh
 . "$here/crontab_block.sh"
@@ -23,6 +23,14 @@ if [ "$(id -u -- "$user")" -eq 0 ] && [ "$(stat -Lc %u -- "$root")" -ne 0 ]; the
     refuse 69 "$root is not root's, and what its owner writes there would run as root" 'name its owner with --user'
 fi
 read_crontab
+# Where links lead to it, a directory has other names.
+is=$(stat -Lc %d:%i -- "$root")
+sed -n 's/^# BEGIN cr0sync //p' "$work/now" | while IFS= read -r other; do
+    if [ "$other" != "$root" ] && [ "$(stat -Lc %d:%i -- "$other" 2>/dev/null || :)" = "$is" ]; then
+        refuse 2 "the crontab of $user runs cr0sync in $root already, under the name $other" \
+            "$(quoted "$other/remove_crontabs.sh") takes that out, if you want it otherwise"
+    fi
+done
 our_block >"$work/block"
 replace_block
 if write_crontab; then

@@ -6,39 +6,23 @@
 # The root is where this lies unless told. --print shows the units and changes nothing; --remove takes them away; --to puts
 # them elsewhere than in /etc/systemd/system, and tells systemd nothing.
 set -eu
-here=$(cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"
 
-refuse() { # EXIT WHAT WHAT-TO-DO
-    echo "install_timers.sh: $2" >&2
-    echo "  $3" >&2
-    exit "$1"
-}
-
 usage='write install_timers.sh [--root DIRECTORY] [--print | --remove] [--to DIRECTORY]'
-root=$here mode=install units=/etc/systemd/system
-while [ $# -gt 0 ]; do
-    case $1 in
-        --root | --to)
-            [ $# -gt 1 ] || refuse 64 "$1 needs a directory" "$usage"
-            if [ "$1" = --root ]; then root=$2; else units=$2; fi
-            shift
-            ;;
-        --root=?*) root=${1#*=} ;;
-        --to=?*) units=${1#*=} ;;
-        --print) mode=print ;;
-        --remove) mode=remove ;;
-        *) refuse 64 "unknown option $1" "$usage" ;;
-    esac
-    shift
-done
-[ -d "$root" ] || refuse 64 "there is no directory $root" "$usage"
-root=$(cd -- "$root" && pwd)
+read_options '--root= --to= --print --remove' "$@"
+units=${units:-/etc/systemd/system}
+case $is_printed$is_removal in
+    yesyes) refuse 64 '--print and --remove are not for one call' "$usage" ;;
+    '') mode=install ;;
+    *) mode=${is_printed:+print}${is_removal:+remove} ;;
+esac
 owner=$(stat -Lc %U -- "$root")
 group=$(stat -Lc %G -- "$root")
 read_settings "$root" "$owner"
-[ -z "$unsettled" ] || refuse 2 "$unsettled" 'correct it first'
+# What is taken away needs no settings.
+[ -z "$unsettled" ] || [ "$mode" = remove ] || refuse 2 "$unsettled" 'correct it first'
 for value in "$root" "$PHP" "$WEB" "$CONFIG"; do
     case $value in *[\'\"\\\|\&\$]* | *'
 '*) refuse 64 "a unit cannot name $value" 'give it a name without quotes, backslashes, bars, dollars and line ends' ;; esac
@@ -86,7 +70,9 @@ case $mode in
         if has_systemd; then systemctl daemon-reload; fi
         ;;
     install)
-        mkdir -p "$units"
+        if ! mkdir -p -- "$units" || [ ! -w "$units" ]; then
+            refuse 69 "$(id -un) cannot write in $units" 'run it as root'
+        fi
         for file in "$here"/systemd/*; do
             unit "$file" >"$units/.${file##*/}.new"
             chmod 644 "$units/.${file##*/}.new"

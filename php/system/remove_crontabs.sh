@@ -6,7 +6,7 @@
 #
 # The root is where this lies, and the user is who owns it, unless told. --print shows what would stay and changes nothing.
 set -eu
-here=$(cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 usage='write remove_crontabs.sh [--root DIRECTORY] [--user USER] [--print]'
 # shellcheck source=php/system/crontab_block.sh
 . "$here/crontab_block.sh"

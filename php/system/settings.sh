@@ -1,9 +1,58 @@
 # shellcheck shell=sh
-# Part of cr0sync. What is set in ROOT/cron.env, for the scripts beside it, which read this file into themselves.
+# Part of cr0sync. What the scripts beside it have in common, which read this file into themselves: how their options are read,
+# how they refuse, and what is set in ROOT/cron.env.
 #
 # That file is read line by line, and no part of it is ever run: NAME=value, # and empty lines. It says which PHP runs, so
 # one that others could have written counts for nothing.
-# shellcheck disable=SC2034  # used by those who read this
+# shellcheck disable=SC2034,SC2154  # used, and set, by those who read this
+
+refuse() { # EXIT WHAT WHAT-TO-DO
+    echo "${0##*/}: $2" >&2
+    echo "  $3" >&2
+    exit "$1"
+}
+
+# Sets root, user, units, is_printed, is_removal and is_rehearsal, of which a script knows some: `--root=` takes a word, which may
+# stand behind it or be the next one, and `--print` none. What is not given is empty, and the root where the script lies.
+read_options() { # KNOWN WORD...
+    known=" $1 "
+    shift
+    root=$here user='' units='' is_printed='' is_removal='' is_rehearsal=''
+    while [ $# -gt 0 ]; do
+        name=${1%%=*} value=
+        case $known in
+            *" $name= "*)
+                case $1 in
+                    *=*) value=${1#*=} ;;
+                    *) if [ $# -gt 1 ]; then value=$2 && shift; fi ;;
+                esac
+                [ -n "$value" ] || refuse 64 "$name needs a word" "$usage"
+                ;;
+            *" $1 "*) ;;
+            *) refuse 64 "unknown option $1" "$usage" ;;
+        esac
+        case $name in
+            --root) root=$value ;;
+            --user) user=$value ;;
+            --to) units=$value ;;
+            --print) is_printed=yes ;;
+            --remove) is_removal=yes ;;
+            --dry-run) is_rehearsal=yes ;;
+            *) refuse 64 "unknown option $1" "$usage" ;;
+        esac
+        shift
+    done
+    [ -d "$root" ] || refuse 64 "there is no directory $root" "$usage"
+    root=$(CDPATH='' cd -- "$root" && pwd)
+}
+
+# A path as a shell takes it, for commands that are shown.
+quoted() { # PATH
+    case $1 in
+        *[!A-Za-z0-9_./:+,@-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+        *) printf '%s' "$1" ;;
+    esac
+}
 
 # Sets PHP, WEB, CONFIG, TIMEOUT, LOG_BYTES, LOG_KEEP and METRICS; what is wrong with the file is in `unsettled`.
 read_settings() { # ROOT [USER]
@@ -15,11 +64,15 @@ read_settings() { # ROOT [USER]
         unsettled="$settings is not read, as others than root and ${2:-$(id -un)} could have written it: chown it, chmod 644"
         return 0
     fi
-    number=0
+    number=0 return=$(printf '\r')
     while IFS= read -r line || [ -n "$line" ]; do
         number=$((number + 1))
+        # As editors of other systems end a line.
+        line=${line%"$return"}
         case $line in
             '' | '#'*) ;;
+            *=\"*\" | *=\'*\') unsettle "line $number has quotes, which nothing here needs or takes away: $line" ;;
+            WEB=[!/]* | CONFIG=[!/]* | METRICS=[!/]*) unsettle "line $number: that path must begin with /: $line" ;;
             PHP=?*) PHP=${line#*=} ;;
             WEB=?*) WEB=${line#*=} ;;
             CONFIG=*) CONFIG=${line#*=} ;;
@@ -48,15 +101,24 @@ believed() { # FILE USER
     [ -n "$(find "$1" -maxdepth 0 -type f '(' -user root -o -user "$2" ')' ! -perm /022 2>/dev/null)" ]
 }
 
-# Whether others than root and the owner of the root may put something else in the place of a file: by the file, or by a
-# directory above it that they may write in, unless it is sticky.
-open_to_others() { # FILE OWNER
-    [ -z "$(find "$1" -maxdepth 0 '(' -perm /022 -o ! -user root ! -user "$2" ')' 2>/dev/null)" ] || return 0
-    above=$(dirname -- "$1")
-    while :; do
-        [ -z "$(find "$above" -maxdepth 0 '(' -perm /022 ! -perm -1000 -o ! -user root ! -user "$2" ')' \
-            2>/dev/null)" ] || return 0
-        [ "$above" != / ] || return 1
-        above=$(dirname -- "$above")
+# By what others than root and the owner of the root may put something else in the place of these files, a line each: the file
+# itself, or a directory above it that they may write in, unless it is sticky. A link is another way to what it leads to.
+open_to_others() { # OWNER FILE...
+    allowed=$1
+    shift
+    for file; do
+        for one in "$file" "$(realpath -e -- "$file" 2>/dev/null || echo "$file")"; do
+            while [ -n "$one" ]; do
+                echo "$one"
+                case $one in
+                    /*) one=${one%/*} ;;
+                    *) one= ;;
+                esac
+            done
+        done
+    done | sort -u | while IFS= read -r one; do
+        find "$one" -maxdepth 0 ! -type l \
+            '(' -perm /022 ! '(' -type d -perm -1000 ')' -o ! -user root ! -user "$allowed" ')' 2>/dev/null || :
     done
+    find / -maxdepth 0 -perm /022 ! -perm -1000
 }

@@ -34,7 +34,9 @@ impl World {
         std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let root = directory.path().join("root");
         std::fs::create_dir_all(root.join("shared_storage")).unwrap();
-        let config = json!({ "version": 1, "root": root, "databases": {}, "logs": {}, "integrity": more });
+        // A user whom no machine has, so that files are those of whoever runs the test, also where there is a cr0.
+        let nobody = json!({ "user": "nobody-of-the-tests" });
+        let config = json!({ "version": 1, "root": root, "databases": {}, "logs": {}, "integrity": more, "ownership": nobody });
         std::fs::write(root.join("cr0sync.json"), config.to_string()).unwrap();
         let config = Config::load(Some(&root.join("cr0sync.json")), None).unwrap();
         let world = World { directory, config };

@@ -5,6 +5,7 @@ done again.
 import hashlib
 import os
 import pwd
+import re
 import shutil
 import subprocess
 
@@ -50,6 +51,10 @@ def systemd_understands_the_units(place):
     about_ours = [line for line in done.stderr.splitlines() if "cr0sync" in line]
     same((done.returncode, about_ours), (0, []), "systemd-analyze")
     must(f"User={place.user.name}" in (units / "cr0sync-logs.service").read_text(), "the user")
+    # What is taken away needs no settings.
+    place.set(TIMEOUT="soon")
+    done = subprocess.run([timers, "--to", units], capture_output=True, text=True, check=False)
+    must(done.returncode == 2 and "TIMEOUT needs a number" in done.stderr, done.stderr)
     # A unit of somebody else stays.
     (units / "cr0sync-logs.timer").write_text("# another\n")
     done = subprocess.run([timers, "--to", units, "--remove"], capture_output=True, text=True, check=False)
@@ -234,14 +239,73 @@ def what_is_wrong_is_said_in_words(place):
         shutil.chown(place.web, "www-data", "www-data")
         code, text = said()
         must("may put something else in the place of" in text, text)
+        must(f"chown root {place.web} && chmod g-w,o-w {place.web}\n" in text, text)
+        shutil.chown(place.web, "root", "root")
+        (place.web / "cr0sync").chmod(0o777)
+        (place.web / "log_sync_script.php").chmod(0o664)
+        shutil.chown(place.web / "cr0sync/Table.php", "www-data", "www-data")
+        code, text = said()
+        named = re.findall(r"^       (ch.*)$", text, re.M)
+        same([line for line in named if str(place.web) in line],
+             [f"chmod g-w,o-w {place.web}/cr0sync",
+              f"chown root {place.web}/cr0sync/Table.php && chmod g-w,o-w {place.web}/cr0sync/Table.php",
+              f"chmod g-w,o-w {place.web}/log_sync_script.php"], text)
+        for line in named:
+            if str(place.web) in line:
+                subprocess.run(["sh", "-c", line], check=True)
+        code, text = said()
+        must("ok     nobody but root and " in text and "may put something else" not in text, text)
+        # By a link to it as well.
+        (place.web / "cr0sync").chmod(0o777)
+        (place.top / "link").symlink_to(place.web)
+        place.set(WEB=place.top / "link")
+        must(f"chmod g-w,o-w {place.web}/cr0sync\n" in said()[1], said()[1])
         done = subprocess.run([test], capture_output=True, text=True, check=False)
         must(f"cannot write in {place.root}/databases" in done.stdout, "as root, for the owner")
     (place.root / "databases").chmod(0o755)
+
+
+def options_are_read_alike(place):
+    """Both ways to give a word, and what is wrong is refused with how to write it."""
+    place.install()
+    names = [*JOBS.values(), "install_crontabs.sh", "remove_crontabs.sh", "test_cron_scripts.sh", "install_timers.sh"]
+    for name in names:
+        for words, what in [(["--rot"], "unknown option --rot"), (["--root"], "--root needs a word"),
+                            (["--root="], "--root needs a word"), (["--root", "/no/such"], "there is no directory /no/such"),
+                            (["--root", place.root, "more"], "unknown option more")]:
+            code, said = place.said(place.root / name, *words)
+            must(code == 64 and said.startswith(f"{name}: {what}\n  write {name} ["), f"{words} {code} {said}")
+    for words in [["--print", "--root", f"{place.root}/"], [f"--root={place.root}", "--print"]]:
+        for name in ["install_crontabs.sh", "install_timers.sh"]:
+            code, said = place.said(place.root / name, *words)
+            must(code == 0 and f"{place.root}/cron_sync_logs.sh" in said, f"{words} {code} {said}")
+    code, said = place.said(place.root / "install_timers.sh", "--print", "--remove")
+    must(code == 64 and "not for one call" in said, said)
+
+
+def a_fresh_installation_is_not_wrong(place):
+    """In the order that README tells: what no run has made yet is a remark that says what comes next."""
+    need_root()
+    if shutil.which("crontab") is None:
+        raise Skipped("there is no crontab")
+    place.make()
+    place.set(PHP=place.top / "php")
+    code, said = place.said(place.root / "install_crontabs.sh")
+    same(code, 0, said)
+    code, said = place.said(place.root / "test_cron_scripts.sh")
+    must(code in (0, 1) and "WRONG" not in said, f"{code} {said}")
+    must("no run has ended yet" in said, said)
+    # What is wrong before the first run as well.
+    (place.root / "databases").chmod(0o555)
+    shutil.chown(place.root / "databases", "root", "root")
+    code, said = place.said(place.root / "test_cron_scripts.sh")
+    must(code == 2 and "WRONG" in said, f"{code} {said}")
+    same(place.said(place.root / "remove_crontabs.sh")[0], 0, "remove")
 
 
 TESTS = [
     shells_understand_the_scripts, systemd_understands_the_units, the_tree_is_as_it_should_be,
     root_follows_nobody_in_the_web_directory,
     an_upgrade_keeps_everything, links_of_pages_lead_the_installer_nowhere, a_missing_user_is_told,
-    what_is_wrong_is_said_in_words,
+    what_is_wrong_is_said_in_words, options_are_read_alike, a_fresh_installation_is_not_wrong,
 ]

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -114,6 +115,55 @@ def settings_are_read_and_never_run(place):
     must(any("is not read, as others than" in line for line in place.log("logs")), place.log("logs"))
 
 
+def settings_may_end_their_lines_as_elsewhere(place):
+    """As editors of other systems do; quotes are told, as nothing takes them away."""
+    place.install()
+    settings = place.root / "cron.env"
+    settings.write_bytes(settings.read_bytes().replace(b"\n", b"\r\n"))
+    place.run("logs")
+    must(not any("cron.env" in line for line in place.log("logs")), place.log("logs"))
+    same(place.state("logs")["last_exit"], 0, "exit")
+    with open(settings, "a", encoding="utf-8") as file:
+        file.write('METRICS="/var/lib/metrics"\nWEB=html\n')
+    place.run("logs")
+    told = [line for line in place.told("logs") if "cron.env" in line]
+    must(len(told) == 1 and "has quotes" in told[0] and "must begin with /: WEB=html" in told[0], told)
+
+
+def locks_that_cannot_be_had_are_told(place):
+    """That a file system knows none, or flock is missing, is not that another run is at work."""
+    place.install()
+    programs = place.top / "programs"
+    programs.mkdir()
+    place.give(programs, 0o755)
+    flock = programs / "flock"
+    flock.write_text("#!/bin/sh\necho 'flock: no locks available' >&2\nexit 71\n")
+    flock.chmod(0o755)
+    code, said = place.said("env", f"PATH={programs}:/usr/bin:/bin", place.root / JOBS["logs"])
+    must(code == 69 and "no locks available" in said and "cannot be locked" in said, f"{code} {said}")
+    same(place.log("logs"), [], "its log")
+
+
+def a_full_disk_is_told(place):
+    """The work is done all the same where it can be, and what cannot be remembered is said to whoever called."""
+    need_root()
+    place.install()
+    place.run("logs")
+    cron = place.root / "sync_state/cron"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,mode=2750", "none", cron], check=True)
+    try:
+        shutil.chown(cron, place.user.name, place.user.group)
+        (cron / "full").write_bytes(b"x" * 4096)
+        place.program("fake", f"echo >>{place.top}/site/ran")
+        place.set(PHP=place.top / "fake")
+        code, said = place.said(place.root / JOBS["logs"])
+        must(code == 69 and "whether the disk is full" in said, f"{code} {said}")
+        must((place.top / "site/ran").exists(), "the work is done")
+    finally:
+        subprocess.run(["umount", cron], check=True)
+    place.run("logs")
+
+
 def only_the_owner_runs_them(place):
     """Root would make files that he cannot write."""
     need_root()
@@ -127,5 +177,6 @@ def only_the_owner_runs_them(place):
 TESTS = [
     a_run_that_hangs_is_ended_and_told, what_stays_wrong_is_told_when_it_begins_and_each_hour,
     overlapping_runs_are_silent, a_lock_of_the_library_is_waited_for_in_silence, settings_are_read_and_never_run,
+    settings_may_end_their_lines_as_elsewhere, locks_that_cannot_be_had_are_told, a_full_disk_is_told,
     only_the_owner_runs_them,
 ]

@@ -1,6 +1,7 @@
 """What the cron scripts do, say and remember."""
 
 import grp
+import json
 import os
 import re
 import shutil
@@ -103,6 +104,86 @@ def a_heartbeat_comes_once_an_hour(place):
     same(len([line for line in place.log("logs") if " - running: " in line]), 3, "after the clock was set back")
 
 
+def what_is_remembered_says_what_is_at_work(place):
+    """Since when, and for how long at most; how the run before ended stays until this one has."""
+    place.install(TIMEOUT=77)
+    seen = place.top / "site/seen"
+    place.program("fake", f'cat {place.root}/sync_state/cron/logs >{seen}.$2; exit $(cat {place.top}/site/exit)')
+    place.set(PHP=place.top / "fake")
+
+    def run(code):
+        (place.top / "site/exit").write_text(str(code))
+        place.run("logs")
+        lines = [line.split("=") for line in (place.top / "site/seen.sync-all").read_text().splitlines()[1:]]
+        return {name: int(value) for name, value in lines}, place.state("logs")
+
+    during, after = run(0)
+    must(during["started"] > 0 and "last_run" not in during and "last_exit" not in during, during)
+    same((during["timeout"], after["timeout"]), (77, 77), "how long it may be")
+    must(after["started"] <= after["last_run"] == after["last_success"], after)
+    same(after["last_exit"], 0, "exit")
+    # A cleanup is no end of a run yet, and has a time of its own.
+    cleanup = (place.top / "site/seen.clean").read_text()
+    must("last_run=" not in cleanup and "started=" in cleanup, cleanup)
+    place.age("logs", last_run=600, last_success=600)
+    before = place.state("logs")
+    during, failed = run(2)
+    same([during[name] for name in ("last_run", "last_exit", "last_success")],
+         [before[name] for name in ("last_run", "last_exit", "last_success")], "while it runs")
+    must(during["started"] > before["last_run"], during)
+    same((failed["last_exit"], failed["last_success"]), (2, before["last_success"]), "after it failed")
+    must(failed["last_run"] > before["last_run"], failed)
+    during, after = run(1)
+    same((during["last_exit"], after["last_exit"], after["last_success"]), (2, 1, after["last_run"]), "something was found")
+    stat = (place.root / "sync_state/cron/logs").stat()
+    same(f"{stat.st_mode & 0o777:o}", "640", "its mode")
+
+
+def what_is_a_warning_is_logged_as_one(place):
+    """Also of a run that ended well; what it did stays news."""
+    place.install()
+    place.program("fake", f"""[ "$2" = run ] || exit 0
+printf '%s\n' '1 of 1 done' '  warning: irc: a warning' '  irc: rotated'; exit $(cat {place.top}/site/exit)""")
+    place.set(PHP=place.top / "fake")
+    for code, levels in [(0, ["INFO", "WARNING", "INFO"]), (1, ["WARNING"] * 3), (2, ["ERROR"] * 3)]:
+        (place.top / "site/exit").write_text(str(code))
+        place.run("security")
+        words = ["1 of 1 done", "  irc: a warning", "  irc: rotated"]
+        same(place.told("security")[-3:], [f"{level} - {word}" for level, word in zip(levels, words)], code)
+    # A side that is not there.
+    place.set(PHP=place.top / "php")
+    place.sql("central", "CREATE TABLE t (x PRIMARY KEY)")
+    shutil.rmtree(place.top / "site")
+    place.run("databases")
+    told = place.told("databases")
+    must(any(re.match("(WARNING|ERROR) -   users: .*website", line) for line in told), told)
+    must(not any(re.match("INFO -   users: ", line) for line in told), told)
+
+
+def who_was_told_of_events_is_logged(place):
+    """How many events, and whom; each time, and where it failed."""
+    place.install()
+    told = place.top / "site/told"
+    tell = place.program("tell", f"cat >>{told}; exit $(cat {place.top}/site/exit)")
+    (place.top / "site/exit").write_text("7")
+    config = json.loads((place.root / "cr0sync.json").read_text())
+    config["alerts"] = {"command": [str(tell), "word"]}
+    place.write("cr0sync.json", json.dumps(config))
+    place.run("security")
+    lines = place.told("security")
+    must(any(re.match(f"ERROR -   events were not told, and are told by a later run: {tell} ended with 7", line)
+             for line in lines), lines)
+    must(not any("told to" in line for line in lines), lines)
+    (place.top / "site/exit").write_text("0")
+    place.run("security")
+    lines = place.told("security")
+    same([line for line in lines if "told to" in line], [f"INFO - 1 event told to {tell}; N ms"], lines)
+    must(told.read_text().count('"events"') == 2, told.read_text())
+    before = lines
+    place.run("security")
+    same(place.told("security"), before, "nobody is told again")
+
+
 def cleanups_come_when_they_are_due(place):
     """Each week and each day; one that fails is tried again after an hour, and stops nothing."""
     place.install()
@@ -191,6 +272,7 @@ def logs_rotate_by_size(place):
 
 TESTS = [
     two_sides_become_one, pages_read_what_is_remembered_and_write_none_of_it, a_heartbeat_comes_once_an_hour,
+    what_is_remembered_says_what_is_at_work, what_is_a_warning_is_logged_as_one, who_was_told_of_events_is_logged,
     cleanups_come_when_they_are_due, php_is_called_as_the_settings_say, what_is_remembered_may_be_removed,
     logs_rotate_by_size,
 ]

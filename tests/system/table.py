@@ -17,6 +17,8 @@ class Crontab:
         # The crontab of whoever runs the tests is his.
         need_root()
         self.place = place
+        # Nothing of another test.
+        subprocess.run(["crontab", "-u", place.user.name, "-r"], stderr=subprocess.DEVNULL, check=False)
         self.spool = Path("/var/spool/cron/crontabs") / place.user.name
 
     def read(self):
@@ -98,6 +100,42 @@ def half_a_block_is_refused(place):
     must(done.returncode == 69 and b"would run as root" in done.stderr, done)
 
 
+def a_root_has_one_block_under_all_its_names(place):
+    """A link to it is another name, and would run each job twice."""
+    place.install()
+    table = Crontab(place)
+    same(table.script("install").returncode, 0, "install")
+    before = table.read()
+    link = place.top / "another name"
+    link.symlink_to(place.root)
+    done = subprocess.run(place.as_owner(str(link / "install_crontabs.sh")), capture_output=True, check=False)
+    must(done.returncode == 2 and f"under the name {place.root}".encode() in done.stderr, done)
+    same(table.read(), before, "nothing is changed")
+    table.script("remove")
+    done = subprocess.run(place.as_owner(str(link / "install_crontabs.sh")), capture_output=True, check=False)
+    same(done.returncode, 0, done.stderr)
+    must(f"'{link}/{JOBS['logs']}'".encode() in table.read(), table.read())
+
+
+def lines_that_are_commented_out_call_nothing(place):
+    """And test_cron_scripts.sh says so; for a path with a percent sign as well."""
+    place.root = place.top / "100% of it"
+    place.install()
+    table = Crontab(place)
+    test = place.root / "test_cron_scripts.sh"
+    table.script("install")
+    must(f"ok     the crontab of {place.user.name} has the jobs" in place.said(test)[1], place.said(test)[1])
+    text = table.read()
+    line = next(line for line in text.splitlines() if line.endswith(b"cron_sync_logs.sh'"))
+    table.write(text.replace(line, b"  # " + line))
+    code, said = place.said(test)
+    must(code > 0 and "does not call cron_sync_logs.sh: " in said and "install_crontabs.sh' puts it back" in said, said)
+    table.script("install")
+    must(f"ok     the crontab of {place.user.name} has the jobs" in place.said(test)[1], place.said(test)[1])
+    table.write(b"".join(b"# " + line + b"\n" for line in text.splitlines()))
+    must("neither the crontab" in place.said(test)[1], place.said(test)[1])
+
+
 def cron_runs_odd_paths(place):
     """A percent sign and a space in the path: cron itself takes them as they are meant."""
     place.root = place.top / "100% of it"
@@ -110,5 +148,6 @@ def cron_runs_odd_paths(place):
 
 
 TESTS = [
-    lines_of_others_stay_in_the_crontab, half_a_block_is_refused, cron_runs_odd_paths,
+    lines_of_others_stay_in_the_crontab, half_a_block_is_refused, a_root_has_one_block_under_all_its_names,
+    lines_that_are_commented_out_call_nothing, cron_runs_odd_paths,
 ]

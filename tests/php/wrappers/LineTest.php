@@ -89,7 +89,7 @@ final class LineTest extends TestCase
         Scripts::on($ground, Scripts::DATABASES, 'bidirectional', '--line')->endedWith(2)->quietly();
         $said = Scripts::on($ground, Scripts::DATABASES, 'bidirectional', '--line')->endedWith(2)->quietly();
         self::assertMatchesRegularExpression(
-            '/^nothing synced of 1 database \(1 quarantined\); \d+ ms\n  notes: .*\n/',
+            '/^nothing synced of 1 database \(1 quarantined\); \d+ ms\n  warning: notes: .*\n/',
             $said->out,
         );
         $status = Scripts::on($ground, Scripts::DATABASES, 'status', '--line')->endedWith(0)->quietly();
