@@ -95,9 +95,11 @@ pub use progress::{Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;
 pub use restoration::{Target, restore};
+pub(crate) use selection::undecided;
 pub use selection::{Selection, conflicts, conflicts_of};
 pub use status::Detail;
 pub(crate) use status::{ABSENT, EMPTY, MISSING};
+pub(crate) use store::Undecided;
 pub use verification::verify;
 
 use progress::{Listener, Pace, Teller};

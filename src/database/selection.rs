@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::page::Page;
 use crate::report::{ConflictsReport, SCHEMA};
 
-use super::store::Store;
+use super::store::{Store, Undecided};
 use super::{Options, choose, json, state_directory, state_failure};
 
 /// What a conflict can be.
@@ -60,6 +60,14 @@ pub fn conflicts_of(config: &Config, options: &Options, selection: &Selection) -
         }
     }
     Ok(report)
+}
+
+/// Those that wait for a person, oldest first, without what is in them.
+pub(crate) fn undecided(config: &Config) -> Result<Vec<Undecided>> {
+    match Store::open_existing(&state_directory(config))? {
+        Some(store) => store.undecided().map_err(state_failure),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The number of an id; none for what no conflict is called.

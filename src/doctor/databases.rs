@@ -6,9 +6,9 @@ use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use super::{Now, sides, unix};
 use crate::config::Config;
-use crate::database::{self, Detail, Options};
+use crate::database::{self, Detail, Options, Undecided};
 use crate::error::Result;
-use crate::report::{Backup, Conflict, DatabaseStatus, DoctorFinding, QueuedRequest, RequestState, counted};
+use crate::report::{Backup, DatabaseStatus, DoctorFinding, QueuedRequest, RequestState, counted};
 
 /// What a merge has brought to others should reach a side with the next run; after so long something keeps it (seconds).
 const STALE: i64 = 3_600;
@@ -24,7 +24,7 @@ const OLD_REQUEST: i64 = 600;
 /// Everything that is known, or why it is not.
 pub(crate) struct Known {
     status: Result<BTreeMap<String, DatabaseStatus>>,
-    conflicts: Result<Vec<Conflict>>,
+    undecided: Result<Vec<Undecided>>,
     requests: Result<Vec<QueuedRequest>>,
     backups: Result<Vec<Backup>>,
 }
@@ -34,7 +34,7 @@ impl Known {
         let all = Options::default();
         Known {
             status: database::status(config, &all, Detail::Summary).map(|report| report.databases),
-            conflicts: database::conflicts(config, &all).map(|report| report.conflicts),
+            undecided: database::undecided(config),
             requests: database::queue(config).map(|report| report.requests),
             backups: database::backups(config, &all).map(|report| report.backups),
         }
@@ -66,8 +66,8 @@ pub(super) fn findings(known: &Known, now: &Now, commands: &Commands) -> Vec<Doc
         }
         Err(error) => all.push(failed("databases", error)),
     }
-    match &known.conflicts {
-        Ok(conflicts) => all.extend(of_conflicts(conflicts, now, commands)),
+    match &known.undecided {
+        Ok(undecided) => all.extend(of_conflicts(undecided, now, commands)),
         Err(error) => all.push(failed("conflicts", error)),
     }
     match &known.requests {
@@ -132,9 +132,9 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now, commands: &Comm
     all
 }
 
-fn of_conflicts(conflicts: &[Conflict], now: &Now, commands: &Commands) -> Vec<DoctorFinding> {
-    let mut old: BTreeMap<&str, Vec<&Conflict>> = BTreeMap::new();
-    for one in conflicts.iter().filter(|one| matches!(one.status.as_str(), "open" | "held")) {
+fn of_conflicts(undecided: &[Undecided], now: &Now, commands: &Commands) -> Vec<DoctorFinding> {
+    let mut old: BTreeMap<&str, Vec<&Undecided>> = BTreeMap::new();
+    for one in undecided {
         if now.age(&one.at).is_some_and(|age| age > OLD_CONFLICT) {
             old.entry(&one.database).or_default().push(one);
         }
@@ -142,9 +142,9 @@ fn of_conflicts(conflicts: &[Conflict], now: &Now, commands: &Commands) -> Vec<D
     if old.is_empty() {
         return vec![well("conflicts", "none is open for more than a week")];
     }
-    let told = |(database, all): (&str, Vec<&Conflict>)| {
+    let told = |(database, all): (&str, Vec<&Undecided>)| {
         let first = all.first().map_or("", |one| one.at.as_str());
-        let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).take(5).collect();
+        let ids: Vec<String> = all.iter().map(|one| one.number.to_string()).take(5).collect();
         let what = format!(
             "{} conflicts of {database} are open for more than a week, the first since {first}",
             all.len()

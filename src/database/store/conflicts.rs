@@ -40,6 +40,15 @@ pub(crate) struct StoredConflict {
     pub(crate) rows: ConflictRows,
 }
 
+/// A conflict that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Undecided {
+    pub(crate) number: i64,
+    pub(crate) database: String,
+    /// When it was found.
+    pub(crate) at: String,
+}
+
 impl StoredConflict {
     /// Whether a side had a row.
     pub(crate) fn has_row_on(&self, side: &str) -> bool {
@@ -268,6 +277,17 @@ impl Store {
             .connection
             .prepare_cached("SELECT DISTINCT database, at FROM conflicts WHERE status IN ('open', 'held')")?;
         statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    }
+
+    /// The conflicts that wait for a person, oldest first. No row of any is read.
+    pub(crate) fn undecided(&self) -> rusqlite::Result<Vec<Undecided>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT number, database, at FROM conflicts WHERE status IN ('open', 'held') ORDER BY number",
+        )?;
+        let one = |row: &rusqlite::Row<'_>| {
+            Ok(Undecided { number: row.get(0)?, database: row.get(1)?, at: row.get(2)? })
+        };
+        statement.query_map([], one)?.collect()
     }
 }
 
