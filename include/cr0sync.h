@@ -402,6 +402,28 @@ int32_t cr0_options_add_path(cr0_options *options,
                              const char *path);
 
 /**
+ * Chooses conflicts that are so: `open`, `held`, `acknowledged` or `resolved`; may be called more than once. All are chosen
+ * otherwise.
+ *
+ * Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the word is not UTF-8.
+ *
+ * The caller sees to it:
+ * `options` must be `NULL` or options; `status` must be `NULL` or end with a zero byte.
+ */
+int32_t cr0_options_add_status(cr0_options *options,
+                               const char *status);
+
+/**
+ * Chooses a conflict by its id; may be called more than once. All are chosen otherwise.
+ *
+ * Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the id is not UTF-8.
+ *
+ * The caller sees to it:
+ * `options` must be `NULL` or options; `id` must be `NULL` or end with a zero byte.
+ */
+int32_t cr0_options_add_id(cr0_options *options, const char *id);
+
+/**
  * Names the side that a backup goes into, instead of the one that it was made of.
  *
  * Returns `CR0_ERROR_USAGE` where an argument is `NULL` or the name is not UTF-8.
@@ -470,12 +492,22 @@ int32_t cr0_options_set_acknowledge(cr0_options *options,
                                     int32_t yes);
 
 /**
- * Says how many runs a history tells of at most; 50 otherwise.
+ * Says how many a list tells of at most; of runs a history tells of 50 otherwise, other lists of as many as their function
+ * says.
  *
  * The caller sees to it:
  * `options` must be `NULL` or options.
  */
-int32_t cr0_options_set_limit(cr0_options *options, uint64_t limit);
+int32_t cr0_options_set_limit(cr0_options *options,
+                              uint64_t limit);
+
+/**
+ * Says how many of a list are left out first, for a page after the first one; none otherwise.
+ *
+ * The caller sees to it:
+ * `options` must be `NULL` or options.
+ */
+int32_t cr0_options_set_skip(cr0_options *options, uint64_t skip);
 
 /**
  * Says after how many milliseconds a check stops reading, for the next call to go on.
@@ -625,11 +657,12 @@ int32_t cr0_db_force_sync(const cr0_system *system,
                           cr0_error **error);
 
 /**
- * Lists the conflicts on record, oldest first.
+ * Lists the conflicts on record, oldest first; the member `total` of the report says how many fit, those on other pages
+ * too.
  *
- * Options: database, show_secrets.
+ * Options: database, show_secrets, status, ids, skip, limit (all unless given).
  *
- * Fails with `CR0_ERROR_USAGE` where a name fits no database.
+ * Fails with `CR0_ERROR_USAGE` where a name fits no database, or no conflict can be so.
  *
  * The caller sees to it:
  * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to
@@ -976,6 +1009,24 @@ int32_t cr0_integrity_accept(const cr0_system *system,
                              cr0_error **error);
 
 /**
+ * Silences findings: the open alerts about `count` paths, of any bytes, become `acknowledged`. They stay findings, and a file
+ * that changes again is told of anew. `by` says who asks, in his own words; it is put on record.
+ *
+ * Fails with `CR0_ERROR_USAGE` without paths, and where `by` is longer than 200 bytes or more than a line;
+ * `CR0_ERROR_ACCESS` or `CR0_ERROR_IO` where the event log or the alerts cannot be written. Nothing is silenced then.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system; `paths` must be `NULL` or lead to `count` paths that end with a zero byte, and `by`
+ * must be `NULL` or end with a zero byte; `report` and `error` must be `NULL` or lead to where a pointer may be written.
+ */
+int32_t cr0_integrity_silence(const cr0_system *system,
+                              const char *const *paths,
+                              size_t count,
+                              const char *by,
+                              cr0_report **report,
+                              cr0_error **error);
+
+/**
  * Watches over files, and checks at once what the kernel says has changed, until its time is over or the callback says
  * stop, which is called several times a second.
  *
@@ -1151,6 +1202,24 @@ int32_t cr0_session_close(const cr0_system *system,
                           cr0_error **error);
 
 /**
+ * Lists the sessions, or those of a user, the newest first, without anything that lets somebody in; `NULL` as user is
+ * everybody. The member `total` of the report says how many there are, those on other pages too.
+ *
+ * Options: skip, limit (all unless given). The exit code of the report is 1 when something of the file makes no sense.
+ *
+ * Fails with `CR0_ERROR_CORRUPT` when all of it makes none, `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when it cannot be read.
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `user_id` must be `NULL` or end with a zero byte;
+ * `report` and `error` must be `NULL` or lead to where a pointer may be written.
+ */
+int32_t cr0_session_list(const cr0_system *system,
+                         const char *user_id,
+                         const cr0_options *options,
+                         cr0_report **report,
+                         cr0_error **error);
+
+/**
  * Removes the sessions whose time is over.
  *
  * Fails with `CR0_ERROR_IO` or `CR0_ERROR_ACCESS` when a file cannot be read or written.
@@ -1215,6 +1284,21 @@ int32_t cr0_rate_limits(const cr0_system *system,
 int32_t cr0_rate_limit_cleanup(const cr0_system *system,
                                cr0_report **report,
                                cr0_error **error);
+
+/**
+ * Says how full the table is, what each tier allows, and which clients are in the file that today's pages write; makes and
+ * changes nothing. The table has nothing but digests of clients: `cr0_rate_limit` with a cost of 0 tells of one.
+ *
+ * Options: skip, limit (of the clients in the file: 100 unless given).
+ *
+ * The caller sees to it:
+ * `system` must be `NULL` or a system, `options` `NULL` or options; `report` and `error` must be `NULL` or lead to where a
+ * pointer may be written.
+ */
+int32_t cr0_rate_limit_status(const cr0_system *system,
+                              const cr0_options *options,
+                              cr0_report **report,
+                              cr0_error **error);
 
 /**
  * Puts something that happened on record.

@@ -174,10 +174,8 @@ fn a_run_is_taken_back_on_request_and_no_value_is_told() {
     let over = work(&world);
     assert_eq!(lines(&over), ["undo done"]);
     check(&world, "SELECT k, x FROM t", &["'hunter2' 2", "'hunter3' 2", "'k' 0"]);
-    assert_eq!(
-        over[0]["result"]["databases"]["d"]["warnings"],
-        json!(["left as it is: t: 2 rows: it has changed since"])
-    );
+    let warnings = over[0]["result"]["databases"]["d"]["warnings"].as_array().unwrap();
+    assert_eq!(warnings.last(), Some(&json!("left as it is: t: 2 rows: it has changed since")));
     assert!(!over[0].to_string().contains("hunter"), "{:#}", over[0]);
     // What can no longer be done is said, also by the one who carries it out.
     for (run, database, wanted) in [
