@@ -83,7 +83,7 @@ fn what_is_silenced_stays_a_finding_and_another_change_is_told_anew() {
     assert_eq!(world.check().new_findings, 1);
     assert_eq!(statuses(&world), ["auth.php acknowledged", "new.php open", "auth.php open"]);
     assert_eq!(findings(&world), ["auth.php false", "new.php false"]);
-    silence(&world, &[auth.clone()]);
+    silence(&world, std::slice::from_ref(&auth));
     assert_eq!(findings(&world), ["auth.php true", "new.php false"]);
     // Accepting ends all of it, and what comes then is open.
     let report = integrity::accept(&world.config, &[auth], Accept::Sign).unwrap();
