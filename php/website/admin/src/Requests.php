@@ -1,0 +1,64 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin;
+
+use Cr0Sync\Script\Text;
+
+/**
+ * What was asked of the cron user, and what came of it: pending, then done or failed.
+ */
+final class Requests
+{
+    private const SHOWN = 10;
+
+    /** @param list<string> $actions those that a page is about */
+    public static function section(Library $library, array $actions): ?Html
+    {
+        $rows = [];
+        foreach ($library->read('cr0_db_queue')['requests'] as $request) {
+            if (in_array($request['action'], $actions, true) && count($rows) < self::SHOWN) {
+                $rows[] = [
+                    $request['action'],
+                    self::arguments($request['arguments']),
+                    $request['by'],
+                    Ui::time($request['at']),
+                    Html::all(Ui::state($request['state']), ' ', self::outcome($request)),
+                ];
+            }
+        }
+        if ($rows === []) {
+            return null;
+        }
+
+        return Ui::section('Asked for', Ui::table('Requests', ['What', 'Of what', 'By', 'When', 'State'], $rows));
+    }
+
+    /** @param array<string, mixed> $arguments */
+    private static function arguments(array $arguments): string
+    {
+        $words = [];
+        foreach ($arguments as $name => $value) {
+            if ($value !== null && $value !== false) {
+                $words[] = "{$name} " . Text::value($value);
+            }
+        }
+
+        return implode(', ', $words);
+    }
+
+    /** @param array<string, mixed> $request */
+    private static function outcome(array $request): ?string
+    {
+        if ($request['error'] !== null) {
+            return $request['error']['message'] . ' ' . ($request['error']['hint'] ?? '');
+        }
+        $warnings = [];
+        foreach ($request['result']['databases'] ?? [] as $database) {
+            array_push($warnings, ...$database['warnings']);
+        }
+
+        return $warnings === [] ? null : implode('; ', $warnings);
+    }
+}
