@@ -1,0 +1,315 @@
+"""What an administrator does in the pages, from the form to what comes of it on all sides, and that each of it is on record
+with who did it.
+
+What cron carries out is pending until it runs and done after; what the website may do itself is done at once.
+"""
+
+import re
+import urllib.parse
+
+from common import PAGES, expect
+from ground import FILE, HASH
+from servers import PASSWORD
+from visitor import Visitor, said
+
+
+def reach(visitor, page, action, wanted, **query):
+    """The form that does something to one thing: on the page itself, or on one that a link of it with that thing leads to."""
+    value = next(iter(wanted.values()), None)
+    answer = visitor.get(page, **query)
+    if answer.has_form(action=action, **wanted):
+        return answer.form(action=action, **wanted)
+    tried = []
+    for link in dict.fromkeys(answer.markup.links):
+        named = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)
+        if named.get("page") == [page] and (value is None or any(value in values for values in named.values())):
+            there = visitor.follow(link)
+            tried.append(link)
+            if there.has_form(action=action, **wanted):
+                return there.form(action=action, **wanted)
+    return answer.form(action=action, **wanted, reached_by=tried)
+
+
+class Work:
+    def __init__(self, ground, servers, counts):
+        self.ground, self.servers, self.counts = ground, servers, counts
+        self.visitor = None
+
+    def show(self):
+        self.visitor = Visitor(self.servers.port, "password", "127.0.6.1").log_in(PASSWORD)
+        self.resolving()
+        self.acknowledging()
+        self.secrets()
+        self.restoring()
+        self.undoing()
+        self.asking()
+        self.keys()
+        self.sessions()
+        self.logs()
+        self.silencing()
+        self.nonsense()
+        self.second_way_in()
+
+    # Asked of cron.
+
+    def asked(self, answer, action, page):
+        """It is pending, and on record with who it was; cron does it; then it is done."""
+        expect("is asked for" in answer.markup.text, f"{action}: not told that it is asked for: {said(answer)}")
+        [request] = [one for one in self.ground.requests() if one["state"] == "pending"]
+        expect(request["action"] == action and request["by"] == "admin page: admin", f"asked for is {request}")
+        event = self.ground.events("ADMIN_REQUESTED")[0]
+        expect(event["details"]["user"] == "admin" and event["details"]["action"] == action and event["ip"] == "127.0.6.1",
+               f"on record is {event}")
+        pending = self.visitor.get(page).markup.text
+        expect("pending" in pending and request["id"] or action in pending, f"{action} is not shown as pending: {pending[:1500]}")
+        self.ground.cron()
+        request = next(one for one in self.ground.requests() if one["id"] == request["id"])
+        expect(request["state"] == "done", f"{action} ended as {request}")
+        done = self.visitor.get(page).markup.text
+        expect("pending" not in done and "done" in done, f"{action} is not shown as done: {done[:1500]}")
+        self.counts["requests asked for and done"] += 1
+        return request
+
+    def resolving(self):
+        conflict = self.ground.conflict("weather", "rain", "<b>snow</b>")
+        expect(self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'weather'") == [("rain",)], "it is rain first")
+        listed = self.visitor.get("conflicts")
+        expect("weather" in listed.markup.text, f"the conflict is not listed: {said(listed)}")
+        form = reach(self.visitor, "conflicts", "resolve", {"id": conflict["id"], "take": "website"})
+        self.asked(self.visitor.act(form, take="website"), "resolve", "conflicts")
+        rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'weather'")
+        expect(rows == [("<b>snow</b>",)], f"after it was resolved the sides have {rows}")
+        state = next(one for one in self.ground.conflicts() if one["id"] == conflict["id"])
+        expect(state["status"] == "resolved", f"the conflict is {state}")
+
+    def acknowledging(self):
+        conflict = self.ground.conflict("topic", "dogs", "birds")
+        form = reach(self.visitor, "conflicts", "acknowledge", {})
+        name = next(name for name, value in [*form.fields, *form.buttons] if value == conflict["id"])
+        self.asked(self.visitor.act(form, **{name: conflict["id"]}), "acknowledge", "conflicts")
+        state = next(one for one in self.ground.conflicts() if one["id"] == conflict["id"])
+        expect(state["status"] == "acknowledged", f"the conflict is {state}")
+
+    def secrets(self):
+        """A conflict of password hashes shows that they differ, and not what they are."""
+        for side, mail in (("central", "c"), ("website", "w")):
+            self.ground.sql(side, "users", ("UPDATE users SET password_hash = ?, email = ? WHERE username = 'ann'", HASH + mail, mail))
+        self.ground.cron()
+        [conflict] = [one for one in self.ground.conflicts() if one["database"] == "users" and one["status"] == "open"][:1]
+        pages = [self.visitor.get("conflicts"), self.visitor.get("conflicts", id=conflict["id"]), *map(self.visitor.get, PAGES)]
+        for page in pages:
+            expect(HASH not in page.body, f"a page shows a password hash: {said(page)}")
+
+    def restoring(self):
+        backups = self.ground.php.call("cr0_db_backups", self.ground.places)["backups"]
+        backup = [one for one in backups if one["database"] == "rizon_bot" and one["side"] == "central"][-1]
+        self.ground.sql("bot", "rizon_bot", ("DELETE FROM notes WHERE name = 'rules'",))
+        self.ground.cron()
+        gone = self.ground.everywhere("rizon_bot", "SELECT * FROM notes WHERE name = 'rules'")
+        expect(gone == [], f"it is not gone: {gone}")
+        before = len(self.ground.requests())
+        form = reach(self.visitor, "backups", "restore", {"backup": backup["id"]}, restore=backup["id"])
+        expect(len(self.ground.requests()) == before, "looking at what a restore does asks for it")
+        self.asked(self.visitor.act(form), "restore", "backups")
+        self.ground.cron()
+        rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'rules'")
+        expect(rows == [("none",)], f"after the restore the sides have {rows}")
+
+    def undoing(self):
+        self.ground.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES('mistake', 'oops')",))
+        self.ground.cron()
+        run = self.ground.php.call("cr0_db_history", self.ground.places)["runs"][0]["run"]
+        self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'mistake'")
+        before = len(self.ground.requests())
+        form = reach(self.visitor, "history", "undo", {"run": run})
+        expect(len(self.ground.requests()) == before, "looking at what taking back does asks for it")
+        self.asked(self.visitor.act(form), "undo", "history")
+        self.ground.cron()
+        rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'mistake'")
+        expect(rows == [], f"after the run was taken back the sides have {rows}")
+
+    def asking(self):
+        for page, action, fields in (("backups", "backup", {}), ("backups", "verify", {}), ("backups", "clean-backups", {})):
+            answer = self.visitor.get(page)
+            self.asked(self.visitor.act(answer.form(action=action), **fields), action, page)
+
+    # Done by the website.
+
+    def keys(self):
+        self.visitor.get("keys")
+        form = self.visitor.get("keys").form(action="issue")
+        answer = self.visitor.act(form, user="7", name="<b>my bot</b>", **{"permissions[]": ["read", "write"]})
+        found = re.findall(r"crk_[0-9A-Za-z_-]{20,}", answer.body)
+        expect(len(found) == 1, f"the key is shown {len(found)} times: {said(answer)}")
+        key = found[0]
+        again = self.visitor.get("keys")
+        expect(key not in again.body and not re.search(r"crk_[0-9A-Za-z_-]{20,}", again.body), "the key is shown again")
+        for page in PAGES:
+            expect(key not in self.visitor.get(page).body, f"{page} shows the key")
+        verify = lambda permission: self.ground.php.call("cr0_api_key_verify", key, permission, self.ground.places, user=self.ground.who.web)
+        expect(verify("write")["granted"] is True and verify("admin")["reason"] == "forbidden", f"{verify('write')} {verify('admin')}")
+        identity = verify("read")["key"]["id"]
+        stored = (self.ground.root / "shared_storage/api_keys.json").read_text()
+        events = (self.ground.root / "logs/security/security_events.json").read_text()
+        secret = key.rsplit("_", 1)[-1]
+        expect(key not in stored and key not in events and secret not in events, "the key is written down")
+        form = reach(self.visitor, "keys", "rotate", {"id": identity}, rotate=identity)
+        answer = self.visitor.act(form)
+        newer = re.findall(r"crk_[0-9A-Za-z_-]{20,}", answer.body)
+        expect(len(newer) == 1 and newer[0] != key and verify("read")["granted"], f"rotated into {len(newer)} keys")
+        form = reach(self.visitor, "keys", "revoke", {"id": identity}, revoke=identity)
+        expect(verify("read")["granted"], "looking at what revoking does revokes it")
+        answer = self.visitor.act(form)
+        expect(verify("read")["reason"] == "revoked" and "revoked" in answer.markup.text, f"{verify('read')} {said(answer)}")
+        kinds = {event["type"] for event in self.ground.php.call(
+            "cr0_event_query", {"text": identity, "limit": 100}, self.ground.places)["events"] if event["details"].get("user") == "admin"}
+        expect({"ADMIN_KEY_ROTATE", "ADMIN_KEY_REVOKE"} <= kinds and self.ground.events("ADMIN_KEY_ISSUE"), f"on record is {kinds}")
+        self.counts["keys issued and shown once"] += 2
+
+    def sessions(self):
+        session = self.ground.php.call("cr0_session_open", "77", ["read"], self.ground.places, user=self.ground.who.web)
+        verify = lambda: self.ground.php.call("cr0_session_verify", session["token"], "read", self.ground.places, user=self.ground.who.web)
+        expect(verify()["granted"], f"{verify()}")
+        page = self.visitor.get("sessions")
+        expect(session["token"] not in page.body and session["id"] in page.body, said(page))
+        self.visitor.act(reach(self.visitor, "sessions", "close", {"id": session["id"]}))
+        expect(not verify()["granted"], "a session that was closed lets in")
+        event = self.ground.events("ADMIN_SESSION_CLOSE")[0]
+        expect(event["details"]["user"] == "admin", f"on record is {event}")
+
+    def logs(self):
+        tail = self.visitor.get("logs", log="rizon_bot")
+        expect("line number 899" in tail.markup.text, f"the end of the log is not shown: {said(tail)}")
+        found = self.visitor.get("logs", log="rizon_bot", q="needle in a haystack")
+        expect("needle in a haystack" in found.markup.text and "line number 500" not in found.markup.text, f"searched: {said(found)}")
+        nothing = self.visitor.get("logs", log="rizon_bot", q="no line has this")
+        expect("line number 5" not in nothing.markup.text, f"searched for what is not there: {said(nothing)}")
+
+    def silencing(self):
+        path = str(self.ground.watched / "auth.php")
+        finding = lambda: next(one for one in self.ground.php.call("cr0_integrity_status", self.ground.places)["last_check"]["findings"]
+                               if one["path"] == path)
+        expect(finding()["silenced"] is False, f"{finding()}")
+        page = self.visitor.get("integrity")
+        expect("auth.php" in page.markup.text, said(page))
+        form = reach(self.visitor, "integrity", "silence", {"path": path})
+        self.visitor.act(form)
+        expect(finding()["silenced"] is True, f"after it was silenced it is {finding()}")
+        # A finding stays a finding: nothing is accepted by a page.
+        expect(not self.ground.php.call("cr0_integrity_status", self.ground.places)["ok"], "silencing makes all well")
+        events = self.ground.php.call("cr0_event_query", {"text": "auth.php", "limit": 50}, self.ground.places)["events"]
+        expect(any(one["details"].get("user") == "admin" for one in events), f"who silenced it is not on record: {events[:3]}")
+
+    # What is not there, and what makes no sense.
+
+    def nonsense(self):
+        before, listed = len(self.ground.requests()), self.ground.php.call("cr0_api_key_list", self.ground.places)
+        things = ["../../../../etc/passwd", "/etc/passwd", "php://filter/resource=/etc/passwd", "-1", "999999999", "users:central:nothing",
+                  "\0", "%00", "\u202e", "a" * 5000, "<script>window.hacked=1</script>"]
+        names = ["id", "restore", "revoke", "rotate", "close_all", "log", "copy", "side", "into", "q", "skip", "undo", "run", "user",
+                 "type", "severity", "since", "until", "ip", "text", "session", "database", "status", "key", "tier", "force", "at"]
+        for page in PAGES:
+            for n, thing in enumerate(things):
+                answer = self.visitor.ask("GET", self.visitor.address_of(page, **{name: thing for name in names}))
+                self.harmless(answer, page, thing)
+                for name in names[n::len(things)]:
+                    answer = self.visitor.ask("GET", self.visitor.address_of(page, **{name: thing}))
+                    self.harmless(answer, page, f"{name}={thing}")
+                answer = self.visitor.ask("GET", f"/password/?page={page}&" + "&".join(f"{name}[]=1&{name}[x][y]=2" for name in names))
+                self.harmless(answer, page, "lists")
+        token = self.visitor.get("keys").form(action="log_out").value("csrf")
+        for page in PAGES:
+            for action in ("", "nothing", "resolve", "acknowledge", "restore", "undo", "revoke", "rotate", "silence", "close", "sync-from"):
+                body = urllib.parse.urlencode({"csrf": token, "action": action, **{name: "../nothing" for name in names},
+                                               "take": "x", "backup": "../x", "path": "/etc/passwd", "conflict": "x", "ids[]": "x"})
+                answer = self.visitor.ask("POST", f"/password/?page={page}", body)
+                expect(answer.status == 303, f"{page}, {action} of nothing: {answer.status} {said(answer)}")
+                self.harmless(self.visitor.ask("GET", answer.header("location")), page, action)
+                self.counts["requests that make no sense"] += 1
+        pending = [one for one in self.ground.requests() if one["state"] == "pending"]
+        expect(len(self.ground.requests()) == before and not pending, f"what makes no sense is asked for: {pending[:3]}")
+        expect(self.ground.php.call("cr0_api_key_list", self.ground.places) == listed, "what makes no sense changes keys")
+
+    def harmless(self, answer, page, thing):
+        expect(answer.status == 200, f"{page} with {thing!r}: {answer.status} {said(answer)}")
+        expect("root:x:0" not in answer.body and not answer.markup.inline and answer.markup.scripts == 1,
+               f"{page} with {thing!r} has {answer.markup.inline}, {answer.markup.scripts} scripts")
+        self.counts["requests that make no sense"] += 1
+
+    def second_way_in(self):
+        """Whoever comes by the website's login does the same, under his own name."""
+        visitor = Visitor(self.servers.port, "host", "127.0.6.2")
+        visitor.send("GET", "/login.php?as=admin&name=" + urllib.parse.quote("carol <b>"))
+        answer = visitor.act(visitor.get("backups").form(action="verify"))
+        expect("is asked for" in answer.markup.text, said(answer))
+        request = self.ground.requests()[0]
+        expect(request["by"] == "admin page: carol <b>", f"asked by {request['by']}")
+        expect(self.ground.events("ADMIN_REQUESTED")[0]["details"]["user"] == "carol <b>", "carol is not on record")
+        self.ground.cron()
+
+    # In the browser.
+
+    def questions(self, visitor):
+        """Pages behind the pages: of one thing, and those that ask before something dangerous."""
+        found = {}
+        for page in PAGES:
+            for link in visitor.get(page).markup.links:
+                query = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)
+                if query.pop("page", None) == [page]:
+                    for name in query:
+                        found.setdefault(f"{page}-{name}", link)
+        return found
+
+    def in_browser(self, browser):
+        self.without_scripts(browser)
+        self.copied_once(browser)
+
+    def without_scripts(self, browser):
+        conflict = self.ground.conflict("motd", "good morning", "good evening")
+        page = browser.context(script=False).new_page()
+        page.goto("/password/?page=conflicts")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("text=Log in >> nth=-1")
+        form = reach(Visitor(self.servers.port, "password", "127.0.6.3").log_in(PASSWORD), "conflicts", "resolve",
+                     {"id": conflict["id"], "take": "website"})
+        expect(form is not None, "no form")
+        page.goto("/password/?page=conflicts")
+        chosen = f"form:has(input[name=id][value='{conflict['id']}']):has([name=take][value=website])"
+        if not page.locator(chosen).count():
+            page.locator(f"main a[href*='id={conflict['id']}']").first.click()
+        shown = page.locator(chosen).first
+        if shown.locator("button[name=take][value=website]").count():
+            shown.locator("button[name=take][value=website]").click()
+        else:
+            if shown.locator("input[type=radio][name=take][value=website]").count():
+                shown.locator("input[type=radio][name=take][value=website]").check()
+            shown.locator("button").first.click()
+        expect("is asked for" in page.inner_text("#notice"), f"without scripts: {page.inner_text('main')[:500]}")
+        self.ground.cron()
+        rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'motd'")
+        expect(rows == [("good evening",)], f"resolved without scripts, the sides have {rows}")
+        for name in PAGES:
+            page.goto(f"/password/?page={name}")
+            expect(page.locator("h1").count() == 1 and len(page.inner_text("main")) > 40, f"{name} is empty without scripts")
+            self.counts["pages without JavaScript"] += 1
+        page.context.close()
+
+    def copied_once(self, browser):
+        """A key is issued in the browser: shown with a way to copy it, and gone when the page is loaded again."""
+        page = browser.context().new_page()
+        page.goto("/password/?page=login")
+        page.fill("input[name=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**page=overview*")
+        page.goto("/password/?page=keys")
+        page.fill("input[name=user]:below(h2)", "7") if page.locator("form:has(input[value=issue]) input[name=user]").count() == 0 \
+            else page.fill("form:has(input[value=issue]) input[name=user]", "7")
+        page.fill("form:has(input[value=issue]) input[name=name]", FILE)
+        page.click("form:has(input[value=issue]) button")
+        secret = page.locator(".secret")
+        expect(secret.count() == 1 and secret.inner_text().startswith("crk_"), "no key is shown")
+        browser.look(page)
+        page.reload()
+        expect(page.locator(".secret").count() == 0 and "crk_" not in re.sub(r"key_\w+", "", page.inner_text("#notice")), "a reload shows the key")
+        browser.look(page)
+        page.context.close()
