@@ -87,6 +87,8 @@ whole demo python3 -B tests/demo/demo.py --directory "$sums/playground"
 whole soak python3 -B tests/soak/soak.py
 # The extension under php-fpm.
 whole web python3 -B tests/web/web.py
+# The admin pages under php-fpm, in a browser, while cron runs.
+whole admin python3 -B tests/admin/admin.py
 # `make install` where something is not built, or is stale.
 whole refuses sh tests/install/refuses.sh
 # The C library.

@@ -75,14 +75,15 @@ class Crowd:
         asked = 0
         if n < len(mine):
             page = visitor.get("conflicts", id=mine[n]["id"])
-            form = page.form(action="resolve", take="website", id=mine[n]["id"])
+            form = page.form(action="resolve", take="website", conflict=mine[n]["id"])
             self.told(visitor.act(form, take="website"))
             asked += 1
         while time.monotonic() < self.end:
             visitor.get(PAGES[(n + asked) % len(PAGES)])
             self.count("pages read by the crowd")
             if n >= len(mine) and asked < 3:
-                form = visitor.get("backups").form(action="backup")
+                # Not backups, whose names are by the second.
+                form = visitor.get("backups").form(action=["verify", "clean-backups"][asked % 2])
                 self.told(visitor.act(form))
                 asked += 1
         return asked
@@ -92,6 +93,8 @@ class Crowd:
         self.count("requests of the crowd")
 
     def reckon(self, mine, asked, known):
+        for what in ("runs of cron meanwhile", "pages read by the crowd", "rows written meanwhile"):
+            expect(self.counts[what] > 0, f"no {what}: nothing was tried")
         requests = [one for one in self.ground.requests() if one["id"] not in known]
         expect(len(requests) == sum(asked), f"{sum(asked)} were asked for, {len(requests)} are on record")
         late = [one for one in requests if one["state"] != "done"]

@@ -73,10 +73,11 @@ class Servers:
     def fpm(self, pool, options, sessions):
         rights = f"user = {self.who.web}\ngroup = {self.ground.group()}\n" if self.who.is_split else ""
         children = 12 if pool == "pages" else 1
+        # The website shows errors, as some do; these pages do not.
         text = (f"[global]\ndaemonize = no\nerror_log = {self.directory}/fpm-{pool}.log\n"
                 f"[{pool}]\n{rights}listen = {self.directory}/{pool}.socket\nlisten.backlog = 511\npm = static\n"
                 f"pm.max_children = {children}\ncatch_workers_output = yes\ndecorate_workers_output = no\n"
-                f"php_admin_value[session.save_path] = {sessions}\nphp_admin_value[error_log] = {self.directory}/pages.log\n")
+                f"php_value[display_errors] = 1\nphp_admin_value[session.save_path] = {sessions}\nphp_admin_value[error_log] = {self.directory}/pages.log\n")
         (self.directory / "pages.log").touch()
         self.who.give(self.directory / "pages.log", self.who.web, 0o664)
         (self.directory / f"fpm-{pool}.conf").write_text(text, encoding="utf-8")

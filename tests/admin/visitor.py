@@ -22,6 +22,7 @@ class Form:
     def __init__(self, attributes):
         self.method = (attributes.get("method") or "get").lower()
         self.action = attributes.get("action") or ""
+        self.id = attributes.get("id")
         self.fields, self.buttons = [], []
 
     def value(self, name):
@@ -61,8 +62,17 @@ class Markup(html.parser.HTMLParser):
         if tag == "form":
             self.form = Form(attributes)
             self.forms.append(self.form)
-        if self.form is None:
             return
+        within, self.form = self.form, self.named(attributes.get("form")) or self.form
+        if self.form is not None:
+            self.field(tag, attributes)
+        self.form = within
+
+    def named(self, name):
+        """What lies outside of a form may belong to it."""
+        return next((form for form in self.forms if name and form.id == name), None)
+
+    def field(self, tag, attributes):
         name, value = attributes.get("name"), attributes.get("value") or ""
         if tag == "input" and name:
             kind = attributes.get("type", "text")

@@ -16,7 +16,9 @@ const refresh = async () => {
   try {
     const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error' });
     if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('main');
+    // Only what is shown: the style and the script around it have nonces of another answer.
+    const shown = /<main[^]*<\/main>/.exec(await answer.text());
+    const fresh = shown && new DOMParser().parseFromString(shown[0], 'text/html').querySelector('main');
     if (!fresh || isBusy()) return;
     // What was told stays until the visitor goes on.
     for (const part of [...main.children].slice(1)) if (part.id !== 'notice') part.remove();

@@ -61,7 +61,9 @@ final class Ui
             $cells = [];
             foreach (array_values($row) as $at => $cell) {
                 $class = in_array($at, $numbers, true) ? 'number' : null;
-                $cells[] = Html::tag('td', ['data-label' => $columns[$at] ?? '', 'class' => $class], $cell);
+                // One thing beside its name on a phone, however many are in it.
+                $value = Html::tag('div', [], $cell);
+                $cells[] = Html::tag('td', ['data-label' => $columns[$at] ?? '', 'class' => $class], $value);
             }
             $body[] = Html::tag('tr', [], $cells);
         }
