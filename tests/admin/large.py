@@ -47,6 +47,7 @@ class Large:
         self.size = GIGABYTE if shutil.disk_usage(self.root).free > 8 * GIGABYTE else GIGABYTE // 8
         block = LINE * ((4 << 20) // len(LINE))
         with open(self.root / "central/huge.log", "wb") as log:
+            log.write(b"2026-01-31 00:00:00 EST - bot.rizon - INFO - the first line of all\n")
             while log.tell() < self.size:
                 log.write(block)
             log.write(b"2026-02-02 00:00:00 EST - bot.rizon - INFO - the last line of all\n")
@@ -75,15 +76,29 @@ class Large:
         seen = set(self.ids(first)) | set(self.ids(last))
         expect(len(seen) > 11, f"the first and the last page show {seen}")
         self.counts["conflicts on record at once"] = CONFLICTS
-        tail = visitor.get("logs", log="huge")
+        tail = visitor.get("logs", log="huge", copy="side:central")
         expect("the last line of all" in tail.markup.text, f"the end of the log is not shown: {said(tail)}")
-        for query in ({"q": "the last line of all"}, {"q": "nowhere to be found"}, {"q": "fox"}):
-            page = visitor.get("logs", log="huge", **query)
-            expect(len(page.body) < 4 << 20, f"a page of {len(page.body)} bytes")
+        for query, found in (("the last line of all", True), ("the first line of all", True), ("nowhere to be found", False)):
+            text, looks = self.search(visitor, query)
+            expect((f"bot.rizon {query}" in text) == found, f"after {looks} looks for {query!r}: {text[:1500]}")
+            self.counts["looks that searched all of it"] += looks
         worst = max(self.peaks())
         self.counts["MB the largest process of PHP had"] = worst >> 10
         # PHP's own memory is limited; what lies outside of it must be bounded as well.
         expect(worst < 400 << 10, f"a process of PHP had {worst >> 10} MB")
+
+    @staticmethod
+    def search(visitor, text):
+        """Searches on until it is found or all was looked at, as one who presses the link does."""
+        answer, looks, all_text = visitor.get("logs", log="huge", copy="side:central", q=text), 1, ""
+        while True:
+            expect(len(answer.body) < 4 << 20, f"a page of {len(answer.body)} bytes")
+            all_text += answer.markup.text
+            further = [link for link in answer.markup.links if "at=" in link and "q=" in link]
+            if "That is all of it" in answer.markup.text or f"bot.rizon {text}" in answer.markup.text or not further:
+                return all_text, looks
+            answer, looks = visitor.follow(further[-1]), looks + 1
+            expect(looks < 200, f"{text!r} is searched for without an end")
 
     @staticmethod
     def ids(page):
