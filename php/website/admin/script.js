@@ -4,11 +4,14 @@
 const main = document.querySelector('main');
 const seconds = Number(main.dataset.live || 0);
 
-// Whoever fills in a form, or has chosen text, is not disturbed.
+// Whoever fills in a form, has opened something or has chosen text is not disturbed.
+const isChanged = (field) => field.checked !== field.defaultChecked;
 const isBusy = () => {
   const active = document.activeElement;
-  const isForm = active && main.contains(active) && active.matches('input, select, textarea, button');
-  return document.hidden || isForm || String(document.getSelection()) !== '';
+  const isUsed = active && main.contains(active) && active.matches('input, select, textarea, button, a, summary');
+  const isOpen = main.querySelector('details[open]') !== null;
+  const isChosen = [...main.querySelectorAll('input[type=checkbox], input[type=radio]')].some(isChanged);
+  return document.hidden || isUsed || isOpen || isChosen || String(document.getSelection()) !== '';
 };
 
 const refresh = async () => {

@@ -29,9 +29,15 @@ final readonly class Forms
     /** A form that changes something: page and action are named in it, and who reads the page sends it. */
     public function post(string $action, mixed ...$children): Html
     {
+        return $this->named(null, $action, ...$children);
+    }
+
+    /** The same with an id, by which fields elsewhere on the page can belong to it. */
+    public function named(?string $id, string $action, mixed ...$children): Html
+    {
         return Html::tag(
             'form',
-            ['method' => 'post', 'action' => $this->address($this->page), 'class' => 'act'],
+            ['method' => 'post', 'action' => $this->address($this->page), 'class' => 'act', 'id' => $id],
             self::hidden('csrf', $this->token),
             self::hidden('action', $action),
             ...$children,

@@ -17,7 +17,11 @@ final class Requests
     public static function section(Library $library, array $actions): ?Html
     {
         $rows = [];
-        foreach ($library->read('cr0_db_queue')['requests'] as $request) {
+        $requests = $library->read('cr0_db_queue')['requests'];
+        // What waits comes first; the sort keeps the order among the others, the newest first.
+        usort($requests, static fn (array $one, array $other): int =>
+            ($other['state'] === 'pending') <=> ($one['state'] === 'pending'));
+        foreach ($requests as $request) {
             if (in_array($request['action'], $actions, true) && count($rows) < self::SHOWN) {
                 $rows[] = [
                     $request['action'],

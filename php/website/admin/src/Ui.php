@@ -15,12 +15,14 @@ final class Ui
     private const KINDS = [
         'ok' => 'good',
         'synced' => 'good',
+        'unchanged' => 'good',
         'done' => 'good',
         'active' => 'good',
         'whole' => 'good',
         'resolved' => 'good',
         'open' => 'warn',
         'pending' => 'warn',
+        'warning' => 'warn',
         'skipped' => 'warn',
         'MEDIUM' => 'warn',
         'held' => 'bad',
@@ -147,7 +149,7 @@ final class Ui
     }
 
     /** A number with its name, as the first thing that is seen of a page. */
-    public static function figure(string $name, string|int $value, string $kind = ''): Html
+    public static function figure(string $name, string|int|Html $value, string $kind = ''): Html
     {
         $class = trim("figure {$kind}");
 

@@ -4,19 +4,34 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages;
 
+use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
+use Cr0Sync\Admin\Pages\Overview\Confirm;
+use Cr0Sync\Admin\Pages\Overview\Databases;
+use Cr0Sync\Admin\Pages\Overview\Figures;
+use Cr0Sync\Admin\Pages\Overview\Files;
+use Cr0Sync\Admin\Pages\Overview\Findings;
+use Cr0Sync\Admin\Pages\Overview\Logs;
 use Cr0Sync\Admin\Request;
+use Cr0Sync\Admin\Requests;
+use Cr0Sync\Admin\Ui;
+use Cr0Sync\Cr0SyncException;
 
 /**
- * Overview
+ * How everything is. What cannot be told shows why, and the rest is shown all the same.
  */
 final readonly class Overview implements Page
 {
+    private const ACTIONS = [
+        'resolve', 'acknowledge', 'restore', 'force', 'sync-from', 'backup', 'clean-backups', 'verify', 'undo',
+        'unknown',
+    ];
+
     public function title(): string
     {
         return 'Overview';
@@ -24,16 +39,75 @@ final readonly class Overview implements Page
 
     public function isLive(): bool
     {
-        return false;
+        return true;
     }
 
     public function show(Request $request, Library $library, Forms $forms): Html
     {
-        return Html::all();
+        $database = $request->text('database');
+        $isLook = $request->text('look') === '1';
+        $confirm = new Confirm($library, $forms);
+
+        return match ($request->text('ask')) {
+            'force' => $confirm->force($database, $isLook),
+            'sync-from' => $confirm->syncFrom($database, $request->text('side'), $isLook),
+            default => self::all($library, $forms),
+        };
     }
 
     public function act(Request $request, Library $library): Outcome
     {
-        return new Outcome(Notice::failed('Nothing is asked for here.'));
+        $database = $request->field('database');
+        $action = $request->field('action');
+        if (!in_array($action, ['force', 'sync-from'], true)) {
+            return new Outcome(Notice::failed('Nothing is asked for here.'));
+        }
+        $arguments = ['database' => $database];
+        if ($action === 'sync-from') {
+            $arguments += ['side' => $request->field('side'), 'force' => $request->field('force') === '1'];
+        }
+        $refusal = Confirm::refusal($library, $action, $database, $arguments['side'] ?? '')
+            ?? self::waiting($library, $action, $database);
+
+        return new Outcome($refusal === null ? $library->ask($action, $arguments) : Notice::failed($refusal));
+    }
+
+    private static function all(Library $library, Forms $forms): Html
+    {
+        $status = $library->read('cr0_status');
+        $hub = $library->read('cr0_config')['config']['hub'];
+        $troubles = array_map(static fn (string $problem): Html => Ui::trouble($problem), $status['problems']);
+
+        return Html::all(
+            Figures::of($status),
+            $troubles,
+            self::part('Asked for', static fn (): ?Html => Requests::section($library, self::ACTIONS)),
+            (new Databases($forms, $hub))->section($status['databases']),
+            Logs::section($status['logs'], $forms),
+            Files::sections($status['security'], $forms),
+            self::part('What to look at', static fn (): Html => Findings::section($library->read('cr0_doctor'))),
+        );
+    }
+
+    /** A part of the page, or why there is none. */
+    private static function part(string $title, callable $part): ?Html
+    {
+        try {
+            return $part();
+        } catch (Cr0SyncException $error) {
+            return Ui::section($title, Ui::trouble(App::words($error)));
+        }
+    }
+
+    private static function waiting(Library $library, string $action, string $database): ?string
+    {
+        foreach ($library->read('cr0_db_queue')['requests'] as $request) {
+            $isSame = $request['action'] === $action && ($request['arguments']['database'] ?? null) === $database;
+            if ($isSame && $request['state'] === 'pending') {
+                return "{$action} of {$database} is asked for already; the next run of cron does it.";
+            }
+        }
+
+        return null;
     }
 }
