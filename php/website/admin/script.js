@@ -4,11 +4,17 @@
 const main = document.querySelector('main');
 const seconds = Number(main.dataset.live || 0);
 
-// Whoever fills in a form, or has chosen text, is not disturbed.
+// Whoever fills in a form, has opened or ticked something, has chosen text or reads further up is not disturbed.
+const first = (select) => Math.max(0, [...select.options].findIndex((one) => one.defaultSelected));
+const isTouched = (input) => input.type === 'checkbox' ? input.checked !== input.defaultChecked
+  : input.tagName === 'SELECT' ? input.selectedIndex !== first(input) : input.value !== input.defaultValue;
+const isInUse = () => main.querySelector('details[open]') !== null
+  || [...main.querySelectorAll('input, select, textarea')].some(isTouched)
+  || [...main.querySelectorAll('.tail')].some((box) => box.scrollTop < -40);
 const isBusy = () => {
   const active = document.activeElement;
   const isForm = active && main.contains(active) && active.matches('input, select, textarea, button');
-  return document.hidden || isForm || String(document.getSelection()) !== '';
+  return document.hidden || isForm || isInUse() || String(document.getSelection()) !== '';
 };
 
 const refresh = async () => {
