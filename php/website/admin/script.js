@@ -4,14 +4,17 @@
 const main = document.querySelector('main');
 const seconds = Number(main.dataset.live || 0);
 
-// Whoever fills in a form, has opened something or has chosen text is not disturbed.
-const isChanged = (field) => field.checked !== field.defaultChecked;
+// Whoever fills in a form, has opened or ticked something, has chosen text or reads further up is not disturbed.
+const first = (select) => Math.max(0, [...select.options].findIndex((one) => one.defaultSelected));
+const isTouched = (input) => ['checkbox', 'radio'].includes(input.type) ? input.checked !== input.defaultChecked
+  : input.tagName === 'SELECT' ? input.selectedIndex !== first(input) : input.value !== input.defaultValue;
+const isInUse = () => main.querySelector('details[open]') !== null
+  || [...main.querySelectorAll('input, select, textarea')].some(isTouched)
+  || [...main.querySelectorAll('.tail')].some((box) => box.scrollTop < -40);
 const isBusy = () => {
   const active = document.activeElement;
   const isUsed = active && main.contains(active) && active.matches('input, select, textarea, button, a, summary');
-  const isOpen = main.querySelector('details[open]') !== null;
-  const isChosen = [...main.querySelectorAll('input[type=checkbox], input[type=radio]')].some(isChanged);
-  return document.hidden || isUsed || isOpen || isChosen || String(document.getSelection()) !== '';
+  return document.hidden || isUsed || isInUse() || String(document.getSelection()) !== '';
 };
 
 const refresh = async () => {

@@ -53,16 +53,12 @@ final class Requests
     }
 
     /** @param array<string, mixed> $request */
-    private static function outcome(array $request): ?string
+    private static function outcome(array $request): Html|string|null
     {
         if ($request['error'] !== null) {
             return $request['error']['message'] . ' ' . ($request['error']['hint'] ?? '');
         }
-        $warnings = [];
-        foreach ($request['result']['databases'] ?? [] as $database) {
-            array_push($warnings, ...$database['warnings']);
-        }
 
-        return $warnings === [] ? null : implode('; ', $warnings);
+        return $request['result'] === null ? null : Results::words($request['result']);
     }
 }

@@ -45,6 +45,12 @@ final class Ui
         return Html::tag('span', ['class' => "state {$kind}"], $state);
     }
 
+    /** A word that is no state of the library's, in one of the colours: good, warn, bad, info or quiet. */
+    public static function mark(string $words, string $kind): Html
+    {
+        return Html::tag('span', ['class' => "state {$kind}"], $words);
+    }
+
     /**
      * A table. On a phone each row is a card, in which every value has the name of its column beside it.
      *
