@@ -194,6 +194,6 @@ class Ground:
     def cron(self):
         """What a minute of cron does. Findings and conflicts are no failures."""
         with self.running:
-            self.must("database_sync_script.php", "bidirectional", codes=(0, 1))
+            self.must("database_sync_script.php", "bidirectional", codes=(0, 1, 69, 70))
             self.must("log_sync_script.php", "bidirectional", codes=(0, 1))
             self.must("security_monitoring_script.php", "run", codes=(0, 1))

@@ -7,7 +7,7 @@ Pictures of all go to target/admin-screenshots.
 from common import PAGES, Failure, expect
 from servers import PASSWORD
 
-KINDS = {"light": ("desk", "light"), "dark": ("desk", "dark"), "phone": ("phone", "light"), "phone-dark": ("phone", "dark")}
+KINDS = {"light": ("desk", "light"), "dark": ("desk", "dark"), "phone": ("phone", "light")}
 AXE = """async () => {
     const found = await axe.run(document, {resultTypes: ['violations', 'incomplete']});
     return found.violations.map((one) => ({id: one.id, impact: one.impact, help: one.help,

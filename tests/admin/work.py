@@ -12,6 +12,9 @@ from ground import FILE, HASH
 from servers import PASSWORD
 from visitor import Visitor, said
 
+# Where in something one is, which makes no other page.
+PLACES = {"skip", "at", "to", "q", "order", "status", "state", "since", "until", "type", "severity", "text", "user", "look", "into"}
+
 
 def reach(visitor, page, action, wanted, **query):
     """The form that does something to one thing: on the page itself, or on one that a link of it with that thing leads to."""
@@ -39,7 +42,7 @@ class Work:
         self.visitor = Visitor(self.servers.port, "password", "127.0.6.1").log_in(PASSWORD)
         import os, traceback
         if os.environ.get("ALL"):
-            for step in (self.resolving,self.acknowledging,self.secrets,self.restoring,self.undoing,self.asking,self.keys,self.sessions,self.logs,self.silencing,self.nonsense,self.second_way_in):
+            for step in (self.resolving,self.acknowledging,self.secrets,self.restoring,self.undoing,self.asking,self.forcing,self.taking,self.keys,self.sessions,self.logs,self.silencing,self.nonsense,self.second_way_in):
                 try: step()
                 except BaseException as e: print("##", step.__name__, type(e), str(e)[:1600])
             return
@@ -49,6 +52,8 @@ class Work:
         self.restoring()
         self.undoing()
         self.asking()
+        self.forcing()
+        self.taking()
         self.keys()
         self.sessions()
         self.logs()
@@ -128,7 +133,7 @@ class Work:
         run = self.ground.php.call("cr0_db_history", self.ground.places)["runs"][0]["run"]
         self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'mistake'")
         before = len(self.ground.requests())
-        form = reach(self.visitor, "history", "undo", {"run": run})
+        form = reach(self.visitor, "history", "undo", {"run": run}, undo=run)
         expect(len(self.ground.requests()) == before, "looking at what taking back does asks for it")
         self.asked(self.visitor.act(form), "undo", "history")
         self.ground.cron()
@@ -136,9 +141,34 @@ class Work:
         expect(rows == [], f"after the run was taken back the sides have {rows}")
 
     def asking(self):
-        for page, action, fields in (("backups", "backup", {}), ("backups", "verify", {}), ("backups", "clean-backups", {})):
-            answer = self.visitor.get(page)
-            self.asked(self.visitor.act(answer.form(action=action), **fields), action, page)
+        for action in ("backup", "verify", "clean-backups"):
+            answer = self.visitor.get("backups")
+            self.asked(self.visitor.act(answer.form(action=action)), action, "backups")
+
+    def forcing(self):
+        """What a guard stopped goes on when a person says so."""
+        self.ground.sql("bot", "rizon_bot", ("DELETE FROM user_scores",))
+        self.ground.cron()
+        kept = self.ground.rows("central", "rizon_bot", "SELECT count(*) FROM user_scores")
+        expect(kept == [(40,)], f"no guard stopped a deletion of all: {kept}")
+        overview = self.visitor.get("overview")
+        expect("held" in overview.markup.text, f"the overview does not say that it is held: {said(overview)}")
+        before = len(self.ground.requests())
+        form = reach(self.visitor, "overview", "force", {"database": "rizon_bot"}, ask="force", database="rizon_bot")
+        expect(len(self.ground.requests()) == before, "looking at what force does asks for it")
+        self.asked(self.visitor.act(form), "force", "overview")
+        left = self.ground.everywhere("rizon_bot", "SELECT count(*) FROM user_scores")
+        expect(left == [(0,)], f"after the force the sides have {left}")
+
+    def taking(self):
+        """One side is taken as it is, also what the hub alone has."""
+        self.ground.sql("central", "users", ("INSERT INTO users(username) VALUES('only at the hub')",))
+        form = reach(self.visitor, "overview", "sync-from", {"database": "users", "side": "website"},
+                     ask="sync-from", database="users", side="website")
+        self.asked(self.visitor.act(form), "sync-from", "overview")
+        self.ground.cron()
+        rows = self.ground.everywhere("users", "SELECT username FROM users")
+        expect(rows == [("ann",)], f"after it was taken from the website the sides have {rows}")
 
     # Done by the website.
 
@@ -214,8 +244,7 @@ class Work:
         expect(finding()["silenced"] is False, f"{finding()}")
         page = self.visitor.get("integrity")
         expect("auth.php" in page.markup.text, said(page))
-        form = reach(self.visitor, "integrity", "silence", {"path": path})
-        self.visitor.act(form)
+        self.visitor.act(page.form(**{"action": "silence", "paths[]": path}), **{"paths[]": path})
         expect(finding()["silenced"] is True, f"after it was silenced it is {finding()}")
         # A finding stays a finding: nothing is accepted by a page.
         expect(not self.ground.php.call("cr0_integrity_status", self.ground.places)["ok"], "silencing makes all well")
@@ -274,13 +303,16 @@ class Work:
 
     def questions(self, visitor):
         """Pages behind the pages: of one thing, and those that ask before something dangerous."""
-        found = {}
-        for page in PAGES:
-            for link in visitor.get(page).markup.links:
+        found, left = {}, [(page, visitor.address_of(page)) for page in PAGES]
+        while left:
+            page, address = left.pop(0)
+            for link in visitor.follow(address).markup.links:
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)
-                if query.pop("page", None) == [page]:
-                    for name in query:
-                        found.setdefault(f"{page}-{name}", link)
+                name = "-".join([page, *sorted(query.keys() - {"page"})])
+                is_further = query.pop("page", None) == [page] and query and not query.keys() & PLACES
+                if is_further and name not in found:
+                    found[name] = link
+                    left.append((page, link))
         return found
 
     def in_browser(self, browser):
