@@ -29,6 +29,7 @@ const refresh = async () => {
     // What was told stays until the visitor goes on.
     for (const part of [...main.children].slice(1)) if (part.id !== 'notice') part.remove();
     for (const part of [...fresh.children].slice(1)) if (part.id !== 'notice') main.append(document.adoptNode(part));
+    offerCopies();
   } catch {
     // The next time will do.
   }
@@ -36,14 +37,19 @@ const refresh = async () => {
 
 if (seconds > 0) setInterval(refresh, seconds * 1000);
 
-for (const secret of document.querySelectorAll('[data-copy]')) {
-  if (!navigator.clipboard) continue;
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.textContent = 'Copy';
-  button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(secret.textContent);
-    button.textContent = 'Copied';
-  });
-  secret.after(button);
-}
+const offerCopies = () => {
+  for (const text of document.querySelectorAll('[data-copy]:not([data-offered])')) {
+    if (!navigator.clipboard) return;
+    text.dataset.offered = '';
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = 'Copy';
+    button.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = 'Copied';
+    });
+    text.after(button);
+  }
+};
+
+offerCopies();

@@ -41,7 +41,7 @@ final readonly class Library
     public function ask(string $action, array $arguments): Notice
     {
         $this->record('ADMIN_REQUESTED', ['action' => $action] + $arguments);
-        $id = cr0_db_enqueue($action, $arguments, ['by' => "admin page: {$this->user}"] + $this->places())['id'];
+        $id = cr0_db_enqueue($action, $arguments, ['by' => $this->by()] + $this->places())['id'];
 
         return Notice::done("{$action} is asked for as {$id}; the next run of cron does it");
     }
@@ -70,6 +70,12 @@ final readonly class Library
     public function record(string $type, array $details, string $severity = 'LOW'): void
     {
         cr0_event($type, ['user' => $this->user] + $details, $severity, $this->ip, $this->mark, $this->places());
+    }
+
+    /** Who asks, as the library puts it on record. */
+    public function by(): string
+    {
+        return "admin page: {$this->user}";
     }
 
     /** @return array{config: ?string, root: ?string} */

@@ -79,6 +79,9 @@ final readonly class Backups implements Page
             return new Outcome(Notice::failed('Nothing like that can be asked for here.'));
         }
         $database = $request->field('database');
+        if ($database !== '' && !isset($library->read('cr0_config')['config']['databases'][$database])) {
+            return new Outcome(Notice::failed('There is no such database.'));
+        }
 
         return new Outcome($library->ask($action, $database === '' ? [] : ['database' => $database]));
     }
