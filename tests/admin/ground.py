@@ -5,9 +5,13 @@ Everybody who writes is hostile here: every text that comes from elsewhere tries
 direction of writing or is no UTF-8. Whatever runs sets `window.hacked`, or opens a dialog.
 """
 
+import grp
 import json
+import os
+import pwd
 import shutil
 import sqlite3
+import subprocess
 import threading
 
 from common import Failure, expect
@@ -92,22 +96,25 @@ class Ground:
         self.fill()
 
     def group(self):
-        import grp
         return grp.getgrgid(self.who.gid).gr_name
 
     def install(self, project):
-        """The pages and scripts as they are installed: beside each other."""
-        shutil.copytree(project / "php/src", self.site / "cr0sync")
-        shutil.copytree(project / "php/website/admin", self.site / "cr0sync/admin")
-        for script in (project / "php/website").glob("*_script.php"):
-            shutil.copy(script, self.site / script.name)
+        """The pages and scripts as the installer puts them beside each other, with nothing of the checkout around them."""
+        staged, owner = self.directory / "staged", pwd.getpwuid(os.getuid()).pw_name
+        names = {"DESTDIR": staged, "ROOT": "/root", "WEB": "/web", "OWNER": owner, "GROUP": grp.getgrgid(os.getgid()).gr_name}
+        done = subprocess.run(["sh", project / ".ci/install-system", "install"], capture_output=True, text=True, check=False,
+                              env={**os.environ, **{name: str(value) for name, value in names.items()}})
+        expect(done.returncode == 0, f"the installer ended with {done.returncode}: {done.stdout}{done.stderr}")
+        for path in (staged / "web").iterdir():
+            path.rename(self.site / path.name)
+        shutil.rmtree(staged)
 
     def fill(self):
         self.sql("bot", "rizon_bot",
                  ("INSERT INTO notes VALUES('weather', 'fine'), ('motd', 'welcome'), ('topic', 'cats'), ('rules', 'none')",),
                  *(("INSERT INTO links(url, user) VALUES(?, ?)", f"https://example.org/{n}", text)
                    for n, text in enumerate(HOSTILE)),
-                 *(("INSERT INTO user_scores(user, game_type, score) VALUES(?, 'uno', 10)", f"nick{n}") for n in range(40)),
+                 *(("INSERT INTO user_scores(user, game_type, score) VALUES(?, 'uno', 10)", f"nick{n}") for n in range(140)),
                  *(("INSERT INTO notes VALUES(?, 'base')", text) for text in HOSTILE))
         self.sql("central", "users", ("INSERT INTO users(username, email, password_hash) VALUES('ann', 'a@example.org', ?)", HASH))
         lines = [f"2026-01-01 00:{n // 60:02}:{n % 60:02} EST - bot.rizon - INFO - <nick{n % 7}> line number {n}\n" for n in range(900)]

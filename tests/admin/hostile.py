@@ -25,7 +25,7 @@ class Hostile:
         self.write()
         for page in PAGES:
             answer = self.read(visitor, visitor.address_of(page, **(LOG if page == "logs" else {})))
-            if page in SEEN and not (__import__("os").environ.get("ALL") and len(answer.body) < 16000):
+            if page in SEEN:
                 expect(SEEN[page] in answer.markup.text, f"{page} does not show what others wrote: {said(answer)}")
             for text in HOSTILE:
                 query = urllib.parse.urlencode({name: text for name in NAMES[1:]})

@@ -20,8 +20,9 @@ final readonly class Operator
     public static function of(Library $library, string $script): self
     {
         ['config' => $config, 'source' => $source] = $library->read('cr0_config');
-        // The scripts lie beside the directory of these pages.
-        $file = dirname(__DIR__, 2) . "/{$script}";
+        // The scripts lie beside these pages in the source, above them where they are installed.
+        $beside = dirname(__DIR__, 2);
+        $file = (is_file("{$beside}/{$script}") ? $beside : dirname($beside)) . "/{$script}";
         $root = $library->places()['root'];
         $places = ($source === null ? '' : ' --config ' . self::quoted($source))
             . ($source !== null && $root === null ? '' : ' --root ' . self::quoted($config['root']));
