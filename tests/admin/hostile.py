@@ -52,7 +52,8 @@ class Hostile:
         for n, text in enumerate(HOSTILE):
             for side in ("bot", "website"):
                 self.ground.sql(side, "rizon_bot", ("UPDATE notes SET text = ? WHERE name = ?", f"{side} {text} {n}", text))
-        for n, value in enumerate((b"\xff\xfe<script>", "x" * 2_000_000, 1.5)):
+            self.ground.php.call("cr0_event", f"AGAIN_{n}", {"user": text, text: [text]}, "LOW", "192.0.2.7", text, self.ground.places)
+        for n in range(3):
             self.ground.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES(?, 'base')", f"odd{n}"))
         self.ground.cron()
         for n, value in enumerate((b"\xff\xfe<script>", "<b>" * 700_000, 1.5)):
