@@ -105,7 +105,10 @@ final readonly class Conflicts implements Page
         }
         $notice = $library->ask('acknowledge', ['conflicts' => $new]);
 
-        return Notice::done($notice->text . ' (' . Text::count(count($new), 'conflict', 'conflicts') . ')');
+        $before = count($known) - count($new);
+        $left = $before === 0 ? '' : ', and ' . Text::count($before, 'was', 'were') . ' asked for before';
+
+        return Notice::done($notice->text . ' (' . Text::count(count($new), 'conflict', 'conflicts') . "{$left})");
     }
 
     /**

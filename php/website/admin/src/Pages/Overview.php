@@ -81,8 +81,8 @@ final readonly class Overview implements Page
         return Html::all(
             Figures::of($status),
             $troubles,
-            self::part('Asked for', static fn (): ?Html => Requests::section($library, self::ACTIONS)),
             (new Databases($forms, $hub))->section($status['databases']),
+            self::part('Asked for', static fn (): ?Html => Requests::section($library, self::ACTIONS)),
             Logs::section($status['logs'], $forms),
             Files::sections($status['security'], $forms),
             self::part('What to look at', static fn (): Html => Findings::section($library->read('cr0_doctor'))),
