@@ -14,7 +14,7 @@ final readonly class Chart
     /** The units of the drawing; it is as wide as its place. */
     private const WIDTH = 480;
     private const HEIGHT = 210;
-    private const LEFT = 44;
+    private const LEFT = 48;
     private const RIGHT = 470;
     private const TOP = 12;
     private const BOTTOM = 180;
@@ -144,7 +144,7 @@ final readonly class Chart
             $line = ['class' => 'axis', 'x1' => self::LEFT, 'x2' => self::RIGHT, 'y1' => $y, 'y2' => $y];
             $parts[] = Html::tag('line', $line);
             $place = ['x' => self::LEFT - 5, 'y' => $y + 4, 'text-anchor' => 'end'];
-            $parts[] = Html::tag('text', $place, number_format($value));
+            $parts[] = Html::tag('text', $place, self::short($value));
         }
         foreach ($this->ticks as $at => $words) {
             $place = ['x' => self::round($this->x($at)), 'y' => self::BOTTOM + 18, 'text-anchor' => 'middle'];
@@ -246,6 +246,16 @@ final readonly class Chart
     private static function round(float $number): float
     {
         return round($number, 1);
+    }
+
+    /** A round number in a small place. */
+    private static function short(int $number): string
+    {
+        return match (true) {
+            $number >= 1_000_000 => $number / 1_000_000 . ' M',
+            $number >= 10_000 => $number / 1000 . 'k',
+            default => number_format($number),
+        };
     }
 
     private static function number(?int $number): string
