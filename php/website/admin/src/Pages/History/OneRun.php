@@ -23,10 +23,10 @@ final readonly class OneRun
 
     public function html(string $id): Html
     {
-        $run = (new Runs($this->library, []))->one($id);
+        $run = Runs::ofAll($this->library)->one($id);
         $back = Html::tag('p', [], $this->forms->link('history', [], 'All runs'));
         if ($run === null) {
-            return Html::all($back, Ui::trouble("There is no run {$id} on record that did something."));
+            return Html::all($back, Ui::trouble(self::unknown($id)));
         }
         $number = Runs::conflicts($run);
         $undo = ['href' => $this->forms->address('history', ['undo' => $id]), 'class' => 'button'];
@@ -82,9 +82,14 @@ final readonly class OneRun
     /** Why a run cannot be taken back, if it cannot. */
     public static function refusal(Library $library, string $id): ?string
     {
-        $run = (new Runs($library, []))->one($id);
+        $run = Runs::ofAll($library)->one($id);
 
-        return $run === null ? "There is no run {$id} on record that did something." : self::cannot($run);
+        return $run === null ? self::unknown($id) : self::cannot($run);
+    }
+
+    private static function unknown(string $id): string
+    {
+        return "There is no run {$id} among the newest that did something. The command history lists older ones.";
     }
 
     private function look(string $id, bool $isLook): Html
