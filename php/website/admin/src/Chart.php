@@ -14,12 +14,10 @@ final readonly class Chart
     /** The units of the drawing; it is as wide as its place. */
     private const WIDTH = 480;
     private const HEIGHT = 210;
-    private const LEFT = 44;
+    private const LEFT = 48;
     private const RIGHT = 470;
     private const TOP = 12;
     private const BOTTOM = 180;
-    /** So many words fit below the drawing. */
-    private const LABELS = 6;
     private const CLASSES = ['first', 'second', 'third'];
     private const DASHES = ['none', '6 3', '2 3', '8 3 2 3'];
 
@@ -27,6 +25,7 @@ final readonly class Chart
      * @param string $id a word that no other chart of the page has
      * @param list<string> $labels of the places from left to right, the oldest first
      * @param array<string, list<?int>> $series a number for each place; null where there is none
+     * @param array<int, string> $ticks what stands below which places
      */
     public function __construct(
         private string $id,
@@ -34,6 +33,7 @@ final readonly class Chart
         private string $description,
         private array $labels,
         private array $series,
+        private array $ticks,
     ) {
     }
 
@@ -144,14 +144,11 @@ final readonly class Chart
             $line = ['class' => 'axis', 'x1' => self::LEFT, 'x2' => self::RIGHT, 'y1' => $y, 'y2' => $y];
             $parts[] = Html::tag('line', $line);
             $place = ['x' => self::LEFT - 5, 'y' => $y + 4, 'text-anchor' => 'end'];
-            $parts[] = Html::tag('text', $place, number_format($value));
+            $parts[] = Html::tag('text', $place, self::short($value));
         }
-        $each = max(1, (int) ceil(count($this->labels) / self::LABELS));
-        foreach ($this->labels as $at => $label) {
-            if ($at % $each === 0) {
-                $place = ['x' => self::round($this->x($at)), 'y' => self::BOTTOM + 18, 'text-anchor' => 'middle'];
-                $parts[] = Html::tag('text', $place, $label);
-            }
+        foreach ($this->ticks as $at => $words) {
+            $place = ['x' => self::round($this->x($at)), 'y' => self::BOTTOM + 18, 'text-anchor' => 'middle'];
+            $parts[] = Html::tag('text', $place, $words);
         }
 
         return Html::all($parts);
@@ -162,7 +159,7 @@ final readonly class Chart
     {
         $same = ['width' => 6, 'height' => 6, 'patternUnits' => 'userSpaceOnUse'];
         $stripes = Html::tag('path', ['class' => 'second', 'd' => 'M-1,7 L7,-1', 'stroke-width' => 2.5]);
-        $dots = Html::tag('circle', ['class' => 'third', 'cx' => 3, 'cy' => 3, 'r' => 1.6]);
+        $dots = Html::tag('circle', ['class' => 'third', 'cx' => 3, 'cy' => 3, 'r' => 1]);
 
         return Html::tag(
             'defs',
@@ -249,6 +246,16 @@ final readonly class Chart
     private static function round(float $number): float
     {
         return round($number, 1);
+    }
+
+    /** A round number in a small place. */
+    private static function short(int $number): string
+    {
+        return match (true) {
+            $number >= 1_000_000 => $number / 1_000_000 . ' M',
+            $number >= 10_000 => $number / 1000 . 'k',
+            default => number_format($number),
+        };
     }
 
     private static function number(?int $number): string

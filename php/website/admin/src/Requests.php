@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin;
 
+use Cr0Sync\Cr0SyncException;
 use Cr0Sync\Script\Text;
 
 /**
@@ -13,11 +14,19 @@ final class Requests
 {
     private const SHOWN = 10;
 
-    /** @param list<string> $actions those that a page is about */
+    /**
+     * Where it cannot be told, it says why: the rest of a page does not go with it.
+     *
+     * @param list<string> $actions those that a page is about
+     */
     public static function section(Library $library, array $actions): ?Html
     {
         $rows = [];
-        $requests = $library->read('cr0_db_queue')['requests'];
+        try {
+            $requests = $library->read('cr0_db_queue')['requests'];
+        } catch (Cr0SyncException $error) {
+            return Ui::section('Asked for', Ui::trouble(App::words($error)));
+        }
         // What waits comes first; the sort keeps the order among the others, the newest first.
         usort($requests, static fn (array $one, array $other): int =>
             ($other['state'] === 'pending') <=> ($one['state'] === 'pending'));

@@ -69,9 +69,11 @@ final readonly class Conflicts implements Page
         if ($conflict === null) {
             return Html::all($back, Ui::trouble("There is no conflict {$id} on record."));
         }
-        $card = new Card($forms, Asked::of($library), Forms::hidden('id', $conflict['id']));
+        $asked = Asked::asFarAsKnown($library);
+        $trouble = $asked->problem === null ? null : Ui::trouble($asked->problem);
+        $card = new Card($forms, $asked, Forms::hidden('id', $conflict['id']));
 
-        return Html::all($back, $card->whole($conflict));
+        return Html::all($back, $trouble, $card->whole($conflict));
     }
 
     private static function resolve(string $id, string $take, Library $library): Notice
@@ -105,7 +107,10 @@ final readonly class Conflicts implements Page
         }
         $notice = $library->ask('acknowledge', ['conflicts' => $new]);
 
-        return Notice::done($notice->text . ' (' . Text::count(count($new), 'conflict', 'conflicts') . ')');
+        $before = count($known) - count($new);
+        $left = $before === 0 ? '' : ', and ' . Text::count($before, 'was', 'were') . ' asked for before';
+
+        return Notice::done($notice->text . ' (' . Text::count(count($new), 'conflict', 'conflicts') . "{$left})");
     }
 
     /**

@@ -24,8 +24,6 @@ use Cr0Sync\Admin\Ui;
 final readonly class History implements Page
 {
     private const AT_ONCE = 50;
-    /** Pages further back are not shown: the command history has all. */
-    private const FURTHEST = 9_950;
 
     public function title(): string
     {
@@ -63,13 +61,13 @@ final readonly class History implements Page
 
     private static function all(Request $request, Library $library, Forms $forms): Html
     {
-        $names = array_map(strval(...), array_keys($library->read('cr0_config')['config']['databases']));
+        $names = Runs::databases($library);
         $database = $request->choice('database', ['', ...$names]);
         $span = new Span($request->choice('span', array_keys(Span::ALL)), time());
-        $skip = $request->number('skip', 0, 0, self::FURTHEST);
+        $source = new Runs($library, $names, $database);
+        $skip = $request->number('skip', 0, 0, max(0, $source->most - self::AT_ONCE));
         // One more than is shown tells whether there is a next page.
-        [$runs, $isAll] = (new Runs($library, $database === '' ? [] : ['database' => $database]))
-            ->since($span->start, $skip + self::AT_ONCE + 1);
+        [$runs, $isAll] = $source->since($span->start, $skip + self::AT_ONCE + 1);
         $query = array_filter(['database' => $database, 'span' => $span->name === 'day' ? '' : $span->name]);
         $choices = ['' => 'all databases'] + array_combine($names, $names);
         $spans = array_map(static fn (array $one): string => $one[0], Span::ALL);
@@ -83,7 +81,8 @@ final readonly class History implements Page
 
             return Html::all($search, Html::tag('p', ['class' => 'none'], $none));
         }
-        $cut = count($runs) . ' runs are looked at; older ones of that time are not in the charts.';
+        $cut = count($runs) . ' runs are looked at, and older ones of that time are not in the charts. '
+            . 'Choose one database to see further.';
 
         return Html::all(
             $search,

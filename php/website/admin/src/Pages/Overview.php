@@ -81,21 +81,20 @@ final readonly class Overview implements Page
         return Html::all(
             Figures::of($status),
             $troubles,
-            self::part('Asked for', static fn (): ?Html => Requests::section($library, self::ACTIONS)),
             (new Databases($forms, $hub))->section($status['databases']),
+            Requests::section($library, self::ACTIONS),
             Logs::section($status['logs'], $forms),
             Files::sections($status['security'], $forms),
-            self::part('What to look at', static fn (): Html => Findings::section($library->read('cr0_doctor'))),
+            self::findings($library),
         );
     }
 
-    /** A part of the page, or why there is none. */
-    private static function part(string $title, callable $part): ?Html
+    private static function findings(Library $library): Html
     {
         try {
-            return $part();
+            return Findings::section($library->read('cr0_doctor'));
         } catch (Cr0SyncException $error) {
-            return Ui::section($title, Ui::trouble(App::words($error)));
+            return Ui::section('What to look at', Ui::trouble(App::words($error)));
         }
     }
 

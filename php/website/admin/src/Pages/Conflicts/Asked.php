@@ -4,18 +4,33 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages\Conflicts;
 
+use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\Ui;
+use Cr0Sync\Cr0SyncException;
 
 /**
  * What was asked for of each conflict, the newest request of each.
  */
 final readonly class Asked
 {
-    /** @param array<string, array<string, mixed>> $requests by conflict */
-    private function __construct(private array $requests)
+    /**
+     * @param array<string, array<string, mixed>> $requests by conflict
+     * @param ?string $problem why nobody knows what was asked for
+     */
+    private function __construct(private array $requests, public ?string $problem)
     {
+    }
+
+    /** For who only looks: conflicts are shown also where the queue cannot be read, which is said then. */
+    public static function asFarAsKnown(Library $library): self
+    {
+        try {
+            return self::of($library);
+        } catch (Cr0SyncException $error) {
+            return new self([], 'It cannot be told what was asked for: ' . App::words($error));
+        }
     }
 
     public static function of(Library $library): self
@@ -27,7 +42,7 @@ final readonly class Asked
             }
         }
 
-        return new self($requests);
+        return new self($requests, null);
     }
 
     public function isWaiting(string $id): bool

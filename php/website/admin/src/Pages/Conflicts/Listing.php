@@ -29,7 +29,7 @@ final readonly class Listing
         if ($conflicts === []) {
             return Html::all($search, Html::tag('p', ['class' => 'none'], $this->whyNone($filter)));
         }
-        $asked = Asked::of($this->library);
+        $asked = Asked::asFarAsKnown($this->library);
         $back = [];
         foreach (['skip' => $skip] + $filter->query(true) as $name => $value) {
             $back[] = Forms::hidden($name, $value);
@@ -44,7 +44,9 @@ final readonly class Listing
         }
         $pager = Ui::pager($this->forms, 'conflicts', $filter->query(false), $skip, self::AT_ONCE, $total);
 
-        return Html::all($search, $pager, $this->several($shown, Html::all($back)), $cards, $pager);
+        $trouble = $asked->problem === null ? null : Ui::trouble($asked->problem);
+
+        return Html::all($search, $trouble, $pager, $this->several($shown, Html::all($back)), $cards, $pager);
     }
 
     /** @return array{list<array<string, mixed>>, int, int} the conflicts, how many fit, and how many are before them */

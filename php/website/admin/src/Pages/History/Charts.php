@@ -53,7 +53,7 @@ final class Charts
         $sum = number_format(array_sum(array_map(array_sum(...), $rows)));
         $words = "Rows that runs wrote on all sides in each {$span->each()} of the last {$span->words}: {$sum} in all.";
 
-        return (new Chart('rows', 'Rows written', $words, $span->labels(), $rows))->bars();
+        return (new Chart('rows', 'Rows written', $words, $span->labels(), $rows, $span->ticks()))->bars();
     }
 
     /** @param array<string, list<?int>> $locks */
@@ -63,7 +63,7 @@ final class Charts
         $words = "The longest that a run kept a file locked for writing in each {$span->each()}, by side, in "
             . "milliseconds. The longest of all was {$most} ms.";
 
-        return (new Chart('locks', 'Longest lock (ms)', $words, $span->labels(), $locks))->lines();
+        return (new Chart('locks', 'Longest lock (ms)', $words, $span->labels(), $locks, $span->ticks()))->lines();
     }
 
     /** @param array<string, list<int>> $conflicts */
@@ -72,6 +72,6 @@ final class Charts
         $sum = number_format(array_sum($conflicts['conflicts']));
         $words = "New conflicts in each {$span->each()} of the last {$span->words}: {$sum} in all.";
 
-        return (new Chart('conflicts', 'Conflicts', $words, $span->labels(), $conflicts))->bars();
+        return (new Chart('conflicts', 'Conflicts', $words, $span->labels(), $conflicts, $span->ticks()))->bars();
     }
 }

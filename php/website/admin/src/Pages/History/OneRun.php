@@ -23,14 +23,14 @@ final readonly class OneRun
 
     public function html(string $id): Html
     {
-        $run = (new Runs($this->library, []))->one($id);
+        $run = Runs::ofAll($this->library)->one($id);
         $back = Html::tag('p', [], $this->forms->link('history', [], 'All runs'));
         if ($run === null) {
-            return Html::all($back, Ui::trouble("There is no run {$id} on record that did something."));
+            return Html::all($back, Ui::trouble(self::unknown($id)));
         }
         $number = Runs::conflicts($run);
         $undo = ['href' => $this->forms->address('history', ['undo' => $id]), 'class' => 'button'];
-        $hasRows = self::hasRows($run);
+        $cannot = self::cannot($run);
 
         return Html::all($back, Ui::section(
             "Run {$id}",
@@ -44,9 +44,9 @@ final readonly class OneRun
                 $number === 0 ? null : $this->forms->link('conflicts', ['status' => 'all'], 'conflicts'),
             ),
             RunView::databases($run['databases']),
-            $hasRows
+            $cannot === null
                 ? Html::tag('p', [], Html::tag('a', $undo, 'Take this run back...'))
-                : Html::tag('p', ['class' => 'none'], 'It wrote no row, so that there is nothing to take back.'),
+                : Html::tag('p', ['class' => 'none'], $cannot),
         ));
     }
 
@@ -63,6 +63,7 @@ final readonly class OneRun
             "The next run of cron gives every row that run {$id} wrote the value it had before, on all sides.",
             'What was new goes, what was deleted comes back, what was changed is as it was.',
             'A row that was changed again since stays as it is now, and is named in the warnings.',
+            'Before that, an emergency copy of each file is made; it is on the page Backups.',
             'That is a run of its own, which can be taken back again.',
         ];
 
@@ -81,13 +82,14 @@ final readonly class OneRun
     /** Why a run cannot be taken back, if it cannot. */
     public static function refusal(Library $library, string $id): ?string
     {
-        $run = (new Runs($library, []))->one($id);
+        $run = Runs::ofAll($library)->one($id);
 
-        return match (true) {
-            $run === null => "There is no run {$id} on record that did something.",
-            !self::hasRows($run) => "Run {$id} wrote no row, so that there is nothing to take back.",
-            default => null,
-        };
+        return $run === null ? self::unknown($id) : self::cannot($run);
+    }
+
+    private static function unknown(string $id): string
+    {
+        return "There is no run {$id} among the newest that did something. The command history lists older ones.";
     }
 
     private function look(string $id, bool $isLook): Html
@@ -106,11 +108,21 @@ final readonly class OneRun
         }
     }
 
-    /** @param array<string, mixed> $run */
-    private static function hasRows(array $run): bool
+    /**
+     * Why it is plain that a run cannot be taken back. The library knows more, and says it when it is asked.
+     *
+     * @param array<string, mixed> $run
+     */
+    private static function cannot(array $run): ?string
     {
         $sums = Runs::sums($run);
+        $rows = $sums['inserted'] + $sums['updated'] + $sums['deleted'] + $sums['rekeyed'];
 
-        return $sums['inserted'] + $sums['updated'] + $sums['deleted'] + $sums['rekeyed'] > 0;
+        return match (true) {
+            $run['kind'] === 'restore' => "Run {$run['run']} was a restore. To take it back, restore the emergency "
+                . 'copy that was made before it: it is on the page Backups.',
+            $rows === 0 => "Run {$run['run']} wrote no row, so that there is nothing to take back.",
+            default => null,
+        };
     }
 }

@@ -12,17 +12,39 @@ use Cr0Sync\Admin\Library;
  */
 final readonly class Runs
 {
-    private const MOST = 10_000;
+    /** What runs say of databases takes about 7 KiB for each of them, and PHP has 128 MiB as a rule. */
+    private const MOST_DATABASES = 9_000;
 
-    /** @param array<string, mixed> $options a database, or nothing for all */
-    public function __construct(private Library $library, private array $options)
+    /** No more runs than these are looked at. */
+    public int $most;
+    /** @var array<string, string> */
+    private array $options;
+
+    /**
+     * @param list<string> $databases all that there are
+     * @param string $database only runs of this one; empty for all
+     */
+    public function __construct(private Library $library, array $databases, string $database)
     {
+        $this->most = intdiv(self::MOST_DATABASES, $database === '' ? max(1, count($databases)) : 1);
+        $this->options = $database === '' ? [] : ['database' => $database];
+    }
+
+    public static function ofAll(Library $library): self
+    {
+        return new self($library, self::databases($library), '');
+    }
+
+    /** @return list<string> */
+    public static function databases(Library $library): array
+    {
+        return array_map(strval(...), array_keys($library->read('cr0_config')['config']['databases']));
     }
 
     /** @return list<array<string, mixed>> */
     public function newest(int $number): array
     {
-        return $this->library->read('cr0_db_history', ['limit' => min($number, self::MOST)] + $this->options)['runs'];
+        return $this->library->read('cr0_db_history', ['limit' => min($number, $this->most)] + $this->options)['runs'];
     }
 
     /**
@@ -35,8 +57,8 @@ final readonly class Runs
         for ($number = max(500, $atLeast); true; $number *= 4) {
             $runs = $this->newest($number);
             $last = $runs === [] ? null : $runs[count($runs) - 1];
-            $isAll = count($runs) < min($number, self::MOST) || strtotime($last['at']) < $start;
-            if ($isAll || $number >= self::MOST) {
+            $isAll = count($runs) < min($number, $this->most) || strtotime($last['at']) < $start;
+            if ($isAll || $number >= $this->most) {
                 return [$runs, $isAll];
             }
         }
@@ -52,7 +74,7 @@ final readonly class Runs
                     return $run;
                 }
             }
-            if (count($runs) < $number || $number >= self::MOST) {
+            if (count($runs) < $number || $number >= $this->most) {
                 return null;
             }
         }

@@ -49,6 +49,29 @@ final readonly class Span
         );
     }
 
+    /**
+     * What stands below the charts: every fourth hour, every day, or every fifth day.
+     *
+     * @return array<int, string> by piece
+     */
+    public function ticks(): array
+    {
+        [$every, $format] = match ($this->name) {
+            'day' => [4 * 3600, 'H:i'],
+            'week' => [self::DAY, 'M j'],
+            default => [5 * self::DAY, 'M j'],
+        };
+        $ticks = [];
+        for ($at = 0; $at < $this->pieces; $at++) {
+            $time = $this->start + $at * $this->piece;
+            if ($time % $every === 0) {
+                $ticks[$at] = gmdate($format, $time);
+            }
+        }
+
+        return $ticks;
+    }
+
     public function each(): string
     {
         return match ($this->piece) {

@@ -37,7 +37,8 @@ final readonly class Confirm
                 "The next run of cron syncs {$name} once as if no guard had anything against it.",
                 'What was deleted on one side is then deleted on all others.',
                 'Nothing of other databases is touched, and the guard is at work again in the run after that.',
-                'Each run is on the page History, and can be taken back there.',
+                'Before that, an emergency copy of each file that is written is made; it is on the page Backups.',
+                'The run is on the page History, where it can be taken back.',
             ]),
             Html::tag('p', [], 'If the deletion was not meant, restore that side from a backup instead: ', $this->forms
                 ->link('backups', [], 'Backups'), '.'),

@@ -47,7 +47,7 @@ final readonly class Databases
     private function database(string $name, array $database): Html
     {
         $number = $database['open_conflicts'];
-        $conflicts = Text::count($number, 'open conflict', 'open conflicts');
+        $conflicts = $number === 1 ? '1 open conflict' : number_format($number) . ' open conflicts';
         $heading = Html::tag(
             'div',
             ['class' => 'heading'],
