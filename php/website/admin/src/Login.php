@@ -11,7 +11,9 @@ namespace Cr0Sync\Admin;
  */
 final readonly class Login
 {
-    private const TRIES = ['limit' => 5, 'period_seconds' => 900, 'burst' => 5];
+    /** What the tries of an address are counted under, after the address: of IPv6 its first 64 bits count. */
+    public const KEY = '_admin_login';
+    public const TRIES = ['limit' => 5, 'period_seconds' => 900, 'burst' => 5];
 
     public function __construct(private Settings $settings, private Session $session)
     {
@@ -34,7 +36,7 @@ final readonly class Login
 
             return Response::refusal(403, 'This form is too old: load the page again, then log in.');
         }
-        $tries = $library->read('cr0_rate_limit', ['policy' => self::TRIES], "admin_login_{$request->ip}", 'default');
+        $tries = $library->read('cr0_rate_limit', ['policy' => self::TRIES], $request->ip . self::KEY, 'default');
         if (!$tries['allowed']) {
             return $this->lockedOut($library, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
         }

@@ -7,8 +7,9 @@ declare(strict_types=1);
  * needed to run them.
  */
 
-// Beside the pages in the source, above them where they are installed.
-$shared = is_file(__DIR__ . '/../../../src/autoload.php') ? __DIR__ . '/../../../src' : __DIR__ . '/../..';
+// Above the pages where they are installed, else beside them, as in the source. In this order: what lies beside them
+// where they are installed is the website's own.
+$shared = is_file(__DIR__ . '/../../Text.php') ? __DIR__ . '/../..' : __DIR__ . '/../../../src';
 require "{$shared}/autoload.php";
 
 spl_autoload_register(static function (string $class): void {
