@@ -1,4 +1,5 @@
-// The pages work without this. It loads what changes again while somebody looks at it, and copies what is to be copied.
+// Part of cr0sync. The pages work without this. It loads what changes again while somebody looks at it, and copies what
+// is to be copied.
 'use strict';
 
 const main = document.querySelector('main');

@@ -3,8 +3,8 @@
 declare(strict_types=1);
 
 /*
- * Who may use the admin pages, and of which installation. Copy this file to settings.php beside it, let root own it,
- * and keep one of the two ways in. Without settings.php, or with neither, nobody comes in.
+ * Part of cr0sync. Who may use the admin pages, and of which installation. Copy this file to settings.php beside it,
+ * let root own it, and keep one of the two ways in. Without settings.php, or with neither, nobody comes in.
  */
 
 return [

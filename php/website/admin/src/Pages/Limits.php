@@ -138,7 +138,7 @@ final readonly class Limits implements Page
         return Ui::section(
             'Tiers in force',
             Ui::table('Tiers', ['Tier', 'Requests', 'In', 'At once after a rest'], $rows, [1, 3]),
-            Html::tag('p', [], 'They are changed in the configuration, at ', Html::tag('code', [], 'access.tiers'), '.'),
+            Html::tag('p', [], 'They are set in the configuration, at ', Html::tag('code', [], 'access.tiers'), '.'),
         );
     }
 
