@@ -83,6 +83,8 @@ whole docs sh tests/docs/run.sh build/cr0sync.so
 whole rustdoc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps
 # The main job, as a person watches it: it fails when sides differ or anything is lost.
 whole demo python3 -B tests/demo/demo.py --directory "$sums/playground"
+# The admin pages on what that left, as a person tries them.
+whole admin-demo python3 -B tests/demo/admin_check.py --directory "$sums/playground"
 # Owners write while the sync is killed again and again. CR0SYNC_SOAK_SECONDS makes it longer.
 whole soak python3 -B tests/soak/soak.py
 # The extension under php-fpm.

@@ -47,18 +47,32 @@ final readonly class Events implements Page
         $skip = $request->number('skip', 0, 0, 10_000_000);
 
         return Html::all(
-            $this->chain($library),
+            $this->problem($library),
             Ui::section(
                 'What happened',
                 $this->filter($forms, $query),
                 $this->events($library, $forms, $query, $skip),
             ),
+            $this->chain($library),
         );
     }
 
     public function act(Request $request, Library $library): Outcome
     {
         return new Outcome(Notice::failed('Events are only read here.'));
+    }
+
+    /** What has to be known before anything else is read here. */
+    private function problem(Library $library): ?Html
+    {
+        try {
+            $isBroken = $library->read('cr0_integrity_status')['chain'] === 'broken';
+        } catch (ConfigException) {
+            return null;
+        }
+
+        return $isBroken ? Ui::trouble('The chain of events is broken: what is here may not be all, or not as it was '
+            . 'written. The page of integrity says what to do.') : null;
     }
 
     private function chain(Library $library): Html
@@ -149,7 +163,7 @@ final readonly class Events implements Page
                     Ui::time($time, 'unknown'),
                     Html::tag('div', ['class' => 'quiet exact'], substr(strtr((string) $time, 'T', ' '), 0, 19)),
                 ),
-                Ui::state(self::word($event['severity'] ?? '')),
+                self::word($event['severity'] ?? '') === '' ? '' : Ui::state(self::word($event['severity'])),
                 self::word($event['type'] ?? ''),
                 self::word($event['ip'] ?? ''),
                 $details->show($event),

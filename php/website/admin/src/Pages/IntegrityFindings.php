@@ -12,7 +12,6 @@ use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
-use Cr0Sync\Script\SecurityText;
 use Cr0Sync\Script\Text;
 
 /**
@@ -23,8 +22,6 @@ final readonly class IntegrityFindings
     private const PER_PAGE = 50;
     private const SEVERITIES = ['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'];
     private const KINDS = ['added', 'removed', 'modified', 'moved', 'unreadable', 'unstable', 'baseline'];
-    /** What the operator can accept; anything else has to be mended first. */
-    private const ACCEPTABLE = ['added', 'removed', 'modified', 'moved'];
 
     public function __construct(private Forms $forms, private Operator $operator)
     {
@@ -69,7 +66,7 @@ final readonly class IntegrityFindings
         // Only what the last check found; a form cannot name anything else.
         $chosen = $request->field('all') === 'yes'
             ? self::chosen($findings, $query)
-            : array_filter($findings, static fn (array $one): bool => in_array(self::name($one), $ticked, true));
+            : array_filter($findings, static fn (array $one): bool => in_array(FindingRows::name($one), $ticked, true));
         $paths = array_values(array_unique(array_map(self::path(...), $chosen)));
         if ($paths === []) {
             return new Outcome(Notice::failed('Nothing was ticked, so nothing is silenced.'), $query);
@@ -102,87 +99,17 @@ final readonly class IntegrityFindings
         return $this->forms->post(
             'silence',
             $kept,
-            Ui::table('Findings', ['Tick', 'Severity', 'What', 'File', 'Changes', 'State'], $this->rows($shown)),
+            Ui::table(
+                'Findings',
+                ['Tick', 'Severity', 'What', 'File', 'Changes', 'State'],
+                (new FindingRows($this->operator))->rows($shown),
+            ),
             $open === 0 ? null : Html::tag(
                 'div',
                 ['class' => 'actions'],
                 Forms::button('Silence what is ticked', 'main'),
                 $open > 1 ? Html::tag('button', $all, "Silence all {$open} that fit the filter") : null,
             ),
-        );
-    }
-
-    /**
-     * @param list<array<string, mixed>> $findings
-     * @return iterable<list<mixed>>
-     */
-    private function rows(array $findings): iterable
-    {
-        foreach ($findings as $one) {
-            $isSilenced = $one['silenced'] ?? false;
-            $tick = [
-                'type' => 'checkbox',
-                'name' => 'paths[]',
-                'value' => self::name($one),
-                'aria-label' => "Silence {$one['path']}",
-            ];
-            yield [
-                $isSilenced ? '' : Html::tag('input', $tick),
-                Ui::state($one['severity']),
-                $one['kind'],
-                Html::all(
-                    Html::tag('code', [], $one['path']),
-                    isset($one['from']) ? [' from ', Html::tag('code', [], $one['from'])] : null,
-                    isset($one['reason']) ? Html::tag('div', [], $one['reason']) : null,
-                    $this->accept($one),
-                ),
-                $this->changes($one),
-                $isSilenced ? Ui::mark('silenced', 'quiet') : Ui::state('open'),
-            ];
-        }
-    }
-
-    /** @param array<string, mixed> $finding */
-    private function accept(array $finding): Html
-    {
-        if (!in_array($finding['kind'], self::ACCEPTABLE, true)) {
-            return Html::tag('div', ['class' => 'quiet'], 'It cannot be accepted: mend it, then check again.');
-        }
-        $command = isset($finding['path_b64'])
-            ? $this->operator->command('accept', '--path-b64', $finding['path_b64'])
-            : $this->operator->command('accept', $finding['path']);
-
-        return Html::tag(
-            'details',
-            [],
-            Html::tag('summary', [], 'Accept it on the machine'),
-            Operator::shown($command),
-        );
-    }
-
-    /** @param array<string, mixed> $finding */
-    private function changes(array $finding): Html
-    {
-        $before = $finding['before'] ?? [];
-        $after = $finding['after'] ?? [];
-        $rows = [];
-        foreach (array_keys($before + $after) as $name) {
-            $rows[] = [
-                Html::tag('strong', [], $name),
-                isset($before[$name]) ? Ui::value($before[$name]) : '',
-                isset($after[$name]) ? Ui::value($after[$name]) : '',
-            ];
-        }
-        $words = SecurityText::changes($finding);
-        if ($rows === []) {
-            return Html::all($words);
-        }
-
-        return Html::tag(
-            'details',
-            [],
-            Html::tag('summary', [], $words === '' ? 'what it was' : $words),
-            Ui::table('Attributes', ['Attribute', 'Before', 'After'], $rows),
         );
     }
 
@@ -239,16 +166,6 @@ final readonly class IntegrityFindings
     private static function rank(array $finding): int
     {
         return (int) array_search($finding['severity'], self::SEVERITIES, true);
-    }
-
-    /**
-     * What names a finding in a form; of paths that are no text, what they are exactly.
-     *
-     * @param array<string, mixed> $finding
-     */
-    private static function name(array $finding): string
-    {
-        return $finding['path_b64'] ?? $finding['path'];
     }
 
     /** @param array<string, mixed> $finding */

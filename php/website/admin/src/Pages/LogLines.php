@@ -37,7 +37,7 @@ final readonly class LogLines
             $before = trim("{$entry->time} {$entry->from}");
             $items[] = Html::tag(
                 'li',
-                ['class' => $kind],
+                ['class' => $kind === 'quiet' ? null : $kind],
                 $entry->level === null ? null : [Ui::mark($entry->level, $kind), ' '],
                 $before === '' ? null : [Html::tag('span', ['class' => 'quiet'], $before), ' '],
                 $this->marked($entry->text),
