@@ -13,6 +13,8 @@ use Cr0Sync\Script\Text;
 final class Requests
 {
     private const SHOWN = 10;
+    /** What is longer opens when somebody wants it (bytes of markup). */
+    private const LONG = 160;
 
     /**
      * Where it cannot be told, it says why: the rest of a page does not go with it.
@@ -35,9 +37,9 @@ final class Requests
                 $rows[] = [
                     $request['action'],
                     self::arguments($request['arguments']),
-                    $request['by'],
+                    Html::tag('span', ['class' => 'by'], $request['by']),
                     Ui::time($request['at']),
-                    Html::all(Ui::state($request['state']), ' ', self::outcome($request)),
+                    Html::all(Ui::state($request['state']), ' ', self::folded(self::outcome($request))),
                 ];
             }
         }
@@ -54,7 +56,10 @@ final class Requests
         $words = [];
         foreach ($arguments as $name => $value) {
             if ($value !== null && $value !== false) {
-                $words[] = "{$name} " . Text::value($value);
+                $words[] = "{$name} " . implode(', ', array_map(
+                    static fn (mixed $one): string => is_string($one) ? $one : Text::value($one),
+                    is_array($value) && array_is_list($value) ? $value : [$value],
+                ));
             }
         }
 
@@ -69,5 +74,12 @@ final class Requests
         }
 
         return $request['result'] === null ? null : Results::words($request['result']);
+    }
+
+    private static function folded(Html|string|null $outcome): Html|string|null
+    {
+        return $outcome instanceof Html && strlen($outcome->markup) > self::LONG
+            ? Html::tag('details', [], Html::tag('summary', [], 'What came of it'), $outcome)
+            : $outcome;
     }
 }

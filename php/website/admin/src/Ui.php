@@ -69,9 +69,7 @@ final class Ui
             $cells = [];
             foreach (array_values($row) as $at => $cell) {
                 $class = in_array($at, $numbers, true) ? 'number' : null;
-                // One thing beside its name on a phone, however many are in it.
-                $value = Html::tag('div', [], $cell);
-                $cells[] = Html::tag('td', ['data-label' => $columns[$at] ?? '', 'class' => $class], $value);
+                $cells[] = Html::tag('td', ['data-label' => $columns[$at] ?? '', 'class' => $class], $cell);
             }
             $body[] = Html::tag('tr', [], $cells);
         }
