@@ -15,9 +15,11 @@ import argparse
 import collections
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -25,20 +27,25 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
-from browser import Browser, Missing, tools  # noqa: E402 (found beside this file)
+from asked import Asked  # noqa: E402 (found beside this file)
+from browser import Browser, Missing, tools  # noqa: E402
 from common import Failure, Who  # noqa: E402
 from crowd import Crowd  # noqa: E402
 from gate import Gate  # noqa: E402
 from ground import Ground  # noqa: E402
+from hands import Hands, questions  # noqa: E402
 from hostile import Hostile  # noqa: E402
 from large import Large  # noqa: E402
 from looks import Looks  # noqa: E402
+from nonsense import Nonsense  # noqa: E402
+from own import Own  # noqa: E402
 from php import Php  # noqa: E402
 from servers import PASSWORD, Servers  # noqa: E402
 from visitor import Visitor  # noqa: E402
-from work import Work  # noqa: E402
 
-PARTS = ("gate", "work", "hostile", "crowd", "large", "looks", "desk")
+PARTS = ("gate", "asked", "own", "nonsense", "hostile", "hands", "looks", "crowd", "large")
+# Whoever is not done after so many seconds never will be.
+LONGEST = 1200
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or PROJECT / "target").resolve()
 
 
@@ -51,11 +58,15 @@ def main():
     os.umask(0o002)
     directory = Path(tempfile.mkdtemp(prefix="cr0sync-admin-"))
     directory.chmod(0o755)
+    signal.signal(signal.SIGALRM, too_long)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.alarm(LONGEST)
     test = Test(directory, given.extension.resolve(), given.only)
     try:
         why = test.run()
-    except Failure as failure:
-        print(f"admin: FAILED, playground {directory}\n{failure}\n{test.servers.told()}", flush=True)
+    except Exception as error:  # a failure, or what the browser calls one: told with what the servers say
+        words = error if isinstance(error, Failure) else traceback.format_exc()
+        print(f"admin: FAILED, playground {directory}\n{words}\n{test.servers.told()}", flush=True)
         return 1
     finally:
         test.servers.end()
@@ -67,6 +78,10 @@ def main():
     else:
         print(f"admin: ok, {counts}; {test.who.words}", flush=True)
     return 0
+
+
+def too_long(*_):
+    raise Failure(f"not done within {LONGEST} s")
 
 
 class Test:
@@ -86,13 +101,12 @@ class Test:
         large = Large(self.ground, self.servers, self.counts)
         self.servers.lay_out(large.config)
         self.servers.start()
-        self.part("gate", lambda: Gate(self.ground, self.servers, self.counts).show())
-        work = Work(self.ground, self.servers, self.counts)
-        self.part("work", work.show)
+        for name, part in (("gate", Gate), ("asked", Asked), ("own", Own), ("nonsense", Nonsense)):
+            self.part(name, part(self.ground, self.servers, self.counts).show)
         hostile = Hostile(self.ground, self.servers, self.counts)
         self.part("hostile", hostile.show)
         try:
-            self.in_browser(hostile, work)
+            self.in_browser(hostile)
             why = None
         except Missing as missing:
             why = str(missing)
@@ -112,17 +126,17 @@ class Test:
             show()
             print(f"admin, {name}: {time.monotonic() - begin:.1f} s", flush=True)
 
-    def in_browser(self, hostile, work):
-        if not {"looks", "desk"} & set(self.parts):
+    def in_browser(self, hostile):
+        if not {"looks", "hands", "hostile"} & set(self.parts):
             return
         library = tools(TARGET)
         visitor = Visitor(self.servers.port, "password", "127.0.8.1").log_in(PASSWORD)
         browser = Browser(library, f"http://127.0.0.1:{self.servers.port}")
         try:
-            if "desk" in self.parts:
-                self.part("desk", lambda: (hostile.in_browser(browser, visitor), work.in_browser(browser)))
-            extra = work.questions(visitor)
-            self.part("looks", lambda: Looks(self.ground, browser, visitor, TARGET / "admin-screenshots", self.counts, extra).show())
+            self.part("hostile", lambda: hostile.in_browser(browser, visitor))
+            self.part("hands", lambda: Hands(self.ground, self.counts).show(browser))
+            looks = Looks(self.ground, browser, visitor, TARGET / "admin-screenshots", self.counts, questions(visitor))
+            self.part("looks", looks.show)
             browser.verdict()
         finally:
             browser.end()

@@ -61,7 +61,8 @@ class Crowd:
     def owner(self):
         with self.lock:
             n = self.counts["rows written meanwhile"]
-        self.ground.sql("website", "rizon_bot", ("INSERT INTO user_scores(user, game_type, score) VALUES(?, 'crowd', 1)", f"u{n}"))
+        write = "INSERT INTO user_scores(user, game_type, score) VALUES(?, 'crowd', 1)"
+        self.ground.sql("website", "rizon_bot", (write, f"u{n}"))
         self.count("rows written meanwhile")
         time.sleep(0.02)
 
@@ -103,7 +104,8 @@ class Crowd:
             rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = ?", f"crowd{n}")
             expect(rows == [("website",)], f"crowd{n} is {rows}")
         rows = self.ground.everywhere("rizon_bot", "SELECT count(*) FROM user_scores WHERE game_type = 'crowd'")
-        expect(rows == [(self.counts["rows written meanwhile"],)], f"{self.counts['rows written meanwhile']} rows written, {rows}")
+        written = self.counts["rows written meanwhile"]
+        expect(rows == [(written,)], f"{written} rows were written, there are {rows}")
         for table in ("notes", "links", "user_scores"):
             self.ground.everywhere("rizon_bot", f"SELECT * FROM {table} ORDER BY 1")
         states = {one["id"]: one["status"] for one in self.ground.conflicts()}

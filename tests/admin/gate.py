@@ -29,7 +29,8 @@ class Gate:
         for method in methods:
             for page in [*PAGES, "login", "no-such-page"]:
                 visitor = self.visitor(place)
-                answer = visitor.ask(method, visitor.address_of(page, **query), "csrf=x&action=issue" if method == "POST" else None)
+                body = "csrf=x&action=issue" if method == "POST" else None
+                answer = visitor.ask(method, visitor.address_of(page, **query), body)
                 expect(answer.status == status, f"{place}: {method} {page} is answered with {answer.status}, not {status}")
                 # Whoever is not in is told nothing about what is inside.
                 expect(str(self.ground.directory) not in answer.body and "rizon" not in answer.body, f"{place}: {answer.body}")
@@ -55,6 +56,10 @@ class Gate:
             answer = self.visitor(place).ask("GET", f"/{place}/?page=overview")
             for word in ("settings", "secret", "/", "pasword", "Error"):
                 expect(word not in answer.body, f"{place}: tells {answer.body}")
+
+        # A website that shows errors, and settings that give cause to: nothing of it is shown.
+        page = self.visitor("warns").get("login")
+        expect("nowhere" not in page.body and page.body.startswith("<!doctype html>"), f"shown is {page.body[:300]}")
 
     # The password.
 
@@ -91,8 +96,8 @@ class Gate:
         for kind in ("ADMIN_LOGIN_FAILED", "ADMIN_LOGGED_IN", "ADMIN_LOGGED_OUT"):
             events = self.ground.events(kind)
             expect(any(event["ip"] == "127.0.1.1" for event in events), f"{kind} is not on record: {events}")
-        expect(PASSWORD not in str(self.ground.events("ADMIN_LOGGED_IN")) and "guess" not in str(self.ground.events("ADMIN_LOGIN_FAILED")),
-               "the event log has a password")
+        said_in = str([self.ground.events(kind) for kind in ("ADMIN_LOGGED_IN", "ADMIN_LOGIN_FAILED")])
+        expect(PASSWORD not in said_in and "guess" not in said_in, "the event log has a password")
 
     def lockout(self):
         visitor = self.visitor("password", "127.0.2.1")

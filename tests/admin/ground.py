@@ -101,7 +101,7 @@ class Ground:
     def install(self, project):
         """The pages and scripts as the installer puts them beside each other, with nothing of the checkout around them."""
         staged, owner = self.directory / "staged", pwd.getpwuid(os.getuid()).pw_name
-        names = {"DESTDIR": staged, "ROOT": "/root", "WEB": "/web", "OWNER": owner, "GROUP": grp.getgrgid(os.getgid()).gr_name}
+        names = {"DESTDIR": staged, "ROOT": "/system", "WEB": "/web", "OWNER": owner, "GROUP": grp.getgrgid(os.getgid()).gr_name}
         done = subprocess.run(["sh", project / ".ci/install-system", "install"], capture_output=True, text=True, check=False,
                               env={**os.environ, **{name: str(value) for name, value in names.items()}})
         expect(done.returncode == 0, f"the installer ended with {done.returncode}: {done.stdout}{done.stderr}")
@@ -117,8 +117,10 @@ class Ground:
                  *(("INSERT INTO user_scores(user, game_type, score) VALUES(?, 'uno', 10)", f"nick{n}") for n in range(140)),
                  *(("INSERT INTO notes VALUES(?, 'base')", text) for text in HOSTILE))
         self.sql("central", "users", ("INSERT INTO users(username, email, password_hash) VALUES('ann', 'a@example.org', ?)", HASH))
-        lines = [f"2026-01-01 00:{n // 60:02}:{n % 60:02} EST - bot.rizon - INFO - <nick{n % 7}> line number {n}\n" for n in range(900)]
-        lines += [f"2026-01-01 01:00:00 EST - bot.rizon - ERROR - {text}\n" for text in (SCRIPT, IMAGE, QUOTES, "\u202eelif")]
+        lines = [f"2026-01-01 00:{n // 60:02}:{n % 60:02} EST - bot.rizon - INFO - <nick{n % 7}> line number {n}\n"
+                 for n in range(900)]
+        lines += [f"2026-01-01 01:00:00 EST - bot.rizon - ERROR - {text}\n"
+                  for text in (SCRIPT, IMAGE, QUOTES, "\u202eelif")]
         lines.append("2026-01-01 01:00:01 EST - bot.rizon - INFO - needle in a haystack\n")
         self.log("bot").write_bytes("".join(lines).encode() + b"2026-01-01 01:00:02 EST - bot - INFO - \xff\xfe\x00bytes\n")
         self.who.give(self.log("bot"), self.who.cron, 0o664)
@@ -126,7 +128,8 @@ class Ground:
             (self.watched / name).write_text(f"{name} of the site\n")
             self.who.give(self.watched / name, self.who.web, 0o664)
         watch = self.root / "shared_storage/integrity_config.json"
-        watch.write_text(json.dumps({"monitored_files": [], "monitored_directories": [str(self.watched)], "ignore_patterns": ["*.log"]}))
+        watch.write_text(json.dumps({"monitored_files": [], "monitored_directories": [str(self.watched)],
+                                     "ignore_patterns": ["*.log"]}))
         self.who.give(watch, self.who.cron, 0o664)
         self.cron()
         self.must("security_monitoring_script.php", "baseline")
@@ -142,8 +145,10 @@ class Ground:
             severity = ["INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL"][n % 5]
             self.php.call("cr0_event", f"TRY_{n}", details, severity, "192.0.2.7", text, self.places, user=self.who.web)
         for n, text in enumerate((SCRIPT, IMAGE, QUOTES)):
-            self.php.call("cr0_session_open", "7", ["read"], {**self.places, "user_agent": text, "ip": "192.0.2.8"}, user=self.who.web)
-            self.php.call("cr0_api_key_issue", text if n == 0 else "7", f"bot {text}", ["read"], self.places, user=self.who.web)
+            client = {**self.places, "user_agent": text, "ip": "192.0.2.8"}
+            self.php.call("cr0_session_open", "7", ["read"], client, user=self.who.web)
+            user = text if n == 0 else "7"
+            self.php.call("cr0_api_key_issue", user, f"bot {text}", ["read"], self.places, user=self.who.web)
 
     # Changed.
 

@@ -8,8 +8,8 @@ from servers import PASSWORD
 from visitor import Visitor, said
 
 # What can be asked for of a page, whether it knows it or not.
-NAMES = ["page", "id", "q", "log", "copy", "text", "type", "ip", "session", "user", "key", "database", "side", "status", "restore",
-         "revoke", "run", "since", "until"]
+NAMES = ["id", "q", "log", "copy", "text", "type", "ip", "session", "user", "key", "database", "side", "status",
+         "restore", "revoke", "run", "since", "until"]
 # Where what others wrote must be seen, and what is looked for there: a page that hides it would show nothing.
 LOG = {"log": "rizon_bot", "copy": "side:central"}
 SEEN = {"conflicts": "window.hacked", "logs": "window.hacked", "integrity": "onerror", "events": "window.hacked",
@@ -28,7 +28,7 @@ class Hostile:
             if page in SEEN:
                 expect(SEEN[page] in answer.markup.text, f"{page} does not show what others wrote: {said(answer)}")
             for text in HOSTILE:
-                query = urllib.parse.urlencode({name: text for name in NAMES[1:]})
+                query = urllib.parse.urlencode({name: text for name in NAMES})
                 self.read(visitor, f"/password/?page={page}&{query}")
         for text in HOSTILE:
             self.read(visitor, f"/password/?{urllib.parse.urlencode({'page': text})}")
@@ -52,7 +52,8 @@ class Hostile:
         for n, text in enumerate(HOSTILE):
             for side in ("bot", "website"):
                 self.ground.sql(side, "rizon_bot", ("UPDATE notes SET text = ? WHERE name = ?", f"{side} {text} {n}", text))
-            self.ground.php.call("cr0_event", f"AGAIN_{n}", {"user": text, text: [text]}, "LOW", "192.0.2.7", text, self.ground.places)
+            details = {"user": text, text: [text]}
+            self.ground.php.call("cr0_event", f"AGAIN_{n}", details, "LOW", "192.0.2.7", text, self.ground.places)
         for n in range(3):
             self.ground.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES(?, 'base')", f"odd{n}"))
         self.ground.cron()
@@ -65,7 +66,8 @@ class Hostile:
     def read(self, visitor, path):
         answer = visitor.ask("GET", path)
         expect(answer.status == 200, f"{path}: {answer.status} {answer.header('location')} {said(answer)}")
-        expect(answer.markup.scripts == 1 and not answer.markup.inline, f"{path}: {answer.markup.scripts} scripts, {answer.markup.inline}")
+        expect(answer.markup.scripts == 1, f"{path} has {answer.markup.scripts} scripts")
+        expect(not answer.markup.inline, f"{path} has {answer.markup.inline}")
         for text in (SCRIPT, IMAGE, QUOTES, "\u202e", "\0", "</td></table>\n"):
             expect(text not in answer.body, f"{path} has {text!r} as it was written")
         expect(len(answer.body) < 4 << 20, f"{path} has {len(answer.body)} bytes")
@@ -77,7 +79,8 @@ class Hostile:
         context = browser.context(cookies=[(name, value, "/password/") for name, value in visitor.cookies.items()])
         page = context.new_page()
         addresses = [visitor.address_of(name) for name in PAGES] + [visitor.address_of("logs", **LOG)]
-        addresses += [visitor.address_of(name, **{one: text for one in NAMES[1:]}) for name in PAGES for text in (SCRIPT, IMAGE, QUOTES)]
+        for text in (SCRIPT, IMAGE, QUOTES):
+            addresses += [visitor.address_of(name, **dict.fromkeys(NAMES, text)) for name in PAGES]
         addresses += list(dict.fromkeys(link for name in ("conflicts", "integrity", "events", "keys", "sessions", "logs")
                                         for link in visitor.get(name).markup.links if f"page={name}" in link))[:60]
         for address in addresses:

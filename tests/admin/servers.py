@@ -52,6 +52,7 @@ class Servers:
         self.place("plain", "return ['password_hash' => 'plain'];")
         self.place("broken", "return [;")
         self.place("word", "return 'yes';")
+        self.place("warns", f"echo $nowhere; return [{own}];")
         self.place("throws", "return ['admin' => static function (): ?string { throw new Error('inner secret'); }];")
         (self.ground.site / "login.php").write_text(SITE)
 
@@ -77,7 +78,8 @@ class Servers:
         text = (f"[global]\ndaemonize = no\nerror_log = {self.directory}/fpm-{pool}.log\n"
                 f"[{pool}]\n{rights}listen = {self.directory}/{pool}.socket\nlisten.backlog = 511\npm = static\n"
                 f"pm.max_children = {children}\ncatch_workers_output = yes\ndecorate_workers_output = no\n"
-                f"php_value[display_errors] = 1\nphp_admin_value[session.save_path] = {sessions}\nphp_admin_value[error_log] = {self.directory}/pages.log\n")
+                f"php_value[display_errors] = 1\nphp_admin_value[session.save_path] = {sessions}\n"
+                f"php_admin_value[error_log] = {self.directory}/pages.log\n")
         (self.directory / "pages.log").touch()
         self.who.give(self.directory / "pages.log", self.who.web, 0o664)
         (self.directory / f"fpm-{pool}.conf").write_text(text, encoding="utf-8")
@@ -134,9 +136,10 @@ class Servers:
 
     def complaints(self):
         """What PHP wrote into the error log, but for the settings that make no sense on purpose."""
-        known = ("settings-", "inner secret")
+        known = ("settings-", "inner secret", "nowhere")
         lines = (self.directory / "pages.log").read_text(errors="replace").splitlines()
-        return [line for line in lines if ("PHP " in line or "cr0sync admin:" in line) and not any(word in line for word in known)]
+        bad = [line for line in lines if "PHP " in line or "cr0sync admin:" in line]
+        return [line for line in bad if not any(word in line for word in known)]
 
     def sessions(self):
         return list((self.directory / "sessions").glob("sess_*"))

@@ -194,6 +194,22 @@ class Visitor:
         expect(answer.status == 303, f"{form.fields}: {answer.status} {said(answer)}")
         return self.follow(answer.header("location"))
 
+    def reach(self, page, action, wanted, **query):
+        """The form that does something to one thing: on the page itself, or on one that a link of it with that thing leads to."""
+        value = next(iter(wanted.values()), None)
+        answer = self.get(page, **query)
+        if answer.has_form(action=action, **wanted):
+            return answer.form(action=action, **wanted)
+        tried = []
+        for link in dict.fromkeys(answer.markup.links):
+            named = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)
+            if named.get("page") == [page] and (value is None or any(value in values for values in named.values())):
+                there = self.follow(link)
+                tried.append(link)
+                if there.has_form(action=action, **wanted):
+                    return there.form(action=action, **wanted)
+        return answer.form(action=action, **wanted, reached_by=tried)
+
     def log_in(self, password):
         answer = self.submit(self.get("login").form(action="log_in"), password=password)
         expect(answer.status == 303 and "page=overview" in answer.header("location"),
