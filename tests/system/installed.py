@@ -89,8 +89,8 @@ def the_tree_is_as_it_should_be(place):
     for path in filter(Path.is_file, ADMIN.rglob("*")):
         name = f"cr0sync/admin/{path.relative_to(ADMIN)}"
         same(web.pop(name, None), hashlib.sha256(path.read_bytes()).hexdigest(), name)
-    directories = [f"cr0sync/admin/{path.relative_to(ADMIN)}" for path in ADMIN.rglob("*") if path.is_dir()]
-    same(web, dict.fromkeys(["cr0sync", "cr0sync/admin", *directories]), "nothing else is in the web directory")
+    parts = [f"cr0sync/admin/{path.relative_to(ADMIN)}" for path in ADMIN.rglob("*") if path.is_dir()]
+    same(web, dict.fromkeys(["cr0sync", "cr0sync/admin", *parts]), "nothing else is in the web directory")
     must(f"until there is {place.web}/cr0sync/admin/settings.php" in said, "how the pages are opened")
     # For packagers, the same below another directory.
     place.make(DESTDIR=place.top / "package")
