@@ -135,7 +135,9 @@ class Test:
         try:
             self.part("hostile", lambda: hostile.in_browser(browser, visitor))
             self.part("hands", lambda: Hands(self.ground, self.counts).show(browser))
-            looks = Looks(self.ground, browser, visitor, TARGET / "admin-screenshots", self.counts, questions(visitor))
+            # The first run has said the most.
+            extra = questions(visitor) | {"history-run-first": visitor.address_of("history", run=1)}
+            looks = Looks(self.ground, browser, visitor, TARGET / "admin-screenshots", self.counts, extra)
             self.part("looks", looks.show)
             browser.verdict()
         finally:

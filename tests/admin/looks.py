@@ -18,7 +18,7 @@ WIDE = """() => {
     if (wide <= 0) return [];
     const out = [...document.querySelectorAll('body *')].filter((one) => {
         const box = one.getBoundingClientRect();
-        return box.width > 0 && box.right > document.documentElement.clientWidth + 1 && box.left >= 0;
+        return !one.closest('thead') && box.width > 0 && box.right > document.documentElement.clientWidth + 1 && box.left >= 0;
     });
     return [`${wide} px too wide`,
         ...out.slice(0, 5).map((one) => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 60)}`)];

@@ -111,8 +111,12 @@ class Own:
         # What the page says to type is there to be typed.
         script = self.ground.site / "security_monitoring_script.php"
         expect(f"php {script} " in page.markup.text and script.is_file(), f"no command for {script}: {said(page)}")
+        worst = self.visitor.get("overview").markup.text
+        expect(f"php {script} check" in worst and "CRITICAL modified" in worst, f"the overview has no command: {worst}")
         self.visitor.act(page.form(**{"action": "silence", "paths[]": path}), **{"paths[]": path})
         expect(finding()["silenced"] is True, f"after it was silenced it is {finding()}")
+        listed = self.visitor.get("overview").markup.text
+        expect(f"CRITICAL modified {path} silenced" in listed, f"the overview does not say that it is silenced: {listed}")
         # A finding stays a finding: nothing is accepted by a page.
         expect(not status()["ok"], "silencing makes all well")
         events = self.ground.events("ADMIN_SILENCED")

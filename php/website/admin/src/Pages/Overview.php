@@ -9,6 +9,7 @@ use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\Notice;
+use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
 use Cr0Sync\Admin\Pages\Overview\Confirm;
@@ -76,6 +77,7 @@ final readonly class Overview implements Page
     {
         $status = $library->read('cr0_status');
         $hub = $library->read('cr0_config')['config']['hub'];
+        $operator = Operator::of($library, 'security_monitoring_script.php');
         $troubles = array_map(static fn (string $problem): Html => Ui::trouble($problem), $status['problems']);
 
         return Html::all(
@@ -84,7 +86,7 @@ final readonly class Overview implements Page
             (new Databases($forms, $hub))->section($status['databases']),
             Requests::section($library, self::ACTIONS),
             Logs::section($status['logs'], $forms),
-            Files::sections($status['security'], $forms),
+            Files::sections($status['security'], $forms, $operator),
             self::findings($library),
         );
     }

@@ -6,6 +6,7 @@ namespace Cr0Sync\Admin\Pages\Overview;
 
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Ui;
 
 /**
@@ -15,6 +16,8 @@ final class Files
 {
     /** So many are shown here; their own page has all. */
     private const FEW = 10;
+    /** The worst first. */
+    private const SEVERITIES = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'];
     private const JOBS = [
         'check' => 'Files are compared with the baseline',
         'limits' => 'Old rate limits are cleared',
@@ -24,17 +27,21 @@ final class Files
     ];
 
     /** @param ?array<string, mixed> $report */
-    public static function sections(?array $report, Forms $forms): Html
+    public static function sections(?array $report, Forms $forms, Operator $operator): Html
     {
         if ($report === null) {
             return Ui::section('Integrity', Ui::trouble('It cannot be told how the files are; see above why.'));
         }
 
-        return Html::all(self::integrity($report, $forms), self::locks($report['locks']), self::jobs($report));
+        return Html::all(
+            self::integrity($report, $forms, $operator),
+            self::locks($report['locks']),
+            self::jobs($report),
+        );
     }
 
     /** @param array<string, mixed> $report */
-    private static function integrity(array $report, Forms $forms): Html
+    private static function integrity(array $report, Forms $forms, Operator $operator): Html
     {
         $baseline = $report['baseline'];
         $known = $baseline['ok']
@@ -44,11 +51,19 @@ final class Files
                 '.',
             )
             : 'There is no baseline that can be believed, so that nothing can be compared.';
-        $problems = array_map(self::problem(...), $report['problems']);
+        $problems = array_map(
+            static fn (array $one): Html => self::problem($one, $operator),
+            $report['problems'],
+        );
         $last = $report['last_check'];
         $findings = array_map(
-            static fn (array $one): array => [Ui::state($one['severity']), $one['kind'], $one['path']],
-            array_slice($last['findings'] ?? [], 0, self::FEW),
+            static fn (array $one): array => [
+                Ui::state($one['severity']),
+                $one['kind'],
+                $one['path'],
+                Ui::state($one['silenced'] ?? false ? 'silenced' : 'open'),
+            ],
+            array_slice(self::worstFirst($last['findings'] ?? []), 0, self::FEW),
         );
         $left = count($last['findings'] ?? []) - count($findings);
         $checked = $last === null
@@ -59,18 +74,33 @@ final class Files
             'Integrity',
             Html::tag('p', [], $known, ' ', $checked),
             $problems,
-            $findings === [] ? null : Ui::table('Findings', ['Severity', 'What', 'File'], $findings),
+            $findings === [] ? null : Ui::table('Findings', ['Severity', 'What', 'File', 'State'], $findings),
             $left > 0 ? Html::tag('p', [], "{$left} more are on the page of integrity.") : null,
             Html::tag('p', [], $forms->link('integrity', [], 'All about the files')),
         );
     }
 
     /** @param array{problem: string, first: ?string, next: string} $one */
-    private static function problem(array $one): Html
+    private static function problem(array $one, Operator $operator): Html
     {
         $first = $one['first'] === null ? 'Next: ' : "First {$one['first']}; then ";
 
-        return Ui::trouble("{$one['problem']}. {$first}php security_monitoring_script.php {$one['next']}");
+        return Ui::trouble("{$one['problem']}. {$first}{$operator->next($one['next'])}");
+    }
+
+    /**
+     * What nobody has silenced before what somebody has, and of these the worst first.
+     *
+     * @param list<array<string, mixed>> $findings
+     * @return list<array<string, mixed>>
+     */
+    private static function worstFirst(array $findings): array
+    {
+        $rank = static fn (array $one): array =>
+            [$one['silenced'] ?? false, array_search($one['severity'], self::SEVERITIES, true)];
+        usort($findings, static fn (array $one, array $other): int => $rank($one) <=> $rank($other));
+
+        return $findings;
     }
 
     /** @param list<array{name: string, path: string, process: ?int, since: ?string}> $locks */
