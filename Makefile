@@ -10,12 +10,15 @@ ROOT = /data/cr0_system
 WEB = /var/www/html
 OWNER = cr0
 GROUP = www-data
+# Where `admin-demo` serves its pages; a free port unless given.
+PORT =
 
-.PHONY: help build library demo test test-valgrind install-test bench install install-strip uninstall install-system \
-	uninstall-system clean packages
+.PHONY: help build library demo admin-demo test test-valgrind install-test bench install install-strip uninstall \
+	install-system uninstall-system clean packages
 
 help:
 	@echo 'make demo      build, then watch three sides of a small infrastructure become one'
+	@echo 'make admin-demo   build, then serve the admin pages on what the demo left, until Ctrl-C (PORT=8480)'
 	@echo 'make test      build, then run every test'
 	@echo 'make test-valgrind   build, then run the tests of the extension under valgrind, which takes long'
 	@echo 'make install-test    install everything in clean systems of Debian 12 and trixie (as root; some minutes)'
@@ -38,6 +41,9 @@ library: packages
 
 demo: build
 	@python3 -B tests/demo/demo.py
+
+admin-demo: build
+	@python3 -B tests/demo/admin.py $(if $(PORT),--port $(PORT))
 
 test: build library
 	@sh .ci/packages test

@@ -83,10 +83,14 @@ whole docs sh tests/docs/run.sh build/cr0sync.so
 whole rustdoc env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps
 # The main job, as a person watches it: it fails when sides differ or anything is lost.
 whole demo python3 -B tests/demo/demo.py --directory "$sums/playground"
+# The admin pages on what that left, as a person tries them.
+whole admin-demo python3 -B tests/demo/admin_check.py --directory "$sums/playground"
 # Owners write while the sync is killed again and again. CR0SYNC_SOAK_SECONDS makes it longer.
 whole soak python3 -B tests/soak/soak.py
 # The extension under php-fpm.
 whole web python3 -B tests/web/web.py
+# The admin pages under php-fpm, in a browser, while cron runs.
+whole admin python3 -B tests/admin/admin.py
 # `make install` where something is not built, or is stale.
 whole refuses sh tests/install/refuses.sh
 # The C library.

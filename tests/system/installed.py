@@ -8,9 +8,11 @@ import pwd
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 from place import HERE, IS_ROOT, JOBS, LOGS, PROJECT, SYSTEM, Skipped, must, need_root, same
 
+ADMIN = PROJECT / "php/website/admin"
 DIRECTORIES = """
 databases logs logs/security logs/security/events logs/security/alerts logs/security/audit logs/security/analysis logs/api
 logs/file_access logs/integrity logs/website logs/website/errors logs/website/security logs/irc_networks
@@ -89,7 +91,12 @@ def the_tree_is_as_it_should_be(place):
     for path in [*PROJECT.glob("php/website/*_script.php"), *PROJECT.glob("php/src/*.php")]:
         name = f"cr0sync/{path.name}" if path.parent.name == "src" else path.name
         same(web.pop(name, None), hashlib.sha256(path.read_bytes()).hexdigest(), name)
-    same(web, {"cr0sync": None}, "nothing else is in the web directory")
+    for path in filter(Path.is_file, ADMIN.rglob("*")):
+        name = f"cr0sync/admin/{path.relative_to(ADMIN)}"
+        same(web.pop(name, None), hashlib.sha256(path.read_bytes()).hexdigest(), name)
+    parts = [f"cr0sync/admin/{path.relative_to(ADMIN)}" for path in ADMIN.rglob("*") if path.is_dir()]
+    same(web, dict.fromkeys(["cr0sync", "cr0sync/admin", *parts]), "nothing else is in the web directory")
+    must(f"until there is {place.web}/cr0sync/admin/settings.php" in said, "how the pages are opened")
     # For packagers, the same below another directory.
     place.make(DESTDIR=place.top / "package")
     below = place.top / "package"
@@ -112,8 +119,14 @@ def root_follows_nobody_in_the_web_directory(place):
     (place.web / "cr0sync").symlink_to(victim)
     done = refused()
     must(done.returncode != 0 and "is a link" in done.stderr, done.stderr)
-    same(list(victim.iterdir()), [], "what the link leads to")
     (place.web / "cr0sync").unlink()
+    (place.web / "cr0sync").mkdir()
+    (place.web / "cr0sync/admin").symlink_to(victim)
+    done = refused()
+    must(done.returncode != 0 and "cr0sync/admin is a link" in done.stderr, done.stderr)
+    same(list(victim.iterdir()), [], "what the links lead to")
+    (place.web / "cr0sync/admin").unlink()
+    (place.web / "cr0sync").rmdir()
     place.web.chmod(0o775)
     done = refused()
     must(done.returncode != 0 and "others than root may write" in done.stderr, done.stderr)
@@ -124,6 +137,38 @@ def root_follows_nobody_in_the_web_directory(place):
     same({how[1] for how in place.tree(place.web).values()}, {"www-data"}, "owners")
     place.make("uninstall-system")
     same(list(place.web.iterdir()), [], "what stays")
+
+
+def pages_are_shut_until_settings_open_them(place):
+    """The pages where they are installed: they find their classes and nobody else's, and no settings.php is ever touched."""
+    place.install()
+    pages = place.web / "cr0sync/admin"
+    # What the website has of its own beside is not ours.
+    (place.web / "src").mkdir()
+    (place.web / "src/autoload.php").write_text("<?php throw new Exception('not ours');\n")
+
+    def asked():
+        ask = ("$_SERVER = ['REQUEST_METHOD' => 'GET', 'REQUEST_URI' => '/', 'REMOTE_ADDR' => '192.0.2.7'] + $_SERVER;"
+               "$_GET = ['page' => 'settings']; register_shutdown_function(fn () => print(http_response_code()));"
+               f"require '{pages}/index.php';")
+        return place.said(place.top / "php", "-r", ask)
+
+    code, text = asked()
+    must(code == 0 and text.startswith("Nobody may come in here") and text.endswith("403"), text)
+    settings = f"<?php return ['admin' => fn () => 'bob', 'root' => '{place.root}'];\n"
+    (pages / "settings.php").write_text(settings)
+    (pages / "src/Text.php").write_text("kept")
+    (pages / "style.css").write_text("/* of the site itself */")
+    (pages / "src/Ui.php").write_text("<?php namespace Cr0Sync\\Admin; // older\n")
+    said = place.make()
+    must("settings.php" not in said and f"kept {pages}/style.css as " in said, said)
+    code, text = asked()
+    must(code == 0 and "<h1>Settings</h1>" in text and str(place.root) in text and text.endswith("200"), text)
+    same((pages / "settings.php").read_text(), settings, "the settings")
+    place.make("uninstall-system")
+    left = {name for name in place.tree(pages) if not (pages / name).is_dir()}
+    same(left, {"settings.php", "src/Text.php", "style.css"}, "what stays of the pages")
+    same((pages / "settings.php").read_text(), settings, "the settings")
 
 
 def an_upgrade_keeps_everything(place):
@@ -305,7 +350,7 @@ def a_fresh_installation_is_not_wrong(place):
 
 TESTS = [
     shells_understand_the_scripts, systemd_understands_the_units, the_tree_is_as_it_should_be,
-    root_follows_nobody_in_the_web_directory,
+    root_follows_nobody_in_the_web_directory, pages_are_shut_until_settings_open_them,
     an_upgrade_keeps_everything, links_of_pages_lead_the_installer_nowhere, a_missing_user_is_told,
     what_is_wrong_is_said_in_words, options_are_read_alike, a_fresh_installation_is_not_wrong,
 ]

@@ -1,0 +1,56 @@
+// Part of cr0sync. The pages work without this. It loads what changes again while somebody looks at it, and copies what
+// is to be copied.
+'use strict';
+
+const main = document.querySelector('main');
+const seconds = Number(main.dataset.live || 0);
+
+// Whoever fills in a form, has opened or ticked something, has chosen text or reads further up is not disturbed.
+const first = (select) => Math.max(0, [...select.options].findIndex((one) => one.defaultSelected));
+const isTouched = (input) => ['checkbox', 'radio'].includes(input.type) ? input.checked !== input.defaultChecked
+  : input.tagName === 'SELECT' ? input.selectedIndex !== first(input) : input.value !== input.defaultValue;
+const isInUse = () => main.querySelector('details[open]') !== null
+  || [...main.querySelectorAll('input, select, textarea')].some(isTouched)
+  || [...main.querySelectorAll('.tail')].some((box) => box.scrollTop < -40);
+const isBusy = () => {
+  const active = document.activeElement;
+  const isUsed = active && main.contains(active) && active.matches('input, select, textarea, button, a, summary');
+  return document.hidden || isUsed || isInUse() || String(document.getSelection()) !== '';
+};
+
+const refresh = async () => {
+  if (isBusy()) return;
+  try {
+    const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error' });
+    if (!answer.ok) return;
+    // Only what is shown: the style and the script around it have nonces of another answer.
+    const shown = /<main[^]*<\/main>/.exec(await answer.text());
+    const fresh = shown && new DOMParser().parseFromString(shown[0], 'text/html').querySelector('main');
+    if (!fresh || isBusy()) return;
+    // What was told stays until the visitor goes on.
+    for (const part of [...main.children].slice(1)) if (part.id !== 'notice') part.remove();
+    for (const part of [...fresh.children].slice(1)) if (part.id !== 'notice') main.append(document.adoptNode(part));
+    offerCopies();
+  } catch {
+    // The next time will do.
+  }
+};
+
+if (seconds > 0) setInterval(refresh, seconds * 1000);
+
+const offerCopies = () => {
+  for (const text of document.querySelectorAll('[data-copy]:not([data-offered])')) {
+    if (!navigator.clipboard) return;
+    text.dataset.offered = '';
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = 'Copy';
+    button.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = 'Copied';
+    });
+    text.after(button);
+  }
+};
+
+offerCopies();

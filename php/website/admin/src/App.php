@@ -1,0 +1,124 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin;
+
+use Cr0Sync\Cr0SyncException;
+use Throwable;
+
+/**
+ * From a request to an answer: who is it, may that be, and which page does it.
+ *
+ * Invariants: nobody gets in whom settings.php does not let in; nothing is changed but by a POST whose token is right;
+ * those outside are told nothing but that they are outside.
+ */
+final readonly class App
+{
+    /** @var array<string, class-string<Page>> in the order of the navigation */
+    public const PAGES = [
+        'overview' => Pages\Overview::class,
+        'conflicts' => Pages\Conflicts::class,
+        'history' => Pages\History::class,
+        'backups' => Pages\Backups::class,
+        'logs' => Pages\Logs::class,
+        'integrity' => Pages\Integrity::class,
+        'events' => Pages\Events::class,
+        'keys' => Pages\Keys::class,
+        'sessions' => Pages\Sessions::class,
+        'limits' => Pages\Limits::class,
+        'settings' => Pages\InForce::class,
+    ];
+
+    public function __construct(private string $directory)
+    {
+    }
+
+    public function answer(): Response
+    {
+        // What goes wrong is for the server's log, not for a visitor.
+        ini_set('display_errors', '0');
+        try {
+            return $this->decide(Request::current());
+        } catch (Throwable $error) {
+            error_log("cr0sync admin: {$error}");
+
+            return Response::refusal(500, 'This page does not work. The error log of the server says why.');
+        }
+    }
+
+    private function decide(Request $request): Response
+    {
+        if (!in_array($request->method, ['GET', 'HEAD', 'POST'], true)) {
+            return Response::refusal(405, 'Only GET and POST are known here.');
+        }
+        $settings = Settings::read($this->directory);
+        if (!$settings->isOpenToSomebody()) {
+            return Response::refusal(403, 'Nobody may come in here, as no settings.php says who may.');
+        }
+        if (!function_exists('cr0_call')) {
+            return Response::refusal(503, 'The PHP extension cr0sync is not loaded here.');
+        }
+        // The website's session is opened by the website, where it is asked.
+        $user = $settings->admin === null ? null : ($settings->admin)();
+        if ($settings->admin !== null && $user === null) {
+            return $settings->loginUrl !== null && !$request->isPost()
+                ? Response::seeOther($settings->loginUrl)
+                : Response::refusal(403, 'Log in to the website first.');
+        }
+        $session = Session::open($request);
+        try {
+            $user ??= $session->user($settings);
+
+            return $user === null
+                ? (new Login($settings, $session))->answer($request)
+                : $this->inside($request, $settings, $session, $user);
+        } finally {
+            $session->close();
+        }
+    }
+
+    private function inside(Request $request, Settings $settings, Session $session, string $user): Response
+    {
+        $name = $request->choice('page', array_keys(self::PAGES));
+        $library = new Library($settings, $user, $request->ip, $session->mark());
+        $page = new (self::PAGES[$name])();
+        if (!$request->isPost()) {
+            $notice = $session->told();
+            $token = $session->token();
+            // From here on it only reads, and other requests of the same visitor need not wait.
+            $session->close();
+            $layout = new Layout($settings, $user, $name, new Forms($request->self, $name, $token));
+
+            return $layout->response($page, $request, $library, $notice);
+        }
+        if (!$session->accepts($request->field('csrf'))) {
+            $library->record('ADMIN_REFUSED', ['why' => 'csrf', 'page' => $name], 'MEDIUM');
+
+            return Response::refusal(403, 'This form is too old: load the page again, then send it.');
+        }
+        $forms = new Forms($request->self, $name, '');
+        if ($request->field('action') === 'log_out') {
+            $library->record('ADMIN_LOGGED_OUT', [], 'INFO');
+            $session->logOut();
+
+            return Response::seeOther($forms->address('overview'));
+        }
+        try {
+            $outcome = $page->act($request, $library);
+        } catch (Cr0SyncException $refused) {
+            $outcome = new Outcome(Notice::failed(self::words($refused)));
+        }
+        $session->tell($outcome->notice);
+
+        return Response::seeOther($forms->address($name, $outcome->query));
+    }
+
+    /** What went wrong, and what to do. */
+    public static function words(Cr0SyncException $error): string
+    {
+        $hint = $error->hint ?? null;
+
+        return $error->getMessage() . ($hint === null || $hint === '' ? '' : ". {$hint}");
+    }
+}

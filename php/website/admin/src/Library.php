@@ -1,0 +1,86 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin;
+
+use Cr0Sync\Cr0SyncException;
+
+/**
+ * The library as the pages use it: reads at once, and writes only on behalf of somebody, who is put on record first.
+ */
+final readonly class Library
+{
+    public function __construct(
+        private Settings $settings,
+        private string $user,
+        private string $ip,
+        private string $mark,
+    ) {
+    }
+
+    /**
+     * Asks for a report, which changes nothing.
+     *
+     * @param array<string, mixed> $options
+     * @return array<string, mixed>
+     * @throws Cr0SyncException
+     */
+    public function read(string $function, array $options = [], mixed ...$before): array
+    {
+        return $function(...[...$before, $options + $this->places()]);
+    }
+
+    /**
+     * Asks the cron user for something; its next run does it.
+     *
+     * @param 'resolve'|'acknowledge'|'restore'|'force'|'sync-from'|'backup'|'clean-backups'|'verify'|'undo' $action
+     * @param array<string, mixed> $arguments
+     * @throws Cr0SyncException
+     */
+    public function ask(string $action, array $arguments): Notice
+    {
+        $this->record('ADMIN_REQUESTED', ['action' => $action] + $arguments);
+        $id = cr0_db_enqueue($action, $arguments, ['by' => $this->by()] + $this->places())['id'];
+
+        return Notice::done("{$action} is asked for as {$id}; the next run of cron does it");
+    }
+
+    /**
+     * Does something at once that the website itself may do, as issuing a key.
+     *
+     * @param array<string, mixed> $details what the event log is to say of it; no secrets
+     * @param array<string, mixed> $options
+     * @return array<string, mixed>
+     * @throws Cr0SyncException
+     */
+    public function write(string $type, array $details, string $function, array $options, mixed ...$before): array
+    {
+        $this->record($type, $details);
+
+        return $this->read($function, $options, ...$before);
+    }
+
+    /**
+     * Puts on record what somebody does here. Nothing is done that cannot be put on record.
+     *
+     * @param array<string, mixed> $details
+     * @throws Cr0SyncException
+     */
+    public function record(string $type, array $details, string $severity = 'LOW'): void
+    {
+        cr0_event($type, ['user' => $this->user] + $details, $severity, $this->ip, $this->mark, $this->places());
+    }
+
+    /** Who asks, as the library puts it on record. */
+    public function by(): string
+    {
+        return "admin page: {$this->user}";
+    }
+
+    /** @return array{config: ?string, root: ?string} */
+    public function places(): array
+    {
+        return ['config' => $this->settings->config, 'root' => $this->settings->root];
+    }
+}

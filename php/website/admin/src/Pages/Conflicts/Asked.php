@@ -1,0 +1,85 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin\Pages\Conflicts;
+
+use Cr0Sync\Admin\App;
+use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\Ui;
+use Cr0Sync\Cr0SyncException;
+
+/**
+ * What was asked for of each conflict, the newest request of each.
+ */
+final readonly class Asked
+{
+    /**
+     * @param array<string, array<string, mixed>> $requests by conflict
+     * @param ?string $problem why nobody knows what was asked for
+     */
+    private function __construct(private array $requests, public ?string $problem)
+    {
+    }
+
+    /** For who only looks: conflicts are shown also where the queue cannot be read, which is said then. */
+    public static function asFarAsKnown(Library $library): self
+    {
+        try {
+            return self::of($library);
+        } catch (Cr0SyncException $error) {
+            return new self([], 'It cannot be told what was asked for: ' . App::words($error));
+        }
+    }
+
+    public static function of(Library $library): self
+    {
+        $requests = [];
+        foreach ($library->read('cr0_db_queue')['requests'] as $request) {
+            foreach (self::conflicts($request) as $id) {
+                $requests[$id] ??= $request;
+            }
+        }
+
+        return new self($requests, null);
+    }
+
+    public function isWaiting(string $id): bool
+    {
+        return ($this->requests[$id]['state'] ?? null) === 'pending';
+    }
+
+    /** What waits, or why it did not come about. What was done is in the state of the conflict. */
+    public function html(string $id): ?Html
+    {
+        $request = $this->requests[$id] ?? null;
+        if ($request === null || $request['state'] === 'done') {
+            return null;
+        }
+        $what = $request['action'] === 'resolve' ? "take {$request['arguments']['take']}" : 'acknowledge';
+        $asked = Html::all("{$what}, asked for by {$request['by']} ", Ui::time($request['at']));
+        if ($request['state'] === 'pending') {
+            return Html::tag('p', [], Ui::state('pending'), ' ', $asked, '; the next run of cron does it.');
+        }
+        $why = trim(($request['error']['message'] ?? '') . '. ' . ($request['error']['hint'] ?? ''), '. ');
+
+        return Html::tag('p', [], Ui::state('failed'), ' ', $asked, ": {$why}.");
+    }
+
+    /**
+     * @param array<string, mixed> $request
+     * @return list<string>
+     */
+    private static function conflicts(array $request): array
+    {
+        $arguments = $request['arguments'];
+        $ids = match ($request['action']) {
+            'resolve' => [$arguments['conflict'] ?? null],
+            'acknowledge' => $arguments['conflicts'] ?? [],
+            default => [],
+        };
+
+        return array_values(array_filter(is_array($ids) ? $ids : [], is_string(...)));
+    }
+}

@@ -1,0 +1,134 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin\Pages;
+
+use Cr0Sync\Admin\Html;
+use Cr0Sync\Script\Text;
+
+/**
+ * The details of an event, for reading: what is short in a line, the whole below it.
+ *
+ * The library hides secrets as it writes an event. Lines of the site's own pages were written without it, so secrets
+ * are hidden here too.
+ */
+final readonly class EventDetails
+{
+    private const SECRET = '/pass|pwd|token|secret|api_?key|authori[sz]ation|cookie|csrf|hash|2fa|otp/i';
+    private const HIDDEN = '(hidden)';
+    /** So much of a text is shown (bytes), and so many things of a list, so deep. */
+    private const LONGEST = 2000;
+    private const MOST = 100;
+    private const DEEPEST = 6;
+    /** So much is shown before it is opened (letters). */
+    private const SUMMARY = 160;
+
+    /** @param array<string, mixed> $event */
+    public function show(array $event): Html
+    {
+        $details = $this->safe($event['details'] ?? null, 0);
+        $more = array_filter([
+            'number' => $event['seq'] ?? null,
+            'session' => $this->session($event['session_id'] ?? null),
+        ], static fn (mixed $one): bool => $one !== null);
+        $short = is_array($details) ? $this->line($details) : Text::line((string) $details);
+        if (!isset($event['seq'])) {
+            $more['by'] = 'a page of the site; the event after it holds it in the chain';
+        }
+        $whole = is_array($details) ? $details : ['text' => $details];
+
+        return Html::tag(
+            'details',
+            [],
+            Html::tag('summary', [], $short === '' ? 'no details' : self::start($short)),
+            $this->tree($whole + ['(event)' => $more]),
+        );
+    }
+
+    /** @param array<mixed> $details */
+    private function line(array $details): string
+    {
+        $words = [];
+        foreach ($details as $name => $value) {
+            $words[] = is_int($name) ? self::text($value) : "{$name}: " . self::text($value);
+        }
+
+        return implode(', ', $words);
+    }
+
+    /** @param array<mixed> $values */
+    private function tree(array $values): Html
+    {
+        $items = [];
+        foreach ($values as $name => $value) {
+            $isTree = is_array($value) && $value !== [];
+            $items[] = Html::tag(
+                'li',
+                [],
+                is_int($name) ? null : Html::tag('strong', [], "{$name} "),
+                $isTree ? $this->tree($value) : Html::tag('code', [], self::text($value)),
+            );
+        }
+
+        return Html::tag('ul', ['class' => 'tree'], $items);
+    }
+
+    private function safe(mixed $value, int $depth): mixed
+    {
+        if (is_string($value)) {
+            return $this->cut($value);
+        }
+        if (!is_array($value)) {
+            return $value;
+        }
+        if ($depth >= self::DEEPEST) {
+            return '(deeper than is shown)';
+        }
+        $safe = [];
+        foreach ($value as $name => $one) {
+            if (count($safe) >= self::MOST) {
+                $safe[] = '(' . (count($value) - self::MOST) . ' more)';
+                break;
+            }
+            $isSecret = is_string($name) && preg_match(self::SECRET, $name) === 1 && is_scalar($one);
+            $safe[$this->name($name)] = $isSecret && !is_bool($one) ? self::HIDDEN : $this->safe($one, $depth + 1);
+        }
+
+        return $safe;
+    }
+
+    private function name(int|string $name): int|string
+    {
+        return is_int($name) ? $name : substr($name, 0, 100);
+    }
+
+    private function cut(string $text): string
+    {
+        $text = (string) preg_replace('/\bcrk_[0-9A-Za-z_-]{8,}/', 'crk_' . self::HIDDEN, $text);
+        if (strlen($text) <= self::LONGEST) {
+            return $text;
+        }
+        $start = substr($text, 0, self::LONGEST);
+
+        return preg_replace('/[\xc0-\xff][\x80-\xbf]{0,2}$/D', '', $start) . '... (cut)';
+    }
+
+    /** The site's own pages may have written a session that is open: nobody is to take it over. */
+    private function session(mixed $id): ?string
+    {
+        return is_string($id) && $id !== '' ? substr($id, 0, 6) . (strlen($id) > 6 ? '...' : '') : null;
+    }
+
+    private static function text(mixed $value): string
+    {
+        return is_string($value) ? $value : Text::value($value);
+    }
+
+    private static function start(string $text): string
+    {
+        $isLong = preg_match('/^.{' . self::SUMMARY . '}/us', Text::line($text), $start) === 1;
+
+        return $isLong ? "{$start[0]}..." : $text;
+    }
+}

@@ -1,0 +1,147 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin\Pages;
+
+use Cr0Sync\Admin\Forms;
+use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\Notice;
+use Cr0Sync\Admin\Outcome;
+use Cr0Sync\Admin\Page;
+use Cr0Sync\Admin\Pages\History\Charts;
+use Cr0Sync\Admin\Pages\History\OneRun;
+use Cr0Sync\Admin\Pages\History\Runs;
+use Cr0Sync\Admin\Pages\History\Span;
+use Cr0Sync\Admin\Request;
+use Cr0Sync\Admin\Requests;
+use Cr0Sync\Admin\Ui;
+
+/**
+ * What runs did: over time, and one by one. A run can be taken back.
+ */
+final readonly class History implements Page
+{
+    private const AT_ONCE = 50;
+
+    public function title(): string
+    {
+        return 'History';
+    }
+
+    public function isLive(): bool
+    {
+        return false;
+    }
+
+    public function show(Request $request, Library $library, Forms $forms): Html
+    {
+        $one = new OneRun($library, $forms);
+
+        return match (true) {
+            $request->text('undo') !== '' => $one->undo($request->text('undo'), $request->text('look') === '1'),
+            $request->text('run') !== '' => $one->html($request->text('run')),
+            default => self::all($request, $library, $forms),
+        };
+    }
+
+    public function act(Request $request, Library $library): Outcome
+    {
+        if ($request->field('action') !== 'undo') {
+            return new Outcome(Notice::failed('Nothing is asked for here.'));
+        }
+        $run = $request->field('run');
+        $refusal = OneRun::refusal($library, $run) ?? self::waiting($library, $run);
+
+        return new Outcome(
+            $refusal === null ? $library->ask('undo', ['run' => $run]) : Notice::failed($refusal),
+        );
+    }
+
+    private static function all(Request $request, Library $library, Forms $forms): Html
+    {
+        $names = Runs::databases($library);
+        $database = $request->choice('database', ['', ...$names]);
+        $span = new Span($request->choice('span', array_keys(Span::ALL)), time());
+        $source = new Runs($library, $names, $database);
+        $skip = $request->number('skip', 0, 0, max(0, $source->most - self::AT_ONCE));
+        // One more than is shown tells whether there is a next page.
+        [$runs, $isAll] = $source->since($span->start, $skip + self::AT_ONCE + 1);
+        $query = array_filter(['database' => $database, 'span' => $span->name === 'day' ? '' : $span->name]);
+        $choices = ['' => 'all databases'] + array_combine($names, $names);
+        $spans = array_map(static fn (array $one): string => $one[0], Span::ALL);
+        $search = $forms->search(
+            Forms::select('Database', 'database', $choices, $database),
+            Forms::select('Time of the charts', 'span', $spans, $span->name),
+            Forms::button('Show'),
+        );
+        if ($runs === []) {
+            $none = 'No run has done anything yet. Runs are here as soon as cron has brought a row to another side.';
+
+            return Html::all($search, Html::tag('p', ['class' => 'none'], $none));
+        }
+        $cut = count($runs) . ' runs are looked at, and older ones of that time are not in the charts. '
+            . 'Choose one database to see further.';
+
+        return Html::all(
+            $search,
+            Ui::section(
+                "The last {$span->words}",
+                $isAll ? null : Html::tag('p', ['class' => 'none'], $cut),
+                Charts::of($runs, $span),
+            ),
+            Requests::section($library, ['undo']),
+            self::runs($runs, $skip, $query, $forms),
+        );
+    }
+
+    /**
+     * @param list<array<string, mixed>> $runs
+     * @param array<string, string> $query
+     */
+    private static function runs(array $runs, int $skip, array $query, Forms $forms): Html
+    {
+        $rows = [];
+        foreach (array_slice($runs, $skip, self::AT_ONCE) as $run) {
+            $sums = Runs::sums($run);
+            $states = array_diff(array_column($run['databases'], 'state'), ['unchanged', 'synced', 'absent']);
+            $names = implode(', ', array_keys($run['databases']));
+            $warnings = array_merge(...array_values(array_column($run['databases'], 'warnings')));
+            $rows[] = [
+                $forms->link('history', ['run' => $run['run']], "Run {$run['run']}"),
+                Ui::time($run['at']),
+                $run['kind'],
+                $names,
+                number_format($sums['inserted']),
+                number_format($sums['updated'] + $sums['rekeyed']),
+                number_format($sums['deleted']),
+                number_format(Runs::conflicts($run)),
+                number_format($sums['lock_ms']),
+                Html::all(
+                    array_map(Ui::state(...), array_values(array_unique($states))),
+                    $warnings === [] ? null : ' ' . count($warnings) . ' said',
+                    $states === [] && $warnings === [] ? '-' : null,
+                ),
+            ];
+        }
+        $columns = [
+            'Run', 'When', 'Kind', 'Databases', 'New', 'Changed', 'Deleted', 'Conflicts', 'Longest lock ms', 'Look at',
+        ];
+        $pager = Ui::pager($forms, 'history', $query, $skip, self::AT_ONCE, count($runs));
+
+        return Ui::section('Runs', Ui::table('The newest first', $columns, $rows, [4, 5, 6, 7, 8]), $pager);
+    }
+
+    private static function waiting(Library $library, string $run): ?string
+    {
+        foreach ($library->read('cr0_db_queue')['requests'] as $request) {
+            $isSame = $request['action'] === 'undo' && ($request['arguments']['run'] ?? null) === $run;
+            if ($isSame && $request['state'] === 'pending') {
+                return "That run {$run} is taken back is asked for already; the next run of cron does it.";
+            }
+        }
+
+        return null;
+    }
+}

@@ -1,0 +1,109 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin\Pages\History;
+
+use Cr0Sync\Admin\Library;
+
+/**
+ * The runs as the library tells them, the newest first. It has no page of them, so that as many are asked for as are
+ * needed, and never more than a page can bear.
+ */
+final readonly class Runs
+{
+    /** What runs say of databases takes about 7 KiB for each of them, and PHP has 128 MiB as a rule. */
+    private const MOST_DATABASES = 9_000;
+
+    /** No more runs than these are looked at. */
+    public int $most;
+    /** @var array<string, string> */
+    private array $options;
+
+    /**
+     * @param list<string> $databases all that there are
+     * @param string $database only runs of this one; empty for all
+     */
+    public function __construct(private Library $library, array $databases, string $database)
+    {
+        $this->most = intdiv(self::MOST_DATABASES, $database === '' ? max(1, count($databases)) : 1);
+        $this->options = $database === '' ? [] : ['database' => $database];
+    }
+
+    public static function ofAll(Library $library): self
+    {
+        return new self($library, self::databases($library), '');
+    }
+
+    /** @return list<string> */
+    public static function databases(Library $library): array
+    {
+        return array_map(strval(...), array_keys($library->read('cr0_config')['config']['databases']));
+    }
+
+    /** @return list<array<string, mixed>> */
+    public function newest(int $number): array
+    {
+        return $this->library->read('cr0_db_history', ['limit' => min($number, $this->most)] + $this->options)['runs'];
+    }
+
+    /**
+     * Those of a time, and whether these are all.
+     *
+     * @return array{list<array<string, mixed>>, bool}
+     */
+    public function since(int $start, int $atLeast): array
+    {
+        for ($number = max(500, $atLeast); true; $number *= 4) {
+            $runs = $this->newest($number);
+            $last = $runs === [] ? null : $runs[count($runs) - 1];
+            $isAll = count($runs) < min($number, $this->most) || strtotime($last['at']) < $start;
+            if ($isAll || $number >= $this->most) {
+                return [$runs, $isAll];
+            }
+        }
+    }
+
+    /** @return ?array<string, mixed> */
+    public function one(string $id): ?array
+    {
+        for ($number = 100; true; $number *= 10) {
+            $runs = $this->newest($number);
+            foreach ($runs as $run) {
+                if ($run['run'] === $id) {
+                    return $run;
+                }
+            }
+            if (count($runs) < $number || $number >= $this->most) {
+                return null;
+            }
+        }
+    }
+
+    /**
+     * How many rows a run wrote, by what was done to them.
+     *
+     * @param array<string, mixed> $run
+     * @return array{inserted: int, updated: int, deleted: int, rekeyed: int, lock_ms: int}
+     */
+    public static function sums(array $run): array
+    {
+        $sums = ['inserted' => 0, 'updated' => 0, 'deleted' => 0, 'rekeyed' => 0, 'lock_ms' => 0];
+        foreach ($run['databases'] as $database) {
+            foreach ($database['sides'] as $side) {
+                foreach ($sums as $name => $sum) {
+                    // Of locks the longest counts, of rows all.
+                    $sums[$name] = $name === 'lock_ms' ? max($sum, $side[$name]) : $sum + $side[$name];
+                }
+            }
+        }
+
+        return $sums;
+    }
+
+    /** @param array<string, mixed> $run */
+    public static function conflicts(array $run): int
+    {
+        return (int) array_sum(array_column($run['databases'], 'conflicts'));
+    }
+}

@@ -1,0 +1,201 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin\Pages;
+
+use Cr0Sync\Admin\Forms;
+use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\Notice;
+use Cr0Sync\Admin\Operator;
+use Cr0Sync\Admin\Outcome;
+use Cr0Sync\Admin\Page;
+use Cr0Sync\Admin\Request;
+use Cr0Sync\Admin\Ui;
+
+/**
+ * Whether the files of the site are as they were accepted, and who watches over them. Here a finding can be silenced;
+ * what is right is said on the machine only.
+ */
+final readonly class Integrity implements Page
+{
+    public function title(): string
+    {
+        return 'Integrity';
+    }
+
+    public function isLive(): bool
+    {
+        return true;
+    }
+
+    public function show(Request $request, Library $library, Forms $forms): Html
+    {
+        $status = $library->read('cr0_integrity_status');
+        $operator = Operator::of($library, 'security_monitoring_script.php');
+        $findings = $status['last_check']['findings'] ?? [];
+
+        return Html::all(
+            $this->figures($status, $findings),
+            $this->problems($status, $operator),
+            Ui::section(
+                'Findings',
+                $status['last_check'] === null
+                    ? Html::tag('p', [], 'Nothing was checked yet. Cron does it, or on the machine: ')
+                    : (new IntegrityFindings($forms, $operator))->show($request, $findings),
+                $status['last_check'] === null ? Operator::shown($operator->command('check')) : null,
+            ),
+            $this->state($status),
+            $this->scope($status),
+        );
+    }
+
+    public function act(Request $request, Library $library): Outcome
+    {
+        if ($request->field('action') !== 'silence') {
+            return new Outcome(Notice::failed('Findings are only silenced here. They are accepted on the machine.'));
+        }
+
+        return IntegrityFindings::silence($request, $library);
+    }
+
+    /**
+     * @param array<string, mixed> $status
+     * @param list<array<string, mixed>> $findings
+     */
+    private function figures(array $status, array $findings): Html
+    {
+        $silenced = count(array_filter($findings, static fn (array $one): bool => $one['silenced'] ?? false));
+        $open = count($findings) - $silenced;
+        $watch = $status['watch'];
+
+        return Ui::figures(
+            Ui::figure('Integrity', $status['ok'] ? 'well' : 'look', $status['ok'] ? 'good' : 'bad'),
+            Ui::figure('Open findings', $open, $open === 0 ? 'good' : 'bad'),
+            Ui::figure('Silenced', $silenced, $silenced === 0 ? '' : 'warn'),
+            Html::tag(
+                'div',
+                ['class' => 'figure'],
+                Html::tag('dt', [], 'Last check'),
+                Html::tag('dd', [], Ui::time($status['last_check']['at'] ?? null)),
+            ),
+            Ui::figure('Watcher', match (true) {
+                $watch['stale'] => 'missed',
+                $watch['running'] => 'at work',
+                default => 'none',
+            }, $watch['stale'] ? 'bad' : ''),
+        );
+    }
+
+    /** @param array<string, mixed> $status */
+    private function problems(array $status, Operator $operator): ?Html
+    {
+        $items = [];
+        foreach ($status['problems'] as $one) {
+            $items[] = Html::tag(
+                'li',
+                [],
+                Html::tag('strong', [], $one['problem']),
+                $one['first'] === null ? null : Html::tag('div', [], "First: {$one['first']}"),
+                Html::tag(
+                    'div',
+                    [],
+                    $one['first'] === null ? 'Next: ' : 'Then: ',
+                    Operator::shown($operator->next($one['next'])),
+                ),
+            );
+        }
+        foreach ($status['warnings'] as $warning) {
+            $items[] = Html::tag('li', [], $warning);
+        }
+
+        return $items === [] ? null : Ui::section('What to do', Html::tag('ul', ['class' => 'problems'], $items));
+    }
+
+    /** @param array<string, mixed> $status */
+    private function state(array $status): Html
+    {
+        $baseline = $status['baseline'];
+        $last = $status['last_check'];
+        $watch = $status['watch'];
+        $files = "{$baseline['entries']} files, generation {$baseline['generation']}, accepted ";
+        $rows = [
+            ['Baseline', $baseline['ok']
+                ? Html::all(Ui::state('ok'), ' ', $files, Ui::time($baseline['created']))
+                : Html::all(Ui::state('problem'), ' ', $baseline['problem'])],
+            ['Last check', $last === null ? 'never' : Html::all(
+                Ui::time($last['at'] ?? null),
+                isset($last['checked']) ? ", {$last['checked']} files" : null,
+                ($last['complete'] ?? false) ? null : [' ', Ui::mark('not complete', 'warn')],
+                ($last['source'] ?? null) === 'private' ? null : ' (as the website could have written it too)',
+            )],
+            ['Guarantee', $last['guarantee'] ?? 'none yet'],
+            ['Watcher', Html::all(
+                match (true) {
+                    $watch['stale'] => Ui::mark('missed', 'bad'),
+                    $watch['running'] => Ui::mark('at work', 'good'),
+                    default => Ui::mark('none', 'quiet'),
+                },
+                $watch['heartbeat'] === null ? null : [' heard ', Ui::time($watch['heartbeat'])],
+                isset($watch['problem']) ? " {$watch['problem']}" : null,
+            )],
+            ['Chain of events', self::chain($status)],
+        ];
+        foreach ($status['locks'] as $lock) {
+            $who = $lock['process'] === null ? 'another process' : "process {$lock['process']}";
+            $since = Ui::time($lock['since'], 'unknown');
+            $rows[] = ["Lock {$lock['name']}", Html::all("held by {$who}, since ", $since)];
+        }
+        if ($status['locks'] === []) {
+            $rows[] = ['Locks', 'none is held'];
+        }
+        foreach ($status['last_runs'] as $job => $at) {
+            $rows[] = ['Last ' . strtr($job, '_', ' '), Ui::time($at, 'never, or not for this user to know')];
+        }
+
+        return Ui::section('State', Ui::table('Integrity and events', ['What', 'How it is'], $rows));
+    }
+
+    /**
+     * What the last look at the chain of events came to.
+     *
+     * @param array<string, mixed> $status
+     */
+    public static function chain(array $status): Html
+    {
+        return Html::all(
+            match ($status['chain']) {
+                null => Ui::mark('not known', 'quiet'),
+                'acknowledged' => Ui::mark('broken where people know of it', 'warn'),
+                default => Ui::state($status['chain']),
+            },
+            ' verified ',
+            Ui::time($status['last_runs']['verify_events'] ?? null),
+        );
+    }
+
+    /** @param array<string, mixed> $status */
+    private function scope(array $status): Html
+    {
+        $roots = array_map(
+            static fn (string $one): Html => Html::tag('li', [], Html::tag('code', [], $one)),
+            $status['roots'],
+        );
+        $left = array_map(
+            static fn (array $one): array => [Html::tag('code', [], $one['path']), $one['reason']],
+            $status['excluded'],
+        );
+
+        return Ui::section(
+            'What is watched',
+            Html::tag('ul', [], $roots),
+            Html::tag(
+                'details',
+                [],
+                Html::tag('summary', [], count($left) . ' kinds of files are left out'),
+                Ui::table('Left out', ['Files', 'Why'], $left),
+            ),
+        );
+    }
+}

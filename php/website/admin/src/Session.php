@@ -1,0 +1,120 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin;
+
+/**
+ * What is remembered of a visitor between two requests: who it is, the token of the forms, and what to tell on the next
+ * page. Lies in a PHP session: the website's where that is open already, else one of its own.
+ */
+final class Session
+{
+    private const NAME = 'cr0sync_admin';
+    /** After so long everybody logs in again (seconds). */
+    private const LONGEST = 12 * 3600;
+
+    /** @param array<string, mixed> $data */
+    private function __construct(private array $data)
+    {
+    }
+
+    /** Opens it, and holds its lock until close(). */
+    public static function open(Request $request): self
+    {
+        if (session_status() !== PHP_SESSION_ACTIVE) {
+            ini_set('session.use_strict_mode', '1');
+            ini_set('session.use_only_cookies', '1');
+            ini_set('session.cache_limiter', '');
+            session_name(self::NAME);
+            session_set_cookie_params([
+                'lifetime' => 0,
+                'path' => preg_replace('~[^/]*$~', '', $request->self),
+                'secure' => $request->isSecure,
+                'httponly' => true,
+                'samesite' => 'Strict',
+            ]);
+            session_start();
+        }
+        $data = $_SESSION[self::NAME] ?? null;
+        $session = new self(is_array($data) ? $data : []);
+        $session->data['csrf'] ??= bin2hex(random_bytes(32));
+
+        return $session;
+    }
+
+    /** Whoever logged in here with the password that is in force; null where that is too long ago. */
+    public function user(Settings $settings): ?string
+    {
+        $now = time();
+        $isOf = ($this->data['password'] ?? null) === self::digest($settings);
+        $isFresh = ($this->data['seen'] ?? 0) > $now - $settings->idleMinutes * 60
+            && ($this->data['since'] ?? 0) > $now - self::LONGEST;
+        if (!$isOf || !$isFresh) {
+            return null;
+        }
+        $this->data['seen'] = $now;
+
+        return 'admin';
+    }
+
+    /** From here on it is another session, which nobody else can know. */
+    public function logIn(Settings $settings): void
+    {
+        session_regenerate_id(true);
+        $this->data = [
+            'csrf' => bin2hex(random_bytes(32)),
+            'password' => self::digest($settings),
+            'since' => time(),
+            'seen' => time(),
+        ];
+    }
+
+    public function logOut(): void
+    {
+        session_regenerate_id(true);
+        $this->data = ['csrf' => bin2hex(random_bytes(32))];
+    }
+
+    public function token(): string
+    {
+        return $this->data['csrf'];
+    }
+
+    public function accepts(string $token): bool
+    {
+        return hash_equals($this->data['csrf'], $token);
+    }
+
+    /** To be told on the next page. */
+    public function tell(Notice $notice): void
+    {
+        $this->data['notice'] = $notice->stored();
+    }
+
+    public function told(): ?Notice
+    {
+        $stored = $this->data['notice'] ?? null;
+        unset($this->data['notice']);
+
+        return Notice::of($stored);
+    }
+
+    /** Names the session in the event log, and lets nobody in. */
+    public function mark(): string
+    {
+        return substr(hash('sha256', 'cr0sync event ' . session_id()), 0, 16);
+    }
+
+    /** Writes it and lets go of its lock, so that other requests of the visitor need not wait. */
+    public function close(): void
+    {
+        $_SESSION[self::NAME] = $this->data;
+        session_write_close();
+    }
+
+    private static function digest(Settings $settings): string
+    {
+        return hash('sha256', (string) $settings->passwordHash);
+    }
+}

@@ -1,0 +1,188 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Cr0Sync\Admin;
+
+use Cr0Sync\Script\Text;
+
+/**
+ * The parts that pages are made of: tables, states, times, sizes. The same thing looks the same everywhere.
+ */
+final class Ui
+{
+    /** What states look like; the word itself always stands beside the colour. */
+    private const KINDS = [
+        'ok' => 'good',
+        'synced' => 'good',
+        'unchanged' => 'good',
+        'done' => 'good',
+        'active' => 'good',
+        'whole' => 'good',
+        'resolved' => 'good',
+        'open' => 'warn',
+        'pending' => 'warn',
+        'warning' => 'warn',
+        'skipped' => 'warn',
+        'MEDIUM' => 'warn',
+        'held' => 'bad',
+        'problem' => 'bad',
+        'failed' => 'bad',
+        'broken' => 'bad',
+        'quarantined' => 'bad',
+        'CRITICAL' => 'bad',
+        'HIGH' => 'bad',
+        'changed' => 'info',
+        'new' => 'info',
+        'LOW' => 'info',
+    ];
+
+    /** A state in its colour. */
+    public static function state(string $state): Html
+    {
+        $kind = self::KINDS[$state] ?? 'quiet';
+
+        return Html::tag('span', ['class' => "state {$kind}"], $state);
+    }
+
+    /** A word that is no state of the library's, in one of the colours: good, warn, bad, info or quiet. */
+    public static function mark(string $words, string $kind): Html
+    {
+        return Html::tag('span', ['class' => "state {$kind}"], $words);
+    }
+
+    /**
+     * A table. On a phone each row is a card, in which every value has the name of its column beside it.
+     *
+     * @param list<string> $columns
+     * @param iterable<list<mixed>> $rows
+     * @param list<int> $numbers which columns hold numbers
+     */
+    public static function table(string $caption, array $columns, iterable $rows, array $numbers = []): Html
+    {
+        $head = $body = [];
+        foreach ($columns as $at => $name) {
+            $isNumber = in_array($at, $numbers, true);
+            $head[] = Html::tag('th', ['scope' => 'col', 'class' => $isNumber ? 'number' : null], $name);
+        }
+        foreach ($rows as $row) {
+            $cells = [];
+            foreach (array_values($row) as $at => $cell) {
+                $class = in_array($at, $numbers, true) ? 'number' : null;
+                $cells[] = Html::tag('td', ['data-label' => $columns[$at] ?? '', 'class' => $class], $cell);
+            }
+            $body[] = Html::tag('tr', [], $cells);
+        }
+        if ($body === []) {
+            return Html::tag('p', ['class' => 'none'], "{$caption}: none.");
+        }
+
+        return Html::tag(
+            'div',
+            ['class' => 'scroll', 'tabindex' => '0', 'role' => 'region', 'aria-label' => $caption],
+            Html::tag(
+                'table',
+                [],
+                Html::tag('caption', [], $caption),
+                Html::tag('thead', [], Html::tag('tr', [], $head)),
+                Html::tag('tbody', [], $body),
+            ),
+        );
+    }
+
+    /** When, in words that are read at once; the exact time is in it. */
+    public static function time(?string $rfc3339, string $never = 'never'): Html
+    {
+        $at = $rfc3339 === null ? false : strtotime($rfc3339);
+        if ($at === false) {
+            return Html::tag('span', ['class' => 'quiet'], $rfc3339 ?? $never);
+        }
+        $exact = gmdate('Y-m-d H:i:s', $at) . ' UTC';
+
+        return Html::tag('time', ['datetime' => gmdate('c', $at), 'title' => $exact], self::ago(time() - $at));
+    }
+
+    private static function ago(int $seconds): string
+    {
+        $size = abs($seconds);
+        $words = match (true) {
+            $size < 5 => 'now',
+            $size < 90 => "{$size} s",
+            $size < 90 * 60 => round($size / 60) . ' min',
+            $size < 36 * 3600 => round($size / 3600) . ' h',
+            default => round($size / 86400) . ' days',
+        };
+
+        return match (true) {
+            $words === 'now' => $words,
+            $seconds < 0 => "in {$words}",
+            default => "{$words} ago",
+        };
+    }
+
+    public static function bytes(int $bytes): string
+    {
+        $units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+        $size = (float) $bytes;
+        while ($size >= 1024 && count($units) > 1) {
+            $size /= 1024;
+            array_shift($units);
+        }
+
+        return ($units[0] === 'B' ? (string) $bytes : number_format($size, $size < 10 ? 1 : 0)) . " {$units[0]}";
+    }
+
+    /** A value of a row as the library tells it. */
+    public static function value(mixed $value): Html
+    {
+        return $value === null || $value === ['redacted' => true]
+            ? Html::tag('span', ['class' => 'quiet'], Text::value($value))
+            : Html::tag('code', [], is_string($value) ? $value : Text::value($value));
+    }
+
+    /** Something that is not as it should be, and what to do. */
+    public static function trouble(string $words): Html
+    {
+        return Html::tag('p', ['class' => 'trouble', 'role' => 'alert'], $words);
+    }
+
+    /** A part of a page with a heading. */
+    public static function section(string $title, mixed ...$content): Html
+    {
+        return Html::tag('section', [], Html::tag('h2', [], $title), ...$content);
+    }
+
+    /** A number with its name, as the first thing that is seen of a page. */
+    public static function figure(string $name, string|int|Html $value, string $kind = ''): Html
+    {
+        $class = trim("figure {$kind}");
+
+        return Html::tag('div', ['class' => $class], Html::tag('dt', [], $name), Html::tag('dd', [], $value));
+    }
+
+    public static function figures(Html ...$figures): Html
+    {
+        return Html::tag('dl', ['class' => 'figures'], $figures);
+    }
+
+    /**
+     * The way to the pages before and after.
+     *
+     * @param array<string, string|int> $query of this page, without `skip`
+     */
+    public static function pager(Forms $forms, string $page, array $query, int $skip, int $limit, int $total): ?Html
+    {
+        if ($total <= $limit && $skip === 0) {
+            return null;
+        }
+        $last = min($skip + $limit, $total);
+        $first = min($skip + 1, $total);
+        $before = $skip > 0
+            ? $forms->link($page, $query + ['skip' => max(0, $skip - $limit)], 'Before')
+            : null;
+        $after = $last < $total ? $forms->link($page, $query + ['skip' => $skip + $limit], 'Next') : null;
+        $words = Html::tag('span', [], "{$first} to {$last} of {$total}");
+
+        return Html::tag('nav', ['class' => 'pager', 'aria-label' => 'More'], $before, $words, $after);
+    }
+}

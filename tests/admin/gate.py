@@ -1,0 +1,193 @@
+"""Who gets in: nobody, until settings.php says so; then whoever knows the password or is an administrator of the website.
+"""
+
+import re
+import urllib.parse
+
+from common import PAGES, expect
+from servers import PASSWORD
+from visitor import Visitor, said
+
+
+class Gate:
+    def __init__(self, ground, servers, counts):
+        self.ground, self.servers, self.counts = ground, servers, counts
+
+    def visitor(self, place, address="127.0.0.1"):
+        return Visitor(self.servers.port, place, address)
+
+    def show(self):
+        self.nobody()
+        self.settings_that_make_no_sense()
+        self.login()
+        self.lockout()
+        self.sessions()
+        self.tokens()
+        self.website()
+
+    def refused(self, place, methods, status, **query):
+        for method in methods:
+            for page in [*PAGES, "login", "no-such-page"]:
+                visitor = self.visitor(place)
+                body = "csrf=x&action=issue" if method == "POST" else None
+                answer = visitor.ask(method, visitor.address_of(page, **query), body)
+                expect(answer.status == status, f"{place}: {method} {page} is answered with {answer.status}, not {status}")
+                # Whoever is not in is told nothing about what is inside.
+                expect(str(self.ground.directory) not in answer.body and "rizon" not in answer.body, f"{place}: {answer.body}")
+                self.counts["requests refused"] += 1
+
+    def nobody(self):
+        for place in ("none", "empty"):
+            self.refused(place, ("GET", "HEAD", "POST"), 403)
+            self.refused(place, ("PUT", "DELETE", "PATCH", "OPTIONS"), 405)
+        self.refused("password", ("POST",), 403)
+        self.refused("password", ("PUT", "DELETE", "PATCH", "OPTIONS"), 405)
+        self.refused("bare", ("GET", "POST"), 503)
+        visitor = self.visitor("password")
+        for page in [*PAGES, "no-such-page"]:
+            answer = visitor.ask("GET", visitor.address_of(page))
+            expect(answer.status == 303 and answer.header("location") == "/password/?page=login" and answer.body == "",
+                   f"{page} without a login: {answer.status} {answer.header('location')} {answer.body}")
+            self.counts["requests refused"] += 1
+
+    def settings_that_make_no_sense(self):
+        for place in ("misspelled", "two", "plain", "broken", "word", "throws"):
+            self.refused(place, ("GET", "POST"), 500)
+            answer = self.visitor(place).ask("GET", f"/{place}/?page=overview")
+            for word in ("settings", "secret", "/", "pasword", "Error"):
+                expect(word not in answer.body, f"{place}: tells {answer.body}")
+
+        # A website that shows errors, and settings that give cause to: nothing of it is shown.
+        page = self.visitor("warns").get("login")
+        expect("nowhere" not in page.body and page.body.startswith("<!doctype html>"), f"shown is {page.body[:300]}")
+
+    # The password.
+
+    def login(self):
+        visitor = self.visitor("password", "127.0.1.1")
+        page = visitor.get("login")
+        before = dict(visitor.cookies)
+        expect(not page.markup.inline, f"the login has {page.markup.inline}")
+        flags = {part.strip().lower() for part in page.cookies[0].split(";")[1:]}
+        expect({"httponly", "samesite=strict", "path=/password/"} <= flags and "secure" not in flags,
+               f"the cookie is {page.cookies}")
+        secure = self.visitor("secure").get("login").cookies[0].lower()
+        expect("; secure" in secure, f"the cookie behind HTTPS is {secure}")
+        wrong = visitor.act(page.form(action="log_in"), password="guess")
+        expect("not the password" in wrong.markup.text and "4 more tries" in wrong.markup.text, said(wrong))
+        visitor.log_in(PASSWORD)
+        expect(visitor.cookies["cr0sync_admin"] != before["cr0sync_admin"], "the session keeps its id at login")
+        # Whoever knew the session before the login has nothing of it.
+        for stranger_has in (before, {"cr0sync_admin": "chosenbyanattacker0000000"}):
+            stranger = self.visitor("password", "127.0.1.2")
+            stranger.cookies = dict(stranger_has)
+            answer = stranger.ask("GET", "/password/?page=keys")
+            expect(answer.status == 303, f"a session from before the login lets in: {answer.status}")
+        expect(stranger.cookies["cr0sync_admin"] != "chosenbyanattacker0000000", "a session id that a visitor chose is taken")
+        stranger.log_in(PASSWORD)
+        for page in PAGES:
+            answer = visitor.get(page)
+            expect(answer.has_form(action="log_out"), f"{page} has no way out")
+        old = dict(visitor.cookies)
+        visitor.submit(visitor.get("settings").form(action="log_out"))
+        for cookies in (old, visitor.cookies):
+            visitor.cookies = dict(cookies)
+            expect(visitor.ask("GET", "/password/?page=keys").status == 303, "who logged out is still in")
+        for kind in ("ADMIN_LOGIN_FAILED", "ADMIN_LOGGED_IN", "ADMIN_LOGGED_OUT"):
+            events = self.ground.events(kind)
+            expect(any(event["ip"] == "127.0.1.1" for event in events), f"{kind} is not on record: {events}")
+        said_in = str([self.ground.events(kind) for kind in ("ADMIN_LOGGED_IN", "ADMIN_LOGIN_FAILED")])
+        expect(PASSWORD not in said_in and "guess" not in said_in, "the event log has a password")
+
+    def lockout(self):
+        visitor = self.visitor("password", "127.0.2.1")
+        statuses = []
+        for _ in range(7):
+            # A new session each time helps nobody.
+            visitor.cookies = {}
+            answer = visitor.submit(visitor.get("login").form(action="log_in"), password="guess")
+            statuses.append(answer.status)
+        expect(statuses == [303] * 5 + [429] * 2, f"seven tries are answered with {statuses}")
+        expect(1 <= int(answer.header("retry-after")) <= 900, f"Retry-After is {answer.header('retry-after')}")
+        right = visitor.submit(visitor.get("login").form(action="log_in"), password=PASSWORD)
+        expect(right.status == 429, f"the right password of one who is locked out is answered with {right.status}")
+        forged = visitor.ask("POST", "/password/?page=login",
+                             urllib.parse.urlencode({"csrf": visitor.get("login").form(action="log_in").value("csrf"),
+                                                     "action": "log_in", "password": PASSWORD}),
+                             {"X-Forwarded-For": "127.0.2.77", "X-Real-IP": "127.0.2.77"})
+        expect(forged.status == 429, "an address that a visitor wrote himself is believed")
+        self.visitor("password", "127.0.2.2").log_in(PASSWORD)
+        events = self.ground.events("ADMIN_LOCKED_OUT")
+        expect([event["ip"] for event in events] == ["127.0.2.1"], f"the lockout is on record as {events}")
+
+    # The session.
+
+    def sessions(self):
+        """What is long ago is made long ago in the file of the session: nobody waits here."""
+        for what, seconds, is_in in (("seen", 60, True), ("seen", 21 * 60, False), ("since", 11 * 3600, True),
+                                     ("since", 12 * 3600 + 60, False)):
+            visitor = self.visitor("password", "127.0.3.1").log_in(PASSWORD)
+            file = self.servers.directory / "sessions" / f"sess_{visitor.cookies['cr0sync_admin']}"
+            text = file.read_text()
+            aged = re.sub(rf'(s:\d+:"{what}";i:)(\d+)', lambda found: f"{found[1]}{int(found[2]) - seconds}", text)
+            expect(aged != text, f"no {what} in {text}")
+            file.write_text(aged)
+            answer = visitor.ask("GET", "/password/?page=keys")
+            expect((answer.status == 200) == is_in, f"{what} {seconds} s ago: {answer.status}")
+            if not is_in:
+                refused = visitor.ask("POST", "/password/?page=keys", "action=issue&name=x")
+                expect(refused.status == 403, f"a form of one whose session is over: {refused.status}")
+
+    # Forms that somebody else wrote.
+
+    def tokens(self):
+        visitor = self.visitor("password", "127.0.4.1").log_in(PASSWORD)
+        other = self.visitor("password", "127.0.4.2").log_in(PASSWORD)
+        page = visitor.get("keys")
+        token = page.form(action="log_out").value("csrf")
+        foreign = other.get("keys").form(action="log_out").value("csrf")
+        expect(token != foreign and len(token) == 64, "two sessions have one token")
+        expect(token == visitor.get("overview").form(action="log_out").value("csrf"), "a second window breaks the first one")
+        before = len(self.ground.events("ADMIN_REFUSED"))
+        tries = {"none": {}, "empty": {"csrf": ""}, "made up": {"csrf": "0" * 64}, "of another session": {"csrf": foreign},
+                 "as a list": {"csrf[]": token}, "cut": {"csrf": token[:-1]}}
+        for words, sent in tries.items():
+            for action in ("issue", "log_out", "resolve"):
+                body = urllib.parse.urlencode({**sent, "action": action, "name": "forged", "user_id": "7"})
+                answer = visitor.ask("POST", "/password/?page=keys", body)
+                expect(answer.status == 403, f"a token {words} is answered with {answer.status}")
+                self.counts["requests refused"] += 1
+        # In the address it is not looked for.
+        answer = visitor.ask("POST", f"/password/?page=keys&csrf={token}", "action=issue&name=forged")
+        expect(answer.status == 403, f"a token in the address is answered with {answer.status}")
+        query = {"csrf": token, "action": "issue", "name": "forged", "user_id": "7", "permissions[]": "read"}
+        answer = visitor.ask("GET", visitor.address_of("keys", **query))
+        expect(answer.status == 200, f"{answer.status}")
+        expect("forged" not in str(self.ground.php.call("cr0_api_key_list", self.ground.places)), "a GET issues a key")
+        visitor.get("keys")
+        events = self.ground.events("ADMIN_REFUSED")
+        expect(len(events) - before == len(tries) * 3 + 1 and all(one["details"]["user"] == "admin" for one in events[:5]),
+               f"{len(events) - before} forged forms are on record")
+
+    # The website's own login.
+
+    def website(self):
+        visitor = self.visitor("host", "127.0.5.1")
+        for page in PAGES:
+            answer = visitor.ask("GET", visitor.address_of(page))
+            expect(answer.status == 303 and answer.header("location") == "/login.php", f"{page}: {answer.status}")
+            expect(visitor.ask("POST", visitor.address_of(page), "action=x").status == 403, f"{page}: POST from outside")
+            answer = self.visitor("closed").ask("GET", f"/closed/?page={page}")
+            expect(answer.status == 403, f"{page} without a login_url: {answer.status}")
+        visitor.send("GET", "/login.php?as=member")
+        expect(visitor.ask("GET", "/host/?page=overview").status == 303, "whoever is no administrator comes in")
+        expect(visitor.ask("POST", "/host/?page=keys", "action=x").status == 403, "whoever is no administrator may send")
+        visitor.send("GET", "/login.php?as=admin&name=carol")
+        page = visitor.get("overview")
+        expect("carol" in page.markup.text and not page.has_form(action="log_out"), said(page))
+        answer = visitor.ask("POST", "/host/?page=keys", "action=issue&name=forged")
+        expect(answer.status == 403, f"a form without a token, in the website's session: {answer.status}")
+        expect(self.ground.events("ADMIN_REFUSED")[0]["details"]["user"] == "carol", "who it was is not on record")
+        # The site's session stays as the site left it.
+        visitor.send("GET", "/login.php?as=nobody")
+        expect(visitor.ask("GET", "/host/?page=overview").status == 303, "whom the website let go is still in")

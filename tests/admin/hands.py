@@ -1,0 +1,81 @@
+"""What is done by hand in a browser: all of it without JavaScript, and what is nicer with it."""
+
+import urllib.parse
+
+from common import PAGES, expect
+from ground import FILE
+from servers import PASSWORD
+
+# Where in something one is, which makes no other page.
+PLACES = {"skip", "at", "to", "q", "order", "status", "state", "since", "until", "type", "severity", "text",
+          "user", "look", "into"}
+
+
+class Hands:
+    def __init__(self, ground, counts):
+        self.ground, self.counts = ground, counts
+
+    def show(self, browser):
+        self.without_scripts(browser)
+        self.copied_once(browser)
+
+    def without_scripts(self, browser):
+        conflict = self.ground.conflict("motd", "good morning", "good evening")
+        page = browser.context(script=False).new_page()
+        page.goto("/password/?page=conflicts")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("button")
+        page.goto("/password/?page=conflicts")
+        page.click(f"main a[href$='page=conflicts&id={conflict['id']}']")
+        page.click(f"form:has(input[name=conflict][value='{conflict['id']}']) button[name=take][value=website]")
+        page.locator("#notice:not(.empty)").wait_for()
+        expect("is asked for" in page.inner_text("#notice"), f"without scripts: {page.inner_text('main')[:500]}")
+        self.ground.cron()
+        rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'motd'")
+        expect(rows == [("good evening",)], f"resolved without scripts, the sides have {rows}")
+        for name in PAGES:
+            page.goto(f"/password/?page={name}")
+            expect(page.locator("h1").count() == 1 and len(page.inner_text("main")) > 40, f"{name} is empty without scripts")
+            self.counts["pages without JavaScript"] += 1
+        page.context.close()
+
+    def copied_once(self, browser):
+        """A key is issued in the browser: shown with a way to copy it, and gone when the page is loaded again."""
+        page = browser.context().new_page()
+        page.goto("/password/?page=login")
+        page.fill("input[name=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**page=overview*")
+        page.goto("/password/?page=keys")
+        page.fill("form:has(input[value=issue]) input[name=user]", "7")
+        page.fill("form:has(input[value=issue]) input[name=name]", FILE)
+        page.click("form:has(input[value=issue]) button")
+        page.wait_for_load_state()
+        page.locator("#notice:not(.empty)").wait_for()
+        secret = page.locator("code.secret")
+        expect(secret.count() == 1 and secret.inner_text().startswith("crk_"), f"no key is shown: {page.inner_text('#notice')}")
+        key = secret.inner_text()
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.click("#notice button")
+        page.locator("#notice button:text('Copied')").wait_for()
+        expect(page.evaluate("navigator.clipboard.readText()") == key, "something else is copied")
+        browser.look(page)
+        page.reload()
+        expect(key not in page.content(), "a reload shows the key")
+        browser.look(page)
+        page.context.close()
+
+
+def questions(visitor):
+    """Pages behind the pages: of one thing, and those that ask before something dangerous."""
+    found, left = {}, [(page, visitor.address_of(page)) for page in PAGES]
+    while left:
+        page, address = left.pop(0)
+        for link in visitor.follow(address).markup.links:
+            query = urllib.parse.parse_qs(urllib.parse.urlsplit(link).query)
+            name = "-".join([page, *sorted(query.keys() - {"page"})])
+            is_further = query.pop("page", None) == [page] and query and not query.keys() & PLACES
+            if is_further and name not in found:
+                found[name] = link
+                left.append((page, link))
+    return found

@@ -1,0 +1,136 @@
+"""How the pages look and what can be done with them: each on a desk in light and dark and on a phone, with the keyboard only,
+for those who cannot see them, and without JavaScript.
+
+Pictures of all go to target/admin-screenshots.
+"""
+
+from common import PAGES, Failure, expect
+
+KINDS = {"light": ("desk", "light"), "dark": ("desk", "dark"), "phone": ("phone", "light")}
+AXE = """async () => {
+    const found = await axe.run(document, {resultTypes: ['violations', 'incomplete']});
+    return found.violations.map((one) => ({id: one.id, impact: one.impact, help: one.help,
+        nodes: one.nodes.slice(0, 4).map((node) => node.target.join(' ') + ': ' + node.html.slice(0, 160) + ' '
+            + node.any.map((check) => check.message).join('; ').slice(0, 300))}));
+}"""
+WIDE = """() => {
+    const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    if (wide <= 0) return [];
+    const out = [...document.querySelectorAll('body *')].filter((one) => {
+        const box = one.getBoundingClientRect();
+        return !one.closest('thead') && box.width > 0 && box.right > document.documentElement.clientWidth + 1 && box.left >= 0;
+    });
+    return [`${wide} px too wide`,
+        ...out.slice(0, 5).map((one) => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 60)}`)];
+}"""
+FOCUS = """() => {
+    const one = document.activeElement;
+    const style = getComputedStyle(one);
+    const box = one.getBoundingClientRect();
+    return {tag: one.tagName, text: (one.textContent || one.name || '').trim().slice(0, 40), name: one.name || '',
+        action: one.form ? (one.form.elements.action || {}).value || one.form.method : '',
+        inMain: !!one.closest('main'), isSeen: box.width > 0 && box.height > 0 && box.right > 0 && box.bottom > 0,
+        outline: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2};
+}"""
+
+
+class Looks:
+    def __init__(self, ground, browser, visitor, pictures, counts, extra):
+        """`extra` are addresses beside the pages themselves: of one conflict, a question before something dangerous."""
+        self.ground, self.browser, self.visitor, self.counts = ground, browser, visitor, counts
+        self.pictures = pictures
+        self.addresses = {page: visitor.address_of(page) for page in PAGES} | extra
+
+    def show(self):
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        # What axe finds in one page must not hide what it finds in the next.
+        found = []
+        for kind, (size, scheme) in KINDS.items():
+            # Whoever is not in is shown the login.
+            context = self.browser.context(size=size, scheme=scheme, bypass=True)
+            page = context.new_page()
+            page.goto(f"/{self.visitor.place}/?page=login")
+            self.look(page, "login", kind, found)
+            context.close()
+            context = self.browser.context(size=size, scheme=scheme, bypass=True, cookies=self.cookies())
+            page = context.new_page()
+            for name, address in self.addresses.items():
+                page.goto(address)
+                self.look(page, name, kind, found)
+            context.close()
+        if found:
+            raise Failure(f"{len(found)} things keep people out:\n" + "\n".join(found))
+        self.scripts()
+        self.keyboard()
+        self.live()
+
+    def cookies(self):
+        return [(name, value, f"/{self.visitor.place}/") for name, value in self.visitor.cookies.items()]
+
+    def look(self, page, name, kind, found):
+        page.screenshot(path=self.pictures / f"{name}-{kind}.png", full_page=True)
+        self.counts["pictures"] += 1
+        # Pictures are of everything; a page has one heading, which says what it is.
+        headings = page.locator("h1").all_inner_texts()
+        expect(len(headings) == 1 and headings[0].strip(), f"{name} has the headings {headings}")
+        if kind.startswith("phone"):
+            found += [f"{name}, {kind}: {words}" for words in page.evaluate(WIDE)]
+        page.evaluate(self.browser.axe)
+        for one in page.evaluate(AXE):
+            found.append(f"{name}, {kind}: {one['impact']} {one['id']}, {one['help']}\n    " + "\n    ".join(one["nodes"]))
+        self.counts["checks with axe"] += 1
+
+    def scripts(self):
+        """As people have it: the policy is in force, and nothing it forbids is even tried."""
+        context = self.browser.context(cookies=self.cookies())
+        page = context.new_page()
+        for name, address in self.addresses.items():
+            page.goto(address)
+            self.browser.look(page)
+            marked = page.locator("main :is([onclick], [onload], [onerror], [style], script, iframe, img)")
+            expect(marked.count() == 0, f"{name} has markup that nobody of us wrote")
+        context.close()
+
+    def keyboard(self):
+        """The first key leads past the navigation, and every form can be reached and seen to be reached."""
+        context = self.browser.context(cookies=self.cookies())
+        page = context.new_page()
+        for name, address in self.addresses.items():
+            page.goto(address)
+            page.keyboard.press("Tab")
+            first = page.evaluate(FOCUS)
+            expect("content" in first["text"] and first["isSeen"] and first["outline"], f"{name}: the first stop is {first}")
+            page.keyboard.press("Enter")
+            expect(page.evaluate("document.activeElement.id") == "content", f"{name}: the skip link leads to nothing")
+            wanted = page.locator("main form").evaluate_all(
+                "forms => forms.map((one) => (one.elements.action || {}).value || one.method)")
+            reached = set()
+            for _ in range(400):
+                page.keyboard.press("Tab")
+                stop = page.evaluate(FOCUS)
+                if not stop["inMain"]:
+                    break
+                expect(stop["isSeen"], f"{name}: a stop that nobody sees: {stop}")
+                expect(stop["outline"], f"{name}: the focus is not to be seen on {stop}")
+                reached.add(stop["action"])
+                self.counts["stops of the keyboard"] += 1
+            expect(set(wanted) <= reached, f"{name}: the keyboard reaches {reached}, there are {set(wanted)}")
+        context.close()
+
+    def live(self):
+        """A page that loads itself again is still itself, and does it without an error."""
+        context = self.browser.context(cookies=self.cookies())
+        context.add_init_script("const wait = window.setInterval; window.setInterval = (what) => wait(what, 300);")
+        page = context.new_page()
+        for name in PAGES:
+            page.goto(self.addresses[name])
+            if not page.locator("main[data-live]").count():
+                continue
+            before = page.locator("main > *").count()
+            with page.expect_response(lambda answer: f"page={name}" in answer.url, timeout=10_000):
+                pass
+            page.wait_for_timeout(200)
+            expect(page.locator("main > *").count() == before, f"{name} has other parts after it was loaded again")
+            self.browser.look(page)
+            self.counts["pages that load themselves"] += 1
+        context.close()
