@@ -38,7 +38,7 @@ final readonly class Login
         }
         $tries = $library->read('cr0_rate_limit', ['policy' => self::TRIES], $request->ip . self::KEY, 'default');
         if (!$tries['allowed']) {
-            return $this->lockedOut($library, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
+            return $this->lockedOut($request, $library, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
         }
         if (!password_verify($request->field('password'), (string) $this->settings->passwordHash)) {
             $library->record('ADMIN_LOGIN_FAILED', ['tries_left' => $tries['remaining']], 'MEDIUM');
@@ -54,11 +54,11 @@ final readonly class Login
         return Response::seeOther($forms->address('overview'));
     }
 
-    private function lockedOut(Library $library, int $seconds): Response
+    private function lockedOut(Request $request, Library $library, int $seconds): Response
     {
         // Told once for each time that somebody is shut out, not for each try: whoever tries on must not fill the log.
         $policy = ['limit' => 1, 'period_seconds' => 900];
-        $told = $library->read('cr0_rate_limit', ['policy' => $policy], 'admin_lockout_told', 'default');
+        $told = $library->read('cr0_rate_limit', ['policy' => $policy], "{$request->ip}_admin_lockout_told", 'default');
         if ($told['allowed']) {
             $library->record('ADMIN_LOCKED_OUT', ['seconds' => $seconds], 'HIGH');
         }
