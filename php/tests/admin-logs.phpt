@@ -5,7 +5,7 @@ The admin pages show every line of a log once, find all that fits, and open noth
 
 declare(strict_types=1);
 
-require __DIR__ . '/../website/admin/src/autoload.php';
+require getenv('CR0SYNC_PHP') . '/website/admin/src/autoload.php';
 
 use Cr0Sync\Admin\Logs\Bytes;
 use Cr0Sync\Admin\Logs\LogFile;
