@@ -51,7 +51,11 @@ def systemd_understands_the_units(place):
     about_ours = [line for line in done.stderr.splitlines() if "cr0sync" in line]
     same((done.returncode, about_ours), (0, []), "systemd-analyze")
     must(f"User={place.user.name}" in (units / "cr0sync-logs.service").read_text(), "the user")
-    # What is taken away needs no settings.
+    # What is taken away needs no settings, whatever they say.
+    place.set(WEB="/srv/a$b")
+    done = subprocess.run([timers, "--to", units], capture_output=True, text=True, check=False)
+    must(done.returncode == 64 and "a unit cannot name /srv/a$b" in done.stderr, done.stderr)
+    same(place.said(timers, "--print")[0], 64, "--print")
     place.set(TIMEOUT="soon")
     done = subprocess.run([timers, "--to", units], capture_output=True, text=True, check=False)
     must(done.returncode == 2 and "TIMEOUT needs a number" in done.stderr, done.stderr)
