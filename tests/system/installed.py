@@ -242,12 +242,16 @@ def what_is_wrong_is_said_in_words(place):
     if IS_ROOT:
         shutil.chown(place.web, "www-data", "www-data")
         code, text = said()
-        must("may put something else in the place of" in text, text)
+        # As doctor has it: pages can.
+        must(code == 2 and "WRONG  others than root and " in text and "  problem: scripts: " in text, text)
         must(f"chown root {place.web} && chmod g-w,o-w {place.web}\n" in text, text)
         shutil.chown(place.web, "root", "root")
         (place.web / "cr0sync").chmod(0o777)
         (place.web / "log_sync_script.php").chmod(0o664)
         shutil.chown(place.web / "cr0sync/Table.php", "www-data", "www-data")
+        # One of the site itself, that cron does not run.
+        (place.web / "other_script.php").touch()
+        (place.web / "other_script.php").chmod(0o666)
         code, text = said()
         named = re.findall(r"^       (ch.*)$", text, re.M)
         same([line for line in named if str(place.web) in line],
@@ -259,6 +263,17 @@ def what_is_wrong_is_said_in_words(place):
                 subprocess.run(["sh", "-c", line], check=True)
         code, text = said()
         must("ok     nobody but root and " in text and "may put something else" not in text, text)
+        # Others than pages: doctor has no problem with those.
+        (place.web / "log_sync_script.php").chmod(0o664)
+        code, text = said()
+        must("look   others than root and " in text and "  problem: scripts: " not in text, text)
+        (place.web / "log_sync_script.php").chmod(0o644)
+        # In the root pages may make files, and it stays theirs to write.
+        place.root.chmod(0o2775)
+        code, text = said()
+        must("WRONG  others than root and " in text and f"       chmod +t {place.root}\n" in text, text)
+        subprocess.run(["chmod", "+t", place.root], check=True)
+        must("ok     nobody but root and " in said()[1], "with the sticky bit")
         # By a link to it as well.
         (place.web / "cr0sync").chmod(0o777)
         (place.top / "link").symlink_to(place.web)
@@ -288,7 +303,7 @@ def options_are_read_alike(place):
 
 
 def a_fresh_installation_is_not_wrong(place):
-    """In the order that README tells: what no run has made yet is a remark that says what comes next."""
+    """In the order that README tells: what no run has made yet is for a look; what is wrong is wrong before the first run too."""
     need_root()
     if shutil.which("crontab") is None:
         raise Skipped("there is no crontab")
@@ -298,8 +313,16 @@ def a_fresh_installation_is_not_wrong(place):
     same(code, 0, said)
     code, said = place.said(place.root / "test_cron_scripts.sh")
     must(code in (0, 1) and "WRONG" not in said, f"{code} {said}")
-    must("no run has ended yet" in said, said)
-    # What is wrong before the first run as well.
+    must("  warning: cron: " in said, said)
+    place.write("databases/users.db", "no database, and longer than nothing")
+    code, said = place.said(place.root / "test_cron_scripts.sh")
+    must(code == 2 and "WRONG  doctor: " in said and "  problem: databases: " in said, f"{code} {said}")
+    (place.root / "databases/users.db").unlink()
+    config = (place.root / "cr0sync.json").read_text()
+    place.write("cr0sync.json", "{")
+    code, said = place.said(place.root / "test_cron_scripts.sh")
+    must(code == 2 and "WRONG  doctor ended with " in said, f"{code} {said}")
+    place.write("cr0sync.json", config)
     (place.root / "databases").chmod(0o555)
     shutil.chown(place.root / "databases", "root", "root")
     code, said = place.said(place.root / "test_cron_scripts.sh")
