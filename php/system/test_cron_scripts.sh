@@ -25,11 +25,19 @@ wrong() { # WHAT WHAT-TO-DO
     worst=2
 }
 
-# Whose jobs these are: sync_state is his, or else the root.
-owner=$(stat -Lc %U -- "$root/sync_state" 2>/dev/null || stat -Lc %U -- "$root")
+# Whose jobs these are: the root is his, or sync_state in a root that is root's.
+owner=$(stat -Lc %U -- "$root")
+holder=$(stat -Lc %U -- "$root/sync_state" 2>/dev/null || echo "$owner")
+[ "$owner" != root ] || owner=$holder
 group=$(stat -Lc %G -- "$root")
 if [ "$(id -un)" != "$owner" ] && [ "$(id -u)" -ne 0 ]; then
     wrong "this is $(id -un), and cron runs the jobs as $owner" "run it as $owner or root"
+    exit 2
+fi
+# Nothing else can be told rightly then.
+if [ "$holder" != "$owner" ]; then
+    wrong "$root/sync_state belongs to $holder, and cron runs the jobs as $owner" \
+        "as root: chown -R $owner:$group $(quoted "$root/sync_state")"
     exit 2
 fi
 
@@ -194,7 +202,9 @@ test_crontab() {
             "$(quoted "$root/install_crontabs.sh") puts it back"
     elif ! grep -qsxF "# cr0sync $(printf '%s' "$root" | sed 's/%/%%/g')" "$timer"; then
         look "neither the crontab of $owner nor systemd calls the jobs" "run $(quoted "$root/install_crontabs.sh")"
-    elif [ -d /run/systemd/system ] && ! systemctl is-active --quiet cr0sync-databases.timer cr0sync-logs.timer \
+    elif [ ! -d /run/systemd/system ]; then
+        look 'there are units for systemd, which does not run here' "run $(quoted "$root/install_crontabs.sh")"
+    elif ! systemctl is-active --quiet cr0sync-databases.timer cr0sync-logs.timer \
         cr0sync-security.timer; then
         look 'systemd has the jobs, and does not run all of them' \
             'systemctl enable --now cr0sync-databases.timer cr0sync-logs.timer cr0sync-security.timer'

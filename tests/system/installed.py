@@ -281,6 +281,13 @@ def what_is_wrong_is_said_in_words(place):
         must(f"chmod g-w,o-w {place.web}/cr0sync\n" in said()[1], said()[1])
         done = subprocess.run([test], capture_output=True, text=True, check=False)
         must(f"cannot write in {place.root}/databases" in done.stdout, "as root, for the owner")
+        # What a restore as root leaves: nobody is taken for the cron user because of it.
+        shutil.chown(place.root / "sync_state", "root", "root")
+        done = subprocess.run([test], capture_output=True, text=True, check=False)
+        lines = done.stdout.splitlines()
+        must(done.returncode == 2 and lines[0].endswith(f"belongs to root, and cron runs the jobs as {place.user.name}"), lines)
+        subprocess.run(["sh", "-c", lines[1].strip().removeprefix("as root: ")], check=True)
+        must(f"cron runs the jobs as {place.user.name}" not in said()[1], said()[1])
     (place.root / "databases").chmod(0o755)
 
 
