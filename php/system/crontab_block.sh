@@ -53,13 +53,13 @@ read_crontab() {
 
 our_block() {
     # To cron, % ends a command.
-    quoted=$(printf '%s\n' "$root" | sed 's/%/\\%/g')
+    escaped=$(printf '%s\n' "$root" | sed 's/%/\\%/g')
     cat <<END
 # BEGIN cr0sync $root
 # cr0sync: each minute; what is done is said in logs/cron_*.log. remove_crontabs.sh takes this block out again.
-* * * * * '$quoted/cron_sync_databases.sh'
-* * * * * '$quoted/cron_sync_logs.sh'
-* * * * * '$quoted/cron_security_monitoring.sh'
+* * * * * '$escaped/cron_sync_databases.sh'
+* * * * * '$escaped/cron_sync_logs.sh'
+* * * * * '$escaped/cron_security_monitoring.sh'
 # END cr0sync $root
 END
 }

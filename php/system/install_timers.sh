@@ -21,9 +21,13 @@ esac
 owner=$(stat -Lc %U -- "$root")
 group=$(stat -Lc %G -- "$root")
 read_settings "$root" "$owner"
+set -- "$root"
 # What is taken away needs no settings.
-[ -z "$unsettled" ] || [ "$mode" = remove ] || refuse 2 "$unsettled" 'correct it first'
-for value in "$root" "$PHP" "$WEB" "$CONFIG"; do
+if [ "$mode" != remove ]; then
+    [ -z "$unsettled" ] || refuse 2 "$unsettled" 'correct it first'
+    set -- "$root" "$PHP" "$WEB" "$CONFIG"
+fi
+for value; do
     case $value in *[\'\"\\\|\&\$]* | *'
 '*) refuse 64 "a unit cannot name $value" 'give it a name without quotes, backslashes, bars, dollars and line ends' ;; esac
 done

@@ -100,25 +100,3 @@ unsettle() { # WHAT
 believed() { # FILE USER
     [ -n "$(find "$1" -maxdepth 0 -type f '(' -user root -o -user "$2" ')' ! -perm /022 2>/dev/null)" ]
 }
-
-# By what others than root and the owner of the root may put something else in the place of these files, a line each: the file
-# itself, or a directory above it that they may write in, unless it is sticky. A link is another way to what it leads to.
-open_to_others() { # OWNER FILE...
-    allowed=$1
-    shift
-    for file; do
-        for one in "$file" "$(realpath -e -- "$file" 2>/dev/null || echo "$file")"; do
-            while [ -n "$one" ]; do
-                echo "$one"
-                case $one in
-                    /*) one=${one%/*} ;;
-                    *) one= ;;
-                esac
-            done
-        done
-    done | sort -u | while IFS= read -r one; do
-        find "$one" -maxdepth 0 ! -type l \
-            '(' -perm /022 ! '(' -type d -perm -1000 ')' -o ! -user root ! -user "$allowed" ')' 2>/dev/null || :
-    done
-    find / -maxdepth 0 -perm /022 ! -perm -1000
-}

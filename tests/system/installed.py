@@ -53,7 +53,11 @@ def systemd_understands_the_units(place):
     about_ours = [line for line in done.stderr.splitlines() if "cr0sync" in line]
     same((done.returncode, about_ours), (0, []), "systemd-analyze")
     must(f"User={place.user.name}" in (units / "cr0sync-logs.service").read_text(), "the user")
-    # What is taken away needs no settings.
+    # What is taken away needs no settings, whatever they say.
+    place.set(WEB="/srv/a$b")
+    done = subprocess.run([timers, "--to", units], capture_output=True, text=True, check=False)
+    must(done.returncode == 64 and "a unit cannot name /srv/a$b" in done.stderr, done.stderr)
+    same(place.said(timers, "--print")[0], 64, "--print")
     place.set(TIMEOUT="soon")
     done = subprocess.run([timers, "--to", units], capture_output=True, text=True, check=False)
     must(done.returncode == 2 and "TIMEOUT needs a number" in done.stderr, done.stderr)
@@ -283,12 +287,16 @@ def what_is_wrong_is_said_in_words(place):
     if IS_ROOT:
         shutil.chown(place.web, "www-data", "www-data")
         code, text = said()
-        must("may put something else in the place of" in text, text)
+        # As doctor has it: pages can.
+        must(code == 2 and "WRONG  others than root and " in text and "  problem: scripts: " in text, text)
         must(f"chown root {place.web} && chmod g-w,o-w {place.web}\n" in text, text)
         shutil.chown(place.web, "root", "root")
         (place.web / "cr0sync").chmod(0o777)
         (place.web / "log_sync_script.php").chmod(0o664)
         shutil.chown(place.web / "cr0sync/Table.php", "www-data", "www-data")
+        # One of the site itself, that cron does not run.
+        (place.web / "other_script.php").touch()
+        (place.web / "other_script.php").chmod(0o666)
         code, text = said()
         named = re.findall(r"^       (ch.*)$", text, re.M)
         same([line for line in named if str(place.web) in line],
@@ -300,6 +308,17 @@ def what_is_wrong_is_said_in_words(place):
                 subprocess.run(["sh", "-c", line], check=True)
         code, text = said()
         must("ok     nobody but root and " in text and "may put something else" not in text, text)
+        # Others than pages: doctor has no problem with those.
+        (place.web / "log_sync_script.php").chmod(0o664)
+        code, text = said()
+        must("look   others than root and " in text and "  problem: scripts: " not in text, text)
+        (place.web / "log_sync_script.php").chmod(0o644)
+        # In the root pages may make files, and it stays theirs to write.
+        place.root.chmod(0o2775)
+        code, text = said()
+        must("WRONG  others than root and " in text and f"       chmod +t {place.root}\n" in text, text)
+        subprocess.run(["chmod", "+t", place.root], check=True)
+        must("ok     nobody but root and " in said()[1], "with the sticky bit")
         # By a link to it as well.
         (place.web / "cr0sync").chmod(0o777)
         (place.top / "link").symlink_to(place.web)
@@ -307,6 +326,13 @@ def what_is_wrong_is_said_in_words(place):
         must(f"chmod g-w,o-w {place.web}/cr0sync\n" in said()[1], said()[1])
         done = subprocess.run([test], capture_output=True, text=True, check=False)
         must(f"cannot write in {place.root}/databases" in done.stdout, "as root, for the owner")
+        # What a restore as root leaves: nobody is taken for the cron user because of it.
+        shutil.chown(place.root / "sync_state", "root", "root")
+        done = subprocess.run([test], capture_output=True, text=True, check=False)
+        lines = done.stdout.splitlines()
+        must(done.returncode == 2 and lines[0].endswith(f"belongs to root, and cron runs the jobs as {place.user.name}"), lines)
+        subprocess.run(["sh", "-c", lines[1].strip().removeprefix("as root: ")], check=True)
+        must(f"cron runs the jobs as {place.user.name}" not in said()[1], said()[1])
     (place.root / "databases").chmod(0o755)
 
 
@@ -329,7 +355,7 @@ def options_are_read_alike(place):
 
 
 def a_fresh_installation_is_not_wrong(place):
-    """In the order that README tells: what no run has made yet is a remark that says what comes next."""
+    """In the order that README tells: what no run has made yet is for a look; what is wrong is wrong before the first run too."""
     need_root()
     if shutil.which("crontab") is None:
         raise Skipped("there is no crontab")
@@ -339,8 +365,16 @@ def a_fresh_installation_is_not_wrong(place):
     same(code, 0, said)
     code, said = place.said(place.root / "test_cron_scripts.sh")
     must(code in (0, 1) and "WRONG" not in said, f"{code} {said}")
-    must("no run has ended yet" in said, said)
-    # What is wrong before the first run as well.
+    must("  warning: cron: " in said, said)
+    place.write("databases/users.db", "no database, and longer than nothing")
+    code, said = place.said(place.root / "test_cron_scripts.sh")
+    must(code == 2 and "WRONG  doctor: " in said and "  problem: databases: " in said, f"{code} {said}")
+    (place.root / "databases/users.db").unlink()
+    config = (place.root / "cr0sync.json").read_text()
+    place.write("cr0sync.json", "{")
+    code, said = place.said(place.root / "test_cron_scripts.sh")
+    must(code == 2 and "WRONG  doctor ended with " in said, f"{code} {said}")
+    place.write("cr0sync.json", config)
     (place.root / "databases").chmod(0o555)
     shutil.chown(place.root / "databases", "root", "root")
     code, said = place.said(place.root / "test_cron_scripts.sh")

@@ -132,6 +132,15 @@ def lines_that_are_commented_out_call_nothing(place):
     must(code > 0 and "does not call cron_sync_logs.sh: " in said and "install_crontabs.sh' puts it back" in said, said)
     table.script("install")
     must(f"ok     the crontab of {place.user.name} has the jobs" in place.said(test)[1], place.said(test)[1])
+    # Whatever stands before and behind it, as long as it is the script itself.
+    name = f"{place.root}/cron_sync_logs.sh".replace("%", "\\%")
+    for command, is_called in [
+            (f"'/mnt{name}'", False), (f"'{name}.old'", False), (f"cd / && sh \"{name}\" >/dev/null 2>&1", True),
+            (f"(sh '{name}';true)", True)]:
+        table.write(text.replace(line, b"* * * * * " + command.encode()))
+        said = place.said(test)[1]
+        same("does not call cron_sync_logs.sh: " in said, not is_called, command)
+        same(f"ok     the crontab of {place.user.name} has the jobs" in said, is_called, command)
     table.write(b"".join(b"# " + line + b"\n" for line in text.splitlines()))
     must("neither the crontab" in place.said(test)[1], place.said(test)[1])
 
