@@ -25,6 +25,8 @@ const OWNER: u32 = 0o600;
 const GROUP: u32 = 0o060;
 /// Who is not the owner may write by one of these (mode).
 const OTHERS_WRITE: u32 = 0o022;
+/// Who does not own what is in such a directory may neither move nor remove it (mode).
+const STICKY: u32 = 0o1000;
 /// More names are not looked at at once.
 const MAX_NAMES: usize = 10_000;
 /// How the name of a file in the making begins.
@@ -78,8 +80,25 @@ impl Folder {
     }
 
     /// The same for a directory in this one.
-    pub(crate) fn create_inside(&self, name: &str) -> Result<Folder> {
-        Folder::create_at(self.descriptor.as_fd(), Path::new(name), &self.path.join(name), DIRECTORY_MODE)
+    pub(crate) fn create_inside_for_readers(&self, name: &str) -> Result<Folder> {
+        let path = self.path.join(name);
+        let folder = Folder::create_at(self.descriptor.as_fd(), Path::new(name), &path, READABLE_MODE)?;
+        folder.narrow();
+        Ok(folder)
+    }
+
+    /// Lets each move or remove only what is his, as far as we may say so.
+    pub(crate) fn keep_apart(&self) {
+        if let Ok(found) = fs::fstat(&self.descriptor)
+            && found.st_mode & STICKY == 0
+        {
+            let _ = fs::fchmod(&self.descriptor, Mode::from_raw_mode(found.st_mode & 0o7777 | STICKY));
+        }
+    }
+
+    /// Whether it belongs to one of these users.
+    pub(crate) fn is_of(&self, users: &[u32]) -> bool {
+        fs::fstat(&self.descriptor).is_ok_and(|found| users.contains(&found.st_uid))
     }
 
     fn open_at(below: BorrowedFd<'_>, name: &Path, path: &Path) -> Result<Option<Folder>> {
@@ -175,6 +194,11 @@ impl Folder {
     pub(crate) fn written(&self, name: &str) -> Option<i64> {
         let file = fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         (FileType::from_raw_mode(file.st_mode) == FileType::RegularFile).then_some(file.st_mtime)
+    }
+
+    /// Whose a file is; `None` where there is none.
+    pub(crate) fn owner_of(&self, name: &str) -> Option<u32> {
+        fs::statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|file| file.st_uid)
     }
 
     /// Reads a file of at most so many bytes.

@@ -4,7 +4,7 @@
 //! order, what comes back, what an interruption leaves, and that nothing in the queue can hurt the one who reads it.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -521,11 +521,68 @@ fn only_the_group_has_access() {
     let id = ask(&world, "backup", json!({})).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     let queue = queue_directory(&world);
-    assert_eq!(mode(&queue), 0o2770);
-    assert_eq!(mode(&queue.join("results")), 0o2770);
+    assert_eq!((mode(&queue), mode(&queue.join("results"))), (0o3770, 0o2750));
     assert_eq!(mode(&queue.join(format!("{id}.json"))), 0o660);
     work(&world);
-    assert_eq!(mode(&queue.join(format!("results/{id}.json"))), 0o660);
+    let result = queue.join(format!("results/{id}.json"));
+    assert_eq!(mode(&result), 0o640);
+    // As older programs made them.
+    for (path, bits) in [(&queue, 0o2770), (&queue.join("results"), 0o2770), (&result, 0o660)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(bits)).unwrap();
+    }
+    work(&world);
+    assert_eq!((mode(&queue), mode(&queue.join("results")), mode(&result)), (0o3770, 0o2750, 0o640));
+}
+
+#[test]
+fn a_forged_result_of_odd_shape_is_not_told() {
+    let world = in_conflict();
+    let id = ask(&world, "acknowledge", json!({"conflicts": ["1"]})).unwrap();
+    work(&world);
+    let path = queue_directory(&world).join(format!("results/{id}.json"));
+    let sound: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (name, value) in [
+        ("result", json!("text")),
+        ("result", json!({"removed": []})),
+        ("result", json!({"backups": 7})),
+        ("result", Value::Null),
+        ("arguments", json!("x")),
+        ("error", json!("x")),
+        ("by", json!("x".repeat(201))),
+    ] {
+        let mut forged = sound.clone();
+        forged["request"][name] = value;
+        fs::write(&path, forged.to_string()).unwrap();
+        assert!(requests(&world).is_empty(), "{name}: {forged}");
+    }
+    fs::write(&path, sound.to_string()).unwrap();
+    assert_eq!(lines(&requests(&world)), ["acknowledge done"]);
+}
+
+#[test]
+fn of_thousands_of_files_few_are_told() {
+    let world = in_conflict();
+    let id = ask(&world, "acknowledge", json!({"conflicts": ["1"]})).unwrap();
+    work(&world);
+    let queue = queue_directory(&world);
+    let results = queue.join("results");
+    let sound = fs::read_to_string(results.join(format!("{id}.json"))).unwrap();
+    let name = |year: u32, number: u32| format!("{year}0714T093102{number:09}Z-0123456789abcdef");
+    let request = |id: &str| json!({"version": 1, "id": id, "by": "eve", "at": "2025-07-14T09:31:02Z", "action": "backup"});
+    for number in 0..2000 {
+        let (waits, over) = (name(2025, number), name(2024, number));
+        fs::write(queue.join(format!("{waits}.json")), request(&waits).to_string()).unwrap();
+        fs::write(results.join(format!("{over}.json")), sound.replace(&id, &over)).unwrap();
+    }
+    fs::remove_file(results.join(format!("{id}.json"))).unwrap();
+    let told = requests(&world);
+    let ids = |state: &str| -> Vec<String> {
+        let of = told.iter().filter(|one| one["state"] == state);
+        of.map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    // What the next run carries out, and what came last.
+    assert_eq!(ids("pending"), (0..100).rev().map(|number| name(2025, number)).collect::<Vec<_>>());
+    assert_eq!(ids("done"), (1500..2000).rev().map(|number| name(2024, number)).collect::<Vec<_>>());
 }
 
 /// The child of the test below; on its own it does nothing.
@@ -538,12 +595,30 @@ fn queue_child() {
     let id = database::enqueue(&config, &request).unwrap().id;
     let report = database::queue(&config).unwrap();
     assert_eq!((report.requests.len(), report.requests[0].id.clone()), (1, id));
+    // What comes of requests is for others to say.
+    let queue = config.root.join("sync_state/queue");
+    let results = queue.join("results");
+    assert!(fs::read_dir(&results).is_ok(), "it was to read results");
+    let told = format!("{}.json", report.requests[0].id);
+    for tried in [
+        fs::write(results.join(&told), "{}"),
+        fs::copy(queue.join(&told), results.join(&told)).map(|_| ()),
+        fs::rename(queue.join(&told), results.join(&told)),
+        fs::rename(&results, queue.join("away")),
+        fs::set_permissions(&results, fs::Permissions::from_mode(0o777)),
+    ] {
+        assert_eq!(tried.unwrap_err().kind(), std::io::ErrorKind::PermissionDenied);
+    }
     // It does not own the state, so it carries nothing out.
     assert_eq!(database::work_queue(&config).unwrap_err().kind(), ErrorKind::Access);
     let _ = database::sync(&config, &Options::default());
     assert_eq!(seen(database::queue(&config).unwrap())["requests"][0]["state"], "pending");
     let file = &config.databases["d"].replicas["central"];
     assert!(fs::File::options().write(true).open(file).is_err(), "it was not to write databases");
+    // A queue that it made would be its own.
+    let fresh = Config { root: config.root.with_file_name("fresh"), ..config.clone() };
+    assert_eq!(database::enqueue(&fresh, &request).unwrap_err().kind(), ErrorKind::Access);
+    assert!(!fresh.root.join("sync_state/queue").exists());
     // Where it may do nothing at all, it is told who may.
     let closed = Config { root: config.root.with_file_name("closed"), ..config };
     for error in [
@@ -586,6 +661,10 @@ fn one_user_asks_and_another_acts() {
     let closed = base.join("closed/sync_state");
     fs::create_dir_all(closed.join("queue")).unwrap();
     fs::write(closed.join("lock"), "").unwrap();
+    let fresh = base.join("fresh/sync_state");
+    fs::create_dir_all(&fresh).unwrap();
+    chown(&fresh, None, Some(group.parse().unwrap())).unwrap();
+    fs::set_permissions(&fresh, fs::Permissions::from_mode(0o3770)).unwrap();
     let program = base.join("child");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let child = Command::new("setpriv")
@@ -604,12 +683,24 @@ fn one_user_asks_and_another_acts() {
     let id = requests(&world)[0]["id"].as_str().unwrap().to_owned();
     let queue = queue_directory(&world);
     let file = fs::metadata(queue.join(format!("{id}.json"))).unwrap();
-    assert_eq!((file.uid().to_string(), file.gid().to_string()), (user, group.clone()));
+    let user_id = file.uid();
+    assert_eq!((user_id.to_string(), file.gid().to_string()), (user, group.clone()));
     world.sync();
     let over = requests(&world);
     assert_eq!(lines(&over), ["force done"]);
     assert_eq!(over[0]["by"], "the website");
     let result = fs::metadata(queue.join(format!("results/{id}.json"))).unwrap();
     assert_eq!((result.uid(), result.gid().to_string()), (0, group));
-    assert_eq!(result.permissions().mode() & 0o7777, 0o660);
+    assert_eq!(result.permissions().mode() & 0o7777, 0o640);
+    // What it could write before the directory was closed is not told, and one of its own is not taken for ours.
+    let (file, number) = (queue.join(format!("results/{id}.json")), user_id);
+    chown(&file, Some(number), None).unwrap();
+    assert!(requests(&world).is_empty());
+    chown(&file, Some(0), None).unwrap();
+    chown(queue.join("results"), Some(number), None).unwrap();
+    assert!(requests(&world).is_empty());
+    let error = database::work_queue(&world.config()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Access, "{error}");
+    assert!(error.to_string().contains("refused results of somebody who does not run the sync"), "{error}");
+    chown(queue.join("results"), Some(0), None).unwrap();
 }

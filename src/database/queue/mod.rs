@@ -25,10 +25,10 @@
 
 mod carry_out;
 pub(super) mod request;
+mod results;
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::clock;
@@ -40,6 +40,7 @@ use crate::report::{QueueReport, QueuedReport, QueuedRequest, RequestState, SCHE
 
 use carry_out::{Outcome, Time};
 use request::{Filed, MAX_REQUEST_BYTES};
+use results::{Finished, finished};
 
 pub use request::{Action, Request};
 
@@ -59,31 +60,20 @@ const NASCENT_SECONDS: i64 = 60 * 60;
 const MAX_RESULT_BYTES: u64 = 256 << 10;
 /// How often a request is begun that never gets to its end: what kills a run thrice will kill the next one.
 const MAX_ATTEMPTS: u64 = 3;
-/// The version of the files of results.
-const VERSION: u32 = 1;
-
-/// A result as a file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Finished {
-    version: u32,
-    request: QueuedRequest,
-}
-
 /// Puts a request into the queue, for the next run to carry out. Nothing else is written, and no database is opened.
 ///
 /// Errors: `Usage` for a database or side that is not configured, `Busy` when the queue is full, `Access` for a user
 /// who may not write to it.
 pub fn enqueue(config: &Config, request: &Request) -> Result<QueuedReport> {
     request.check(config)?;
-    // Whoever makes the state directory owns it, and that should be the one who runs the sync.
-    if owner(config).is_none() {
-        return Err(Error::new(ErrorKind::Access, "there is no queue yet in")
-            .at(&config.root)
-            .hint("run `bidirectional` once as the user who runs the sync; that makes it"));
-    }
+    // Whoever makes the state directory or the queue owns it, and that should be the one who runs the sync.
+    let owner = owner(config).ok_or_else(|| missing(config))?;
     let allowed = |error| for_whom(config, error);
-    let queue = Folder::create(&directory(config)).map_err(allowed)?;
+    let queue = match Folder::open(&directory(config)).map_err(allowed)? {
+        Some(queue) => queue,
+        None if is_ours(config, owner) => make(config).map_err(allowed)?.0,
+        None => return Err(missing(config)),
+    };
     let waiting =
         queue.names(MAX_NAMES).map_err(allowed)?.iter().filter(|name| stem(name, ".json").is_some()).count();
     if waiting >= MAX_PENDING {
@@ -101,7 +91,13 @@ pub fn enqueue(config: &Config, request: &Request) -> Result<QueuedReport> {
     Ok(QueuedReport { schema: SCHEMA, id: filed.id })
 }
 
-/// The requests that wait, and those of the last days with what came of them, newest first. Changes nothing.
+fn missing(config: &Config) -> Error {
+    Error::new(ErrorKind::Access, "there is no queue yet in")
+        .at(&config.root)
+        .hint("run `bidirectional` once as the user who runs the sync; that makes it")
+}
+
+/// The requests that wait, at most as many as a run carries out, and those of the last days with what came of them, newest first. Changes nothing.
 ///
 /// Errors: `Config` where the root is not there, `Io` or `Access` when the queue cannot be read. Files that are no requests
 /// are left out.
@@ -110,31 +106,47 @@ pub fn queue(config: &Config) -> Result<QueueReport> {
     let mut requests = Vec::new();
     if let Some(queue) = Folder::open(&directory(config))? {
         // First what waits: what moves on meanwhile is found again below.
-        for id in ids(&queue, ".json")? {
+        for id in ids(&queue, ".json")?.into_iter().take(MAX_PENDING) {
             if let Content::Bytes(bytes) = queue.read(&file(&id), MAX_REQUEST_BYTES)? {
                 requests.extend(Filed::parse(&bytes, &id).ok().map(|filed| pending(&filed)));
             }
         }
-        if let Some(results) = queue.open_inside("results")? {
-            for id in ids(&results, ".begun")? {
-                if let Content::Bytes(bytes) = results.read(&begun(&id), MAX_RESULT_BYTES)? {
-                    let filed = Filed::parse_begun(&bytes, &id).ok();
-                    requests.extend(filed.map(|(filed, _)| pending(&filed)));
-                }
-            }
-            for id in ids(&results, ".json")? {
-                if let Content::Bytes(bytes) = results.read(&file(&id), MAX_RESULT_BYTES)? {
-                    requests.extend(finished(&bytes, &id));
-                }
-            }
+        let trusted = trusted(config);
+        if let Some(results) = queue.open_inside("results")?.filter(|results| results.is_of(&trusted)) {
+            requests.extend(of_runs(&results, &trusted)?);
         }
     }
     // Of two with one id the one that is further on came last.
     requests.reverse();
     requests.sort_by(|a: &QueuedRequest, b| b.id.cmp(&a.id));
     requests.dedup_by(|a, b| a.id == b.id);
-    requests.truncate(MAX_PENDING + MAX_RESULTS);
     Ok(QueueReport { schema: SCHEMA, requests })
+}
+
+/// What runs have begun, and the newest of what they have ended; what somebody else has left there is not theirs.
+fn of_runs(results: &Folder, trusted: &[u32]) -> Result<Vec<QueuedRequest>> {
+    let mut requests = Vec::new();
+    for id in ids(results, ".begun")?.into_iter().take(MAX_PENDING) {
+        if let Some(bytes) = of_run(results, &begun(&id), trusted)? {
+            requests.extend(Filed::parse_begun(&bytes, &id).ok().map(|(filed, _)| pending(&filed)));
+        }
+    }
+    for id in ids(results, ".json")?.into_iter().rev().take(MAX_RESULTS) {
+        if let Some(bytes) = of_run(results, &file(&id), trusted)? {
+            requests.extend(finished(&bytes, &id));
+        }
+    }
+    Ok(requests)
+}
+
+fn of_run(results: &Folder, name: &str, trusted: &[u32]) -> Result<Option<Vec<u8>>> {
+    if !results.owner_of(name).is_some_and(|owner| trusted.contains(&owner)) {
+        return Ok(None);
+    }
+    Ok(match results.read(name, MAX_RESULT_BYTES)? {
+        Content::Bytes(bytes) => Some(bytes),
+        Content::Missing | Content::Refused(_) | Content::Other => None,
+    })
 }
 
 /// Carries out what waits, in the order it was asked for, and gives what came of it, newest first. [`super::sync`] does
@@ -197,9 +209,28 @@ fn directory(config: &Config) -> PathBuf {
     state_directory(config).join("queue")
 }
 
-fn make(config: &Config) -> Result<Folder> {
+/// Opens the queue and its results, and makes them first where they are missing. In the queue each may move only what is his,
+/// so that nobody exchanges the results; and those only the one writes who carries requests out.
+fn make(config: &Config) -> Result<(Folder, Folder)> {
     durable::state_directory(&state_directory(config), &config.ownership)?;
-    Folder::create(&directory(config))
+    let queue = Folder::create(&directory(config))?;
+    // In a queue of somebody else's, the bit would keep requests from being taken out.
+    if owner(config).is_some_and(|owner| queue.is_of(&[owner])) {
+        queue.keep_apart();
+    }
+    let results = queue.create_inside_for_readers("results")?;
+    if !results.is_of(&trusted(config)) {
+        let error = Error::new(ErrorKind::Access, "refused results of somebody who does not run the sync:");
+        return Err(error
+            .at(directory(config).join("results"))
+            .hint("move that directory away; it is made again"));
+    }
+    Ok((queue, results))
+}
+
+/// Who may have written results: those who carry requests out.
+fn trusted(config: &Config) -> Vec<u32> {
+    [Some(0), durable::user(&config.ownership), owner(config)].into_iter().flatten().collect()
 }
 
 /// Who owns the state; `None` where there is none.
@@ -265,13 +296,6 @@ fn pending(filed: &Filed) -> QueuedRequest {
     }
 }
 
-/// Reads a result; `None` where it is none.
-pub(super) fn finished(bytes: &[u8], id: &str) -> Option<QueuedRequest> {
-    let Finished { version, request } = serde_json::from_slice(bytes).ok()?;
-    let sound = version == VERSION && request.id == id && request.state != RequestState::Pending;
-    sound.then_some(request)
-}
-
 fn in_json(error: &Error) -> Json {
     json!({
         "kind": error.kind().name(),
@@ -300,8 +324,7 @@ enum Next {
 impl<'a> Work<'a> {
     /// Opens and locks the queue; `None` when somebody else has.
     fn begin(config: &'a Config) -> Result<Option<Work<'a>>> {
-        let queue = make(config)?;
-        let results = queue.create_inside("results")?;
+        let (queue, results) = make(config)?;
         let locked = results.try_lock()?;
         Ok(locked.then_some(Work { config, queue, results, over: Vec::new() }))
     }
@@ -469,7 +492,7 @@ impl<'a> Work<'a> {
         }
         request.finished_at = Some(clock::stamp(clock::now()));
         let id = request.id.clone();
-        let record = Finished { version: VERSION, request };
+        let record = Finished::of(request);
         let json = serde_json::to_vec(&record)
             .map_err(|cause| Error::new(ErrorKind::Internal, "cannot write a result").because(cause))?;
         self.results.put(&file(&id), &json)?;
