@@ -45,8 +45,9 @@ class Edges:
                 "$_SERVER['SCRIPT_NAME'] = $name; $_SERVER['PATH_INFO'] = $info;"
                 f"echo (new Cr0Sync\\Admin\\App('{index}'))->answer()->status;")
         # 403, as nobody may come in by these settings.
-        for name, info, wanted in (("/x/index.php", "", 403), ("/x/", "", 403), ("/", "", 403), ("/~me/a-b_c.d/index.php", "", 403),
-                                   ("/x/index.php", "/y", 404), ("//x/index.php", "", 404), ("/x;y/", "", 404), ("", "", 404),
+        for name, info, wanted in (("/x/index.php", "", 403), ("/x/", "", 403), ("/", "", 403),
+                                   ("/~me/a-b_c.d/index.php", "", 403), ("/x/index.php", "/y", 404),
+                                   ("//x/index.php", "", 404), ("/x;y/", "", 404), ("", "", 404),
                                    ("/x/\n", "", 404), ("index.php", "", 404)):
             ended = self.ground.php.run("address", "-r", code, "--", name, info)
             expect(ended[:2] == (0, str(wanted)), f"{name!r} with {info!r} is {ended}, not {wanted}")
@@ -85,8 +86,9 @@ class Edges:
         def named(query):
             return self.visitor("named", "127.0.9.3").ask("GET", f"/named/?page=settings&{query}")
 
-        for name, is_one in (("eve", True), ("Ève <b>", True), ("x" * 150, True), ("", False), ("x" * 151, False), ("é" * 76, False),
-                             ("eve\n", False), ("e\0ve", False), ("\x1b[1m", False), (b"\xff", False), (None, False)):
+        for name, is_one in (("eve", True), ("Ève <b>", True), ("x" * 150, True), ("", False), ("x" * 151, False),
+                             ("é" * 76, False), ("eve\n", False), ("e\0ve", False), ("\x1b[1m", False), (b"\xff", False),
+                             (None, False)):
             coded = base64.b64encode(name if isinstance(name, bytes) else (name or "").encode()).decode()
             answer = named(urllib.parse.urlencode({"name[]" if name is None else "name": coded}))
             expect(answer.status == (200 if is_one else 403), f"{name!r} is answered with {answer.status}: {said(answer)}")
@@ -152,7 +154,7 @@ class Edges:
             expect(mark in event.values(), f"{kind} names another session: {event}")
 
     def without_a_record(self):
-        """Nothing can be put on record: whoever knows the password gets in, reads what is wrong, gets out, and changes nothing."""
+        """Nothing can be put on record: who knows the password gets in, reads what is wrong, gets out, and changes nothing."""
         log = self.ground.root / "logs/security/security_events.json"
         away = log.with_suffix(".away")
         log.rename(away)
