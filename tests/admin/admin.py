@@ -31,6 +31,7 @@ from asked import Asked  # noqa: E402 (found beside this file)
 from browser import Browser, Missing, tools  # noqa: E402
 from common import Failure, Who  # noqa: E402
 from crowd import Crowd  # noqa: E402
+from edges import Edges  # noqa: E402
 from gate import Gate  # noqa: E402
 from ground import Ground  # noqa: E402
 from hands import Hands, questions  # noqa: E402
@@ -43,7 +44,7 @@ from php import Php  # noqa: E402
 from servers import PASSWORD, Servers  # noqa: E402
 from visitor import Visitor  # noqa: E402
 
-PARTS = ("gate", "asked", "own", "nonsense", "hostile", "hands", "looks", "crowd", "large")
+PARTS = ("gate", "asked", "own", "nonsense", "edges", "hostile", "hands", "looks", "crowd", "large")
 # Whoever is not done after so many seconds never will be.
 LONGEST = 1200
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or PROJECT / "target").resolve()
@@ -101,7 +102,7 @@ class Test:
         large = Large(self.ground, self.servers, self.counts)
         self.servers.lay_out(large.config)
         self.servers.start()
-        for name, part in (("gate", Gate), ("asked", Asked), ("own", Own), ("nonsense", Nonsense)):
+        for name, part in (("gate", Gate), ("asked", Asked), ("own", Own), ("nonsense", Nonsense), ("edges", Edges)):
             self.part(name, part(self.ground, self.servers, self.counts).show)
         hostile = Hostile(self.ground, self.servers, self.counts)
         self.part("hostile", hostile.show)

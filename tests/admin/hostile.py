@@ -33,7 +33,9 @@ class Hostile:
         for text in HOSTILE:
             self.read(visitor, f"/password/?{urllib.parse.urlencode({'page': text})}")
             # NUL in a path is refused by the server.
-            self.read(visitor, f"/password/{urllib.parse.quote(text.replace(chr(0), ''), safe='')}?page=overview")
+            path = f"/password/{urllib.parse.quote(text.replace(chr(0), ''), safe='')}?page=overview"
+            answer = visitor.ask("GET", path)
+            expect(answer.status == 404 and not answer.cookies, f"{path}: {answer.status} {answer.cookies}")
         # Links of the pages themselves, each once: whatever one can come to by following.
         seen, left = set(), [visitor.address_of(page) for page in PAGES]
         while left and len(seen) < 250:

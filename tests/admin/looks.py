@@ -127,10 +127,21 @@ class Looks:
             if not page.locator("main[data-live]").count():
                 continue
             before = page.locator("main > *").count()
-            with page.expect_response(lambda answer: f"page={name}" in answer.url, timeout=10_000):
+            with page.expect_response(lambda answer: f"page={name}" in answer.url, timeout=10_000) as answer:
                 pass
+            # By this the pages know that nobody did anything.
+            expect(answer.value.request.headers.get("x-live") == "1", f"{name} does not say that it loads itself")
             page.wait_for_timeout(200)
             expect(page.locator("main > *").count() == before, f"{name} has other parts after it was loaded again")
+            # What cannot be loaded any more says since when, until it can.
+            self.browser.expected.append("ERR_FAILED")
+            page.route("**", lambda route: route.abort())
+            page.locator("#stale", has_text="Not refreshed since").wait_for()
+            page.evaluate(self.browser.axe)
+            found = page.evaluate(AXE)
+            expect(not found, f"{name}, not refreshed: {found}")
+            page.unroute("**")
+            page.locator("#stale").wait_for(state="detached")
             self.browser.look(page)
             self.counts["pages that load themselves"] += 1
         context.close()

@@ -13,7 +13,8 @@ PASSWORD = "correct horse battery staple"
 # A login page of a website, as they are: whoever asks is somebody.
 SITE = """<?php
 session_start();
-$_SESSION = ['is_admin' => ($_GET['as'] ?? '') === 'admin', 'username' => $_GET['name'] ?? 'carol'];
+$_SESSION['is_admin'] = ($_GET['as'] ?? '') === 'admin';
+$_SESSION['username'] = $_GET['name'] ?? 'carol';
 session_write_close();
 echo 'the website';
 """
@@ -45,6 +46,10 @@ class Servers:
         self.place("secure", f"return [{own}];", extra="fastcgi_param HTTPS on;")
         self.place("host", f"return [{where}] + require '{example}';")
         self.place("closed", f"$all = [{where}] + require '{example}'; unset($all['login_url']); return $all;")
+        # Whatever a website takes for a name, and an installation that is not there.
+        named = "$_GET['name'] ?? $_POST['name'] ?? 'dora'"
+        self.place("named", f"return [{where}, 'admin' => static fn () => is_array({named}) ? 7 : base64_decode({named})];")
+        self.place("gone", f"return ['password_hash' => '{hashed}', 'config' => '{self.ground.config}', 'root' => '/nowhere'];")
         self.place("bare", f"return [{own}];", pool="bare")
         self.place("large", f"return ['password_hash' => '{hashed}', 'config' => '{large}'];")
         self.place("misspelled", f"return [{own}, 'pasword' => 1];")
@@ -91,7 +96,7 @@ class Servers:
         common = "".join(f"fastcgi_param {name} {value};\n" for name, value in (
             ("QUERY_STRING", "$query_string"), ("REQUEST_METHOD", "$request_method"), ("CONTENT_TYPE", "$content_type"),
             ("CONTENT_LENGTH", "$content_length"), ("REQUEST_URI", "$request_uri"), ("REMOTE_ADDR", "$remote_addr"),
-            ("SERVER_PROTOCOL", "$server_protocol")))
+            ("SERVER_PROTOCOL", "$server_protocol"), ("SCRIPT_NAME", "$fastcgi_script_name")))
         entry = self.ground.site / "cr0sync/admin/index.php"
         locations = "".join(
             f"location /{name}/ {{ fastcgi_pass unix:{self.directory}/{pool}.socket; {common} {extra}\n"
@@ -135,8 +140,8 @@ class Servers:
         return "\n".join(lines)
 
     def complaints(self):
-        """What PHP wrote into the error log, but for the settings that make no sense on purpose."""
-        known = ("settings-", "inner secret", "nowhere")
+        """What PHP wrote into the error log, but for the settings that make no sense and what cannot be recorded on purpose."""
+        known = ("settings-", "inner secret", "nowhere", "is no name of a user", "is not on record", "cannot be counted")
         lines = (self.directory / "pages.log").read_text(errors="replace").splitlines()
         bad = [line for line in lines if "PHP " in line or "cr0sync admin:" in line]
         return [line for line in bad if not any(word in line for word in known)]

@@ -152,7 +152,7 @@ def pages_are_shut_until_settings_open_them(place):
     (place.web / "src/autoload.php").write_text("<?php throw new Exception('not ours');\n")
 
     def asked():
-        ask = ("$_SERVER = ['REQUEST_METHOD' => 'GET', 'REQUEST_URI' => '/', 'REMOTE_ADDR' => '192.0.2.7'] + $_SERVER;"
+        ask = ("$_SERVER = ['REQUEST_METHOD' => 'GET', 'SCRIPT_NAME' => '/', 'REMOTE_ADDR' => '192.0.2.7'] + $_SERVER;"
                "$_GET = ['page' => 'settings']; register_shutdown_function(fn () => print(http_response_code()));"
                f"require '{pages}/index.php';")
         return place.said(place.top / "php", "-r", ask)

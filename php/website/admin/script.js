@@ -18,21 +18,38 @@ const isBusy = () => {
   return document.hidden || isUsed || isInUse() || String(document.getSelection()) !== '';
 };
 
+// What is no longer as it is on the machine says so, at the end, where it moves nothing that somebody is about to press.
+let loaded = new Date();
+const sayStale = (why) => {
+  const line = document.getElementById('stale') || document.createElement('p');
+  const words = `Not refreshed since ${loaded.toISOString().slice(11, 19)} UTC: ${why}`;
+  line.id = 'stale';
+  line.setAttribute('role', 'status');
+  if (line.textContent !== words) line.textContent = words;
+  if (!line.isConnected) main.append(line);
+};
+const sayBusy = () => {
+  if (Date.now() - loaded > 3000 * seconds) sayStale('it waits until nothing on the page is in use.');
+};
+
 const refresh = async () => {
-  if (isBusy()) return;
+  if (isBusy()) return sayBusy();
   try {
-    const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error' });
-    if (!answer.ok) return;
+    // The header says that nobody did anything, so that this neither keeps anybody logged in nor takes what is told once.
+    const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error', headers: { 'X-Live': '1' } });
+    if (!answer.ok) return sayStale('the server does not answer with the page. Load it again.');
     // Only what is shown: the style and the script around it have nonces of another answer.
     const shown = /<main[^]*<\/main>/.exec(await answer.text());
     const fresh = shown && new DOMParser().parseFromString(shown[0], 'text/html').querySelector('main');
-    if (!fresh || isBusy()) return;
+    if (!fresh) return sayStale('the server does not answer with the page. Load it again.');
+    if (isBusy()) return sayBusy();
+    loaded = new Date();
     // What was told stays until the visitor goes on.
     for (const part of [...main.children].slice(1)) if (part.id !== 'notice') part.remove();
     for (const part of [...fresh.children].slice(1)) if (part.id !== 'notice') main.append(document.adoptNode(part));
     offerCopies();
   } catch {
-    // The next time will do.
+    sayStale('the server cannot be reached, or you are no longer logged in. Load it again.');
   }
 };
 

@@ -30,6 +30,8 @@ final readonly class App
         'settings' => Pages\InForce::class,
     ];
 
+    private const LONGEST_NAME = 150;
+
     public function __construct(private string $directory)
     {
     }
@@ -47,10 +49,16 @@ final readonly class App
         }
     }
 
-    private function decide(Request $request): Response
+    private function decide(?Request $request): Response
     {
+        if ($request === null) {
+            return Response::refusal(404, 'There is no page at this address.');
+        }
         if (!in_array($request->method, ['GET', 'HEAD', 'POST'], true)) {
             return Response::refusal(405, 'Only GET and POST are known here.');
+        }
+        if (!$request->isText()) {
+            return Response::refusal(400, 'What was sent is no text in UTF-8: write it again.');
         }
         $settings = Settings::read($this->directory);
         if (!$settings->isOpenToSomebody()) {
@@ -66,9 +74,15 @@ final readonly class App
                 ? Response::seeOther($settings->loginUrl)
                 : Response::refusal(403, 'Log in to the website first.');
         }
-        $session = Session::open($request);
+        if ($user !== null && !self::isName($user)) {
+            error_log('cr0sync admin: the function admin of the settings returns what is no name of a user; a name is '
+                . 'text in UTF-8 of 1 to ' . self::LONGEST_NAME . ' bytes without control characters');
+
+            return Response::refusal(403, 'The website does not say who you are; the error log says why.');
+        }
+        $session = Session::open($request, $user);
         try {
-            $user ??= $session->user($settings);
+            $user ??= $session->user($settings, $request);
 
             return $user === null
                 ? (new Login($settings, $session))->answer($request)
@@ -84,7 +98,7 @@ final readonly class App
         $library = new Library($settings, $user, $request->ip, $session->mark());
         $page = new (self::PAGES[$name])();
         if (!$request->isPost()) {
-            $notice = $session->told();
+            $notice = $session->told($request);
             $token = $session->token();
             // From here on it only reads, and other requests of the same visitor need not wait.
             $session->close();
@@ -93,14 +107,18 @@ final readonly class App
             return $layout->response($page, $request, $library, $notice);
         }
         if (!$session->accepts($request->field('csrf'))) {
-            $library->record('ADMIN_REFUSED', ['why' => 'csrf', 'page' => $name], 'MEDIUM');
+            $library->recordIfPossible('ADMIN_REFUSED', ['why' => 'csrf', 'page' => $name], 'MEDIUM');
 
             return Response::refusal(403, 'This form is too old: load the page again, then send it.');
         }
         $forms = new Forms($request->self, $name, '');
         if ($request->field('action') === 'log_out') {
-            $library->record('ADMIN_LOGGED_OUT', [], 'INFO');
-            $session->logOut();
+            $session->renew();
+            if ($library->recordIfPossible('ADMIN_LOGGED_OUT', [], 'INFO') !== null) {
+                // Who is out is not told why.
+                $session->tell(Notice::failed('You are logged out. That could not be put on record; the error log of '
+                    . 'the server says why.'));
+            }
 
             return Response::seeOther($forms->address('overview'));
         }
@@ -112,6 +130,12 @@ final readonly class App
         $session->tell($outcome->notice);
 
         return Response::seeOther($forms->address($name, $outcome->query));
+    }
+
+    /** Whether it can stand in events and in what is asked for, whatever the website takes for a name. */
+    private static function isName(mixed $user): bool
+    {
+        return is_string($user) && strlen($user) <= self::LONGEST_NAME && preg_match('~^\P{Cc}+$~Du', $user) === 1;
     }
 
     /** What went wrong, and what to do. */

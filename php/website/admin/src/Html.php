@@ -19,7 +19,7 @@ final readonly class Html
     private const VOID = ['br', 'hr', 'img', 'input', 'link', 'meta', 'col', 'wbr'];
     /** Attributes whose values are addresses: only our own pages, and what is set by settings. */
     private const ADDRESSES = ['href', 'action', 'src'];
-    private const HARMLESS = '~^(?:[?#]|/(?!/)|https://|data:,$)~';
+    private const HARMLESS = '~^(?:[?#]|/(?![/\\\\])|https://|data:,$)~D';
 
     private function __construct(public string $markup)
     {
@@ -39,7 +39,8 @@ final readonly class Html
                 continue;
             }
             if (in_array($key, self::ADDRESSES, true)) {
-                $value = preg_match(self::HARMLESS, (string) $value) === 1 ? $value : '#';
+                // Judged as it is written: browsers take a backslash for a slash, also that of an escape.
+                $value = preg_match(self::HARMLESS, Text::line((string) $value)) === 1 ? $value : '#';
             }
             $markup .= $value === true ? " {$key}" : " {$key}=\"" . self::escaped((string) $value) . '"';
         }

@@ -72,6 +72,47 @@ final readonly class Library
         cr0_event($type, ['user' => $this->user] + $details, $severity, $this->ip, $this->mark, $this->places());
     }
 
+    /**
+     * Puts on record what happened already or is refused, as far as that is possible. Where it is not, the server's log
+     * says why.
+     *
+     * @param array<string, mixed> $details
+     * @return ?string why it is not on record
+     */
+    public function recordIfPossible(string $type, array $details, string $severity): ?string
+    {
+        try {
+            $this->record($type, $details, $severity);
+        } catch (Cr0SyncException $error) {
+            error_log("cr0sync admin: {$type} is not on record: {$error->getMessage()}");
+
+            return App::words($error);
+        }
+
+        return null;
+    }
+
+    /**
+     * The same, once in a quarter of an hour for an address: whoever tries on and on must not fill the log.
+     *
+     * @param array<string, mixed> $details
+     */
+    public function recordSometimes(string $type, array $details, string $severity): void
+    {
+        $policy = ['limit' => 1, 'period_seconds' => 900];
+        $key = "{$this->ip}_" . strtolower($type) . '_told';
+        try {
+            $isNews = $this->read('cr0_rate_limit', ['policy' => $policy], $key, 'default')['allowed'];
+        } catch (Cr0SyncException $error) {
+            error_log("cr0sync admin: {$type} is not on record: {$error->getMessage()}");
+
+            return;
+        }
+        if ($isNews) {
+            $this->recordIfPossible($type, $details, $severity);
+        }
+    }
+
     /** Who asks, as the library puts it on record. */
     public function by(): string
     {

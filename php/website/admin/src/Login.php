@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin;
 
+use Cr0Sync\Cr0SyncException;
+
 /**
  * The way in with a password. Guessing is slow: an address has five tries, and one more each three minutes.
  *
@@ -24,7 +26,7 @@ final readonly class Login
         $forms = new Forms($request->self, 'login', $this->session->token());
         if (!$request->isPost()) {
             return $request->text('page') === 'login'
-                ? $this->form($forms)
+                ? $this->form($request, $forms)
                 : Response::seeOther($forms->address('login'));
         }
         if ($request->field('action') !== 'log_in') {
@@ -32,43 +34,76 @@ final readonly class Login
         }
         $library = new Library($this->settings, 'nobody', $request->ip, $this->session->mark());
         if (!$this->session->accepts($request->field('csrf'))) {
-            $library->record('ADMIN_REFUSED', ['why' => 'csrf', 'page' => 'login'], 'MEDIUM');
+            $library->recordSometimes('ADMIN_REFUSED', ['why' => 'csrf', 'page' => 'login'], 'MEDIUM');
 
             return Response::refusal(403, 'This form is too old: load the page again, then log in.');
         }
-        $tries = $library->read('cr0_rate_limit', ['policy' => self::TRIES], $request->ip . self::KEY, 'default');
+        try {
+            $tries = $library->read('cr0_rate_limit', ['policy' => self::TRIES], $request->ip . self::KEY, 'default');
+        } catch (Cr0SyncException $error) {
+            error_log("cr0sync admin: tries to log in cannot be counted: {$error->getMessage()}");
+            if (!self::isNextInLine()) {
+                return Response::refusal(429, 'Somebody else is logging in. Wait a little, then try again.', 2);
+            }
+            $tries = ['allowed' => true, 'remaining' => null];
+        }
         if (!$tries['allowed']) {
-            return $this->lockedOut($request, $library, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
+            return $this->lockedOut($library, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
         }
         if (!password_verify($request->field('password'), (string) $this->settings->passwordHash)) {
-            $library->record('ADMIN_LOGIN_FAILED', ['tries_left' => $tries['remaining']], 'MEDIUM');
-            $left = $tries['remaining'] === 1 ? 'one more try' : "{$tries['remaining']} more tries";
-            $this->session->tell(Notice::failed("That is not the password; you have {$left}."));
+            $library->recordIfPossible('ADMIN_LOGIN_FAILED', ['tries_left' => $tries['remaining']], 'MEDIUM');
+            $left = match ($tries['remaining']) {
+                null => '',
+                1 => '; you have one more try',
+                default => "; you have {$tries['remaining']} more tries",
+            };
+            $this->session->tell(Notice::failed("That is not the password{$left}."));
 
             return Response::seeOther($forms->address('login'));
         }
-        (new Library($this->settings, 'admin', $request->ip, $this->session->mark()))
-            ->record('ADMIN_LOGGED_IN', [], 'INFO');
+
+        return $this->in($request, $forms);
+    }
+
+    /** On record under the session that begins; who knows the password gets in to see what is wrong, also unrecorded. */
+    private function in(Request $request, Forms $forms): Response
+    {
+        $this->session->renew();
+        $why = (new Library($this->settings, 'admin', $request->ip, $this->session->mark()))
+            ->recordIfPossible('ADMIN_LOGGED_IN', [], 'INFO');
         $this->session->logIn($this->settings);
+        if ($why !== null) {
+            $this->session->tell(Notice::failed("That you logged in could not be put on record: {$why}"));
+        }
 
         return Response::seeOther($forms->address('overview'));
     }
 
-    private function lockedOut(Request $request, Library $library, int $seconds): Response
+    /** Where tries cannot be counted, there is one in a second, of all together. */
+    private static function isNextInLine(): bool
     {
-        // Told once for each time that somebody is shut out, not for each try: whoever tries on must not fill the log.
-        $policy = ['limit' => 1, 'period_seconds' => 900];
-        $told = $library->read('cr0_rate_limit', ['policy' => $policy], "{$request->ip}_admin_lockout_told", 'default');
-        if ($told['allowed']) {
-            $library->record('ADMIN_LOCKED_OUT', ['seconds' => $seconds], 'HIGH');
+        static $line = null;
+        // The lock is held until the request ends; the file is any that all of them can open.
+        $line = fopen(__FILE__, 'r');
+        $isNext = $line !== false && flock($line, LOCK_EX | LOCK_NB);
+        if ($isNext) {
+            sleep(1);
         }
+
+        return $isNext;
+    }
+
+    private function lockedOut(Library $library, int $seconds): Response
+    {
+        // Told once for each time that somebody is shut out, not for each try.
+        $library->recordSometimes('ADMIN_LOCKED_OUT', ['seconds' => $seconds], 'HIGH');
         $minutes = (int) ceil($seconds / 60);
         $why = "Too many tries from your address. Wait {$minutes} min, then try again.";
 
         return Response::refusal(429, $why, $seconds);
     }
 
-    private function form(Forms $forms): Response
+    private function form(Request $request, Forms $forms): Response
     {
         $password = [
             'type' => 'password',
@@ -82,6 +117,6 @@ final readonly class Login
             Forms::button('Log in', 'main'),
         );
 
-        return Layout::outside($this->settings, 'Log in', $this->session->told(), $form);
+        return Layout::outside($this->settings, 'Log in', $this->session->told($request), $form);
     }
 }

@@ -12,6 +12,8 @@ final readonly class Request
 {
     /** Longer values are cut (bytes). */
     private const LONGEST = 4096;
+    /** Paths that mean the same in links, in headers and in a cookie; `//host` would lead elsewhere. */
+    private const PATH = '~^/(?!/)[\w./\~%-]*$~D';
 
     /**
      * @param array<mixed> $query
@@ -25,22 +27,43 @@ final readonly class Request
         private array $form,
         public string $ip,
         public bool $isSecure,
+        /** Whether a page loads itself again, and nobody did anything. */
+        public bool $isLive,
     ) {
     }
 
-    public static function current(): self
+    /**
+     * Null where the address is none of the pages. Where the pages are is said by the server; of the address that the
+     * visitor wrote nothing may come into a header.
+     */
+    public static function current(): ?self
     {
-        $self = strtok((string) ($_SERVER['REQUEST_URI'] ?? '/'), '?');
+        $self = (string) ($_SERVER['SCRIPT_NAME'] ?? '');
+        if (($_SERVER['PATH_INFO'] ?? '') !== '' || preg_match(self::PATH, $self) !== 1) {
+            return null;
+        }
 
         return new self(
             (string) ($_SERVER['REQUEST_METHOD'] ?? 'GET'),
-            // `//host` would lead elsewhere.
-            '/' . ltrim((string) $self, '/'),
+            $self,
             $_GET,
             $_POST,
             (string) ($_SERVER['REMOTE_ADDR'] ?? ''),
             !in_array($_SERVER['HTTPS'] ?? '', ['', 'off'], true),
+            ($_SERVER['HTTP_X_LIVE'] ?? '') === '1',
         );
+    }
+
+    /** Whether all that was sent is text in UTF-8: the library knows nothing else, and pages rely on it. */
+    public function isText(): bool
+    {
+        return self::isUtf8($this->query) && self::isUtf8($this->form);
+    }
+
+    /** Whether somebody asks for a page to read it. */
+    public function isReading(): bool
+    {
+        return $this->method === 'GET' && !$this->isLive;
     }
 
     public function isPost(): bool
@@ -95,6 +118,26 @@ final readonly class Request
 
     private static function plain(mixed $value, string $otherwise): string
     {
-        return is_string($value) ? substr(strtr($value, ["\0" => '']), 0, self::LONGEST) : $otherwise;
+        if (!is_string($value)) {
+            return $otherwise;
+        }
+        $text = strtr($value, ["\0" => '']);
+        $cut = substr($text, 0, self::LONGEST);
+
+        // No character is cut in two.
+        return $cut === $text ? $cut : (string) preg_replace('~[\xC0-\xFF][\x80-\xBF]*$~D', '', $cut);
+    }
+
+    /** @param array<mixed> $all */
+    private static function isUtf8(array $all): bool
+    {
+        foreach ($all as $name => $value) {
+            $isText = is_array($value) ? self::isUtf8($value) : preg_match('//u', (string) $value) === 1;
+            if (!$isText || preg_match('//u', (string) $name) !== 1) {
+                return false;
+            }
+        }
+
+        return true;
     }
 }

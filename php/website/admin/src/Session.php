@@ -19,8 +19,11 @@ final class Session
     {
     }
 
-    /** Opens it, and holds its lock until close(). */
-    public static function open(Request $request): self
+    /**
+     * Opens it, and holds its lock until close(). What it knows of somebody else than the user whom the website names
+     * is forgotten: one session of a website may see several people, each after the other.
+     */
+    public static function open(Request $request, ?string $user): self
     {
         if (session_status() !== PHP_SESSION_ACTIVE) {
             ini_set('session.use_strict_mode', '1');
@@ -37,14 +40,14 @@ final class Session
             session_start();
         }
         $data = $_SESSION[self::NAME] ?? null;
-        $session = new self(is_array($data) ? $data : []);
+        $session = new self(is_array($data) && ($data['user'] ?? null) === $user ? $data : ['user' => $user]);
         $session->data['csrf'] ??= bin2hex(random_bytes(32));
 
         return $session;
     }
 
     /** Whoever logged in here with the password that is in force; null where that is too long ago. */
-    public function user(Settings $settings): ?string
+    public function user(Settings $settings, Request $request): ?string
     {
         $now = time();
         $isOf = ($this->data['password'] ?? null) === self::digest($settings);
@@ -53,27 +56,26 @@ final class Session
         if (!$isOf || !$isFresh) {
             return null;
         }
-        $this->data['seen'] = $now;
+        // A page that loads itself again keeps nobody in who went away.
+        if (!$request->isLive) {
+            $this->data['seen'] = $now;
+        }
 
         return 'admin';
     }
 
-    /** From here on it is another session, which nobody else can know. */
-    public function logIn(Settings $settings): void
+    /** From here on it is another session, which nobody else can know, and in which nobody is logged in. */
+    public function renew(): void
     {
         session_regenerate_id(true);
-        $this->data = [
-            'csrf' => bin2hex(random_bytes(32)),
-            'password' => self::digest($settings),
-            'since' => time(),
-            'seen' => time(),
-        ];
+        $this->data = ['user' => $this->data['user'] ?? null, 'csrf' => bin2hex(random_bytes(32))];
     }
 
-    public function logOut(): void
+    /** To be renewed before. */
+    public function logIn(Settings $settings): void
     {
-        session_regenerate_id(true);
-        $this->data = ['csrf' => bin2hex(random_bytes(32))];
+        $this->data['password'] = self::digest($settings);
+        $this->data['since'] = $this->data['seen'] = time();
     }
 
     public function token(): string
@@ -92,8 +94,12 @@ final class Session
         $this->data['notice'] = $notice->stored();
     }
 
-    public function told(): ?Notice
+    /** What is to be told, once, to somebody who reads it. */
+    public function told(Request $request): ?Notice
     {
+        if (!$request->isReading()) {
+            return null;
+        }
         $stored = $this->data['notice'] ?? null;
         unset($this->data['notice']);
 

@@ -121,9 +121,6 @@ final readonly class Events implements Page
     /** @param array<string, string> $query */
     private function events(Library $library, Forms $forms, array $query, int $skip): Html
     {
-        if (preg_match('//u', implode('', $query)) !== 1) {
-            return Ui::trouble('What was looked for is no text in UTF-8: write it again.');
-        }
         $filter = $query + ['skip' => $skip, 'limit' => self::PER_PAGE];
         try {
             $report = $library->read('cr0_event_query', [], $filter);
