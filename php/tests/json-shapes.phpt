@@ -123,6 +123,7 @@ cr0_db_status 0 {
           owner: string
           lag: int
           problem: null
+          unseen: null
         }
         website: {
           path: string
@@ -132,6 +133,7 @@ cr0_db_status 0 {
           owner: string
           lag: int
           problem: null
+          unseen: null
         }
       }
     }
