@@ -262,6 +262,8 @@ pub struct SideStatus {
     pub lag: i64,
     /// What is wrong with it.
     pub problem: Option<String>,
+    /// Why nobody looked into it, where whoever asked could not without doing harm. That is nothing wrong with it.
+    pub unseen: Option<String>,
 }
 
 /// How rows of a table are matched and merged.

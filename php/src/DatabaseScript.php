@@ -120,8 +120,8 @@ final readonly class DatabaseScript extends Script
             'Keeps SQLite databases equal on several sides.',
             ['bidirectional --dry-run', 'conflicts', 'resolve 12 --take website'],
             [
-                '0' => 'done; a side that was skipped keeps 0',
-                '1' => 'done, with new conflicts, or with a database that is held',
+                '0' => 'done; a side that is busy, or whose directory is not there, keeps 0',
+                '1' => 'done, with new conflicts, with what is held, or with a side left out until somebody mends it',
                 '2' => 'failed',
                 '64' => 'wrong command, option or configuration',
                 '69' => 'the extension is missing, or no database could be looked at',

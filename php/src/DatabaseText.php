@@ -168,7 +168,7 @@ final readonly class DatabaseText
                     $one['owner'] ?? '-',
                     $one['lag'],
                     $one['path'],
-                    $one['problem'] ?? '',
+                    $one['problem'] ?? $one['unseen'] ?? '',
                 ], $one['problem'] === null ? null : Colour::Bad);
             }
             foreach ($database['tables'] ?? [] as $table => $rules) {

@@ -33,7 +33,7 @@ namespace {
      *     quarantined: array<string, array{reason: string, since: string}>, last_run: ?string, last_change: ?string,
      *     open_conflicts: int,
      *     sides: array<string, array{path: string, exists: bool, bytes: int, journal_mode: ?string, owner: ?string,
-     *         lag: int, problem: ?string}>,
+     *         lag: int, problem: ?string, unseen: ?string}>,
      *     tables?: array<string, array{identity: list<string>, rule: string, columns: array<string, string>,
      *         references: array<string, string>, on_delete_update: string, append_only: bool, paused: ?string}>}>}
      *
@@ -1266,8 +1266,8 @@ namespace {
      * @param array{config?: ?string, root?: ?string, crontab?: ?string, program?: ?string,
      *     script?: ?string, mailer?: ?string} $options
      *     crontab: the table of cron of the user who runs the jobs, as crontab -l prints it (empty where he has none);
-     *     it is not looked at otherwise; program: which program asks, for the finding about versions; script: where
-     *     database_sync_script.php lies, for what it advises and whether pages may exchange it; mailer: the
+     *     it is not looked at otherwise; program: which program asks, for the finding about versions; script: the
+     *     path of database_sync_script.php, for what it advises and whether pages may exchange it; mailer: the
      *     program that takes mail
      *
      * @return array{schema: int, ok: bool, warnings: int, problems: int, findings: list<array{check:

@@ -124,6 +124,7 @@ cr0_db_status 0 {
           owner: string
           lag: int
           problem: null
+          unseen: null
         }
         website: {
           path: string
@@ -133,6 +134,7 @@ cr0_db_status 0 {
           owner: string
           lag: int
           problem: null
+          unseen: null
         }
       }
     }

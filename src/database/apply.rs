@@ -25,7 +25,7 @@ use super::steps::Step;
 #[cfg(test)]
 use super::steps::{self, Mutant};
 use super::write::{self, Refused, Updates};
-use super::{Fault, accompany, log, native, open, sql_error, virtual_table};
+use super::{Fault, Until, accompany, log, native, open, sql_error, virtual_table};
 use super::{references, schema};
 
 /// How long one attempt at a lock may wait, in milliseconds: longer, and a second owner would queue behind us.
@@ -65,7 +65,7 @@ pub(crate) struct Done {
     /// How long each side was locked, in milliseconds; `None` when it was not written.
     pub(crate) lock_ms: Vec<Option<u64>>,
     /// Sides that could not be written, with the reason.
-    pub(crate) unwritten: Vec<(SideIndex, String)>,
+    pub(crate) unwritten: Vec<(SideIndex, Fault)>,
     /// What people should know.
     pub(crate) notes: Vec<String>,
 }
@@ -163,11 +163,11 @@ pub(crate) fn apply(
                 }
                 Committed::No(cause) => {
                     written = Written::No;
-                    done.unwritten.push((index, cause.to_string()));
+                    done.unwritten.push((index, cause));
                     roll_back(sides, index);
                 }
                 Committed::Perhaps(cause) => {
-                    done.unwritten.push((index, cause.to_string()));
+                    done.unwritten.push((index, cause));
                     roll_back(sides, index);
                     // Its intent stays: the next run asks the file.
                     continue;
@@ -193,7 +193,7 @@ pub(crate) fn apply(
 fn busy(sides: &[Side], side: SideIndex, what: &str) -> Fault {
     let name = sides.get(side).map(|side| side.name.clone()).unwrap_or_default();
     let reason = format!("{name} {what}");
-    Fault::Side { name, state: State::Skipped, reason }
+    Fault::Side { name, state: State::Skipped, reason, until: Until::NextRun }
 }
 
 fn set_lock_time(done: &mut Done, locked: &Locked) {
@@ -246,7 +246,7 @@ fn lock_all(
         interrupt::check()?;
         let _quiet = interrupt::quiet();
         let mut locked: Vec<Locked> = Vec::new();
-        let mut busy = None;
+        let mut stuck = None;
         for index in &order {
             let Some(side) = sides.get(*index) else { continue };
             let _ = side.live.busy_timeout(Duration::from_millis(ATTEMPT_MS));
@@ -258,7 +258,7 @@ fn lock_all(
                     job.steps.at(Step::Locked, &side.name);
                 }
                 Err(cause) if is_busy(&cause) => {
-                    busy = Some((*index, format!("{} stayed busy", side.name)));
+                    stuck = Some(*index);
                     break;
                 }
                 Err(cause) => {
@@ -267,7 +267,7 @@ fn lock_all(
                 }
             }
         }
-        let Some((index, reason)) = busy else { return Ok(Some(locked)) };
+        let Some(index) = stuck else { return Ok(Some(locked)) };
         drop(Rollback { sides, locked: locked.iter().map(|locked| locked.side).collect() });
         if start.millis() < job.config.guards.busy_timeout_ms {
             clock::pause(pause);
@@ -277,7 +277,7 @@ fn lock_all(
         if index == hub {
             return Ok(None);
         }
-        done.unwritten.push((index, reason));
+        done.unwritten.push((index, busy(sides, index, "stayed busy")));
         order.retain(|side| *side != index);
     }
 }

@@ -25,7 +25,7 @@ use crate::report::{
 use super::open::{self, Found};
 use super::run::Job;
 use super::store::Store;
-use super::{Fault, Force, Mode, Options, choose, enter, state_directory, state_failure};
+use super::{Fault, Force, Mode, Options, Until, choose, enter, state_directory, state_failure};
 
 /// All snapshots of all databases with a verdict on each: the size limit is one for all.
 pub(super) struct Shelf {
@@ -330,12 +330,12 @@ pub(crate) fn secure_for_certain<'s>(
 
 /// What it means for a run that a side could not be copied.
 fn fault_of(side: &str, error: Error) -> Fault {
-    let state = match error.kind() {
-        ErrorKind::Corrupt => State::Quarantined,
-        ErrorKind::Busy => State::Skipped,
+    let (state, until) = match error.kind() {
+        ErrorKind::Corrupt => (State::Quarantined, Until::Mended),
+        ErrorKind::Busy => (State::Skipped, Until::NextRun),
         _ => return Fault::Error(error),
     };
-    Fault::Side { name: side.to_owned(), state, reason: error.to_string() }
+    Fault::Side { name: side.to_owned(), state, reason: error.to_string(), until }
 }
 
 /// A verified snapshot of one side, unless one was made within `backups.every_minutes`, or with force, in this run.

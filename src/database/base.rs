@@ -13,7 +13,7 @@ use crate::report::{DatabaseReport, State};
 use super::plan::Base;
 use super::run::Job;
 use super::schema;
-use super::{Fault, Mode, open, state_error};
+use super::{Fault, Mode, Until, open, state_error};
 
 /// Opens a base; `None` when it is gone or damaged, so that its side is adopted anew.
 pub(crate) fn open(
@@ -39,6 +39,7 @@ pub(crate) fn open(
             name: side.to_owned(),
             state: State::Skipped,
             reason: format!("what is remembered of it cannot be read now: {cause}"),
+            until: Until::of(&cause),
         }),
     }
 }
@@ -78,7 +79,8 @@ pub(crate) fn forget(
     if job.mode == Mode::DryRun {
         let reason =
             "what is remembered of it is damaged: a run adopts it as on the first run, deleting nothing";
-        return Err(Fault::Side { name: side.to_owned(), state: State::Skipped, reason: reason.into() });
+        let (name, reason, until) = (side.to_owned(), reason.into(), Until::NextRun);
+        return Err(Fault::Side { name, state: State::Skipped, reason, until });
     }
     job.store.forget_replica(name, side).map_err(state_error)?;
     report.warnings.push(format!(

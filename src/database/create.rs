@@ -22,7 +22,7 @@ use super::run::Job;
 use super::schema::{self, Schema, Storage, Table};
 use super::sql::quote;
 use super::value::Value;
-use super::{Fault, Mode, sql_error, state_error, virtual_table};
+use super::{Fault, Mode, Until, sql_error, state_error, virtual_table};
 
 /// Why a replica is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,17 +229,23 @@ pub(crate) fn origin(
             // Where there is no directory there is no file.
             Found::Skipped(_) | Found::Refused(_)
                 if path.parent().is_some_and(|one| one.try_exists().is_ok_and(|is| !is)) => {}
-            Found::Skipped(reason) | Found::Refused(reason) | Found::Quarantined(reason) => {
-                unusable.get_or_insert((side, reason));
+            Found::Skipped(reason) => {
+                unusable.get_or_insert((side, reason, Until::NextRun));
+            }
+            Found::Refused(reason) | Found::Quarantined(reason) => {
+                unusable.get_or_insert((side, reason, Until::Mended));
             }
         }
     }
     let name = hub.clone();
     Err(match unusable {
-        None => Fault::Side { name, state: State::Absent, reason: "no side has a database yet".to_owned() },
-        Some((side, reason)) => {
+        None => {
+            let reason = "no side has a database yet".to_owned();
+            Fault::Side { name, state: State::Absent, reason, until: Until::NextRun }
+        }
+        Some((side, reason, until)) => {
             let reason = format!("the hub {hub} has no database, and {side} cannot be used: {reason}");
-            Fault::Side { name, state: State::Skipped, reason }
+            Fault::Side { name, state: State::Skipped, reason, until }
         }
     })
 }
@@ -303,13 +309,15 @@ pub(super) fn fill(
         backup.step(0).map_err(fail)?;
         if std::fs::metadata(path).map_or(true, |file| file.len() > 0) {
             let reason = "somebody has begun to fill it; the next run merges it".to_owned();
-            return Err(Fault::Side { name: side.to_owned(), state: State::Skipped, reason });
+            let (name, until) = (side.to_owned(), Until::NextRun);
+            return Err(Fault::Side { name, state: State::Skipped, reason, until });
         }
         let StepResult::Done = backup.step(-1).map_err(fail)? else {
             return Err(Fault::Side {
                 name: side.to_owned(),
                 state: State::Skipped,
                 reason: "it stayed busy".into(),
+                until: Until::NextRun,
             });
         };
         drop(backup);

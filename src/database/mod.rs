@@ -172,7 +172,43 @@ pub(crate) enum Fault {
         state: State,
         /// Why.
         reason: String,
+        /// What it waits for.
+        until: Until,
     },
+}
+
+/// What somebody waits for who was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// The next run, which may find it otherwise.
+    NextRun,
+    /// A person, who has to mend something.
+    Mended,
+}
+
+impl Until {
+    /// Of what SQLite said: whoever keeps a file busy lets go of it, all else stays.
+    pub(crate) fn of(cause: &rusqlite::Error) -> Until {
+        match cause.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted) => {
+                Until::NextRun
+            }
+            _ => Until::Mended,
+        }
+    }
+}
+
+impl Fault {
+    /// What whoever is left out for this reason waits for.
+    pub(crate) fn until(&self) -> Until {
+        match self {
+            Fault::Side { until, .. } => *until,
+            Fault::Error(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Cancelled) => {
+                Until::NextRun
+            }
+            Fault::Error(_) | Fault::Failed(_) | Fault::Table { .. } => Until::Mended,
+        }
+    }
 }
 
 impl From<Error> for Fault {
@@ -194,7 +230,8 @@ impl fmt::Display for Fault {
 
 /// What an error of SQLite on a side's file means.
 pub(crate) fn sql_error(cause: rusqlite::Error, side: &str) -> Fault {
-    let aside = |state, reason| Fault::Side { name: side.to_owned(), state, reason };
+    let until = Until::of(&cause);
+    let aside = |state, reason| Fault::Side { name: side.to_owned(), state, reason, until };
     match cause.sqlite_error_code() {
         // Nobody but us interrupts our own connections.
         Some(ErrorCode::OperationInterrupted) => Fault::Error(interrupt::cancelled()),

@@ -135,7 +135,7 @@ pub(crate) fn unusable(path: &Path, cause: &rusqlite::Error) -> Found {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Found::Skipped(format!("{place} is busy"))
         }
-        _ => Found::Skipped(format!("cannot open {place}: {cause}")),
+        _ => Found::Refused(format!("cannot open {place}: {cause}")),
     }
 }
 
@@ -190,6 +190,24 @@ pub(crate) fn may_write(account: &Account, path: &Path, file: &Metadata) -> Resu
         account.name,
         cure.join(" && "),
     ))
+}
+
+/// Whether a file is there, and this user may write it.
+pub(crate) fn is_writable(path: &Path) -> bool {
+    let Ok(file) = std::fs::metadata(path) else { return false };
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    may_write(&Account::here(), &path, &file).is_ok()
+}
+
+/// What to say of a missing file whose directory lies on another device than it did: a mount is missing, not the file.
+pub(crate) fn elsewhere(path: &Path, then: u64) -> Option<String> {
+    let is_moved = device(path).is_some_and(|now| now != then);
+    is_moved.then(|| {
+        format!(
+            "{} is missing, and its directory is on another device than before: is a mount missing?",
+            path.display()
+        )
+    })
 }
 
 /// Whether looking at a file leaves nothing that its owner cannot use: a log and its index are made beside one that has a

@@ -30,7 +30,7 @@ use super::steps::{Step, Steps};
 use super::store::{Seen, Store};
 use super::undo::Undo;
 use super::watch::{self, Look, Watch};
-use super::{Fault, Force, Mode, base, settle, sql_error, state_error};
+use super::{Fault, Force, Mode, Until, base, settle, sql_error, state_error};
 
 /// How often a plan is made anew because a planned row changed before it was locked.
 const ATTEMPTS: u32 = 4;
@@ -142,13 +142,16 @@ fn conclude(
             report.state = State::Failed;
             report.reason = Some(format!("{name}: {reason}"));
         }
-        Err(Fault::Side { name, state: State::Quarantined, reason }) => {
+        Err(Fault::Side { name, state: State::Quarantined, reason, .. }) => {
             report.state = State::Quarantined;
             report.looked.insert(name, Some(reason));
         }
-        Err(Fault::Side { state, reason, .. }) => {
+        Err(Fault::Side { name, state, reason, until }) => {
             report.state = state;
             report.reason = Some(reason);
+            if until == Until::Mended {
+                report.refused.insert(name);
+            }
         }
     }
     tell_quarantined(job, database, &mut report);
@@ -214,7 +217,7 @@ fn attempt(
             && matches!(found, Found::Missing)
             && let Some(reason) = elsewhere(job, name, side, path)?
         {
-            found = Found::Skipped(reason);
+            found = Found::Refused(reason);
         }
         if is_hub && matches!(found, Found::Missing | Found::Empty) {
             if job.mode == Mode::DryRun {
@@ -224,7 +227,8 @@ fn attempt(
                     _ => ("is not there yet", "creates"),
                 };
                 let reason = format!("the hub {side} {is} ({}); a real run {does} it first", path.display());
-                return Err(Fault::Side { name: side.clone(), state: State::Skipped, reason });
+                let (name, until) = (side.clone(), Until::NextRun);
+                return Err(Fault::Side { name, state: State::Skipped, reason, until });
             }
             create::hub(job, name, database, &ranked, &found, report)?;
             found = open::replica(path, wait);
@@ -234,16 +238,13 @@ fn attempt(
                 seats.push(Seat { name: side.clone(), live: replica.connection, fingerprint });
             }
             Found::Missing => match elsewhere(job, name, side, path)? {
-                Some(reason) => drop_side(side, State::Skipped, reason, part, report)?,
+                Some(reason) => drop_side(side, MENDED, reason, part, report)?,
                 None => absent.push((side.clone(), Absence::Missing)),
             },
             Found::Empty => absent.push((side.clone(), Absence::Empty)),
-            Found::Quarantined(reason) => drop_side(side, State::Quarantined, reason, part, report)?,
-            Found::Skipped(reason) => drop_side(side, State::Skipped, reason, part, report)?,
-            Found::Refused(reason) => {
-                report.refused.insert(side.clone());
-                drop_side(side, State::Skipped, reason, part, report)?;
-            }
+            Found::Quarantined(reason) => drop_side(side, QUARANTINED, reason, part, report)?,
+            Found::Skipped(reason) => drop_side(side, SKIPPED, reason, part, report)?,
+            Found::Refused(reason) => drop_side(side, MENDED, reason, part, report)?,
         }
     }
     report.looked.extend(absent.iter().map(|(side, _)| (side.clone(), None)));
@@ -275,7 +276,12 @@ fn attempt(
                     // What was merged stays merged, and on record.
                     report.warnings.push(format!("{side} was not created: the run was stopped"));
                 }
-                Err(fault) => report.warnings.push(format!("{side} was not created: {fault}")),
+                Err(fault) => {
+                    if fault.until() == Until::Mended {
+                        report.refused.insert(side.clone());
+                    }
+                    report.warnings.push(format!("{side} was not created: {fault}"));
+                }
             }
         }
     } else {
@@ -290,13 +296,7 @@ fn attempt(
 /// Whether a missing file's directory lies on another device than it did: then a mount is missing, not the file.
 fn elsewhere(job: &Job<'_>, name: &str, side: &str, path: &Path) -> Result<Option<String>, Fault> {
     let then = job.store.replica(name, side).map_err(state_error)?.and_then(|state| state.seen);
-    let moved = then.zip(open::device(path)).is_some_and(|(then, now)| then.device != now);
-    Ok(moved.then(|| {
-        format!(
-            "{} is missing, and its directory is on another device than before: is a mount missing?",
-            path.display()
-        )
-    }))
+    Ok(then.and_then(|then| open::elsewhere(path, then.device)))
 }
 
 /// Whether every side has taken part in the last merge.
@@ -344,11 +344,13 @@ fn overwrite(
                 return Err(Fault::Failed(format!("{own} has no database at {}", path.display())));
             }
             Found::Quarantined(reason) => {
-                let part = Part::of(job, &own, MergeKind::Overwrite);
-                drop_side(&own, State::Quarantined, reason, part, report)?;
+                drop_side(&own, QUARANTINED, reason, Part::of(job, &own, MergeKind::Overwrite), report)?;
             }
-            Found::Skipped(reason) | Found::Refused(reason) => {
-                drop_side(&own, State::Skipped, reason, Part::of(job, &own, MergeKind::Overwrite), report)?;
+            Found::Skipped(reason) => {
+                drop_side(&own, SKIPPED, reason, Part::of(job, &own, MergeKind::Overwrite), report)?;
+            }
+            Found::Refused(reason) => {
+                drop_side(&own, MENDED, reason, Part::of(job, &own, MergeKind::Overwrite), report)?;
             }
         }
     }
@@ -363,10 +365,15 @@ fn overwrite(
     Ok(())
 }
 
+/// What becomes of a side that is left out, and what it waits for.
+const SKIPPED: (State, Until) = (State::Skipped, Until::NextRun);
+const MENDED: (State, Until) = (State::Skipped, Until::Mended);
+const QUARANTINED: (State, Until) = (State::Quarantined, Until::Mended);
+
 /// Goes on without a side, unless it cannot be spared.
 pub(crate) fn drop_side(
     side: &str,
-    state: State,
+    (state, until): (State, Until),
     reason: String,
     part: Part,
     report: &mut DatabaseReport,
@@ -379,15 +386,22 @@ pub(crate) fn drop_side(
             report.state = State::Quarantined;
             report.looked.insert(name, Some(reason));
         }
-        (Part::Spoke, _) => report.warnings.push(format!("{side} was skipped: {reason}")),
-        (Part::Hub | Part::Source, State::Quarantined) => return Err(Fault::Side { name, state, reason }),
+        (Part::Spoke, _) => {
+            report.warnings.push(format!("{side} was skipped: {reason}"));
+            if until == Until::Mended {
+                report.refused.insert(name);
+            }
+        }
+        (Part::Hub | Part::Source, State::Quarantined) => {
+            return Err(Fault::Side { name, state, reason, until });
+        }
         (Part::Hub, _) => {
             let reason = format!("the hub {side} cannot be used: {reason}");
-            return Err(Fault::Side { name, state, reason });
+            return Err(Fault::Side { name, state, reason, until });
         }
         (Part::Source, _) => {
             let reason = format!("{side} cannot be used: {reason}");
-            return Err(Fault::Side { name, state, reason });
+            return Err(Fault::Side { name, state, reason, until });
         }
     }
     Ok(())
@@ -420,7 +434,8 @@ fn unchanged(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<boo
         let (Some(stored), Some(now)) = (state.fingerprint, open::fingerprint(path)) else {
             return Ok(false);
         };
-        if stored != marked(&now, database) {
+        // The mode of a directory is in no fingerprint, and decides as well who can use what a run would leave there.
+        if stored != marked(&now, database) || !open::is_writable(path) {
             return Ok(false);
         }
     }
@@ -492,8 +507,8 @@ fn merge(
                 seats = sides.into_iter().map(Seat::again).collect();
                 continue;
             }
-            Err(Fault::Side { name: side, state, reason }) => {
-                drop_side(&side, state, reason, Part::of(job, &side, kind), report)?;
+            Err(Fault::Side { name: side, state, reason, until }) => {
+                drop_side(&side, (state, until), reason, Part::of(job, &side, kind), report)?;
                 seats = sides.into_iter().filter(|own| own.name != side).map(Seat::again).collect();
                 continue;
             }
@@ -509,8 +524,8 @@ fn merge(
             returned::note(job, name, &sides, &plan.shape.dropped)?;
         }
         if let (Some(reason), None, false) = (&plan.held, job.undo, passes_guards(job, name)?) {
-            let (name, reason) = (job.config.hub.clone(), reason.clone());
-            return Err(Fault::Side { name, state: State::Held, reason });
+            let (name, reason, until) = (job.config.hub.clone(), reason.clone(), Until::NextRun);
+            return Err(Fault::Side { name, state: State::Held, reason, until });
         }
         if job.mode == Mode::DryRun {
             if is_quiet(&plan, &sides) && report.state == State::Synced && report.warnings.is_empty() {
@@ -547,8 +562,8 @@ fn merge(
         job.steps.at(Step::Secured, "");
         let applied = secured.and_then(|()| apply::apply(job, &mut plan, &sides, hub, &versions));
         let outcome = match applied {
-            Err(Fault::Side { name: side, state, reason }) if side != job.config.hub => {
-                drop_side(&side, state, reason, Part::of(job, &side, kind), report)?;
+            Err(Fault::Side { name: side, state, reason, until }) if side != job.config.hub => {
+                drop_side(&side, (state, until), reason, Part::of(job, &side, kind), report)?;
                 seats = sides.into_iter().filter(|own| own.name != side).map(Seat::again).collect();
                 continue;
             }
@@ -565,7 +580,8 @@ fn merge(
             Outcome::Changed if attempts < ATTEMPTS => {}
             Outcome::Changed => {
                 let reason = "rows kept changing while they were merged; the next run tries again".to_owned();
-                return Err(Fault::Side { name: job.config.hub.clone(), state: State::Skipped, reason });
+                let (name, until) = (job.config.hub.clone(), Until::NextRun);
+                return Err(Fault::Side { name, state: State::Skipped, reason, until });
             }
             Outcome::Refused(refusal) => {
                 let before = refused.iter().filter(|known| known.table == refusal.table).count();
@@ -619,8 +635,11 @@ fn book(plan: &Plan, sides: &[Side], done: Option<&Done>, report: &mut DatabaseR
     report.looked.extend(sides.iter().map(|side| (side.name.clone(), None)));
     for (index, (side, counts)) in sides.iter().zip(&plan.counts).enumerate() {
         let unwritten = done.and_then(|done| done.unwritten.iter().find(|(side, _)| *side == index));
-        if let Some((_, reason)) = unwritten {
-            let text = format!("{} was skipped: {reason}; it catches up in the next run", side.name);
+        if let Some((_, fault)) = unwritten {
+            if fault.until() == Until::Mended {
+                report.refused.insert(side.name.clone());
+            }
+            let text = format!("{} was skipped: {fault}; it catches up in the next run", side.name);
             report.warnings.push(text);
             report.sides.insert(side.name.clone(), SideReport::default());
             continue;

@@ -93,9 +93,9 @@ pub(crate) fn settle(
         };
         let evidence = match evidence::of(&seat.live, &intent).map_err(|e| sql_error(e, &seat.name)) {
             Ok(evidence) => evidence,
-            Err(Fault::Side { name: side, state, reason }) if !is_hub => {
+            Err(Fault::Side { name: side, state, reason, until }) if !is_hub => {
                 // It drops out below, as its intent stays.
-                drop_side(&side, state, reason, Part::Spoke, report)?;
+                drop_side(&side, (state, until), reason, Part::Spoke, report)?;
                 continue;
             }
             Err(fault) => return Err(fault),

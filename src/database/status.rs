@@ -38,6 +38,9 @@ pub(crate) const ABSENT: &str = "absent";
 pub(crate) const MISSING: &str = "missing; the next run creates it";
 pub(crate) const EMPTY: &str = "empty; the next run fills it";
 
+/// Why nobody knows what is in a file.
+const UNSEEN: &str = "not looked at: this user would leave files beside it that its owner cannot use; ask as the user of the runs or as root";
+
 /// The status of one database.
 pub(crate) fn of(
     config: &Config,
@@ -59,6 +62,11 @@ pub(crate) fn of(
             None => None,
         };
         let mut status = look(path);
+        let then = remembered.as_ref().and_then(|state| state.seen.as_ref());
+        if let (Some(then), Some(MISSING)) = (then, status.problem.as_deref()) {
+            // The next run refuses to make what may only be hidden.
+            status.problem = open::elsewhere(path, then.device).or(status.problem);
+        }
         // Before it is opened, which can leave files beside it.
         let now = open::fingerprint(path);
         let mut live = None;
@@ -68,6 +76,7 @@ pub(crate) fn of(
             let refused = runner.as_ref().and_then(|runner| open::may_write(runner, &real, &file).err());
             status.problem = status.problem.take().or(refused);
             opened = open::may_look(&real, &file).then(|| open_reader(path));
+            status.unseen = (opened.is_none() && status.problem.is_none()).then(|| UNSEEN.to_owned());
         }
         match opened {
             Some(Ok((mode, schema, connection))) => {
@@ -76,10 +85,12 @@ pub(crate) fn of(
                 live = Some(connection);
             }
             Some(Err(cause)) => {
+                // Why the runs leave it out says what to do; only what keeps everybody from it says more.
+                let known = status.problem.take();
                 status.problem = Some(match open::unusable(path, &cause) {
                     open::Found::Quarantined(reason) => open::quarantine(path, &reason),
-                    open::Found::Skipped(reason) | open::Found::Refused(reason) => reason,
-                    _ => cause.to_string(),
+                    open::Found::Skipped(reason) | open::Found::Refused(reason) => known.unwrap_or(reason),
+                    _ => known.unwrap_or_else(|| cause.to_string()),
                 });
             }
             None => {}
@@ -194,6 +205,7 @@ fn look(path: &Path) -> SideStatus {
         }),
         lag: 0,
         problem,
+        unseen: None,
     }
 }
 

@@ -18,7 +18,7 @@ use super::plan::{MergeKind, Plan, Side};
 use super::progress::Phase;
 use super::run::{Job, Part, Seat, drop_side, passes_guards};
 use super::steps::Step;
-use super::{Fault, Mode, apply, base, create, native, returned, sql_error, state_error};
+use super::{Fault, Mode, Until, apply, base, create, native, returned, sql_error, state_error};
 
 /// Sides under observation.
 #[derive(Default)]
@@ -66,8 +66,9 @@ pub(crate) fn observe(
                 watch.looks.push(look);
             }
             Err(held @ Fault::Side { state: State::Held, .. }) => return Err(held),
-            Err(Fault::Side { state, reason, .. }) => {
-                drop_side(&side_name, state, reason, Part::of(job, &side_name, kind), report)?;
+            Err(Fault::Side { state, reason, until, .. }) => {
+                let part = Part::of(job, &side_name, kind);
+                drop_side(&side_name, (state, until), reason, part, report)?;
             }
             Err(fault) => return Err(fault),
         }
@@ -121,7 +122,8 @@ fn observe_side(
             let everything = old_copy::Evidence { changed: 1, ..Default::default() };
             let why = old_copy::verdict(suspicion, everything).unwrap_or_default();
             let reason = old_copy::in_words(&seat.name, &why);
-            return Err(Fault::Side { name: job.config.hub.clone(), state: State::Held, reason });
+            let (name, until) = (job.config.hub.clone(), Until::NextRun);
+            return Err(Fault::Side { name, state: State::Held, reason, until });
         }
         None => {
             job.pace.at(name, Phase::Copying, Some(&seat.name))?;
@@ -214,7 +216,8 @@ pub(crate) fn refuse_damage(sides: &[Side], plan: &Plan, sound: &mut BTreeSet<St
         side.live.execute_batch("PRAGMA ignore_check_constraints = OFF").map_err(fail)?;
         if let Verdict::Damaged(reason) = verdict.map_err(fail)? {
             let reason = format!("{} is damaged ({reason})", side.name);
-            return Err(Fault::Side { name: side.name.clone(), state: State::Quarantined, reason });
+            let (name, until) = (side.name.clone(), Until::Mended);
+            return Err(Fault::Side { name, state: State::Quarantined, reason, until });
         }
         sound.insert(side.name.clone());
     }

@@ -10,11 +10,12 @@ use chrono::DateTime;
 
 use super::commands::Commands;
 use super::finding::{problem, warning, well};
-use super::stamps::{JOBS, Stamp};
+use super::stamps::{self, JOBS, Stamp};
 use super::{Now, Shell};
 use crate::clock;
 use crate::config::Config;
 use crate::database::quoted;
+use crate::durable;
 use crate::report::DoctorFinding;
 
 /// Each script is called every minute; after so long without a run somebody should look (seconds),
@@ -28,13 +29,45 @@ const GRACE: i64 = 60;
 
 /// What the block calls.
 const SCRIPTS: [&str; 3] = ["cron_sync_databases", "cron_sync_logs", "cron_security_monitoring"];
-/// One of the timers that do the same.
-const TIMER: &str = "/etc/systemd/system/cr0sync-databases.timer";
+/// The timers that do the same, where systemd looks for them, and where it links those that begin with the machine.
+const TIMERS: [&str; 3] = ["cr0sync-databases.timer", "cr0sync-logs.timer", "cr0sync-security.timer"];
+const UNITS: &str = "/etc/systemd/system";
+const BEGUN: &str = "/etc/systemd/system/timers.target.wants";
+
+/// What there is of timers for a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timers {
+    Absent,
+    /// They are there, and do not begin with the machine.
+    Off,
+    On,
+}
+
+impl Timers {
+    fn look(root: &Path) -> Timers {
+        let of = timer_of(root);
+        let is_ours = |path: &Path| {
+            fs::read_to_string(path).is_ok_and(|text| text.lines().any(|line| line.trim_end() == of))
+        };
+        if !TIMERS.first().is_some_and(|timer| is_ours(&Path::new(UNITS).join(timer))) {
+            return Timers::Absent;
+        }
+        match TIMERS.iter().all(|timer| is_ours(&Path::new(BEGUN).join(timer))) {
+            true => Timers::On,
+            false => Timers::Off,
+        }
+    }
+}
+
+/// The line of a unit that says whose it is. There a `%` is two.
+fn timer_of(root: &Path) -> String {
+    format!("# cr0sync {}", root.display().to_string().replace('%', "%%"))
+}
 
 /// What calls the scripts, as far as that can be seen.
 struct Callers<'a> {
     crontab: Option<&'a str>,
-    has_timers: bool,
+    timers: Timers,
 }
 
 pub(super) fn findings(
@@ -44,11 +77,31 @@ pub(super) fn findings(
     now: &Now,
     commands: &Commands,
 ) -> Vec<DoctorFinding> {
-    let of = format!("# cr0sync {}", config.root.display());
-    let has_timers =
-        fs::read_to_string(TIMER).is_ok_and(|text| text.lines().any(|line| line.trim_end() == of));
-    let callers = Callers { crontab: shell.crontab.as_deref(), has_timers };
-    judge(&config.root, &callers, stamps, now.unix, commands)
+    let callers = Callers { crontab: shell.crontab.as_deref(), timers: Timers::look(&config.root) };
+    let alive = alive(&config.root, stamps, now.unix);
+    judge(&config.root, &callers, &alive, now.unix, commands)
+}
+
+/// What the scripts wrote down, without the beginnings of runs that are at work no more: each holds its lock as long as it
+/// is.
+fn alive(root: &Path, stamps: &BTreeMap<&'static str, Stamp>, now: i64) -> BTreeMap<&'static str, Stamp> {
+    let is_over = |job: &str| {
+        let lock = root.join("sync_state/locks").join(format!("cron-{job}.lock"));
+        durable::is_in_use(&lock) == Some(false)
+    };
+    let at_work = stamps.iter().filter(|(_, stamp)| stamp.at_work(now).is_some());
+    let over: Vec<&str> = at_work.map(|(job, _)| *job).filter(|job| is_over(job)).collect();
+    if over.is_empty() {
+        return stamps.clone();
+    }
+    // One that ended just now has written that down before it let go of its lock.
+    let mut again = stamps::stamps(root);
+    for (_, stamp) in again.iter_mut().filter(|(job, _)| over.contains(job)) {
+        if stamp.at_work(now).is_some() {
+            stamp.started = None;
+        }
+    }
+    again
 }
 
 fn judge(
@@ -58,10 +111,16 @@ fn judge(
     now: i64,
     commands: &Commands,
 ) -> Vec<DoctorFinding> {
-    let block = match (callers.has_timers, callers.crontab) {
-        (true, _) => Some(well("cron", "timers of systemd call the scripts")),
-        (false, Some(text)) => Some(block(root, text, stamps)),
-        (false, None) => None,
+    let block = match (callers.timers, callers.crontab) {
+        (Timers::On, _) => Some(well("cron", "timers of systemd call the scripts")),
+        (Timers::Off, Some(text)) if has_block(root, text) => Some(block(root, text, stamps, now)),
+        (Timers::Off, _) => {
+            let what = "systemd has the timers, and does not begin all of them with the machine";
+            let remedy = format!("as root: systemctl enable --now {}", TIMERS.join(" "));
+            Some(warning("cron", what).mended_by(remedy))
+        }
+        (Timers::Absent, Some(text)) => Some(block(root, text, stamps, now)),
+        (Timers::Absent, None) => None,
     };
     let is_called = block.as_ref().is_some_and(|one| one.remedy.is_none());
     let jobs = JOBS.iter().map(|job| of_job(root, job, stamps.get(job), now, is_called, commands));
@@ -76,10 +135,20 @@ fn judge(
     block.into_iter().chain(all).collect()
 }
 
+/// The first and the last line of our block.
+fn marks(root: &Path) -> (String, String) {
+    (format!("# BEGIN cr0sync {}", root.display()), format!("# END cr0sync {}", root.display()))
+}
+
+fn has_block(root: &Path, crontab: &str) -> bool {
+    let (begin, end) = marks(root);
+    crontab.lines().any(|line| [begin.as_str(), end.as_str()].contains(&line.trim_end()))
+}
+
 /// What the table of cron has of ours.
-fn block(root: &Path, crontab: &str, stamps: &BTreeMap<&'static str, Stamp>) -> DoctorFinding {
-    let (begin, end) =
-        (format!("# BEGIN cr0sync {}", root.display()), format!("# END cr0sync {}", root.display()));
+fn block(root: &Path, crontab: &str, stamps: &BTreeMap<&'static str, Stamp>, now: i64) -> DoctorFinding {
+    let (begin, end) = marks(root);
+    let is_fresh = |job: &str| stamps.get(job).is_some_and(|stamp| stamp.is_fresh(now));
     let count = |wanted: &str| crontab.lines().filter(|line| line.trim_end() == wanted).count();
     let install = installed(root, "install_crontabs.sh");
     let called_by = |script: &str| {
@@ -99,6 +168,11 @@ fn block(root: &Path, crontab: &str, stamps: &BTreeMap<&'static str, Stamp>) -> 
         (0, 0) if stamps.is_empty() => {
             warning("cron", "nothing calls us yet: the table of cron has no block of ours").mended_by(install)
         }
+        (0, 0) if JOBS.iter().all(|job| is_fresh(job)) => warning(
+            "cron",
+            "the table of cron has no block of ours, and yet something calls the scripts: lines of your own, or another table?",
+        )
+        .mended_by(format!("take those lines out, and {install}; or leave them, and nobody keeps them up to date")),
         (0, 0) => problem(
             "cron",
             "the block of ours is gone from the table of cron, and nothing known calls the scripts",
@@ -190,6 +264,11 @@ fn ended(script: &str, stamp: &Stamp, now: i64, log: &Path, commands: &Commands)
 }
 
 impl Stamp {
+    /// Whether it runs as it should, or is at work.
+    fn is_fresh(&self, now: i64) -> bool {
+        self.at_work(now).is_some() || self.last_run.is_some_and(|last| now.saturating_sub(last) <= PATIENCE)
+    }
+
     /// For how many seconds a run is at work that did not end yet. One that a clock tells of that was set back is none.
     fn at_work(&self, now: i64) -> Option<i64> {
         let started = self.started.filter(|started| *started <= now)?;
@@ -210,11 +289,11 @@ mod tests {
 
     fn judged(
         crontab: Option<&str>,
-        has_timers: bool,
+        timers: Timers,
         stamps: &[(&'static str, Stamp)],
     ) -> Vec<(DoctorState, String, String)> {
         let stamps = stamps.iter().copied().collect();
-        let callers = Callers { crontab, has_timers };
+        let callers = Callers { crontab, timers };
         let all = judge(Path::new("/data/x"), &callers, &stamps, NOW, &Commands::default());
         for one in &all {
             assert_eq!(one.remedy.is_some(), one.state != Ok, "{one:?}");
@@ -234,10 +313,13 @@ mod tests {
         let closed = whole.replace("* * * * * '/data/x/cron_sync_logs", "#* * * * * '/data/x/cron_sync_logs");
         let turned = whole.replace("BEGIN", "x").replace("END", "BEGIN").replace("# x", "# END");
         let fresh = [("databases", ran(60, 0)), ("logs", ran(180, 1)), ("security", ran(0, 0))];
+        let old = [("databases", ran(60, 0)), ("logs", ran(181, 1)), ("security", ran(0, 0))];
         for (crontab, stamps, state, word) in [
             (whole, &fresh[..], Ok, "has our block"),
             (whole, &[], Ok, "has our block"),
-            ("", &fresh[..], Problem, "is gone"),
+            // Lines of somebody's own.
+            ("", &fresh[..], Warning, "and yet something calls"),
+            ("", &old[..], Problem, "is gone"),
             ("", &fresh[..1], Problem, "is gone"),
             ("", &[], Warning, "calls us yet"),
             ("# BEGIN cr0sync /data/xy\n# END cr0sync /data/xy\n", &[], Warning, "calls us yet"),
@@ -246,19 +328,52 @@ mod tests {
             (&closed, &fresh[..], Problem, "does not call cron_sync_logs.sh"),
             (&turned, &fresh[..], Problem, "does not call"),
         ] {
-            let all = judged(Some(crontab), false, stamps);
+            let all = judged(Some(crontab), Timers::Absent, stamps);
             assert_eq!((all.len(), all[0].0), (4, state), "{crontab}: {all:?}");
             assert!(all[0].1.contains(word), "{crontab}: {all:?}");
-            assert_eq!(judged(Some(crontab), true, stamps)[0].0, Ok, "timers do as well");
+            assert_eq!(judged(Some(crontab), Timers::On, stamps)[0].0, Ok, "timers do as well");
+            let off = judged(Some(crontab), Timers::Off, stamps)[0].clone();
+            let is_block = crontab.contains("cr0sync /data/x\n");
+            let expected = if is_block { state } else { Warning };
+            assert!(off.0 == expected && off.2.contains("enable --now") != is_block, "{crontab}: {off:?}");
         }
-        assert_eq!(judged(None, false, &fresh).len(), 3);
-        let all = judged(None, false, &fresh[..2]);
+        assert_eq!(judged(None, Timers::Absent, &fresh).len(), 3);
+        let all = judged(None, Timers::Absent, &fresh[..2]);
         assert!(all.len() == 4 && all[3].1.contains("not looked at"), "{all:?}");
     }
 
     #[test]
+    fn a_percent_sign_is_two_in_a_unit() {
+        assert_eq!(timer_of(Path::new("/data/100%")), "# cr0sync /data/100%%");
+    }
+
+    /// A run that was killed, and no other one since.
+    #[test]
+    fn a_run_is_at_work_as_long_as_it_holds_its_lock() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path();
+        for name in ["sync_state/cron", "sync_state/locks"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+        }
+        let text = format!("cr0sync cron 1\nlast_run={}\nlast_exit=0\nstarted={}\n", NOW - 560, NOW - 500);
+        fs::write(root.join("sync_state/cron/logs"), text).unwrap();
+        let held = fs::File::create(root.join("sync_state/locks/cron-logs.lock")).unwrap();
+        held.lock().unwrap();
+        let told = || {
+            let alive = alive(root, &stamps::stamps(root), NOW);
+            let callers = Callers { crontab: None, timers: Timers::On };
+            judge(root, &callers, &alive, NOW, &Commands::default())[2].clone()
+        };
+        let at_work = told();
+        assert!(at_work.state == Ok && at_work.what.contains("at work for 500 seconds"), "{at_work:?}");
+        drop(held);
+        let dead = told();
+        assert!(dead.state == Warning && dead.what.contains("ran last 9 minutes ago"), "{dead:?}");
+    }
+
+    #[test]
     fn what_cron_will_call_in_a_minute_is_not_to_be_installed_again() {
-        let all = judged(Some(&whole()), false, &[]);
+        let all = judged(Some(&whole()), Timers::Absent, &[]);
         for (state, what, remedy) in &all[1..] {
             assert!(*state == Warning && what.contains("within a minute"), "{what}");
             assert!(
@@ -266,7 +381,7 @@ mod tests {
                 "{remedy}"
             );
         }
-        let all = judged(Some(""), false, &[]);
+        let all = judged(Some(""), Timers::Absent, &[]);
         assert!(
             all[1..].iter().all(|(_, _, remedy)| remedy.contains("/data/x/install_crontabs.sh")),
             "{all:?}"
@@ -306,7 +421,7 @@ mod tests {
             // A clock that was set back.
             (at_work(-50, ran(60, 0)), Ok, "60 seconds ago"),
         ] {
-            let all = judged(None, false, &[("logs", stamp)]);
+            let all = judged(None, Timers::Absent, &[("logs", stamp)]);
             let (found, what, _) = &all[1];
             assert!(*found == state && what.contains(word), "{stamp:?}: {all:?}");
             assert_eq!(all[0].0, Warning, "the others never ran");

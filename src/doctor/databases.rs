@@ -101,11 +101,18 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now, commands: &Comm
         if sides::is_directory_gone(path) {
             continue;
         }
-        if let Some(coming @ (database::MISSING | database::EMPTY)) = status.problem.as_deref() {
+        // What the first run has not made yet comes with it; what a later one has not, it could not.
+        let coming =
+            status.problem.as_deref().filter(|why| matches!(*why, database::MISSING | database::EMPTY));
+        if let Some(coming) = coming.filter(|_| database.last_run.is_none()) {
             all.push(well("databases", format!("{name}:{side} is {coming}")).at(path));
         } else if let Some(reason) = &status.problem {
             let what = format!("{name}:{side} is not synced: {reason}");
-            all.push(problem("databases", what).at(path).mended_by(format!("mend that, then {run}")));
+            let remedy = match coming {
+                None => format!("mend that, then {run}"),
+                Some(_) => format!("see what {run} says of it"),
+            };
+            all.push(problem("databases", what).at(path).mended_by(remedy));
         } else if status.lag >= MANY
             || status.lag > 0 && database.last_change.as_deref().and_then(|at| now.age(at)) > Some(STALE)
         {
@@ -114,6 +121,10 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now, commands: &Comm
             all.push(
                 warning("databases", what).at(path).mended_by(format!("{run}, and see why it is skipped")),
             );
+        }
+        if let Some(why) = &status.unseen {
+            let what = format!("{name}:{side} was {why}");
+            all.push(warning("databases", what).at(path).mended_by("as root: run doctor"));
         }
     }
     match database.last_run.as_deref().and_then(|at| Some((at, now.age(at)?))) {
@@ -124,7 +135,8 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now, commands: &Comm
             let what = format!("{name} was synced last at {at}, and should be every minute");
             all.push(problem("databases", what).mended_by(format!("{run}; see also what is said of cron")));
         }
-        Some(_) if all.iter().all(|one| one.remedy.is_none()) => {
+        // What is wrong with it is told already, here or of the directory.
+        Some(_) if all.iter().all(|one| one.remedy.is_none()) && database.state != "problem" => {
             all.push(well("databases", format!("{name} is {}", database.state)))
         }
         Some(_) => {}

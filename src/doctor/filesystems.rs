@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
+use crate::database::quoted;
 use crate::error::Error;
 use crate::report::{DoctorFinding, DoctorState};
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{AtFlags, CWD, StatVfsMountFlags, StatxFlags};
 
 /// What is known of a kind of file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,26 +52,67 @@ fn left(free: u64, of: u64) -> Option<u64> {
 }
 
 pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFinding> {
-    let mut seen: BTreeMap<u64, PathBuf> = BTreeMap::new();
-    for place in places(config) {
-        if let Ok(found) = fs::metadata(&place) {
-            seen.entry(found.dev()).or_insert(place);
+    // What is written first, so that a mount that is for both is asked for that.
+    let mut seen: BTreeMap<Mount, (PathBuf, Use)> = BTreeMap::new();
+    for (place, used) in places(config) {
+        if let Some(mount) = mount_of(&place) {
+            let known = seen.entry(mount).or_insert_with(|| (place.clone(), used));
+            if (known.1, used) == (Use::Read, Use::Written) {
+                *known = (place, used);
+            }
         }
     }
-    seen.values()
-        .flat_map(|place| [of_kind(place), of_space(place, config.guards.min_free_percent, commands)])
-        .collect()
+    let least = config.guards.min_free_percent;
+    let of = |(place, used): &(PathBuf, Use)| {
+        let space = (*used == Use::Written).then(|| of_space(place, least, commands));
+        [Some(of_kind(place)), space].into_iter().flatten()
+    };
+    seen.values().flat_map(of).collect()
+}
+
+/// What is done in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Written,
+    Read,
 }
 
 /// Directories that something of ours lies in.
-fn places(config: &Config) -> Vec<PathBuf> {
+fn places(config: &Config) -> Vec<(PathBuf, Use)> {
+    let above = |file: &PathBuf| file.parent().map(Path::to_path_buf);
     let replicas = config.databases.values().flat_map(|database| database.replicas.values());
-    let copies = config.logs.values().flat_map(|log| log.copies.values());
-    let files = replicas.chain(copies).chain([&config.events.log, &config.integrity.baseline]);
+    let files = replicas.chain([&config.events.log, &config.integrity.baseline]);
     let mut all = vec![config.root.clone(), config.root.join("sync_state")];
     all.extend(config.backups.directory.clone());
-    all.extend(files.filter_map(|file| file.parent().map(Path::to_path_buf)));
+    all.extend(files.filter_map(above));
+    let mut all: Vec<(PathBuf, Use)> = all.into_iter().map(|place| (place, Use::Written)).collect();
+    for log in config.logs.values() {
+        // Others are only read.
+        let used = |side: &String| match *side == config.hub || log.mirrors.contains(side) {
+            true => Use::Written,
+            false => Use::Read,
+        };
+        all.extend(log.copies.iter().filter_map(|(side, file)| Some((above(file)?, used(side)))));
+    }
     all
+}
+
+/// The device of a place, and the mount by which it is seen: one device can be mounted at two places, and differently.
+type Mount = (u32, u32, u64);
+
+fn mount_of(place: &Path) -> Option<Mount> {
+    let found = rustix::fs::statx(CWD, place, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+    // Older kernels do not tell.
+    let mount = if found.stx_mask & StatxFlags::MNT_ID.bits() == 0 { 0 } else { found.stx_mnt_id };
+    Some((found.stx_dev_major, found.stx_dev_minor, mount))
+}
+
+/// Where what a place lies on is mounted.
+fn mounted_at(place: &Path) -> PathBuf {
+    let place = fs::canonicalize(place).unwrap_or_else(|_| place.to_path_buf());
+    let mount = mount_of(&place);
+    let above = place.ancestors().take_while(|above| mount_of(above) == mount);
+    above.last().unwrap_or(&place).to_path_buf()
 }
 
 fn unknown(check: &'static str, place: &Path, cause: rustix::io::Errno) -> DoctorFinding {
@@ -111,16 +152,22 @@ fn of_kind(place: &Path) -> DoctorFinding {
     }
 }
 
+fn read_only(place: &Path) -> DoctorFinding {
+    let what = "it can only be read: nothing of ours can be written there";
+    let remedy = format!(
+        "see why (dmesg; after an error the kernel does that), then as root: mount -o remount,rw {}",
+        quoted(&mounted_at(place))
+    );
+    problem("space", what).at(place).mended_by(remedy)
+}
+
 fn of_space(place: &Path, least: u32, commands: &Commands) -> DoctorFinding {
     let found = match rustix::fs::statvfs(place) {
         Ok(found) => found,
         Err(cause) => return unknown("space", place, cause),
     };
     if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        let what = "it can only be read: nothing of ours can be written there";
-        let remedy =
-            "see why (dmesg; after an error the kernel does that), then as root: mount -o remount,rw it";
-        return problem("space", what).at(place).mended_by(remedy);
+        return read_only(place);
     }
     let clean = format!(
         "remove what nobody needs ({} and {} say what is old), or make the file system larger",
@@ -177,16 +224,40 @@ mod tests {
     fn what_cannot_be_looked_at_or_only_read_is_told() {
         let nowhere = of_kind(Path::new("/nowhere/at/all"));
         assert!(nowhere.state == DoctorState::Warning && nowhere.remedy.is_some(), "{nowhere:?}");
-        // The kernel lets nobody write there, but in a container that was given all rights.
-        let read_only = fs::read_to_string("/proc/mounts").unwrap_or_default();
-        let place = read_only.lines().find_map(|line| {
+        let remedy = read_only(Path::new("/proc/self")).remedy.unwrap();
+        assert!(remedy.ends_with(" as root: mount -o remount,rw /proc"), "{remedy}");
+        let whole = of_space(Path::new("/"), 0, &Commands::default());
+        let is_read_only = rustix::fs::statvfs("/").unwrap().f_flag.contains(StatVfsMountFlags::RDONLY);
+        assert_eq!(whole.what.contains("only be read"), is_read_only, "{whole:?}");
+    }
+
+    /// What the kernel lists of mounts, among them those of one device at two places where there are such.
+    #[test]
+    fn a_mount_is_told_from_another_one_of_the_same_device() {
+        let list = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let mut looked = 0;
+        for line in list.lines() {
             let words: Vec<&str> = line.split(' ').collect();
-            let is_so = words.get(3)?.split(',').any(|one| one == "ro") && Path::new(words.get(1)?).exists();
-            is_so.then(|| PathBuf::from(words[1]))
-        });
-        if let Some(place) = place {
-            let told = of_space(&place, 0, &Commands::default());
-            assert!(told.what.contains("only be read"), "{told:?}");
+            let place = Path::new(words[4]);
+            let hidden = list.lines().filter(|other| other.split(' ').nth(4) == Some(words[4])).count() > 1;
+            let Some((_, _, mount)) = mount_of(place).filter(|(_, _, mount)| *mount != 0 && !hidden) else {
+                continue;
+            };
+            assert_eq!(mount.to_string(), words[0], "{line}");
+            assert_eq!(mounted_at(place), place, "{line}");
+            looked += 1;
         }
+        assert!(looked > 0, "{list}");
+    }
+
+    #[test]
+    fn what_is_only_read_need_not_be_writable() {
+        let config = br#"{"version": 1, "logs": {"x": {"mirrors": ["web"],
+            "copies": {"central": "/c/x.log", "bot": "/b/x.log", "web": "/w/x.log"}}}}"#;
+        let config = Config::parse(config, Path::new("/nowhere"), None).unwrap();
+        let all = places(&config);
+        let of = |place: &str| all.iter().find(|(path, _)| path == Path::new(place)).map(|(_, used)| *used);
+        assert_eq!([of("/c"), of("/b"), of("/w")], [Some(Use::Written), Some(Use::Read), Some(Use::Written)]);
+        assert_eq!(of("/nowhere"), Some(Use::Written));
     }
 }

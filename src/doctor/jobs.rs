@@ -69,22 +69,37 @@ fn of_log(config: &Config, runner: &Account, path: &Path) -> Option<DoctorFindin
 
 fn of_metrics(config: &Config, runner: &Account, place: &Path) -> DoctorFinding {
     let ownership = &config.ownership;
-    let remedy = format!(
-        "as root: install -d -o {} -g {} -m 2775 {}; or name another as METRICS= in {}",
-        ownership.user,
-        ownership.group,
-        quoted(place),
-        config.root.join("cron.env").display()
-    );
-    let told = |what: String| problem("cron", what).at(place).mended_by(remedy.clone());
+    let another = format!("name another as METRICS= in {}", config.root.join("cron.env").display());
+    let told = |what: String, remedy: String| problem("cron", what).at(place).mended_by(remedy);
     match reach::reach(runner, place, FILL) {
         Reach::Yes if place.is_dir() => well("cron", "metrics are written there").at(place),
-        Reach::Yes => told("metrics are to be written there, and it is no directory".to_owned()),
-        Reach::Missing(_) => told("metrics are to be written there, and it is not there".to_owned()),
-        Reach::No { found, .. } => told(format!(
-            "metrics are to be written there, and {} may not (mode {:o})",
-            runner.name, found.mode
-        )),
+        Reach::Yes => told(
+            "metrics are to be written there, and it is no directory".to_owned(),
+            format!("see what it is, and move it away; or {another}"),
+        ),
+        Reach::Missing(_) => told(
+            "metrics are to be written there, and it is not there".to_owned(),
+            format!(
+                "as root: install -d -o {} -g {} -m 2775 {}; or {another}",
+                ownership.user,
+                ownership.group,
+                quoted(place)
+            ),
+        ),
+        Reach::No { path, found, bits } => {
+            let shared =
+                durable::group_numbered(&ownership.group).map(|number| (ownership.group.as_str(), number));
+            let remedy = reach::remedy(runner, &path, &found, bits, shared);
+            told(
+                format!(
+                    "metrics are to be written there, and {} may not use {} (mode {:o})",
+                    runner.name,
+                    path.display(),
+                    found.mode
+                ),
+                format!("{remedy}; or {another}"),
+            )
+        }
         Reach::Unknown(_, cause) => {
             let what = format!("whether metrics can be written there cannot be said: {cause}");
             warning("cron", what).at(place).mended_by("as root: run doctor")

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::Shell;
-use super::finding::{problem, well};
+use super::finding::{problem, warning, well};
 use super::reach::{self, Found};
 use super::settings::Settings;
+use super::{Shell, sides};
 use crate::config::Config;
 use crate::database::quoted;
 use crate::durable::Account;
@@ -22,29 +23,43 @@ const STICKY: u32 = 0o1000;
 /// To put something into a directory.
 const PUT: u32 = 3;
 const WRITE: u32 = 2;
+/// More links than these lead nowhere (`ELOOP` of Linux).
+const MAX_LINKS: usize = 40;
 
 pub(super) fn findings(config: &Config, shell: &Shell, settings: &Settings) -> Vec<DoctorFinding> {
     let ownership = &config.ownership;
     let runner = Account::of_runs(&config.root, ownership);
     let Some(pages) = Account::named(&ownership.website_user) else { return Vec::new() };
-    if pages.user == 0 || runner.is_some_and(|runner| runner.user == pages.user) {
+    if pages.user == 0 || runner.as_ref().is_some_and(|runner| runner.user == pages.user) {
         return Vec::new();
     }
     let places = [shell.script.as_deref().and_then(Path::parent), settings.scripts.as_deref()];
-    let mut all: BTreeSet<PathBuf> = places.into_iter().flatten().flat_map(of_php).collect();
-    let is_shell = |path: &PathBuf| path.extension().is_some_and(|end| end == "sh");
-    all.extend(listed(&config.root).into_iter().filter(is_shell));
-    let mut open: BTreeMap<PathBuf, Vec<&Path>> = BTreeMap::new();
+    let mut unseen: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut all: BTreeSet<PathBuf> = BTreeSet::new();
+    for place in places.into_iter().flatten() {
+        all.extend(of_php(place, &mut unseen));
+    }
+    all.extend(listed(&config.root, "sh", &mut unseen));
+    let mut open: BTreeMap<PathBuf, (Found, Vec<&Path>)> = BTreeMap::new();
     for path in &all {
-        if let Some(place) = exchangeable(&pages, path) {
-            open.entry(place).or_default().push(path);
+        match exchangeable(&pages, path) {
+            Ok(None) => {}
+            Ok(Some((place, found))) => open.entry(place).or_insert((found, Vec::new())).1.push(path),
+            Err((place, cause)) => {
+                unseen.insert(place, cause.to_string());
+            }
         }
     }
-    if open.is_empty() && !all.is_empty() {
+    let unseen = unseen.into_iter().map(|(place, cause)| {
+        let what = format!("whether {} can exchange what cron runs cannot be said: {cause}", pages.name);
+        warning("scripts", what).at(&place).mended_by("as root: run doctor")
+    });
+    let mut findings: Vec<DoctorFinding> = unseen.collect();
+    if open.is_empty() && !all.is_empty() && findings.is_empty() {
         let what = format!("{} cannot exchange what cron runs as {}", pages.name, ownership.user);
         return vec![well("scripts", what)];
     }
-    let told = |(place, behind): (PathBuf, Vec<&Path>)| {
+    let told = |(place, (found, behind)): (PathBuf, (Found, Vec<&Path>))| {
         let first = behind.first().map_or(place.as_path(), |first| first);
         let more = match behind.len().saturating_sub(1) {
             0 => String::new(),
@@ -56,7 +71,7 @@ pub(super) fn findings(config: &Config, shell: &Shell, settings: &Settings) -> V
             first.display(),
             ownership.user
         );
-        let mut remedy = format!("as root: chown root {0} && chmod go-w {0}", quoted(&place));
+        let mut remedy = remedy(&config.root, runner.as_ref(), &place, &found);
         if place.is_dir() && !place.starts_with(&config.root) {
             let env = config.root.join("cron.env");
             remedy.push_str(&format!(
@@ -66,53 +81,109 @@ pub(super) fn findings(config: &Config, shell: &Shell, settings: &Settings) -> V
         }
         problem("scripts", what).at(&place).mended_by(remedy)
     };
-    open.into_iter().map(told).collect()
+    findings.extend(open.into_iter().map(told));
+    findings
+}
+
+/// The command that mends it. Whoever runs the jobs keeps what is his; what pages have to write to below the root they keep,
+/// but for what is not theirs there.
+fn remedy(root: &Path, runner: Option<&Account>, place: &Path, found: &Found) -> String {
+    let name = quoted(place);
+    let is_trusted = found.user == 0 || runner.is_some_and(|runner| runner.user == found.user);
+    match (is_trusted, place.is_dir() && place.starts_with(root)) {
+        (true, true) => format!("as root: chmod +t {name}"),
+        (true, false) => format!("as root: chmod go-w {name}"),
+        (false, _) => format!("as root: chown root {name} && chmod go-w {name}"),
+    }
 }
 
 /// The scripts in a directory, and what they load, where they are installed as in the source.
-fn of_php(place: &Path) -> Vec<PathBuf> {
-    let scripts = PHP.iter().map(|name| place.join(name)).filter(|path| path.symlink_metadata().is_ok());
-    let mut all: Vec<PathBuf> = scripts.collect();
+fn of_php(place: &Path, unseen: &mut BTreeMap<PathBuf, String>) -> Vec<PathBuf> {
+    let scripts = PHP.iter().map(|name| place.join(name));
+    let mut all: Vec<PathBuf> =
+        scripts.filter(|path| !path.symlink_metadata().is_err_and(|cause| is_gone(&cause))).collect();
     if all.is_empty() {
         return all;
     }
     let source = place.join("../src");
     let library = if source.join("start.php").is_file() { source } else { place.join("cr0sync") };
-    all.extend(listed(&library).into_iter().filter(|path| path.extension().is_some_and(|end| end == "php")));
+    all.extend(listed(&library, "php", unseen));
     all
 }
 
-fn listed(place: &Path) -> Vec<PathBuf> {
-    fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+fn is_gone(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// What an account may write of a file and the directories above it, as the path is written and where its links lead.
-fn exchangeable(account: &Account, path: &Path) -> Option<PathBuf> {
-    let real = fs::canonicalize(path).ok();
-    let written = std::path::absolute(path).ok();
-    [real, written].into_iter().flatten().find_map(|path| along(account, &path))
-}
-
-fn along(account: &Account, path: &Path) -> Option<PathBuf> {
-    let look = |path: &Path| {
-        let found = fs::symlink_metadata(path).ok()?;
-        Some(Found { user: found.uid(), group: found.gid(), mode: found.mode() & 0o7777 })
-    };
-    let file = look(path)?;
-    let is_link = path.is_symlink();
-    if file.user == account.user || !is_link && reach::may(account, &file, WRITE) {
-        return Some(path.to_path_buf());
-    }
-    let mut below = file;
-    for directory in path.ancestors().skip(1) {
-        let found = look(directory)?;
-        let is_kept = found.mode & STICKY != 0 && below.user != account.user;
-        if found.user == account.user || reach::may(account, &found, PUT) && !is_kept {
-            return (!directory.is_symlink()).then(|| directory.to_path_buf());
+/// The files in a directory with an extension.
+fn listed(place: &Path, end: &str, unseen: &mut BTreeMap<PathBuf, String>) -> Vec<PathBuf> {
+    let entries = match fs::read_dir(place) {
+        Ok(entries) => entries,
+        Err(cause) => {
+            if !is_gone(&cause) {
+                unseen.insert(place.to_path_buf(), cause.to_string());
+            }
+            return Vec::new();
         }
-        below = found;
+    };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.filter(|path| path.extension().is_some_and(|own| own == end)).collect()
+}
+
+/// What keeps a thing from being looked at.
+type Unseen = (PathBuf, io::Error);
+
+/// What an account may write of a file and the directories above it, as the path is written and wherever its links lead.
+fn exchangeable(account: &Account, path: &Path) -> Result<Option<(PathBuf, Found)>, Unseen> {
+    let mut unseen = None;
+    for way in ways(path) {
+        match along(account, &way) {
+            Ok(None) => {}
+            Ok(found) => return Ok(found),
+            Err(why) => unseen = Some(why),
+        }
     }
-    None
+    unseen.map_or(Ok(None), Err)
+}
+
+/// A path, and what it is when its first link is followed, until there is none.
+fn ways(path: &Path) -> Vec<PathBuf> {
+    let mut way = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut all = Vec::new();
+    for _ in 0..MAX_LINKS {
+        all.push(way.clone());
+        let next = sides::link(&way).and_then(|link| {
+            let (to, rest) = (fs::read_link(&link).ok()?, way.strip_prefix(&link).ok()?);
+            let to = link.parent()?.join(to);
+            Some(if rest.as_os_str().is_empty() { to } else { to.join(rest) })
+        });
+        match next {
+            Some(next) => way = next,
+            None => break,
+        }
+    }
+    all
+}
+
+/// What an account may exchange on one way. A link has no mode: whoever may exchange it may write in its directory.
+fn along(account: &Account, path: &Path) -> Result<Option<(PathBuf, Found)>, Unseen> {
+    let mut below: Option<Found> = None;
+    for place in path.ancestors() {
+        let file = match fs::symlink_metadata(place) {
+            Ok(file) => file,
+            Err(cause) if below.is_none() && is_gone(&cause) => return Ok(None),
+            Err(cause) => return Err((place.to_path_buf(), cause)),
+        };
+        let found = Found { user: file.uid(), group: file.gid(), mode: file.mode() & 0o7777 };
+        let bits = if below.is_some() { PUT } else { WRITE };
+        let is_kept = found.mode & STICKY != 0 && below.is_some_and(|below| below.user != account.user);
+        let is_open = found.user == account.user || reach::may(account, &found, bits) && !is_kept;
+        if is_open && !file.is_symlink() {
+            return Ok(Some((fs::canonicalize(place).unwrap_or_else(|_| place.to_path_buf()), found)));
+        }
+        below = Some(found);
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -153,11 +224,77 @@ mod tests {
             set(&file, script.0, script.1);
             for path in [&file, &link.join("a.php")] {
                 assert_eq!(
-                    exchangeable(&pages, path).as_ref(),
+                    exchangeable(&pages, path).unwrap().map(|(place, _)| place).as_ref(),
                     expected,
                     "{above:?} {directory:?} {script:?}"
                 );
             }
         }
+    }
+
+    /// A link in an open directory, to what lies in closed ones: whoever exchanges the link runs what he likes.
+    #[test]
+    fn a_link_hides_nothing_of_what_is_above_it() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let place = tempfile::Builder::new().prefix("scripts").tempdir_in("/tmp").unwrap();
+        let top = place.path().canonicalize().unwrap();
+        let pages = Account { name: "pages".to_owned(), user: 65_533, groups: vec![65_531] };
+        let mode =
+            |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        for (path, bits) in
+            [(&top, 0o755), (&top.join("closed"), 0o755), (&top.join("a"), 0o755), (&top.join("b"), 0o755)]
+        {
+            let _ = fs::create_dir(path);
+            mode(path, bits);
+        }
+        let (first, second) = (top.join("a/link"), top.join("b/link"));
+        fs::write(top.join("closed/a.php"), "").unwrap();
+        mode(&top.join("closed/a.php"), 0o644);
+        symlink("../b/link", &first).unwrap();
+        symlink(top.join("closed"), &second).unwrap();
+        let path = first.join("a.php");
+        let open = || exchangeable(&pages, &path).map(|found| found.map(|(place, _)| place));
+        assert_eq!(open().unwrap(), None);
+        for directory in [top.join("a"), top.join("b")] {
+            mode(&directory, 0o777);
+            assert_eq!(open().unwrap().map(|found| found.canonicalize().unwrap()), Some(directory.clone()));
+            // In a sticky one only his own link is his.
+            mode(&directory, 0o1777);
+            assert_eq!(open().unwrap(), None, "{}", directory.display());
+            mode(&directory, 0o755);
+        }
+        mode(&top.join("b"), 0o1777);
+        std::os::unix::fs::lchown(&second, Some(65_533), None).unwrap();
+        assert!(open().unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_told_to_do_leaves_the_runner_and_the_pages_what_they_need() {
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path();
+        let runner = Account { name: "runner".to_owned(), user: 7, groups: vec![8] };
+        let file = root.join("a.sh");
+        fs::write(&file, "").unwrap();
+        let of = |user: u32, path: &Path| {
+            remedy(root, Some(&runner), path, &Found { user, group: 8, mode: 0o775 })
+        };
+        let name = quoted(root);
+        for user in [0, 7] {
+            assert_eq!(of(user, root), format!("as root: chmod +t {name}"));
+            assert_eq!(of(user, &file), format!("as root: chmod go-w {}", quoted(&file)));
+            assert_eq!(of(user, Path::new("/")), "as root: chmod go-w /");
+        }
+        assert_eq!(of(9, root), format!("as root: chown root {name} && chmod go-w {name}"));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_looked_at_is_told() {
+        let pages = Account { name: "pages".to_owned(), user: 65_533, groups: vec![65_531] };
+        // Longer than any name may be, which root cannot look at either.
+        let place = Path::new("/tmp").join("x".repeat(300)).join("a.php");
+        let (place, _) = exchangeable(&pages, &place).unwrap_err();
+        assert!(place.ends_with("a.php"), "{}", place.display());
     }
 }

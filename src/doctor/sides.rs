@@ -161,7 +161,7 @@ impl Need<'_> {
 }
 
 /// The first link of a path, if there is one.
-fn link(path: &Path) -> Option<PathBuf> {
+pub(super) fn link(path: &Path) -> Option<PathBuf> {
     let mut all: Vec<&Path> = path.ancestors().collect();
     all.reverse();
     all.into_iter().find(|part| part.is_symlink()).map(Path::to_path_buf)

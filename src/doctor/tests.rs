@@ -272,7 +272,7 @@ type Broken = (fn(&mut World), (&'static str, DoctorState, &'static str, &'stati
 const BROKEN: [Broken; 26] = [
     (
         |world| mode(&world.root.join("scripts"), 0o777),
-        ("scripts", DoctorState::Problem, "pages (daemon) may write here", "chown root "),
+        ("scripts", DoctorState::Problem, "pages (daemon) may write here", "chmod +t "),
         |world| mode(&world.root.join("scripts"), 0o755),
     ),
     (
@@ -528,6 +528,8 @@ fn what_is_broken_is_told_and_no_more_when_it_is_mended() {
         breaks(&mut world);
         assert!(is_told(&world), "{word}: {:?}", world.wrong());
         assert_ne!(world.look().exit_code(), 0);
+        let is_odd = |one: &DoctorFinding| one.state == DoctorState::Ok && one.what.ends_with(" is problem");
+        assert!(!world.look().findings.iter().any(is_odd), "{word}");
         mends(&mut world);
         assert!(!is_told(&world), "{word}: {:?}", world.wrong());
         world.later = 0;
@@ -604,6 +606,48 @@ fn a_fresh_installation_has_no_problem() {
     assert_eq!(problems(&world), []);
 }
 
+/// The first run makes what is missing. What a later one does not make it cannot, and each minute says so again.
+#[test]
+fn a_side_that_no_run_can_make_is_a_problem() {
+    if !is_possible() {
+        return;
+    }
+    let world = World::new();
+    let told = |word: &str| {
+        let is_told = |one: &DoctorFinding| one.state == DoctorState::Problem && one.what.contains(word);
+        world.wrong().iter().any(is_told)
+    };
+    let run = || database::sync(&world.config, &Options::default()).unwrap();
+    let journal = PathBuf::from(format!("{}-journal", world.file("website").display()));
+    fs::remove_file(world.file("website")).unwrap();
+    fs::write(&journal, "x").unwrap();
+    let report = run();
+    assert_eq!(report.exit_code(), 1, "{report:?}");
+    assert!(told("notes:website is not synced: missing"), "{:?}", world.wrong());
+    fs::remove_file(&journal).unwrap();
+    assert_eq!(run().exit_code(), 0);
+    world.sql("central", "UPDATE notes SET text = 'm' WHERE id = 2");
+    world.sync();
+    assert_eq!(world.wrong(), []);
+    // A disk that is not mounted: the directory is there, on another device than it was.
+    let state = Connection::open(world.root.join("sync_state/state.db")).unwrap();
+    let moved = |by: i64| {
+        let sql = "UPDATE replicas SET device = device + ?1 WHERE side = 'website'";
+        assert_eq!(state.execute(sql, [by]).unwrap(), 1);
+    };
+    moved(1);
+    let away = world.root.join("away.db");
+    fs::rename(world.file("website"), &away).unwrap();
+    assert!(told("is a mount missing?"), "{:?}", world.wrong());
+    let report = run();
+    assert_eq!(report.exit_code(), 1, "{report:?}");
+    assert!(told("is a mount missing?") && !world.file("website").exists(), "{:?}", world.wrong());
+    fs::rename(&away, world.file("website")).unwrap();
+    moved(-1);
+    assert_eq!(run().exit_code(), 0);
+    assert_eq!(world.wrong(), []);
+}
+
 /// Whoever asks, what the runs would leave out is told: here root asks for a user who could not give what he makes to the
 /// owner of the file.
 #[test]
@@ -617,6 +661,21 @@ fn a_side_that_the_runs_leave_out_is_told_to_root_as_well() {
         "{:?}",
         world.wrong()
     );
+    // That says what to do, and that it is busy now does not; that it is no database says more.
+    let refused = |world: &World| {
+        world
+            .wrong()
+            .iter()
+            .any(|one| one.what.contains("website is not synced") && one.what.contains("so that bin may not"))
+    };
+    let busy = Connection::open(world.file("website")).unwrap();
+    busy.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert!(refused(&world), "{:?}", world.wrong());
+    drop(busy);
+    let bytes = fs::read(world.file("website")).unwrap();
+    fs::write(world.file("website"), "x".repeat(5000)).unwrap();
+    assert!(!refused(&world), "{:?}", world.wrong());
+    fs::write(world.file("website"), bytes).unwrap();
     world.config.ownership.user = "root".to_owned();
     mode(&place, 0o775);
     assert_eq!(world.wrong(), []);

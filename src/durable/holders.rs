@@ -28,6 +28,30 @@ pub(crate) fn held(root: &Path) -> Vec<LockHeld> {
     all
 }
 
+/// Whether some process holds a lock or is about to, as the cron scripts do while they are at work: it has the file open. The
+/// kernel's list of locks is no help there: the program that took it has ended, and what it took it for lives on. None where
+/// that cannot be seen.
+pub(crate) fn is_in_use(path: &Path) -> Option<bool> {
+    let Ok(wanted) = fs::symlink_metadata(path) else { return Some(false) };
+    let all = fs::read_dir("/proc").ok()?;
+    let processes = all.flatten().filter(|entry| {
+        entry.file_name().to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+    });
+    let is_it = |open: fs::DirEntry| {
+        fs::metadata(open.path())
+            .is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
+    };
+    let has_it = |process: fs::DirEntry| {
+        fs::read_dir(process.path().join("fd")).into_iter().flatten().flatten().any(is_it)
+    };
+    if processes.into_iter().any(has_it) {
+        return Some(true);
+    }
+    // What others have open only root may see; whose the file is are the processes that may open it.
+    let here = rustix::process::geteuid();
+    (here.is_root() || here.as_raw() == wanted.uid()).then_some(false)
+}
+
 /// Who holds a lock now, in words. What an earlier holder has left in it is not believed.
 pub(super) fn words(path: &Path) -> String {
     let list = fs::read_to_string("/proc/locks").unwrap_or_default();

@@ -36,7 +36,7 @@ pub(crate) use accounts::Account;
 pub(crate) use aside::{Broken, Fate, Judged, lying_aside, may_replace, put_aside, put_foreign_aside};
 pub(crate) use document::{Altered, Document};
 pub(crate) use folder::{Content, Folder};
-pub(crate) use holders::held as locks_held;
+pub(crate) use holders::{held as locks_held, is_in_use};
 pub(crate) use lease::{Held, held};
 pub(crate) use lock::Lock;
 pub(crate) use owner::AsOwner;

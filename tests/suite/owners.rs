@@ -10,6 +10,7 @@ use std::process::Command;
 
 use cr0sync::database::{self, Detail, Options};
 use cr0sync::doctor::{self, Shell};
+use cr0sync::report::State;
 use cr0sync::{Config, metrics};
 use serde_json::json;
 
@@ -196,22 +197,37 @@ const REFUSED: &str = "CR0SYNC_LOOK_REFUSED";
 fn look_child() {
     let Some(path) = std::env::var_os(CHILD) else { return };
     let config = Config::load(Some(Path::new(&path)), None).unwrap();
-    let is_refused = std::env::var_os(REFUSED).is_some();
+    let wanted = std::env::var(REFUSED).unwrap_or_default();
+    let (is_refused, is_unseen) = (wanted == "refused", wanted == "unseen");
     let status = database::status(&config, &Options::default(), Detail::Explain).unwrap();
     let side = &status.databases["d"].sides["bot"];
-    assert_eq!((side.problem.is_some(), side.journal_mode.is_none()), (is_refused, is_refused), "{side:?}");
+    assert_eq!((side.problem.is_some(), side.unseen.is_some()), (is_refused, is_unseen), "{side:?}");
+    assert_eq!(side.journal_mode.is_none(), is_refused || is_unseen, "{side:?}");
     let up = format!("cr0sync_database_side_up{{database=\"d\",side=\"bot\"}} {}", i32::from(!is_refused));
     let text = metrics::metrics(&config).unwrap().text;
     assert!(text.contains(&up), "{text}");
     let report = doctor::examine(&config, &Shell::default());
     let told = report.findings.iter().find(|one| one.what.starts_with("d:bot is not synced"));
     assert_eq!(told.is_some(), is_refused, "{report:#?}");
+    let told = report.findings.iter().any(|one| one.what.starts_with("d:bot was not looked at"));
+    assert_eq!(told, is_unseen, "{report:#?}");
+    if is_unseen {
+        return;
+    }
     let verified = database::verify(&config, &Options::default());
     assert!(verified.is_ok(), "{verified:?}");
     let run = database::sync(&config, &Options::default()).unwrap();
     assert_eq!(run.exit_code(), i32::from(is_refused), "{run:#?}");
     let warnings = run.databases["d"].warnings.join("\n");
     assert_eq!(warnings.contains("so that this user may not write to it"), is_refused, "{warnings}");
+    if !is_refused {
+        // So that a later run knows these files without a look into them.
+        std::thread::sleep(std::time::Duration::from_secs(4));
+        for state in [None, Some(State::Unchanged)] {
+            let run = database::sync(&config, &Options::default()).unwrap();
+            assert!(state.is_none_or(|state| run.databases["d"].state == state), "{run:#?}");
+        }
+    }
 }
 
 /// In a directory that does not hand its group down, a log and its index would be for the group of whoever looks, and the
@@ -259,27 +275,45 @@ fn whoever_looks_leaves_nothing_that_the_owner_cannot_use() {
         fs::write(&config, json.to_string()).unwrap();
         let program = base.join("child");
         fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-        let mut child = Command::new("setpriv");
-        child.args([
-            "--reuid",
-            &user.to_string(),
-            "--regid",
-            &own.to_string(),
-            "--groups",
-            &group.to_string(),
-        ]);
-        child.arg(&program).args(["--exact", "suite::owners::look_child", "--nocapture", "--test-threads=1"]);
-        child.env(CHILD, &config).current_dir(&base);
-        if is_refused {
-            child.env(REFUSED, "1");
-        }
-        let Ok(child) = child.output() else {
-            println!("skipped: setpriv is missing");
-            return;
+        let look = |config: &Path, wanted: &str| {
+            let mut child = Command::new("setpriv");
+            child
+                .arg(format!("--reuid={user}"))
+                .arg(format!("--regid={own}"))
+                .arg(format!("--groups={group}"));
+            child.arg(&program).args([
+                "--exact",
+                "suite::owners::look_child",
+                "--nocapture",
+                "--test-threads=1",
+            ]);
+            child.env(CHILD, config).env(REFUSED, wanted).current_dir(&base);
+            let Ok(child) = child.output() else {
+                println!("skipped: setpriv is missing");
+                return false;
+            };
+            let said = [child.stdout, child.stderr].concat();
+            assert!(child.status.success(), "{wanted}: {}", String::from_utf8_lossy(&said));
+            assert!(String::from_utf8_lossy(&said).contains("1 passed"), "it was not there");
+            true
         };
-        let said = [child.stdout, child.stderr].concat();
-        assert!(child.status.success(), "{}", String::from_utf8_lossy(&said));
-        assert!(String::from_utf8_lossy(&said).contains("1 passed"), "it was not there");
+        if is_refused {
+            // Its owner runs the jobs, and somebody else looks.
+            json["ownership"]["user"] = json!("nobody");
+            let theirs = base.join("theirs.json");
+            fs::write(&theirs, json.to_string()).unwrap();
+            if !look(&theirs, "unseen") {
+                return;
+            }
+        }
+        if !look(&config, if is_refused { "refused" } else { "" }) {
+            return;
+        }
+        if !is_refused {
+            // Nothing of the files changes, but for whom a run would leave what it makes beside them.
+            set(world.path("bot").parent().unwrap(), owner, 0o775);
+            look(&config, "refused");
+        }
         let beside = |end: &str| PathBuf::from(format!("{}{end}", world.path("bot").display()));
         for end in ["-wal", "-shm"] {
             match fs::metadata(beside(end)) {
