@@ -16,7 +16,7 @@ const MAX_TEXT: u64 = 4_096;
 /// The locks below a root that somebody holds now, by name. Where the kernel does not tell there are none.
 pub(crate) fn held(root: &Path) -> Vec<LockHeld> {
     let state = root.join("sync_state");
-    let list = fs::read_to_string("/proc/locks").unwrap_or_default();
+    let list = kernels_list();
     // Pages may make files of any name there.
     let is_ours = |name: &str, path: &Path| match path.parent() == Some(&state.join("locks")) {
         true => lock::ALL.contains(&name) || name.starts_with("cron-"),
@@ -54,7 +54,7 @@ pub(crate) fn is_in_use(path: &Path) -> Option<bool> {
 
 /// Who holds a lock now, in words. What an earlier holder has left in it is not believed.
 pub(super) fn words(path: &Path) -> String {
-    let list = fs::read_to_string("/proc/locks").unwrap_or_default();
+    let list = kernels_list();
     match holder(&list, String::new(), path) {
         Some(LockHeld { process: Some(process), since: Some(since), .. }) => {
             format!("it is held by process {process} since {since}")
@@ -62,6 +62,13 @@ pub(super) fn words(path: &Path) -> String {
         Some(LockHeld { process: Some(process), .. }) => format!("it is held by process {process}"),
         _ => "which process holds it the kernel does not tell".to_owned(),
     }
+}
+
+/// The kernel's list of locks, twice: it is told in pieces, and where others lock and let go between two of them, a line can
+/// be passed over.
+fn kernels_list() -> String {
+    let read = || fs::read_to_string("/proc/locks").unwrap_or_default();
+    read() + &read()
 }
 
 /// All there may be: those with a name, and those of a run over databases and over logs.
