@@ -93,6 +93,15 @@ for ($seed = 0; $seed < 10; $seed++) {
     }
 }
 
+// A packed log that takes too long to unpack.
+$slow = new PackedLog(LogFile::open("{$directory}/packed", []), -1.0);
+echo $slow->end(), ' ', $slow->limit(), "\n";
+try {
+    echo strlen($slow->read(0, 1)), "\n";
+} catch (Unreadable $why) {
+    echo $why->getMessage(), "\n";
+}
+
 // What may lie in the place of a log.
 symlink('/etc/passwd', "{$directory}/link");
 posix_mkfifo("{$directory}/pipe", 0600);
@@ -114,6 +123,8 @@ rmdir("{$directory}/directory");
 rmdir($directory);
 ?>
 --EXPECT--
+0 Unpacking it takes longer than a page may: its beginning is shown here; zcat shows the rest.
+This packed log takes too long to unpack up to there: look at it on the machine with zcat.
 link: This is no regular file, so it is not opened.
 pipe: This is no regular file, so it is not opened.
 directory: This is no regular file, so it is not opened.

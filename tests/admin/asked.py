@@ -89,7 +89,9 @@ class Asked:
         before = len(self.ground.requests())
         form = self.visitor.reach("backups", "restore", {"backup": backup["id"]}, restore=backup["id"])
         expect(len(self.ground.requests()) == before, "looking at what a restore does asks for it")
-        self.asked(self.visitor.act(form), "restore", "backups")
+        answer = self.visitor.act(form)
+        self.twice(form)
+        self.asked(answer, "restore", "backups")
         self.ground.cron()
         rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'rules'")
         expect(rows == [("none",)], f"after the restore the sides have {rows}")
@@ -107,10 +109,19 @@ class Asked:
         rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'mistake'")
         expect(rows == [], f"after the run was taken back the sides have {rows}")
 
+    def twice(self, form):
+        """What waits is not asked for again."""
+        before = len(self.ground.requests())
+        again = self.visitor.act(form)
+        expect("is asked for already" in again.markup.text and len(self.ground.requests()) == before,
+               f"what waits is asked for again: {said(again)}")
+
     def asking(self):
         for action in ("backup", "verify", "clean-backups"):
             answer = self.visitor.get("backups")
-            self.asked(self.visitor.act(answer.form(action=action)), action, "backups")
+            told = self.visitor.act(answer.form(action=action))
+            self.twice(answer.form(action=action))
+            self.asked(told, action, "backups")
 
     def forcing(self):
         """What a guard stopped goes on when a person says so."""

@@ -71,13 +71,13 @@ class Crowd:
             self.counts[what] += amount
 
     def use(self, n, mine):
-        """One of them; returns what he asked for and was told is asked for."""
+        """One of them; returns how much he was told is asked for by him, and not by somebody before."""
         visitor = Visitor(self.servers.port, "password", f"127.1.{n // 8}.{n % 8 + 1}").log_in(PASSWORD)
-        asked = 0
+        asked = filed = 0
         if n < len(mine):
             page = visitor.get("conflicts", id=mine[n]["id"])
             form = page.form(action="resolve", take="website", conflict=mine[n]["id"])
-            self.told(visitor.act(form, take="website"))
+            filed += self.told(visitor.act(form, take="website"))
             asked += 1
         while time.monotonic() < self.end:
             visitor.get(PAGES[(n + asked) % len(PAGES)])
@@ -85,13 +85,14 @@ class Crowd:
             if n >= len(mine) and asked < 3:
                 # Not backups, whose names are by the second.
                 form = visitor.get("backups").form(action=["verify", "clean-backups"][asked % 2])
-                self.told(visitor.act(form))
+                filed += self.told(visitor.act(form))
                 asked += 1
-        return asked
+        return filed
 
     def told(self, answer):
         expect("is asked for" in answer.markup.text, f"not told that it is asked for: {said(answer)}")
         self.count("requests of the crowd")
+        return "is asked for already" not in answer.markup.text
 
     def reckon(self, mine, asked, known):
         for what in ("runs of cron meanwhile", "pages read by the crowd", "rows written meanwhile"):

@@ -1,5 +1,6 @@
 """What others wrote, on every page that shows it: it is read as text, and nothing of it runs."""
 
+import json
 import urllib.parse
 
 from common import PAGES, expect
@@ -23,6 +24,7 @@ class Hostile:
     def show(self):
         visitor = Visitor(self.servers.port, "password", "127.0.7.1").log_in(PASSWORD)
         self.write()
+        self.secrets(visitor)
         for page in PAGES:
             answer = self.read(visitor, visitor.address_of(page, **(LOG if page == "logs" else {})))
             if page in SEEN:
@@ -64,6 +66,26 @@ class Hostile:
                 mine = value if side == "bot" else f"other {n}"
                 self.ground.sql(side, "rizon_bot", ("UPDATE notes SET text = ? WHERE name = ?", mine, f"odd{n}"))
         self.ground.cron()
+
+    def secrets(self, visitor):
+        """What lets somebody in and was written down by somebody who did not care, in a log or in an event."""
+        digits, token = "0123456789abcdef", "crs_" + "1b2c" * 16
+        secrets = [token[20:], "feedbeef" * 8, "deadc0de" * 8, "cafe" * 16, "hunter3", "hunter4"]
+        lines = [f"token {token} of a session", f"X-API-Key: {secrets[1]}", f"Authorization: Bearer {secrets[2]}",
+                 json.dumps({"api_key": secrets[3]}), f"file {digits * 4} is known"]
+        with self.ground.log("central").open("a") as log:
+            log.writelines(f"2026-01-01 02:00:00 EST - bot - INFO - {line}\n" for line in lines)
+        events = self.ground.root / "logs/security/security_events.json"
+        details = {"password": ["hunter3"], "tokens": {"a": {"b": "hunter4"}}, "said": lines[:4], token: "a name"}
+        with events.open("a") as log:
+            log.write(json.dumps({"timestamp": "2026-01-01T00:00:00Z", "type": "SITE_WROTE", "severity": "LOW",
+                                  "ip": f"for {token}", "session_id": token, "details": details}) + "\n")
+        for page in (visitor.get("logs", **LOG), visitor.get("logs", **LOG, q="2026-01-01 02:00"), visitor.get("events"),
+                     visitor.get("events", type="SITE_WROTE")):
+            shown = [secret for secret in secrets if secret in page.body]
+            expect(not shown, f"a page shows {shown}: {said(page)}")
+            expect("(hidden)" in page.body and token[:20] in page.body, f"a page hides more than secrets: {said(page)}")
+        expect(digits * 4 in visitor.get("logs", **LOG).body, "the digest of a file is hidden")
 
     def read(self, visitor, path):
         answer = visitor.ask("GET", path)

@@ -24,6 +24,7 @@ class Own:
         self.hashes()
         self.logs()
         self.silencing()
+        self.silencing_all()
 
     def website(self, function, *arguments):
         """What another page of the website does."""
@@ -70,6 +71,10 @@ class Own:
         expect(not verify()["granted"], "a session that was closed lets in")
         event = self.ground.events("ADMIN_SESSION_CLOSE")[0]
         expect(event["details"]["user"] == "admin", f"on record is {event}")
+        many = [self.website("cr0_session_open", "78", ["read"])["token"] for _ in range(2)]
+        self.visitor.act(self.visitor.get("sessions", close_all="78").form(action="close_all"))
+        granted = [self.website("cr0_session_verify", token, "read")["granted"] for token in many]
+        expect(granted == [False, False], f"of a user whose sessions are all closed {granted}")
 
     def hashes(self):
         """What is kept of keys and tokens is on no page either."""
@@ -121,3 +126,26 @@ class Own:
         expect(not status()["ok"], "silencing makes all well")
         events = self.ground.events("ADMIN_SILENCED")
         expect(len(events) == 1 and events[0]["details"]["user"] == "admin", f"that it was silenced is on record as {events}")
+
+    def silencing_all(self):
+        """All that fit are silenced as they were seen: what came since is not."""
+        status = lambda: self.ground.php.call("cr0_integrity_status", self.ground.places)["last_check"]["findings"]
+        mine = lambda: [one["silenced"] for one in status() if "unseen" in one["path"]]
+        files = [self.ground.watched / f"unseen-{name}.html" for name in "abc"]
+        for path in files[:2]:
+            path.write_text("new\n")
+        self.ground.php.call("cr0_integrity_check", self.ground.places)
+        form = self.visitor.get("integrity", **{"in": "unseen"}).form(action="silence", all="yes")
+        files[2].write_text("new\n")
+        self.ground.php.call("cr0_integrity_check", self.ground.places)
+        answer = self.visitor.act(form, all="yes")
+        expect("New findings came" in answer.markup.text and mine() == [False] * 3, f"silenced unseen: {mine()} {said(answer)}")
+        form = self.visitor.get("integrity", **{"in": "unseen"}).form(action="silence", all="yes")
+        answer = self.visitor.act(form, all="yes")
+        expect(mine() == [True] * 3, f"what was seen is not silenced: {mine()} {said(answer)}")
+        form = self.visitor.get("integrity").form(action="silence")
+        for path in files:
+            path.unlink()
+        self.ground.php.call("cr0_integrity_check", self.ground.places)
+        answer = self.visitor.act(form, **{"paths[]": str(files[0])})
+        expect("no finding any more" in answer.markup.text, f"what is gone is silenced: {said(answer)}")

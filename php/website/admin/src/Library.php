@@ -43,7 +43,7 @@ final readonly class Library
         $this->record('ADMIN_REQUESTED', ['action' => $action] + $arguments);
         $id = cr0_db_enqueue($action, $arguments, ['by' => $this->by()] + $this->places())['id'];
 
-        return Notice::done("{$action} is asked for as {$id}; the next run of cron does it");
+        return Notice::done(Requests::name($action) . " is asked for as {$id}; the next run of cron does it");
     }
 
     /**

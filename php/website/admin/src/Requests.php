@@ -15,6 +15,74 @@ final class Requests
     private const SHOWN = 10;
     /** What is longer opens when somebody wants it (bytes of markup). */
     private const LONG = 160;
+    private const NAMES = [
+        'resolve' => 'Deciding a conflict',
+        'acknowledge' => 'Acknowledging conflicts',
+        'restore' => 'Restoring a backup',
+        'force' => 'A sync with force',
+        'sync-from' => 'Taking one side',
+        'backup' => 'Backing up',
+        'clean-backups' => 'Cleaning backups',
+        'verify' => 'Verifying',
+        'undo' => 'Taking a run back',
+    ];
+
+    /** What is asked for, in words that begin a sentence. */
+    public static function name(string $action): string
+    {
+        return self::NAMES[$action] ?? $action;
+    }
+
+    /**
+     * All requests, the newest first. Others than the user who carries them out may have written what came of one, so
+     * that arguments and errors are brought into known shapes here; a result can be anything still.
+     *
+     * @return list<array<string, mixed>>
+     * @throws Cr0SyncException
+     */
+    public static function all(Library $library): array
+    {
+        return array_map(static function (array $request): array {
+            $error = $request['error'];
+            $word = static fn (string $name): ?string => is_string($error[$name] ?? null) ? $error[$name] : null;
+            $arguments = is_array($request['arguments']) ? $request['arguments'] : ['arguments' => Results::ODD];
+            $error = $error === null ? null : ['message' => $word('message') ?? Results::ODD, 'hint' => $word('hint')];
+
+            return ['arguments' => $arguments, 'error' => $error] + $request;
+        }, $library->read('cr0_db_queue')['requests']);
+    }
+
+    /**
+     * Why something is not asked for again: it waits already.
+     *
+     * @param array<string, mixed> $arguments those that make it the same; null for one that must not be there
+     * @throws Cr0SyncException
+     */
+    public static function waiting(Library $library, string $action, array $arguments): ?string
+    {
+        return self::isWaiting($library, $action, $arguments)
+            ? self::name($action) . ' is asked for already; the next run of cron does it.'
+            : null;
+    }
+
+    /**
+     * @param array<string, mixed> $arguments
+     * @throws Cr0SyncException
+     */
+    private static function isWaiting(Library $library, string $action, array $arguments): bool
+    {
+        foreach (self::all($library) as $request) {
+            $isSame = $request['state'] === 'pending' && $request['action'] === $action;
+            foreach ($arguments as $name => $value) {
+                $isSame = $isSame && ($request['arguments'][$name] ?? null) === $value;
+            }
+            if ($isSame) {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /**
      * Where it cannot be told, it says why: the rest of a page does not go with it.
@@ -25,7 +93,7 @@ final class Requests
     {
         $rows = [];
         try {
-            $requests = $library->read('cr0_db_queue')['requests'];
+            $requests = self::all($library);
         } catch (Cr0SyncException $error) {
             return Ui::section('Asked for', Ui::trouble(App::words($error)));
         }
@@ -35,7 +103,7 @@ final class Requests
         foreach ($requests as $request) {
             if (in_array($request['action'], $actions, true) && count($rows) < self::SHOWN) {
                 $rows[] = [
-                    $request['action'],
+                    self::name($request['action']),
                     self::arguments($request['arguments']),
                     Html::tag('span', ['class' => 'by'], $request['by']),
                     Ui::time($request['at']),

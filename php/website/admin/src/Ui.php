@@ -140,10 +140,13 @@ final class Ui
             : Html::tag('code', [], is_string($value) ? $value : Text::value($value));
     }
 
-    /** Something that is not as it should be, and what to do. */
+    /**
+     * Something that is not as it should be, and what to do. It does not call out by itself: live pages show it anew
+     * again and again.
+     */
     public static function trouble(string $words): Html
     {
-        return Html::tag('p', ['class' => 'trouble', 'role' => 'alert'], $words);
+        return Html::tag('p', ['class' => 'trouble'], $words);
     }
 
     /** A part of a page with a heading. */

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Logs;
 
+use Cr0Sync\Admin\Secrets;
 use Cr0Sync\Admin\Ui;
 
 /**
@@ -28,8 +29,6 @@ final class Lines
     public const LONGEST = 4096;
     /** More lines of a traceback are not shown. */
     private const MOST_MORE = 100;
-    /** API keys are nobody's to read, in no log. */
-    private const KEY = '/\bcrk_[0-9A-Za-z_-]{8,}/';
 
     /**
      * Whole entries of a piece of a log.
@@ -141,7 +140,7 @@ final class Lines
             // Not within a character, as then the whole line would be no text.
             $line = (string) preg_replace('/[\xc0-\xff][\x80-\xbf]{0,2}$/D', '', $line);
         }
-        $line = (string) preg_replace(self::KEY, 'crk_(hidden)', $line);
+        $line = Secrets::hide($line);
 
         return $length > self::LONGEST
             ? $line . ' (cut: the line has ' . Ui::bytes($length) . ' or more)'

@@ -25,10 +25,19 @@ final class PackedLog implements Bytes
     private int $at = 0;
     private string $waiting = '';
     private bool $isOver = false;
+    private float $until = 0.0;
+    private bool $isLate = false;
+    /** Whether there is more behind what was called its end. */
+    private bool $isCut = false;
 
-    /** @throws Unreadable */
-    public function __construct(private readonly LogFile $file)
-    {
+    /**
+     * @param float $seconds so long is unpacked at once
+     * @throws Unreadable
+     */
+    public function __construct(
+        private readonly LogFile $file,
+        private readonly float $seconds = Search::MOST_SECONDS,
+    ) {
         if (!function_exists('inflate_init')) {
             throw new Unreadable('PHP has no zlib here, so packed logs cannot be read.');
         }
@@ -37,14 +46,21 @@ final class PackedLog implements Bytes
         }
     }
 
+    /** @throws Unreadable when that takes too long */
     public function read(int $at, int $length): string
     {
+        // Its end was found in this time, and is to be reached again.
+        $this->start(2 * $this->seconds);
         if ($at < $this->at) {
             $this->begin();
         }
         $this->forward($at);
         while (strlen($this->waiting) < $length && $this->unpack()) {
             continue;
+        }
+        if ($this->isLate) {
+            throw new Unreadable('This packed log takes too long to unpack up to there: look at it on the machine with '
+                . 'zcat.');
         }
         $text = substr($this->waiting, 0, max(0, min($length, self::MOST - $this->at)));
         // It stays, as what follows often begins within it.
@@ -53,7 +69,9 @@ final class PackedLog implements Bytes
 
     public function end(): int
     {
+        $this->start($this->seconds);
         $this->forward(self::MOST);
+        $this->isCut = $this->isCut || $this->isLate;
 
         return min(self::MOST, $this->at + strlen($this->waiting));
     }
@@ -65,9 +83,12 @@ final class PackedLog implements Bytes
 
     public function limit(): ?string
     {
-        return $this->at + strlen($this->waiting) < self::MOST
-            ? null
-            : 'Of packed logs the first 512 MiB are shown here; zcat shows the rest.';
+        return match (true) {
+            $this->isCut => 'Unpacking it takes longer than a page may: its beginning is shown here; zcat shows the '
+                . 'rest.',
+            $this->at + strlen($this->waiting) < self::MOST => null,
+            default => 'Of packed logs the first 512 MiB are shown here; zcat shows the rest.',
+        };
     }
 
     /** Lets go of what is before this position. */
@@ -82,6 +103,10 @@ final class PackedLog implements Bytes
 
     private function unpack(): bool
     {
+        $this->isLate = $this->isLate || microtime(true) > $this->until;
+        if ($this->isLate) {
+            return false;
+        }
         $packed = $this->isOver ? '' : $this->file->read($this->packedAt, self::STEP);
         if ($packed === '' || $this->at + strlen($this->waiting) >= self::MOST) {
             $this->isOver = $this->isOver || $packed === '';
@@ -104,6 +129,12 @@ final class PackedLog implements Bytes
         $this->context = $isEnd ? null : $this->context;
 
         return true;
+    }
+
+    private function start(float $seconds): void
+    {
+        $this->until = microtime(true) + $seconds;
+        $this->isLate = false;
     }
 
     private function begin(): void

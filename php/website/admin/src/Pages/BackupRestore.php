@@ -10,6 +10,7 @@ use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Request;
+use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\Ui;
 
 /**
@@ -72,7 +73,11 @@ final readonly class BackupRestore
         $where = $into === self::ALL ? ['all_sides' => true] : ['side' => substr($into, strlen('side:'))];
         $force = $request->field('force') === 'yes' ? ['force' => true] : [];
 
-        return new Outcome($library->ask('restore', ['backup' => $id] + $where + $force));
+        $waits = Requests::waiting($library, 'restore', ['backup' => $id] + $where);
+
+        return new Outcome($waits === null
+            ? $library->ask('restore', ['backup' => $id] + $where + $force)
+            : Notice::failed($waits));
     }
 
     /**

@@ -83,7 +83,11 @@ final readonly class Backups implements Page
             return new Outcome(Notice::failed('There is no such database.'));
         }
 
-        return new Outcome($library->ask($action, $database === '' ? [] : ['database' => $database]));
+        $waits = Requests::waiting($library, $action, ['database' => $database === '' ? null : $database]);
+
+        return new Outcome($waits === null
+            ? $library->ask($action, $database === '' ? [] : ['database' => $database])
+            : Notice::failed($waits));
     }
 
     /** @param list<array<string, mixed>> $all */

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Cr0Sync\Admin\Pages;
 
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\Secrets;
 use Cr0Sync\Script\Text;
 
 /**
@@ -15,8 +16,6 @@ use Cr0Sync\Script\Text;
  */
 final readonly class EventDetails
 {
-    private const SECRET = '/pass|pwd|token|secret|api_?key|authori[sz]ation|cookie|csrf|hash|2fa|otp/i';
-    private const HIDDEN = '(hidden)';
     /** So much of a text is shown (bytes), and so many things of a list, so deep. */
     private const LONGEST = 2000;
     private const MOST = 100;
@@ -91,8 +90,9 @@ final readonly class EventDetails
                 $safe[] = '(' . (count($value) - self::MOST) . ' more)';
                 break;
             }
-            $isSecret = is_string($name) && preg_match(self::SECRET, $name) === 1 && is_scalar($one);
-            $safe[$this->name($name)] = $isSecret && !is_bool($one) ? self::HIDDEN : $this->safe($one, $depth + 1);
+            // Whether there is one, and how many, is no secret.
+            $isSecret = Secrets::isNamed($name) && !is_bool($one) && $one !== null && $one !== [];
+            $safe[$this->name($name)] = $isSecret ? Secrets::HIDDEN : $this->safe($one, $depth + 1);
         }
 
         return $safe;
@@ -100,12 +100,12 @@ final readonly class EventDetails
 
     private function name(int|string $name): int|string
     {
-        return is_int($name) ? $name : substr($name, 0, 100);
+        return is_int($name) ? $name : substr(Secrets::hide($name), 0, 100);
     }
 
     private function cut(string $text): string
     {
-        $text = (string) preg_replace('/\bcrk_[0-9A-Za-z_-]{8,}/', 'crk_' . self::HIDDEN, $text);
+        $text = Secrets::hide($text);
         if (strlen($text) <= self::LONGEST) {
             return $text;
         }

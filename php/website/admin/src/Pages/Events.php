@@ -13,8 +13,9 @@ use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
 use Cr0Sync\Admin\Request;
+use Cr0Sync\Admin\Secrets;
 use Cr0Sync\Admin\Ui;
-use Cr0Sync\ConfigException;
+use Cr0Sync\Cr0SyncException;
 use Cr0Sync\UsageException;
 
 /**
@@ -46,14 +47,22 @@ final readonly class Events implements Page
         $query = array_filter($query, static fn (string $one): bool => $one !== '');
         $skip = $request->number('skip', 0, 0, 10_000_000);
 
+        try {
+            $status = $library->read('cr0_integrity_status');
+            $state = Integrity::chain($status);
+        } catch (Cr0SyncException $wrong) {
+            $status = null;
+            $state = Ui::trouble(App::words($wrong));
+        }
+
         return Html::all(
-            $this->problem($library),
+            $this->problem($status),
             Ui::section(
                 'What happened',
                 $this->filter($forms, $query),
                 $this->events($library, $forms, $query, $skip),
             ),
-            $this->chain($library),
+            $this->chain($state, $library),
         );
     }
 
@@ -62,26 +71,21 @@ final readonly class Events implements Page
         return new Outcome(Notice::failed('Events are only read here.'));
     }
 
-    /** What has to be known before anything else is read here. */
-    private function problem(Library $library): ?Html
+    /**
+     * What has to be known before anything else is read here.
+     *
+     * @param ?array<string, mixed> $status
+     */
+    private function problem(?array $status): ?Html
     {
-        try {
-            $isBroken = $library->read('cr0_integrity_status')['chain'] === 'broken';
-        } catch (ConfigException) {
-            return null;
-        }
+        $isBroken = ($status['chain'] ?? null) === 'broken';
 
         return $isBroken ? Ui::trouble('The chain of events is broken: what is here may not be all, or not as it was '
             . 'written. The page of integrity says what to do.') : null;
     }
 
-    private function chain(Library $library): Html
+    private function chain(Html $state, Library $library): Html
     {
-        try {
-            $state = Integrity::chain($library->read('cr0_integrity_status'));
-        } catch (ConfigException $wrong) {
-            $state = Ui::trouble(App::words($wrong));
-        }
         $operator = Operator::of($library, 'security_monitoring_script.php');
 
         return Ui::section(
@@ -187,6 +191,6 @@ final readonly class Events implements Page
 
     private static function word(mixed $value): string
     {
-        return is_scalar($value) ? substr((string) $value, 0, 200) : '(no word)';
+        return is_scalar($value) ? substr(Secrets::hide((string) $value), 0, 200) : '(no word)';
     }
 }

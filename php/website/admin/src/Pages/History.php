@@ -52,7 +52,7 @@ final readonly class History implements Page
             return new Outcome(Notice::failed('Nothing is asked for here.'));
         }
         $run = $request->field('run');
-        $refusal = OneRun::refusal($library, $run) ?? self::waiting($library, $run);
+        $refusal = OneRun::refusal($library, $run) ?? Requests::waiting($library, 'undo', ['run' => $run]);
 
         return new Outcome(
             $refusal === null ? $library->ask('undo', ['run' => $run]) : Notice::failed($refusal),
@@ -131,17 +131,5 @@ final readonly class History implements Page
         $pager = Ui::pager($forms, 'history', $query, $skip, self::AT_ONCE, count($runs));
 
         return Ui::section('Runs', Ui::table('The newest first', $columns, $rows, [4, 5, 6, 7, 8]), $pager);
-    }
-
-    private static function waiting(Library $library, string $run): ?string
-    {
-        foreach ($library->read('cr0_db_queue')['requests'] as $request) {
-            $isSame = $request['action'] === 'undo' && ($request['arguments']['run'] ?? null) === $run;
-            if ($isSame && $request['state'] === 'pending') {
-                return "That run {$run} is taken back is asked for already; the next run of cron does it.";
-            }
-        }
-
-        return null;
     }
 }

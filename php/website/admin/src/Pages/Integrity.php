@@ -6,6 +6,7 @@ namespace Cr0Sync\Admin\Pages;
 
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\LastCheck;
 use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
@@ -34,19 +35,19 @@ final readonly class Integrity implements Page
     {
         $status = $library->read('cr0_integrity_status');
         $operator = Operator::of($library, 'security_monitoring_script.php');
-        $findings = $status['last_check']['findings'] ?? [];
+        $last = LastCheck::of($status['last_check']);
 
         return Html::all(
-            $this->figures($status, $findings),
+            $this->figures($status, $last),
             $this->problems($status, $operator),
             Ui::section(
                 'Findings',
-                $status['last_check'] === null
+                $last === null
                     ? Html::tag('p', [], 'Nothing was checked yet. Cron does it, or on the machine: ')
-                    : (new IntegrityFindings($forms, $operator))->show($request, $findings),
-                $status['last_check'] === null ? Operator::shown($operator->command('check')) : null,
+                    : (new IntegrityFindings($forms, $operator))->show($request, $last),
+                $last === null ? Operator::shown($operator->command('check')) : null,
             ),
-            $this->state($status),
+            $this->state($status, $last),
             $this->scope($status),
         );
     }
@@ -60,25 +61,25 @@ final readonly class Integrity implements Page
         return IntegrityFindings::silence($request, $library);
     }
 
-    /**
-     * @param array<string, mixed> $status
-     * @param list<array<string, mixed>> $findings
-     */
-    private function figures(array $status, array $findings): Html
+    /** @param array<string, mixed> $status */
+    private function figures(array $status, ?LastCheck $last): Html
     {
+        $findings = $last->findings ?? [];
         $silenced = count(array_filter($findings, static fn (array $one): bool => $one['silenced'] ?? false));
-        $open = count($findings) - $silenced;
+        $open = ($last?->count() ?? 0) - $silenced;
+        // What the website could have written itself is no proof that all is well.
+        $well = $last?->kind(0) ?? '';
         $watch = $status['watch'];
 
         return Ui::figures(
-            Ui::figure('Integrity', $status['ok'] ? 'well' : 'look', $status['ok'] ? 'good' : 'bad'),
-            Ui::figure('Open findings', $open, $open === 0 ? 'good' : 'bad'),
+            Ui::figure('Integrity', $status['ok'] ? 'well' : 'look', $status['ok'] ? $well : 'bad'),
+            Ui::figure('Open findings', $open, $last?->kind($open) ?? ''),
             Ui::figure('Silenced', $silenced, $silenced === 0 ? '' : 'warn'),
             Html::tag(
                 'div',
                 ['class' => 'figure'],
                 Html::tag('dt', [], 'Last check'),
-                Html::tag('dd', [], Ui::time($status['last_check']['at'] ?? null)),
+                Html::tag('dd', [], Ui::time($last?->at)),
             ),
             Ui::figure('Watcher', match (true) {
                 $watch['stale'] => 'missed',
@@ -114,10 +115,9 @@ final readonly class Integrity implements Page
     }
 
     /** @param array<string, mixed> $status */
-    private function state(array $status): Html
+    private function state(array $status, ?LastCheck $last): Html
     {
         $baseline = $status['baseline'];
-        $last = $status['last_check'];
         $watch = $status['watch'];
         $files = "{$baseline['entries']} files, generation {$baseline['generation']}, accepted ";
         $rows = [
@@ -125,12 +125,12 @@ final readonly class Integrity implements Page
                 ? Html::all(Ui::state('ok'), ' ', $files, Ui::time($baseline['created']))
                 : Html::all(Ui::state('problem'), ' ', $baseline['problem'])],
             ['Last check', $last === null ? 'never' : Html::all(
-                Ui::time($last['at'] ?? null),
-                isset($last['checked']) ? ", {$last['checked']} files" : null,
-                ($last['complete'] ?? false) ? null : [' ', Ui::mark('not complete', 'warn')],
-                ($last['source'] ?? null) === 'private' ? null : ' (as the website could have written it too)',
+                Ui::time($last->at),
+                $last->checked === null ? null : ", {$last->checked} files",
+                $last->isComplete ? null : [' ', Ui::mark('not complete', 'warn')],
+                $last->isPrivate ? null : ' (as the website could have written it too)',
             )],
-            ['Guarantee', $last['guarantee'] ?? 'none yet'],
+            ['Guarantee', $last?->guarantee ?? 'none yet'],
             ['Watcher', Html::all(
                 match (true) {
                     $watch['stale'] => Ui::mark('missed', 'bad'),

@@ -6,6 +6,7 @@ namespace Cr0Sync\Admin\Pages;
 
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\LastCheck;
 use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
@@ -20,18 +21,20 @@ use Cr0Sync\Script\Text;
 final readonly class IntegrityFindings
 {
     private const PER_PAGE = 50;
-    private const SEVERITIES = ['LOW', 'MEDIUM', 'HIGH', 'CRITICAL'];
     private const KINDS = ['added', 'removed', 'modified', 'moved', 'unreadable', 'unstable', 'baseline'];
 
     public function __construct(private Forms $forms, private Operator $operator)
     {
     }
 
-    /** @param list<array<string, mixed>> $findings */
-    public function show(Request $request, array $findings): Html
+    public function show(Request $request, LastCheck $last): Html
     {
+        $findings = $last->findings;
         if ($findings === []) {
-            return Html::tag('p', [], 'There is none: every watched file is as it was accepted.');
+            return $last->trouble() ?? Html::tag('p', [], $last->isPrivate
+                ? 'There is none: every watched file is as it was accepted.'
+                : 'The report tells of none. The website could have written it too: whoever wants to be sure checks on '
+                    . 'the machine.');
         }
         $query = self::query($request->text(...));
         $chosen = self::chosen($findings, $query);
@@ -41,6 +44,7 @@ final readonly class IntegrityFindings
         $pager = Ui::pager($this->forms, 'integrity', $query, $skip, self::PER_PAGE, count($chosen));
 
         return Html::all(
+            $last->trouble(),
             Html::tag(
                 'p',
                 [],
@@ -53,23 +57,36 @@ final readonly class IntegrityFindings
             $this->filter($query),
             $chosen === []
                 ? Html::tag('p', ['class' => 'none'], 'No finding fits.')
-                : $this->form($query, $shown, $chosen),
+                : $this->form($query, $shown, $chosen, self::seen($last, $chosen)),
             $pager,
         );
     }
 
     public static function silence(Request $request, Library $library): Outcome
     {
-        $findings = $library->read('cr0_integrity_status')['last_check']['findings'] ?? [];
+        $last = LastCheck::of($library->read('cr0_integrity_status')['last_check']);
+        $findings = $last->findings ?? [];
         $query = self::query($request->field(...));
         $ticked = $request->fields('paths');
+        $isAll = $request->field('all') === 'yes';
+        $fit = self::chosen($findings, $query);
+        if ($isAll && $last !== null && !hash_equals(self::seen($last, $fit), $request->field('seen'))) {
+            $words = 'New findings came, or others went, since this page was shown: nothing is silenced. Look at what '
+                . 'there is now.';
+
+            return new Outcome(Notice::failed($words), $query);
+        }
         // Only what the last check found; a form cannot name anything else.
-        $chosen = $request->field('all') === 'yes'
-            ? self::chosen($findings, $query)
+        $chosen = $isAll
+            ? array_filter($fit, static fn (array $one): bool => !($one['silenced'] ?? false))
             : array_filter($findings, static fn (array $one): bool => in_array(FindingRows::name($one), $ticked, true));
         $paths = array_values(array_unique(array_map(self::path(...), $chosen)));
         if ($paths === []) {
-            return new Outcome(Notice::failed('Nothing was ticked, so nothing is silenced.'), $query);
+            $words = $ticked === []
+                ? 'Nothing was ticked, so nothing is silenced.'
+                : 'What was ticked is no finding any more, so nothing is silenced.';
+
+            return new Outcome(Notice::failed($words), $query);
         }
         $by = ['by' => $library->by()];
         $details = ['findings' => count($paths), 'first' => $paths[0]];
@@ -87,9 +104,9 @@ final readonly class IntegrityFindings
      * @param list<array<string, mixed>> $shown
      * @param list<array<string, mixed>> $chosen
      */
-    private function form(array $query, array $shown, array $chosen): Html
+    private function form(array $query, array $shown, array $chosen, string $seen): Html
     {
-        $kept = [];
+        $kept = [Forms::hidden('seen', $seen)];
         foreach ($query as $name => $value) {
             $kept[] = Forms::hidden($name, $value);
         }
@@ -117,7 +134,7 @@ final readonly class IntegrityFindings
     private function filter(array $query): Html
     {
         $severities = ['' => 'any'];
-        foreach (self::SEVERITIES as $one) {
+        foreach (LastCheck::SEVERITIES as $one) {
             $severities[$one] = $one === 'CRITICAL' ? $one : "{$one} and worse";
         }
         $kinds = ['' => 'any'] + array_combine(self::KINDS, self::KINDS);
@@ -153,7 +170,7 @@ final readonly class IntegrityFindings
      */
     private static function chosen(array $findings, array $query): array
     {
-        $least = (int) array_search($query['severity'] ?? 'LOW', self::SEVERITIES, true);
+        $least = (int) array_search($query['severity'] ?? 'LOW', LastCheck::SEVERITIES, true);
 
         return array_values(array_filter($findings, static fn (array $one): bool =>
             self::rank($one) >= $least
@@ -162,10 +179,25 @@ final readonly class IntegrityFindings
             && (!isset($query['in']) || stripos($one['path'], $query['in']) !== false)));
     }
 
+    /**
+     * Names what somebody saw: of which check, and which findings. What came later is not in it, and is not silenced by
+     * who could not know of it.
+     *
+     * @param list<array<string, mixed>> $chosen
+     */
+    private static function seen(LastCheck $last, array $chosen): string
+    {
+        // In the order of the report, however the page sorts them.
+        $digests = array_map(static fn (array $one): string => hash('sha256', serialize($one)), $chosen);
+        sort($digests);
+
+        return hash('sha256', implode(' ', [(string) $last->at, ...$digests]));
+    }
+
     /** @param array<string, mixed> $finding */
     private static function rank(array $finding): int
     {
-        return (int) array_search($finding['severity'], self::SEVERITIES, true);
+        return (int) array_search($finding['severity'], LastCheck::SEVERITIES, true);
     }
 
     /** @param array<string, mixed> $finding */

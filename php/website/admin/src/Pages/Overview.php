@@ -68,7 +68,7 @@ final readonly class Overview implements Page
             $arguments += ['side' => $request->field('side'), 'force' => $request->field('force') === '1'];
         }
         $refusal = Confirm::refusal($library, $action, $database, $arguments['side'] ?? '')
-            ?? self::waiting($library, $action, $database);
+            ?? Requests::waiting($library, $action, ['database' => $database]);
 
         return new Outcome($refusal === null ? $library->ask($action, $arguments) : Notice::failed($refusal));
     }
@@ -98,17 +98,5 @@ final readonly class Overview implements Page
         } catch (Cr0SyncException $error) {
             return Ui::section('What to look at', Ui::trouble(App::words($error)));
         }
-    }
-
-    private static function waiting(Library $library, string $action, string $database): ?string
-    {
-        foreach ($library->read('cr0_db_queue')['requests'] as $request) {
-            $isSame = $request['action'] === $action && ($request['arguments']['database'] ?? null) === $database;
-            if ($isSame && $request['state'] === 'pending') {
-                return "{$action} of {$database} is asked for already; the next run of cron does it.";
-            }
-        }
-
-        return null;
     }
 }

@@ -22,6 +22,8 @@ final readonly class Sessions implements Page
     private const LIMIT = 50;
     /** So many are looked at in one call where all of a user are wanted. */
     private const MANY = 1000;
+    /** So many are closed by one request: each writes the file anew, and other requests of the visitor wait. */
+    private const AT_ONCE = 100;
 
     public function title(): string
     {
@@ -69,11 +71,11 @@ final readonly class Sessions implements Page
             return new Outcome(Notice::failed('No session was named; nothing was closed.'));
         }
         $report = $library->write('ADMIN_SESSION_CLOSE', ['id' => $id], 'cr0_session_close', [], $id);
-        $words = $report['closed']
-            ? "The session {$report['id']} is closed: its token is refused from now on."
-            : 'There is no such session any more; nothing was closed.';
+        $told = static fn (string $words): string => implode(' ', [$words, ...$report['warnings']]);
 
-        return new Outcome(Notice::done(implode(' ', [$words, ...$report['warnings']])));
+        return new Outcome($report['closed']
+            ? Notice::done($told("The session {$report['id']} is closed: its token is refused from now on."))
+            : Notice::failed($told('There is no such session any more; nothing was closed.')));
     }
 
     private function closeAll(string $user, Library $library): Outcome
@@ -82,17 +84,26 @@ final readonly class Sessions implements Page
         if ($open === []) {
             return new Outcome(Notice::failed('No session is open of this user; nothing was closed.'));
         }
-        $library->record('ADMIN_SESSIONS_CLOSE', ['of' => $user, 'sessions' => count($open)]);
+        $now = array_slice($open, 0, self::AT_ONCE);
+        $library->record('ADMIN_SESSIONS_CLOSE', ['of' => $user, 'sessions' => count($now)]);
         $closed = 0;
         $warnings = [];
-        foreach ($open as $id) {
+        foreach ($now as $id) {
             $report = $library->read('cr0_session_close', [], $id);
             $closed += (int) $report['closed'];
             array_push($warnings, ...$report['warnings']);
         }
         $words = Text::count($closed, 'session', 'sessions') . " of user {$user} closed.";
+        $left = count($open) - count($now);
+        if ($left > 0) {
+            $words .= ' ' . Text::count($left, 'is', 'are') . ' open still: close the next ones here.';
+        }
+        $notice = $closed > 0 ? Notice::done(...) : Notice::failed(...);
 
-        return new Outcome(Notice::done(implode(' ', [$words, ...array_unique($warnings)])));
+        return new Outcome(
+            $notice(implode(' ', [$words, ...array_unique($warnings)])),
+            $left > 0 ? ['close_all' => $user] : [],
+        );
     }
 
     /** @return list<string> the ids of all sessions of a user that are open */
@@ -122,6 +133,11 @@ final readonly class Sessions implements Page
             return Html::all(Ui::trouble("No session is open of user {$user}."), $back);
         }
         $number = count($open);
+        $words = match (true) {
+            $number === 1 => 'Close it',
+            $number > self::AT_ONCE => 'Close the first ' . self::AT_ONCE,
+            default => "Close all {$number}",
+        };
 
         return Ui::section(
             "Close all sessions of user {$user}?",
@@ -131,7 +147,7 @@ final readonly class Sessions implements Page
             $forms->post(
                 'close_all',
                 Forms::hidden('user', $user),
-                Forms::button($number === 1 ? 'Close it' : "Close all {$number}", 'danger'),
+                Forms::button($words, 'danger'),
             ),
             Html::tag('p', [], $forms->link('keys', ['user' => $user], 'Keys of this user')),
             $back,

@@ -7,6 +7,8 @@ namespace Cr0Sync\Admin\Pages\Conflicts;
 use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\Requests;
+use Cr0Sync\Admin\Results;
 use Cr0Sync\Admin\Ui;
 use Cr0Sync\Cr0SyncException;
 
@@ -36,7 +38,7 @@ final readonly class Asked
     public static function of(Library $library): self
     {
         $requests = [];
-        foreach ($library->read('cr0_db_queue')['requests'] as $request) {
+        foreach (Requests::all($library) as $request) {
             foreach (self::conflicts($request) as $id) {
                 $requests[$id] ??= $request;
             }
@@ -57,7 +59,9 @@ final readonly class Asked
         if ($request === null || $request['state'] === 'done') {
             return null;
         }
-        $what = $request['action'] === 'resolve' ? "take {$request['arguments']['take']}" : 'acknowledge';
+        $take = $request['arguments']['take'] ?? null;
+        $take = is_string($take) ? $take : Results::ODD;
+        $what = $request['action'] === 'resolve' ? "take {$take}" : 'acknowledge';
         $asked = Html::all("{$what}, asked for by {$request['by']} ", Ui::time($request['at']));
         if ($request['state'] === 'pending') {
             return Html::tag('p', [], Ui::state('pending'), ' ', $asked, '; the next run of cron does it.');

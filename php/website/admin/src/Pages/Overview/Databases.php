@@ -82,7 +82,7 @@ final readonly class Databases
         if ($database['held'] !== null) {
             $words[] = Html::tag(
                 'div',
-                ['class' => 'trouble', 'role' => 'alert'],
+                ['class' => 'trouble'],
                 Html::tag('p', [], 'Held, ', Ui::time($database['held']['since']), ": {$database['held']['reason']}."),
                 $this->button('Sync now with force...', ['ask' => 'force', 'database' => $name]),
             );

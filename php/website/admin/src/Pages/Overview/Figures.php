@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Cr0Sync\Admin\Pages\Overview;
 
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\LastCheck;
 use Cr0Sync\Admin\Ui;
 
 /**
@@ -22,7 +23,7 @@ final class Figures
         $databases = $status['databases']['databases'] ?? null;
         $logs = $status['logs']['logs'] ?? null;
         $security = $status['security'];
-        $check = $security['last_check'] ?? null;
+        $check = LastCheck::of($security['last_check'] ?? null);
 
         return Ui::figures(
             ...self::databases($databases),
@@ -31,7 +32,7 @@ final class Figures
                 self::findings($check),
                 self::job('Databases synced', self::newest($databases, 'last_run')),
                 self::plain('Logs merged', self::newest($logs, 'last_merge')),
-                self::plain('Files checked', $security['last_runs']['check'] ?? $check['at'] ?? null),
+                self::plain('Files checked', $security['last_runs']['check'] ?? $check?->at),
             ],
         );
     }
@@ -73,15 +74,12 @@ final class Figures
         return Ui::figure('Logs behind', Ui::bytes($bytes), $bytes === 0 ? 'good' : '');
     }
 
-    /** @param ?array<string, mixed> $check */
-    private static function findings(?array $check): Html
+    private static function findings(?LastCheck $check): Html
     {
         if ($check === null) {
             return Ui::figure('Findings in files', self::UNKNOWN, 'warn');
         }
-        $number = count($check['findings'] ?? []);
-
-        return Ui::figure('Findings in files', $number, $number === 0 ? 'good' : 'bad');
+        return Ui::figure('Findings in files', $check->count(), $check->kind($check->count()));
     }
 
     private static function job(string $name, ?string $at): Html

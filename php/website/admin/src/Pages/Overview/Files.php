@@ -6,6 +6,7 @@ namespace Cr0Sync\Admin\Pages\Overview;
 
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\LastCheck;
 use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Ui;
 
@@ -16,8 +17,6 @@ final class Files
 {
     /** So many are shown here; their own page has all. */
     private const FEW = 10;
-    /** The worst first. */
-    private const SEVERITIES = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'];
     private const JOBS = [
         'check' => 'Files are compared with the baseline',
         'limits' => 'Old rate limits are cleared',
@@ -55,7 +54,7 @@ final class Files
             static fn (array $one): Html => self::problem($one, $operator),
             $report['problems'],
         );
-        $last = $report['last_check'];
+        $last = LastCheck::of($report['last_check']);
         $findings = array_map(
             static fn (array $one): array => [
                 Ui::state($one['severity']),
@@ -63,17 +62,18 @@ final class Files
                 $one['path'],
                 Ui::state($one['silenced'] ?? false ? 'silenced' : 'open'),
             ],
-            array_slice(self::worstFirst($last['findings'] ?? []), 0, self::FEW),
+            array_slice(self::worstFirst($last?->findings ?? []), 0, self::FEW),
         );
-        $left = count($last['findings'] ?? []) - count($findings);
+        $left = count($last?->findings ?? []) - count($findings);
         $checked = $last === null
             ? 'Nothing was checked yet. Cron checks as soon as there is a baseline.'
-            : Html::all('Last check ', Ui::time($last['at'] ?? null, 'at an unknown time'), '.');
+            : Html::all('Last check ', Ui::time($last->at, 'at an unknown time'), '.');
 
         return Ui::section(
             'Integrity',
             Html::tag('p', [], $known, ' ', $checked),
             $problems,
+            $last?->trouble(),
             $findings === [] ? null : Ui::table('Findings', ['Severity', 'What', 'File', 'State'], $findings),
             $left > 0 ? Html::tag('p', [], "{$left} more are on the page of integrity.") : null,
             Html::tag('p', [], $forms->link('integrity', [], 'All about the files')),
@@ -97,7 +97,7 @@ final class Files
     private static function worstFirst(array $findings): array
     {
         $rank = static fn (array $one): array =>
-            [$one['silenced'] ?? false, array_search($one['severity'], self::SEVERITIES, true)];
+            [$one['silenced'] ?? false, -(int) array_search($one['severity'], LastCheck::SEVERITIES, true)];
         usort($findings, static fn (array $one, array $other): int => $rank($one) <=> $rank($other));
 
         return $findings;
