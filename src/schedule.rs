@@ -158,6 +158,12 @@ impl Schedule {
         self.file.ended.get(job)
     }
 
+    /// Whether it began and did not end: where nobody is at it now, something killed it.
+    pub(crate) fn is_unfinished(&self, job: &str) -> bool {
+        let last = self.last(job);
+        last.is_some() && self.ended(job).map(|ended| &ended.of) != last
+    }
+
     /// A job that is due finds others at it: since when it has done so each time.
     pub(crate) fn wait(&mut self, job: &str, now: &Moment) -> Moment {
         self.file.waits.entry(job.to_owned()).or_insert_with(|| now.clone()).clone()

@@ -66,7 +66,10 @@ fn run_at(config: &Config, now: &Moment) -> Result<SecurityRunReport> {
         None
     });
     let mut done = Vec::new();
-    for job in Job::ALL {
+    // What was killed comes last: should it end that way again, it keeps no other from running.
+    let mut order = Job::ALL;
+    order.sort_by_key(|job| schedule.is_unfinished(job.name()));
+    for job in order {
         if interrupt::check().is_err() {
             break;
         }
@@ -176,7 +179,9 @@ fn one(config: &Config, job: Job, schedule: &mut Schedule, now: &Moment) -> Ran 
     let last = schedule.last(job.name()).cloned();
     let next =
         |last: &Moment| DateTime::from_timestamp(schedule::next(every, last, now), 0).map(clock::stamp);
-    if let Some(last) = last.as_ref().filter(|last| !schedule::is_due(every, Some(last), now)) {
+    // What was killed is done again at once, and not in its next slot.
+    let is_due = schedule.is_unfinished(job.name()) || schedule::is_due(every, last.as_ref(), now);
+    if let Some(last) = last.as_ref().filter(|_| !is_due) {
         return Ran::without(JobState::NotDue, None, next(last));
     }
     if let Err(error) = schedule.begin(job.name(), now) {

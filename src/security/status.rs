@@ -112,7 +112,7 @@ fn of_job(
     }
     let ended = schedule.ended(name);
     let is_at_work = locks.iter().any(|lock| lock.name == "security");
-    if last.is_some() && !is_at_work && ended.map(|ended| &ended.of) != last {
+    if !is_at_work && schedule.is_unfinished(name) {
         all.push(StatusProblem {
             problem: format!("{name} began at {} and did not end: something killed it", said(last)),
             first: None,
@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::durable::Lock;
-    use crate::report::SecurityRunReport;
+    use crate::report::{JobState, SecurityRunReport};
     use crate::security::tests::{World, words};
 
     const MINUTE: i64 = 60;
@@ -249,6 +249,12 @@ mod tests {
             "{}",
             world.problems()
         );
+        // And done again by the next run, though the day is not over.
+        world.wait(MINUTE);
+        assert_eq!(world.run().jobs["archive"].state, JobState::Ran);
+        assert_eq!(world.problems(), "");
+        world.wait(MINUTE);
+        assert_eq!(world.run().jobs["archive"].state, JobState::NotDue);
     }
 
     #[test]
