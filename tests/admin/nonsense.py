@@ -84,7 +84,8 @@ class Nonsense:
                 name.write_text(json.dumps(sound | {"request": request}))
                 name.chmod(0o644)
                 read = self.ground.requests()[0]
-                expect(odd or read["id"] == identity, f"nobody reads what came of {action}")
+                is_whole = not odd and action == sound["request"]["action"]
+                expect(not is_whole or read["id"] == identity, f"nobody reads what came of {action}")
                 # What the library leaves out is no page's to tell.
                 is_said = is_said and read["id"] == identity and all(read[key] == value for key, value in odd.items())
                 for page in ("overview", "backups", "history", "conflicts"):
