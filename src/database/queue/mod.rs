@@ -40,7 +40,8 @@ use crate::report::{QueueReport, QueuedReport, QueuedRequest, RequestState, SCHE
 
 use carry_out::{Outcome, Time};
 use request::{Filed, MAX_REQUEST_BYTES};
-use results::{Finished, finished};
+use results::Finished;
+pub(super) use results::finished;
 
 pub use request::{Action, Request};
 

@@ -109,7 +109,7 @@ const VERIFY: Fields = &[
 const NOTE: Fields = &[("schema", Kind::Number), ("note", Kind::Text)];
 
 /// Reads a result; `None` where it is none.
-pub(super) fn finished(bytes: &[u8], id: &str) -> Option<QueuedRequest> {
+pub(in crate::database) fn finished(bytes: &[u8], id: &str) -> Option<QueuedRequest> {
     let Finished { version, request } = serde_json::from_slice(bytes).ok()?;
     let sound = version == VERSION && request.id == id && is_asked(&request) && is_over(&request);
     sound.then_some(request)
