@@ -179,8 +179,13 @@ final readonly class LineText
                 $problems[] = "{$name} on {$side} is quarantined: {$notice['reason']}";
             }
             if ($database['state'] === 'problem' && $database['quarantined'] === []) {
-                $found = array_filter(array_column($database['sides'], 'problem'));
-                $problems[] = "{$name}: " . (implode('; ', $found) ?: 'a problem');
+                $found = array_filter(array_map(static fn (array $side): ?string => $side['problem'], $database['sides']));
+                foreach ($found as $side => $problem) {
+                    $problems[] = "{$name} on {$side}: {$problem}";
+                }
+                if ($found === []) {
+                    $problems[] = "{$name}: a problem";
+                }
             }
         }
         $whole = [

@@ -120,13 +120,13 @@ lock() {
 # What the run before left: numbers, and a digest. Anything else is as if it were not there.
 recall() {
     last_run=0 last_exit=0 last_success=0 since=0 runs=0 total=0 last_heartbeat=0 last_cleanup=0 last_work=0
-    locked_since=0 locked_told=0 told=0 told_at=0 settings_told=0 settings_told_at=0
+    locked_since=0 locked_told=0 told=0 told_at=0 settings_told=0 settings_told_at=0 cleanup_failed=0
     [ -f "$cron/$job" ] || return 0
     while IFS='=' read -r name value; do
         case $value in '' | *[!0-9]* | ???????????????*) continue ;; esac
         case $name in
             last_run | last_exit | last_success | since | runs | total | last_heartbeat | last_cleanup | last_work | \
-                locked_since | locked_told | told | told_at | settings_told | settings_told_at) eval "$name=$value" ;;
+                locked_since | locked_told | told | told_at | settings_told | settings_told_at | cleanup_failed) eval "$name=$value" ;;
         esac
     done <"$cron/$job"
 }
@@ -143,7 +143,7 @@ last_exit=$last_exit"
     [ "$last_success" -eq 0 ] || text="$text
 last_success=$last_success"
     for name in since runs total last_heartbeat last_cleanup last_work locked_since locked_told told told_at settings_told \
-        settings_told_at; do
+        settings_told_at cleanup_failed; do
         eval "text=\"\$text
 $name=\$$name\""
     done
@@ -205,11 +205,11 @@ clean_up() {
         if [ "$status" -ne 0 ] || [ -s "$out" ]; then say_output; fi
         if [ "$status" -gt 1 ]; then
             [ "$code" -ne 0 ] || code=$status
-            last_cleanup=$((now - cleanup_every + HOUR))
+            last_cleanup=$((now - cleanup_every + HOUR)) cleanup_failed=$now
             return 0
         fi
     done
-    last_cleanup=$now
+    last_cleanup=$now cleanup_failed=0
 }
 
 # Once an hour, so that a log without news is not taken for one of a cron that stands still.
@@ -352,6 +352,11 @@ say() { # LEVEL MESSAGE
     esac
     text=$(printf '%s\n' "$2" | tr -d '\000-\010\013-\037\177' |
         sed -e "s/^  warning: /$head $worse -   /" -e t -e "s/^/$head $1 - /")
+    # A full disk may have cut the last line.
+    if is_cut "$root/logs/$log"; then
+        text="
+$text"
+    fi
     if why=$(umask 002 && printf '%s\n' "$text" 2>/dev/null |
         dd oflag=append,nofollow,nonblock conv=notrunc bs=65536 iflag=fullblock status=none of="$root/logs/$log" 2>&1); then
         return 0
@@ -359,6 +364,13 @@ say() { # LEVEL MESSAGE
     echo "${0##*/}: cannot write $root/logs/$log: $why" >&2
     echo "  it must be a file that $(id -un) may write; this is what it lacks:" >&2
     printf '%s\n' "$text" >&2
+}
+
+# Whether the last line of a file has no end.
+is_cut() { # PATH
+    if [ -L "$1" ] || [ ! -f "$1" ] || [ ! -s "$1" ]; then return 1; fi
+    last=$(($(stat -c %s -- "$1") - 1))
+    [ "$(dd iflag=nofollow,nonblock,skip_bytes bs=1 skip="$last" count=1 status=none if="$1" 2>/dev/null | wc -l)" -eq 0 ]
 }
 
 stamp() { date -u -d "@$1" '+%Y-%m-%d %H:%M:%S UTC'; }

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Filter, Severity};
 use crate::report::{AlertsReport, AlertsToldReport, SCHEMA};
-use memory::{Memory, Offered};
+use memory::{Known, Memory, Offered};
 
 /// So many are in one delivery; of more it says how many there are.
 const MOST: usize = 100;
@@ -55,14 +55,7 @@ pub fn told(config: &Config, token: &str) -> Result<AlertsToldReport> {
 
 fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     let (mut memory, doubt) = Memory::open(config)?;
-    let since = memory.known.asked.map_or(now, |asked| asked.min(now)).saturating_sub(MARGIN);
-    let filter = Filter {
-        severity: Severity::of(&config.alerts.severity),
-        since: DateTime::from_timestamp(since, 0).map(clock::stamp),
-        limit: MOST_FOUND,
-        ..Filter::default()
-    };
-    let found = events::query(config, &filter)?;
+    let found = events::query(config, &filter(config, memory.known.asked, now))?;
     let mut report = AlertsReport {
         schema: SCHEMA,
         severity: config.alerts.severity.clone(),
@@ -80,16 +73,13 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     memory.known.told.retain(|name| in_reach.contains(name));
     let fresh: Vec<&(String, Map<String, Value>)> =
         named.iter().filter(|(name, _)| !memory.known.told.contains(name)).collect();
-    memory.known.sent.retain(|sent| *sent <= now && now - *sent < HOUR);
-    let most = usize::try_from(config.alerts.per_hour).unwrap_or(usize::MAX);
+    memory.known.sent.retain(|sent| counts(*sent, now));
     if fresh.is_empty() {
         memory.known.asked = Some(now);
         memory.known.offered = None;
-    } else if memory.known.sent.len() >= most {
+    } else if let Some(next) = limited_until(config, &memory.known, now) {
         report.waiting = fresh.len();
-        let oldest = memory.known.sent.iter().min();
-        let next = oldest.and_then(|sent| DateTime::from_timestamp(sent.saturating_add(HOUR), 0));
-        report.next = next.map(clock::stamp);
+        report.next = Some(next);
         return Ok(report);
     } else {
         let token = clock::chance()?;
@@ -106,6 +96,52 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     }
     memory.write()?;
     Ok(report)
+}
+
+/// Events that should have been told a while ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// How many, at most as many as one search gives.
+    pub(crate) count: usize,
+    /// When the oldest happened, as the log writes it.
+    pub(crate) since: String,
+    /// When the rate limit lets them through, RFC 3339 UTC; none where it is not what they wait for.
+    pub(crate) next: Option<String>,
+}
+
+/// What waits to be told for longer than `patience` seconds. Looks, and remembers nothing; none also for who may not know.
+pub(crate) fn waiting(config: &Config, now: i64, patience: i64) -> Option<Waiting> {
+    let known = memory::look(config)?;
+    let until = DateTime::from_timestamp(now.saturating_sub(patience), 0).map(clock::stamp);
+    let found = events::query(config, &Filter { until, ..filter(config, known.asked, now) }).ok()?;
+    let fresh: Vec<_> = found.events.iter().filter(|event| !known.told.contains(&name(event))).collect();
+    let oldest = fresh.last()?;
+    let since = oldest.get("timestamp").and_then(Value::as_str).unwrap_or("an unknown time").to_owned();
+    Some(Waiting { count: fresh.len(), since, next: limited_until(config, &known, now) })
+}
+
+/// Which events are looked for by who asked last at a time.
+fn filter(config: &Config, asked: Option<i64>, now: i64) -> Filter {
+    let since = asked.map_or(now, |asked| asked.min(now)).saturating_sub(MARGIN);
+    Filter {
+        severity: Severity::of(&config.alerts.severity),
+        since: DateTime::from_timestamp(since, 0).map(clock::stamp),
+        limit: MOST_FOUND,
+        ..Filter::default()
+    }
+}
+
+/// Whether a delivery counts for the rate limit.
+fn counts(sent: i64, now: i64) -> bool {
+    sent <= now && now - sent < HOUR
+}
+
+/// When the next delivery may be, where that is not now.
+fn limited_until(config: &Config, known: &Known, now: i64) -> Option<String> {
+    let most = usize::try_from(config.alerts.per_hour).unwrap_or(usize::MAX);
+    let sent: Vec<i64> = known.sent.iter().copied().filter(|sent| counts(*sent, now)).collect();
+    let oldest = sent.iter().min().filter(|_| sent.len() >= most)?;
+    DateTime::from_timestamp(oldest.saturating_add(HOUR), 0).map(clock::stamp)
 }
 
 fn accept(config: &Config, token: &str) -> Result<AlertsToldReport> {

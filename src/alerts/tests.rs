@@ -174,3 +174,29 @@ fn attempts_count_and_what_could_never_be_told_is_not_forgotten() {
     assert_eq!(world.told(&report), 1);
     assert_eq!(world.due().0, [""; 0]);
 }
+
+#[test]
+fn what_waits_for_long_is_seen_by_who_only_looks() {
+    let mut world = World::new(json!({ "severity": "HIGH", "per_hour": 1 }));
+    let waiting =
+        |world: &World| waiting(&world.config, world.now, 180).map(|one| (one.count, one.next.is_some()));
+    assert_eq!(waiting(&world), None, "nobody ever asked");
+    assert!(!world.memory().exists(), "looking makes nothing");
+    world.due();
+    world.happens(Severity::High, &["A", "B"]);
+    world.happens(Severity::Low, &["SMALL"]);
+    world.now += 100;
+    assert_eq!(waiting(&world), None, "the next minute tells of them");
+    world.now += 100;
+    assert_eq!(waiting(&world), Some((2, false)));
+    let (_, report) = world.due();
+    let before = std::fs::read(world.memory()).unwrap();
+    assert_eq!(
+        waiting(&world),
+        Some((2, true)),
+        "they were handed out, which is the one delivery of the hour"
+    );
+    assert_eq!(std::fs::read(world.memory()).unwrap(), before);
+    world.told(&report);
+    assert_eq!(waiting(&world), None);
+}

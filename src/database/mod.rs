@@ -546,7 +546,11 @@ fn enter(config: &Config, mode: Mode) -> Result<(Store, Option<RunLock>)> {
         return Ok((Store::in_memory(&directory)?, None));
     }
     let allowed = |error| for_whom(config, error);
-    durable::state_directory(&directory, &config.ownership).map_err(allowed)?;
+    match mode {
+        Mode::DryRun => durable::usable(&directory, &config.ownership).map(|_| ()),
+        Mode::Apply => durable::state_directory(&directory, &config.ownership),
+    }
+    .map_err(allowed)?;
     let lock = RunLock::take(&directory).map_err(allowed)?;
     Ok((Store::open(&directory).map_err(allowed)?, Some(lock)))
 }

@@ -148,8 +148,42 @@ pub(crate) fn quarantine(path: &Path, reason: &str) -> String {
     )
 }
 
-/// Whether an account may write a file, and what that leaves beside it is files that its owner can still use.
+/// Whether an account may write a file and what lies beside it, and what that leaves there is files that its owner can still
+/// use.
 pub(crate) fn may_write(account: &Account, path: &Path, file: &Metadata) -> Result<(), String> {
+    may_write_file(account, path, file)?;
+    may_write_beside(account, path)
+}
+
+/// What SQLite keeps beside a file has its owner and mode, unless somebody has changed that since, or made it as another.
+fn may_write_beside(account: &Account, path: &Path) -> Result<(), String> {
+    if account.user == 0 {
+        return Ok(());
+    }
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let beside = PathBuf::from(name);
+        // One that is no file, `beside` refuses; one that cannot be looked at is as its directory.
+        let Ok(found) = std::fs::symlink_metadata(&beside) else { continue };
+        if account.may(&found, 0o6) {
+            continue;
+        }
+        let (place, like) = (quoted(&beside), quoted(path));
+        return Err(format!(
+            "{} belongs to {}:{} (mode {:04o}), so that {} cannot read and write it, and so not use the database; as root: \
+             chown --reference={like} {place} && chmod --reference={like} {place}",
+            beside.display(),
+            durable::user_numbered(found.uid()).unwrap_or_else(|| found.uid().to_string()),
+            durable::group_named(found.gid()),
+            found.mode() & 0o7777,
+            account.name,
+        ));
+    }
+    Ok(())
+}
+
+fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> Result<(), String> {
     if account.user == 0 || account.user == file.uid() {
         return Ok(());
     }

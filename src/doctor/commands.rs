@@ -22,10 +22,8 @@ pub(super) struct Commands {
 impl Commands {
     pub(super) fn of(config: &Config, shell: &Shell) -> Commands {
         let user = match durable::user(&config.ownership) {
-            Some(user) if user != rustix::process::geteuid().as_raw() => {
-                format!("sudo -u {} ", config.ownership.user)
-            }
-            _ => String::new(),
+            Some(user) => as_user(user, &config.ownership.user),
+            None => String::new(),
         };
         let scripts = shell.script.as_deref().and_then(|script| script.parent()).map(PathBuf::from);
         let own = config.root.join("cr0sync.json");
@@ -52,6 +50,18 @@ impl Commands {
     }
 }
 
+/// What comes before a command that is for another user: root needs nothing for that but what each Linux has.
+pub(super) fn as_user(user: u32, name: &str) -> String {
+    let here = rustix::process::geteuid();
+    if here.as_raw() == user {
+        String::new()
+    } else if here.is_root() {
+        format!("runuser -u {name} -- ")
+    } else {
+        format!("sudo -u {name} ")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,7 +79,11 @@ mod tests {
         let here = durable::user_numbered(rustix::process::geteuid().as_raw()).unwrap();
         let other = if here == "daemon" { "bin" } else { "daemon" };
         let called = "php /var/www/html/database_sync_script.php status";
-        assert_eq!(text(other, &shell, None), format!("sudo -u {other} {called} --root '/data/x y'"));
+        let become_other = match rustix::process::geteuid().is_root() {
+            true => format!("runuser -u {other} --"),
+            false => format!("sudo -u {other}"),
+        };
+        assert_eq!(text(other, &shell, None), format!("{become_other} {called} --root '/data/x y'"));
         assert_eq!(text(&here, &shell, None), format!("{called} --root '/data/x y'"));
         assert_eq!(
             text(&here, &Shell::default(), Some("gone.json")),

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 
@@ -40,8 +40,13 @@ enum Timers {
     Absent,
     /// They are there, and do not begin with the machine.
     Off,
+    /// They are there, and systemd is not what runs this machine.
+    Idle,
     On,
 }
+
+/// Systemd makes it where it runs the machine (`sd_booted(3)`).
+const SYSTEMD: &str = "/run/systemd/system";
 
 impl Timers {
     fn look(root: &Path) -> Timers {
@@ -53,6 +58,7 @@ impl Timers {
             return Timers::Absent;
         }
         match TIMERS.iter().all(|timer| is_ours(&Path::new(BEGUN).join(timer))) {
+            _ if !Path::new(SYSTEMD).is_dir() => Timers::Idle,
             true => Timers::On,
             false => Timers::Off,
         }
@@ -113,7 +119,14 @@ fn judge(
 ) -> Vec<DoctorFinding> {
     let block = match (callers.timers, callers.crontab) {
         (Timers::On, _) => Some(well("cron", "timers of systemd call the scripts")),
-        (Timers::Off, Some(text)) if has_block(root, text) => Some(block(root, text, stamps, now)),
+        (Timers::Off | Timers::Idle, Some(text)) if has_block(root, text) => {
+            Some(block(root, text, stamps, now))
+        }
+        (Timers::Idle, _) => {
+            let what = "systemd has the timers, and does not run this machine: nothing that they would call is called";
+            let remedy = format!("{}, for cron to call it", installed(root, "install_crontabs.sh"));
+            Some(problem("cron", what).mended_by(remedy))
+        }
         (Timers::Off, _) => {
             let what = "systemd has the timers, and does not begin all of them with the machine";
             let remedy = format!("as root: systemctl enable --now {}", TIMERS.join(" "));
@@ -125,6 +138,7 @@ fn judge(
     let is_called = block.as_ref().is_some_and(|one| one.remedy.is_none());
     let jobs = JOBS.iter().map(|job| of_job(root, job, stamps.get(job), now, is_called, commands));
     let mut all: Vec<DoctorFinding> = jobs.collect();
+    all.extend(JOBS.iter().filter_map(|job| of_cleanup(root, job, stamps.get(job)?)));
     if block.is_none() && all.iter().any(|one| one.remedy.is_some()) {
         let what = "whether the table of cron has our block was not looked at";
         all.push(
@@ -188,6 +202,26 @@ fn installed(root: &Path, name: &str) -> String {
     format!("sh {}", quoted(&root.join(name)))
 }
 
+/// The script of a job, and its log.
+fn files_of(root: &Path, job: &str) -> (&'static str, PathBuf) {
+    let [databases, logs, security] = SCRIPTS;
+    let (script, log) = match job {
+        "databases" => (databases, "cron_database_sync.log"),
+        "logs" => (logs, "cron_log_sync.log"),
+        _ => (security, "cron_security.log"),
+    };
+    (script, root.join("logs").join(log))
+}
+
+/// A cleanup that failed is tried again each hour, and the runs between say nothing of it.
+fn of_cleanup(root: &Path, job: &str, stamp: &Stamp) -> Option<DoctorFinding> {
+    let at = DateTime::from_timestamp(stamp.cleanup_failed?, 0).map(clock::stamp)?;
+    let (script, log) = files_of(root, job);
+    let what = format!("the cleanup of {script}.sh failed at {at}, and is tried again each hour");
+    let remedy = format!("grep ERROR {} | tail", quoted(&log));
+    Some(warning("cron", what).at(&log).mended_by(remedy))
+}
+
 fn of_job(
     root: &Path,
     job: &str,
@@ -196,13 +230,7 @@ fn of_job(
     is_called: bool,
     commands: &Commands,
 ) -> DoctorFinding {
-    let [databases, logs, security] = SCRIPTS;
-    let (script, log) = match job {
-        "databases" => (databases, "cron_database_sync.log"),
-        "logs" => (logs, "cron_log_sync.log"),
-        _ => (security, "cron_security.log"),
-    };
-    let log = root.join("logs").join(log);
+    let (script, log) = files_of(root, job);
     let look = installed(root, "test_cron_scripts.sh");
     let see = format!("see that cron runs (systemctl status cron), and {look}");
     let stamp = stamp.copied().unwrap_or_default();

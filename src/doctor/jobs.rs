@@ -4,14 +4,16 @@
 use std::fs;
 use std::path::Path;
 
-use super::Shell;
+use super::commands::Commands;
 use super::finding::{problem, warning, well};
 use super::reach::{self, FILL, Reach, USE};
 use super::settings::Settings;
+use super::{Now, Shell};
+use crate::alerts::{self, Waiting};
 use crate::config::Config;
 use crate::database::quoted;
 use crate::durable::{self, Account};
-use crate::report::DoctorFinding;
+use crate::report::{DoctorFinding, counted};
 
 /// What the cron scripts write.
 const LOGS: [&str; 3] = ["cron_database_sync.log", "cron_log_sync.log", "cron_security.log"];
@@ -20,7 +22,16 @@ const RUN: u32 = 1;
 /// What takes mail where nobody says otherwise.
 const MAILER: &str = "/usr/sbin/sendmail";
 
-pub(super) fn findings(config: &Config, shell: &Shell, settings: &Settings) -> Vec<DoctorFinding> {
+/// Cron tells of events each minute; of those that happened before that somebody should have been told (seconds).
+const PATIENCE: i64 = 300;
+
+pub(super) fn findings(
+    config: &Config,
+    shell: &Shell,
+    settings: &Settings,
+    now: &Now,
+    commands: &Commands,
+) -> Vec<DoctorFinding> {
     let mut all: Vec<DoctorFinding> = settings.finding.iter().cloned().collect();
     let Some(runner) = Account::named(&config.ownership.user) else { return all };
     all.extend(LOGS.iter().filter_map(|name| of_log(config, &runner, &config.root.join("logs").join(name))));
@@ -34,7 +45,37 @@ pub(super) fn findings(config: &Config, shell: &Shell, settings: &Settings) -> V
                       a program: alerts.command";
         all.push(of_alerts(&runner, program, remedy));
     }
+    if config.alerts.command.is_some() || config.alerts.mail.is_some() {
+        all.extend(
+            alerts::waiting(config, now.unix, PATIENCE).map(|waiting| of_waiting(config, &waiting, commands)),
+        );
+    }
     all
+}
+
+fn of_waiting(config: &Config, waiting: &Waiting, commands: &Commands) -> DoctorFinding {
+    let events = counted(waiting.count, "event", "events");
+    let severity = &config.alerts.severity;
+    let since = &waiting.since;
+    match &waiting.next {
+        Some(next) => {
+            let what = format!(
+                "{events} of severity {severity} or worse, the first of {since}, wait for the rate limit until {next}"
+            );
+            warning("alerts", what).at(&config.events.log).mended_by(format!(
+                "see what they are; where so many are to be told, raise alerts.per_hour in cr0sync.json (it is {})",
+                config.alerts.per_hour
+            ))
+        }
+        None => {
+            let what =
+                format!("nobody was told of {events} of severity {severity} or worse, the first of {since}");
+            let run = commands.security("run");
+            problem("alerts", what)
+                .at(&config.events.log)
+                .mended_by(format!("{run} tries again, and says what is in the way"))
+        }
+    }
 }
 
 /// A log is appended to, and its directory takes those that were rotated.

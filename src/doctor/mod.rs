@@ -88,6 +88,15 @@ fn examine_at(config: &Config, shell: &Shell, now: &Now) -> DoctorReport {
     }
     let commands = Commands::of(config, shell);
     let settings = Settings::read(config);
+    if let Some(shut) = state::shut(config) {
+        return report(vec![
+            copies::findings(shell),
+            sides::findings(config),
+            vec![shut],
+            scripts::findings(config, shell, &settings),
+            filesystems::findings(config, &commands),
+        ]);
+    }
     let stamps = stamps(&config.root);
     let known = databases::Known::read(config);
     report(vec![
@@ -98,7 +107,7 @@ fn examine_at(config: &Config, shell: &Shell, now: &Now) -> DoctorReport {
         filesystems::findings(config, &commands),
         clocks::findings(now, &stamps, &known),
         cron::findings(config, shell, &stamps, now, &commands),
-        jobs::findings(config, shell, &settings),
+        jobs::findings(config, shell, &settings, now, &commands),
         databases::findings(&known, now, &commands),
         logs::findings(config, &commands),
         locks::findings(&config.root, now),

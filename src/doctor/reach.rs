@@ -41,17 +41,7 @@ pub(super) enum Reach {
 /// Whether a mode lets an account do what `bits` say (4 read, 2 write, 1 pass). The first of owner, group and others that
 /// fits counts, as for the kernel.
 pub(super) fn may(account: &Account, found: &Found, bits: u32) -> bool {
-    if account.user == 0 {
-        return true;
-    }
-    let shift = if account.user == found.user {
-        6
-    } else if account.groups.contains(&found.group) {
-        3
-    } else {
-        0
-    };
-    found.mode >> shift & bits == bits
+    account.may_by(found.user, found.group, found.mode, bits)
 }
 
 /// Whether an account gets at a path, and can do there what `bits` say.

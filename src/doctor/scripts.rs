@@ -1,5 +1,5 @@
 //! Whether pages could put something else in the place of what cron runs as the cron user: the scripts of PHP, what they
-//! load, the scripts of cron, and every directory above them.
+//! load, the scripts of cron, the programs that tell people of events, and every directory above them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -40,6 +40,7 @@ pub(super) fn findings(config: &Config, shell: &Shell, settings: &Settings) -> V
         all.extend(of_php(place, &mut unseen));
     }
     all.extend(listed(&config.root, "sh", &mut unseen));
+    all.extend(told_of_events(config, shell));
     let mut open: BTreeMap<PathBuf, (Found, Vec<&Path>)> = BTreeMap::new();
     for path in &all {
         match exchangeable(&pages, path) {
@@ -83,6 +84,13 @@ pub(super) fn findings(config: &Config, shell: &Shell, settings: &Settings) -> V
     };
     findings.extend(open.into_iter().map(told));
     findings
+}
+
+/// The programs that tell people of events: the cron user runs them as well.
+fn told_of_events(config: &Config, shell: &Shell) -> Vec<PathBuf> {
+    let program = config.alerts.command.as_ref().and_then(|command| command.first()).map(PathBuf::from);
+    let mailer = config.alerts.mail.as_ref().and(shell.mailer.clone());
+    program.into_iter().chain(mailer).filter(|path| path.is_absolute()).collect()
 }
 
 /// The command that mends it. Whoever runs the jobs keeps what is his; what pages have to write to below the root they keep,

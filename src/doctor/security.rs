@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
-use crate::integrity::NOT_THERE;
+use crate::integrity::{self, NOT_THERE};
 use crate::report::{DoctorFinding, DoctorState, StatusProblem};
 use crate::security;
 
@@ -39,7 +39,11 @@ pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFindin
 
 /// Another check finds again what was found: it is gone when somebody has accepted or mended it.
 fn told(one: StatusProblem, found: usize, commands: &Commands) -> DoctorFinding {
-    let next = match (one.next, &one.first, found) {
+    let is_to_come =
+        one.first.is_none() && (one.next == "baseline" || one.problem.starts_with(integrity::UNCHECKED));
+    // The command says as whom.
+    let first = one.first.filter(|first| !first.starts_with(integrity::BECOME));
+    let next = match (one.next, &first, found) {
         ("check", None, 1..) => format!(
             "{} shows what; where that is as you want it, {} (or baseline, for all at once), else put it back as it was",
             commands.security("check"),
@@ -47,11 +51,16 @@ fn told(one: StatusProblem, found: usize, commands: &Commands) -> DoctorFinding 
         ),
         (next, ..) => commands.security(next),
     };
-    let remedy = match one.first {
+    let remedy = match first {
         Some(first) => format!("{first}; then {next}"),
         None => next,
     };
-    problem("security", one.problem).mended_by(remedy)
+    // What was never done is no sign of anything, but that somebody has still to do it.
+    let state = match is_to_come {
+        true => DoctorState::Warning,
+        false => DoctorState::Problem,
+    };
+    DoctorFinding { state, ..problem("security", one.problem).mended_by(remedy) }
 }
 
 /// What is to be watched and is not there, in one finding.

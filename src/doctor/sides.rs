@@ -2,7 +2,8 @@
 //! beside it, its directory, in which both make such files, and each directory above; and at the logs and the events.
 //!
 //! The cron user needs all of them. The pages need those that are theirs: the hub, a side called `website`, and whatever
-//! lies in a directory of their user or groups; that they do not get at others, as a bot's home, is as it should be.
+//! lies in a directory of their user or groups that they can come to; that they do not get at others, as a bot's home, is as it
+//! should be.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -107,10 +108,15 @@ fn events(config: &Config) -> Need<'_> {
     Need { name: "the events".to_owned(), path: &config.events.log, directory: FILL, file: USE, beside: &[] }
 }
 
-/// Whether what a file lies in is of an account.
+/// Whether what a file lies in is of an account, and nothing above keeps it from there: in a bot's home that is the bot's alone,
+/// a directory may well be of the group that all share.
 fn belongs(account: &Account, path: &Path) -> bool {
-    let found = path.parent().and_then(|directory| fs::metadata(directory).ok());
-    found.is_some_and(|found| found.uid() == account.user || account.groups.contains(&found.gid()))
+    let Some(directory) = path.parent() else { return false };
+    let Ok(found) = fs::metadata(directory) else { return false };
+    let is_its = found.uid() == account.user || account.groups.contains(&found.gid());
+    let above = fs::canonicalize(directory).ok().and_then(|place| place.parent().map(Path::to_path_buf));
+    is_its
+        && above.is_none_or(|above| !matches!(reach::reach(account, &above, reach::PASS), Reach::No { .. }))
 }
 
 /// What stands in the way of an account, each thing once, however many files are behind it.
@@ -204,8 +210,10 @@ fn told(
         }
         Reach::Unknown(path, cause) => {
             let what = format!("whether {name} can use {sides} cannot be said: {cause}");
-            let remedy =
-                format!("as root: run doctor, or try it: sudo -u {name} ls -ld {}", database::quoted(&path));
+            let remedy = format!(
+                "as root: run doctor, or try it: runuser -u {name} -- ls -ld {}",
+                database::quoted(&path)
+            );
             Some(warning("access", what).at(&path).mended_by(remedy))
         }
         Reach::Yes | Reach::Missing(_) => None,

@@ -28,6 +28,8 @@ pub(crate) struct Stamp {
     pub(crate) last_success: Option<i64>,
     /// How often it ran in all; it is not set back as `runs` is.
     pub(crate) total: Option<i64>,
+    /// When its last cleanup ended that could do nothing, until one does what it should.
+    pub(crate) cleanup_failed: Option<i64>,
 }
 
 /// Those below a root, by job.
@@ -56,6 +58,7 @@ fn parse(text: &str) -> Option<Stamp> {
             "timeout" => stamp.timeout = value,
             "last_success" => stamp.last_success = value,
             "total" => stamp.total = value,
+            "cleanup_failed" => stamp.cleanup_failed = value.filter(|at| *at > 0),
             _ => {}
         }
     }
@@ -71,7 +74,7 @@ mod tests {
         let text = "cr0sync cron 1\nlast_run=17\nlast_exit=1\nsince=-4\nruns=x\nother=3\nodd\n";
         let stamp = Stamp { last_run: Some(17), last_exit: Some(1), ..Stamp::default() };
         assert_eq!(parse(text), Some(stamp));
-        let text = "cr0sync cron 1\nstarted=5\ntimeout=600\nlast_success=4\ntotal=9\n";
+        let text = "cr0sync cron 1\nstarted=5\ntimeout=600\nlast_success=4\ntotal=9\ncleanup_failed=0\n";
         let (started, timeout, last_success, total) = (Some(5), Some(600), Some(4), Some(9));
         assert_eq!(parse(text), Some(Stamp { started, timeout, last_success, total, ..Stamp::default() }));
         assert_eq!(parse("cr0sync cron 2\nlast_run=17\n"), None);

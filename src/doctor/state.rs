@@ -5,15 +5,34 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use rustix::fs::{Access, AtFlags, CWD};
+use rustix::io::Errno;
+
 use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
 use crate::database::quoted;
+use crate::durable;
 use crate::error::Error;
 use crate::report::{DoctorFinding, DoctorState};
 
 /// For its owner and its group; what is made there is for the group; and who does not own a thing cannot move it.
 const MODE: u32 = 0o3770;
+
+/// That whoever asks may not look into it, so that all that is said of what lies there would be wrong; nothing where he may.
+pub(super) fn shut(config: &Config) -> Option<DoctorFinding> {
+    let state = config.root.join("sync_state");
+    let look = Access::READ_OK | Access::EXEC_OK;
+    if rustix::fs::accessat(CWD, &state, look, AtFlags::EACCESS) != Err(Errno::ACCESS) {
+        return None;
+    }
+    let user = durable::whose(rustix::process::geteuid().as_raw());
+    let cron = &config.ownership.user;
+    let what = format!(
+        "{user} may not look into it, so that runs, databases, files, keys and events were not looked at"
+    );
+    Some(problem("state", what).at(&state).mended_by(format!("run doctor as {cron} or root")))
+}
 
 pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFinding> {
     let state = config.root.join("sync_state");

@@ -2,157 +2,20 @@
 //!
 //! Root is the cron user here, and `daemon` a real user for the website's pages; only root can make such a world.
 
+mod broken;
+mod world;
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use rusqlite::Connection;
-use serde_json::{Map, json};
-use tempfile::TempDir;
 
 use super::*;
-use crate::database::{self, Force, Options, Request};
-use crate::durable::{self, Lock};
-use crate::report::DoctorFinding;
+use crate::database::{self, Options};
+use crate::durable;
 use crate::{integrity, security};
-
-const MINUTE: i64 = 60;
-const DAY: i64 = 86_400;
-/// What a machine is like is not what these worlds are about.
-const OF_MACHINE: [&str; 3] = ["clock", "filesystems", "space"];
-
-struct World {
-    _directory: TempDir,
-    root: PathBuf,
-    config: Config,
-    /// So many seconds later.
-    later: i64,
-    crontab: String,
-    held: Vec<Box<dyn std::any::Any>>,
-}
-
-fn is_possible() -> bool {
-    // Only root can make files of other users.
-    rustix::process::geteuid().is_root() && durable::Account::named("daemon").is_some()
-}
-
-impl World {
-    /// A small installation in which nothing was done yet.
-    fn installed() -> World {
-        let directory = tempfile::Builder::new().prefix("doctor").tempdir_in("/tmp").unwrap();
-        let root = directory.path().to_path_buf();
-        mode(&root, 0o755);
-        fs::create_dir(root.join("scripts")).unwrap();
-        fs::write(root.join("scripts/database_sync_script.php"), "").unwrap();
-        for name in ["databases", "web", "web/data", "shared_storage", "logs", "logs/security"] {
-            fs::create_dir(root.join(name)).unwrap();
-            give(&root.join(name));
-            mode(&root.join(name), 0o2775);
-        }
-        let list = json!({ "monitored_files": [], "monitored_directories": [root.join("shared_storage")] });
-        fs::write(root.join("shared_storage/integrity_config.json"), list.to_string()).unwrap();
-        let config = json!({
-            "version": 1,
-            "databases": { "notes": { "replicas": { "central": "databases/notes.db", "website": "web/data/notes.db" } } },
-            "logs": { "bot": { "copies": { "central": "databases/bot.log", "website": "web/data/bot.log" } } },
-            "ownership": { "user": "root", "group": "daemon", "website_user": "daemon" },
-            "guards": { "busy_timeout_ms": 10, "min_free_percent": 0 },
-        });
-        let config = Config::parse(config.to_string().as_bytes(), &root, None).unwrap();
-        let crontab = block(&root);
-        World { _directory: directory, root, config, later: 0, crontab, held: Vec::new() }
-    }
-
-    /// One that is as it should be.
-    fn new() -> World {
-        let world = World::installed();
-        let rows: Vec<String> = (0..60).map(|number| format!("({number}, 'a')")).collect();
-        let rows = format!("INSERT INTO notes VALUES {}", rows.join(","));
-        for side in ["central", "website"] {
-            world.sql(side, "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)");
-            give(&world.file(side));
-            mode(&world.file(side), 0o664);
-        }
-        world.sync();
-        world.sql("central", &rows);
-        world.sync();
-        integrity::baseline(&world.config, None).unwrap();
-        security::run(&world.config).unwrap();
-        world.cron(0);
-        world
-    }
-
-    fn file(&self, side: &str) -> PathBuf {
-        self.config.databases["notes"].replicas[side].clone()
-    }
-
-    fn sql(&self, side: &str, text: &str) {
-        Connection::open(self.file(side)).unwrap().execute_batch(text).unwrap();
-    }
-
-    fn sync(&self) {
-        database::sync(&self.config, &Options::default()).unwrap();
-    }
-
-    /// What the cron scripts write down of a run.
-    fn cron(&self, code: i64) {
-        let place = self.root.join("sync_state/cron");
-        fs::create_dir_all(&place).unwrap();
-        let now = Now::read().unix + self.later;
-        for job in stamps::JOBS {
-            fs::write(place.join(job), format!("cr0sync cron 1\nlast_run={now}\nlast_exit={code}\n"))
-                .unwrap();
-        }
-    }
-
-    fn look(&self) -> DoctorReport {
-        let script = Some(self.root.join("scripts/database_sync_script.php"));
-        let shell = Shell { crontab: Some(self.crontab.clone()), script, ..Shell::default() };
-        let mut now = Now::read();
-        now.unix += self.later;
-        examine_at(&self.config, &shell, &now)
-    }
-
-    /// What is not as it should be.
-    fn wrong(&self) -> Vec<DoctorFinding> {
-        let all = self.look().findings.into_iter();
-        all.filter(|one| one.state != DoctorState::Ok && !OF_MACHINE.contains(&one.check)).collect()
-    }
-
-    /// Whether the user of the pages really can write a side.
-    fn pages_can_write(&self, side: &str) -> bool {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=daemon", "--regid=daemon", "--clear-groups", "sh", "-c"]);
-        command.arg("exec 3<>\"$0\" && : >\"$0-try\" && rm \"$0-try\"").arg(self.file(side));
-        command.output().unwrap().status.success()
-    }
-}
-
-/// What the table of cron has of ours.
-fn block(root: &Path) -> String {
-    let root = root.display();
-    let call = |script: &str| format!("* * * * * '{root}/{script}.sh'\n");
-    let calls = ["cron_sync_databases", "cron_sync_logs", "cron_security_monitoring"].map(call).concat();
-    format!("# BEGIN cr0sync {root}\n{calls}# END cr0sync {root}\n")
-}
-
-fn mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-fn give(path: &Path) {
-    let group = durable::group_numbered("daemon");
-    std::os::unix::fs::chown(path, Some(0), group).unwrap();
-}
-
-/// Does what a finding says, where that is a command.
-fn obey(finding: &DoctorFinding) {
-    let remedy = finding.remedy.clone().unwrap();
-    let command = remedy.strip_prefix("as root: ").unwrap_or_else(|| panic!("no command: {finding:?}"));
-    let done = Command::new("sh").args(["-c", command]).output().unwrap();
-    assert!(done.status.success(), "{command}: {done:?}");
-}
+use broken::BROKEN;
+use world::{DAY, World, give, is_possible, mode, obey};
 
 #[test]
 fn a_world_that_is_well_has_no_finding() {
@@ -265,248 +128,6 @@ fn rights_that_are_missing_are_told_with_the_command_that_gives_them() {
         }
     }
 }
-
-/// One broken world: what breaks it, what is said (check, state, words of it and of what to do), and what mends it.
-type Broken = (fn(&mut World), (&'static str, DoctorState, &'static str, &'static str), fn(&mut World));
-
-const BROKEN: [Broken; 26] = [
-    (
-        |world| mode(&world.root.join("scripts"), 0o777),
-        ("scripts", DoctorState::Problem, "pages (daemon) may write here", "chmod +t "),
-        |world| mode(&world.root.join("scripts"), 0o755),
-    ),
-    (
-        |world| mode(&world.root.join("logs/security"), 0o755),
-        (
-            "access",
-            DoctorState::Problem,
-            "daemon cannot make files in it (mode 755), and so not use the events",
-            "g+rwx",
-        ),
-        |world| mode(&world.root.join("logs/security"), 0o2775),
-    ),
-    (
-        |world| mode(&world.root.join("sync_state"), 0o2770),
-        ("state", DoctorState::Problem, "mode 2770, and should be 3770", "chmod 3770"),
-        |world| mode(&world.root.join("sync_state"), 0o3770),
-    ),
-    (
-        |world| {
-            fs::write(world.root.join("cron.env"), "PHP=/usr/bin/php\n").unwrap();
-            mode(&world.root.join("cron.env"), 0o664);
-        },
-        ("cron", DoctorState::Problem, "do not read it", "chmod 644"),
-        |world| fs::remove_file(world.root.join("cron.env")).unwrap(),
-    ),
-    (
-        |world| {
-            fs::write(world.root.join("cron.env"), "WEB=/nowhere\nMETRICS=/nowhere/metrics\n").unwrap();
-            mode(&world.root.join("cron.env"), 0o644);
-        },
-        (
-            "cron",
-            DoctorState::Problem,
-            "metrics are to be written there, and it is not there",
-            "install -d -o root",
-        ),
-        |world| fs::remove_file(world.root.join("cron.env")).unwrap(),
-    ),
-    (
-        |world| fs::create_dir(world.root.join("logs/cron_security.log")).unwrap(),
-        ("cron", DoctorState::Problem, "no regular file", "move it away"),
-        |world| fs::remove_dir(world.root.join("logs/cron_security.log")).unwrap(),
-    ),
-    (
-        |world| world.config.alerts.command = Some(vec!["/nowhere/tell".to_owned()]),
-        ("alerts", DoctorState::Problem, "is not there", "under alerts"),
-        |world| world.config.alerts.command = None,
-    ),
-    (
-        |world| {
-            fs::write(world.root.join("shared_storage/new"), "x").unwrap();
-            integrity::check(&world.config, &integrity::CheckOptions::default()).unwrap();
-        },
-        ("security", DoctorState::Problem, "1 finding in the last check", "accept PATH"),
-        |world| {
-            fs::remove_file(world.root.join("shared_storage/new")).unwrap();
-            integrity::check(&world.config, &integrity::CheckOptions::default()).unwrap();
-        },
-    ),
-    (
-        |world| fs::rename(world.root.join("web/data"), world.root.join("web/away")).unwrap(),
-        ("access", DoctorState::Warning, "not there", "install -d -o root -g daemon -m 2775"),
-        |world| fs::rename(world.root.join("web/away"), world.root.join("web/data")).unwrap(),
-    ),
-    (
-        |world| world.config.ownership.website_user = "nobody-there".to_owned(),
-        ("access", DoctorState::Warning, "no user nobody-there", "website_user"),
-        |world| world.config.ownership.website_user = "daemon".to_owned(),
-    ),
-    (
-        |world| fs::rename(world.root.join("sync_state"), world.root.join("away")).unwrap(),
-        ("state", DoctorState::Warning, "nothing is remembered yet", "bidirectional"),
-        |world| fs::rename(world.root.join("away"), world.root.join("sync_state")).unwrap(),
-    ),
-    (
-        |world| {
-            world.crontab = "* * * * * true\n".replace("true", "false")
-                + "# BEGIN cr0sync "
-                + &world.root.display().to_string()
-        },
-        ("cron", DoctorState::Problem, "half of our block", "crontab -e"),
-        |world| world.crontab = block(&world.root),
-    ),
-    (|world| world.cron(2), ("cron", DoctorState::Problem, "ended with 2", "tail"), |world| world.cron(0)),
-    (
-        |world| world.later = 20 * MINUTE,
-        ("cron", DoctorState::Problem, "ran last 20 minutes ago", "test_cron_scripts.sh"),
-        |world| world.later = 0,
-    ),
-    (
-        |world| world.later = 2 * DAY,
-        ("databases", DoctorState::Problem, "notes was synced last at", "bidirectional"),
-        |world| world.later = 0,
-    ),
-    (
-        |world| {
-            world.sql("central", "UPDATE notes SET text = 'b' WHERE id = 1");
-            let busy = Connection::open(world.file("website")).unwrap();
-            busy.execute_batch("BEGIN EXCLUSIVE").unwrap();
-            world.sync();
-            drop(busy);
-            world.later = 2 * 3600;
-        },
-        (
-            "databases",
-            DoctorState::Warning,
-            "notes:website has missed 1 merge, and does not catch up",
-            "bidirectional",
-        ),
-        |world| {
-            world.later = 0;
-            world.sync();
-        },
-    ),
-    (
-        |world| {
-            world.sql("website", "DELETE FROM notes");
-            world.sync();
-        },
-        ("databases", DoctorState::Problem, "notes waits for a person", "--force"),
-        |world| {
-            let force = Options { force: Force::Yes, ..Options::default() };
-            database::sync(&world.config, &force).unwrap();
-        },
-    ),
-    (
-        |world| {
-            fs::write(world.file("website"), "x".repeat(5000)).unwrap();
-            world.sync();
-        },
-        ("databases", DoctorState::Problem, "notes:website is not synced", "mend that"),
-        |world| {
-            fs::remove_file(world.file("website")).unwrap();
-            world.sync();
-        },
-    ),
-    (
-        |world| {
-            world.sql("central", "INSERT OR REPLACE INTO notes VALUES (7, 'c')");
-            world.sync();
-            world.sql("central", "UPDATE notes SET text = 'd' WHERE id = 7");
-            world.sql("website", "UPDATE notes SET text = 'e' WHERE id = 7");
-            world.sync();
-            world.later = 8 * DAY;
-        },
-        (
-            "conflicts",
-            DoctorState::Warning,
-            "conflicts of notes are open for more than a week",
-            "acknowledge ",
-        ),
-        |world| {
-            let all = database::conflicts(&world.config, &Options::default()).unwrap().conflicts;
-            let ids: Vec<String> = all.into_iter().map(|one| one.id).collect();
-            database::acknowledge(&world.config, &ids, database::Mode::Apply).unwrap();
-        },
-    ),
-    (
-        |world| {
-            world.later = 11 * MINUTE;
-            database::enqueue(&world.config, &Request::new("backup", Map::new(), "page").unwrap()).unwrap();
-        },
-        ("queue", DoctorState::Warning, "1 requests of pages wait", "bidirectional"),
-        |world| {
-            database::work_queue(&world.config).unwrap();
-        },
-    ),
-    (
-        |world| {
-            fs::remove_dir_all(world.root.join("databases/backups")).unwrap();
-            for entry in fs::read_dir(world.root.join("databases")).unwrap().flatten() {
-                if entry.file_name().to_string_lossy().starts_with("notes.db.") {
-                    fs::remove_file(entry.path()).unwrap();
-                }
-            }
-        },
-        ("backups", DoctorState::Warning, "notes has no backup", "backup --database notes"),
-        |world| {
-            database::backup(&world.config, &Options::default()).unwrap();
-        },
-    ),
-    (
-        |world| {
-            let backups = database::backups(&world.config, &Options::default()).unwrap().backups;
-            let path = &backups.iter().find(|one| one.side == "website").unwrap().path;
-            let mut bytes = fs::read(path).unwrap();
-            bytes.push(0);
-            fs::write(path, bytes).unwrap();
-        },
-        (
-            "backups",
-            DoctorState::Warning,
-            "notes:website was touched since it was verified",
-            "backup --database notes",
-        ),
-        |world| {
-            let backups = database::backups(&world.config, &Options::default()).unwrap().backups;
-            let changed = backups.iter().filter(|one| !one.verified);
-            changed.for_each(|one| fs::remove_file(&one.path).unwrap());
-            database::backup(&world.config, &Options::default()).unwrap();
-        },
-    ),
-    (
-        |world| {
-            let path = world.root.join("nowhere/bot.log");
-            world.config.logs.get_mut("bot").unwrap().copies.insert("bot".to_owned(), path);
-            fs::write(world.root.join("databases/bot.log"), "one\n").unwrap();
-        },
-        ("access", DoctorState::Warning, "left out: bot:bot", "as root: install -d"),
-        |world| {
-            world.config.logs.get_mut("bot").unwrap().copies.remove("bot");
-            fs::remove_file(world.root.join("databases/bot.log")).unwrap();
-        },
-    ),
-    (
-        |world| {
-            let lock = Lock::take(&world.root, &world.config.ownership, "integrity", 0).unwrap();
-            world.held.push(Box::new(lock));
-            world.later = 16 * MINUTE;
-        },
-        ("locks", DoctorState::Warning, "holds the lock integrity for 16 minutes", "kill "),
-        |world| world.held.clear(),
-    ),
-    (
-        |world| mode(&world.root.join("sync_state/private"), 0o755),
-        ("security", DoctorState::Problem, "the baseline cannot be believed", "chmod 700"),
-        |world| mode(&world.root.join("sync_state/private"), 0o700),
-    ),
-    (
-        |world| mode(&world.root, 0o777),
-        ("security", DoctorState::Problem, "put another sync_state in the place", "chmod +t"),
-        |world| mode(&world.root, 0o755),
-    ),
-];
 
 #[test]
 fn what_is_broken_is_told_and_no_more_when_it_is_mended() {
@@ -679,4 +300,57 @@ fn a_side_that_the_runs_leave_out_is_told_to_root_as_well() {
     world.config.ownership.user = "root".to_owned();
     mode(&place, 0o775);
     assert_eq!(world.wrong(), []);
+}
+
+/// A bot's home is the bot's alone, and pages have no business there, whatever group a directory in it is of.
+#[test]
+fn pages_need_no_side_that_they_cannot_come_to() {
+    if !is_possible() {
+        return;
+    }
+    let mut world = World::new();
+    let home = world.root.join("home");
+    fs::create_dir_all(home.join("data")).unwrap();
+    give(&home.join("data"));
+    mode(&home.join("data"), 0o2770);
+    mode(&home, 0o755);
+    let path = home.join("data/notes.db");
+    fs::copy(world.file("central"), &path).unwrap();
+    world.config.databases.get_mut("notes").unwrap().replicas.insert("bot".to_owned(), path.clone());
+    give(&path);
+    mode(&path, 0o600);
+    let needs = |world: &World| world.wrong().iter().any(|one| one.what.contains("not use notes:bot"));
+    assert!(needs(&world), "{:?}", world.wrong());
+    mode(&home, 0o700);
+    assert!(!needs(&world), "{:?}", world.wrong());
+}
+
+/// Who installs makes a baseline when the site is as it should be; until then, and until it is checked, nothing is wrong.
+#[test]
+fn what_is_still_to_be_done_for_the_first_time_is_no_problem() {
+    if !is_possible() {
+        return;
+    }
+    let world = World::installed();
+    let of_security = |world: &World| {
+        let all = world.wrong().into_iter().filter(|one| one.check == "security");
+        all.map(|one| (one.state, one.what)).collect::<Vec<_>>()
+    };
+    let all_are_warnings = |word: &str| {
+        let all = of_security(&world);
+        assert!(
+            all.iter().any(|(_, what)| what.contains(word))
+                && all.iter().all(|one| one.0 == DoctorState::Warning),
+            "{word}: {all:?}"
+        );
+    };
+    world.sync();
+    all_are_warnings("no baseline");
+    security::run(&world.config).unwrap();
+    all_are_warnings("no baseline");
+    integrity::baseline(&world.config, None).unwrap();
+    let all = of_security(&world);
+    assert!(all.iter().all(|one| one.0 == DoctorState::Warning), "{all:?}");
+    integrity::check(&world.config, &integrity::CheckOptions::default()).unwrap();
+    assert_eq!(of_security(&world), []);
 }

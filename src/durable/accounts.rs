@@ -36,6 +36,23 @@ impl Account {
         Account::named(&super::user_numbered(user)?)
     }
 
+    /// Whether the mode of something lets it do what `bits` say (4 read, 2 write, 1 pass). The first of owner, group and others
+    /// that fits counts, as for the kernel; access lists are not looked at.
+    pub(crate) fn may(&self, found: &fs::Metadata, bits: u32) -> bool {
+        self.may_by(found.uid(), found.gid(), found.mode(), bits)
+    }
+
+    /// The same of an owner, a group and a mode.
+    pub(crate) fn may_by(&self, user: u32, group: u32, mode: u32, bits: u32) -> bool {
+        let shift = match () {
+            () if self.user == 0 => return true,
+            () if self.user == user => 6,
+            () if self.groups.contains(&group) => 3,
+            () => 0,
+        };
+        mode >> shift & bits == bits
+    }
+
     /// The account of this machine that has a name; none where there is none.
     pub(crate) fn named(name: &str) -> Option<Account> {
         let read = |file| fs::read_to_string(file).unwrap_or_default();

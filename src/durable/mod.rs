@@ -41,7 +41,9 @@ pub(crate) use lease::{Held, held};
 pub(crate) use lock::Lock;
 pub(crate) use owner::AsOwner;
 pub(crate) use owners::{foreign, problems, remedy, trusted, ungiven, whose};
-pub(crate) use state::{apart_directory, prepare, private_directory, root_directory, state_directory};
+pub(crate) use state::{
+    apart_directory, prepare, private_directory, root_directory, state_directory, usable,
+};
 use wary::wary;
 pub(crate) use wary::{open_regular, open_to_append, open_to_write, read_regular};
 pub use watched::Stamp;

@@ -40,6 +40,14 @@ pub(crate) fn whose(user: u32) -> String {
     super::user_numbered(user).map_or_else(|| format!("user {user}"), |name| format!("{name} (user {user})"))
 }
 
+/// Who may change what a user owns: that user, and root.
+pub(super) fn or_root(user: u32) -> String {
+    match user {
+        0 => "root".to_owned(),
+        user => format!("{} or root", whose(user)),
+    }
+}
+
 /// Whose directories count as the cron user's. On a machine without that user they are those of whoever the root belongs to,
 /// and of whoever asks.
 pub(crate) fn trusted(root: &Path, ownership: &Ownership) -> Vec<u32> {
@@ -222,7 +230,7 @@ fn open_root(config: &Config) -> Option<StatusProblem> {
             "others may write in {root} (mode {:o}), and put another sync_state in the place of the one that is there",
             found.mode() & 0o7777
         ),
-        first: Some(format!("as {} or root: chmod +t {root}", whose(found.uid()))),
+        first: Some(format!("as {}: chmod +t {root}", or_root(found.uid()))),
         next: "status",
     })
 }

@@ -87,10 +87,7 @@ pub(crate) fn root_directory(root: &Path) -> Result<()> {
 pub(crate) fn state_directory(path: &Path, ownership: &Ownership) -> Result<()> {
     // Else whoever mistypes the root would have limits, keys and events of his own.
     path.parent().map_or(Ok(()), root_directory)?;
-    if let Some(found) = fs::metadata(path).ok().filter(fs::Metadata::is_dir) {
-        if rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS) == Err(Errno::ACCESS) {
-            return Err(withheld(path, &found, ownership));
-        }
+    if let Some(found) = usable(path, ownership)? {
         return keep_apart(path, &found);
     }
     refuse_stranger(path, ownership)?;
@@ -110,6 +107,18 @@ pub(crate) fn state_directory(path: &Path, ownership: &Ownership) -> Result<()> 
     }
     let found = fs::metadata(path).map_err(|cause| Error::io("look at", path, cause))?;
     keep_apart(path, &found)
+}
+
+/// What that directory is like, where it is there; it stays as it is, for who only shows what he would do.
+///
+/// # Errors
+/// [`ErrorKind::Access`] for who may not look into it.
+pub(crate) fn usable(path: &Path, ownership: &Ownership) -> Result<Option<fs::Metadata>> {
+    let Some(found) = fs::metadata(path).ok().filter(fs::Metadata::is_dir) else { return Ok(None) };
+    if rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS) == Err(Errno::ACCESS) {
+        return Err(withheld(path, &found, ownership));
+    }
+    Ok(Some(found))
 }
 
 /// Refuses whoever should not own it.

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use chrono::DateTime;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::beat;
 use super::copies::is_in_the_way;
@@ -23,6 +23,10 @@ use crate::report::{BaselineStatus, IntegrityStatusReport, SCHEMA, StatusProblem
 
 /// How the script is called.
 const SCRIPT: &str = "php security_monitoring_script.php";
+/// What comes before the name of the user who is to do it.
+pub(crate) const BECOME: &str = "become ";
+/// What is said where a baseline was never checked: it begins with this.
+pub(crate) const UNCHECKED: &str = "nothing was checked";
 /// Before a baseline that is compared with nothing.
 const WARNING: &str = "compare the files with a backup, as baseline takes them as they are";
 
@@ -50,7 +54,7 @@ pub fn status(config: &Config) -> Result<IntegrityStatusReport> {
     let mut last_check = last_check::kept(config);
     warnings.extend(silence::mark(config, &mut last_check));
     let watch = beat::status(config);
-    problems.extend(of_check(baseline.is_ok(), &last_check));
+    problems.extend(of_check(baseline.as_ref().ok(), &last_check));
     problems.extend(of_watcher(&watch));
     Ok(IntegrityStatusReport {
         schema: SCHEMA,
@@ -80,7 +84,7 @@ fn of_flaw(config: &Config, loaded: &Loaded, flaw: &Broken) -> StatusProblem {
         if flaw.path.ends_with(private::KEY) { "find out who read it" } else { "find out who did that" };
     let mut first = vec![who.to_owned()];
     let next = if loaded.private.is_none() {
-        first = vec![format!("become {}", config.ownership.user)];
+        first = vec![format!("{BECOME}{}", config.ownership.user)];
         "status"
     } else if flaw.path.ends_with(private::KEY) {
         "baseline"
@@ -108,7 +112,7 @@ fn remedy(config: &Config, broken: &Broken) -> (Option<String>, &'static str) {
         return (Some(format!("{who}, and {first}")), "check");
     }
     match Private::open(config) {
-        Err(Absent::NotOurs) => return (Some(format!("become {}", config.ownership.user)), "status"),
+        Err(Absent::NotOurs) => return (Some(format!("{BECOME}{}", config.ownership.user)), "status"),
         Err(Absent::Refused(_)) if is_only_open(config, &broken.path) => {
             return (Some(format!("{who}, and chmod 700 {path}")), "check");
         }
@@ -148,24 +152,42 @@ fn has_had_one(config: &Config) -> bool {
     !matches!(private.head(), Ok(Ok(None))) || !matches!(private.read(store::COPY), Ok(Kept::Missing))
 }
 
-fn of_check(is_believed: bool, last_check: &Value) -> Option<StatusProblem> {
+fn of_check(baseline: Option<&BaselineStatus>, last_check: &Value) -> Option<StatusProblem> {
     let say = |problem| Some(StatusProblem { problem, first: None, next: "check" });
+    // Whose baseline is not believed is told of that already.
+    let baseline = baseline?;
     let found = last_check.get("findings").and_then(Value::as_array).map_or(0, Vec::len);
     let at = text(last_check.get("at"));
     match last_check {
-        // Whose baseline is not believed is told of that already.
-        _ if !is_believed => None,
         Value::Object(report) if report.get("ok").and_then(Value::as_bool) != Some(true) => {
             let word = if found == 1 { "finding" } else { "findings" };
             // By a watcher, or a check of some paths.
             let since = if report.contains_key("amended") { " and what was looked at since" } else { "" };
             say(format!("{found} {word} in the last check, at {at}{since}"))
         }
-        Value::Object(report) if report.get("complete").and_then(Value::as_bool) == Some(false) => {
+        // As without a baseline, which was made since.
+        Value::Object(report) if is_partial(report) && is_before(at, baseline.created.as_deref()) => {
+            let created = baseline.created.as_deref().unwrap_or("an unknown time");
+            say(format!("{UNCHECKED} since the baseline of {created}"))
+        }
+        Value::Object(report) if is_partial(report) => {
             say(format!("the last check, at {at}, did not look at everything"))
         }
         Value::Object(_) => None,
-        _ => say("nothing was checked yet".to_owned()),
+        _ => say(format!("{UNCHECKED} yet")),
+    }
+}
+
+fn is_partial(report: &Map<String, Value>) -> bool {
+    report.get("complete").and_then(Value::as_bool) == Some(false)
+}
+
+/// Whether a time is before another, both RFC 3339 UTC.
+fn is_before(at: &str, then: Option<&str>) -> bool {
+    let time = |text: &str| DateTime::parse_from_rfc3339(text).ok();
+    match (time(at), then.and_then(time)) {
+        (Some(at), Some(then)) => at < then,
+        _ => false,
     }
 }
 

@@ -118,12 +118,16 @@ fn a_dry_run_touches_nothing() {
     let world = World::two().start(RICH);
     world.edit("bot", "INSERT INTO t(nick) VALUES('dan'); UPDATE t SET x = 9 WHERE nick = 'ann'");
     world.edit("central", "DELETE FROM t WHERE nick = 'cid'; UPDATE t SET x = 8 WHERE nick = 'ann'");
+    // As a system that was installed by other means may have it: a run sets that right, and a dry run only looks.
+    fs::set_permissions(world.root().join("sync_state"), fs::Permissions::from_mode(0o2770)).unwrap();
     let everything = |world: &World| {
         let mut files: Vec<(String, Vec<u8>)> = Vec::new();
         let mut folders = vec![world.root().parent().unwrap().to_path_buf()];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
                 if entry.file_type().unwrap().is_dir() {
+                    let mode = entry.metadata().unwrap().permissions().mode();
+                    files.push((entry.path().display().to_string(), format!("{mode:o}").into_bytes()));
                     folders.push(entry.path());
                 } else if !entry.path().to_string_lossy().contains("lock") {
                     files.push((entry.path().display().to_string(), fs::read(entry.path()).unwrap()));
@@ -219,7 +223,7 @@ fn look_child() {
     let run = database::sync(&config, &Options::default()).unwrap();
     assert_eq!(run.exit_code(), i32::from(is_refused), "{run:#?}");
     let warnings = run.databases["d"].warnings.join("\n");
-    assert_eq!(warnings.contains("so that this user may not write to it"), is_refused, "{warnings}");
+    assert_eq!(warnings.contains("so that this user "), is_refused, "{warnings}");
     if !is_refused {
         // So that a later run knows these files without a look into them.
         std::thread::sleep(std::time::Duration::from_secs(4));
@@ -308,6 +312,17 @@ fn whoever_looks_leaves_nothing_that_the_owner_cannot_use() {
         }
         if !look(&config, if is_refused { "refused" } else { "" }) {
             return;
+        }
+        if !is_refused {
+            // As another program has left it: only its owner gets at the index of the log.
+            let index = PathBuf::from(format!("{}-shm", world.path("bot").display()));
+            fs::write(&index, "").unwrap();
+            set(&index, owner, 0o600);
+            look(&config, "refused");
+            let problem = world.status(Detail::Summary)["databases"]["d"]["sides"]["bot"]["problem"].clone();
+            let (_, command) = problem.as_str().and_then(|text| text.split_once("as root: ")).unwrap();
+            assert!(Command::new("sh").args(["-c", command]).status().unwrap().success(), "{command}");
+            look(&config, "");
         }
         if !is_refused {
             // Nothing of the files changes, but for whom a run would leave what it makes beside them.

@@ -184,6 +184,27 @@ def who_was_told_of_events_is_logged(place):
     same(place.told("security"), before, "nobody is told again")
 
 
+def a_line_that_a_full_disk_has_cut_stays_alone(place):
+    """What is said next begins a line of its own."""
+    place.install()
+    place.run("databases")
+    path = place.root / "logs/cron_database_sync.log"
+    whole = path.read_text()
+    must(whole.endswith("\n"), whole)
+    torn = whole + whole.splitlines()[0][:30]
+    path.write_text(torn)
+    place.age("databases", last_heartbeat=3600)
+    place.run("databases")
+    after = path.read_text()
+    must(after.startswith(torn + "\n"), after)
+    added = after[len(torn) + 1:].splitlines()
+    must(added and all(LINE.match(line) for line in added), after)
+    path.write_text("")
+    place.age("databases", last_heartbeat=3600)
+    place.run("databases")
+    must(path.read_text() and all(LINE.match(line) for line in path.read_text().splitlines()), path.read_text())
+
+
 def cleanups_come_when_they_are_due(place):
     """Each week and each day; one that fails is tried again after an hour, and stops nothing."""
     place.install()
@@ -209,11 +230,15 @@ def cleanups_come_when_they_are_due(place):
         (calls / "exit").write_text("2")
         same(called(job), [work, *cleanups], f"due: {job}")
         same((place.state(job)["last_exit"], place.told(job)[-1].split(" - ")[0]), (2, "ERROR"), "it failed")
+        failed = place.state(job)["cleanup_failed"]
+        must(failed > 0, f"when it failed is not remembered: {job}")
         same(called(job), [work], f"not each minute: {job}")
+        same((place.state(job)["last_exit"], place.state(job)["cleanup_failed"]), (0, failed), "it has failed still")
         place.age(job, last_cleanup=3600)
         (calls / "exit").write_text("0")
         same(called(job), [work, *cleanups], f"an hour later: {job}")
         same(called(job), [work], f"and done: {job}")
+        same(place.state(job)["cleanup_failed"], 0, f"nothing failed any more: {job}")
     same(called("security"), ["run"], "security")
 
 
@@ -273,6 +298,6 @@ def logs_rotate_by_size(place):
 TESTS = [
     two_sides_become_one, pages_read_what_is_remembered_and_write_none_of_it, a_heartbeat_comes_once_an_hour,
     what_is_remembered_says_what_is_at_work, what_is_a_warning_is_logged_as_one, who_was_told_of_events_is_logged,
-    cleanups_come_when_they_are_due, php_is_called_as_the_settings_say, what_is_remembered_may_be_removed,
+    cleanups_come_when_they_are_due, a_line_that_a_full_disk_has_cut_stays_alone, php_is_called_as_the_settings_say, what_is_remembered_may_be_removed,
     logs_rotate_by_size,
 ]
