@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-from place import JOBS, LOGS, PATIENCE, must, need_root, same
+from place import JOBS, LINE, LOGS, PATIENCE, must, need_root, same
 
 
 def two_sides_become_one(place):
@@ -298,6 +298,6 @@ def logs_rotate_by_size(place):
 TESTS = [
     two_sides_become_one, pages_read_what_is_remembered_and_write_none_of_it, a_heartbeat_comes_once_an_hour,
     what_is_remembered_says_what_is_at_work, what_is_a_warning_is_logged_as_one, who_was_told_of_events_is_logged,
-    cleanups_come_when_they_are_due, a_line_that_a_full_disk_has_cut_stays_alone, php_is_called_as_the_settings_say, what_is_remembered_may_be_removed,
-    logs_rotate_by_size,
+    cleanups_come_when_they_are_due, a_line_that_a_full_disk_has_cut_stays_alone,
+    php_is_called_as_the_settings_say, what_is_remembered_may_be_removed, logs_rotate_by_size,
 ]
