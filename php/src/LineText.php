@@ -179,7 +179,8 @@ final readonly class LineText
                 $problems[] = "{$name} on {$side} is quarantined: {$notice['reason']}";
             }
             if ($database['state'] === 'problem' && $database['quarantined'] === []) {
-                $found = array_filter(array_map(static fn (array $side): ?string => $side['problem'], $database['sides']));
+                $problemOf = static fn (array $side): ?string => $side['problem'];
+                $found = array_filter(array_map($problemOf, $database['sides']));
                 foreach ($found as $side => $problem) {
                     $problems[] = "{$name} on {$side}: {$problem}";
                 }

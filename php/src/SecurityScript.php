@@ -44,7 +44,7 @@ final readonly class SecurityScript extends Script
         }
 
         return match ($line->command?->name) {
-            'status' => $text->status($report),
+            'status' => $text->status($report, self::called($this->name), self::again($line)),
             'check' => $text->checked($report),
             'run' => $text->ran($report),
             'watch' => $text->watched($report),
@@ -55,6 +55,29 @@ final readonly class SecurityScript extends Script
             'verify-events' => $text->verified($report),
             default => $text->keys($line->operands[0], $report),
         };
+    }
+
+    /** The script as a word of a shell, in the way in which it was called. */
+    private static function called(string $name): string
+    {
+        return self::word($_SERVER['argv'][0] ?? $name);
+    }
+
+    /** Where it was told to look, as it is told again. */
+    private static function again(CommandLine $line): string
+    {
+        $options = '';
+        foreach (['config', 'root'] as $name) {
+            $value = $line->value($name);
+            $options .= $value === null ? '' : " --{$name} " . self::word($value);
+        }
+
+        return $options;
+    }
+
+    private static function word(string $text): string
+    {
+        return preg_match('#^[\w/.+,@%-]+$#D', $text) === 1 ? $text : escapeshellarg($text);
     }
 
     protected function help(): Help

@@ -19,8 +19,10 @@ final readonly class SecurityText
      * A line about the whole, then one for each thing that is not as it should be, which ends with what to do.
      *
      * @param array<string, mixed> $report
+     * @param string $script how the script was called
+     * @param string $options where it was told to look, as it is told again
      */
-    public function status(array $report): string
+    public function status(array $report, string $script, string $options): string
     {
         if ($this->quiet && $report['ok']) {
             return '';
@@ -46,7 +48,7 @@ final readonly class SecurityText
         $lines = [($report['ok'] ? 'well: ' : 'look: ') . $whole];
         foreach ($report['problems'] as $one) {
             $first = $one['first'] === null ? '; next:' : "; first: {$one['first']}; then:";
-            $lines[] = "{$one['problem']}{$first} php security_monitoring_script.php {$one['next']}";
+            $lines[] = "{$one['problem']}{$first} php {$script} {$one['next']}{$options}";
         }
         if ($report['chain'] === 'whole' || $report['chain'] === 'acknowledged') {
             $known = $report['chain'] === 'whole' ? '' : ': it is broken where people know of it';

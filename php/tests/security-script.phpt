@@ -15,9 +15,9 @@ file_put_contents("{$ground->root}/shared_storage/integrity_config.json", json_e
 function run(Playground $ground, string ...$words): void
 {
     [$code, $out, $err] = script($words, ['CR0SYNC_CONFIG' => $ground->config], null, 'security_monitoring_script.php');
-    $patterns = ['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/\d+ ms/', '/ +$|(?<=\S)  +/m', '/crk_\w+/', '/key_\w+/', '/(?<=; )a change of names.*/'];
+    $patterns = ['/\d{4}-\d\d-\d\dT[\d:.]+Z/', '/\d+ ms/', '/ +$|(?<=\S)  +/m', '/crk_\w+/', '/key_\w+/', '/(?<=; )a change of names.*/', '#php \S+/(?=security_)#'];
     $told = '= ' . addcslashes(implode(' ', $words), "\x1b") . " {$code}\n{$out}{$err}";
-    echo preg_replace($patterns, ['TIME', 'N ms', '  ', 'KEY', 'ID', 'GUARANTEE'], str_replace($ground->root, 'ROOT', $told));
+    echo preg_replace($patterns, ['TIME', 'N ms', '  ', 'KEY', 'ID', 'GUARANTEE', 'php PLACE/'], str_replace($ground->root, 'ROOT', $told));
 }
 run($ground, 'status');
 run($ground, 'check', '--root', "{$ground->root}/nope");
@@ -58,7 +58,7 @@ echo implode(' ', array_slice(array_keys(json_decode($out, true)), 0, 8)), "\n";
 --EXPECT--
 = status 0
 look: no baseline that can be believed, nothing checked yet, no watcher
-the baseline cannot be believed: there is no baseline, make one; next: php security_monitoring_script.php baseline
+the baseline cannot be believed: there is no baseline, make one; next: php PLACE/security_monitoring_script.php baseline
 = check --root ROOT/nope 64
 security_monitoring_script.php: there is no directory ROOT/nope
   make it, or name another with --root
@@ -90,7 +90,7 @@ CRITICAL  modified  ROOT/web/auth.php  content, size 3 -> 4, mtime, ctime
 2 files checked, N ms; every file was read: content is as it was accepted, or is a finding; GUARANTEE
 = status 0
 look: baseline of 2 files (generation 2, of TIME), 0 findings at TIME, no watcher
-nothing was done by the clock yet; first: have cron call it: * * * * *  php security_monitoring_script.php run --quiet; then: php security_monitoring_script.php run
+nothing was done by the clock yet; first: have cron call it: * * * * *  php security_monitoring_script.php run --quiet; then: php PLACE/security_monitoring_script.php run
 = run --quiet 0
 = status 0
 well: baseline of 2 files (generation 2, of TIME), 0 findings at TIME, no watcher

@@ -29,7 +29,7 @@ final class SecurityScriptTest extends TestCase
         $said = $this->said('check')->endedWith(1)->quietly();
         self::assertStringStartsWith('CRITICAL baseline ', $said->row('CRITICAL '));
         $said = $this->said('status')->endedWith(0);
-        self::assertStringContainsString('next: php security_monitoring_script.php baseline', $said->out);
+        self::assertMatchesRegularExpression('#next: php \S*/security_monitoring_script\.php baseline#', $said->out);
         self::assertFalse($this->said('status', '--json')->endedWith(0)->document()['ok']);
     }
 
