@@ -165,8 +165,8 @@ fn of_check(baseline: Option<&BaselineStatus>, last_check: &Value) -> Option<Sta
             let since = if report.contains_key("amended") { " and what was looked at since" } else { "" };
             say(format!("{found} {word} in the last check, at {at}{since}"))
         }
-        // As without a baseline, which was made since.
-        Value::Object(report) if is_partial(report) && is_before(at, baseline.created.as_deref()) => {
+        // There was no baseline to compare with, and one was made since.
+        Value::Object(report) if is_partial(report) && report.get("generation") == Some(&Value::from(0)) => {
             let created = baseline.created.as_deref().unwrap_or("an unknown time");
             say(format!("{UNCHECKED} since the baseline of {created}"))
         }
@@ -180,15 +180,6 @@ fn of_check(baseline: Option<&BaselineStatus>, last_check: &Value) -> Option<Sta
 
 fn is_partial(report: &Map<String, Value>) -> bool {
     report.get("complete").and_then(Value::as_bool) == Some(false)
-}
-
-/// Whether a time is before another, both RFC 3339 UTC.
-fn is_before(at: &str, then: Option<&str>) -> bool {
-    let time = |text: &str| DateTime::parse_from_rfc3339(text).ok();
-    match (time(at), then.and_then(time)) {
-        (Some(at), Some(then)) => at < then,
-        _ => false,
-    }
 }
 
 fn of_watcher(watch: &WatchStatus) -> Vec<StatusProblem> {
