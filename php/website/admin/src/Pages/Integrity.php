@@ -8,6 +8,7 @@ use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\LastCheck;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\ManyFindings;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
@@ -19,8 +20,11 @@ use Cr0Sync\Admin\Ui;
  * Whether the files of the site are as they were accepted, and who watches over them. Here a finding can be silenced;
  * what is right is said on the machine only.
  */
-final readonly class Integrity implements Page
+final class Integrity implements Page
 {
+    /** Whether to look is cheap enough to do it again and again. */
+    private bool $isCheap = true;
+
     public function title(): string
     {
         return 'Integrity';
@@ -28,13 +32,19 @@ final readonly class Integrity implements Page
 
     public function isLive(): bool
     {
-        return true;
+        return $this->isCheap;
     }
 
     public function show(Request $request, Library $library, Forms $forms): Html
     {
-        $status = $library->read('cr0_integrity_status');
         $operator = Operator::of($library, 'security_monitoring_script.php');
+        $many = ManyFindings::of($library);
+        if ($many !== null) {
+            $this->isCheap = false;
+
+            return $this->many($many, $library, $forms, $operator);
+        }
+        $status = $library->read('cr0_integrity_status');
         $last = LastCheck::of($status['last_check']);
 
         return Html::all(
@@ -59,6 +69,19 @@ final readonly class Integrity implements Page
         }
 
         return IntegrityFindings::silence($request, $library);
+    }
+
+    private function many(ManyFindings $many, Library $library, Forms $forms, Operator $operator): Html
+    {
+        return Html::all(
+            Ui::figures(
+                Ui::figure('Integrity', 'look', 'bad'),
+                Ui::figure('Findings', number_format($many->total), 'bad'),
+                Ui::figure('Last check', Ui::time($many->at, 'unknown')),
+            ),
+            Ui::section('Too many findings to go through', $many->words($operator)),
+            Ui::section('Newest findings', $many->newest($library, $forms)),
+        );
     }
 
     /** @param array<string, mixed> $status */
@@ -155,6 +178,20 @@ final readonly class Integrity implements Page
         }
 
         return Ui::section('State', Ui::table('Integrity and events', ['What', 'How it is'], $rows));
+    }
+
+    /**
+     * What is known of the chain of events, however much was found in files.
+     *
+     * @return array<string, mixed>
+     */
+    public static function chainOf(Library $library): array
+    {
+        $many = ManyFindings::of($library);
+
+        return $many === null
+            ? $library->read('cr0_integrity_status')
+            : ['chain' => $many->isBroken ? 'broken' : null, 'last_runs' => []];
     }
 
     /**

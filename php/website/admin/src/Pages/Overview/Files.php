@@ -34,7 +34,7 @@ final class Files
 
         return Html::all(
             self::integrity($report, $forms, $operator),
-            self::locks($report['locks']),
+            Html::tag('div', ['id' => 'locks'], self::locks($report['locks'])),
             self::jobs($report),
         );
     }
@@ -128,6 +128,7 @@ final class Files
             $rows[] = [self::JOBS[$name] ?? $name, Ui::time($at, 'never, or not known to the website')];
         }
 
-        return Ui::section('Jobs over files and events', Ui::table('Jobs of cron', ['Job', 'Last'], $rows));
+        return Ui::section('Jobs of cron', Ui::table('When each job over files and events last ran', ['Job', 'Last '
+            . 'run'], $rows));
     }
 }
