@@ -130,7 +130,7 @@ class Words:
                  for group, value in config.items() if group not in ("databases", "logs")
                  for name in (value if isinstance(value, dict) else [""])]
         for name in names:
-            row = re.search(rf"<code>{re.escape(name)}</code></td><td[^>]*>(.*?)</td>", page.body)
+            row = re.search(rf"<code class=\"setting\">{re.escape(name)}</code></td><td[^>]*>(.*?)</td>", page.body)
             expect(row and len(row[1]) > 8, f"what {name} means is not told: {row and row[0]}")
             self.counts["settings with their meaning"] += 1
         expect(str(self.ground.config) in page.markup.text and "14 days" in page.markup.text, said(page))

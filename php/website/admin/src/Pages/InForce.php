@@ -182,7 +182,7 @@ final readonly class InForce implements Page
         foreach ($values as $key => $value) {
             $full = $name === 'general' ? (string) $key : "{$name}.{$key}";
             $rows[] = [
-                Html::tag('code', [], $full),
+                Html::tag('code', ['class' => 'setting'], $full),
                 Meanings::of($full) ?? '-',
                 Meanings::value($full, $value),
             ];

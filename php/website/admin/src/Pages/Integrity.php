@@ -13,6 +13,7 @@ use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
+use Cr0Sync\Admin\Pages\Overview\Files;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
 
@@ -174,10 +175,11 @@ final class Integrity implements Page
             $rows[] = ['Locks', 'none is held'];
         }
         foreach ($status['last_runs'] as $job => $at) {
-            $rows[] = ['Last ' . strtr($job, '_', ' '), Ui::time($at, 'never, or not for this user to know')];
+            $rows[] = [Files::JOBS[$job] ?? $job, Html::all('last run ', Ui::time($at, Files::UNKNOWN))];
         }
 
-        return Ui::section('State', Ui::table('Integrity and events', ['What', 'How it is'], $rows));
+        return Ui::section('State', Ui::table('How the watch over files and events stands', ['What', 'How it '
+            . 'is'], $rows));
     }
 
     /**
@@ -231,7 +233,7 @@ final class Integrity implements Page
                 'details',
                 [],
                 Html::tag('summary', [], count($left) . ' kinds of files are left out'),
-                Ui::table('Left out', ['Files', 'Why'], $left),
+                Ui::table('Files that are not watched', ['Files', 'Why'], $left),
             ),
         );
     }

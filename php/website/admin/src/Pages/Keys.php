@@ -214,14 +214,18 @@ final readonly class Keys implements Page
         foreach ($keys as $key) {
             $isActive = $key['state'] === 'active';
             $rows[] = [
-                Html::all(Html::tag('strong', [], $key['name']), ' ', Html::tag('code', [], $key['id'])),
+                Html::all(
+                    Html::tag('strong', [], $key['name']),
+                    Html::tag('div', [], Html::tag('code', [], $key['id'])),
+                    Html::tag('div', ['class' => 'quiet'], 'issued ', Ui::time($key['created_at'], 'at an unknown '
+                        . 'time')),
+                ),
                 Ui::value($key['user_id']),
                 implode(', ', $key['permissions']),
                 Html::all(Ui::state($key['state']), $this->since($key)),
                 $key['expires_at'] === null ? 'never' : Ui::moment($key['expires_at']),
                 Ui::moment($key['last_used_at'], 'never used'),
                 number_format($key['usage_count']),
-                Ui::moment($key['created_at'], 'unknown'),
                 $isActive ? Html::all(
                     $forms->link('keys', ['rotate' => $key['id']], 'Rotate'),
                     ' ',
@@ -229,7 +233,7 @@ final readonly class Keys implements Page
                 ) : null,
             ];
         }
-        $columns = ['Key', 'User', 'May', 'State', 'Expires', 'Last used', 'Times used', 'Issued', 'Change'];
+        $columns = ['Key', 'User', 'May', 'State', 'Expires', 'Last used', 'Times used', 'Change'];
 
         return Ui::table('API keys, the newest first', $columns, $rows, [6]);
     }

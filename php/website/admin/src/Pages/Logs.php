@@ -82,7 +82,7 @@ final class Logs implements Page
         return Ui::figures(
             Ui::figure('Logs', count($logs)),
             Ui::figure('Problems', $problems, $problems === 0 ? 'good' : 'bad'),
-            Ui::figure('Waits to be merged', Ui::bytes($behind)),
+            Ui::figure('Logs not merged yet', Ui::bytes($behind)),
             Ui::figure('Size of all copies', Ui::bytes($bytes)),
         );
     }

@@ -65,7 +65,7 @@ final class Figures
     private static function logs(?array $logs): Html
     {
         if ($logs === null) {
-            return Ui::figure('Logs behind', self::UNKNOWN, 'bad');
+            return Ui::figure('Logs not merged yet', self::UNKNOWN, 'bad');
         }
         $bytes = 0;
         foreach ($logs as $log) {
@@ -74,7 +74,7 @@ final class Figures
             }
         }
 
-        return Ui::figure('Logs behind', Ui::bytes($bytes), $bytes === 0 ? 'good' : '');
+        return Ui::figure('Logs not merged yet', Ui::bytes($bytes), $bytes === 0 ? 'good' : '');
     }
 
     private static function findings(?LastCheck $check): Html

@@ -60,7 +60,11 @@ final class Needs
 
         return Ui::section(
             Text::count($number, 'thing needs', 'things need') . ' you',
-            Ui::table('What needs you, the worst first', ['How bad', 'Of', 'What', 'What to do, and where'], $rows),
+            Html::tag('div', ['class' => 'needs'], Ui::table(
+                'What needs you, the worst first',
+                ['How bad', 'Of', 'What', 'What to do, and where'],
+                $rows,
+            )),
             $rest,
         );
     }
