@@ -18,6 +18,8 @@ FINDINGS = [("ok", "space", "enough is free", None), ("warning", "backups", "one
             ("warning", "cron", "b was never called", "call them"), ("warning", "cron", "the table was not looked at", "be root")]
 # What anybody may have made of a report: more than a page could hold.
 MANY = 220_000
+# So many are read and listed still.
+MOST = 5_000
 
 
 class Words:
@@ -190,9 +192,16 @@ class Words:
         before = path.read_bytes()
         finding = {"kind": "modified", "changes": ["content", "size", "mtime"], "severity": "HIGH",
                    "before": {"size": 1, "mtime": "2026-01-01T00:00:00Z"}, "after": {"size": 2, "mtime": "2026-01-02T00:00:00Z"}}
-        report = json.loads(before) | {"findings": [finding | {"path": f"/srv/site/{n}.php"} for n in range(MANY)], "ok": False}
-        path.write_text(json.dumps(report))
+        new = {"type": "file", "mode": "0644", "uid": 33, "gid": 33, "size": 9, "mtime": "2026-01-01T00:00:00Z", "inode": 7,
+               "ctime": "2026-01-01T00:00:00Z", "nlink": 1, "device": 1, "mount": 1, "sha256": "0123456789abcdef" * 4}
+        added = {"kind": "added", "changes": [], "severity": "HIGH", "after": new}
         try:
+            # As many as are read just so, each as large as they are.
+            self.reported(path, before, added, MOST)
+            for page in ("overview", "integrity"):
+                answer = self.visitor.get(page)
+                expect(f"{MOST:,}" in answer.markup.text and "Too many" not in answer.markup.text, f"{page}: {said(answer)}")
+            self.reported(path, before, finding, MANY)
             for page in ("overview", "integrity", "events"):
                 answer = self.visitor.get(page)
                 expect(page == "events" or f"{MANY:,}" in answer.markup.text, f"{page} does not say how many: {said(answer)}")
@@ -206,3 +215,8 @@ class Words:
             self.counts["findings at once"] = MANY
         finally:
             path.write_bytes(before)
+
+    @staticmethod
+    def reported(path, before, finding, number):
+        findings = [finding | {"path": f"/srv/site/some/directory/of/it/{n}.php"} for n in range(number)]
+        path.write_text(json.dumps(json.loads(before) | {"findings": findings, "ok": False}))

@@ -97,8 +97,8 @@ final class Integrity implements Page
 
         return Ui::figures(
             Ui::figure('Integrity', $status['ok'] ? 'well' : 'look', $status['ok'] ? $well : 'bad'),
-            Ui::figure('Open findings', $open, $last?->kind($open) ?? ''),
-            Ui::figure('Silenced', $silenced, $silenced === 0 ? '' : 'warn'),
+            Ui::figure('Open findings', number_format($open), $last?->kind($open) ?? ''),
+            Ui::figure('Silenced', number_format($silenced), $silenced === 0 ? '' : 'warn'),
             Html::tag(
                 'div',
                 ['class' => 'figure'],
