@@ -50,9 +50,8 @@ final readonly class ManyFindings
     public function words(Operator $operator): Html
     {
         return Html::all(
-            Ui::trouble(number_format($this->total) . ' findings in the last check: more than '
-                . '' . number_format(self::MOST)
-                . ', which is more than these pages read. None of them is lost, and none can be silenced here.'),
+            Ui::trouble(number_format($this->total) . ' findings in the last check. These pages list '
+                . number_format(self::MOST) . ' at most: none is lost, and none can be silenced here.'),
             Html::tag('p', [], 'So many mean one cause, as an upgrade of the site that nobody accepted, or a directory '
                 . 'where programs write. On the machine, see all of them:'),
             Operator::shown($operator->command('check', '--json')),

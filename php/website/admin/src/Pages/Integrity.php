@@ -76,7 +76,7 @@ final class Integrity implements Page
     {
         return Html::all(
             Ui::figures(
-                Ui::figure('Integrity', 'look', 'bad'),
+                Ui::figure('Integrity', 'needs you', 'bad'),
                 Ui::figure('Findings', number_format($many->total), 'bad'),
                 Ui::figure('Last check', Ui::time($many->at, 'unknown')),
             ),
@@ -96,7 +96,7 @@ final class Integrity implements Page
         $watch = $status['watch'];
 
         return Ui::figures(
-            Ui::figure('Integrity', $status['ok'] ? 'well' : 'look', $status['ok'] ? $well : 'bad'),
+            Ui::figure('Integrity', $status['ok'] ? 'well' : 'needs you', $status['ok'] ? $well : 'bad'),
             Ui::figure('Open findings', number_format($open), $last?->kind($open) ?? ''),
             Ui::figure('Silenced', number_format($silenced), $silenced === 0 ? '' : 'warn'),
             Html::tag(

@@ -73,7 +73,13 @@ final class LogSearch
             if (!$isPassed || !$this->goesOn || $older === null || microtime(true) > $until) {
                 $further = $this->further($found->next ?? null, $older);
 
-                return [$copy, Html::all($this->passed($passed), $content, $further)];
+                return [$copy, Html::all($this->passed($passed), $content, $further, Html::tag(
+                    'p',
+                    ['class' => 'quiet'],
+                    'One look ends after ' . Search::MOST_SECONDS . ' seconds, ' . Ui::bytes(Search::MOST_BYTES) . ' '
+                        . 'or '
+                        . Search::MOST_FOUND . ' lines, and goes on from there when you ask.',
+                ))];
             }
             $passed[] = Html::tag('li', [], "{$copy->label}: {$why}");
             [$copy, $at, $found] = [$older, null, null];
@@ -129,12 +135,6 @@ final class LogSearch
                 ->list($found->entries, array_intersect_key($this->query($copy), ['log' => 0, 'copy' => 0])),
             $more,
             $limit === null ? null : Html::tag('p', ['class' => 'quiet'], $limit),
-            Html::tag(
-                'p',
-                ['class' => 'quiet'],
-                'One look ends after ' . Search::MOST_SECONDS . ' seconds, ' . Ui::bytes(Search::MOST_BYTES) . ' or '
-                    . Search::MOST_FOUND . ' lines, and goes on from there when you ask.',
-            ),
         );
     }
 

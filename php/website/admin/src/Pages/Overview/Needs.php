@@ -62,7 +62,7 @@ final class Needs
             Text::count($number, 'thing needs', 'things need') . ' you',
             Html::tag('div', ['class' => 'needs'], Ui::table(
                 'What needs you, the worst first',
-                ['How bad', 'Of', 'What', 'What to do, and where'],
+                ['How bad', 'About', 'What', 'What to do, and where'],
                 $rows,
             )),
             $rest,
