@@ -3,6 +3,7 @@
 
 import re
 import urllib.parse
+from pathlib import Path
 
 from common import PAGES, expect
 from servers import PASSWORD
@@ -109,6 +110,11 @@ class Gate:
             statuses.append(answer.status)
         expect(statuses == [303] * 5 + [429] * 2, f"seven tries are answered with {statuses}")
         expect(1 <= int(answer.header("retry-after")) <= 900, f"Retry-After is {answer.header('retry-after')}")
+        expect(re.search(r"Too many tries .* counts in \d+ (seconds|minutes) ?, at \d\d:\d\d:\d\d UTC", answer.markup.text)
+               and "page=login" in str(answer.markup.links), f"he is told {said(answer)}")
+        # What the page sends the operator to is there.
+        readme = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
+        expect('"Locked out"' in answer.markup.text and "### Locked out\n" in readme, f"no word for the operator: {said(answer)}")
         right = visitor.submit(visitor.get("login").form(action="log_in"), password=PASSWORD)
         expect(right.status == 429, f"the right password of one who is locked out is answered with {right.status}")
         forged = visitor.ask("POST", "/password/?page=login",
@@ -180,8 +186,19 @@ class Gate:
             answer = self.visitor("closed").ask("GET", f"/closed/?page={page}")
             expect(answer.status == 403, f"{page} without a login_url: {answer.status}")
         visitor.send("GET", "/login.php?as=member")
-        expect(visitor.ask("GET", "/host/?page=overview").status == 303, "whoever is no administrator comes in")
-        expect(visitor.ask("POST", "/host/?page=keys", "action=x").status == 403, "whoever is no administrator may send")
+        # Whom the website knows would come back from its login, again and again.
+        for method, body in (("GET", None), ("POST", "action=issue&name=x")):
+            for page in [*PAGES, "login"]:
+                answer = visitor.ask(method, visitor.address_of(page), body)
+                expect(answer.status == 403 and answer.header("content-type").startswith("text/html"),
+                       f"{method} {page} of one who is no administrator: {answer.status}")
+                expect("not as one of its administrators" in answer.markup.text and "/login.php" in answer.markup.links
+                       and "rizon" not in answer.body and not answer.markup.forms, f"he is told {said(answer)}")
+                self.counts["requests refused"] += 1
+        closed = self.visitor("closed")
+        closed.cookies = visitor.cookies
+        answer = closed.ask("GET", "/closed/?page=overview")
+        expect(answer.status == 403 and "log out of the website" in answer.markup.text, f"without a login_url: {said(answer)}")
         visitor.send("GET", "/login.php?as=admin&name=carol")
         page = visitor.get("overview")
         expect("carol" in page.markup.text and not page.has_form(action="log_out"), said(page))

@@ -52,6 +52,7 @@ class Hands:
         page.click("form:has(input[value=issue]) button")
         page.wait_for_load_state()
         page.locator("#notice:not(.empty)").wait_for()
+        expect(page.locator("#notice .once").is_visible(), "it is not said that the key is shown once")
         secret = page.locator("code.secret")
         expect(secret.count() == 1 and secret.inner_text().startswith("crk_"), f"no key is shown: {page.inner_text('#notice')}")
         key = secret.inner_text()

@@ -23,6 +23,14 @@ WIDE = """() => {
     return [`${wide} px too wide`,
         ...out.slice(0, 5).map((one) => `${one.tagName}.${one.className}: ${one.textContent.slice(0, 60)}`)];
 }"""
+# Whatever a finger can press is at least so large, but for links within a sentence (pixels).
+SMALL = """() => [...document.querySelectorAll('a, button, summary, select, input:not([type=hidden])')].filter((one) => {
+    const box = one.getBoundingClientRect();
+    return box.width > 0 && box.height > 0 && box.right > 0 && (box.width < 24 || box.height < 24);
+}).slice(0, 5).map((one) => { const box = one.getBoundingClientRect();
+    return `${one.tagName} ${one.textContent.trim().slice(0, 30)}: ${Math.round(box.width)} x ${Math.round(box.height)}`; })"""
+# What a phone may have above the heading (pixels), and of which each page has the same.
+HIGHEST = 96
 FOCUS = """() => {
     const one = document.activeElement;
     const style = getComputedStyle(one);
@@ -63,6 +71,51 @@ class Looks:
         self.scripts()
         self.keyboard()
         self.live()
+        self.menu()
+        self.outside()
+
+    def menu(self):
+        """On a phone the pages are one press away, without scripts too, and closed again by another."""
+        context = self.browser.context(size="phone", script=False, cookies=self.cookies())
+        page = context.new_page()
+        page.goto(self.addresses["settings"])
+        links = page.locator("#pages li a")
+        expect(links.count() == len(PAGES) and not links.first.is_visible(), "the menu of a phone is open unasked")
+        page.click("header > .menu")
+        expect(all(link.is_visible() for link in links.all()), "the menu does not open")
+        bottom = page.locator("header").bounding_box()
+        expect(bottom["y"] + bottom["height"] < 422, f"the menu fills more than half of a phone: {bottom}")
+        page.screenshot(path=self.pictures / "menu-phone.png")
+        page.click("#pages .menu")
+        expect(not links.first.is_visible(), "the menu does not close")
+        page.click("header > .menu")
+        links.first.click()
+        page.wait_for_url("**page=overview*")
+        expect(not links.first.is_visible(), "the menu stays open on the next page")
+        context.close()
+
+    def outside(self):
+        """Who may not come in is told so by pages that anybody can read. The address of the browser is locked out by this."""
+        self.browser.expected += ["status of 403", "status of 429"]
+        found = []
+        for kind, (size, scheme) in KINDS.items():
+            context = self.browser.context(size=size, scheme=scheme, bypass=True)
+            page = context.new_page()
+            # The website itself has no icon, which the console would say.
+            context.request.get("/login.php?as=member")
+            expect(page.goto("/host/?page=overview").status == 403, "whoever is no administrator comes in")
+            self.look(page, "outside-not-allowed", kind, found)
+            page.goto("/password/?page=login")
+            for _ in range(20):
+                page.fill("input[name=password]", "guess")
+                page.click("button")
+                page.wait_for_load_state()
+                if page.locator("input[name=password]").count() == 0:
+                    break
+            expect(page.inner_text("h1") == "Too many tries", f"twenty tries end with {page.inner_text('body')}")
+            self.look(page, "outside-locked-out", kind, found)
+            context.close()
+        expect(not found, "for those outside:\n" + "\n".join(found))
 
     def cookies(self):
         return [(name, value, f"/{self.visitor.place}/") for name, value in self.visitor.cookies.items()]
@@ -75,6 +128,9 @@ class Looks:
         expect(len(headings) == 1 and headings[0].strip(), f"{name} has the headings {headings}")
         if kind.startswith("phone"):
             found += [f"{name}, {kind}: {words}" for words in page.evaluate(WIDE)]
+            found += [f"{name}, {kind}, too small: {words}" for words in page.evaluate(SMALL)]
+            top = page.locator("h1").bounding_box()["y"]
+            expect(top < HIGHEST, f"{name} begins {top} px below the top of a phone")
         page.evaluate(self.browser.axe)
         for one in page.evaluate(AXE):
             found.append(f"{name}, {kind}: {one['impact']} {one['id']}, {one['help']}\n    " + "\n    ".join(one["nodes"]))

@@ -15,6 +15,9 @@ SITE = """<?php
 session_start();
 $_SESSION['is_admin'] = ($_GET['as'] ?? '') === 'admin';
 $_SESSION['username'] = $_GET['name'] ?? 'carol';
+if (($_GET['as'] ?? '') === 'nobody') {
+    unset($_SESSION['is_admin'], $_SESSION['username']);
+}
 session_write_close();
 echo 'the website';
 """

@@ -8,14 +8,19 @@ declare(strict_types=1);
  */
 
 return [
-    // The website's own login: this is called for each request and says who it is, or null for nobody. It may start the
-    // site's session, as here.
-    'admin' => static function (): ?string {
+    // The website's own login: this is called for each request, and may start the site's session, as here. It says
+    // - the name of an administrator, who comes in,
+    // - false for somebody who is logged in and may not come in: a page says so, and what to do,
+    // - null for nobody: the visitor is sent to the login.
+    'admin' => static function (): string|false|null {
         session_start();
+        if (!isset($_SESSION['username']) && !isset($_SESSION['is_admin'])) {
+            return null;
+        }
 
-        return ($_SESSION['is_admin'] ?? false) === true ? (string) ($_SESSION['username'] ?? 'admin') : null;
+        return ($_SESSION['is_admin'] ?? false) === true ? (string) ($_SESSION['username'] ?? 'admin') : false;
     },
-    // Where people log in to the website; they are sent there. null: they are refused.
+    // Where people log in to the website; who is nobody yet is sent there. null: they are refused.
     'login_url' => '/login.php',
 
     // Or a password of its own, as a hash: php -r 'echo password_hash(trim(fgets(STDIN)), PASSWORD_DEFAULT), "\n";'

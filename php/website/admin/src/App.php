@@ -69,6 +69,9 @@ final readonly class App
         }
         // The website's session is opened by the website, where it is asked.
         $user = $settings->admin === null ? null : ($settings->admin)();
+        if ($user === false) {
+            return Layout::notAllowed($settings);
+        }
         if ($settings->admin !== null && $user === null) {
             return $settings->loginUrl !== null && !$request->isPost()
                 ? Response::seeOther($settings->loginUrl)

@@ -35,6 +35,8 @@ final readonly class Layout
                 'header',
                 [],
                 Html::tag('p', ['class' => 'name'], $this->settings->title),
+                // On a phone the pages are listed when somebody asks for it; by addresses, so that no script is needed.
+                Html::tag('a', ['class' => 'menu button', 'href' => '#pages'], 'Menu'),
                 $this->navigation(),
                 $this->account(),
             ),
@@ -50,9 +52,31 @@ final readonly class Layout
         return self::document($status, "{$page->title()} - {$this->settings->title}", $body);
     }
 
-    /** A page for those who are not in yet. */
-    public static function outside(Settings $settings, string $title, ?Notice $notice, Html $content): Response
+    /** For whom the website knows and does not let in here: to log in again as the same would lead back to this page. */
+    public static function notAllowed(Settings $settings): Response
     {
+        $login = $settings->loginUrl === null
+            ? 'log out of the website, and log in as one.'
+            : [Html::tag('a', ['href' => $settings->loginUrl], 'log in to the website'), ' as one.'];
+
+        return self::outside($settings, 'Not allowed', null, Html::all(
+            Html::tag('p', [], 'You are logged in to the website, but not as one of its administrators. These pages '
+                . 'are '
+                . 'for them alone.'),
+            Html::tag('p', [], 'If you have the account of an administrator, ', $login),
+            Html::tag('p', [], 'If yours should be one, ask whoever looks after the website.'),
+        ), 403);
+    }
+
+    /** A page for those who are not in. */
+    public static function outside(
+        Settings $settings,
+        string $title,
+        ?Notice $notice,
+        Html $content,
+        int $status = 200,
+        ?int $retryAfter = null,
+    ): Response {
         $body = Html::tag(
             'main',
             ['id' => 'content', 'class' => 'outside'],
@@ -61,10 +85,10 @@ final readonly class Layout
             $content,
         );
 
-        return self::document(200, "{$title} - {$settings->title}", $body);
+        return self::document($status, "{$title} - {$settings->title}", $body, $retryAfter);
     }
 
-    private static function document(int $status, string $title, Html $body): Response
+    private static function document(int $status, string $title, Html $body, ?int $retryAfter = null): Response
     {
         $nonce = base64_encode(random_bytes(18));
         $head = Html::tag(
@@ -85,7 +109,7 @@ final readonly class Layout
             Html::tag('body', [], $body, Html::tag('script', ['nonce' => $nonce], $script)),
         );
 
-        return Response::page($status, "<!doctype html>\n{$document->markup}\n", $nonce);
+        return Response::page($status, "<!doctype html>\n{$document->markup}\n", $nonce, $retryAfter);
     }
 
     private function navigation(): Html
@@ -97,7 +121,9 @@ final readonly class Layout
             $items[] = Html::tag('li', [], Html::tag('a', $link, (new $class())->title()));
         }
 
-        return Html::tag('nav', ['aria-label' => 'Pages'], Html::tag('ul', [], $items));
+        $close = Html::tag('a', ['class' => 'menu button', 'href' => '#content'], 'Close the menu');
+
+        return Html::tag('nav', ['id' => 'pages', 'aria-label' => 'Pages'], Html::tag('ul', [], $items), $close);
     }
 
     private function account(): Html
@@ -113,11 +139,17 @@ final readonly class Layout
 
     private static function notice(?Notice $notice): Html
     {
-        $secret = $notice?->secret === null
-            ? null
-            : Html::tag('code', ['class' => 'secret', 'data-copy' => true], $notice->secret);
+        // The script puts a button beside it; without one a click chooses all of it.
+        $secret = $notice?->secret === null ? null : Html::all(
+            Html::tag('p', ['class' => 'once'], Html::tag('strong', [], 'Shown once: copy it now.'), ' It is gone '
+                . 'with the '
+                . 'next page, and nobody can show it again.'),
+            Html::tag('code', ['class' => 'secret', 'data-copy' => true], $notice->secret),
+        );
         $class = $notice === null ? 'notice empty' : "notice {$notice->kind}";
 
-        return Html::tag('div', ['role' => 'status', 'class' => $class, 'id' => 'notice'], $notice?->text, $secret);
+        $text = $secret === null ? $notice?->text : Html::tag('p', [], $notice->text);
+
+        return Html::tag('div', ['role' => 'status', 'class' => $class, 'id' => 'notice'], $text, $secret);
     }
 }

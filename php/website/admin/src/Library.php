@@ -32,6 +32,19 @@ final readonly class Library
     }
 
     /**
+     * Numbers of the installation that stand alone, by their names. They cost no memory, however much they count.
+     *
+     * @return array<string, float>
+     * @throws Cr0SyncException
+     */
+    public function metrics(): array
+    {
+        preg_match_all('~^(\w+) (\S+)$~m', cr0_metrics($this->places()), $found);
+
+        return array_map(floatval(...), array_combine($found[1], $found[2]));
+    }
+
+    /**
      * Asks the cron user for something; its next run does it.
      *
      * @param 'resolve'|'acknowledge'|'restore'|'force'|'sync-from'|'backup'|'clean-backups'|'verify'|'undo' $action

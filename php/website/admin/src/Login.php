@@ -48,7 +48,7 @@ final readonly class Login
             $tries = ['allowed' => true, 'remaining' => null];
         }
         if (!$tries['allowed']) {
-            return $this->lockedOut($library, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
+            return $this->lockedOut($library, $forms, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
         }
         if (!password_verify($request->field('password'), (string) $this->settings->passwordHash)) {
             $library->recordIfPossible('ADMIN_LOGIN_FAILED', ['tries_left' => $tries['remaining']], 'MEDIUM');
@@ -93,14 +93,26 @@ final readonly class Login
         return $isNext;
     }
 
-    private function lockedOut(Library $library, int $seconds): Response
+    private function lockedOut(Library $library, Forms $forms, int $seconds): Response
     {
         // Told once for each time that somebody is shut out, not for each try.
         $library->recordSometimes('ADMIN_LOCKED_OUT', ['seconds' => $seconds], 'HIGH');
-        $minutes = (int) ceil($seconds / 60);
-        $why = "Too many tries from your address. Wait {$minutes} min, then try again.";
+        $until = gmdate($seconds > 3600 ? 'Y-m-d H:i' : 'H:i:s', time() + $seconds) . ' UTC';
 
-        return Response::refusal(429, $why, $seconds);
+        return Layout::outside($this->settings, 'Too many tries', null, Html::all(
+            Html::tag('p', [], 'The password was tried too often from your address. The next try counts in ', Html::tag(
+                'strong',
+                [],
+                Ui::duration($seconds),
+            ), ", at {$until}. What is sent before that is not looked at, also the right password."),
+            Html::tag('p', [], Html::tag('a', ['href' => $forms->address('login')], 'Back to the '
+                . 'login')),
+            Html::tag('h2', [], 'If you look after this website'),
+            Html::tag('p', [], 'You need not wait: come from another address, or open the door on the machine. '
+                . 'README.md '
+                . 'of cr0sync says how, under "Locked out". If it was not you who tried, the page Events tells who '
+                . 'did.'),
+        ), 429, $seconds);
     }
 
     private function form(Request $request, Forms $forms): Response

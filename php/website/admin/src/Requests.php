@@ -115,7 +115,8 @@ final class Requests
             return null;
         }
 
-        return Ui::section('Asked for', Ui::table('Requests', ['What', 'Of what', 'By', 'When', 'State'], $rows));
+        return Ui::section('Asked for', Ui::table('Asked of cron, what waits first', ['What', 'Of '
+            . 'what', 'By', 'When', 'State'], $rows));
     }
 
     /** @param array<string, mixed> $arguments */

@@ -17,7 +17,7 @@ final readonly class Response
     ) {
     }
 
-    public static function page(int $status, string $body, string $nonce): self
+    public static function page(int $status, string $body, string $nonce, ?int $retryAfter = null): self
     {
         $policy = "default-src 'none'; style-src 'nonce-{$nonce}'; script-src 'nonce-{$nonce}'; img-src data:; "
             . "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -25,7 +25,7 @@ final readonly class Response
         return new self($status, $body, [
             'Content-Type' => 'text/html; charset=UTF-8',
             'Content-Security-Policy' => $policy,
-        ]);
+        ] + self::later($retryAfter));
     }
 
     /** Says in a word why there is no page, and nothing else. */
@@ -35,11 +35,14 @@ final readonly class Response
             'Content-Type' => 'text/plain; charset=UTF-8',
             'Content-Security-Policy' => "default-src 'none'; frame-ancestors 'none'",
         ];
-        if ($retryAfter !== null) {
-            $headers['Retry-After'] = (string) $retryAfter;
-        }
 
-        return new self($status, "{$why}\n", $headers);
+        return new self($status, "{$why}\n", $headers + self::later($retryAfter));
+    }
+
+    /** @return array<string, string> */
+    private static function later(?int $seconds): array
+    {
+        return $seconds === null ? [] : ['Retry-After' => (string) $seconds];
     }
 
     /** What was sent is done: the browser looks at a page, which it may load again without sending anything twice. */

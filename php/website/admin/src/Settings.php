@@ -15,7 +15,7 @@ final readonly class Settings
     private const KNOWN = ['admin', 'login_url', 'password_hash', 'config', 'root', 'idle_minutes', 'title'];
 
     private function __construct(
-        /** @var null|Closure(): ?string who it is, as the website knows */
+        /** @var null|Closure(): (string|false|null) who it is; false: somebody who may not come in; null: nobody */
         public ?Closure $admin,
         public ?string $loginUrl,
         public ?string $passwordHash,

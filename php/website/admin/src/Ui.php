@@ -57,9 +57,15 @@ final class Ui
      * @param list<string> $columns
      * @param iterable<list<mixed>> $rows
      * @param list<int> $numbers which columns hold numbers
+     * @param ?string $none what to say where there is no row: what would be here
      */
-    public static function table(string $caption, array $columns, iterable $rows, array $numbers = []): Html
-    {
+    public static function table(
+        string $caption,
+        array $columns,
+        iterable $rows,
+        array $numbers = [],
+        ?string $none = null,
+    ): Html {
         $head = $body = [];
         foreach ($columns as $at => $name) {
             $isNumber = in_array($at, $numbers, true);
@@ -74,7 +80,7 @@ final class Ui
             $body[] = Html::tag('tr', [], $cells);
         }
         if ($body === []) {
-            return Html::tag('p', ['class' => 'none'], "{$caption}: none.");
+            return Html::tag('p', ['class' => 'none'], $none ?? "{$caption}: none.");
         }
 
         return Html::tag(
@@ -102,15 +108,27 @@ final class Ui
         return Html::tag('time', ['datetime' => gmdate('c', $at), 'title' => $exact], self::ago(time() - $at));
     }
 
+    /** When, in words, with the exact time to be read beside it. */
+    public static function moment(?string $rfc3339, string $never = 'never'): Html
+    {
+        $at = $rfc3339 === null ? false : strtotime($rfc3339);
+        $exact = $at === false ? null : gmdate('Y-m-d H:i:s', $at) . ' UTC';
+
+        return Html::all(
+            self::time($rfc3339, $never),
+            $exact === null ? null : Html::tag('div', ['class' => 'quiet exact'], $exact),
+        );
+    }
+
     private static function ago(int $seconds): string
     {
         $size = abs($seconds);
         $words = match (true) {
             $size < 5 => 'now',
-            $size < 90 => "{$size} s",
-            $size < 90 * 60 => round($size / 60) . ' min',
-            $size < 36 * 3600 => round($size / 3600) . ' h',
-            default => round($size / 86400) . ' days',
+            $size < 90 => "{$size} seconds",
+            $size < 90 * 60 => Text::count((int) round($size / 60), 'minute', 'minutes'),
+            $size < 36 * 3600 => Text::count((int) round($size / 3600), 'hour', 'hours'),
+            default => Text::count((int) round($size / 86400), 'day', 'days'),
         };
 
         return match (true) {
@@ -118,6 +136,28 @@ final class Ui
             $seconds < 0 => "in {$words}",
             default => "{$words} ago",
         };
+    }
+
+    /** A length of time in words: a number, never rounded to less than it is. */
+    public static function duration(int $seconds): string
+    {
+        [$size, $unit] = match (true) {
+            $seconds < 120 => [1, 'second'],
+            $seconds < 7200 => [60, 'minute'],
+            $seconds < 172_800 => [3600, 'hour'],
+            default => [86_400, 'day'],
+        };
+
+        return Text::count((int) ceil($seconds / $size), $unit, "{$unit}s");
+    }
+
+    /** So much in so long, as people say it. */
+    public static function rate(int $number, int $seconds): string
+    {
+        $units = [1 => 'second', 60 => 'minute', 3600 => 'hour', 86_400 => 'day'];
+
+        return number_format($number) . (isset($units[$seconds]) ? " per {$units[$seconds]}" : ' in '
+            . self::duration($seconds));
     }
 
     public static function bytes(int $bytes): string

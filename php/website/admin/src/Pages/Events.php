@@ -48,7 +48,7 @@ final readonly class Events implements Page
         $skip = $request->number('skip', 0, 0, 10_000_000);
 
         try {
-            $status = $library->read('cr0_integrity_status');
+            $status = Integrity::chainOf($library);
             $state = Integrity::chain($status);
         } catch (Cr0SyncException $wrong) {
             $status = null;

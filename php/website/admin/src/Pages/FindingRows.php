@@ -91,7 +91,7 @@ final readonly class FindingRows
             'details',
             [],
             Html::tag('summary', [], $words === '' ? 'what it was' : $words),
-            Ui::table('Attributes', ['Attribute', 'Before', 'After'], $rows),
+            Ui::table('What the file was and is', ['Attribute', 'Before', 'After'], $rows),
         );
     }
 

@@ -8,8 +8,10 @@ use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\Notice;
+use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
+use Cr0Sync\Admin\Pages\InForce\Meanings;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
 
@@ -18,6 +20,13 @@ use Cr0Sync\Admin\Ui;
  */
 final readonly class InForce implements Page
 {
+    /** What of the schema travels to a side that lacks it. */
+    private const SCHEMAS = [
+        'additive' => 'tables, columns and indexes travel (additive)',
+        'all' => 'tables, columns, indexes, views and triggers travel (all)',
+        'none' => 'nothing of the schema travels (none)',
+    ];
+
     public function title(): string
     {
         return 'Settings';
@@ -31,29 +40,54 @@ final readonly class InForce implements Page
     public function show(Request $request, Library $library, Forms $forms): Html
     {
         $report = $library->read('cr0_config');
-        $from = $report['source'] === null
-            ? 'No file is there: these are the settings as shipped.'
-            : Html::all('From ', Html::tag('code', [], $report['source']), ', with every default spelled out.');
         $config = $report['config'];
-        $sections = $plain = [];
-        foreach (array_diff_key($config, ['databases' => 0, 'logs' => 0]) as $name => $value) {
-            if ($name === 'alerts') {
-                // A command may hold what lets somebody in elsewhere.
-                $value['command'] = $value['command'] === null ? null : ['redacted' => true];
-            }
-            if (is_array($value) && $value !== [] && !array_is_list($value)) {
-                $sections[] = Ui::section($name, $this->group($name, $value));
-            } else {
-                $plain[] = [$name, Ui::value($value)];
-            }
+        $plain = array_filter($config, static fn (mixed $value): bool => !is_array($value) || array_is_list($value));
+        $groups = ['general' => $plain] + array_diff_key($config, $plain);
+        $sections = [];
+        foreach (array_keys(Meanings::GROUPS + $groups) as $name) {
+            [$title, $about] = Meanings::GROUPS[$name] ?? [$name, ''];
+            $sections[] = Ui::section($title, Html::tag('p', [], $about), match ($name) {
+                'databases' => $this->databases($config['databases']),
+                'logs' => $this->logs($config['logs']),
+                default => $this->group($name, $title, $groups[$name] ?? []),
+            });
         }
 
-        return Html::all(
-            Html::tag('p', [], $from, ' cr0sync ', cr0_version(), '.'),
-            Ui::table('General', ['Setting', 'Value'], $plain),
-            Ui::section('databases', $this->databases($config['databases'])),
-            Ui::section('logs', $this->logs($config['logs'])),
-            $sections,
+        return Html::all($this->how($library, $report['source'], $config['root']), $sections);
+    }
+
+    /** Where they come from, and how they are changed: on the machine, as whoever changes them could do anything. */
+    private function how(Library $library, ?string $source, string $root): Html
+    {
+        $operator = Operator::of($library, 'database_sync_script.php');
+        $file = $source ?? "{$root}/cr0sync.json";
+
+        return Ui::section(
+            'How to change them',
+            Html::tag('p', [], $source === null
+                ? 'No file is there: these are the settings as shipped. To change one, make this file:'
+                : 'They are in this file, and what it does not say is as shipped. To change one, edit it on the '
+                    . 'machine:'),
+            Operator::shown($file),
+            Html::tag(
+                'p',
+                [],
+                'A setting that is called ',
+                Html::tag('code', [], 'backups.keep_daily'),
+                ' here is written ',
+                Html::tag('code', [], '"backups": {"keep_daily": 14}'),
+                ' there. Every run reads it anew. What makes no sense in it is refused with its place, by each run '
+                    . 'and by:',
+            ),
+            Operator::shown($operator->command('config')),
+            Html::tag(
+                'p',
+                [],
+                'Who may come in to these pages is in settings.php beside them; README.md says how. At work is '
+                    . 'cr0sync ',
+                Html::tag('strong', [], cr0_version()),
+                '.',
+            ),
         );
     }
 
@@ -70,8 +104,8 @@ final readonly class InForce implements Page
             $rows[] = [
                 Html::tag('strong', [], $name),
                 $this->places($database['replicas']),
-                implode(', ', $database['prefer']),
-                Ui::value($database['schema']),
+                $database['prefer'] === [] ? 'the hub, then by name' : implode(', ', $database['prefer']),
+                self::SCHEMAS[$database['schema']] ?? Ui::value($database['schema']),
             ];
             $tables = [];
             foreach ($database['tables'] as $table => $policy) {
@@ -83,7 +117,9 @@ final readonly class InForce implements Page
         }
 
         return Html::all(
-            Ui::table('Databases', ['Database', 'Sides', 'Preferred in this order', 'Schema'], $rows),
+            Ui::table('Databases and their sides', ['Database', 'Sides', 'Preferred in this '
+                . 'order', 'Schema'], $rows, [], 'No '
+                . 'database is configured. Each would be here with its sides.'),
             $policies,
             Html::tag('p', ['class' => 'quiet'], 'Tables without a policy here are merged as the one of their name is '
                 . 'by default, else by their keys.'),
@@ -98,12 +134,34 @@ final readonly class InForce implements Page
             $rows[] = [
                 Html::tag('strong', [], $name),
                 $this->places($log['copies']),
-                implode(', ', $log['mirrors'] ?? []),
-                is_array($log['rotate'] ?? null) ? $this->tree($log['rotate']) : Ui::value($log['rotate'] ?? null),
+                ($log['mirrors'] ?? []) === [] ? 'none' : implode(', ', $log['mirrors']),
+                is_array($log['rotate'] ?? null) ? $this->rotation($log['rotate']) : 'not by cr0sync',
             ];
         }
 
-        return Ui::table('Logs', ['Log', 'Copies', 'Only written', 'Rotated'], $rows);
+        return Ui::table(
+            'Logs and their sides',
+            ['Log', 'Sides', 'Mirrors: only written to', 'How the archive is rotated'],
+            $rows,
+            [],
+            'No log is configured. Each would be here with its sides.',
+        );
+    }
+
+    /** @param array<string, mixed> $rotate */
+    private function rotation(array $rotate): Html
+    {
+        $told = ['maxsize' => null, 'size' => null, 'maxage' => null];
+        $words = [
+            isset($rotate['maxsize']) ? 'above ' . Ui::bytes((int) $rotate['maxsize']) : null,
+            isset($rotate['size']) ? 'above ' . Ui::bytes((int) $rotate['size']) : null,
+            isset($rotate['maxage']) ? "removed after {$rotate['maxage']} days" : null,
+        ];
+
+        return Html::all(
+            Html::tag('div', [], implode(', ', array_filter($words))),
+            $this->tree(array_diff_key($rotate, $told)),
+        );
     }
 
     /** @param array<string, string> $sides */
@@ -118,15 +176,19 @@ final readonly class InForce implements Page
     }
 
     /** @param array<string, mixed> $values */
-    private function group(string $title, array $values): Html
+    private function group(string $name, string $title, array $values): Html
     {
         $rows = [];
-        foreach ($values as $name => $value) {
-            $isTree = is_array($value) && $value !== [] && $value !== ['redacted' => true];
-            $rows[] = [Html::tag('code', [], $name), $isTree ? $this->tree($value) : Ui::value($value)];
+        foreach ($values as $key => $value) {
+            $full = $name === 'general' ? (string) $key : "{$name}.{$key}";
+            $rows[] = [
+                Html::tag('code', ['class' => 'setting'], $full),
+                Meanings::of($full) ?? '-',
+                Meanings::value($full, $value),
+            ];
         }
 
-        return Ui::table("Settings of {$title}", ['Setting', 'Value'], $rows);
+        return Ui::table("Settings: {$title}", ['Setting', 'What it means', 'In force'], $rows);
     }
 
     /** @param array<mixed> $values */
@@ -136,7 +198,12 @@ final readonly class InForce implements Page
         foreach ($values as $name => $value) {
             $isTree = is_array($value) && $value !== [];
             $label = is_int($name) ? null : Html::tag('strong', [], $name, ' ');
-            $items[] = Html::tag('li', [], $label, $isTree ? $this->tree($value) : Ui::value($value));
+            $items[] = Html::tag('li', [], $label, match (true) {
+                $isTree => $this->tree($value),
+                is_bool($value) => $value ? 'yes' : 'no',
+                $value === [] => 'none',
+                default => Ui::value($value),
+            });
         }
 
         return Html::tag('ul', ['class' => 'tree'], $items);

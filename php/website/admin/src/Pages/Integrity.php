@@ -8,10 +8,12 @@ use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\LastCheck;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\ManyFindings;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
+use Cr0Sync\Admin\Pages\Overview\Files;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
 
@@ -19,8 +21,11 @@ use Cr0Sync\Admin\Ui;
  * Whether the files of the site are as they were accepted, and who watches over them. Here a finding can be silenced;
  * what is right is said on the machine only.
  */
-final readonly class Integrity implements Page
+final class Integrity implements Page
 {
+    /** Whether to look is cheap enough to do it again and again. */
+    private bool $isCheap = true;
+
     public function title(): string
     {
         return 'Integrity';
@@ -28,13 +33,19 @@ final readonly class Integrity implements Page
 
     public function isLive(): bool
     {
-        return true;
+        return $this->isCheap;
     }
 
     public function show(Request $request, Library $library, Forms $forms): Html
     {
-        $status = $library->read('cr0_integrity_status');
         $operator = Operator::of($library, 'security_monitoring_script.php');
+        $many = ManyFindings::of($library);
+        if ($many !== null) {
+            $this->isCheap = false;
+
+            return $this->many($many, $library, $forms, $operator);
+        }
+        $status = $library->read('cr0_integrity_status');
         $last = LastCheck::of($status['last_check']);
 
         return Html::all(
@@ -61,6 +72,19 @@ final readonly class Integrity implements Page
         return IntegrityFindings::silence($request, $library);
     }
 
+    private function many(ManyFindings $many, Library $library, Forms $forms, Operator $operator): Html
+    {
+        return Html::all(
+            Ui::figures(
+                Ui::figure('Integrity', 'needs you', 'bad'),
+                Ui::figure('Findings', number_format($many->total), 'bad'),
+                Ui::figure('Last check', Ui::time($many->at, 'unknown')),
+            ),
+            Ui::section('Too many findings to go through', $many->words($operator)),
+            Ui::section('Newest findings', $many->newest($library, $forms)),
+        );
+    }
+
     /** @param array<string, mixed> $status */
     private function figures(array $status, ?LastCheck $last): Html
     {
@@ -72,9 +96,9 @@ final readonly class Integrity implements Page
         $watch = $status['watch'];
 
         return Ui::figures(
-            Ui::figure('Integrity', $status['ok'] ? 'well' : 'look', $status['ok'] ? $well : 'bad'),
-            Ui::figure('Open findings', $open, $last?->kind($open) ?? ''),
-            Ui::figure('Silenced', $silenced, $silenced === 0 ? '' : 'warn'),
+            Ui::figure('Integrity', $status['ok'] ? 'well' : 'needs you', $status['ok'] ? $well : 'bad'),
+            Ui::figure('Open findings', number_format($open), $last?->kind($open) ?? ''),
+            Ui::figure('Silenced', number_format($silenced), $silenced === 0 ? '' : 'warn'),
             Html::tag(
                 'div',
                 ['class' => 'figure'],
@@ -151,10 +175,25 @@ final readonly class Integrity implements Page
             $rows[] = ['Locks', 'none is held'];
         }
         foreach ($status['last_runs'] as $job => $at) {
-            $rows[] = ['Last ' . strtr($job, '_', ' '), Ui::time($at, 'never, or not for this user to know')];
+            $rows[] = [Files::JOBS[$job] ?? $job, Html::all('last run ', Ui::time($at, Files::UNKNOWN))];
         }
 
-        return Ui::section('State', Ui::table('Integrity and events', ['What', 'How it is'], $rows));
+        return Ui::section('State', Ui::table('How the watch over files and events stands', ['What', 'How it '
+            . 'is'], $rows));
+    }
+
+    /**
+     * What is known of the chain of events, however much was found in files.
+     *
+     * @return array<string, mixed>
+     */
+    public static function chainOf(Library $library): array
+    {
+        $many = ManyFindings::of($library);
+
+        return $many === null
+            ? $library->read('cr0_integrity_status')
+            : ['chain' => $many->isBroken ? 'broken' : null, 'last_runs' => []];
     }
 
     /**
@@ -194,7 +233,7 @@ final readonly class Integrity implements Page
                 'details',
                 [],
                 Html::tag('summary', [], count($left) . ' kinds of files are left out'),
-                Ui::table('Left out', ['Files', 'Why'], $left),
+                Ui::table('Files that are not watched', ['Files', 'Why'], $left),
             ),
         );
     }

@@ -8,6 +8,7 @@ use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\LastCheck;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\ManyFindings;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
@@ -64,6 +65,9 @@ final readonly class IntegrityFindings
 
     public static function silence(Request $request, Library $library): Outcome
     {
+        if (ManyFindings::of($library) !== null) {
+            return new Outcome(Notice::failed('There are more findings than these pages read: nothing is silenced.'));
+        }
         $last = LastCheck::of($library->read('cr0_integrity_status')['last_check']);
         $findings = $last->findings ?? [];
         $query = self::query($request->field(...));
@@ -117,7 +121,7 @@ final readonly class IntegrityFindings
             'silence',
             $kept,
             Ui::table(
-                'Findings',
+                'Findings of the last check, the worst first',
                 ['Tick', 'Severity', 'What', 'File', 'Changes', 'State'],
                 (new FindingRows($this->operator))->rows($shown),
             ),

@@ -29,6 +29,24 @@ final readonly class KeyForms
     {
     }
 
+    /**
+     * What a key may do, as a sentence.
+     *
+     * @param list<string> $permissions
+     */
+    public static function may(array $permissions): string
+    {
+        return match (true) {
+            $permissions === [] => 'It may do nothing.',
+            in_array('system', $permissions, true) => 'It may do everything (system).',
+            default => 'It may ' . implode(' and ', array_map(
+                static fn (string $one): string => $one === 'admin' ? 'do what administrators do, read and '
+                    . 'write' : $one,
+                $permissions,
+            )) . '.',
+        };
+    }
+
     public function issue(): Html
     {
         $boxes = [];
@@ -41,7 +59,9 @@ final readonly class KeyForms
 
         return Ui::section(
             'Issue a key',
-            Html::tag('p', [], 'The key is shown once, on the next page. Nobody can show it again.'),
+            Html::tag('p', [], 'The key is shown once, on the next page, and is to be copied there. What is kept of '
+                . 'it cannot be turned back into '
+                . 'the key.'),
             $this->forms->post(
                 'issue',
                 Forms::input('User', 'user', $text),
@@ -70,13 +90,14 @@ final readonly class KeyForms
                 Html::tag('p', [], $back),
             );
         }
-        $facts = Ui::table('The key', ['Name', 'Id', 'User', 'May', 'Last used', 'Uses'], [[
+        $facts = Ui::table('The key', ['Name', 'Id', 'User', 'May', 'Expires', 'Last used', 'Times used'], [[
             $key['name'],
             Html::tag('code', [], $key['id']),
             Ui::value($key['user_id']),
             implode(', ', $key['permissions']),
-            Ui::time($key['last_used_at']),
-            (string) $key['usage_count'],
+            $key['expires_at'] === null ? 'never' : Ui::moment($key['expires_at']),
+            Ui::moment($key['last_used_at'], 'never used'),
+            number_format($key['usage_count']),
         ]]);
         $field = Forms::hidden('id', $key['id']);
 

@@ -105,7 +105,7 @@ final readonly class Keys implements Page
             $permissions,
         );
 
-        return new Outcome(self::shown("The key {$new['id']} for user {$user} is issued", $new));
+        return new Outcome(self::shown("The key {$new['id']} for user {$user} is issued.", $new, $library));
     }
 
     private function change(string $action, Request $request, Library $library): Outcome
@@ -134,17 +134,35 @@ final readonly class Keys implements Page
             ['grace' => (int) $grace],
             $id,
         );
-        $words = "The key {$new['id']} is issued in place of {$id}, which counts until {$new['replaced_until']}";
+        $until = self::exact($new['replaced_until']);
+        $words = "The key {$new['id']} is issued in place of {$id}, which counts until {$until}.";
 
-        return new Outcome(self::shown($words, $new));
+        return new Outcome(self::shown($words, $new, $library));
     }
 
-    /** @param array<string, mixed> $new */
-    private static function shown(string $words, array $new): Notice
+    /**
+     * What it is, what it may do, and until when.
+     *
+     * @param array<string, mixed> $new
+     */
+    private static function shown(string $words, array $new, Library $library): Notice
     {
-        $warnings = $new['warnings'] === [] ? '' : ' ' . implode(' ', $new['warnings']);
+        $key = self::find($library->read('cr0_api_key_list')['keys'], $new['id']);
+        $facts = $key === null ? [] : [
+            KeyForms::may($key['permissions']),
+            $key['expires_at'] === null
+                ? 'It counts until it is revoked.'
+                : 'It counts until ' . self::exact($key['expires_at']) . '.',
+        ];
 
-        return Notice::secret("{$words}. Copy it now: it is not shown again.{$warnings}", $new['key']);
+        return Notice::secret(implode(' ', [$words, ...$facts, ...$new['warnings']]), $new['key']);
+    }
+
+    private static function exact(string $rfc3339): string
+    {
+        $at = strtotime($rfc3339);
+
+        return $at === false ? $rfc3339 : gmdate('Y-m-d H:i', $at) . ' UTC';
     }
 
     /**
@@ -174,11 +192,11 @@ final readonly class Keys implements Page
         );
 
         return Ui::figures(
-            Ui::figure('active', $counts['active'] ?? 0),
-            Ui::figure('active, of admin or system', count($strong)),
-            Ui::figure('active, never used', count($unused)),
-            Ui::figure('expired', $counts['expired'] ?? 0),
-            Ui::figure('revoked', $counts['revoked'] ?? 0),
+            Ui::figure('Active keys', $counts['active'] ?? 0),
+            Ui::figure('Active, with admin or system', count($strong)),
+            Ui::figure('Active, never used', count($unused)),
+            Ui::figure('Expired', $counts['expired'] ?? 0),
+            Ui::figure('Revoked', $counts['revoked'] ?? 0),
         );
     }
 
@@ -196,13 +214,18 @@ final readonly class Keys implements Page
         foreach ($keys as $key) {
             $isActive = $key['state'] === 'active';
             $rows[] = [
-                Html::all(Html::tag('strong', [], $key['name']), ' ', Html::tag('code', [], $key['id'])),
+                Html::all(
+                    Html::tag('strong', [], $key['name']),
+                    Html::tag('div', [], Html::tag('code', [], $key['id'])),
+                    Html::tag('div', ['class' => 'quiet'], 'issued ', Ui::time($key['created_at'], 'at an unknown '
+                        . 'time')),
+                ),
                 Ui::value($key['user_id']),
                 implode(', ', $key['permissions']),
-                Html::all(Ui::state($key['state']), ' ', $this->since($key)),
-                Ui::time($key['created_at'], 'unknown'),
-                Ui::time($key['last_used_at']),
-                (string) $key['usage_count'],
+                Html::all(Ui::state($key['state']), $this->since($key)),
+                $key['expires_at'] === null ? 'never' : Ui::moment($key['expires_at']),
+                Ui::moment($key['last_used_at'], 'never used'),
+                number_format($key['usage_count']),
                 $isActive ? Html::all(
                     $forms->link('keys', ['rotate' => $key['id']], 'Rotate'),
                     ' ',
@@ -210,20 +233,18 @@ final readonly class Keys implements Page
                 ) : null,
             ];
         }
-        $columns = ['Key', 'User', 'May', 'State', 'Issued', 'Last used', 'Uses', 'Change'];
+        $columns = ['Key', 'User', 'May', 'State', 'Expires', 'Last used', 'Times used', 'Change'];
 
-        return Ui::table('Keys, the newest first', $columns, $rows, [6]);
+        return Ui::table('API keys, the newest first', $columns, $rows, [6]);
     }
 
     /** @param array<string, mixed> $key */
     private function since(array $key): ?Html
     {
         return match (true) {
-            $key['state'] === 'revoked' && $key['revoked_at'] !== null => Ui::time($key['revoked_at']),
+            $key['state'] === 'revoked' && $key['revoked_at'] !== null => Ui::moment($key['revoked_at']),
             $key['replaced_until'] !== null && $key['state'] === 'active'
-                => Html::all('replaced, counts until ', Ui::time($key['replaced_until'])),
-            $key['expires_at'] !== null
-                => Html::all($key['state'] === 'active' ? 'expires ' : '', Ui::time($key['expires_at'])),
+                => Html::tag('div', [], 'replaced by another; ends ', Ui::moment($key['replaced_until'])),
             default => null,
         };
     }

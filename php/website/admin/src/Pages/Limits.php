@@ -46,10 +46,13 @@ final readonly class Limits implements Page
 
         return Html::all(
             Ui::figures(
-                Ui::figure('clients counted now', $table['in_use']),
-                Ui::figure('there is room for', $table['slots']),
-                Ui::figure('full', "{$percent} %", $percent >= 90 ? 'warn' : ''),
+                Ui::figure('Clients counted now', number_format($table['in_use'])),
+                Ui::figure('Room for', number_format($table['slots'])),
+                Ui::figure('Full', "{$percent} %", $percent >= 90 ? 'warn' : ''),
             ),
+            Html::tag('p', [], 'A client is what the website counts under one name, often an address with what it '
+                . 'asks for. '
+                . 'Each is counted until all of its requests are there again, and then forgotten.'),
             $table['problem'] === null ? null : Ui::trouble($table['problem']),
             $percent >= 90 ? Ui::trouble(self::FULL) : null,
             $this->client($request, $library, $forms, $status['tiers']),
@@ -108,15 +111,15 @@ final readonly class Limits implements Page
             $isLetIn => 'The next request is let in.',
             $limit['limit'] === 0 => 'This tier lets nobody in.',
             $wait === null || $wait === 0 => 'The next request is refused; more come with each moment.',
-            default => 'The next request is refused; the one after ' . self::seconds(intdiv($wait + 999, 1000))
-                . ' is let in.',
+            default => 'The next request is refused; one is let in again in ' . Ui::duration(intdiv($wait + 999, 1000))
+                . '.',
         };
 
         return Html::all(
             Ui::figures(
-                Ui::figure('remaining', $limit['remaining'], $isLetIn ? 'good' : 'bad'),
-                Ui::figure('of', $limit['limit']),
-                Ui::figure('all there again in', self::seconds($limit['reset'])),
+                Ui::figure('Requests left', number_format($limit['remaining']), $isLetIn ? 'good' : 'bad'),
+                Ui::figure('Of', number_format($limit['limit'])),
+                Ui::figure('All there again', $limit['reset'] === 0 ? 'now' : 'in ' . Ui::duration($limit['reset'])),
             ),
             Html::tag('p', [], $words),
         );
@@ -129,17 +132,30 @@ final readonly class Limits implements Page
         foreach ($tiers as $name => $tier) {
             $rows[] = [
                 Html::tag('strong', [], $name),
-                (string) $tier['limit'],
-                self::seconds($tier['period_seconds']),
-                (string) $tier['burst'],
+                Ui::rate($tier['limit'], $tier['period_seconds']),
+                number_format($tier['burst']),
+                $tier['limit'] === 0
+                    ? 'nobody is let in'
+                    : 'one more each ' . self::each($tier['period_seconds'] / $tier['limit']),
             ];
         }
 
         return Ui::section(
             'Tiers in force',
-            Ui::table('Tiers', ['Tier', 'Requests', 'In', 'At once after a rest'], $rows, [1, 3]),
+            Ui::table(
+                'How many requests a client of each tier may send',
+                ['Tier', 'Requests', 'At once after a rest', 'Then'],
+                $rows,
+                [2],
+            ),
             Html::tag('p', [], 'They are set in the configuration, at ', Html::tag('code', [], 'access.tiers'), '.'),
         );
+    }
+
+    private static function each(float $seconds): string
+    {
+        return $seconds < 10 ? rtrim(rtrim(number_format($seconds, 2), '0'), '.') . ' '
+            . 'seconds' : Ui::duration((int) ceil($seconds));
     }
 
     /** @param array{path: string, clients: list<array<string, mixed>>, total: int, problem: ?string} $legacy */
@@ -149,26 +165,27 @@ final readonly class Limits implements Page
         foreach ($legacy['clients'] as $client) {
             $rows[] = [
                 Html::tag('code', [], $client['key']),
-                (string) $client['requests'],
-                Ui::time($client['blocked_until'], 'not blocked'),
+                number_format($client['requests']),
+                Ui::moment($client['blocked_until'], 'not blocked'),
             ];
         }
 
         return Ui::section(
-            'Clients of the older pages',
-            Html::tag('p', [], 'Counted by older pages, in ', Html::tag('code', [], $legacy['path']), '.'),
+            'Clients that older pages count',
+            Html::tag('p', [], 'Pages of the website that do not use cr0_rate_limit yet count in ', Html::tag(
+                'code',
+                [],
+                $legacy['path'],
+            ), '.'),
             $legacy['problem'] === null ? null : Ui::trouble($legacy['problem']),
-            Ui::table('Clients', ['Client', 'Requests', 'Blocked until'], $rows, [1]),
+            Ui::table(
+                'Clients of older pages, those that are blocked first',
+                ['Client', 'Requests of late', 'Blocked until'],
+                $rows,
+                [1],
+                'No client is in that file. Whom an older page counts or blocks would be listed here.',
+            ),
             Ui::pager($forms, 'limits', [], $skip, self::LIMIT, $legacy['total']),
         );
-    }
-
-    private static function seconds(int $seconds): string
-    {
-        return match (true) {
-            $seconds < 120 => "{$seconds} s",
-            $seconds < 7200 => round($seconds / 60) . ' min',
-            default => round($seconds / 3600) . ' h',
-        };
     }
 }

@@ -11,7 +11,6 @@ use Cr0Sync\Admin\Logs\Catalogue;
 use Cr0Sync\Admin\Logs\Copy;
 use Cr0Sync\Admin\Logs\Lines;
 use Cr0Sync\Admin\Logs\Pager;
-use Cr0Sync\Admin\Logs\Search;
 use Cr0Sync\Admin\Logs\Unreadable;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
@@ -22,9 +21,6 @@ use Cr0Sync\Admin\Ui;
  */
 final readonly class LogView
 {
-    /** Longer texts are not looked for (bytes). */
-    private const LONGEST_TEXT = 200;
-
     public function __construct(private Catalogue $catalogue, private Forms $forms)
     {
     }
@@ -51,10 +47,13 @@ final readonly class LogView
         }
         $query = ($log === '' ? [] : ['log' => $log]) + ['copy' => $copy->key];
         try {
-            $bytes = $this->catalogue->open($copy);
-            $content = $this->isSearch($request)
-                ? $this->found($request, $bytes, $query)
-                : $this->piece($request, $bytes, $query);
+            if ($this->isSearch($request)) {
+                $at = $request->text('at') === '' ? null : $request->number('at', 0);
+                [$copy, $content] = (new LogSearch($this->catalogue, $this->forms, $copies, $log, $request))
+                    ->show($copy, $at);
+            } else {
+                $content = $this->piece($request, $this->catalogue->open($copy), $query);
+            }
         } catch (Unreadable $why) {
             $content = Ui::trouble($why->getMessage());
         }
@@ -109,45 +108,6 @@ final readonly class LogView
         return Html::all($links, $lines, $this->limit($bytes));
     }
 
-    /** @param array<string, string> $query */
-    private function found(Request $request, Bytes $bytes, array $query): Html
-    {
-        $text = substr($request->text('q'), 0, self::LONGEST_TEXT);
-        $level = isset(Lines::LEVELS[$request->text('level')]) ? $request->text('level') : '';
-        $isExact = $request->text('case') === 'exact';
-        $isBack = $bytes->goesBack() && $request->text('order') !== 'oldest';
-        $search = new Search($bytes, $text, $isExact, $level);
-        $at = $request->text('at') === '' ? null : $this->within($bytes, $request->number('at', 0));
-        $found = $isBack ? $search->before($at ?? $bytes->end()) : $search->after($at ?? 0);
-        $asked = array_filter(
-            ['q' => $text, 'level' => $level, 'case' => $isExact ? 'exact' : '', 'order' => $isBack ? '' : 'oldest'],
-            static fn (string $one): bool => $one !== '',
-        );
-        $count = count($found->entries);
-        $more = $found->next === null
-            ? Html::tag('p', [], 'That is all of it.', $count === 0 ? ' Nothing was found.' : '')
-            : Html::tag(
-                'p',
-                [],
-                $this->forms->link('logs', $query + $asked + ['at' => $found->next], 'Go on searching'),
-                ', from byte ' . number_format($found->next) . ($isBack ? ' backwards' : ' on') . '.',
-            );
-        $words = "{$count} found in " . Ui::bytes($found->looked) . ($isBack ? ', newest first.' : ', oldest first.');
-
-        return Html::all(
-            Html::tag('p', ['role' => 'status'], $words),
-            $count === 0 ? null : (new LogLines($this->forms, $text))->list($found->entries, $query),
-            $more,
-            $this->limit($bytes),
-            Html::tag(
-                'p',
-                ['class' => 'quiet'],
-                'One look ends after ' . Search::MOST_SECONDS . ' seconds, ' . Ui::bytes(Search::MOST_BYTES) . ' or '
-                    . Search::MOST_FOUND . ' lines, and goes on from there when you ask.',
-            ),
-        );
-    }
-
     private function within(Bytes $bytes, int $at): int
     {
         return $bytes->goesBack() ? min($at, $bytes->end()) : $at;
@@ -190,7 +150,7 @@ final readonly class LogView
         foreach (array_keys(Lines::LEVELS) as $level) {
             $levels[$level] = $level === 'CRITICAL' ? $level : "{$level} and worse";
         }
-        $text = ['type' => 'search', 'maxlength' => self::LONGEST_TEXT, 'value' => $request->text('q')];
+        $text = ['type' => 'search', 'maxlength' => LogSearch::LONGEST_TEXT, 'value' => $request->text('q')];
         $cases = ['' => 'capitals are alike', 'exact' => 'exactly so'];
         $orders = ['' => 'newest first', 'oldest' => 'oldest first'];
 

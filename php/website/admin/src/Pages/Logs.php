@@ -82,8 +82,8 @@ final class Logs implements Page
         return Ui::figures(
             Ui::figure('Logs', count($logs)),
             Ui::figure('Problems', $problems, $problems === 0 ? 'good' : 'bad'),
-            Ui::figure('Waits to be merged', Ui::bytes($behind)),
-            Ui::figure('All copies', Ui::bytes($bytes)),
+            Ui::figure('Logs not merged yet', Ui::bytes($behind)),
+            Ui::figure('Size of all copies', Ui::bytes($bytes)),
         );
     }
 
@@ -99,7 +99,7 @@ final class Logs implements Page
 
         return $rows === [] ? null : Ui::section(
             'What is wrong',
-            Ui::table('Problems', ['Log', 'Copy', 'What', 'In words'], $rows),
+            Ui::table('Problems of logs', ['Log', 'Side', 'What', 'In words'], $rows),
         );
     }
 
@@ -113,23 +113,27 @@ final class Logs implements Page
                 $rows[] = [
                     Html::tag($isFirst ? 'strong' : 'span', ['class' => $isFirst ? null : 'again'], $name),
                     $forms->link('logs', ['log' => $name, 'copy' => "side:{$side}"], $side),
-                    $copy['exists'] ? Ui::bytes($copy['bytes']) : '',
-                    $copy['unread_bytes'] > 0 ? Ui::bytes($copy['unread_bytes']) : '0',
-                    $copy['lag_bytes'] > 0 ? Ui::bytes($copy['lag_bytes']) : '0',
+                    $copy['exists'] ? Ui::bytes($copy['bytes']) : 'not there',
+                    Ui::bytes($copy['unread_bytes']),
+                    Ui::bytes($copy['lag_bytes']),
                     $isFirst ? Ui::time($log['last_merge']) : '',
                     $isFirst ? $this->rotated($log['rotated']) : '',
-                    $this->state($copy, $log['unfinished']),
+                    self::state($copy, $log['unfinished']),
                 ];
                 $isFirst = false;
             }
         }
-        $columns = ['Log', 'Copy', 'Size', 'To be merged', 'To be received', 'Last merge', 'Rotated', 'State'];
+        $columns = ['Log', 'Side', 'Size', 'To be merged', 'To be received', 'Last merge', 'Rotated', 'State'];
 
-        return Ui::table('Copies', $columns, $rows, [2, 3, 4]);
+        return Ui::table('The copy that each side has of a log', $columns, $rows, [2, 3, 4]);
     }
 
-    /** @param array<string, mixed> $copy */
-    private function state(array $copy, bool $isUnfinished): Html
+    /**
+     * How the copy of a side is; the same words wherever it is shown.
+     *
+     * @param array<string, mixed> $copy
+     */
+    public static function state(array $copy, bool $isUnfinished): Html
     {
         return match (true) {
             $copy['problem'] !== null => Html::all(Ui::state('problem'), ' ', $copy['problem']),
@@ -165,7 +169,7 @@ final class Logs implements Page
             'Logs of cron and of the website',
             $rows === []
                 ? Html::tag('p', [], 'None of them is there: install_crontabs.sh makes those of cron.')
-                : Ui::table('Files', ['Log', 'File', 'Size', 'Changed'], $rows, [2]),
+                : Ui::table('Logs that are not merged', ['Log', 'File', 'Size', 'Last written'], $rows, [2]),
         );
     }
 }

@@ -8,6 +8,7 @@ use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\ManyFindings;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
@@ -16,22 +17,25 @@ use Cr0Sync\Admin\Pages\Overview\Confirm;
 use Cr0Sync\Admin\Pages\Overview\Databases;
 use Cr0Sync\Admin\Pages\Overview\Figures;
 use Cr0Sync\Admin\Pages\Overview\Files;
-use Cr0Sync\Admin\Pages\Overview\Findings;
 use Cr0Sync\Admin\Pages\Overview\Logs;
+use Cr0Sync\Admin\Pages\Overview\Needs;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\Ui;
 use Cr0Sync\Cr0SyncException;
 
 /**
- * How everything is. What cannot be told shows why, and the rest is shown all the same.
+ * What needs a person, and how everything is. What cannot be told shows why, and the rest is shown all the same.
  */
-final readonly class Overview implements Page
+final class Overview implements Page
 {
     private const ACTIONS = [
         'resolve', 'acknowledge', 'restore', 'force', 'sync-from', 'backup', 'clean-backups', 'verify', 'undo',
         'unknown',
     ];
+
+    /** Whether to look is cheap enough to do it again and again. */
+    private bool $isCheap = true;
 
     public function title(): string
     {
@@ -40,7 +44,7 @@ final readonly class Overview implements Page
 
     public function isLive(): bool
     {
-        return true;
+        return $this->isCheap;
     }
 
     public function show(Request $request, Library $library, Forms $forms): Html
@@ -52,7 +56,7 @@ final readonly class Overview implements Page
         return match ($request->text('ask')) {
             'force' => $confirm->force($database, $isLook),
             'sync-from' => $confirm->syncFrom($database, $request->text('side'), $isLook),
-            default => self::all($library, $forms),
+            default => $this->all($library, $forms),
         };
     }
 
@@ -73,30 +77,57 @@ final readonly class Overview implements Page
         return new Outcome($refusal === null ? $library->ask($action, $arguments) : Notice::failed($refusal));
     }
 
-    private static function all(Library $library, Forms $forms): Html
+    private function all(Library $library, Forms $forms): Html
     {
-        $status = $library->read('cr0_status');
+        $many = ManyFindings::of($library);
+        $this->isCheap = $many === null;
+        $status = $many === null ? $library->read('cr0_status') : self::withoutFiles($library);
         $hub = $library->read('cr0_config')['config']['hub'];
         $operator = Operator::of($library, 'security_monitoring_script.php');
-        $troubles = array_map(static fn (string $problem): Html => Ui::trouble($problem), $status['problems']);
+        [$report, $why] = self::looked($library);
 
         return Html::all(
-            Figures::of($status),
-            $troubles,
-            (new Databases($forms, $hub))->section($status['databases']),
-            Requests::section($library, self::ACTIONS),
+            (new Needs($forms))->section($status, $report, $why),
+            Figures::of($status, $many),
+            Html::tag('div', ['id' => 'databases'], (new Databases($forms, $hub))->section($status['databases'])),
+            Html::tag('div', ['id' => 'asked'], Requests::section($library, self::ACTIONS)),
             Logs::section($status['logs'], $forms),
-            Files::sections($status['security'], $forms, $operator),
-            self::findings($library),
+            $many === null
+                ? Files::sections($status['security'], $forms, $operator)
+                : Ui::section('Integrity', $many->words($operator), Html::tag('p', [], $forms->link(
+                    'integrity',
+                    [],
+                    'All about the files',
+                ))),
         );
     }
 
-    private static function findings(Library $library): Html
+    /**
+     * What a look at the whole installation comes to, or why it cannot be told.
+     *
+     * @return array{?array<string, mixed>, ?string}
+     */
+    private static function looked(Library $library): array
     {
         try {
-            return Findings::section($library->read('cr0_doctor'));
+            return [$library->read('cr0_doctor'), null];
         } catch (Cr0SyncException $error) {
-            return Ui::section('What to look at', Ui::trouble(App::words($error)));
+            return [null, App::words($error)];
         }
+    }
+
+    /** @return array<string, mixed> what cr0_status tells, but for the files */
+    private static function withoutFiles(Library $library): array
+    {
+        $status = ['databases' => null, 'logs' => null, 'security' => null, 'problems' => []];
+        foreach (['databases' => 'cr0_db_status', 'logs' => 'cr0_log_status'] as $name => $function) {
+            try {
+                $status[$name] = $library->read($function);
+            } catch (Cr0SyncException $error) {
+                $status['problems'][] = App::words($error);
+            }
+        }
+
+        return $status;
     }
 }

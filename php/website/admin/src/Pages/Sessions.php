@@ -48,7 +48,11 @@ final readonly class Sessions implements Page
         $query = $user === '' ? [] : ['user' => $user];
 
         return Html::all(
-            Ui::figures(Ui::figure($user === '' ? 'sessions' : "sessions of {$user}", $report['total'])),
+            Ui::figures(Ui::figure($user === '' ? 'Sessions' : "Sessions of {$user}", number_format($report['total']))),
+            Html::tag('p', [], 'Each is somebody, or a program, that logged in to the API of the website and holds a '
+                . 'token. '
+                . 'Until its end the token does what the session may; to close it ends that at once. What expired lets '
+                . 'nobody in, and cron takes it away within the hour. Who is in on these pages is not listed here.'),
             array_map(Ui::trouble(...), $report['warnings']),
             $forms->search(Forms::input('User', 'user', ['value' => $user]), Forms::button('Show')),
             $report['total'] === 0 ? $this->nothing($user) : $this->table($report['sessions'], $forms),
@@ -157,7 +161,9 @@ final readonly class Sessions implements Page
     private function nothing(string $user): Html
     {
         return Html::tag('p', ['class' => 'none'], $user === ''
-            ? 'There is no session. One begins when the website calls cr0_session_open for somebody who logged in.'
+            ? 'There is no session. One is listed here when the website calls cr0_session_open for somebody who '
+                . 'logged in, '
+                . 'until it ends or is closed.'
             : "There is no session of user {$user}.");
     }
 
@@ -174,8 +180,8 @@ final readonly class Sessions implements Page
                 Ui::value($user),
                 implode(', ', $session['permissions']),
                 $isOpen ? Html::tag('span', ['class' => 'state good'], 'open') : Ui::state($session['state']),
-                Ui::time($session['created_at'], 'unknown'),
-                Ui::time($session['expires_at'], 'unknown'),
+                Ui::moment($session['created_at'], 'unknown'),
+                Ui::moment($session['expires_at'], 'unknown'),
                 Html::all(
                     $session['ip'] ?? 'unknown',
                     ' ',
@@ -190,8 +196,8 @@ final readonly class Sessions implements Page
                 ),
             ];
         }
-        $columns = ['Session', 'User', 'May', 'State', 'Opened', 'Until', 'From', 'Close'];
+        $columns = ['Session', 'User', 'May', 'State', 'Opened', 'Ends', 'From', 'Close'];
 
-        return Ui::table('Sessions, the newest first', $columns, $rows);
+        return Ui::table('Sessions of the API, the newest first', $columns, $rows);
     }
 }

@@ -114,7 +114,7 @@ final readonly class Databases
                 $side === $this->hub || !$one['exists'] ? '-' : $this->button("Take from {$side}...", $query),
             ];
         }
-        $columns = ['Side', 'File', 'Size', 'Journal', 'Owner', 'Behind', 'Problem', 'In an emergency'];
+        $columns = ['Side', 'File', 'Size', 'Journal mode', 'Owner', 'Behind', 'Problem', 'In an emergency'];
 
         return Ui::table("Sides of {$name}", $columns, $rows, [2]);
     }

@@ -6,6 +6,7 @@ namespace Cr0Sync\Admin\Pages\Overview;
 
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\LastCheck;
+use Cr0Sync\Admin\ManyFindings;
 use Cr0Sync\Admin\Ui;
 
 /**
@@ -18,7 +19,7 @@ final class Figures
     private const LATE = 300;
 
     /** @param array<string, mixed> $status */
-    public static function of(array $status): Html
+    public static function of(array $status, ?ManyFindings $many): Html
     {
         $databases = $status['databases']['databases'] ?? null;
         $logs = $status['logs']['logs'] ?? null;
@@ -29,10 +30,12 @@ final class Figures
             ...self::databases($databases),
             ...[
                 self::logs($logs),
-                self::findings($check),
+                $many === null
+                    ? self::findings($check)
+                    : Ui::figure('Findings in files', number_format($many->total), 'bad'),
                 self::job('Databases synced', self::newest($databases, 'last_run')),
                 self::plain('Logs merged', self::newest($logs, 'last_merge')),
-                self::plain('Files checked', $security['last_runs']['check'] ?? $check?->at),
+                self::plain('Files checked', $security['last_runs']['check'] ?? $check?->at ?? $many?->at),
             ],
         );
     }
@@ -62,7 +65,7 @@ final class Figures
     private static function logs(?array $logs): Html
     {
         if ($logs === null) {
-            return Ui::figure('Logs behind', self::UNKNOWN, 'bad');
+            return Ui::figure('Logs not merged yet', self::UNKNOWN, 'bad');
         }
         $bytes = 0;
         foreach ($logs as $log) {
@@ -71,7 +74,7 @@ final class Figures
             }
         }
 
-        return Ui::figure('Logs behind', Ui::bytes($bytes), $bytes === 0 ? 'good' : '');
+        return Ui::figure('Logs not merged yet', Ui::bytes($bytes), $bytes === 0 ? 'good' : '');
     }
 
     private static function findings(?LastCheck $check): Html
@@ -79,7 +82,8 @@ final class Figures
         if ($check === null) {
             return Ui::figure('Findings in files', self::UNKNOWN, 'warn');
         }
-        return Ui::figure('Findings in files', $check->count(), $check->kind($check->count()));
+
+        return Ui::figure('Findings in files', number_format($check->count()), $check->kind($check->count()));
     }
 
     private static function job(string $name, ?string $at): Html

@@ -17,7 +17,9 @@ final class Files
 {
     /** So many are shown here; their own page has all. */
     private const FEW = 10;
-    private const JOBS = [
+    /** When a job ran, is for the user of the jobs to know. */
+    public const UNKNOWN = 'never, or not known to the website';
+    public const JOBS = [
         'check' => 'Files are compared with the baseline',
         'limits' => 'Old rate limits are cleared',
         'sessions' => 'Old sessions are closed',
@@ -34,7 +36,7 @@ final class Files
 
         return Html::all(
             self::integrity($report, $forms, $operator),
-            self::locks($report['locks']),
+            Html::tag('div', ['id' => 'locks'], self::locks($report['locks'])),
             self::jobs($report),
         );
     }
@@ -74,7 +76,8 @@ final class Files
             Html::tag('p', [], $known, ' ', $checked),
             $problems,
             $last?->trouble(),
-            $findings === [] ? null : Ui::table('Findings', ['Severity', 'What', 'File', 'State'], $findings),
+            $findings === [] ? null : Ui::table('The worst findings of the last '
+                . 'check', ['Severity', 'What', 'File', 'State'], $findings),
             $left > 0 ? Html::tag('p', [], "{$left} more are on the page of integrity.") : null,
             Html::tag('p', [], $forms->link('integrity', [], 'All about the files')),
         );
@@ -125,9 +128,10 @@ final class Files
     {
         $rows = [];
         foreach ($report['last_runs'] as $name => $at) {
-            $rows[] = [self::JOBS[$name] ?? $name, Ui::time($at, 'never, or not known to the website')];
+            $rows[] = [self::JOBS[$name] ?? $name, Ui::time($at, self::UNKNOWN)];
         }
 
-        return Ui::section('Jobs over files and events', Ui::table('Jobs of cron', ['Job', 'Last'], $rows));
+        return Ui::section('Jobs of cron', Ui::table('When each job over files and events last ran', ['Job', 'Last '
+            . 'run'], $rows));
     }
 }

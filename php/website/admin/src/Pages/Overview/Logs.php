@@ -6,6 +6,7 @@ namespace Cr0Sync\Admin\Pages\Overview;
 
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\Pages;
 use Cr0Sync\Admin\Ui;
 
 /**
@@ -20,7 +21,10 @@ final class Logs
             return Ui::section('Logs', Ui::trouble('It cannot be told how the logs are; see above why.'));
         }
         $rows = $troubles = [];
-        foreach ($report['logs'] as $name => $log) {
+        $isWrong = array_filter($report['logs'], static fn (array $log): bool =>
+            $log['problems'] !== [] || array_filter(array_column($log['sides'], 'problem')) !== []);
+        // What waits for a person comes first.
+        foreach ($isWrong + $report['logs'] as $name => $log) {
             foreach ($log['problems'] as $problem) {
                 $side = $problem['side'] === null ? '' : " of {$problem['side']}";
                 $troubles[] = Ui::trouble("{$name}{$side}: {$problem['message']}");
@@ -29,11 +33,11 @@ final class Logs
                 $troubles[] = Ui::trouble("{$name}: a run was ended in its midst; the next one finishes it");
             }
             foreach ($log['sides'] as $side => $copy) {
-                $rows[] = [$name, Ui::time($log['last_merge']), ...self::copy((string) $side, $copy)];
+                $rows[] = [$name, ...self::copy((string) $side, $copy, $log), Ui::time($log['last_merge'])];
             }
         }
-        $columns = ['Log', 'Merged', 'Copy', 'Size', 'Not read yet', 'Behind', 'State'];
-        $table = Ui::table('Copies of logs', $columns, $rows, [3, 4, 5]);
+        $columns = ['Log', 'Side', 'Size', 'To be merged', 'To be received', 'State', 'Last merge'];
+        $table = Ui::table('The copy that each side has of a log', $columns, $rows, [2, 3, 4]);
         $none = 'No log is configured. Name some under `logs` in cr0sync.json.';
 
         return Ui::section(
@@ -46,21 +50,17 @@ final class Logs
 
     /**
      * @param array<string, mixed> $copy
+     * @param array<string, mixed> $log
      * @return list<mixed>
      */
-    private static function copy(string $side, array $copy): array
+    private static function copy(string $side, array $copy, array $log): array
     {
         return [
             $copy['mirror'] ? Html::all($side, Html::tag('span', ['class' => 'quiet'], ' (mirror)')) : $side,
             $copy['exists'] ? Ui::bytes($copy['bytes']) : 'not there',
             Ui::bytes($copy['unread_bytes']),
             Ui::bytes($copy['lag_bytes']),
-            match (true) {
-                $copy['problem'] !== null => Html::all(Ui::state('problem'), " {$copy['problem']}"),
-                !$copy['exists'] => Ui::state('absent'),
-                $copy['unread_bytes'] + $copy['lag_bytes'] > 0 => Ui::state('changed'),
-                default => Ui::state('synced'),
-            },
+            Pages\Logs::state($copy, $log['unfinished']),
         ];
     }
 }
