@@ -43,8 +43,9 @@ from own import Own  # noqa: E402
 from php import Php  # noqa: E402
 from servers import PASSWORD, Servers  # noqa: E402
 from visitor import Visitor  # noqa: E402
+from words import Words  # noqa: E402
 
-PARTS = ("gate", "asked", "own", "nonsense", "edges", "hostile", "hands", "looks", "crowd", "large")
+PARTS = ("gate", "asked", "words", "own", "nonsense", "edges", "hostile", "hands", "looks", "crowd", "large")
 # Whoever is not done after so many seconds never will be.
 LONGEST = 1200
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or PROJECT / "target").resolve()
@@ -102,7 +103,8 @@ class Test:
         large = Large(self.ground, self.servers, self.counts)
         self.servers.lay_out(large.config)
         self.servers.start()
-        for name, part in (("gate", Gate), ("asked", Asked), ("own", Own), ("nonsense", Nonsense), ("edges", Edges)):
+        for name, part in (("gate", Gate), ("asked", Asked), ("words", Words), ("own", Own), ("nonsense", Nonsense),
+                           ("edges", Edges)):
             self.part(name, part(self.ground, self.servers, self.counts).show)
         hostile = Hostile(self.ground, self.servers, self.counts)
         self.part("hostile", hostile.show)

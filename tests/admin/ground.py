@@ -111,7 +111,8 @@ class Ground:
 
     def fill(self):
         self.sql("bot", "rizon_bot",
-                 ("INSERT INTO notes VALUES('weather', 'fine'), ('motd', 'welcome'), ('topic', 'cats'), ('rules', 'none')",),
+                 ("INSERT INTO notes VALUES('weather', 'fine'), ('motd', 'welcome'), ('topic', 'cats'), ('rules', 'none'),"
+                  "('decided', 'base'), ('seen', 'base'), ('machine', 'base')",),
                  *(("INSERT INTO links(url, user) VALUES(?, ?)", f"https://example.org/{n}", text)
                    for n, text in enumerate(HOSTILE)),
                  *(("INSERT INTO user_scores(user, game_type, score) VALUES(?, 'uno', 10)", f"nick{n}") for n in range(140)),
@@ -186,6 +187,10 @@ class Ground:
 
     def conflicts(self):
         return self.php.call("cr0_db_conflicts", self.places)["conflicts"]
+
+    def runs(self):
+        """Those that did something, the newest first."""
+        return self.php.call("cr0_db_history", self.places)["runs"]
 
     def requests(self):
         return self.php.call("cr0_db_queue", self.places)["requests"]

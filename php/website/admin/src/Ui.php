@@ -17,6 +17,7 @@ final class Ui
         'synced' => 'good',
         'unchanged' => 'good',
         'done' => 'good',
+        'verified' => 'good',
         'active' => 'good',
         'whole' => 'good',
         'resolved' => 'good',
@@ -97,9 +98,30 @@ final class Ui
         if ($at === false) {
             return Html::tag('span', ['class' => 'quiet'], $rfc3339 ?? $never);
         }
-        $exact = gmdate('Y-m-d H:i:s', $at) . ' UTC';
+        $exact = self::exact($at);
 
         return Html::tag('time', ['datetime' => gmdate('c', $at), 'title' => $exact], self::ago(time() - $at));
+    }
+
+    /** The same with the exact time to be read beside it, where a person compares times. */
+    public static function when(?string $rfc3339, string $never = 'never'): Html
+    {
+        $at = $rfc3339 === null ? false : strtotime($rfc3339);
+        $exact = $at === false ? null : Html::tag('span', ['class' => 'quiet exact'], self::exact($at));
+
+        return Html::all(self::time($rfc3339, $never), $exact === null ? null : [' ', $exact]);
+    }
+
+    /** The exact time, in the one time zone of all pages. */
+    public static function exact(int $at): string
+    {
+        return gmdate('Y-m-d H:i:s', $at) . ' UTC';
+    }
+
+    /** A sentence of the library, with times as these pages write them. */
+    public static function sentence(string $words): string
+    {
+        return (string) preg_replace('~\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z~', '$1 $2 UTC', $words);
     }
 
     private static function ago(int $seconds): string
@@ -146,7 +168,7 @@ final class Ui
      */
     public static function trouble(string $words): Html
     {
-        return Html::tag('p', ['class' => 'trouble'], $words);
+        return Html::tag('p', ['class' => 'trouble'], self::sentence($words));
     }
 
     /** A part of a page with a heading. */

@@ -44,10 +44,11 @@ final readonly class BackupRestore
             Html::tag('p', [], $this->forms->link('backups', [], 'Back to all backups')),
             Ui::section(
                 'Restore ' . $backup['database'],
-                Ui::table('The backup', ['Backup', 'Of side', 'Made', 'Size', 'Verified'], [[
+                Ui::table('The backup', ['Backup', 'Of side', 'Kind', 'Made', 'Size', 'Verified'], [[
                     Html::tag('code', [], $backup['id']),
                     $backup['side'],
-                    Ui::time($backup['created_at']),
+                    Backups::kind($backup),
+                    Ui::when($backup['created_at']),
                     Ui::bytes($backup['bytes']),
                     $backup['verified'] ? Ui::mark('verified', 'good') : Ui::mark('not yet', 'quiet'),
                 ]]),
@@ -108,7 +109,7 @@ final readonly class BackupRestore
      */
     private function consequences(array $backup, array $taken): Html
     {
-        $made = gmdate('Y-m-d H:i:s', (int) strtotime($backup['created_at'])) . ' UTC';
+        $made = Ui::exact((int) strtotime($backup['created_at']));
         $items = [];
         foreach ($taken as $side => $path) {
             $items[] = Html::tag(

@@ -97,7 +97,7 @@ final readonly class Integrity implements Page
             $items[] = Html::tag(
                 'li',
                 [],
-                Html::tag('strong', [], $one['problem']),
+                Html::tag('strong', [], Ui::sentence($one['problem'])),
                 $one['first'] === null ? null : Html::tag('div', [], "First: {$one['first']}"),
                 Html::tag(
                     'div',
@@ -108,7 +108,7 @@ final readonly class Integrity implements Page
             );
         }
         foreach ($status['warnings'] as $warning) {
-            $items[] = Html::tag('li', [], $warning);
+            $items[] = Html::tag('li', [], Ui::sentence($warning));
         }
 
         return $items === [] ? null : Ui::section('What to do', Html::tag('ul', ['class' => 'problems'], $items));

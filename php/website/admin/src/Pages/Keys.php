@@ -134,7 +134,8 @@ final readonly class Keys implements Page
             ['grace' => (int) $grace],
             $id,
         );
-        $words = "The key {$new['id']} is issued in place of {$id}, which counts until {$new['replaced_until']}";
+        $until = Ui::exact((int) strtotime((string) $new['replaced_until']));
+        $words = "The key {$new['id']} is issued in place of {$id}, which counts until {$until}";
 
         return new Outcome(self::shown($words, $new));
     }

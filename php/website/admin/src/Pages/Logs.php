@@ -93,7 +93,7 @@ final class Logs implements Page
         $rows = [];
         foreach ($logs as $name => $log) {
             foreach ($log['problems'] as $one) {
-                $rows[] = [$name, $one['side'] ?? 'the whole log', strtr($one['kind'], '_', ' '), $one['message']];
+                $rows[] = [$name, $one['side'] ?? 'the whole log', strtr($one['kind'], '_', ' '), Ui::sentence($one['message'])];
             }
         }
 

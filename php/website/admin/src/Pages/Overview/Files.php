@@ -85,7 +85,10 @@ final class Files
     {
         $first = $one['first'] === null ? 'Next: ' : "First {$one['first']}; then ";
 
-        return Ui::trouble("{$one['problem']}. {$first}{$operator->next($one['next'])}");
+        // The command stays as it is to be typed.
+        return Html::tag('div', ['class' => 'trouble'], Ui::sentence("{$one['problem']}. {$first}"), Operator::shown(
+            $operator->next($one['next']),
+        ));
     }
 
     /**
