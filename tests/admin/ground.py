@@ -185,6 +185,17 @@ class Ground:
                 return one
         raise Failure(f"no conflict of {note} is on record")
 
+    def deletion(self, note):
+        """One side changes a note that another deletes; the change wins."""
+        self.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES(?, 'base')", note))
+        self.cron()
+        self.sql("bot", "rizon_bot", ("UPDATE notes SET text = 'the row that goes' WHERE name = ?", note))
+        self.sql("website", "rizon_bot", ("DELETE FROM notes WHERE name = ?", note))
+        self.cron()
+        found = next(one for one in reversed(self.conflicts()) if one["key"].get("name") == note)
+        expect(found["winner"] == "bot" and found["values"]["website"] is None, f"the conflict is {found}")
+        return found
+
     def conflicts(self):
         return self.php.call("cr0_db_conflicts", self.places)["conflicts"]
 

@@ -121,7 +121,9 @@ final class Ui
     /** A sentence of the library, with times as these pages write them. */
     public static function sentence(string $words): string
     {
-        return (string) preg_replace('~\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z~', '$1 $2 UTC', $words);
+        $time = '~\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z\b| UTC\b|(?=$|[,.;:)]| [a-z(]))~';
+
+        return (string) preg_replace($time, '$1 $2 UTC', $words);
     }
 
     private static function ago(int $seconds): string

@@ -105,9 +105,9 @@ final readonly class Backups implements Page
                 Html::tag('dt', [], 'Newest'),
                 Html::tag('dd', [], Ui::time($times === [] ? null : max($times), 'none')),
             ),
-            Ui::figure('In all', Ui::bytes(array_sum(array_column($all, 'bytes')))),
+            Ui::figure('Size of all', Ui::bytes(array_sum(array_column($all, 'bytes')))),
             Ui::figure('Not verified yet', $unverified),
-            Ui::figure('Next cleaning removes', $leaving),
+            Ui::figure('The next cleaning removes', $leaving),
         );
     }
 
@@ -171,7 +171,7 @@ final readonly class Backups implements Page
                 $one['verified'] ? Ui::mark('verified', 'good') : Ui::mark('not yet', 'quiet'),
                 $one['kept_because'] === []
                     ? Ui::mark('the next cleaning removes it', 'warn')
-                    : $this->reasons($one['kept_because']),
+                    : $this->reasons(array_map(Ui::sentence(...), $one['kept_because'])),
                 $forms->link('backups', ['restore' => $one['id']], 'Restore...'),
             ];
         }

@@ -115,8 +115,9 @@ final class History implements Page
             $states = array_diff(array_column($run['databases'], 'state'), ['unchanged', 'synced', 'absent']);
             $names = implode(', ', array_keys($run['databases']));
             $warnings = array_merge(...array_values(array_column($run['databases'], 'warnings')));
+            $link = $forms->link('history', ['run' => $run['run']], "Run {$run['run']}");
             $rows[] = [
-                $forms->link('history', ['run' => $run['run']], "Run {$run['run']}"),
+                Html::tag('span', ['class' => 'whole'], $link),
                 Ui::when($run['at']),
                 $one->kind($run),
                 $names,
@@ -144,7 +145,7 @@ final class History implements Page
     {
         $parts = array_map(Ui::state(...), array_values(array_unique($states)));
         if ($warnings > 0) {
-            $parts[] = Html::all(Text::count($warnings, 'warning', 'warnings'));
+            $parts[] = Html::tag('span', ['class' => 'whole'], Text::count($warnings, 'warning', 'warnings'));
         }
         if ($mark !== null) {
             $parts[] = $mark;

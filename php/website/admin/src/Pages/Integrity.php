@@ -12,6 +12,7 @@ use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
+use Cr0Sync\Admin\Pages\Overview\Files;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
 
@@ -72,7 +73,7 @@ final readonly class Integrity implements Page
         $watch = $status['watch'];
 
         return Ui::figures(
-            Ui::figure('Integrity', $status['ok'] ? 'well' : 'look', $status['ok'] ? $well : 'bad'),
+            Ui::figure('Integrity', $status['ok'] ? 'well' : 'not well', $status['ok'] ? $well : 'bad'),
             Ui::figure('Open findings', $open, $last?->kind($open) ?? ''),
             Ui::figure('Silenced', $silenced, $silenced === 0 ? '' : 'warn'),
             Html::tag(
@@ -151,7 +152,8 @@ final readonly class Integrity implements Page
             $rows[] = ['Locks', 'none is held'];
         }
         foreach ($status['last_runs'] as $job => $at) {
-            $rows[] = ['Last ' . strtr($job, '_', ' '), Ui::time($at, 'never, or not for this user to know')];
+            $last = Ui::time($at, 'never, or not known to the website');
+            $rows[] = [Files::JOBS[$job] ?? $job, Html::all('last ', $last)];
         }
 
         return Ui::section('State', Ui::table('Integrity and events', ['What', 'How it is'], $rows));
@@ -170,8 +172,8 @@ final readonly class Integrity implements Page
                 'acknowledged' => Ui::mark('broken where people know of it', 'warn'),
                 default => Ui::state($status['chain']),
             },
-            ' verified ',
-            Ui::time($status['last_runs']['verify_events'] ?? null),
+            ' last verified: ',
+            Ui::time($status['last_runs']['verify_events'] ?? null, 'never, or not known to the website'),
         );
     }
 

@@ -175,11 +175,11 @@ final readonly class Keys implements Page
         );
 
         return Ui::figures(
-            Ui::figure('active', $counts['active'] ?? 0),
-            Ui::figure('active, of admin or system', count($strong)),
-            Ui::figure('active, never used', count($unused)),
-            Ui::figure('expired', $counts['expired'] ?? 0),
-            Ui::figure('revoked', $counts['revoked'] ?? 0),
+            Ui::figure('Active', $counts['active'] ?? 0),
+            Ui::figure('Active, of admin or system', count($strong)),
+            Ui::figure('Active, never used', count($unused)),
+            Ui::figure('Expired', $counts['expired'] ?? 0),
+            Ui::figure('Revoked', $counts['revoked'] ?? 0),
         );
     }
 

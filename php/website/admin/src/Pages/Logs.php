@@ -93,7 +93,8 @@ final class Logs implements Page
         $rows = [];
         foreach ($logs as $name => $log) {
             foreach ($log['problems'] as $one) {
-                $rows[] = [$name, $one['side'] ?? 'the whole log', strtr($one['kind'], '_', ' '), Ui::sentence($one['message'])];
+                $where = $one['side'] ?? 'the whole log';
+                $rows[] = [$name, $where, strtr($one['kind'], '_', ' '), Ui::sentence($one['message'])];
             }
         }
 
@@ -114,8 +115,8 @@ final class Logs implements Page
                     Html::tag($isFirst ? 'strong' : 'span', ['class' => $isFirst ? null : 'again'], $name),
                     $forms->link('logs', ['log' => $name, 'copy' => "side:{$side}"], $side),
                     $copy['exists'] ? Ui::bytes($copy['bytes']) : '',
-                    $copy['unread_bytes'] > 0 ? Ui::bytes($copy['unread_bytes']) : '0',
-                    $copy['lag_bytes'] > 0 ? Ui::bytes($copy['lag_bytes']) : '0',
+                    Ui::bytes($copy['unread_bytes']),
+                    Ui::bytes($copy['lag_bytes']),
                     $isFirst ? Ui::time($log['last_merge']) : '',
                     $isFirst ? $this->rotated($log['rotated']) : '',
                     $this->state($copy, $log['unfinished']),
@@ -125,7 +126,7 @@ final class Logs implements Page
         }
         $columns = ['Log', 'Copy', 'Size', 'To be merged', 'To be received', 'Last merge', 'Rotated', 'State'];
 
-        return Ui::table('Copies', $columns, $rows, [2, 3, 4]);
+        return Ui::table('Copies of each log, and how far each is', $columns, $rows, [2, 3, 4]);
     }
 
     /** @param array<string, mixed> $copy */
@@ -165,7 +166,7 @@ final class Logs implements Page
             'Logs of cron and of the website',
             $rows === []
                 ? Html::tag('p', [], 'None of them is there: install_crontabs.sh makes those of cron.')
-                : Ui::table('Files', ['Log', 'File', 'Size', 'Changed'], $rows, [2]),
+                : Ui::table('Logs that are not merged', ['Log', 'File', 'Size', 'Changed'], $rows, [2]),
         );
     }
 }

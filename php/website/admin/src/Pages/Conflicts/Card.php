@@ -115,6 +115,7 @@ final readonly class Card
                 "run {$conflict['run']}",
             )),
         );
+        $kind = self::KINDS[$conflict['kind']] ?? $conflict['kind'];
         $key = [];
         foreach ($conflict['key'] as $column => $value) {
             $key[] = [' ', Html::tag('span', ['class' => 'quiet'], "{$column} "), Comparison::key($value)];
@@ -126,7 +127,7 @@ final readonly class Card
             'section',
             ['class' => 'conflict'],
             $heading,
-            Html::tag('p', [], self::KINDS[$conflict['kind']] ?? $conflict['kind'], $key === [] ? null : ':', $key),
+            Html::tag('p', [], ucfirst($kind), $key === [] ? '.' : ': row', $key),
             $comparison,
             $came,
             Html::tag('p', [], $won, ": {$conflict['reason']}."),
