@@ -42,10 +42,10 @@ from nonsense import Nonsense  # noqa: E402
 from own import Own  # noqa: E402
 from php import Php  # noqa: E402
 from servers import PASSWORD, Servers  # noqa: E402
+from told import Told  # noqa: E402
 from visitor import Visitor  # noqa: E402
-from words import Words  # noqa: E402
 
-PARTS = ("gate", "asked", "own", "nonsense", "edges", "hostile", "hands", "looks", "words", "crowd", "large")
+PARTS = ("gate", "asked", "own", "nonsense", "edges", "hostile", "hands", "looks", "told", "crowd", "large")
 # Whoever is not done after so many seconds never will be.
 LONGEST = 1200
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or PROJECT / "target").resolve()
@@ -112,7 +112,7 @@ class Test:
             why = None
         except Missing as missing:
             why = str(missing)
-        self.part("words", Words(self.ground, self.servers, self.counts).show)
+        self.part("told", Told(self.ground, self.servers, self.counts).show)
         # Last, as the pages are full of what they leave.
         self.part("crowd", lambda: Crowd(self.ground, self.servers, self.counts).show(
             float(os.environ.get("CR0SYNC_ADMIN_SECONDS", "8"))))

@@ -45,7 +45,7 @@ final readonly class Login
             return self::later();
         }
         if ($before !== null && !$before['allowed']) {
-            return $this->lockedOut($library, $before);
+            return $this->lockedOut($library, self::wait($before));
         }
         $isRight = password_verify($request->field('password'), (string) $this->settings->passwordHash);
         // Others may have used the last try meanwhile.
@@ -55,7 +55,7 @@ final readonly class Login
         }
 
         return match (true) {
-            $after !== null && !$after['allowed'] => $this->lockedOut($library, $after),
+            $after !== null && !$after['allowed'] => $this->lockedOut($library, self::wait($after)),
             $isRight => $this->in($request, $forms),
             default => $this->wrong($library, $forms, $after['remaining'] ?? null),
         };
@@ -77,6 +77,16 @@ final readonly class Login
 
             return null;
         }
+    }
+
+    /**
+     * Seconds until there is a try again.
+     *
+     * @param array{retry_after_ms: ?int} $tries
+     */
+    private static function wait(array $tries): int
+    {
+        return max(1, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
     }
 
     private static function later(): Response
@@ -125,10 +135,8 @@ final readonly class Login
         return $isNext;
     }
 
-    /** @param array{retry_after_ms: ?int} $tries */
-    private function lockedOut(Library $library, array $tries): Response
+    private function lockedOut(Library $library, int $seconds): Response
     {
-        $seconds = max(1, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
         // Told once for each time that somebody is shut out, not for each try.
         $library->recordSometimes('ADMIN_LOCKED_OUT', ['seconds' => $seconds], 'HIGH');
         $minutes = (int) ceil($seconds / 60);

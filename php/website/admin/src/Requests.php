@@ -116,7 +116,7 @@ final class Requests
                     self::name($request['action']),
                     self::arguments($request['arguments']),
                     Html::tag('span', ['class' => 'by'], $request['by']),
-                    Ui::when($request['at']),
+                    Ui::moment($request['at']),
                     Html::all(Ui::state($request['state']), ' ', self::folded(self::outcome($request))),
                 ];
             }

@@ -98,32 +98,21 @@ final class Ui
         if ($at === false) {
             return Html::tag('span', ['class' => 'quiet'], $rfc3339 ?? $never);
         }
-        $exact = self::exact($at);
+        $exact = gmdate('Y-m-d H:i:s', $at) . ' UTC';
 
         return Html::tag('time', ['datetime' => gmdate('c', $at), 'title' => $exact], self::ago(time() - $at));
     }
 
-    /** The same with the exact time to be read beside it, where a person compares times. */
-    public static function when(?string $rfc3339, string $never = 'never'): Html
+    /** When, in words, with the exact time to be read beside it. */
+    public static function moment(?string $rfc3339, string $never = 'never'): Html
     {
         $at = $rfc3339 === null ? false : strtotime($rfc3339);
-        $exact = $at === false ? null : Html::tag('span', ['class' => 'quiet exact'], self::exact($at));
+        $exact = $at === false ? null : gmdate('Y-m-d H:i:s', $at) . ' UTC';
 
-        return Html::all(self::time($rfc3339, $never), $exact === null ? null : [' ', $exact]);
-    }
-
-    /** The exact time, in the one time zone of all pages. */
-    public static function exact(int $at): string
-    {
-        return gmdate('Y-m-d H:i:s', $at) . ' UTC';
-    }
-
-    /** A sentence of the library, with times as these pages write them. */
-    public static function sentence(string $words): string
-    {
-        $time = '~\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z\b| UTC\b|(?=$|[,.;:)]| [a-z(]))~';
-
-        return (string) preg_replace($time, '$1 $2 UTC', $words);
+        return Html::all(
+            self::time($rfc3339, $never),
+            $exact === null ? null : Html::tag('div', ['class' => 'quiet exact'], $exact),
+        );
     }
 
     private static function ago(int $seconds): string
@@ -154,6 +143,30 @@ final class Ui
         }
 
         return ($units[0] === 'B' ? (string) $bytes : number_format($size, $size < 10 ? 1 : 0)) . " {$units[0]}";
+    }
+
+    /** The same as moment(), within a sentence. */
+    public static function when(?string $rfc3339, string $never = 'never'): Html
+    {
+        $at = $rfc3339 === null ? false : strtotime($rfc3339);
+        $exact = $at === false ? null : [' ', Html::tag('span', ['class' => 'quiet exact'], self::exact($at))];
+
+        return Html::all(self::time($rfc3339, $never), $exact);
+    }
+
+    /** The exact time, in the one time zone of all pages. */
+    public static function exact(int $at): string
+    {
+        return gmdate('Y-m-d H:i:s', $at) . ' UTC';
+    }
+
+    /** A sentence of the library, with times as these pages write them. Nothing of a path is one. */
+    public static function sentence(string $words): string
+    {
+        $time = '~(?<![^\s(])(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?'
+            . '(?:Z\b| UTC\b|(?=$|[,.;:)]| [a-z(]))~';
+
+        return (string) preg_replace($time, '$1 $2 UTC', $words);
     }
 
     /** A value of a row as the library tells it. */

@@ -48,7 +48,7 @@ final readonly class BackupRestore
                     Html::tag('code', [], $backup['id']),
                     $backup['side'],
                     Backups::kind($backup),
-                    Ui::when($backup['created_at']),
+                    Ui::moment($backup['created_at']),
                     Ui::bytes($backup['bytes']),
                     $backup['verified'] ? Ui::mark('verified', 'good') : Ui::mark('not yet', 'quiet'),
                 ]]),

@@ -166,7 +166,7 @@ final readonly class Backups implements Page
                 $one['database'],
                 $one['side'],
                 self::kind($one),
-                Ui::when($one['created_at']),
+                Ui::moment($one['created_at']),
                 Ui::bytes($one['bytes']),
                 $one['verified'] ? Ui::mark('verified', 'good') : Ui::mark('not yet', 'quiet'),
                 $one['kept_because'] === []

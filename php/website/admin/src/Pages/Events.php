@@ -170,7 +170,7 @@ final readonly class Events implements Page
             // Pages of the site write here too, so that a field can be anything.
             $time = is_string($event['timestamp'] ?? null) ? $event['timestamp'] : null;
             yield [
-                Ui::when($time, 'unknown'),
+                Ui::moment($time, 'unknown'),
                 self::word($event['severity'] ?? '') === '' ? '' : Ui::state(self::word($event['severity'])),
                 self::word($event['type'] ?? ''),
                 self::word($event['ip'] ?? ''),

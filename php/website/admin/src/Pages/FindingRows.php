@@ -82,7 +82,7 @@ final readonly class FindingRows
                 isset($after[$name]) ? Ui::value($after[$name]) : '',
             ];
         }
-        $words = (string) preg_replace('~\bsize \d+ -> \d+~', '$0 bytes', SecurityText::changes($finding));
+        $words = SecurityText::changes($finding);
         if ($rows === []) {
             return Html::all($words);
         }

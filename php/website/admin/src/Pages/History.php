@@ -118,7 +118,7 @@ final class History implements Page
             $link = $forms->link('history', ['run' => $run['run']], "Run {$run['run']}");
             $rows[] = [
                 Html::tag('span', ['class' => 'whole'], $link),
-                Ui::when($run['at']),
+                Ui::moment($run['at']),
                 $one->kind($run),
                 $names,
                 number_format($sums['inserted']),

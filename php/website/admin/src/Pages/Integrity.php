@@ -12,7 +12,6 @@ use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
-use Cr0Sync\Admin\Pages\Overview\Files;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
 
@@ -73,7 +72,7 @@ final readonly class Integrity implements Page
         $watch = $status['watch'];
 
         return Ui::figures(
-            Ui::figure('Integrity', $status['ok'] ? 'well' : 'not well', $status['ok'] ? $well : 'bad'),
+            Ui::figure('Integrity', $status['ok'] ? 'well' : 'look', $status['ok'] ? $well : 'bad'),
             Ui::figure('Open findings', $open, $last?->kind($open) ?? ''),
             Ui::figure('Silenced', $silenced, $silenced === 0 ? '' : 'warn'),
             Html::tag(
@@ -98,7 +97,7 @@ final readonly class Integrity implements Page
             $items[] = Html::tag(
                 'li',
                 [],
-                Html::tag('strong', [], Ui::sentence($one['problem'])),
+                Html::tag('strong', [], $one['problem']),
                 $one['first'] === null ? null : Html::tag('div', [], "First: {$one['first']}"),
                 Html::tag(
                     'div',
@@ -109,7 +108,7 @@ final readonly class Integrity implements Page
             );
         }
         foreach ($status['warnings'] as $warning) {
-            $items[] = Html::tag('li', [], Ui::sentence($warning));
+            $items[] = Html::tag('li', [], $warning);
         }
 
         return $items === [] ? null : Ui::section('What to do', Html::tag('ul', ['class' => 'problems'], $items));
@@ -152,8 +151,7 @@ final readonly class Integrity implements Page
             $rows[] = ['Locks', 'none is held'];
         }
         foreach ($status['last_runs'] as $job => $at) {
-            $last = Ui::time($at, 'never, or not known to the website');
-            $rows[] = [Files::JOBS[$job] ?? $job, Html::all('last ', $last)];
+            $rows[] = ['Last ' . strtr($job, '_', ' '), Ui::time($at, 'never, or not for this user to know')];
         }
 
         return Ui::section('State', Ui::table('Integrity and events', ['What', 'How it is'], $rows));
@@ -172,8 +170,8 @@ final readonly class Integrity implements Page
                 'acknowledged' => Ui::mark('broken where people know of it', 'warn'),
                 default => Ui::state($status['chain']),
             },
-            ' last verified: ',
-            Ui::time($status['last_runs']['verify_events'] ?? null, 'never, or not known to the website'),
+            ' verified ',
+            Ui::time($status['last_runs']['verify_events'] ?? null),
         );
     }
 

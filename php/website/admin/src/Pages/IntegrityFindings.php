@@ -117,7 +117,7 @@ final readonly class IntegrityFindings
             'silence',
             $kept,
             Ui::table(
-                'Findings of the last check, the worst first',
+                'Findings',
                 ['Tick', 'Severity', 'What', 'File', 'Changes', 'State'],
                 (new FindingRows($this->operator))->rows($shown),
             ),

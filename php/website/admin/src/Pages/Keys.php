@@ -134,8 +134,7 @@ final readonly class Keys implements Page
             ['grace' => (int) $grace],
             $id,
         );
-        $until = Ui::exact((int) strtotime((string) $new['replaced_until']));
-        $words = "The key {$new['id']} is issued in place of {$id}, which counts until {$until}";
+        $words = "The key {$new['id']} is issued in place of {$id}, which counts until {$new['replaced_until']}";
 
         return new Outcome(self::shown($words, $new));
     }
@@ -175,11 +174,11 @@ final readonly class Keys implements Page
         );
 
         return Ui::figures(
-            Ui::figure('Active', $counts['active'] ?? 0),
-            Ui::figure('Active, of admin or system', count($strong)),
-            Ui::figure('Active, never used', count($unused)),
-            Ui::figure('Expired', $counts['expired'] ?? 0),
-            Ui::figure('Revoked', $counts['revoked'] ?? 0),
+            Ui::figure('active', $counts['active'] ?? 0),
+            Ui::figure('active, of admin or system', count($strong)),
+            Ui::figure('active, never used', count($unused)),
+            Ui::figure('expired', $counts['expired'] ?? 0),
+            Ui::figure('revoked', $counts['revoked'] ?? 0),
         );
     }
 

@@ -46,9 +46,9 @@ final readonly class Limits implements Page
 
         return Html::all(
             Ui::figures(
-                Ui::figure('Clients counted now', number_format($table['in_use'])),
-                Ui::figure('Room for clients', number_format($table['slots'])),
-                Ui::figure('Full', "{$percent} %", $percent >= 90 ? 'warn' : ''),
+                Ui::figure('clients counted now', $table['in_use']),
+                Ui::figure('there is room for', $table['slots']),
+                Ui::figure('full', "{$percent} %", $percent >= 90 ? 'warn' : ''),
             ),
             $table['problem'] === null ? null : Ui::trouble($table['problem']),
             $percent >= 90 ? Ui::trouble(self::FULL) : null,
@@ -114,9 +114,9 @@ final readonly class Limits implements Page
 
         return Html::all(
             Ui::figures(
-                Ui::figure('Requests left', $limit['remaining'], $isLetIn ? 'good' : 'bad'),
-                Ui::figure('Of', $limit['limit']),
-                Ui::figure('All there again in', self::seconds($limit['reset'])),
+                Ui::figure('remaining', $limit['remaining'], $isLetIn ? 'good' : 'bad'),
+                Ui::figure('of', $limit['limit']),
+                Ui::figure('all there again in', self::seconds($limit['reset'])),
             ),
             Html::tag('p', [], $words),
         );
@@ -129,20 +129,15 @@ final readonly class Limits implements Page
         foreach ($tiers as $name => $tier) {
             $rows[] = [
                 Html::tag('strong', [], $name),
-                number_format($tier['limit']),
+                (string) $tier['limit'],
                 self::seconds($tier['period_seconds']),
-                number_format($tier['burst']),
+                (string) $tier['burst'],
             ];
         }
 
         return Ui::section(
             'Tiers in force',
-            Ui::table(
-                'How many requests each tier lets in',
-                ['Tier', 'Requests', 'In each', 'Requests at once after a rest'],
-                $rows,
-                [1, 3],
-            ),
+            Ui::table('Tiers', ['Tier', 'Requests', 'In', 'At once after a rest'], $rows, [1, 3]),
             Html::tag('p', [], 'They are set in the configuration, at ', Html::tag('code', [], 'access.tiers'), '.'),
         );
     }
@@ -163,7 +158,7 @@ final readonly class Limits implements Page
             'Clients of the older pages',
             Html::tag('p', [], 'Counted by older pages, in ', Html::tag('code', [], $legacy['path']), '.'),
             $legacy['problem'] === null ? null : Ui::trouble($legacy['problem']),
-            Ui::table('Clients that older pages counted', ['Client', 'Requests', 'Blocked until'], $rows, [1]),
+            Ui::table('Clients', ['Client', 'Requests', 'Blocked until'], $rows, [1]),
             Ui::pager($forms, 'limits', [], $skip, self::LIMIT, $legacy['total']),
         );
     }

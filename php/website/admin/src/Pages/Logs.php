@@ -93,8 +93,7 @@ final class Logs implements Page
         $rows = [];
         foreach ($logs as $name => $log) {
             foreach ($log['problems'] as $one) {
-                $where = $one['side'] ?? 'the whole log';
-                $rows[] = [$name, $where, strtr($one['kind'], '_', ' '), Ui::sentence($one['message'])];
+                $rows[] = [$name, $one['side'] ?? 'the whole log', strtr($one['kind'], '_', ' '), $one['message']];
             }
         }
 
@@ -115,8 +114,8 @@ final class Logs implements Page
                     Html::tag($isFirst ? 'strong' : 'span', ['class' => $isFirst ? null : 'again'], $name),
                     $forms->link('logs', ['log' => $name, 'copy' => "side:{$side}"], $side),
                     $copy['exists'] ? Ui::bytes($copy['bytes']) : '',
-                    Ui::bytes($copy['unread_bytes']),
-                    Ui::bytes($copy['lag_bytes']),
+                    $copy['unread_bytes'] > 0 ? Ui::bytes($copy['unread_bytes']) : '0',
+                    $copy['lag_bytes'] > 0 ? Ui::bytes($copy['lag_bytes']) : '0',
                     $isFirst ? Ui::time($log['last_merge']) : '',
                     $isFirst ? $this->rotated($log['rotated']) : '',
                     $this->state($copy, $log['unfinished']),
@@ -126,7 +125,7 @@ final class Logs implements Page
         }
         $columns = ['Log', 'Copy', 'Size', 'To be merged', 'To be received', 'Last merge', 'Rotated', 'State'];
 
-        return Ui::table('Copies of each log, and how far each is', $columns, $rows, [2, 3, 4]);
+        return Ui::table('Copies', $columns, $rows, [2, 3, 4]);
     }
 
     /** @param array<string, mixed> $copy */
@@ -166,7 +165,7 @@ final class Logs implements Page
             'Logs of cron and of the website',
             $rows === []
                 ? Html::tag('p', [], 'None of them is there: install_crontabs.sh makes those of cron.')
-                : Ui::table('Logs that are not merged', ['Log', 'File', 'Size', 'Changed'], $rows, [2]),
+                : Ui::table('Files', ['Log', 'File', 'Size', 'Changed'], $rows, [2]),
         );
     }
 }

@@ -48,7 +48,7 @@ final readonly class Sessions implements Page
         $query = $user === '' ? [] : ['user' => $user];
 
         return Html::all(
-            Ui::figures(Ui::figure($user === '' ? 'Sessions' : "Sessions of {$user}", $report['total'])),
+            Ui::figures(Ui::figure($user === '' ? 'sessions' : "sessions of {$user}", $report['total'])),
             array_map(Ui::trouble(...), $report['warnings']),
             $forms->search(Forms::input('User', 'user', ['value' => $user]), Forms::button('Show')),
             $report['total'] === 0 ? $this->nothing($user) : $this->table($report['sessions'], $forms),

@@ -17,7 +17,7 @@ final class Files
 {
     /** So many are shown here; their own page has all. */
     private const FEW = 10;
-    public const JOBS = [
+    private const JOBS = [
         'check' => 'Files are compared with the baseline',
         'limits' => 'Old rate limits are cleared',
         'sessions' => 'Old sessions are closed',
@@ -74,11 +74,7 @@ final class Files
             Html::tag('p', [], $known, ' ', $checked),
             $problems,
             $last?->trouble(),
-            $findings === [] ? null : Ui::table(
-                'Findings of the last check, the worst first',
-                ['Severity', 'What', 'File', 'State'],
-                $findings,
-            ),
+            $findings === [] ? null : Ui::table('Findings', ['Severity', 'What', 'File', 'State'], $findings),
             $left > 0 ? Html::tag('p', [], "{$left} more are on the page of integrity.") : null,
             Html::tag('p', [], $forms->link('integrity', [], 'All about the files')),
         );
@@ -89,10 +85,7 @@ final class Files
     {
         $first = $one['first'] === null ? 'Next: ' : "First {$one['first']}; then ";
 
-        // The command stays as it is to be typed.
-        return Html::tag('div', ['class' => 'trouble'], Ui::sentence("{$one['problem']}. {$first}"), Operator::shown(
-            $operator->next($one['next']),
-        ));
+        return Ui::trouble("{$one['problem']}. {$first}{$operator->next($one['next'])}");
     }
 
     /**
@@ -135,8 +128,6 @@ final class Files
             $rows[] = [self::JOBS[$name] ?? $name, Ui::time($at, 'never, or not known to the website')];
         }
 
-        $table = Ui::table('When cron did each job last', ['Job', 'Last done'], $rows);
-
-        return Ui::section('Jobs over files and events', $table);
+        return Ui::section('Jobs over files and events', Ui::table('Jobs of cron', ['Job', 'Last'], $rows));
     }
 }

@@ -22,10 +22,7 @@ final class Findings
         $rows = array_map(static fn (array $one): array => [
             Ui::state($one['state']),
             $one['check'],
-            Html::all(
-                Ui::sentence($one['what']),
-                $one['where'] === null ? null : [' ', Html::tag('code', [], $one['where'])],
-            ),
+            Html::all($one['what'], $one['where'] === null ? null : [' ', Html::tag('code', [], $one['where'])]),
             $one['do'] ?? '-',
         ], $wrong);
         $well = count($report['findings']) - count($wrong);

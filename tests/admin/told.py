@@ -8,14 +8,14 @@ import json
 import re
 import urllib.parse
 
-from common import PAGES, Failure, expect
+from common import Failure, expect
 from servers import PASSWORD
 from visitor import Visitor, said
 
 EXACT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 # A time as only machines write it, or with no zone.
 BARE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?! UTC)")
-AGO = re.compile(r"\b(\d+ (s|min|h|days) ago|in \d+ (s|min|h|days))\b")
+AGO = re.compile(r"\b\d+ (s|min|h|seconds?|minutes?|hours?|days?) ago\b")
 
 
 class Times(html.parser.HTMLParser):
@@ -52,7 +52,7 @@ def read(page):
     return re.sub(r" ([,.:])", r"\1", page.markup.text)
 
 
-class Words:
+class Told:
     def __init__(self, ground, servers, counts):
         self.ground, self.servers, self.counts = ground, servers, counts
         self.visitor = None
@@ -224,8 +224,9 @@ class Words:
 
     def times(self):
         """Each time says how long ago, exactly when, and in which zone."""
-        addresses = [self.visitor.address_of(page) for page in PAGES]
-        for page in ("conflicts", "history", "backups", "keys", "overview"):
+        pages = ("conflicts", "history", "backups", "events")
+        addresses = [self.visitor.address_of(page) for page in pages]
+        for page in pages:
             addresses += [link for link in self.visitor.get(page).markup.links if f"page={page}&" in link][:12]
         seen = 0
         for address in dict.fromkeys(addresses):
