@@ -84,6 +84,10 @@ class Told:
                    f"{query} does not say what was decided: {said(page)}")
             expect(f"{conflict['winner']} won at first" in page.markup.text, f"{query}: {said(page)}")
         expect("website (taken)" in page.markup.text, f"it is not marked what was taken: {said(page)}")
+        self.undo(run["run"])
+        page = self.visitor.get("conflicts", id=conflict["id"])
+        undo = self.ground.runs()[0]["run"]
+        expect(f"That run was undone by run {undo}." in read(page), f"it does not say that this was undone: {said(page)}")
         self.forgotten(conflict)
         self.seen()
         self.on_the_machine()
@@ -253,7 +257,7 @@ class Told:
                               "Runs that did something, the newest first"],
                   "backups": ["Backups by database and side, the newest first", "Kind"],
                   "events": ["Events of the log and its archives, the newest first"],
-                  "overview": ["Requests to cron"]}
+                  "overview": ["Asked of cron", "Requests: what waits first, then the newest"]}
         for page, all_words in wanted.items():
             text = self.visitor.get(page).markup.text
             for words in all_words:

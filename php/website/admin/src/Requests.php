@@ -105,7 +105,7 @@ final class Requests
         try {
             $requests = self::all($library);
         } catch (Cr0SyncException $error) {
-            return Ui::section('Asked for', Ui::trouble(App::words($error)));
+            return Ui::section('Asked of cron', Ui::trouble(App::words($error)));
         }
         // What waits comes first; the sort keeps the order among the others, the newest first.
         usort($requests, static fn (array $one, array $other): int =>
@@ -125,8 +125,8 @@ final class Requests
             return null;
         }
 
-        return Ui::section('Asked for', Ui::table(
-            'Requests to cron: what waits first, then the newest',
+        return Ui::section('Asked of cron', Ui::table(
+            'Requests: what waits first, then the newest',
             ['What', 'Of what', 'Asked by', 'Asked', 'State'],
             $rows,
         ));

@@ -17,7 +17,6 @@ final class Ui
         'synced' => 'good',
         'unchanged' => 'good',
         'done' => 'good',
-        'verified' => 'good',
         'active' => 'good',
         'whole' => 'good',
         'resolved' => 'good',

@@ -118,7 +118,7 @@ final readonly class Backups implements Page
         $choices = ['' => 'all databases'] + array_combine($names, $names);
 
         return Ui::section(
-            'To do',
+            'Back up, verify, clean',
             Html::tag(
                 'div',
                 ['class' => 'actions'],

@@ -7,6 +7,8 @@ namespace Cr0Sync\Admin\Pages\Conflicts;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\Pages\History\OneRun;
+use Cr0Sync\Admin\Pages\History\Runs;
 use Cr0Sync\Admin\Ui;
 
 /**
@@ -79,9 +81,21 @@ final readonly class Card
             $decision = Decision::ofEvents($library, $conflict['id']);
         }
         $runs = $this->forms->link('history', [], 'The page History has the runs.');
-        $came = $this->came($conflict, $decision) ?? Decision::unknown($runs);
+        $came = $this->came($conflict, $decision, $this->since($decision, $library)) ?? Decision::unknown($runs);
 
         return $this->card($conflict, null, Comparison::whole($conflict, $decision?->take), $came);
+    }
+
+    /** That the run which decided was undone: the row may be as it was before. */
+    private function since(?Decision $decision, Library $library): ?Html
+    {
+        if ($decision?->run === null) {
+            return null;
+        }
+        [$run, $undone] = Runs::ofAll($library)->one($decision->run);
+        $mark = $run === null ? null : (new OneRun($library, $this->forms))->mark($run, $undone);
+
+        return $mark === null ? null : Html::all('That run was ', $mark, '.');
     }
 
     /**
@@ -89,10 +103,10 @@ final readonly class Card
      *
      * @param array<string, mixed> $conflict
      */
-    private function came(array $conflict, ?Decision $decision): ?Html
+    private function came(array $conflict, ?Decision $decision, ?Html $since = null): ?Html
     {
         return match ($conflict['status']) {
-            'resolved' => $decision?->html($conflict, $this->forms),
+            'resolved' => $decision?->html($conflict, $this->forms, $since),
             'acknowledged' => $this->asked->decision($conflict['id'], 'acknowledge')?->html($conflict, $this->forms)
                 ?? Html::all(),
             default => Html::all(),

@@ -25,7 +25,7 @@ final readonly class Decision
         private ?string $askedAt,
         private ?string $doneAt,
         /** The run that did it, where that is known. */
-        private ?string $run,
+        public ?string $run,
     ) {
     }
 
@@ -79,8 +79,11 @@ final readonly class Decision
         return null;
     }
 
-    /** @param array<string, mixed> $conflict */
-    public function html(array $conflict, Forms $forms): Html
+    /**
+     * @param array<string, mixed> $conflict
+     * @param ?Html $since what became of the run since, where somebody has looked
+     */
+    public function html(array $conflict, Forms $forms, ?Html $since = null): Html
     {
         $asked = $this->askedAt === null ? null : [' ', Ui::when($this->askedAt)];
         $done = $this->doneAt === null ? null : [', done ', Ui::when($this->doneAt)];
@@ -97,6 +100,7 @@ final readonly class Decision
             $done,
             $run,
             '.',
+            $since === null ? null : [' ', $since],
         );
     }
 
