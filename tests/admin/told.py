@@ -188,6 +188,22 @@ class Told:
         rows = self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'undone'")
         expect(rows == [("oops",)], f"after the undo of the undo the sides have {rows}")
         self.counts["runs undone"] += 2
+        self.undone_in_part()
+
+    def undone_in_part(self):
+        """On the machine a run can be undone in one database: the rest of it stands, and can be undone too."""
+        self.ground.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES('part', 'stays')",))
+        self.ground.sql("website", "users", ("INSERT INTO users(username) VALUES('part')",))
+        self.ground.cron()
+        run = self.ground.runs()[0]["run"]
+        self.ground.php.call("cr0_db_undo", run, {**self.ground.places, "database": "users"})
+        undo = self.ground.runs()[0]["run"]
+        page = self.visitor.get("history", run=run)
+        expect(f"undone in part by run {undo}. What it wrote to rizon_bot still stands." in read(page)
+               and self.visitor.address_of("history", undo=run) in page.markup.links, said(page))
+        self.undo(run)
+        expect(f"undone by run {self.ground.runs()[0]['run']}, run {undo}" in read(self.visitor.get("history", run=run)),
+               "after the rest was undone it is not said that all of it is")
 
     def undo(self, run):
         answer = self.visitor.act(self.visitor.get("history", undo=run).form(action="undo"))
@@ -228,6 +244,9 @@ class Told:
 
     def times(self):
         """Each time says how long ago, exactly when, and in which zone."""
+        # For its sake a backup is kept, which is said with a time.
+        self.ground.deletion("kept")
+        expect("the last before the open conflict of" in self.visitor.get("backups").markup.text, "no backup is kept for it")
         pages = ("conflicts", "history", "backups", "events")
         addresses = [self.visitor.address_of(page) for page in pages]
         for page in pages:

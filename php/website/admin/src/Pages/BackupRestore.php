@@ -118,7 +118,7 @@ final readonly class BackupRestore
                 Html::tag('strong', [], $side),
                 " of {$backup['database']} gets what {$backup['side']} held at {$made}: ",
                 Html::tag('code', [], $path),
-                '. Every row that was added or changed there since is gone from it, and rows that were removed since '
+                '. Every row that was added or changed there since is gone from it, and rows that were deleted since '
                     . 'are there again.',
             );
         }
@@ -136,7 +136,7 @@ final readonly class BackupRestore
     /** @param array<string, mixed> $backup */
     private function form(array $backup, string $into): Html
     {
-        return $this->forms->post(
+        return Html::tag('div', ['class' => 'confirm'], $this->forms->post(
             'restore',
             Forms::hidden('backup', $backup['id']),
             Forms::hidden('into', $into),
@@ -147,8 +147,8 @@ final readonly class BackupRestore
                 'Force: overwrite a file that is damaged, and take a backup that has no table in common with it',
             ),
             Forms::button('Restore it', 'danger'),
-            $this->forms->link('backups', [], 'Leave everything as it is'),
-        );
+            $this->forms->link('backups', [], 'Do nothing'),
+        ));
     }
 
     /**
