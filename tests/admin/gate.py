@@ -140,7 +140,7 @@ class Gate:
 
     def at_once(self):
         """Of many guesses at once five are answered, and the right one among those that come too late is not."""
-        visitors = [self.visitor("password", "127.0.2.4") for _ in range(24)]
+        visitors = [self.visitor("slow", "127.0.2.4") for _ in range(24)]
         forms = [visitor.get("login").form(action="log_in") for visitor in visitors]
         ready = threading.Barrier(len(visitors))
 
@@ -151,7 +151,7 @@ class Gate:
         with concurrent.futures.ThreadPoolExecutor(len(visitors)) as pool:
             statuses = sorted(pool.map(guess, range(len(visitors))))
         expect(statuses == [303] * 5 + [429] * 19, f"24 guesses at once are answered with {statuses}")
-        late = self.visitor("password", "127.0.2.4")
+        late = self.visitor("slow", "127.0.2.4")
         answer = late.submit(late.get("login").form(action="log_in"), password=PASSWORD)
         expect(answer.status == 429, f"the right one after all tries is answered with {answer.status}")
 
