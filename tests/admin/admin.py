@@ -42,10 +42,11 @@ from nonsense import Nonsense  # noqa: E402
 from own import Own  # noqa: E402
 from php import Php  # noqa: E402
 from servers import PASSWORD, Servers  # noqa: E402
+from told import Told  # noqa: E402
 from visitor import Visitor  # noqa: E402
 from words import Words  # noqa: E402
 
-PARTS = ("gate", "asked", "own", "words", "nonsense", "edges", "hostile", "hands", "looks", "crowd", "large")
+PARTS = ("gate", "asked", "own", "words", "nonsense", "edges", "hostile", "hands", "looks", "told", "crowd", "large")
 # Whoever is not done after so many seconds never will be.
 LONGEST = 1200
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or PROJECT / "target").resolve()
@@ -113,6 +114,7 @@ class Test:
             why = None
         except Missing as missing:
             why = str(missing)
+        self.part("told", Told(self.ground, self.servers, self.counts).show)
         # Last, as the pages are full of what they leave.
         self.part("crowd", lambda: Crowd(self.ground, self.servers, self.counts).show(
             float(os.environ.get("CR0SYNC_ADMIN_SECONDS", "8"))))
@@ -138,13 +140,28 @@ class Test:
         try:
             self.part("hostile", lambda: hostile.in_browser(browser, visitor))
             self.part("hands", lambda: Hands(self.ground, self.counts).show(browser))
-            # The first run has said the most.
-            extra = questions(visitor) | {"history-run-first": visitor.address_of("history", run=1)}
+            extra = questions(visitor) | self.pictured(visitor)
             looks = Looks(self.ground, browser, visitor, TARGET / "admin-screenshots", self.counts, extra)
             self.part("looks", looks.show)
             browser.verdict()
         finally:
             browser.end()
+
+    def pictured(self, visitor):
+        """Pages that no link leads to as things are: what is decided, undone, about to be deleted, and not found."""
+        if "looks" not in self.parts:
+            return {}
+        conflict = self.ground.deletion("pictured")
+        queries = {
+            "conflicts-deletion": ("conflicts", {"id": conflict["id"], "take": "website"}),
+            "conflicts-resolved": ("conflicts", {"status": "resolved", "order": "newest"}),
+            "events-none": ("events", {"type": "NEVER", "severity": "HIGH"}),
+            # The first run has said the most.
+            "history-run-first": ("history", {"run": 1}),
+        }
+        if undo := next((run["kind"] for run in self.ground.runs() if run["kind"].startswith("undo ")), None):
+            queries["history-run-undone"] = ("history", {"run": undo.removeprefix("undo ")})
+        return {name: visitor.address_of(page, **query) for name, (page, query) in queries.items()}
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ class Asked:
     def undoing(self):
         self.ground.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES('mistake', 'oops')",))
         self.ground.cron()
-        run = self.ground.php.call("cr0_db_history", self.ground.places)["runs"][0]["run"]
+        run = self.ground.runs()[0]["run"]
         self.ground.everywhere("rizon_bot", "SELECT text FROM notes WHERE name = 'mistake'")
         before = len(self.ground.requests())
         form = self.visitor.reach("history", "undo", {"run": run}, undo=run)

@@ -54,15 +54,26 @@ class Edges:
             self.counts["addresses judged"] += 1
 
     def harmless(self):
-        """A link never leads elsewhere, however browsers read it."""
+        """A link never leads elsewhere, however browsers read it, and what leads somewhere of ours is not taken away."""
         code = (f"require '{self.ground.site}/cr0sync/admin/src/autoload.php';"
-                "echo Cr0Sync\\Admin\\Html::tag('a', ['href' => stripcslashes($argv[1])])->markup;")
-        for where, is_ours in (("/x/?y", True), ("?page=keys", True), ("#content", True), ("//example.com", False),
-                               ("/\\\\example.com", False), ("/\\t/example.com", False), ("/\\xe2\\x80\\xae/example.com", False),
-                               ("javascript:x", False), ("data:,\\n", False)):
-            ended = self.ground.php.run("link", "-r", code, "--", where)
-            expect(ended[0] == 0 and ('href="#"' not in ended[1] and is_ours or ended[1] == '<a href="#"></a>')
-                   or where == "#content", f"{where} becomes {ended}")
+                "echo Cr0Sync\\Admin\\Html::tag('x', [$argv[1] => stripcslashes($argv[2])])->markup;")
+        # Where it is ours, what is written, else None.
+        for where, kept in (("/x/?y", "/x/?y"), ("/", "/"), ("?page=keys", "?page=keys"), ("?", "?"), ("#content", "#content"),
+                            ("#", "#"), ("https://example.com/a", "https://example.com/a"), ("data:,", "data:,"), ("", None),
+                            ("//example.com", None), ("/\\\\example.com", None), ("/\\t/example.com", None),
+                            ("/\\xe2\\x80\\xae/example.com", None), ("javascript:x", None), ("JavaScript:x", None),
+                            (" javascript:x", None), ("\\tjavascript:x", None), ("vbscript:x", None), ("data:,\\n", None),
+                            ("data:,x", None), ("data:text/html,x", None), ("data:", None), ("xdata:,", None),
+                            ("http://example.com", None), ("https:example.com", None), ("https:/example.com", None),
+                            ("x//https://example.com", None), ("HTTPS://example.com", None), ("ftp://example.com", None),
+                            ("example.com", None), ("x.php", None), ("\\\\\\\\example.com", None), ("x?", None), ("x#y", None),
+                            ("x/y", None)):
+            for name in ("href", "action", "src"):
+                ended = self.ground.php.run("link", "-r", code, "--", name, where)
+                expect(ended[:2] == (0, f'<x {name}="{"#" if kept is None else kept}"></x>'), f"{name} {where} becomes {ended}")
+                self.counts["links judged"] += 1
+        ended = self.ground.php.run("link", "-r", code, "--", "title", "javascript:x")
+        expect(ended[1] == '<x title="javascript:x"></x>', f"what is no address becomes {ended}")
 
     def text(self):
         """What is no UTF-8 is refused at once, wherever it stands; a long text is cut between two characters."""

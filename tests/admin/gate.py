@@ -1,11 +1,13 @@
 """Who gets in: nobody, until settings.php says so; then whoever knows the password or is an administrator of the website.
 """
 
+import concurrent.futures
 import re
+import threading
 import urllib.parse
 from pathlib import Path
 
-from common import PAGES, expect
+from common import PAGES, PATIENCE, expect
 from servers import PASSWORD
 from visitor import Visitor, said
 
@@ -22,6 +24,8 @@ class Gate:
         self.settings_that_make_no_sense()
         self.login()
         self.lockout()
+        self.right_ones()
+        self.at_once()
         self.sessions()
         self.tokens()
         self.website()
@@ -125,6 +129,37 @@ class Gate:
         self.visitor("password", "127.0.2.2").log_in(PASSWORD)
         events = self.ground.events("ADMIN_LOCKED_OUT")
         expect([event["ip"] for event in events] == ["127.0.2.1"], f"the lockout is on record as {events}")
+
+    def right_ones(self):
+        """A right password costs no try, and gives none back to who guesses beside it from the same address."""
+        for _ in range(7):
+            self.visitor("password", "127.0.2.3").log_in(PASSWORD)
+        statuses = []
+        for left in range(4, -1, -1):
+            guess = self.visitor("password", "127.0.2.3")
+            wrong = guess.act(guess.get("login").form(action="log_in"), password="guess")
+            expect(f"{left} more tries" in wrong.markup.text or left == 1 and "one more try" in wrong.markup.text,
+                   f"after {5 - left} wrong tries among right ones: {said(wrong)}")
+            form = guess.get("login").form(action="log_in")
+            statuses.append(guess.submit(form, password=PASSWORD).status)
+        expect(statuses == [303] * 4 + [429], f"right ones between wrong ones are answered with {statuses}")
+
+    def at_once(self):
+        """Of many guesses at once five are answered, and the right one among those that come too late is not."""
+        visitors = [self.visitor("slow", "127.0.2.4") for _ in range(24)]
+        forms = [visitor.get("login").form(action="log_in") for visitor in visitors]
+        ready = threading.Barrier(len(visitors))
+
+        def guess(n):
+            ready.wait(PATIENCE)
+            return visitors[n].submit(forms[n], password="guess").status
+
+        with concurrent.futures.ThreadPoolExecutor(len(visitors)) as pool:
+            statuses = sorted(pool.map(guess, range(len(visitors))))
+        expect(statuses == [303] * 5 + [429] * 19, f"24 guesses at once are answered with {statuses}")
+        late = self.visitor("slow", "127.0.2.4")
+        answer = late.submit(late.get("login").form(action="log_in"), password=PASSWORD)
+        expect(answer.status == 429, f"the right one after all tries is answered with {answer.status}")
 
     # The session.
 

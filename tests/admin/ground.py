@@ -111,7 +111,8 @@ class Ground:
 
     def fill(self):
         self.sql("bot", "rizon_bot",
-                 ("INSERT INTO notes VALUES('weather', 'fine'), ('motd', 'welcome'), ('topic', 'cats'), ('rules', 'none')",),
+                 ("INSERT INTO notes VALUES('weather', 'fine'), ('motd', 'welcome'), ('topic', 'cats'), ('rules', 'none'),"
+                  "('decided', 'base'), ('seen', 'base'), ('machine', 'base')",),
                  *(("INSERT INTO links(url, user) VALUES(?, ?)", f"https://example.org/{n}", text)
                    for n, text in enumerate(HOSTILE)),
                  *(("INSERT INTO user_scores(user, game_type, score) VALUES(?, 'uno', 10)", f"nick{n}") for n in range(140)),
@@ -184,8 +185,23 @@ class Ground:
                 return one
         raise Failure(f"no conflict of {note} is on record")
 
+    def deletion(self, note):
+        """One side changes a note that another deletes; the change wins."""
+        self.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES(?, 'base')", note))
+        self.cron()
+        self.sql("bot", "rizon_bot", ("UPDATE notes SET text = 'the row that goes' WHERE name = ?", note))
+        self.sql("website", "rizon_bot", ("DELETE FROM notes WHERE name = ?", note))
+        self.cron()
+        found = next(one for one in reversed(self.conflicts()) if one["key"].get("name") == note)
+        expect(found["winner"] == "bot" and found["values"]["website"] is None, f"the conflict is {found}")
+        return found
+
     def conflicts(self):
         return self.php.call("cr0_db_conflicts", self.places)["conflicts"]
+
+    def runs(self):
+        """Those that did something, the newest first."""
+        return self.php.call("cr0_db_history", self.places)["runs"]
 
     def requests(self):
         return self.php.call("cr0_db_queue", self.places)["requests"]

@@ -11,6 +11,15 @@ PLACES = {"skip", "at", "to", "q", "order", "status", "state", "since", "until",
           "user", "look", "into"}
 
 
+# Time goes quicker, and what is begun and ended is counted.
+QUICK = """
+window.begun = window.ended = 0;
+const begin = window.setInterval, end = window.clearInterval;
+window.setInterval = (what) => { window.begun += 1; return begin(what, 300); };
+window.clearInterval = (which) => { window.ended += 1; end(which); };
+"""
+
+
 class Hands:
     def __init__(self, ground, counts):
         self.ground, self.counts = ground, counts
@@ -18,6 +27,7 @@ class Hands:
     def show(self, browser):
         self.without_scripts(browser)
         self.copied_once(browser)
+        self.watched(browser)
 
     def without_scripts(self, browser):
         conflict = self.ground.conflict("motd", "good morning", "good evening")
@@ -63,6 +73,35 @@ class Hands:
         browser.look(page)
         page.reload()
         expect(key not in page.content(), "a reload shows the key")
+        browser.look(page)
+        page.context.close()
+
+
+    def watched(self, browser):
+        """History loads itself again while something waits, by itself shows what came of it, and then leaves off."""
+        self.ground.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES('watched', 'oops')",))
+        self.ground.cron()
+        run = self.ground.runs()[0]["run"]
+        context = browser.context()
+        context.add_init_script(QUICK)
+        page = context.new_page()
+        page.goto("/password/?page=login")
+        page.fill("input[name=password]", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**page=overview*")
+        page.goto("/password/?page=history")
+        expect(page.locator("main[data-live]").count() == 0, "history loads itself though nothing waits")
+        expect(page.evaluate("window.begun") == 0, "history begins to load itself though nothing waits")
+        page.goto(f"/password/?page=history&undo={run}")
+        page.click("form:has(input[value=undo]) button")
+        page.locator("#notice:not(.empty)").wait_for()
+        expect("is asked for" in page.inner_text("#notice"), page.inner_text("main")[:500])
+        page.locator("main[data-live] .state", has_text="pending").wait_for()
+        self.ground.cron()
+        page.locator(".state", has_text="undone").first.wait_for()
+        page.locator("main:not([data-live])").wait_for()
+        page.wait_for_function("window.begun === window.ended")
+        expect(page.locator(".state", has_text="pending").count() == 0, "something waits still")
         browser.look(page)
         page.context.close()
 

@@ -39,13 +39,16 @@ class Servers:
         self.places[name] = (file, pool, extra)
 
     def lay_out(self, large):
-        hashed = self.php.say(f"echo password_hash({PASSWORD!r}, PASSWORD_BCRYPT, ['cost' => 4]);")
+        hashed, slow = (self.php.say(f"echo password_hash({PASSWORD!r}, PASSWORD_BCRYPT, ['cost' => {cost}]);")
+                        for cost in (4, 11))
         where = f"'config' => '{self.ground.config}', 'root' => '{self.ground.root}'"
         own = f"'password_hash' => '{hashed}', {where}"
         example = self.ground.site / "cr0sync/admin/settings.example.php"
         self.place("none", None)
         self.place("empty", "return [];")
         self.place("password", f"return [{own}, 'idle_minutes' => 20];")
+        # As on a real site: many are looked at before the first is counted.
+        self.place("slow", f"return ['password_hash' => '{slow}', {where}];")
         self.place("secure", f"return [{own}];", extra="fastcgi_param HTTPS on;")
         self.place("host", f"return [{where}] + require '{example}';")
         self.place("closed", f"$all = [{where}] + require '{example}'; unset($all['login_url']); return $all;")

@@ -48,12 +48,17 @@ const refresh = async () => {
     for (const part of [...main.children].slice(1)) if (part.id !== 'notice') part.remove();
     for (const part of [...fresh.children].slice(1)) if (part.id !== 'notice') main.append(document.adoptNode(part));
     offerCopies();
+    // Nothing that would change by itself is left on the page.
+    if (fresh.dataset.live === undefined) {
+      clearInterval(timer);
+      delete main.dataset.live;
+    }
   } catch {
     sayStale('the server cannot be reached, or you are no longer logged in. Load it again.');
   }
 };
 
-if (seconds > 0) setInterval(refresh, seconds * 1000);
+const timer = seconds > 0 ? setInterval(refresh, seconds * 1000) : 0;
 
 const offerCopies = () => {
   for (const text of document.querySelectorAll('[data-copy]:not([data-offered])')) {

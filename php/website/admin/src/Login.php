@@ -7,9 +7,11 @@ namespace Cr0Sync\Admin;
 use Cr0Sync\Cr0SyncException;
 
 /**
- * The way in with a password. Guessing is slow: an address has five tries, and one more each three minutes.
+ * The way in with a password. Guessing is slow: an address has five wrong tries, and one more each three minutes.
  *
- * A try is counted before it is looked at, so that many at once are not more than five.
+ * A right password costs nothing, and gives nothing back either: who shares an address with somebody that logs in has
+ * no more tries by it. What a try comes to counts only where there was one left once it was looked at, and the table
+ * puts all of them in an order: of many at once, no more than five are told whether they were right.
  */
 final readonly class Login
 {
@@ -38,31 +40,71 @@ final readonly class Login
 
             return Response::refusal(403, 'This form is too old: load the page again, then log in.');
         }
+        $before = self::tries($library, $request, 0);
+        if ($before === null && !self::isNextInLine()) {
+            return self::later();
+        }
+        if ($before !== null && !$before['allowed']) {
+            return $this->lockedOut($library, $forms, self::wait($before));
+        }
+        $isRight = password_verify($request->field('password'), (string) $this->settings->passwordHash);
+        // Others may have used the last try meanwhile.
+        $after = $before === null ? null : self::tries($library, $request, $isRight ? 0 : 1);
+        if ($before !== null && $after === null) {
+            return self::later();
+        }
+
+        return match (true) {
+            $after !== null && !$after['allowed'] => $this->lockedOut($library, $forms, self::wait($after)),
+            $isRight => $this->in($request, $forms),
+            default => $this->wrong($library, $forms, $after['remaining'] ?? null),
+        };
+    }
+
+    /**
+     * Counts so many more wrong tries of an address; with none more, it tells whether there is one left. Null where
+     * that cannot be done.
+     *
+     * @return ?array{allowed: bool, remaining: int, retry_after_ms: ?int}
+     */
+    private static function tries(Library $library, Request $request, int $more): ?array
+    {
+        $options = ['policy' => self::TRIES, 'cost' => $more];
         try {
-            $tries = $library->read('cr0_rate_limit', ['policy' => self::TRIES], $request->ip . self::KEY, 'default');
+            return $library->read('cr0_rate_limit', $options, $request->ip . self::KEY, 'default');
         } catch (Cr0SyncException $error) {
             error_log("cr0sync admin: tries to log in cannot be counted: {$error->getMessage()}");
-            if (!self::isNextInLine()) {
-                return Response::refusal(429, 'Somebody else is logging in. Wait a little, then try again.', 2);
-            }
-            $tries = ['allowed' => true, 'remaining' => null];
-        }
-        if (!$tries['allowed']) {
-            return $this->lockedOut($library, $forms, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
-        }
-        if (!password_verify($request->field('password'), (string) $this->settings->passwordHash)) {
-            $library->recordIfPossible('ADMIN_LOGIN_FAILED', ['tries_left' => $tries['remaining']], 'MEDIUM');
-            $left = match ($tries['remaining']) {
-                null => '',
-                1 => '; you have one more try',
-                default => "; you have {$tries['remaining']} more tries",
-            };
-            $this->session->tell(Notice::failed("That is not the password{$left}."));
 
-            return Response::seeOther($forms->address('login'));
+            return null;
         }
+    }
 
-        return $this->in($request, $forms);
+    /**
+     * Seconds until there is a try again.
+     *
+     * @param array{retry_after_ms: ?int} $tries
+     */
+    private static function wait(array $tries): int
+    {
+        return max(1, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
+    }
+
+    private static function later(): Response
+    {
+        return Response::refusal(429, 'Somebody else is logging in. Wait a little, then try again.', 2);
+    }
+
+    private function wrong(Library $library, Forms $forms, ?int $left): Response
+    {
+        $library->recordIfPossible('ADMIN_LOGIN_FAILED', ['tries_left' => $left], 'MEDIUM');
+        $words = match ($left) {
+            null => '',
+            1 => '; you have one more try',
+            default => "; you have {$left} more tries",
+        };
+        $this->session->tell(Notice::failed("That is not the password{$words}."));
+
+        return Response::seeOther($forms->address('login'));
     }
 
     /** On record under the session that begins; who knows the password gets in to see what is wrong, also unrecorded. */

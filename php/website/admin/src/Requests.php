@@ -24,7 +24,7 @@ final class Requests
         'backup' => 'Backing up',
         'clean-backups' => 'Cleaning backups',
         'verify' => 'Verifying',
-        'undo' => 'Taking a run back',
+        'undo' => 'Undoing a run',
     ];
 
     /** What is asked for, in words that begin a sentence. */
@@ -84,6 +84,16 @@ final class Requests
         return false;
     }
 
+    /** Whether anything waits for the next run of cron; not where nobody can tell. */
+    public static function isAnyWaiting(Library $library): bool
+    {
+        try {
+            return in_array('pending', array_column(self::all($library), 'state'), true);
+        } catch (Cr0SyncException) {
+            return false;
+        }
+    }
+
     /**
      * Where it cannot be told, it says why: the rest of a page does not go with it.
      *
@@ -95,7 +105,7 @@ final class Requests
         try {
             $requests = self::all($library);
         } catch (Cr0SyncException $error) {
-            return Ui::section('Asked for', Ui::trouble(App::words($error)));
+            return Ui::section('Asked of cron', Ui::trouble(App::words($error)));
         }
         // What waits comes first; the sort keeps the order among the others, the newest first.
         usort($requests, static fn (array $one, array $other): int =>
@@ -106,7 +116,7 @@ final class Requests
                     self::name($request['action']),
                     self::arguments($request['arguments']),
                     Html::tag('span', ['class' => 'by'], $request['by']),
-                    Ui::time($request['at']),
+                    Ui::moment($request['at']),
                     Html::all(Ui::state($request['state']), ' ', self::folded(self::outcome($request))),
                 ];
             }
@@ -115,8 +125,11 @@ final class Requests
             return null;
         }
 
-        return Ui::section('Asked for', Ui::table('Asked of cron, what waits first', ['What', 'Of '
-            . 'what', 'By', 'When', 'State'], $rows));
+        return Ui::section('Asked of cron', Ui::table(
+            'Requests: what waits first, then the newest',
+            ['What', 'Of what', 'Asked by', 'Asked', 'State'],
+            $rows,
+        ));
     }
 
     /** @param array<string, mixed> $arguments */
@@ -139,7 +152,7 @@ final class Requests
     private static function outcome(array $request): Html|string|null
     {
         if ($request['error'] !== null) {
-            return $request['error']['message'] . ' ' . ($request['error']['hint'] ?? '');
+            return Ui::sentence($request['error']['message'] . '. ' . ($request['error']['hint'] ?? ''));
         }
 
         return $request['result'] === null ? null : Results::words($request['result']);

@@ -60,7 +60,7 @@ final class Results
         $sides = [];
         foreach (self::list($database['sides'] ?? null) as $side => $rows) {
             $count = static fn (string $what): string => self::text($rows[$what] ?? null);
-            $sides[] = "{$side} got {$count('inserted')} new, {$count('updated')} changed, {$count('deleted')} removed";
+            $sides[] = "{$side} got {$count('inserted')} new, {$count('updated')} changed, {$count('deleted')} deleted";
         }
         $reason = isset($database['reason']) ? ' (' . self::text($database['reason']) . ')' : '';
         $rows = $sides === [] ? 'no rows' : 'rows: ' . implode('; ', $sides);
@@ -76,7 +76,7 @@ final class Results
     private static function checked(array $checked): array
     {
         $bad = array_filter($checked, static fn (mixed $one): bool => ($one['ok'] ?? null) !== true);
-        $words = Text::count(count($checked), 'thing', 'things') . ' checked, '
+        $words = Text::count(count($checked), 'backup or database', 'backups and databases') . ' checked, '
             . ($bad === [] ? 'all sound' : count($bad) . ' not sound');
 
         return [$words, ...self::first(array_values(array_map(static fn (mixed $one): string =>

@@ -10,7 +10,12 @@ namespace Cr0Sync\Admin;
 final class RunView
 {
     /** The counts of rows that were written, and what people call them. */
-    public const COUNTS = ['inserted' => 'New', 'updated' => 'Changed', 'deleted' => 'Deleted', 'rekeyed' => 'New id'];
+    public const COUNTS = [
+        'inserted' => 'Rows new',
+        'updated' => 'Rows changed',
+        'deleted' => 'Rows deleted',
+        'rekeyed' => 'Rows with a new id',
+    ];
 
     /** @param array<string, array<string, mixed>> $databases */
     public static function databases(array $databases): Html
@@ -33,11 +38,11 @@ final class RunView
                 $rows[] = [...$start, (string) $side, ...$counts, number_format($done['lock_ms'])];
             }
         }
-        $columns = ['Database', 'State', 'Side', ...array_values(self::COUNTS), 'Locked ms'];
+        $columns = ['Database', 'State', 'Side', ...array_values(self::COUNTS), 'Locked for (ms)'];
 
         return Html::all(
-            Ui::table('Rows written', $columns, $rows, [3, 4, 5, 6, 7]),
-            $notes === [] ? null : [Html::tag('h3', [], 'What was said'), Html::tag('ul', [], $notes)],
+            Ui::table('Rows written to each side', $columns, $rows, [3, 4, 5, 6, 7]),
+            $notes === [] ? null : [Html::tag('h3', [], 'Warnings'), Html::tag('ul', [], $notes)],
         );
     }
 }

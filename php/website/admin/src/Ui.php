@@ -172,6 +172,30 @@ final class Ui
         return ($units[0] === 'B' ? (string) $bytes : number_format($size, $size < 10 ? 1 : 0)) . " {$units[0]}";
     }
 
+    /** The same as moment(), within a sentence. */
+    public static function when(?string $rfc3339, string $never = 'never'): Html
+    {
+        $at = $rfc3339 === null ? false : strtotime($rfc3339);
+        $exact = $at === false ? null : [' ', Html::tag('span', ['class' => 'quiet exact'], self::exact($at))];
+
+        return Html::all(self::time($rfc3339, $never), $exact);
+    }
+
+    /** The exact time, in the one time zone of all pages. */
+    public static function exact(int $at): string
+    {
+        return gmdate('Y-m-d H:i:s', $at) . ' UTC';
+    }
+
+    /** A sentence of the library, with times as these pages write them. Nothing of a path is one. */
+    public static function sentence(string $words): string
+    {
+        $time = '~(?<![^\s(])(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?'
+            . '(?:Z\b| UTC\b|(?=$|[,.;:)]| [a-z(]))~';
+
+        return (string) preg_replace($time, '$1 $2 UTC', $words);
+    }
+
     /** A value of a row as the library tells it. */
     public static function value(mixed $value): Html
     {
@@ -186,7 +210,7 @@ final class Ui
      */
     public static function trouble(string $words): Html
     {
-        return Html::tag('p', ['class' => 'trouble'], $words);
+        return Html::tag('p', ['class' => 'trouble'], self::sentence($words));
     }
 
     /** A part of a page with a heading. */

@@ -44,10 +44,11 @@ final readonly class BackupRestore
             Html::tag('p', [], $this->forms->link('backups', [], 'Back to all backups')),
             Ui::section(
                 'Restore ' . $backup['database'],
-                Ui::table('The backup', ['Backup', 'Of side', 'Made', 'Size', 'Verified'], [[
+                Ui::table('The backup', ['Backup', 'Of side', 'Kind', 'Made', 'Size', 'Verified'], [[
                     Html::tag('code', [], $backup['id']),
                     $backup['side'],
-                    Ui::time($backup['created_at']),
+                    Backups::kind($backup),
+                    Ui::moment($backup['created_at']),
                     Ui::bytes($backup['bytes']),
                     $backup['verified'] ? Ui::mark('verified', 'good') : Ui::mark('not yet', 'quiet'),
                 ]]),
@@ -108,7 +109,7 @@ final readonly class BackupRestore
      */
     private function consequences(array $backup, array $taken): Html
     {
-        $made = gmdate('Y-m-d H:i:s', (int) strtotime($backup['created_at'])) . ' UTC';
+        $made = Ui::exact((int) strtotime($backup['created_at']));
         $items = [];
         foreach ($taken as $side => $path) {
             $items[] = Html::tag(
@@ -117,7 +118,7 @@ final readonly class BackupRestore
                 Html::tag('strong', [], $side),
                 " of {$backup['database']} gets what {$backup['side']} held at {$made}: ",
                 Html::tag('code', [], $path),
-                '. Every row that was added or changed there since is gone from it, and rows that were removed since '
+                '. Every row that was added or changed there since is gone from it, and rows that were deleted since '
                     . 'are there again.',
             );
         }
@@ -135,7 +136,7 @@ final readonly class BackupRestore
     /** @param array<string, mixed> $backup */
     private function form(array $backup, string $into): Html
     {
-        return $this->forms->post(
+        return Html::tag('div', ['class' => 'confirm'], $this->forms->post(
             'restore',
             Forms::hidden('backup', $backup['id']),
             Forms::hidden('into', $into),
@@ -146,8 +147,8 @@ final readonly class BackupRestore
                 'Force: overwrite a file that is damaged, and take a backup that has no table in common with it',
             ),
             Forms::button('Restore it', 'danger'),
-            $this->forms->link('backups', [], 'Leave everything as it is'),
-        );
+            $this->forms->link('backups', [], 'Do nothing'),
+        ));
     }
 
     /**

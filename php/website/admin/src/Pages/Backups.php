@@ -51,7 +51,7 @@ final readonly class Backups implements Page
             $this->actions($forms, array_keys($databases)),
             Requests::section($library, self::ACTIONS),
             Ui::section(
-                'What there is',
+                'Backups there are',
                 $this->filter($forms, $databases, $database, $side),
                 $all === []
                     ? Html::tag('p', [], 'There are no backups yet. The sync makes them by itself; "Back up now" asks '
@@ -105,9 +105,9 @@ final readonly class Backups implements Page
                 Html::tag('dt', [], 'Newest'),
                 Html::tag('dd', [], Ui::time($times === [] ? null : max($times), 'none')),
             ),
-            Ui::figure('In all', Ui::bytes(array_sum(array_column($all, 'bytes')))),
+            Ui::figure('Size of all', Ui::bytes(array_sum(array_column($all, 'bytes')))),
             Ui::figure('Not verified yet', $unverified),
-            Ui::figure('Next cleaning removes', $leaving),
+            Ui::figure('The next cleaning removes', $leaving),
         );
     }
 
@@ -118,7 +118,7 @@ final readonly class Backups implements Page
         $choices = ['' => 'all databases'] + array_combine($names, $names);
 
         return Ui::section(
-            'To do',
+            'Back up, verify, clean',
             Html::tag(
                 'div',
                 ['class' => 'actions'],
@@ -162,21 +162,39 @@ final readonly class Backups implements Page
     {
         $rows = [];
         foreach ($backups as $one) {
-            $isEmergency = str_contains($one['id'], ':emergency:');
             $rows[] = [
                 $one['database'],
                 $one['side'],
-                Html::all(Ui::time($one['created_at']), ' ', $isEmergency ? Ui::mark('emergency copy', 'info') : null),
+                self::kind($one),
+                Ui::moment($one['created_at']),
                 Ui::bytes($one['bytes']),
                 $one['verified'] ? Ui::mark('verified', 'good') : Ui::mark('not yet', 'quiet'),
                 $one['kept_because'] === []
                     ? Ui::mark('the next cleaning removes it', 'warn')
-                    : $this->reasons($one['kept_because']),
+                    : $this->reasons(array_map(Ui::sentence(...), $one['kept_because'])),
                 $forms->link('backups', ['restore' => $one['id']], 'Restore...'),
             ];
         }
 
-        return Ui::table('Backups', ['Database', 'Side', 'Made', 'Size', 'Verified', 'Kept as', 'Do'], $rows, [3]);
+        $columns = ['Database', 'Side', 'Kind', 'Made', 'Size', 'Verified', 'Kept as', 'Do'];
+
+        return Html::all(
+            Ui::table('Backups by database and side, the newest first', $columns, $rows, [4]),
+            Html::tag('p', ['class' => 'quiet'], 'An emergency copy is what a file held just before it was restored, '
+                . 'forced, taken from another side or undone: it brings back what that took away.'),
+        );
+    }
+
+    /**
+     * What it was made for.
+     *
+     * @param array<string, mixed> $backup
+     */
+    public static function kind(array $backup): Html
+    {
+        $isEmergency = str_contains($backup['id'], ':emergency:');
+
+        return $isEmergency ? Ui::mark('emergency copy', 'info') : Html::all('regular backup');
     }
 
     /** @param non-empty-list<string> $reasons */

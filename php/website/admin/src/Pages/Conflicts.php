@@ -14,6 +14,7 @@ use Cr0Sync\Admin\Pages\Conflicts\Asked;
 use Cr0Sync\Admin\Pages\Conflicts\Card;
 use Cr0Sync\Admin\Pages\Conflicts\Filter;
 use Cr0Sync\Admin\Pages\Conflicts\Listing;
+use Cr0Sync\Admin\Pages\Conflicts\Removal;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
 use Cr0Sync\Script\Text;
@@ -41,7 +42,7 @@ final readonly class Conflicts implements Page
 
         return $id === ''
             ? (new Listing($library, $forms))->html(Filter::ofAddress($request, self::databases($library)))
-            : self::one($id, $library, $forms);
+            : self::one($request, $library, $forms);
     }
 
     public function act(Request $request, Library $library): Outcome
@@ -51,7 +52,7 @@ final readonly class Conflicts implements Page
             : ['id' => $request->field('id')];
         $notice = match ($request->field('action')) {
             'resolve' => $request->field('seen') === ''
-                ? self::resolve($request->field('conflict'), $request->field('take'), $library)
+                ? self::resolve($request, $library)
                 : self::acknowledge([$request->field('conflict')], $library),
             'acknowledge' => self::acknowledge($request->fields(
                 $request->field('all') === '' ? 'chosen' : 'shown',
@@ -59,11 +60,12 @@ final readonly class Conflicts implements Page
             default => Notice::failed('Nothing is asked for here.'),
         };
 
-        return new Outcome($notice, $query);
+        return $notice instanceof Outcome ? $notice : new Outcome($notice, $query);
     }
 
-    private static function one(string $id, Library $library, Forms $forms): Html
+    private static function one(Request $request, Library $library, Forms $forms): Html
     {
+        $id = $request->text('id');
         $conflict = self::found([$id], $library)[0] ?? null;
         $back = Html::tag('p', [], $forms->link('conflicts', [], 'All conflicts'));
         if ($conflict === null) {
@@ -71,13 +73,26 @@ final readonly class Conflicts implements Page
         }
         $asked = Asked::asFarAsKnown($library);
         $trouble = $asked->problem === null ? null : Ui::trouble($asked->problem);
+        $take = $request->text('take');
+        if (self::isToConfirm($conflict, $take) && !$asked->isWaiting($id)) {
+            return Html::all($back, $trouble, (new Removal($forms))->html($conflict, $take));
+        }
         $card = new Card($forms, $asked, Forms::hidden('id', $conflict['id']));
 
-        return Html::all($back, $trouble, $card->whole($conflict));
+        return Html::all($back, $trouble, $card->whole($conflict, $library));
     }
 
-    private static function resolve(string $id, string $take, Library $library): Notice
+    /** @param array<string, mixed> $conflict */
+    private static function isToConfirm(array $conflict, string $take): bool
     {
+        return in_array($take, $conflict['choices'], true) && Removal::isOne($conflict, $take);
+    }
+
+    /** Asks for it, or leads to the page that shows the row which would go. */
+    private static function resolve(Request $request, Library $library): Notice|Outcome
+    {
+        $id = $request->field('conflict');
+        $take = $request->field('take');
         $conflict = self::found([$id], $library)[0] ?? null;
         if ($conflict === null) {
             return Notice::failed("There is no conflict {$id} on record.");
@@ -87,6 +102,13 @@ final readonly class Conflicts implements Page
         }
         if (Asked::of($library)->isWaiting($id)) {
             return Notice::failed("Conflict {$id} is asked for already; the next run of cron does it.");
+        }
+
+        $isSure = hash_equals(Removal::seen($conflict, $take), $request->field('sure'));
+        if (self::isToConfirm($conflict, $take) && !$isSure) {
+            $words = 'Nothing is asked for yet: that deletes a row. Look at the row, then say it again.';
+
+            return new Outcome(Notice::failed($words), ['id' => $id, 'take' => $take]);
         }
 
         return $library->ask('resolve', ['conflict' => $id, 'take' => $take]);

@@ -112,12 +112,12 @@ final readonly class Events implements Page
         $day = ['placeholder' => gmdate('Y-m-d'), 'size' => 20];
 
         return $forms->search(
-            Forms::input('Type', 'type', ['value' => $query['type'] ?? '', 'size' => 18]),
+            Forms::input('Type, exactly', 'type', ['value' => $query['type'] ?? '', 'size' => 18]),
             Forms::select('Severity', 'severity', $severities, $query['severity'] ?? ''),
             Forms::input('Since (UTC)', 'since', $day + ['value' => $query['since'] ?? '']),
             Forms::input('Until (UTC)', 'until', $day + ['value' => $query['until'] ?? '']),
             Forms::input('Address', 'ip', ['value' => $query['ip'] ?? '', 'size' => 16]),
-            Forms::input('Text', 'text', ['type' => 'search', 'value' => $query['text'] ?? '']),
+            Forms::input('Text anywhere in it', 'text', ['type' => 'search', 'value' => $query['text'] ?? '']),
             Forms::button('Show', 'main'),
         );
     }
@@ -131,22 +131,32 @@ final readonly class Events implements Page
         } catch (UsageException $wrong) {
             return Ui::trouble(App::words($wrong));
         }
-        $none = match (true) {
-            $skip > 0 => 'There are no older ones.',
-            $query !== [] => 'No event fits, neither in the log nor in its archives.',
-            default => 'Nothing was put on record yet. Checks, logins and what is asked for on these pages will be.',
-        };
-        $caption = 'Events, newest first, of the log and its archives';
+        $caption = 'Events of the log and its archives, the newest first';
         $columns = ['When', 'Severity', 'Type', 'Address', 'Details'];
         $count = count($report['events']);
 
         return Html::all(
             array_map(Ui::trouble(...), $report['problems']),
             $count === 0
-                ? Html::tag('p', [], $none)
+                ? $this->none($library, $forms, $query, $skip)
                 : Ui::table($caption, $columns, $this->rows($report['events'])),
             $this->pager($forms, $query, $skip, $count, $report['more']),
         );
+    }
+
+    /**
+     * Says why there is none, and which filter to leave out.
+     *
+     * @param array<string, string> $query
+     */
+    private function none(Library $library, Forms $forms, array $query, int $skip): Html
+    {
+        return match (true) {
+            $skip > 0 => Html::tag('p', [], 'There are no older ones.'),
+            $query !== [] => (new EventsLooser($library, $forms))->html($query),
+            default => Html::tag('p', [], 'Nothing was put on record yet. Checks, logins and what is asked for on '
+                . 'these pages will be.'),
+        };
     }
 
     /**
@@ -160,10 +170,7 @@ final readonly class Events implements Page
             // Pages of the site write here too, so that a field can be anything.
             $time = is_string($event['timestamp'] ?? null) ? $event['timestamp'] : null;
             yield [
-                Html::all(
-                    Ui::time($time, 'unknown'),
-                    Html::tag('div', ['class' => 'quiet exact'], substr(strtr((string) $time, 'T', ' '), 0, 19)),
-                ),
+                Ui::moment($time, 'unknown'),
                 self::word($event['severity'] ?? '') === '' ? '' : Ui::state(self::word($event['severity'])),
                 self::word($event['type'] ?? ''),
                 self::word($event['ip'] ?? ''),

@@ -14,16 +14,21 @@ use Cr0Sync\Admin\Pages\History\Charts;
 use Cr0Sync\Admin\Pages\History\OneRun;
 use Cr0Sync\Admin\Pages\History\Runs;
 use Cr0Sync\Admin\Pages\History\Span;
+use Cr0Sync\Admin\Pages\History\Undone;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\Ui;
+use Cr0Sync\Script\Text;
 
 /**
- * What runs did: over time, and one by one. A run can be taken back.
+ * What runs did: over time, and one by one. A run can be undone.
  */
-final readonly class History implements Page
+final class History implements Page
 {
     private const AT_ONCE = 50;
+
+    /** It changes by itself only while something waits for the next run. */
+    private bool $isWaiting = false;
 
     public function title(): string
     {
@@ -32,11 +37,12 @@ final readonly class History implements Page
 
     public function isLive(): bool
     {
-        return false;
+        return $this->isWaiting;
     }
 
     public function show(Request $request, Library $library, Forms $forms): Html
     {
+        $this->isWaiting = Requests::isAnyWaiting($library);
         $one = new OneRun($library, $forms);
 
         return match (true) {
@@ -92,7 +98,7 @@ final readonly class History implements Page
                 Charts::of($runs, $span),
             ),
             Requests::section($library, ['undo']),
-            self::runs($runs, $skip, $query, $forms),
+            self::runs($runs, $skip, $query, $forms, new OneRun($library, $forms)),
         );
     }
 
@@ -100,36 +106,51 @@ final readonly class History implements Page
      * @param list<array<string, mixed>> $runs
      * @param array<string, string> $query
      */
-    private static function runs(array $runs, int $skip, array $query, Forms $forms): Html
+    private static function runs(array $runs, int $skip, array $query, Forms $forms, OneRun $one): Html
     {
         $rows = [];
+        $undone = Undone::among($runs);
         foreach (array_slice($runs, $skip, self::AT_ONCE) as $run) {
             $sums = Runs::sums($run);
             $states = array_diff(array_column($run['databases'], 'state'), ['unchanged', 'synced', 'absent']);
             $names = implode(', ', array_keys($run['databases']));
             $warnings = array_merge(...array_values(array_column($run['databases'], 'warnings')));
+            $link = $forms->link('history', ['run' => $run['run']], "Run {$run['run']}");
             $rows[] = [
-                $forms->link('history', ['run' => $run['run']], "Run {$run['run']}"),
-                Ui::time($run['at']),
-                $run['kind'],
+                Html::tag('span', ['class' => 'whole'], $link),
+                Ui::moment($run['at']),
+                $one->kind($run),
                 $names,
                 number_format($sums['inserted']),
                 number_format($sums['updated'] + $sums['rekeyed']),
                 number_format($sums['deleted']),
                 number_format(Runs::conflicts($run)),
                 number_format($sums['lock_ms']),
-                Html::all(
-                    array_map(Ui::state(...), array_values(array_unique($states))),
-                    $warnings === [] ? null : ' ' . count($warnings) . ' said',
-                    $states === [] && $warnings === [] ? '-' : null,
-                ),
+                self::toLookAt($states, count($warnings), $one->mark($run, $undone)),
             ];
         }
         $columns = [
-            'Run', 'When', 'Kind', 'Databases', 'New', 'Changed', 'Deleted', 'Conflicts', 'Longest lock ms', 'Look at',
+            'Run', 'When', 'Kind', 'Databases', 'Rows new', 'Rows changed', 'Rows deleted', 'New conflicts',
+            'Longest lock (ms)', 'Look at',
         ];
         $pager = Ui::pager($forms, 'history', $query, $skip, self::AT_ONCE, count($runs));
 
-        return Ui::section('Runs', Ui::table('The newest first', $columns, $rows, [4, 5, 6, 7, 8]), $pager);
+        $caption = 'Runs that did something, the newest first; rows are counted on all sides together';
+
+        return Ui::section('Runs', Ui::table($caption, $columns, $rows, [4, 5, 6, 7, 8]), $pager);
+    }
+
+    /** @param array<string> $states those of databases that did not end well */
+    private static function toLookAt(array $states, int $warnings, ?Html $mark): Html
+    {
+        $parts = array_map(Ui::state(...), array_values(array_unique($states)));
+        if ($warnings > 0) {
+            $parts[] = Html::tag('span', ['class' => 'whole'], Text::count($warnings, 'warning', 'warnings'));
+        }
+        if ($mark !== null) {
+            $parts[] = $mark;
+        }
+
+        return Html::all($parts === [] ? '-' : array_map(static fn (Html $one): array => [$one, ' '], $parts));
     }
 }

@@ -13,12 +13,12 @@ use Cr0Sync\Admin\Ui;
 use Cr0Sync\Cr0SyncException;
 
 /**
- * What was asked for of each conflict, the newest request of each.
+ * What was asked for of each conflict, and what was decided by that.
  */
 final readonly class Asked
 {
     /**
-     * @param array<string, array<string, mixed>> $requests by conflict
+     * @param array<string, list<array<string, mixed>>> $requests by conflict, the newest first
      * @param ?string $problem why nobody knows what was asked for
      */
     private function __construct(private array $requests, public ?string $problem)
@@ -40,7 +40,7 @@ final readonly class Asked
         $requests = [];
         foreach (Requests::all($library) as $request) {
             foreach (self::conflicts($request) as $id) {
-                $requests[$id] ??= $request;
+                $requests[$id][] = $request;
             }
         }
 
@@ -49,26 +49,36 @@ final readonly class Asked
 
     public function isWaiting(string $id): bool
     {
-        return ($this->requests[$id]['state'] ?? null) === 'pending';
+        return ($this->requests[$id][0]['state'] ?? null) === 'pending';
     }
 
-    /** What waits, or why it did not come about. What was done is in the state of the conflict. */
+    /**
+     * What came of a conflict, if that is on record here.
+     *
+     * @param 'resolve'|'acknowledge' $action
+     */
+    public function decision(string $id, string $action): ?Decision
+    {
+        return Decision::ofRequests($this->requests[$id] ?? [], $action);
+    }
+
+    /** What waits, or why it did not come about. */
     public function html(string $id): ?Html
     {
-        $request = $this->requests[$id] ?? null;
+        $request = $this->requests[$id][0] ?? null;
         if ($request === null || $request['state'] === 'done') {
             return null;
         }
         $take = $request['arguments']['take'] ?? null;
         $take = is_string($take) ? $take : Results::ODD;
         $what = $request['action'] === 'resolve' ? "take {$take}" : 'acknowledge';
-        $asked = Html::all("{$what}, asked for by {$request['by']} ", Ui::time($request['at']));
+        $asked = Html::all("{$what}, asked for by {$request['by']} ", Ui::when($request['at']));
         if ($request['state'] === 'pending') {
             return Html::tag('p', [], Ui::state('pending'), ' ', $asked, '; the next run of cron does it.');
         }
         $why = trim(($request['error']['message'] ?? '') . '. ' . ($request['error']['hint'] ?? ''), '. ');
 
-        return Html::tag('p', [], Ui::state('failed'), ' ', $asked, ": {$why}.");
+        return Html::tag('p', [], Ui::state('failed'), ' ', $asked, ': ', Ui::sentence("{$why}."));
     }
 
     /**

@@ -6,6 +6,9 @@ namespace Cr0Sync\Admin\Pages\Conflicts;
 
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\Pages\History\OneRun;
+use Cr0Sync\Admin\Pages\History\Runs;
 use Cr0Sync\Admin\Ui;
 
 /**
@@ -27,6 +30,12 @@ final readonly class Card
 
     public function __construct(private Forms $forms, private Asked $asked, private Html $back)
     {
+    }
+
+    /** @param array<string, mixed> $conflict */
+    public static function isResolved(array $conflict): bool
+    {
+        return $conflict['status'] === 'resolved';
     }
 
     /** @param array<string, mixed> $conflict */
@@ -53,7 +62,11 @@ final readonly class Card
             ]))
             : null;
 
-        return $this->card($conflict, $box, Comparison::short($conflict, $this->link($id, 'On its own page')));
+        $decision = $this->asked->decision($id, 'resolve');
+        $comparison = Comparison::short($conflict, $this->link($id, 'On its own page'), $decision?->take);
+        $unknown = Decision::unknown($this->link($id, 'Its own page looks further'));
+
+        return $this->card($conflict, $box, $comparison, $this->came($conflict, $decision) ?? $unknown);
     }
 
     /**
@@ -61,13 +74,47 @@ final readonly class Card
      *
      * @param array<string, mixed> $conflict
      */
-    public function whole(array $conflict): Html
+    public function whole(array $conflict, Library $library): Html
     {
-        return $this->card($conflict, null, Comparison::whole($conflict));
+        $decision = $this->asked->decision($conflict['id'], 'resolve');
+        if ($decision === null && self::isResolved($conflict)) {
+            $decision = Decision::ofEvents($library, $conflict['id']);
+        }
+        $runs = $this->forms->link('history', [], 'The page History has the runs.');
+        $came = $this->came($conflict, $decision, $this->since($decision, $library)) ?? Decision::unknown($runs);
+
+        return $this->card($conflict, null, Comparison::whole($conflict, $decision?->take), $came);
+    }
+
+    /** That the run which decided was undone: the row may be as it was before. */
+    private function since(?Decision $decision, Library $library): ?Html
+    {
+        if ($decision?->run === null) {
+            return null;
+        }
+        [$run, $undone] = Runs::ofAll($library)->one($decision->run);
+        $mark = $run === null ? null : (new OneRun($library, $this->forms))->mark($run, $undone);
+
+        return $mark === null ? null : Html::all('That run was ', $mark, '.');
+    }
+
+    /**
+     * What came of it; null where it is settled and nobody knows how.
+     *
+     * @param array<string, mixed> $conflict
+     */
+    private function came(array $conflict, ?Decision $decision, ?Html $since = null): ?Html
+    {
+        return match ($conflict['status']) {
+            'resolved' => $decision?->html($conflict, $this->forms, $since),
+            'acknowledged' => $this->asked->decision($conflict['id'], 'acknowledge')?->html($conflict, $this->forms)
+                ?? Html::all(),
+            default => Html::all(),
+        };
     }
 
     /** @param array<string, mixed> $conflict */
-    private function card(array $conflict, ?Html $box, Html $comparison): Html
+    private function card(array $conflict, ?Html $box, Html $comparison, Html $came): Html
     {
         $id = $conflict['id'];
         $heading = Html::tag(
@@ -76,25 +123,28 @@ final readonly class Card
             $box,
             Html::tag('h2', [], $this->link($id, "{$id}: {$conflict['database']}.{$conflict['table']}")),
             Ui::state($conflict['status']),
-            Html::tag('span', ['class' => 'quiet'], Ui::time($conflict['at']), ' in ', $this->forms->link(
+            Html::tag('span', ['class' => 'quiet'], Ui::when($conflict['at']), ' in ', $this->forms->link(
                 'history',
                 ['run' => $conflict['run']],
                 "run {$conflict['run']}",
             )),
         );
+        $kind = self::KINDS[$conflict['kind']] ?? $conflict['kind'];
         $key = [];
         foreach ($conflict['key'] as $column => $value) {
             $key[] = [' ', Html::tag('span', ['class' => 'quiet'], "{$column} "), Comparison::key($value)];
         }
         $won = $conflict['winner'] === 'none' ? 'Nobody won' : "{$conflict['winner']} won";
+        $won = self::isResolved($conflict) ? "{$won} at first" : Html::tag('strong', [], $won);
 
         return Html::tag(
             'section',
             ['class' => 'conflict'],
             $heading,
-            Html::tag('p', [], self::KINDS[$conflict['kind']] ?? $conflict['kind'], $key === [] ? null : ':', $key),
+            Html::tag('p', [], ucfirst($kind), $key === [] ? '.' : ': row', $key),
             $comparison,
-            Html::tag('p', [], Html::tag('strong', [], $won), ": {$conflict['reason']}."),
+            $came,
+            Html::tag('p', [], $won, ": {$conflict['reason']}."),
             $this->asked->html($id),
             $this->asked->isWaiting($id) ? null : $this->buttons($conflict),
         );
@@ -103,11 +153,17 @@ final readonly class Card
     /** @param array<string, mixed> $conflict */
     private function buttons(array $conflict): ?Html
     {
-        if ($conflict['status'] === 'resolved') {
+        if (self::isResolved($conflict)) {
             return null;
         }
         $buttons = [];
         foreach ($conflict['choices'] as $choice) {
+            if (Removal::isOne($conflict, $choice)) {
+                $ask = ['id' => $conflict['id'], 'take' => $choice];
+                $link = ['class' => 'button danger', 'href' => $this->forms->address('conflicts', $ask)];
+                $buttons[] = Html::tag('a', $link, self::words($conflict, $choice) . '...');
+                continue;
+            }
             $attributes = ['type' => 'submit', 'name' => 'take', 'value' => $choice];
             $buttons[] = Html::tag('button', $attributes, self::words($conflict, $choice));
         }
@@ -135,10 +191,11 @@ final readonly class Card
 
         return match (true) {
             $choice === 'both' => 'Keep both rows',
-            $choice === 'base' && $row === null => 'Take what was before: no row',
+            $choice === 'base' && $row === null => 'Take what was before: delete the row',
             $choice === 'base' => 'Take what was before',
-            $row === null => "Take {$choice}: no row",
+            $row === null && Removal::isOne($conflict, $choice) => "Take {$choice}: delete the row",
             $choice === $conflict['winner'] => "Keep {$choice}",
+            $row === null => "Take {$choice}: no row",
             default => "Take {$choice}",
         };
     }

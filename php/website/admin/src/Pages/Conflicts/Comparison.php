@@ -20,14 +20,19 @@ final readonly class Comparison
     private const COMMAND = 'php database_sync_script.php conflicts --json has it whole.';
 
     /** @param array<string, mixed> $conflict */
-    private function __construct(private array $conflict, private int $most, private Html $more)
-    {
+    private function __construct(
+        private array $conflict,
+        private int $most,
+        private Html $more,
+        /** What was decided, where somebody has: a side, `base` or `both`. */
+        private ?string $taken,
+    ) {
     }
 
     /** @param array<string, mixed> $conflict */
-    public static function short(array $conflict, Html $more): Html
+    public static function short(array $conflict, Html $more, ?string $taken): Html
     {
-        $comparison = new self($conflict, self::BRIEF, $more);
+        $comparison = new self($conflict, self::BRIEF, $more, $taken);
         $all = $comparison->columns();
         // A row that only one side has is shown as it is.
         $isAlone = count($comparison->rows()) === 1;
@@ -43,11 +48,34 @@ final readonly class Comparison
     }
 
     /** @param array<string, mixed> $conflict */
-    public static function whole(array $conflict): Html
+    public static function whole(array $conflict, ?string $taken): Html
     {
-        $comparison = new self($conflict, self::LONG, Html::all(self::COMMAND));
+        $comparison = new self($conflict, self::LONG, Html::all(self::COMMAND), $taken);
 
         return $comparison->table($comparison->columns());
+    }
+
+    /**
+     * Rows as they are, each with where it is.
+     *
+     * @param array<string, array<string, mixed>> $rows
+     */
+    public static function ofRows(string $caption, array $rows): Html
+    {
+        $columns = [];
+        foreach ($rows as $row) {
+            $columns += array_fill_keys(array_keys($row), true);
+        }
+        $cells = [];
+        foreach (array_keys($columns) as $column) {
+            $values = array_map(static fn (array $row): Html => array_key_exists($column, $row)
+                ? Values::shown($row[$column], self::LONG, Html::all(self::COMMAND))
+                : Html::tag('span', ['class' => 'quiet'], 'no such column'), array_values($rows));
+            $cells[] = [(string) $column, ...$values];
+        }
+        $heads = array_map(static fn (string|int $where): string => "on {$where}", array_keys($rows));
+
+        return Ui::table($caption, ['Column', ...$heads], $cells);
     }
 
     /** A value of the key, which is short as a rule. */
@@ -94,11 +122,11 @@ final readonly class Comparison
         $heads = ['Column'];
         $sides = [];
         if ($this->conflict['base'] !== null) {
-            $heads[] = 'before';
+            $heads[] = $this->taken === 'base' ? 'before (taken)' : 'before';
             $sides[] = $this->conflict['base'];
         }
         foreach ($this->conflict['values'] as $side => $row) {
-            $heads[] = $side === $this->conflict['winner'] ? "{$side} (won)" : (string) $side;
+            $heads[] = $side . $this->came((string) $side);
             $sides[] = $row;
         }
         $rows = [];
@@ -111,7 +139,19 @@ final readonly class Comparison
             return Html::tag('p', ['class' => 'none'], 'The row itself is not on record.');
         }
 
-        return Ui::table("Conflict {$this->conflict['id']}, column by column", $heads, $rows);
+        return Ui::table("Conflict {$this->conflict['id']}: what each side had in each column", $heads, $rows);
+    }
+
+    /** What became of the row of a side. */
+    private function came(string $side): string
+    {
+        $isOver = $this->conflict['status'] === 'resolved';
+        $words = array_filter([
+            $side === $this->taken ? 'taken' : null,
+            $side === $this->conflict['winner'] ? ($isOver ? 'won at first' : 'won') : null,
+        ]);
+
+        return $words === [] ? '' : ' (' . implode(', ', $words) . ')';
     }
 
     /** @param ?array<string, mixed> $row */

@@ -51,7 +51,8 @@ final class Charts
     private static function rows(array $rows, Span $span): Html
     {
         $sum = number_format(array_sum(array_map(array_sum(...), $rows)));
-        $words = "Rows that runs wrote on all sides in each {$span->each()} of the last {$span->words}: {$sum} in all.";
+        $words = "Rows that runs wrote on all sides in each {$span->each()} of the last {$span->words}: {$sum} in all. "
+            . 'Times are UTC.';
 
         return (new Chart('rows', 'Rows written', $words, $span->labels(), $rows, $span->ticks()))->bars();
     }
@@ -61,7 +62,7 @@ final class Charts
     {
         $most = max([0, ...array_map(static fn (array $one): int => max([0, ...array_filter($one)]), $locks)]);
         $words = "The longest that a run kept a file locked for writing in each {$span->each()}, by side, in "
-            . "milliseconds. The longest of all was {$most} ms.";
+            . "milliseconds. The longest of all was {$most} ms. Times are UTC.";
 
         return (new Chart('locks', 'Longest lock (ms)', $words, $span->labels(), $locks, $span->ticks()))->lines();
     }
@@ -70,8 +71,8 @@ final class Charts
     private static function conflicts(array $conflicts, Span $span): Html
     {
         $sum = number_format(array_sum($conflicts['conflicts']));
-        $words = "New conflicts in each {$span->each()} of the last {$span->words}: {$sum} in all.";
+        $words = "New conflicts in each {$span->each()} of the last {$span->words}: {$sum} in all. Times are UTC.";
 
-        return (new Chart('conflicts', 'Conflicts', $words, $span->labels(), $conflicts, $span->ticks()))->bars();
+        return (new Chart('conflicts', 'New conflicts', $words, $span->labels(), $conflicts, $span->ticks()))->bars();
     }
 }

@@ -8,12 +8,13 @@ use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\RunView;
 use Cr0Sync\Admin\Ui;
 use Cr0Sync\Cr0SyncException;
 
 /**
- * What one run did, and the page on which it is taken back.
+ * What one run did, what undid it, and the page on which it is undone.
  */
 final readonly class OneRun
 {
@@ -23,31 +24,101 @@ final readonly class OneRun
 
     public function html(string $id): Html
     {
-        $run = Runs::ofAll($this->library)->one($id);
+        [$run, $undone] = Runs::ofAll($this->library)->one($id);
         $back = Html::tag('p', [], $this->forms->link('history', [], 'All runs'));
         if ($run === null) {
             return Html::all($back, Ui::trouble(self::unknown($id)));
         }
         $number = Runs::conflicts($run);
-        $undo = ['href' => $this->forms->address('history', ['undo' => $id]), 'class' => 'button'];
-        $cannot = self::cannot($run);
+        $words = number_format($number) . ($number === 1 ? ' new conflict' : ' new conflicts');
 
         return Html::all($back, Ui::section(
             "Run {$id}",
             Html::tag(
                 'p',
                 [],
-                "{$run['kind']}, ",
-                Ui::time($run['at']),
+                $this->kind($run),
+                ', ',
+                Ui::when($run['at']),
                 ', took ' . number_format((int) $run['duration_ms']) . ' ms, ',
-                $number === 0 ? 'no conflict.' : number_format($number) . ' new ',
-                $number === 0 ? null : $this->forms->link('conflicts', ['status' => 'all'], 'conflicts'),
+                $number === 0 ? 'no conflict' : $this->forms->link('conflicts', ['status' => 'all'], $words),
+                '.',
             ),
+            $this->undone($run, $undone),
             RunView::databases($run['databases']),
-            $cannot === null
-                ? Html::tag('p', [], Html::tag('a', $undo, 'Take this run back...'))
-                : Html::tag('p', ['class' => 'none'], $cannot),
+            $this->offer($run, $undone),
         ));
+    }
+
+    /**
+     * What sort of run it was; where it undid another, that leads there.
+     *
+     * @param array<string, mixed> $run
+     */
+    public function kind(array $run): Html
+    {
+        $undid = Undone::undid($run);
+
+        return $undid === null
+            ? Html::all($run['kind'])
+            : Html::all('undo of ', $this->forms->link('history', ['run' => $undid], "run {$undid}"));
+    }
+
+    /**
+     * That it was undone, and by which runs, if it was.
+     *
+     * @param array<string, mixed> $run
+     */
+    public function mark(array $run, Undone $undone): ?Html
+    {
+        $by = $undone->by($run['run']);
+        if ($by === []) {
+            return null;
+        }
+        $links = [];
+        foreach ($by as $at => $id) {
+            $links[] = [$at === 0 ? null : ', ', $this->forms->link('history', ['run' => $id], "run {$id}")];
+        }
+        $words = $undone->isWhole($run) ? 'undone' : 'undone in part';
+
+        return Html::all(Ui::mark($words, 'warn'), ' by ', $links);
+    }
+
+    /** @param array<string, mixed> $run */
+    private function undone(array $run, Undone $undone): ?Html
+    {
+        $mark = $this->mark($run, $undone);
+        $left = $undone->left($run);
+        $words = match (true) {
+            $left === [] => '. What it wrote does not stand any more; to have it back, undo the run that undid it.',
+            default => '. What it wrote to ' . implode(', ', $left) . ' still stands.',
+        };
+
+        return $mark === null ? null : Html::tag('p', [], $mark, $words);
+    }
+
+    /** @param array<string, mixed> $run */
+    private function offer(array $run, Undone $undone): ?Html
+    {
+        if ($undone->isWhole($run)) {
+            return null;
+        }
+        $cannot = self::cannot($run, $undone) ?? $this->waiting($run['run']);
+        $undo = ['href' => $this->forms->address('history', ['undo' => $run['run']]), 'class' => 'button'];
+
+        return $cannot === null
+            ? Html::tag('p', [], Html::tag('a', $undo, 'Undo this run...'))
+            : Html::tag('p', ['class' => 'none'], $cannot);
+    }
+
+    private function waiting(string $id): ?string
+    {
+        try {
+            return Requests::waiting($this->library, 'undo', ['run' => $id]);
+        } catch (Cr0SyncException) {
+            // Whoever asks is told why nobody can know.
+            return null;
+        }
     }
 
     public function undo(string $id, bool $isLook): Html
@@ -60,31 +131,31 @@ final readonly class OneRun
             );
         }
         $steps = [
-            "The next run of cron gives every row that run {$id} wrote the value it had before, on all sides.",
+            "The next run of cron gives every row that run {$id} wrote the values it had before, on all sides.",
             'What was new goes, what was deleted comes back, what was changed is as it was.',
             'A row that was changed again since stays as it is now, and is named in the warnings.',
             'Before that, an emergency copy of each file is made; it is on the page Backups.',
-            'That is a run of its own, which can be taken back again.',
+            'That is a run of its own, which can be undone in turn.',
         ];
 
         return Html::all(Ui::section(
-            "Take run {$id} back",
+            "Undo run {$id}",
             Html::tag('ul', [], array_map(static fn (string $one): Html => Html::tag('li', [], $one), $steps)),
             Html::tag('div', ['class' => 'confirm'], $this->forms->post(
                 'undo',
                 Forms::hidden('run', $id),
-                Forms::button("Take run {$id} back", 'danger'),
+                Forms::button("Undo run {$id}", 'danger'),
                 $this->forms->link('history', ['run' => $id], 'Do nothing'),
             )),
         ), $this->look($id, $isLook));
     }
 
-    /** Why a run cannot be taken back, if it cannot. */
+    /** Why a run cannot be undone, if it cannot. */
     public static function refusal(Library $library, string $id): ?string
     {
-        $run = Runs::ofAll($library)->one($id);
+        [$run, $undone] = Runs::ofAll($library)->one($id);
 
-        return $run === null ? self::unknown($id) : self::cannot($run);
+        return $run === null ? self::unknown($id) : self::cannot($run, $undone);
     }
 
     private static function unknown(string $id): string
@@ -109,19 +180,20 @@ final readonly class OneRun
     }
 
     /**
-     * Why it is plain that a run cannot be taken back. The library knows more, and says it when it is asked.
+     * Why it is plain that a run cannot be undone. The library knows more, and says it when it is asked.
      *
      * @param array<string, mixed> $run
      */
-    private static function cannot(array $run): ?string
+    private static function cannot(array $run, Undone $undone): ?string
     {
-        $sums = Runs::sums($run);
-        $rows = $sums['inserted'] + $sums['updated'] + $sums['deleted'] + $sums['rekeyed'];
+        $by = $undone->by($run['run'])[0] ?? null;
 
         return match (true) {
-            $run['kind'] === 'restore' => "Run {$run['run']} was a restore. To take it back, restore the emergency "
-                . 'copy that was made before it: it is on the page Backups.',
-            $rows === 0 => "Run {$run['run']} wrote no row, so that there is nothing to take back.",
+            $undone->isWhole($run) => "Run {$run['run']} is undone already, by run {$by}. To have back what it wrote, "
+                . "undo run {$by}.",
+            $run['kind'] === 'restore' => "Run {$run['run']} was a restore. To undo it, restore the emergency copy "
+                . 'that was made before it: it is on the page Backups.',
+            Runs::rows($run) === 0 => "Run {$run['run']} wrote no row, so that there is nothing to undo.",
             default => null,
         };
     }

@@ -64,18 +64,22 @@ final readonly class Runs
         }
     }
 
-    /** @return ?array<string, mixed> */
-    public function one(string $id): ?array
+    /**
+     * One of them, and what was undone since.
+     *
+     * @return array{?array<string, mixed>, Undone}
+     */
+    public function one(string $id): array
     {
         for ($number = 100; true; $number *= 10) {
             $runs = $this->newest($number);
             foreach ($runs as $run) {
                 if ($run['run'] === $id) {
-                    return $run;
+                    return [$run, Undone::among($runs)];
                 }
             }
             if (count($runs) < $number || $number >= $this->most) {
-                return null;
+                return [null, Undone::among([])];
             }
         }
     }
@@ -99,6 +103,16 @@ final readonly class Runs
         }
 
         return $sums;
+    }
+
+    /**
+     * How many rows a run wrote.
+     *
+     * @param array<string, mixed> $run
+     */
+    public static function rows(array $run): int
+    {
+        return array_sum(array_diff_key(self::sums($run), ['lock_ms' => 0]));
     }
 
     /** @param array<string, mixed> $run */

@@ -31,14 +31,14 @@ final readonly class Confirm
 
         return Html::all(Ui::section(
             "Sync {$name} with force",
-            Html::tag('p', [], 'The guard stopped the sync ', Ui::time($held['since']), ', and saw this:'),
+            Html::tag('p', [], 'The guard stopped the sync ', Ui::when($held['since']), ', and saw this:'),
             Ui::trouble($held['reason']),
             self::steps([
                 "The next run of cron syncs {$name} once as if no guard had anything against it.",
                 'What was deleted on one side is then deleted on all others.',
                 'Nothing of other databases is touched, and the guard is at work again in the run after that.',
                 'Before that, an emergency copy of each file that is written is made; it is on the page Backups.',
-                'The run is on the page History, where it can be taken back.',
+                'The run is on the page History, where it can be undone.',
             ]),
             Html::tag('p', [], 'If the deletion was not meant, restore that side from a backup instead: ', $this->forms
                 ->link('backups', [], 'Backups'), '.'),

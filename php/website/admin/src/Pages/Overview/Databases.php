@@ -83,18 +83,29 @@ final readonly class Databases
             $words[] = Html::tag(
                 'div',
                 ['class' => 'trouble'],
-                Html::tag('p', [], 'Held, ', Ui::time($database['held']['since']), ": {$database['held']['reason']}."),
+                Html::tag('p', [], 'Held, since ', Ui::when($database['held']['since']), ': ', [
+                    $database['held']['reason'],
+                    '.',
+                ]),
                 $this->button('Sync now with force...', ['ask' => 'force', 'database' => $name]),
             );
         }
         foreach ($database['paused'] as $table => $notice) {
-            $words[] = Ui::trouble("Table {$table} is left alone since {$notice['since']}: {$notice['reason']}");
+            $words[] = self::since("Table {$table} is left alone, ", $notice);
         }
         foreach ($database['quarantined'] as $side => $notice) {
-            $words[] = Ui::trouble("{$side} is not touched since {$notice['since']}: {$notice['reason']}");
+            $words[] = self::since("{$side} is not touched, ", $notice);
         }
 
         return $words;
+    }
+
+    /** @param array{since: string, reason: string} $notice */
+    private static function since(string $what, array $notice): Html
+    {
+        $words = [$what, 'since ', Ui::when($notice['since']), ': ', $notice['reason']];
+
+        return Html::tag('p', ['class' => 'trouble'], $words);
     }
 
     /** @param array<string, array<string, mixed>> $sides */
