@@ -94,7 +94,7 @@ final readonly class Alerts
         }
         if ($due['left_out'] > 0 || $due['more']) {
             $more = $due['more'] ? ', or even more' : '';
-            $lines[] = "and {$due['left_out']} more{$more}, which are in the event log";
+            $lines[] = "and {$due['left_out']} more{$more}, which the next ones tell of";
         }
 
         return Program::run(self::mailer(), implode("\n", $lines) . "\n", self::SECONDS);

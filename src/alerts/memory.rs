@@ -19,6 +19,14 @@ pub(super) struct Offered {
     pub(super) token: String,
     pub(super) at: i64,
     pub(super) names: Vec<String>,
+    /// Whether that was all there was.
+    #[serde(default = "yes")]
+    pub(super) whole: bool,
+}
+
+/// What an older version handed out counted for all.
+fn yes() -> bool {
+    true
 }
 
 /// What is known; times in seconds since 1970.

@@ -2,7 +2,7 @@
 //!
 //! Says which, and remembers which were told; a shell delivers them. Every event is told at least once: what was handed out
 //! counts as told when the shell says so, and is handed out again until then. The rate limit lets a delivery wait, and
-//! drops nothing: the next one has all that waited.
+//! drops nothing: the next ones have all that waited.
 //!
 //! Which ones were told is remembered by what they are, not by a number up to which all were: the log can be written by the
 //! website's group, and one line with a large number would keep every later event from being told. It lies where only
@@ -23,13 +23,15 @@ use crate::clock;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{self, Filter, Severity};
-use crate::report::{AlertsReport, AlertsToldReport, SCHEMA};
+use crate::report::{AlertsReport, AlertsToldReport, EventsFound, SCHEMA};
 use memory::{Known, Memory, Offered};
 
-/// So many are in one delivery; of more it says how many there are.
+/// So many are in one delivery; the next ones have the others.
 const MOST: usize = 100;
-/// More than that at once are not counted, which is as many as one search gives.
-const MOST_FOUND: usize = 10_000;
+/// As many as one search gives.
+const MOST_AT_ONCE: usize = 10_000;
+/// More that nobody was told of are not counted.
+const MOST_FOUND: usize = 200_000;
 /// The rate limit counts over so long (seconds).
 const HOUR: i64 = 3_600;
 /// Events are looked for from so long before the last look on: a clock may be set back by as much between two events
@@ -55,7 +57,7 @@ pub fn told(config: &Config, token: &str) -> Result<AlertsToldReport> {
 
 fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     let (mut memory, doubt) = Memory::open(config)?;
-    let found = events::query(config, &filter(config, memory.known.asked, now))?;
+    let found = found(config, memory.known.asked, now)?;
     let mut report = AlertsReport {
         schema: SCHEMA,
         severity: config.alerts.severity.clone(),
@@ -69,8 +71,10 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     };
     let named: Vec<(String, Map<String, Value>)> =
         found.events.into_iter().map(|event| (name(&event), event)).collect();
-    let in_reach: BTreeSet<&String> = named.iter().map(|(name, _)| name).collect();
-    memory.known.told.retain(|name| in_reach.contains(name));
+    if !found.more {
+        let in_reach: BTreeSet<&String> = named.iter().map(|(name, _)| name).collect();
+        memory.known.told.retain(|name| in_reach.contains(name));
+    }
     let fresh: Vec<&(String, Map<String, Value>)> =
         named.iter().filter(|(name, _)| !memory.known.told.contains(name)).collect();
     memory.known.sent.retain(|sent| counts(*sent, now));
@@ -87,15 +91,40 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
         memory.known.asked.get_or_insert(now);
         // What somebody may have been told of counts, also where that failed.
         memory.known.sent.push(now);
-        // The newest come first.
-        report.events = fresh.iter().take(MOST).rev().map(|(_, event)| event.clone()).collect();
-        report.left_out = fresh.len().saturating_sub(MOST);
+        let given = at_the_ends(&fresh);
+        report.events = given.iter().map(|(_, event)| event.clone()).collect();
+        report.left_out = fresh.len().saturating_sub(given.len());
         report.token = Some(token.clone());
-        let names = fresh.iter().map(|(name, _)| name.clone()).collect();
-        memory.known.offered = Some(Offered { token, at: now, names });
+        let names = given.iter().map(|(name, _)| name.clone()).collect();
+        let whole = report.left_out == 0 && !report.more;
+        memory.known.offered = Some(Offered { token, at: now, names, whole });
     }
     memory.write()?;
     Ok(report)
+}
+
+/// As many as are in one delivery, the oldest first, of all, which come with the newest first: the first and the last of them.
+/// Whoever writes many lines to hide one would have to write them before it and after it.
+fn at_the_ends<'a, T>(all: &[&'a T]) -> Vec<&'a T> {
+    let half = MOST / 2;
+    let newest = all.len().min(MOST).saturating_sub(half.min(all.len()));
+    let oldest = all.len().min(MOST).saturating_sub(newest);
+    let (head, tail) = (all.iter().take(newest), all.iter().skip(all.len().saturating_sub(oldest)));
+    let mut given: Vec<&T> = head.chain(tail).copied().collect();
+    given.reverse();
+    given
+}
+
+/// All events that may have to be told, the newest first.
+fn found(config: &Config, asked: Option<i64>, now: i64) -> Result<EventsFound> {
+    let mut all = events::query(config, &filter(config, asked, now))?;
+    while all.more && all.events.len() < MOST_FOUND {
+        let skip = all.events.len();
+        let next = events::query(config, &Filter { skip, ..filter(config, asked, now) })?;
+        all.more = next.more;
+        all.events.extend(next.events);
+    }
+    Ok(all)
 }
 
 /// Events that should have been told a while ago.
@@ -126,7 +155,7 @@ fn filter(config: &Config, asked: Option<i64>, now: i64) -> Filter {
     Filter {
         severity: Severity::of(&config.alerts.severity),
         since: DateTime::from_timestamp(since, 0).map(clock::stamp),
-        limit: MOST_FOUND,
+        limit: MOST_AT_ONCE,
         ..Filter::default()
     }
 }
@@ -152,7 +181,9 @@ fn accept(config: &Config, token: &str) -> Result<AlertsToldReport> {
     };
     let told = offered.names.len();
     memory.known.told.extend(offered.names);
-    memory.known.asked = Some(offered.at);
+    if offered.whole {
+        memory.known.asked = Some(offered.at);
+    }
     memory.write()?;
     Ok(AlertsToldReport { schema: SCHEMA, told })
 }

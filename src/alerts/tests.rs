@@ -102,15 +102,34 @@ fn unix_next(report: &AlertsReport) -> i64 {
 }
 
 #[test]
-fn of_many_the_newest_are_told_and_the_others_counted() {
-    let world = World::new(json!({}));
-    let kinds: Vec<String> = (0..130).map(|number| format!("E{number}")).collect();
-    let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-    world.happens(Severity::Critical, &kinds);
+fn of_many_the_first_and_the_last_are_told_and_then_the_others() {
+    let mut world = World::new(json!({ "per_hour": 1 }));
+    let kinds: Vec<String> = (0..230).map(|number| format!("E{number}")).collect();
+    world.happens(Severity::Critical, &kinds.iter().map(String::as_str).collect::<Vec<_>>());
+    let ends = |all: &[String]| [&all[..50], &all[all.len() - 50..]].concat();
+    let mut left = kinds;
+    for rest in [130, 30] {
+        let (given, report) = world.due();
+        assert_eq!((&given, report.left_out), (&ends(&left), rest));
+        assert_eq!(world.told(&report), 100);
+        left.retain(|kind| !given.contains(kind));
+        // They stay in reach while they wait, and nobody is told twice.
+        world.now += 2 * HOUR;
+    }
     let (given, report) = world.due();
-    assert_eq!((given, report.left_out), (kinds[30..].iter().map(|kind| (*kind).to_owned()).collect(), 30));
-    assert_eq!(world.told(&report), 130);
+    assert_eq!((given, report.left_out, world.told(&report)), (left, 0, 30));
+    world.now += 2 * HOUR;
     assert_eq!(world.due().0, [""; 0]);
+}
+
+#[test]
+fn all_that_is_handed_out_is_there_once_and_in_order() {
+    for count in [0, 1, 49, 50, 51, 99, 100, 101, 150, 1000] {
+        let all: Vec<usize> = (0..count).rev().collect();
+        let given: Vec<usize> = at_the_ends(&all.iter().collect::<Vec<_>>()).into_iter().copied().collect();
+        let wanted: Vec<usize> = (0..count).filter(|one| *one < 50 || one + 50 >= count).collect();
+        assert_eq!(given, if count <= 100 { (0..count).collect() } else { wanted }, "{count}");
+    }
 }
 
 #[test]

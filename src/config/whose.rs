@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::durable;
+use crate::durable::{self, mend};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Accepts a file of root, of this user or of whom the root belongs to, to which nobody else may write.
@@ -26,11 +26,11 @@ pub(super) fn check(file: &File, path: &Path, root: &Path) -> Result<()> {
     let Some((why, remedy)) = objection(&found, [0, own, owner], durable::private_group(found.uid())) else {
         return Ok(());
     };
-    let name = path.display();
     let whom = durable::user_numbered(owner).unwrap_or_else(|| owner.to_string());
+    let close = |user: u32| mend::chmod("g-w,o-w", path, user, found.gid());
     let remedy = match remedy {
-        Remedy::Give => format!("chown -h {whom} {name} && chmod g-w,o-w {name}"),
-        Remedy::Close => format!("chmod g-w,o-w {name}"),
+        Remedy::Give => format!("{} && {}", mend::chown(&whom, path), close(owner)),
+        Remedy::Close => close(found.uid()),
     };
     Err(Error::new(ErrorKind::Config, format!("refused the configuration, as {why}:"))
         .at(path)

@@ -90,7 +90,7 @@ use crate::report::{
 
 pub use crate::interrupt::Continue;
 pub use archive::{backup, backups, clean_backups};
-pub(crate) use open::quoted;
+pub(crate) use place::network_of;
 pub use progress::{Phase, Progress};
 pub use queue::{Action, Request, enqueue, queue, work_queue};
 pub use resolution::Take;

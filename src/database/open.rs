@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{Access, AtFlags, CWD};
 
-use crate::durable::{self, Account, AsOwner};
+use crate::durable::{self, Account, AsOwner, mend};
 use crate::interrupt;
 
 use super::schema::{self, Schema};
@@ -152,32 +152,34 @@ pub(crate) fn quarantine(path: &Path, reason: &str) -> String {
 /// use.
 pub(crate) fn may_write(account: &Account, path: &Path, file: &Metadata) -> Result<(), String> {
     may_write_file(account, path, file)?;
-    may_write_beside(account, path)
+    may_write_beside(account, path, file)
 }
 
 /// What SQLite keeps beside a file has its owner and mode, unless somebody has changed that since, or made it as another.
-fn may_write_beside(account: &Account, path: &Path) -> Result<(), String> {
-    if account.user == 0 {
-        return Ok(());
-    }
+fn may_write_beside(account: &Account, path: &Path, file: &Metadata) -> Result<(), String> {
     for suffix in ["-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         let beside = PathBuf::from(name);
-        // One that is no file, `beside` refuses; one that cannot be looked at is as its directory.
+        // One that is no file, `beside` refuses; one that cannot be looked at is as its directory. With an access list, the
+        // mode does not say.
         let Ok(found) = std::fs::symlink_metadata(&beside) else { continue };
-        if account.may(&found, 0o6) {
+        if account.may(&found, 0o6) || durable::has_list(&beside) {
             continue;
         }
-        let (place, like) = (quoted(&beside), quoted(path));
+        let owner = durable::user_numbered(file.uid()).unwrap_or_else(|| file.uid().to_string());
+        let whom = format!("{owner}:{}", durable::group_named(file.gid()));
+        let mode = format!("{:o}", file.mode() & 0o666);
         return Err(format!(
             "{} belongs to {}:{} (mode {:04o}), so that {} cannot read and write it, and so not use the database; as root: \
-             chown --reference={like} {place} && chmod --reference={like} {place}",
+             {} && {}",
             beside.display(),
             durable::user_numbered(found.uid()).unwrap_or_else(|| found.uid().to_string()),
             durable::group_named(found.gid()),
             found.mode() & 0o7777,
             account.name,
+            mend::chown(&whom, &beside),
+            mend::chmod(&mode, &beside, file.uid(), file.gid()),
         ));
     }
     Ok(())
@@ -207,10 +209,10 @@ fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> Result<(),
     {
         let Some(found) = found else { continue };
         if Some(found.gid()) != shared {
-            cure.push(format!("chgrp {name} {}", quoted(path)));
+            cure.push(mend::chgrp(&name, path));
         }
         if found.mode() & bits != bits {
-            cure.push(format!("chmod {change} {}", quoted(path)));
+            cure.push(mend::chmod(change, path, found.uid(), shared.unwrap_or(found.gid())));
         }
     }
     let which = if shared.is_none() { ", where GROUP is one that both users are in" } else { "" };
@@ -251,13 +253,6 @@ pub(crate) fn may_look(path: &Path, file: &Metadata) -> bool {
     let makes = Access::WRITE_OK | Access::EXEC_OK;
     may_write(&Account::here(), path, file).is_ok()
         || rustix::fs::accessat(CWD, above, makes, AtFlags::EACCESS).is_err()
-}
-
-/// A path as a word of a shell.
-pub(crate) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Whether a database keeps a write-ahead log.

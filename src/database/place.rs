@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// File systems whose locks other machines do not see, or see too late for SQLite.
-const NETWORK: [&str; 17] = [
+const NETWORK: [&str; 18] = [
     "9p",
     "afs",
     "ceph",
@@ -23,6 +23,7 @@ const NETWORK: [&str; 17] = [
     "lustre",
     "nfs",
     "nfs4",
+    "ocfs2",
     "smb3",
     "smbfs",
 ];
@@ -36,14 +37,19 @@ pub(crate) fn objection(path: &Path, file: &Metadata) -> Option<String> {
             file.nlink()
         ));
     }
-    // A machine that does not list its mounts has no network file systems that we know of.
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    network(&mounts, file.dev()).map(|kind| {
+    network_of(file.dev()).map(|kind| {
         format!(
             "{} lies on a network file system ({kind}), whose locks are not safe for SQLite: keep it on a local disk",
             path.display()
         )
     })
+}
+
+/// The kind of file system of a device, if a network is in the middle of it.
+pub(crate) fn network_of(device: u64) -> Option<String> {
+    // A machine that does not list its mounts has no network file systems that we know of.
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    network(&mounts, device).map(str::to_owned)
 }
 
 /// The name of the file system of a device, if it is one that a network is in the middle of.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::Shell;
 use crate::config::Config;
-use crate::database::quoted;
 use crate::durable;
+use crate::durable::quoted;
 
 /// How the scripts are called here.
 #[derive(Debug, Clone, Default)]

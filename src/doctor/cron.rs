@@ -14,8 +14,8 @@ use super::stamps::{self, JOBS, Stamp};
 use super::{Now, Shell};
 use crate::clock;
 use crate::config::Config;
-use crate::database::quoted;
 use crate::durable;
+use crate::durable::quoted;
 use crate::report::DoctorFinding;
 
 /// Each script is called every minute; after so long without a run somebody should look (seconds),
@@ -136,7 +136,12 @@ fn judge(
         (Timers::Absent, None) => None,
     };
     let is_called = block.as_ref().is_some_and(|one| one.remedy.is_none());
-    let jobs = JOBS.iter().map(|job| of_job(root, job, stamps.get(job), now, is_called, commands));
+    let caller = match callers.timers {
+        Timers::On => "see that the timers run (systemctl list-timers 'cr0sync-*')",
+        _ => "see that cron runs (systemctl status cron)",
+    };
+    let called = Called { is_called, caller };
+    let jobs = JOBS.iter().map(|job| of_job(root, job, stamps.get(job), now, &called, commands));
     let mut all: Vec<DoctorFinding> = jobs.collect();
     all.extend(JOBS.iter().filter_map(|job| of_cleanup(root, job, stamps.get(job)?)));
     if block.is_none() && all.iter().any(|one| one.remedy.is_some()) {
@@ -202,6 +207,13 @@ fn installed(root: &Path, name: &str) -> String {
     format!("sh {}", quoted(&root.join(name)))
 }
 
+/// What is known of who calls the scripts.
+struct Called {
+    is_called: bool,
+    /// How to look whether that works.
+    caller: &'static str,
+}
+
 /// The script of a job, and its log.
 fn files_of(root: &Path, job: &str) -> (&'static str, PathBuf) {
     let [databases, logs, security] = SCRIPTS;
@@ -227,12 +239,12 @@ fn of_job(
     job: &str,
     stamp: Option<&Stamp>,
     now: i64,
-    is_called: bool,
+    called: &Called,
     commands: &Commands,
 ) -> DoctorFinding {
     let (script, log) = files_of(root, job);
     let look = installed(root, "test_cron_scripts.sh");
-    let see = format!("see that cron runs (systemctl status cron), and {look}");
+    let see = format!("{}, and {look}", called.caller);
     let stamp = stamp.copied().unwrap_or_default();
     if let Some(begun) = stamp.at_work(now) {
         let limit = stamp.timeout.unwrap_or(TIMEOUT);
@@ -246,7 +258,7 @@ fn of_job(
         }
     }
     let Some(last) = stamp.last_run else {
-        return match (stamp.at_work(now), is_called) {
+        return match (stamp.at_work(now), called.is_called) {
             (Some(begun), _) => well("cron", format!("{script}.sh is at work for {begun} seconds")),
             (None, true) => {
                 warning("cron", format!("{script}.sh has not run yet; cron calls it within a minute"))

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
-use crate::database::quoted;
+use crate::database;
+use crate::durable::quoted;
 use crate::error::Error;
 use crate::report::{DoctorFinding, DoctorState};
 use rustix::fs::{AtFlags, CWD, StatVfsMountFlags, StatxFlags};
@@ -35,6 +37,7 @@ fn kind(magic: u64) -> Kind {
         0x517b | 0xff53_4d42 | 0xfe53_4d42 => Kind::Shared("CIFS"),
         0x6573_5546 => Kind::Through("FUSE"),
         0x0102_1997 => Kind::Shared("9P"),
+        0x7461_636f => Kind::Shared("OCFS2"),
         0x00c3_6400 => Kind::Shared("Ceph"),
         0x5346_414f | 0x6b41_4653 => Kind::Shared("AFS"),
         0x7375_7245 => Kind::Shared("Coda"),
@@ -121,19 +124,25 @@ fn unknown(check: &'static str, place: &Path, cause: rustix::io::Errno) -> Docto
         .mended_by("as root: run doctor, or see what df says of it")
 }
 
+fn shared(place: &Path, name: &str) -> DoctorFinding {
+    let what = format!("it is on {name}, where locks do not keep two programs from writing at once");
+    let remedy = "move it to a disk of this machine, and name that place in cr0sync.json";
+    problem("filesystems", what).at(place).mended_by(remedy)
+}
+
 fn of_kind(place: &Path) -> DoctorFinding {
     let found = match rustix::fs::statfs(place) {
         Ok(found) => found,
         Err(cause) => return unknown("filesystems", place, cause),
     };
+    // What the runs refuse is refused here as well, by the same list.
+    let listed = fs::metadata(place).ok().and_then(|found| database::network_of(found.dev()));
+    if let Some(name) = listed {
+        return shared(place, &name);
+    }
     let magic = u64::try_from(i128::from(found.f_type) & 0xffff_ffff).unwrap_or_default();
     match kind(magic) {
-        Kind::Shared(name) => problem(
-            "filesystems",
-            format!("it is on {name}, where locks do not keep two programs from writing at once"),
-        )
-        .at(place)
-        .mended_by("move it to a disk of this machine, and name that place in cr0sync.json"),
+        Kind::Shared(name) => shared(place, name),
         Kind::Fleeting(name) => {
             warning("filesystems", format!("it is in memory ({name}), and gone when the machine stops"))
                 .at(place)

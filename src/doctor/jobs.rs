@@ -11,8 +11,7 @@ use super::settings::Settings;
 use super::{Now, Shell};
 use crate::alerts::{self, Waiting};
 use crate::config::Config;
-use crate::database::quoted;
-use crate::durable::{self, Account};
+use crate::durable::{self, Account, mend};
 use crate::report::{DoctorFinding, counted};
 
 /// What the cron scripts write.
@@ -102,7 +101,7 @@ fn of_log(config: &Config, runner: &Account, path: &Path) -> Option<DoctorFindin
                     )
                 }
                 // Whoever cannot look at it himself is told so of the sides.
-                Reach::Yes | Reach::Missing(_) | Reach::Unknown(..) => None,
+                Reach::Yes | Reach::Missing(_) | Reach::Listed(_) | Reach::Unknown(..) => None,
             }
         },
     )
@@ -120,17 +119,11 @@ fn of_metrics(config: &Config, runner: &Account, place: &Path) -> DoctorFinding 
         ),
         Reach::Missing(_) => told(
             "metrics are to be written there, and it is not there".to_owned(),
-            format!(
-                "as root: install -d -o {} -g {} -m 2775 {}; or {another}",
-                ownership.user,
-                ownership.group,
-                quoted(place)
-            ),
+            // Nobody else has to write there: not pages, who could say there that all is well.
+            format!("as root: {}; or {another}", mend::mkdir(&ownership.user, "755", place)),
         ),
         Reach::No { path, found, bits } => {
-            let shared =
-                durable::group_numbered(&ownership.group).map(|number| (ownership.group.as_str(), number));
-            let remedy = reach::remedy(runner, &path, &found, bits, shared);
+            let remedy = reach::remedy(runner, &path, &found, bits, None);
             told(
                 format!(
                     "metrics are to be written there, and {} may not use {} (mode {:o})",
@@ -140,6 +133,10 @@ fn of_metrics(config: &Config, runner: &Account, place: &Path) -> DoctorFinding 
                 ),
                 format!("{remedy}; or {another}"),
             )
+        }
+        Reach::Listed(path) => {
+            let what = "whether metrics can be written there cannot be said, as there is an access list";
+            warning("cron", what).at(place).mended_by(reach::by_list(runner, &path))
         }
         Reach::Unknown(_, cause) => {
             let what = format!("whether metrics can be written there cannot be said: {cause}");
@@ -162,6 +159,10 @@ fn of_alerts(runner: &Account, program: &Path, remedy: &str) -> DoctorFinding {
             "this program is to be told of events, and {} cannot run it (mode {:o})",
             runner.name, found.mode
         )),
+        Reach::Listed(path) => {
+            let what = "whether the program that is told of events can be run cannot be said, as there is an access list";
+            warning("alerts", what).at(program).mended_by(reach::by_list(runner, &path))
+        }
         Reach::Unknown(_, cause) => {
             let what =
                 format!("whether the program that is told of events can be run cannot be said: {cause}");

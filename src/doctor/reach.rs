@@ -7,8 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::database;
-use crate::durable::Account;
+use crate::durable::{self, Account, mend};
 
 /// To go through a directory.
 pub(super) const PASS: u32 = 1;
@@ -34,6 +33,8 @@ pub(super) enum Reach {
     No { path: PathBuf, found: Found, bits: u32 },
     /// It is not there.
     Missing(PathBuf),
+    /// It has an access list, which may let it do that or keep it from that.
+    Listed(PathBuf),
     /// Nobody here can say.
     Unknown(PathBuf, String),
 }
@@ -60,19 +61,14 @@ pub(super) fn reach(account: &Account, path: &Path, bits: u32) -> Reach {
             Err(cause) => return Reach::Unknown(place.to_path_buf(), cause.to_string()),
         };
         // With one, the bits of the group are its mask.
-        if account.user != 0 && account.user != found.user && has_list(place) {
-            return Reach::Unknown(place.to_path_buf(), "it has an access list (getfacl)".to_owned());
+        if account.user != 0 && account.user != found.user && durable::has_list(place) {
+            return Reach::Listed(place.to_path_buf());
         }
         if !may(account, &found, bits) {
             return Reach::No { path: place.to_path_buf(), found, bits };
         }
     }
     Reach::Yes
-}
-
-fn has_list(path: &Path) -> bool {
-    let nothing: &mut [u8] = &mut [];
-    rustix::fs::getxattr(path, "system.posix_acl_access", nothing).is_ok_and(|length| length > 0)
 }
 
 /// The command that lets an account do it, by the narrowest way there is: as the owner, in its group, through the
@@ -84,17 +80,20 @@ pub(super) fn remedy(
     bits: u32,
     shared: Option<(&str, u32)>,
 ) -> String {
-    let place = database::quoted(path);
     let letters: String =
         [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| bits & bit != 0).map(|(_, c)| *c).collect();
-    if account.user == found.user {
-        return format!("as root: chmod u+{letters} {place}");
+    let chmod = |who: char, letters: &str, user: u32, group: u32| {
+        mend::chmod(&format!("{who}+{letters}"), path, user, group)
+    };
+    let Found { user, group, .. } = *found;
+    if account.user == user {
+        return format!("as root: {}", chmod('u', &letters, user, group));
     }
-    if account.groups.contains(&found.group) {
-        return format!("as root: chmod g+{letters} {place}");
+    if account.groups.contains(&group) {
+        return format!("as root: {}", chmod('g', &letters, user, group));
     }
     if bits == PASS {
-        return format!("as root: chmod o+x {place}");
+        return format!("as root: {}", chmod('o', "x", user, group));
     }
     match shared {
         Some((name, number)) => {
@@ -103,10 +102,20 @@ pub(super) fn remedy(
             } else {
                 format!("usermod -aG {name} {} && ", account.name)
             };
-            format!("as root: {join}chgrp {name} {place} && chmod g+{letters} {place}")
+            let chmod = chmod('g', &letters, user, number);
+            format!("as root: {join}{} && {chmod}", mend::chgrp(name, path))
         }
-        None => format!("as root: chown {} {place} && chmod u+{letters} {place}", account.name),
+        None => {
+            let chmod = chmod('u', &letters, account.user, group);
+            format!("as root: {} && {chmod}", mend::chown(&account.name, path))
+        }
     }
+}
+
+/// What to do where an access list has the last word, which nobody here can read.
+pub(super) fn by_list(account: &Account, path: &Path) -> String {
+    let (name, place) = (&account.name, durable::quoted(path));
+    format!("see what getfacl {place} lets {name} do; or take the list away, as root: setfacl -b {place}")
 }
 
 #[cfg(test)]

@@ -12,8 +12,7 @@ use super::reach::{self, Found};
 use super::settings::Settings;
 use super::{Shell, sides};
 use crate::config::Config;
-use crate::database::quoted;
-use crate::durable::Account;
+use crate::durable::{self, Account, mend};
 use crate::report::DoctorFinding;
 
 /// What the scripts of PHP are called.
@@ -34,26 +33,31 @@ pub(super) fn findings(config: &Config, shell: &Shell, settings: &Settings) -> V
         return Vec::new();
     }
     let places = [shell.script.as_deref().and_then(Path::parent), settings.scripts.as_deref()];
-    let mut unseen: BTreeMap<PathBuf, String> = BTreeMap::new();
+    let mut unseen: BTreeMap<PathBuf, Unseen> = BTreeMap::new();
     let mut all: BTreeSet<PathBuf> = BTreeSet::new();
     for place in places.into_iter().flatten() {
         all.extend(of_php(place, &mut unseen));
     }
     all.extend(listed(&config.root, "sh", &mut unseen));
     all.extend(told_of_events(config, shell));
+    all.extend(settings.php.clone());
     let mut open: BTreeMap<PathBuf, (Found, Vec<&Path>)> = BTreeMap::new();
     for path in &all {
         match exchangeable(&pages, path) {
             Ok(None) => {}
             Ok(Some((place, found))) => open.entry(place).or_insert((found, Vec::new())).1.push(path),
             Err((place, cause)) => {
-                unseen.insert(place, cause.to_string());
+                unseen.insert(place, cause);
             }
         }
     }
     let unseen = unseen.into_iter().map(|(place, cause)| {
-        let what = format!("whether {} can exchange what cron runs cannot be said: {cause}", pages.name);
-        warning("scripts", what).at(&place).mended_by("as root: run doctor")
+        let (why, remedy) = match cause {
+            Unseen::Listed => ("it has an access list (getfacl)".to_owned(), reach::by_list(&pages, &place)),
+            Unseen::Failed(why) => (why, "as root: run doctor".to_owned()),
+        };
+        let what = format!("whether {} can exchange what cron runs cannot be said: {why}", pages.name);
+        warning("scripts", what).at(&place).mended_by(remedy)
     });
     let mut findings: Vec<DoctorFinding> = unseen.collect();
     if open.is_empty() && !all.is_empty() && findings.is_empty() {
@@ -96,17 +100,17 @@ fn told_of_events(config: &Config, shell: &Shell) -> Vec<PathBuf> {
 /// The command that mends it. Whoever runs the jobs keeps what is his; what pages have to write to below the root they keep,
 /// but for what is not theirs there.
 fn remedy(root: &Path, runner: Option<&Account>, place: &Path, found: &Found) -> String {
-    let name = quoted(place);
+    let chmod = |change: &str, user: u32| mend::chmod(change, place, user, found.group);
     let is_trusted = found.user == 0 || runner.is_some_and(|runner| runner.user == found.user);
     match (is_trusted, place.is_dir() && place.starts_with(root)) {
-        (true, true) => format!("as root: chmod +t {name}"),
-        (true, false) => format!("as root: chmod go-w {name}"),
-        (false, _) => format!("as root: chown root {name} && chmod go-w {name}"),
+        (true, true) => format!("as root: {}", chmod("+t", found.user)),
+        (true, false) => format!("as root: {}", chmod("go-w", found.user)),
+        (false, _) => format!("as root: {} && {}", mend::chown("root", place), chmod("go-w", 0)),
     }
 }
 
 /// The scripts in a directory, and what they load, where they are installed as in the source.
-fn of_php(place: &Path, unseen: &mut BTreeMap<PathBuf, String>) -> Vec<PathBuf> {
+fn of_php(place: &Path, unseen: &mut BTreeMap<PathBuf, Unseen>) -> Vec<PathBuf> {
     let scripts = PHP.iter().map(|name| place.join(name));
     let mut all: Vec<PathBuf> =
         scripts.filter(|path| !path.symlink_metadata().is_err_and(|cause| is_gone(&cause))).collect();
@@ -124,12 +128,12 @@ fn is_gone(cause: &io::Error) -> bool {
 }
 
 /// The files in a directory with an extension.
-fn listed(place: &Path, end: &str, unseen: &mut BTreeMap<PathBuf, String>) -> Vec<PathBuf> {
+fn listed(place: &Path, end: &str, unseen: &mut BTreeMap<PathBuf, Unseen>) -> Vec<PathBuf> {
     let entries = match fs::read_dir(place) {
         Ok(entries) => entries,
         Err(cause) => {
             if !is_gone(&cause) {
-                unseen.insert(place.to_path_buf(), cause.to_string());
+                unseen.insert(place.to_path_buf(), Unseen::Failed(cause.to_string()));
             }
             return Vec::new();
         }
@@ -139,10 +143,15 @@ fn listed(place: &Path, end: &str, unseen: &mut BTreeMap<PathBuf, String>) -> Ve
 }
 
 /// What keeps a thing from being looked at.
-type Unseen = (PathBuf, io::Error);
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Unseen {
+    /// It has an access list.
+    Listed,
+    Failed(String),
+}
 
 /// What an account may write of a file and the directories above it, as the path is written and wherever its links lead.
-fn exchangeable(account: &Account, path: &Path) -> Result<Option<(PathBuf, Found)>, Unseen> {
+fn exchangeable(account: &Account, path: &Path) -> Result<Option<(PathBuf, Found)>, (PathBuf, Unseen)> {
     let mut unseen = None;
     for way in ways(path) {
         match along(account, &way) {
@@ -174,15 +183,19 @@ fn ways(path: &Path) -> Vec<PathBuf> {
 }
 
 /// What an account may exchange on one way. A link has no mode: whoever may exchange it may write in its directory.
-fn along(account: &Account, path: &Path) -> Result<Option<(PathBuf, Found)>, Unseen> {
+fn along(account: &Account, path: &Path) -> Result<Option<(PathBuf, Found)>, (PathBuf, Unseen)> {
     let mut below: Option<Found> = None;
     for place in path.ancestors() {
         let file = match fs::symlink_metadata(place) {
             Ok(file) => file,
             Err(cause) if below.is_none() && is_gone(&cause) => return Ok(None),
-            Err(cause) => return Err((place.to_path_buf(), cause)),
+            Err(cause) => return Err((place.to_path_buf(), Unseen::Failed(cause.to_string()))),
         };
         let found = Found { user: file.uid(), group: file.gid(), mode: file.mode() & 0o7777 };
+        if durable::has_list(place) {
+            // Its mode says nothing of whom the list names.
+            return Err((place.to_path_buf(), Unseen::Listed));
+        }
         let bits = if below.is_some() { PUT } else { WRITE };
         let is_kept = found.mode & STICKY != 0 && below.is_some_and(|below| below.user != account.user);
         let is_open = found.user == account.user || reach::may(account, &found, bits) && !is_kept;
@@ -282,19 +295,43 @@ mod tests {
     fn what_is_told_to_do_leaves_the_runner_and_the_pages_what_they_need() {
         let place = tempfile::tempdir().unwrap();
         let root = place.path();
-        let runner = Account { name: "runner".to_owned(), user: 7, groups: vec![8] };
+        let runner = Account { name: "runner".to_owned(), user: 65_533, groups: vec![8] };
         let file = root.join("a.sh");
         fs::write(&file, "").unwrap();
         let of = |user: u32, path: &Path| {
             remedy(root, Some(&runner), path, &Found { user, group: 8, mode: 0o775 })
         };
-        let name = quoted(root);
-        for user in [0, 7] {
-            assert_eq!(of(user, root), format!("as root: chmod +t {name}"));
-            assert_eq!(of(user, &file), format!("as root: chmod go-w {}", quoted(&file)));
-            assert_eq!(of(user, Path::new("/")), "as root: chmod go-w /");
+        for user in [0, 65_533] {
+            for (path, change) in [(root, "+t"), (&file, "go-w"), (Path::new("/"), "go-w")] {
+                assert_eq!(of(user, path), format!("as root: {}", mend::chmod(change, path, user, 8)));
+            }
         }
-        assert_eq!(of(9, root), format!("as root: chown root {name} && chmod go-w {name}"));
+        let both = format!("as root: {} && {}", mend::chown("root", root), mend::chmod("go-w", root, 0, 8));
+        assert_eq!(of(9, root), both);
+    }
+
+    #[test]
+    fn what_an_access_list_lets_pages_do_is_not_judged_by_the_mode() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.php");
+        fs::write(&path, "").unwrap();
+        // As `setfacl -m u:65533:rwx` writes it: version 2, then tag, rights and number of each entry.
+        let entries: [(u16, u16, u32); 5] =
+            [(1, 7, u32::MAX), (2, 7, 65_533), (4, 5, u32::MAX), (16, 7, u32::MAX), (32, 5, u32::MAX)];
+        let mut list = 2_u32.to_le_bytes().to_vec();
+        for (tag, rights, number) in entries {
+            list.extend(
+                tag.to_le_bytes().into_iter().chain(rights.to_le_bytes()).chain(number.to_le_bytes()),
+            );
+        }
+        let name = "system.posix_acl_access";
+        if rustix::fs::setxattr(place.path(), name, &list, rustix::fs::XattrFlags::empty()).is_err() {
+            // Not every file system has them.
+            return;
+        }
+        let pages = Account { name: "pages".to_owned(), user: 65_533, groups: vec![65_531] };
+        let found = exchangeable(&pages, &path).unwrap_err();
+        assert_eq!(found, (place.path().to_path_buf(), Unseen::Listed));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{problem, well};
 use crate::config::{Config, Ownership};
-use crate::database::quoted;
-use crate::durable::{self, Account};
+use crate::durable::quoted;
+use crate::durable::{self, Account, mend};
 use crate::report::DoctorFinding;
 
 /// A longer one is none (bytes).
@@ -26,6 +26,8 @@ pub(super) struct Settings {
     pub(super) scripts: Option<PathBuf>,
     /// Where metrics are written to.
     pub(super) metrics: Option<PathBuf>,
+    /// Which PHP runs; none where it is looked for when it is called.
+    pub(super) php: Option<PathBuf>,
 }
 
 impl Settings {
@@ -37,14 +39,18 @@ impl Settings {
         let runner = Account::of_runs(&config.root, ownership);
         let is_theirs = found.uid() == 0 || runner.is_some_and(|runner| runner.user == found.uid());
         if !found.is_file() || !is_theirs || found.mode() & 0o022 != 0 {
-            return Settings { finding: Some(unbelieved(&path, &found, ownership)), scripts, metrics: None };
+            return Settings {
+                finding: Some(unbelieved(&path, &found, ownership)),
+                scripts,
+                ..Settings::default()
+            };
         }
         let bytes = match durable::read_regular(&path, MAX_BYTES) {
             Ok(bytes) => bytes,
             Err(cause) => {
                 let what = format!("the settings of the cron scripts cannot be read: {cause}");
-                let finding = problem("cron", what).at(&path).mended_by(mend(&path, ownership));
-                return Settings { finding: Some(finding), scripts, metrics: None };
+                let finding = problem("cron", what).at(&path).mended_by(remedy(&path, ownership));
+                return Settings { finding: Some(finding), scripts, ..Settings::default() };
             }
         };
         let lines = Lines::of(&String::from_utf8_lossy(&bytes));
@@ -57,7 +63,12 @@ impl Settings {
                 problem("cron", what).mended_by(remedy)
             }
         };
-        Settings { finding: Some(finding.at(&path)), scripts: lines.web.or(scripts), metrics: lines.metrics }
+        Settings {
+            finding: Some(finding.at(&path)),
+            scripts: lines.web.or(scripts),
+            metrics: lines.metrics,
+            php: lines.php,
+        }
     }
 }
 
@@ -66,6 +77,7 @@ impl Settings {
 struct Lines {
     web: Option<PathBuf>,
     metrics: Option<PathBuf>,
+    php: Option<PathBuf>,
     wrong: Vec<String>,
 }
 
@@ -98,7 +110,8 @@ impl Lines {
         match (name, path) {
             ("WEB", Some(path)) => self.web = Some(path),
             ("METRICS", path) => self.metrics = path,
-            ("PHP", Some(_)) | ("CONFIG", _) => {}
+            ("PHP", Some(path)) => self.php = path.is_absolute().then_some(path),
+            ("CONFIG", _) => {}
             ("TIMEOUT" | "LOG_BYTES" | "LOG_KEEP", _) if is_number(value) => {}
             ("TIMEOUT" | "LOG_BYTES" | "LOG_KEEP", _) => return Err("needs a number from 1 on"),
             _ => return Err("is not understood"),
@@ -130,14 +143,16 @@ fn unbelieved(path: &Path, found: &fs::Metadata, ownership: &Ownership) -> Docto
     } else {
         "the cron scripts do not read it, as it is no regular file".to_owned()
     };
-    problem("cron", what).at(path).mended_by(mend(path, ownership))
+    problem("cron", what).at(path).mended_by(remedy(path, ownership))
 }
 
-fn mend(path: &Path, ownership: &Ownership) -> String {
-    let place = quoted(path);
+fn remedy(path: &Path, ownership: &Ownership) -> String {
+    let whom = format!("{}:{}", ownership.user, ownership.group);
+    let (user, group) = durable::owner(ownership).unwrap_or((0, 0));
     format!(
-        "see what stands in it, then as root: chown {}:{} {place} && chmod 644 {place}",
-        ownership.user, ownership.group
+        "see what stands in it, then as root: {} && {}",
+        mend::chown(&whom, path),
+        mend::chmod("644", path, user, group)
     )
 }
 

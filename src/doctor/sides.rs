@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 use super::finding::{problem, warning, well};
 use super::reach::{self, FILL, Reach, USE};
 use crate::config::{Config, Ownership};
-use crate::database;
-use crate::durable::{self, Account};
+use crate::durable::{self, Account, mend};
 use crate::report::DoctorFinding;
 
 /// The side of pages, as the shipped configuration calls it.
@@ -130,6 +129,7 @@ fn of_account(account: &Account, needs: &[Need<'_>], ownership: &Ownership) -> V
                 Reach::Yes | Reach::Missing(_) => None,
                 Reach::No { path, found, bits } => Some((path.clone(), Reach::No { path, found, bits })),
                 Reach::Unknown(path, why) => Some((path.clone(), Reach::Unknown(path, why))),
+                Reach::Listed(path) => Some((path.clone(), Reach::Listed(path))),
             });
         match stands {
             None => reached += 1,
@@ -203,7 +203,7 @@ fn told(
                 None => reach::remedy(account, &path, &found, bits, shared),
                 Some(link) => format!(
                     "{} is a link: see who made it and where it leads, and give {name} the right there",
-                    database::quoted(link)
+                    durable::quoted(link)
                 ),
             };
             Some(problem("access", what).at(&path).mended_by(remedy))
@@ -212,9 +212,14 @@ fn told(
             let what = format!("whether {name} can use {sides} cannot be said: {cause}");
             let remedy = format!(
                 "as root: run doctor, or try it: runuser -u {name} -- ls -ld {}",
-                database::quoted(&path)
+                durable::quoted(&path)
             );
             Some(warning("access", what).at(&path).mended_by(remedy))
+        }
+        Reach::Listed(path) => {
+            let what =
+                format!("whether {name} can use {sides} cannot be said: it has an access list (getfacl)");
+            Some(warning("access", what).at(&path).mended_by(reach::by_list(account, &path)))
         }
         Reach::Yes | Reach::Missing(_) => None,
     }
@@ -241,11 +246,8 @@ fn missing(config: &Config) -> Vec<DoctorFinding> {
             format!("the directory is not there, so that these sides are left out: {}", behind.join(", "));
         let ownership = &config.ownership;
         warning("access", what).at(directory).mended_by(format!(
-            "mount what belongs there, or make it (as root: install -d -o {} -g {} -m 2775 {}), or take these sides out of \
-             cr0sync.json",
-            ownership.user,
-            ownership.group,
-            database::quoted(directory)
+            "mount what belongs there, or make it (as root: {}), or take these sides out of cr0sync.json",
+            mend::mkdir(&format!("{}:{}", ownership.user, ownership.group), "2775", directory)
         ))
     };
     all.into_iter().map(told).collect()

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
-use crate::database::quoted;
-use crate::durable;
+use crate::durable::quoted;
+use crate::durable::{self, mend};
 use crate::error::Error;
 use crate::report::{DoctorFinding, DoctorState};
 
@@ -54,8 +54,10 @@ pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFindin
         None => well("state", format!("mode {mode:o}")),
         Some((state_of, what)) => DoctorFinding {
             state: state_of,
-            ..problem("state", format!("{what} (mode {mode:o}, and should be {MODE:o})"))
-                .mended_by(format!("as root: chmod {MODE:o} {}", quoted(&state)))
+            ..problem("state", format!("{what} (mode {mode:o}, and should be {MODE:o})")).mended_by(format!(
+                "as root: {}",
+                mend::chmod(&format!("{MODE:o}"), &state, found.uid(), found.gid())
+            ))
         },
     };
     vec![finding.at(&state)]

@@ -10,6 +10,7 @@ mod folder;
 mod holders;
 pub(crate) mod lease;
 mod lock;
+pub(crate) mod mend;
 pub(crate) mod numbers;
 mod owner;
 mod owners;
@@ -32,13 +33,14 @@ use fs2::FileExt;
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
 
-pub(crate) use accounts::Account;
+pub(crate) use accounts::{Account, has_list};
 pub(crate) use aside::{Broken, Fate, Judged, lying_aside, may_replace, put_aside, put_foreign_aside};
 pub(crate) use document::{Altered, Document};
 pub(crate) use folder::{Content, Folder};
 pub(crate) use holders::{held as locks_held, is_in_use};
 pub(crate) use lease::{Held, held};
 pub(crate) use lock::Lock;
+pub(crate) use mend::quoted;
 pub(crate) use owner::AsOwner;
 pub(crate) use owners::{foreign, problems, remedy, trusted, ungiven, whose};
 pub(crate) use state::{

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::process::{getegid, geteuid, getgroups};
 
-use super::unusable;
+use super::{mend, unusable};
 use crate::config::{Config, Ownership};
 use crate::report::StatusProblem;
 
@@ -71,12 +71,11 @@ pub(crate) fn remedy(root: &Path, ownership: &Ownership) -> Option<String> {
     let state = root.join("sync_state");
     match foreign(root, ownership) {
         Some(foreign) if foreign.path == state => {
-            Some(format!("as root: chown {} {}", spec(root, ownership), state.display()))
+            Some(format!("as root: {}", mend::chown(&spec(root, ownership), &state)))
         }
         Some(foreign) => Some(format!(
-            "as root: chown {} {}, or name its owner under ownership in cr0sync.json",
-            ownership.user,
-            foreign.path.display()
+            "as root: {}, or name its owner under ownership in cr0sync.json",
+            mend::chown(&ownership.user, &foreign.path)
         )),
         None => is_withheld(&state, ownership).then(|| give(&state, ownership)),
     }
@@ -98,7 +97,7 @@ pub(super) fn give(state: &Path, ownership: &Ownership) -> String {
 }
 
 fn give_all(root: &Path, all: &[PathBuf], ownership: &Ownership) -> String {
-    format!("as root: {}chown -R {} {}", join(ownership), spec(root, ownership), listed(all))
+    format!("as root: {}{}", join(ownership), mend::chown_all(&spec(root, ownership), all))
 }
 
 fn listed(all: &[PathBuf]) -> String {
@@ -107,11 +106,8 @@ fn listed(all: &[PathBuf]) -> String {
 
 /// The command that makes the directory.
 pub(super) fn install(state: &Path, ownership: &Ownership) -> String {
-    let spec = spec(state.parent().unwrap_or(state), ownership);
-    let (user, group) =
-        spec.split_once(':').map_or((spec.as_str(), None), |(user, group)| (user, Some(group)));
-    let group = group.map(|group| format!(" -g {group}")).unwrap_or_default();
-    format!("as root: install -d -o {user}{group} -m 3770 {}", state.display())
+    let whom = spec(state.parent().unwrap_or(state), ownership);
+    format!("as root: {}", mend::mkdir(&whom, "3770", state))
 }
 
 /// The command that lets the cron user give what he makes to the group, where he is not in it.
@@ -230,7 +226,7 @@ fn open_root(config: &Config) -> Option<StatusProblem> {
             "others may write in {root} (mode {:o}), and put another sync_state in the place of the one that is there",
             found.mode() & 0o7777
         ),
-        first: Some(format!("as {}: chmod +t {root}", or_root(found.uid()))),
+        first: Some(format!("as root: {}", mend::chmod("+t", &config.root, found.uid(), found.gid()))),
         next: "status",
     })
 }
@@ -252,7 +248,7 @@ fn open_inside(config: &Config) -> Option<StatusProblem> {
             paths.join(", "),
             whose(*owner)
         ),
-        first: Some(format!("as root: chown {} {}", spec(root, ownership), paths.join(" "))),
+        first: Some(format!("as root: chown -h {} {}", spec(root, ownership), paths.join(" "))),
         next: "run",
     })
 }
@@ -290,7 +286,7 @@ mod tests {
             assert_eq!(found, Foreign { path: path.to_path_buf(), owner: 65_533 });
             let remedy = remedy(root, &config.ownership).unwrap_or_default();
             let expected =
-                if path == state { "as root: chown root:daemon /" } else { "as root: chown root /" };
+                if path == state { "as root: chown -h root:daemon /" } else { "as root: chown -h root /" };
             assert!(remedy.starts_with(expected) && remedy.contains(&path.display().to_string()), "{remedy}");
             std::os::unix::fs::chown(path, Some(0), None)?;
         }
@@ -318,7 +314,7 @@ mod tests {
         std::os::unix::fs::chown(&state, None, Some(group.saturating_add(1)))?;
         let [(problem, first)] = &told()[..] else { return Err(format!("{:?}", told()).into()) };
         assert!(
-            problem.contains("not for the group daemon") && first.contains("chown -R root:daemon"),
+            problem.contains("not for the group daemon") && first.contains("chown -hR root:daemon"),
             "{problem} {first}"
         );
         std::os::unix::fs::chown(&state, None, Some(group))?;

@@ -203,7 +203,7 @@ fn keep_apart(path: &Path, found: &fs::Metadata) -> Result<()> {
 fn cannot_create(path: &Path, cause: std::io::Error) -> Error {
     let hint = match cause.kind() {
         Cause::PermissionDenied => Some(
-            "as root: chown -R USER:GROUP sync_state, with the user and group of the configuration (ownership)",
+            "as root: chown -hR USER:GROUP sync_state, with the user and group of the configuration (ownership)",
         ),
         Cause::NotADirectory | Cause::AlreadyExists => {
             Some("something else has its name, or that of a directory above it: move that away")

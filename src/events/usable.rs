@@ -12,7 +12,7 @@ use rustix::fs::Access;
 
 use super::place;
 use crate::config::Config;
-use crate::durable;
+use crate::durable::{self, mend};
 
 /// Why no event can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,14 +45,7 @@ fn of(config: &Config, path: &Path) -> Option<Problem> {
                     path.display(),
                     there.mode() & 0o7777
                 );
-                problem(
-                    what,
-                    format!(
-                        "as root: chgrp {} {path} && chmod 660 {path}",
-                        config.ownership.group,
-                        path = path.display()
-                    ),
-                )
+                problem(what, opened(config, path, &there, "660"))
             }
             Err(cause) => problem(format!("{} cannot be opened: {cause}", path.display()), away()),
         },
@@ -65,17 +58,18 @@ fn of(config: &Config, path: &Path) -> Option<Problem> {
                 path.display(),
                 directory.display()
             );
-            let group = &config.ownership.group;
-            problem(
-                what,
-                format!(
-                    "as root: chgrp {group} {directory} && chmod 2770 {directory}",
-                    directory = directory.display()
-                ),
-            )
+            let found = fs::metadata(directory).ok()?;
+            problem(what, opened(config, directory, &found, "2770"))
         }
         Err(cause) => problem(format!("{} cannot be looked at: {cause}", path.display()), away()),
     }
+}
+
+/// What opens something to the configured group.
+fn opened(config: &Config, path: &Path, found: &fs::Metadata, mode: &str) -> String {
+    let name = &config.ownership.group;
+    let group = durable::group_numbered(name).unwrap_or(found.gid());
+    format!("as root: {} && {}", mend::chgrp(name, path), mend::chmod(mode, path, found.uid(), group))
 }
 
 /// The nearest directory above that is there.

@@ -67,9 +67,10 @@ pub struct AlertsReport {
     pub schema: u32,
     /// At least so bad they are.
     pub severity: String,
-    /// The newest that nobody was told of, the oldest of them first; none while the rate limit has them wait.
+    /// Those that nobody was told of, the oldest first: of more than a hundred the first fifty and the last fifty; none while the
+    /// rate limit has them wait.
     pub events: Vec<Map<String, Value>>,
-    /// How many more there are beside these, which count as told with them.
+    /// How many more there are beside these, which the next ones have.
     pub left_out: usize,
     /// Whether there are even more, which were not counted.
     pub more: bool,

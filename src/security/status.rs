@@ -18,8 +18,6 @@ use crate::{access, durable, events, integrity};
 
 /// What has not run for so many times its length is told.
 const PATIENCE: i64 = 2;
-/// What to put into the table of cron.
-const CRON: &str = "* * * * *  php security_monitoring_script.php run --quiet";
 
 /// Says how it is with watched files, what the jobs came to, and whether they run at all.
 ///
@@ -67,11 +65,23 @@ fn by_schedule(config: &Config, schedule: &Schedule, locks: &[LockHeld], now: &M
         let problem = format!("nothing was done by the clock yet{held}");
         return vec![StatusProblem {
             problem,
-            first: Some(format!("have cron call it: {CRON}")),
+            first: Some(format!("have cron call it: {}", caller(config))),
             next: "run",
         }];
     }
     Job::ALL.into_iter().flat_map(|job| of_job(config, schedule, job, locks, now)).collect()
+}
+
+/// What makes cron call it each minute.
+fn caller(config: &Config) -> String {
+    let script = config.root.join("install_crontabs.sh");
+    match script.is_file() {
+        true => format!("sh {}", durable::quoted(&script)),
+        false => format!(
+            "make install-system ROOT={}, then install_crontabs.sh there",
+            durable::quoted(&config.root)
+        ),
+    }
 }
 
 /// What is to be said of one job.
@@ -102,7 +112,7 @@ fn of_job(
                 "{name} ran last at {}, and should every {every} minutes{held}",
                 said(Some(last))
             ),
-            first: Some(format!("see that cron calls it: {CRON}")),
+            first: Some(format!("see that cron calls it: {}", caller(config))),
             next: "run",
         }),
         (None, None) => {
@@ -143,7 +153,7 @@ fn by_last_check(config: &Config, last_check: &Value, now: &Moment) -> Option<St
             "the last check was at {at}, and one should be every {} minutes",
             config.integrity.every_minutes
         ),
-        first: Some(format!("see that cron calls it: {CRON}")),
+        first: Some(format!("see that cron calls it: {}", caller(config))),
         next: "run",
     })
 }

@@ -54,7 +54,7 @@ pub(super) const BROKEN: [Broken; 31] = [
             "cron",
             DoctorState::Problem,
             "metrics are to be written there, and it is not there",
-            "install -d -o root",
+            "mkdir -m 755 /nowhere/metrics && chown -h root",
         ),
         |world| fs::remove_file(world.root.join("cron.env")).unwrap(),
     ),
@@ -81,7 +81,7 @@ pub(super) const BROKEN: [Broken; 31] = [
     ),
     (
         |world| fs::rename(world.root.join("web/data"), world.root.join("web/away")).unwrap(),
-        ("access", DoctorState::Warning, "not there", "install -d -o root -g daemon -m 2775"),
+        ("access", DoctorState::Warning, "not there", "as root: mkdir -m 2775 "),
         |world| fs::rename(world.root.join("web/away"), world.root.join("web/data")).unwrap(),
     ),
     (
@@ -228,7 +228,7 @@ pub(super) const BROKEN: [Broken; 31] = [
             world.config.logs.get_mut("bot").unwrap().copies.insert("bot".to_owned(), path);
             fs::write(world.root.join("databases/bot.log"), "one\n").unwrap();
         },
-        ("access", DoctorState::Warning, "left out: bot:bot", "as root: install -d"),
+        ("access", DoctorState::Warning, "left out: bot:bot", "as root: mkdir -m 2775 "),
         |world| {
             world.config.logs.get_mut("bot").unwrap().copies.remove("bot");
             fs::remove_file(world.root.join("databases/bot.log")).unwrap();
