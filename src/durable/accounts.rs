@@ -78,8 +78,7 @@ impl Account {
 
 /// Whether something has an access list, so that its mode does not say who may do what.
 pub(crate) fn has_list(path: &Path) -> bool {
-    let nothing: &mut [u8] = &mut [];
-    rustix::fs::getxattr(path, "system.posix_acl_access", nothing).is_ok_and(|length| length > 0)
+    rustix::fs::getxattr_query(path, "system.posix_acl_access").is_ok_and(|length| length > 0)
 }
 
 #[cfg(test)]
