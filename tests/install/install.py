@@ -277,7 +277,8 @@ def apart(words):
         raise Skipped("only root may chroot")
     if not shutil.which("debootstrap"):
         raise Skipped("debootstrap is missing: apt-get install debootstrap")
-    spaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    # Each ends with who began it, also where that was killed.
+    spaces = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if subprocess.run([*spaces, "true"], stderr=subprocess.DEVNULL).returncode != 0:
         raise Skipped("this machine gives no namespaces (unshare)")
     swept()
