@@ -74,8 +74,10 @@ class Booted:
     def _boot(self):
         nspawn = ["systemd-nspawn", "--register=no", "--keep-unit", "--private-network", "--console=read-only",
                   f"--directory={self.machine.root}"]
-        # nspawn makes its cgroups where it is itself, and mounts its own of what is mounted already for `chroot`.
-        script = 'group=$1 && shift && echo $$ >"$group/cgroup.procs" && umount --recursive "$0/dev" "$0/proc" && exec "$@"'
+        # nspawn makes its cgroups where it is itself, mounts its own of what is mounted already for `chroot`, and leaves its
+        # locks below /run/systemd.
+        script = """group=$1 && shift && echo $$ >"$group/cgroup.procs" && umount --recursive "$0/dev" "$0/proc" &&
+            mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && exec "$@\""""
         enter = ["unshare", "--mount", "sh", "-c", script, self.machine.root, self.group]
         probe = subprocess.run([*enter, *nspawn, "--quiet", "true"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if probe.returncode != 0:
