@@ -1,7 +1,6 @@
 """A clean system made by debootstrap, in which commands run."""
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path

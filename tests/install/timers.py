@@ -11,7 +11,7 @@ import shutil
 from booted import Booted
 from machine import PROJECT, SOURCE, Failed, Skipped, must
 
-# The system that is booted: the Debian of those machines.
+# The system that is booted.
 SYSTEM = "bookworm"
 ROOT, WEB, SHARE = "/data/cr0_system", "/var/www/html", "/srv/cr0sync_sides"
 JOBS = {"databases": "cron_sync_databases.sh", "logs": "cron_sync_logs.sh", "security": "cron_security_monitoring.sh"}
