@@ -21,7 +21,7 @@ help:
 	@echo 'make admin-demo   build, then serve the admin pages on what the demo left, until Ctrl-C (PORT=8480)'
 	@echo 'make test      build, then run every test'
 	@echo 'make test-valgrind   build, then run the tests of the extension under valgrind, which takes long'
-	@echo 'make install-test    install everything in clean systems of Debian 12 and trixie (as root; some minutes)'
+	@echo 'make install-test    install everything in clean systems of Debian 12 and trixie, and boot one (as root; some minutes)'
 	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make library   build the C library: build/library'

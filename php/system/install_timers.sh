@@ -63,15 +63,30 @@ case $mode in
         done
         ;;
     remove)
-        # shellcheck disable=SC2046  # names of ours
-        if has_systemd; then systemctl disable --now $(all) || :; fi
+        # Each by itself, as one whose file is gone would keep systemd from the others.
+        if has_systemd; then
+            for name in $(all); do
+                if [ -e "$units/$name" ]; then systemctl disable --now "$name" || :; else systemctl stop "$name" 2>/dev/null || :; fi
+            done
+        fi
         for file in "$here"/systemd/*; do
-            if [ -e "$units/${file##*/}" ]; then
-                rm -f -- "$units/${file##*/}"
-                echo "removed $units/${file##*/}"
+            name=${file##*/}
+            if [ -e "$units/$name" ]; then
+                rm -f -- "$units/$name"
+                echo "removed $units/$name"
             fi
+            for link in "$units"/*.wants/"$name"; do
+                if [ -L "$link" ] && [ ! -e "$link" ]; then
+                    rm -f -- "$link"
+                    echo "removed $link"
+                fi
+            done
         done
-        if has_systemd; then systemctl daemon-reload; fi
+        if has_systemd; then
+            systemctl daemon-reload
+            # What failed last would be known as that until the machine begins anew.
+            for file in "$here"/systemd/*; do systemctl reset-failed "${file##*/}" 2>/dev/null || :; done
+        fi
         ;;
     install)
         if ! mkdir -p -- "$units" || [ ! -w "$units" ]; then
@@ -85,6 +100,8 @@ case $mode in
         done
         if has_systemd; then
             systemctl daemon-reload
+            # A watcher that is at work goes on with what was installed before.
+            systemctl try-restart cr0sync-watch.service
             # shellcheck disable=SC2046  # names of ours
             systemctl enable --now $(all)
         else

@@ -5,9 +5,11 @@ crates that cargo has here, read-only. In it, as the README says: `make` install
 for a packager (DESTDIR and PREFIX) and for the system itself, where PHP, a C compiler and Python find what was installed;
 `make uninstall`, after which the system is what it was; `phpize`, `./configure`, `make` and `make install` where
 composer.json says that the extension is built; the tests of the extension under that PHP; and what the README has root do
-for the users of cron and of pages.
+for the users of cron and of pages. Debian 12 is then booted, and systemd's timers call the scripts (timers.py).
 
-    python3 -B tests/install/install.py [--keep] [SYSTEM...]
+    python3 -B tests/install/install.py [--keep] [--timers] [SYSTEM...]
+
+--timers tries only the timers, in Debian 12, with what `make build library` built here for the same PHP.
 
 Needs root (for chroot and mounts, in a namespace of its own), debootstrap and the network; where it cannot have them, it
 says so, and the systems are counted as skipped. What can be used again lies in target/install. The last line is
@@ -23,122 +25,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-PROJECT = HERE.parent.parent
-PLACE = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")).resolve() / "install"
-MACHINES = PLACE / "machines"
-# What PHP each has.
-SYSTEMS = {"bookworm": "8.2", "trixie": "8.4"}
-SOURCE = "/usr/src/cr0sync"
-# How that the program runs in namespaces of its own is told to it.
-APART = "--apart"
-# What is no part of what is installed, below the root of a system.
-PASSING = {"dev", "opt", "proc", "root", "run", "sys", "target", "tmp", "usr/src", "var/cache", "var/log", "etc/ld.so.cache"}
-# Quick to build, by the same commands.
-QUICK = {"CARGO_PROFILE_RELEASE_OPT_LEVEL": "0", "CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_DEBUG": "0"}
-
-
-class Failed(Exception):
-    """Something that is not as it must be."""
-
-
-class Skipped(Exception):
-    """What this machine does not offer."""
-
-
-def said(*command, **options):
-    """What a command says on this machine."""
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **options).stdout.strip()
-
-
-def must(what, message):
-    """That something is so."""
-    if not what:
-        raise Failed(message)
-
-
-class Machine:
-    """A clean system, in which commands run."""
-
-    def __init__(self, name):
-        self.name, self.php = name, SYSTEMS[name]
-        self.root = MACHINES / name
-        rust = Path(said("rustc", "--print", "sysroot", cwd=PROJECT))
-        registry = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")) / "registry"
-        self.reads = {rust: "opt/rust", registry: "opt/cargo/registry"}
-        self.keeps = {PLACE / f"{name}.target": "target", PLACE / f"{name}.packages": "var/cache/apt/archives"}
-        self.environment = {
-            "PATH": "/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "HOME": "/root",
-            "LC_ALL": "C.UTF-8",
-            "CARGO_HOME": "/opt/cargo",
-            "CARGO_NET_OFFLINE": "true",
-            "CARGO_TARGET_DIR": "/target",
-            "COMPOSER_ALLOW_SUPERUSER": "1",
-            **QUICK,
-        }
-
-    def make(self):
-        """A copy of the base, the source, and what is lent."""
-        MACHINES.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-a", "--reflink=auto", base(self.name), self.root], check=True)
-        for real, place in (*self.reads.items(), *self.keeps.items()):
-            real.mkdir(parents=True, exist_ok=True)
-            (self.root / place).mkdir(parents=True, exist_ok=True)
-            subprocess.run(["mount", "--bind", real, self.root / place], check=True)
-        for place in self.reads.values():
-            subprocess.run(["mount", "-o", "remount,bind,ro", self.root / place], check=True)
-        subprocess.run(["mount", "-t", "proc", "proc", self.root / "proc"], check=True)
-        subprocess.run(["mount", "--rbind", "/dev", self.root / "dev"], check=True)
-        shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
-        listed = said("git", "-c", f"safe.directory={PROJECT}", "ls-files", "-z", "-co", "--exclude-standard", cwd=PROJECT)
-        for name in filter(None, listed.split("\0")):
-            if (PROJECT / name).is_file():
-                to = self.inside(f"{SOURCE}/{name}")
-                to.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(PROJECT / name, to)
-
-    def inside(self, path):
-        """Where a path of the system is for us."""
-        return self.root / str(path).lstrip("/")
-
-    def run(self, command, **more):
-        """What a shell in the source says to a command, which must succeed."""
-        shell = ["chroot", self.root, "/bin/sh", "-c", f"cd {SOURCE} && {command}"]
-        done = subprocess.run(shell, env={**self.environment, **more}, capture_output=True, text=True, errors="replace")
-        must(done.returncode == 0, f"{command}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        must("PHP Warning" not in done.stderr, f"{command}\n{done.stderr}")
-        return done.stdout.strip()
-
-    def files(self, below="/"):
-        """Every file and link below a directory: what it is."""
-        found, start = {}, self.inside(below)
-        for directory, directories, names in os.walk(start):
-            at = os.path.relpath(directory, self.root)
-            directories[:] = [name for name in directories if os.path.normpath(f"{at}/{name}") not in PASSING or below != "/"]
-            links = [name for name in directories if os.path.islink(os.path.join(directory, name))]
-            for name in names + links:
-                path = os.path.normpath(f"{at}/{name}")
-                if path not in PASSING:
-                    state = os.lstat(self.root / path)
-                    found[f"/{path}"] = (state.st_mode, state.st_size, state.st_mtime_ns)
-        return found
-
-
-def base(name):
-    """The base of a system, made once; it is never worked in."""
-    made, log = PLACE / f"{name}.base", PLACE / f"{name}.log"
-    if not made.exists():
-        new = PLACE / f"{name}.new"
-        shutil.rmtree(new, ignore_errors=True)
-        command = ["debootstrap", "--variant=minbase", "--include=make,ca-certificates", name, new]
-        with log.open("w") as out:
-            if subprocess.run(command, stdout=out, stderr=out).returncode != 0:
-                raise Skipped(f"debootstrap cannot make {name}, see {log}:\n{log.read_text()[-500:]}")
-        subprocess.run(["umount", new / "proc"], stderr=subprocess.DEVNULL)
-        new.rename(made)
-    return made
-
+import booted
+import timers
+from machine import APART, MACHINES, PLACE, PROJECT, SOURCE, SYSTEMS, Failed, Machine, Skipped, base, must, said
 
 # Each of these does what a person does, and says what must be so then. They run in this order.
 
@@ -349,24 +238,36 @@ STEPS = (
     composed,
     with_users,
 )
+ONLY_TIMERS = "--timers"
+
+
+def steps(name):
+    """What is tried in a system."""
+    if ONLY_TIMERS in sys.argv:
+        return timers.brought, *timers.STEPS
+    return STEPS + (timers.STEPS if name == timers.SYSTEM else ())
 
 
 def tried(name):
     """How many steps passed, failed and were skipped in a system; those after one that failed are not tried."""
     machine, passed, skipped = Machine(name), 0, 0
     machine.make()
-    for step in STEPS:
-        try:
-            note = step(machine)
-        except Skipped as why:
-            skipped += 1
-            print(f"SKIP {name}: {step.__doc__} skipped: {why}", flush=True)
-        except Failed as failure:
-            print(f"FAIL {name}: {step.__doc__}\n{failure}", flush=True)
-            return passed, 1, skipped
-        else:
-            passed += 1
-            print(f"PASS {name}: {step.__doc__} {note or ''}".rstrip(), flush=True)
+    try:
+        for step in steps(name):
+            try:
+                note = step(machine)
+            except Skipped as why:
+                skipped += 1
+                print(f"SKIP {name}: {step.__doc__} skipped: {why}", flush=True)
+            except Failed as failure:
+                print(f"FAIL {name}: {step.__doc__}\n{failure}", flush=True)
+                return passed, 1, skipped
+            else:
+                passed += 1
+                print(f"PASS {name}: {step.__doc__} {note or ''}".rstrip(), flush=True)
+    finally:
+        if machine.booted:
+            machine.booted.end()
     return passed, 0, skipped
 
 
@@ -376,7 +277,8 @@ def apart(words):
         raise Skipped("only root may chroot")
     if not shutil.which("debootstrap"):
         raise Skipped("debootstrap is missing: apt-get install debootstrap")
-    spaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    # Each ends with who began it, also where that was killed.
+    spaces = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     if subprocess.run([*spaces, "true"], stderr=subprocess.DEVNULL).returncode != 0:
         raise Skipped("this machine gives no namespaces (unshare)")
     swept()
@@ -390,6 +292,7 @@ def swept():
     """Removes what is left of systems. What was lent to them is mounted nowhere but in namespaces that are gone."""
     must(str(MACHINES) not in Path("/proc/self/mountinfo").read_text(), f"something is mounted below {MACHINES}")
     subprocess.run(["rm", "-rf", "--one-file-system", MACHINES], check=True)
+    booted.swept()
 
 
 def whole(names):
@@ -398,9 +301,10 @@ def whole(names):
     PLACE.mkdir(parents=True, exist_ok=True)
     if Path(said("rustc", "--print", "sysroot", cwd=PROJECT)) == Path("/usr"):
         raise Skipped("Rust is one of this system, which others cannot run; install it with rustup")
-    kind = re.search("^host: (.+)$", said("rustc", "-vV", cwd=PROJECT), re.M)[1]
-    # The systems read what is here, and load nothing.
-    subprocess.run(["cargo", "fetch", "--quiet", "--locked", "--target", kind], cwd=PROJECT, check=True)
+    if ONLY_TIMERS not in sys.argv:
+        kind = re.search("^host: (.+)$", said("rustc", "-vV", cwd=PROJECT), re.M)[1]
+        # The systems read what is here, and load nothing.
+        subprocess.run(["cargo", "fetch", "--quiet", "--locked", "--target", kind], cwd=PROJECT, check=True)
     for name in names:
         base(name)
     for name in names:
@@ -411,7 +315,8 @@ def whole(names):
 
 def main():
     words = [word for word in sys.argv[1:] if word != APART]
-    names = [word for word in words if word != "--keep"] or list(SYSTEMS)
+    names = [word for word in words if word not in ("--keep", ONLY_TIMERS)]
+    names = names or ([timers.SYSTEM] if ONLY_TIMERS in words else list(SYSTEMS))
     if unknown := set(names) - set(SYSTEMS):
         sys.exit(f"no such system: {', '.join(unknown)}; there are {', '.join(SYSTEMS)}")
     try:
