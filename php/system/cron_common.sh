@@ -63,14 +63,17 @@ rehearse() {
 prepare() {
     state=$root/sync_state
     if [ ! -e "$state" ] && [ ! -L "$state" ]; then
-        [ -O "$root" ] || stop "there is no $state, and only the owner of $root makes it" 'run it as that user'
+        [ "$(system_user "$root" %u)" -eq "$(id -u)" ] ||
+            stop "there is no $state, and only $(system_user "$root"), whose the system is, makes it" 'run it as that user'
         make_directory "$state" 3770
     fi
-    if [ ! -O "$state" ]; then
+    theirs=$(system_user "$root")
+    # As root nobody is kept from anything, but what he makes is closed to whose it should be.
+    if [ ! -O "$state" ] || { [ "$(id -u)" -eq 0 ] && [ "$theirs" != root ]; }; then
         holder=$(stat -Lc %U -- "$state" 2>/dev/null || echo nobody)
-        if [ -O "$root" ] || [ "$holder" = root ]; then
+        if [ "$holder" != "$theirs" ] && [ "$theirs" != root ]; then
             stop "$state belongs to $holder, and this is $(id -un)" \
-                "give it back to whom the system belongs, as root: chown -R $(stat -Lc %U:%G -- "$root") $(quoted "$state")"
+                "give it back to whom the system belongs, as root: chown -R $(system_user "$root" %U:%G) $(quoted "$state")"
         fi
         stop "$state belongs to $holder, and this is $(id -un)" \
             'run it as that user: install_crontabs.sh puts it into the right crontab'

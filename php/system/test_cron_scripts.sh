@@ -25,11 +25,9 @@ wrong() { # WHAT WHAT-TO-DO
     worst=2
 }
 
-# Whose jobs these are: the root is his, or sync_state in a root that is root's.
-owner=$(stat -Lc %U -- "$root")
+owner=$(system_user "$root")
+group=$(system_user "$root" %G)
 holder=$(stat -Lc %U -- "$root/sync_state" 2>/dev/null || echo "$owner")
-[ "$owner" != root ] || owner=$holder
-group=$(stat -Lc %G -- "$root")
 if [ "$(id -un)" != "$owner" ] && [ "$(id -u)" -ne 0 ]; then
     wrong "this is $(id -un), and cron runs the jobs as $owner" "run it as $owner or root"
     exit 2
@@ -84,33 +82,9 @@ test_paths() {
     return "$missing"
 }
 
-# By what others than root and the owner of the root may put something else in the place of these files, a line each: the file
-# itself, or a directory above it that they may write in, unless it is sticky. A link is another way to what it leads to.
-open_to_others() { # OWNER FILE...
-    allowed=$1
-    shift
-    for file; do
-        for one in "$file" "$(realpath -e -- "$file" 2>/dev/null || echo "$file")"; do
-            while [ -n "$one" ]; do
-                echo "$one"
-                case $one in
-                    /*) one=${one%/*} ;;
-                    *) one= ;;
-                esac
-            done
-        done
-    done | sort -u | while IFS= read -r one; do
-        find "$one" -maxdepth 0 ! -type l \
-            '(' -perm /022 ! '(' -type d -perm -1000 ')' -o ! -user root ! -user "$allowed" ')' 2>/dev/null || :
-    done
-    find / -maxdepth 0 -perm /022 ! -perm -1000
-}
-
 # Whoever may write what cron runs is the cron user. Whether pages can is for doctor to say, who knows what they run as.
 test_writers() {
-    set -- "$root"/*.sh "$root/cron.env" "$WEB"/cr0sync/*.php
-    for script in database_sync_script.php log_sync_script.php security_monitoring_script.php; do set -- "$@" "$WEB/$script"; done
-    open=$(open_to_others "$owner" "$@")
+    open=$(open_to_others "$root" "$owner")
     case $doctor in
         *'
   problem: scripts: '*) say=wrong ;;
@@ -134,8 +108,9 @@ close_to_others() {
         name=$(quoted "$path")
         mode=g-w,o-w
         [ "$(realpath -- "$path")" != "$top" ] || mode=+t
-        case $(stat -Lc %U -- "$path") in
-            root | "$owner") printf '%schmod %s %s' "$before" "$mode" "$name" ;;
+        case $(stat -c %F:%U -- "$path") in
+            'symbolic link':*) printf '%schown -h root %s' "$before" "$name" ;;
+            *:root | *:"$owner") printf '%schmod %s %s' "$before" "$mode" "$name" ;;
             *) printf '%schown root %s && chmod %s %s' "$before" "$name" "$mode" "$name" ;;
         esac
         before='
