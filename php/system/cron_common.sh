@@ -6,7 +6,7 @@
 # Invariant: nothing outlives a run but the log and one small file, which is replaced as a whole. The lock is the kernel's,
 # and no child gets it, so a run that is killed is as if it had not been. Where pages may write (logs/), no link is followed
 # and no pipe is waited for.
-# shellcheck disable=SC2154  # set by those who read this
+# shellcheck disable=SC2154,SC2034  # set by those who read this, and used by their names
 
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"
@@ -206,8 +206,9 @@ clean_up() {
         bounded "$cleanup"
         [ "$status" -ne 75 ] || return 0
         if [ "$status" -ne 0 ] || [ -s "$out" ]; then say_output; fi
+        # The first failure is the one that is remembered, whatever was found before it.
+        if [ "$code" -le 1 ] && [ "$status" -gt "$code" ]; then code=$status; fi
         if [ "$status" -gt 1 ]; then
-            [ "$code" -ne 0 ] || code=$status
             last_cleanup=$((now - cleanup_every + HOUR)) cleanup_failed=$now
             return 0
         fi
