@@ -15,6 +15,8 @@
 GRACE=30
 # Whether the script is still there is looked at so often while it waits (seconds).
 NAP=5
+# So long before the end of its time a run is looked at, or a sixth of that (seconds).
+MARGIN=5
 # So often is said that it runs, and said again what is as it was (seconds).
 HOUR=3600
 # More lines of one run are not put into the log.
@@ -232,6 +234,7 @@ bounded() { # COMMAND [WORD...]
     if [ -e "$out" ] || [ -e "$held" ]; then rm -f -- "$out" "$held"; fi
     command=$1
     began=$(date +%s)
+    begun=$(uptime)
     # Where that cannot be written the work is done all the same; what is remembered after it says so.
     remember 2>/dev/null || :
     timeout -k "$GRACE" "$TIMEOUT" "$PHP" "$WEB/$script" "$@" --line --root "$root" ${CONFIG:+--config "$CONFIG"} \
@@ -269,14 +272,18 @@ ended() {
     fi
 }
 
-# Shortly before the time is over, as afterwards nobody holds anything any more.
+# Shortly before the time is over, as afterwards nobody holds anything any more. Each nap takes a little longer than it should, so
+# what is left is counted by a clock, one that nobody sets.
 look_before_the_end() {
-    left=$((TIMEOUT - 1)) nap=
+    nap=
     trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; exit 0' TERM
-    while [ "$left" -gt 0 ]; do
-        step=$((left > NAP ? NAP : left))
-        left=$((left - step))
-        sleep "$step" &
+    margin=$((TIMEOUT / 6))
+    margin=$((margin > MARGIN ? MARGIN : margin > 0 ? margin : 1))
+    while
+        left=$((begun + TIMEOUT - margin - $(uptime)))
+        [ "$left" -gt 0 ]
+    do
+        sleep "$((left > NAP ? NAP : left))" &
         nap=$!
         wait "$nap"
         # $$ is the script: should that be killed, nobody is left to tell.
@@ -285,6 +292,12 @@ look_before_the_end() {
     holders >"$held.new"
     [ -s "$held.new" ] || echo 'no lock of ours was held' >"$held.new"
     mv -fT -- "$held.new" "$held"
+}
+
+# Whole seconds since the machine was started.
+uptime() {
+    read -r up _ </proc/uptime
+    echo "${up%%.*}"
 }
 
 # Who holds which lock of ours, as the kernel knows it, a line for each.
@@ -298,13 +311,32 @@ holders() {
             */logs/lock) name=logs ;;
             *) name=databases ;;
         esac
-        process=$(awk -v inode="$(stat -c %i -- "$file")" '
-            $2 == "FLOCK" && split($6, place, ":") == 3 && place[3] == inode { print $5; exit }' /proc/locks 2>/dev/null)
-        case $process in
-            '' | 0 | -*) ;;
-            *) echo "process $process ($(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null)) held the lock $name" ;;
-        esac
+        process=$(holder "$file")
+        [ -z "$process" ] ||
+            echo "process $process ($(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null)) held the lock $name"
     done
+}
+
+# The process that holds the lock of a file. The kernel's list is told in pieces, and where others lock and let go meanwhile, a
+# line can be passed over: so twice.
+holder() { # FILE
+    cat /proc/locks /proc/locks 2>/dev/null | awk -v inode="$(stat -c %i -- "$1")" '
+        $2 == "FLOCK" && $5 > 0 && split($6, place, ":") == 3 && place[3] == inode { print $5, place[1] ":" place[2] }' |
+        sort -u | while read -r process on; do
+        if is_of "$1" "$process" "$on"; then
+            echo "$process"
+            break
+        fi
+    done
+}
+
+# Whether such a lock is of that file, and not of one of the same number elsewhere. Layered file systems say another device in the
+# list than to those who look at the file; then it is the file that the process has open, or that it has signed.
+is_of() { # FILE PROCESS DEVICE-IN-HEX
+    device=$(stat -c %d -- "$1" 2>/dev/null) || return 1
+    [ "$3" != "$(printf '%02x:%02x' "$((device >> 8 & 4095))" "$((device & 255 | device >> 12 & 1048320))")" ] || return 0
+    stat -Lc %d:%i -- "/proc/$2/fd"/* 2>/dev/null | grep -qxF "$(stat -c %d:%i -- "$1")" ||
+        dd iflag=nofollow,nonblock bs=64 count=1 status=none if="$1" 2>/dev/null | grep -q "^process $2 since "
 }
 
 # Whether the run did something, which is said each time it happens.
