@@ -139,8 +139,18 @@ def root_follows_nobody_in_the_web_directory(place):
     shutil.chown(place.web, "www-data", "www-data")
     place.make()
     same({how[1] for how in place.tree(place.web).values()}, {"www-data"}, "owners")
-    place.make("uninstall-system")
+    # The root is not the website's, whose rights end there.
+    said = place.make("uninstall-system")
     same(list(place.web.iterdir()), [], "what stays")
+    must(not (place.root / "systemd").exists() and "which holds more" not in said, said)
+    # What holds more and what cannot be removed are two things.
+    for make, words in [(lambda: (place.root / "systemd/theirs.service").touch(), "systemd, which holds more"),
+                        (lambda: shutil.chown(place.root, "root"), f"could not be removed: rmdir {place.root}/systemd")]:
+        (place.root / "systemd").mkdir()
+        make()
+        said = place.make("uninstall-system")
+        must((place.root / "systemd").exists() and words in said, said)
+        shutil.rmtree(place.root / "systemd")
 
 
 def pages_are_shut_until_settings_open_them(place):
