@@ -334,6 +334,15 @@ def what_is_wrong_is_said_in_words(place):
         (place.top / "link").symlink_to(place.web)
         place.set(WEB=place.top / "link")
         must(f"chmod g-w,o-w {place.web}/cr0sync\n" in said()[1], said()[1])
+        # Whose the link is leads it elsewhere; and whoever may write PHP is the cron user as well.
+        subprocess.run(["chown", "-h", "www-data", place.top / "link"], check=True)
+        (place.top / "php").chmod(0o775)
+        text = said()[1]
+        for command in [f"chown -h root {place.top}/link", f"chmod g-w,o-w {place.top}/php"]:
+            must(f"       {command}\n" in text, text)
+            subprocess.run(["sh", "-c", command], check=True)
+            text = said()[1]
+            must(f"       {command}\n" not in text, text)
         done = subprocess.run([test], capture_output=True, text=True, check=False)
         must(f"cannot write in {place.root}/databases" in done.stdout, "as root, for the owner")
         # What a restore as root leaves: nobody is taken for the cron user because of it.
