@@ -6,7 +6,7 @@
 # Invariant: nothing outlives a run but the log and one small file, which is replaced as a whole. The lock is the kernel's,
 # and no child gets it, so a run that is killed is as if it had not been. Where pages may write (logs/), no link is followed
 # and no pipe is waited for.
-# shellcheck disable=SC2154  # set by those who read this
+# shellcheck disable=SC2154,SC2034  # set by those who read this, and used by their names
 
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"
@@ -15,6 +15,8 @@
 GRACE=30
 # Whether the script is still there is looked at so often while it waits (seconds).
 NAP=5
+# So long before the end of its time a run is looked at, or a sixth of that (seconds).
+MARGIN=5
 # So often is said that it runs, and said again what is as it was (seconds).
 HOUR=3600
 # More lines of one run are not put into the log.
@@ -63,14 +65,17 @@ rehearse() {
 prepare() {
     state=$root/sync_state
     if [ ! -e "$state" ] && [ ! -L "$state" ]; then
-        [ -O "$root" ] || stop "there is no $state, and only the owner of $root makes it" 'run it as that user'
+        [ "$(system_user "$root" %u)" -eq "$(id -u)" ] ||
+            stop "there is no $state, and only $(system_user "$root"), whose the system is, makes it" 'run it as that user'
         make_directory "$state" 3770
     fi
-    if [ ! -O "$state" ]; then
+    theirs=$(system_user "$root")
+    # As root nobody is kept from anything, but what he makes is closed to whose it should be.
+    if [ ! -O "$state" ] || { [ "$(id -u)" -eq 0 ] && [ "$theirs" != root ]; }; then
         holder=$(stat -Lc %U -- "$state" 2>/dev/null || echo nobody)
-        if [ -O "$root" ] || [ "$holder" = root ]; then
+        if [ "$holder" != "$theirs" ] && [ "$theirs" != root ]; then
             stop "$state belongs to $holder, and this is $(id -un)" \
-                "give it back to whom the system belongs, as root: chown -R $(stat -Lc %U:%G -- "$root") $(quoted "$state")"
+                "give it back to whom the system belongs, as root: chown -hR $(system_user "$root" %U:%G) $(quoted "$state")"
         fi
         stop "$state belongs to $holder, and this is $(id -un)" \
             'run it as that user: install_crontabs.sh puts it into the right crontab'
@@ -203,8 +208,9 @@ clean_up() {
         bounded "$cleanup"
         [ "$status" -ne 75 ] || return 0
         if [ "$status" -ne 0 ] || [ -s "$out" ]; then say_output; fi
+        # The first failure is the one that is remembered, whatever was found before it.
+        if [ "$code" -le 1 ] && [ "$status" -gt "$code" ]; then code=$status; fi
         if [ "$status" -gt 1 ]; then
-            [ "$code" -ne 0 ] || code=$status
             last_cleanup=$((now - cleanup_every + HOUR)) cleanup_failed=$now
             return 0
         fi
@@ -228,6 +234,7 @@ bounded() { # COMMAND [WORD...]
     if [ -e "$out" ] || [ -e "$held" ]; then rm -f -- "$out" "$held"; fi
     command=$1
     began=$(date +%s)
+    begun=$(uptime)
     # Where that cannot be written the work is done all the same; what is remembered after it says so.
     remember 2>/dev/null || :
     timeout -k "$GRACE" "$TIMEOUT" "$PHP" "$WEB/$script" "$@" --line --root "$root" ${CONFIG:+--config "$CONFIG"} \
@@ -265,14 +272,18 @@ ended() {
     fi
 }
 
-# Shortly before the time is over, as afterwards nobody holds anything any more.
+# Shortly before the time is over, as afterwards nobody holds anything any more. Each nap takes a little longer than it should, so
+# what is left is counted by a clock, one that nobody sets.
 look_before_the_end() {
-    left=$((TIMEOUT - 1)) nap=
+    nap=
     trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; exit 0' TERM
-    while [ "$left" -gt 0 ]; do
-        step=$((left > NAP ? NAP : left))
-        left=$((left - step))
-        sleep "$step" &
+    margin=$((TIMEOUT / 6))
+    margin=$((margin > MARGIN ? MARGIN : margin > 0 ? margin : 1))
+    while
+        left=$((begun + TIMEOUT - margin - $(uptime)))
+        [ "$left" -gt 0 ]
+    do
+        sleep "$((left > NAP ? NAP : left))" &
         nap=$!
         wait "$nap"
         # $$ is the script: should that be killed, nobody is left to tell.
@@ -281,6 +292,12 @@ look_before_the_end() {
     holders >"$held.new"
     [ -s "$held.new" ] || echo 'no lock of ours was held' >"$held.new"
     mv -fT -- "$held.new" "$held"
+}
+
+# Whole seconds since the machine was started.
+uptime() {
+    read -r up _ </proc/uptime
+    echo "${up%%.*}"
 }
 
 # Who holds which lock of ours, as the kernel knows it, a line for each.
@@ -294,13 +311,32 @@ holders() {
             */logs/lock) name=logs ;;
             *) name=databases ;;
         esac
-        process=$(awk -v inode="$(stat -c %i -- "$file")" '
-            $2 == "FLOCK" && split($6, place, ":") == 3 && place[3] == inode { print $5; exit }' /proc/locks 2>/dev/null)
-        case $process in
-            '' | 0 | -*) ;;
-            *) echo "process $process ($(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null)) held the lock $name" ;;
-        esac
+        process=$(holder "$file")
+        [ -z "$process" ] ||
+            echo "process $process ($(tr '\0' ' ' <"/proc/$process/cmdline" 2>/dev/null)) held the lock $name"
     done
+}
+
+# The process that holds the lock of a file. The kernel's list is told in pieces, and where others lock and let go meanwhile, a
+# line can be passed over: so twice.
+holder() { # FILE
+    cat /proc/locks /proc/locks 2>/dev/null | awk -v inode="$(stat -c %i -- "$1")" '
+        $2 == "FLOCK" && $5 > 0 && split($6, place, ":") == 3 && place[3] == inode { print $5, place[1] ":" place[2] }' |
+        sort -u | while read -r process on; do
+        if is_of "$1" "$process" "$on"; then
+            echo "$process"
+            break
+        fi
+    done
+}
+
+# Whether such a lock is of that file, and not of one of the same number elsewhere. Layered file systems say another device in the
+# list than to those who look at the file; then it is the file that the process has open, or that it has signed.
+is_of() { # FILE PROCESS DEVICE-IN-HEX
+    device=$(stat -c %d -- "$1" 2>/dev/null) || return 1
+    [ "$3" != "$(printf '%02x:%02x' "$((device >> 8 & 4095))" "$((device & 255 | device >> 12 & 1048320))")" ] || return 0
+    stat -Lc %d:%i -- "/proc/$2/fd"/* 2>/dev/null | grep -qxF "$(stat -c %d:%i -- "$1")" ||
+        dd iflag=nofollow,nonblock bs=64 count=1 status=none if="$1" 2>/dev/null | grep -q "^process $2 since "
 }
 
 # Whether the run did something, which is said each time it happens.

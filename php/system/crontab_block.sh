@@ -18,10 +18,12 @@ crontab_options() { # WORDS
         *[\'\"\\]* | *'
 '*) refuse 64 "a crontab cannot name $root" 'give it a name without quotes, backslashes and line ends' ;;
     esac
-    [ -n "$user" ] || user=$(stat -Lc %U -- "$root")
+    [ -n "$user" ] || user=$(system_user "$root")
     id -u -- "$user" >/dev/null 2>&1 || refuse 69 "there is no user $user" 'name the one who is to run it with --user'
     if [ "$(id -u -- "$user")" != "$(id -u)" ] && [ "$(id -u)" -ne 0 ]; then
-        refuse 69 "the crontab of $user is not that of $(id -un)" "run it as $user or root"
+        others='or root'
+        [ "$(id -u -- "$user")" -ne 0 ] || others='and see whether it should be: --user says for whom it is'
+        refuse 69 "the crontab of $user is not that of $(id -un)" "run it as $user, $others"
     fi
     command -v crontab >/dev/null 2>&1 || refuse 69 'there is no crontab here' \
         'install cron (Debian: apt-get install cron), or take install_timers.sh'

@@ -4,7 +4,8 @@
 #
 #     install_crontabs.sh [--root DIRECTORY] [--user USER] [--print]
 #
-# The root is where this lies, and the user is who owns it, unless told. --print shows the block and changes nothing.
+# The root is where this lies, and the user is who owns it, unless told; where that is root, who owns the scripts. --print shows the
+# block and changes nothing. Root's crontab runs only what nobody but root could change.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 usage='write install_crontabs.sh [--root DIRECTORY] [--user USER] [--print]'
@@ -19,8 +20,14 @@ fi
 for script in cron_sync_databases.sh cron_sync_logs.sh cron_security_monitoring.sh; do
     [ -x "$root/$script" ] || refuse 69 "there is no $root/$script that can be run" "make install-system ROOT=$root puts it there"
 done
-if [ "$(id -u -- "$user")" -eq 0 ] && [ "$(stat -Lc %u -- "$root")" -ne 0 ]; then
-    refuse 69 "$root is not root's, and what its owner writes there would run as root" 'name its owner with --user'
+if [ "$(id -u -- "$user")" -eq 0 ]; then
+    read_settings "$root" root
+    open=$(open_to_others "$root" root)
+    if [ -n "$open" ]; then
+        refuse 69 "others than root may write what would run as root: $(printf '%s\n' "$open" | head -n 1)" \
+            "name with --user whom that belongs to, as $(system_user "$root"); to be run as root, all of it must be root's alone"
+    fi
+    [ -z "$unsettled" ] || refuse 69 "$unsettled" 'correct it first, as what it names would run as root'
 fi
 read_crontab
 # Where links lead to it, a directory has other names.
@@ -37,4 +44,8 @@ if write_crontab; then
     echo "the crontab of $user runs cr0sync each minute, in $root"
 else
     echo "the crontab of $user runs cr0sync already, in $root"
+fi
+# As root was taken for that user once.
+if [ "$(id -u)" -eq 0 ] && [ "$(id -u -- "$user")" -ne 0 ] && crontab -l 2>/dev/null | grep -qxF "# BEGIN cr0sync $root"; then
+    echo "the crontab of root runs it as well, as root: $(quoted "$root/remove_crontabs.sh") --user root takes that out"
 fi

@@ -3,8 +3,9 @@
 #
 #     install_timers.sh [--root DIRECTORY] [--print | --remove] [--to DIRECTORY]
 #
-# The root is where this lies unless told. --print shows the units and changes nothing; --remove takes them away; --to puts
-# them elsewhere than in /etc/systemd/system, and tells systemd nothing.
+# The root is where this lies unless told. The units are for who owns it; where that is root, for who owns the scripts. --print
+# shows the units and changes nothing; --remove takes them away; --to puts them elsewhere than in /etc/systemd/system, and tells
+# systemd nothing.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=php/system/settings.sh
@@ -18,13 +19,18 @@ case $is_printed$is_removal in
     '') mode=install ;;
     *) mode=${is_printed:+print}${is_removal:+remove} ;;
 esac
-owner=$(stat -Lc %U -- "$root")
-group=$(stat -Lc %G -- "$root")
+owner=$(system_user "$root")
+group=$(system_user "$root" %G)
 read_settings "$root" "$owner"
 set -- "$root"
 # What is taken away needs no settings.
 if [ "$mode" != remove ]; then
     [ -z "$unsettled" ] || refuse 2 "$unsettled" 'correct it first'
+    if [ "$owner" = root ]; then
+        open=$(open_to_others "$root" root)
+        [ -z "$open" ] || refuse 69 "others than root may write what would run as root: $(printf '%s\n' "$open" | head -n 1)" \
+            "give $root to whom the system belongs, or see that all of it is root's alone"
+    fi
     set -- "$root" "$PHP" "$WEB" "$CONFIG"
 fi
 for value; do

@@ -4,7 +4,8 @@
 #
 #     remove_crontabs.sh [--root DIRECTORY] [--user USER] [--print]
 #
-# The root is where this lies, and the user is who owns it, unless told. --print shows what would stay and changes nothing.
+# The root is where this lies, and the user is who owns it, unless told; where that is root, who owns the scripts. --print shows
+# what would stay and changes nothing.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 usage='write remove_crontabs.sh [--root DIRECTORY] [--user USER] [--print]'

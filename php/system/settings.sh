@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Part of cr0sync. What the scripts beside it have in common, which read this file into themselves: how their options are read,
-# how they refuse, and what is set in ROOT/cron.env.
+# how they refuse, whose the system is, what is set in ROOT/cron.env, and who could exchange what cron runs.
 #
 # That file is read line by line, and no part of it is ever run: NAME=value, # and empty lines. It says which PHP runs, so
 # one that others could have written counts for nothing.
@@ -44,6 +44,19 @@ read_options() { # KNOWN WORD...
     done
     [ -d "$root" ] || refuse 64 "there is no directory $root" "$usage"
     root=$(CDPATH='' cd -- "$root" && pwd)
+}
+
+# The user whose the system is, and for whom cron runs it: the owner of the root; where that is root, the owner of the first cron
+# script; where that is root as well, the owner of sync_state. In another format of stat, his number or his group.
+system_user() { # ROOT [FORMAT]
+    # Behind the root no link is followed: whoever made one there would choose the user by it.
+    for witness in "$1/." "$1/cron_sync_databases.sh" "$1/sync_state"; do
+        if [ "$(stat -c %u -- "$witness" 2>/dev/null || echo 0)" -ne 0 ]; then
+            stat -c "${2:-%U}" -- "$witness"
+            return 0
+        fi
+    done
+    stat -c "${2:-%U}" -- "$1/."
 }
 
 # A path as a shell takes it, for commands that are shown.
@@ -99,4 +112,28 @@ unsettle() { # WHAT
 # A regular file of root or of that user that nobody else may write.
 believed() { # FILE USER
     [ -n "$(find "$1" -maxdepth 0 -type f '(' -user root -o -user "$2" ')' ! -perm /022 2>/dev/null)" ]
+}
+
+# By what others than root and that user may put something else in the place of what cron runs, after read_settings, a line each:
+# a file itself, a link to it, or a directory above it that they may write in, unless it is sticky. A link is another way to what
+# it leads to.
+open_to_others() { # ROOT USER
+    allowed=$2
+    set -- "$1"/*.sh "$1/cron.env" "$PHP" "$WEB"/cr0sync/*.php
+    for script in database_sync_script.php log_sync_script.php security_monitoring_script.php; do set -- "$@" "$WEB/$script"; done
+    for file; do
+        for one in "$file" "$(realpath -e -- "$file" 2>/dev/null || echo "$file")"; do
+            while [ -n "$one" ]; do
+                echo "$one"
+                case $one in
+                    /*) one=${one%/*} ;;
+                    *) one= ;;
+                esac
+            done
+        done
+    done | sort -u | while IFS= read -r one; do
+        find "$one" -maxdepth 0 '(' ! -type l -perm /022 ! '(' -type d -perm -1000 ')' -o ! -user root ! -user "$allowed" ')' \
+            2>/dev/null || :
+    done
+    find / -maxdepth 0 -perm /022 ! -perm -1000
 }

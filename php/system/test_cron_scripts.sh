@@ -25,11 +25,9 @@ wrong() { # WHAT WHAT-TO-DO
     worst=2
 }
 
-# Whose jobs these are: the root is his, or sync_state in a root that is root's.
-owner=$(stat -Lc %U -- "$root")
+owner=$(system_user "$root")
+group=$(system_user "$root" %G)
 holder=$(stat -Lc %U -- "$root/sync_state" 2>/dev/null || echo "$owner")
-[ "$owner" != root ] || owner=$holder
-group=$(stat -Lc %G -- "$root")
 if [ "$(id -un)" != "$owner" ] && [ "$(id -u)" -ne 0 ]; then
     wrong "this is $(id -un), and cron runs the jobs as $owner" "run it as $owner or root"
     exit 2
@@ -37,7 +35,7 @@ fi
 # Nothing else can be told rightly then.
 if [ "$holder" != "$owner" ]; then
     wrong "$root/sync_state belongs to $holder, and cron runs the jobs as $owner" \
-        "as root: chown -R $owner:$group $(quoted "$root/sync_state")"
+        "as root: chown -hR $owner:$group $(quoted "$root/sync_state")"
     exit 2
 fi
 
@@ -84,33 +82,9 @@ test_paths() {
     return "$missing"
 }
 
-# By what others than root and the owner of the root may put something else in the place of these files, a line each: the file
-# itself, or a directory above it that they may write in, unless it is sticky. A link is another way to what it leads to.
-open_to_others() { # OWNER FILE...
-    allowed=$1
-    shift
-    for file; do
-        for one in "$file" "$(realpath -e -- "$file" 2>/dev/null || echo "$file")"; do
-            while [ -n "$one" ]; do
-                echo "$one"
-                case $one in
-                    /*) one=${one%/*} ;;
-                    *) one= ;;
-                esac
-            done
-        done
-    done | sort -u | while IFS= read -r one; do
-        find "$one" -maxdepth 0 ! -type l \
-            '(' -perm /022 ! '(' -type d -perm -1000 ')' -o ! -user root ! -user "$allowed" ')' 2>/dev/null || :
-    done
-    find / -maxdepth 0 -perm /022 ! -perm -1000
-}
-
 # Whoever may write what cron runs is the cron user. Whether pages can is for doctor to say, who knows what they run as.
 test_writers() {
-    set -- "$root"/*.sh "$root/cron.env" "$WEB"/cr0sync/*.php
-    for script in database_sync_script.php log_sync_script.php security_monitoring_script.php; do set -- "$@" "$WEB/$script"; done
-    open=$(open_to_others "$owner" "$@")
+    open=$(open_to_others "$root" "$owner")
     case $doctor in
         *'
   problem: scripts: '*) say=wrong ;;
@@ -134,9 +108,10 @@ close_to_others() {
         name=$(quoted "$path")
         mode=g-w,o-w
         [ "$(realpath -- "$path")" != "$top" ] || mode=+t
-        case $(stat -Lc %U -- "$path") in
-            root | "$owner") printf '%schmod %s %s' "$before" "$mode" "$name" ;;
-            *) printf '%schown root %s && chmod %s %s' "$before" "$name" "$mode" "$name" ;;
+        case $(stat -c %F:%U -- "$path") in
+            'symbolic link':*) printf '%schown -h root %s' "$before" "$name" ;;
+            *:root | *:"$owner") printf '%schmod %s %s' "$before" "$mode" "$name" ;;
+            *) printf '%schown -h root %s && chmod %s %s' "$before" "$name" "$mode" "$name" ;;
         esac
         before='
        '
@@ -148,7 +123,7 @@ test_permissions() {
         if [ ! -d "$directory" ]; then
             wrong "there is no directory $directory" "make install-system ROOT=$root makes it"
         elif ! as_cron test -w "$directory" -a -x "$directory"; then
-            wrong "$owner cannot write in $directory" "chown $owner:$group $directory && chmod ug+rwx $directory"
+            wrong "$owner cannot write in $directory" "chown -h $owner:$group $directory && runuser -u $owner -- chmod ug+rwx $directory"
         fi
     done
     for log in cron_database_sync cron_log_sync cron_security; do
@@ -156,7 +131,7 @@ test_permissions() {
         if [ -L "$file" ]; then
             wrong "$file is a link, which is not followed" 'move it away'
         elif [ -e "$file" ] && ! as_cron test -w "$file"; then
-            wrong "$owner cannot write $file" "chown $owner:$group $file && chmod 664 $file"
+            wrong "$owner cannot write $file" "chown -h $owner:$group $file && runuser -u $owner -- chmod 664 $file"
         fi
     done
     for job in databases logs security; do

@@ -10,7 +10,7 @@ namespace Cr0Sync\Tests;
 final readonly class Block
 {
     /** How a block belongs to a story. */
-    private const TOLD = '/^(?<part>always|begins|goes on)(?<stage> as root| with disks)?(?:, ends with (?<code>\d+))?'
+    private const TOLD = '/^(?<part>always|begins|goes on)(?<stage> as root| with cron| with disks)?(?:, ends with (?<code>\d+))?'
         . '(?::\s(?<hidden>.*))?$/s';
 
     private function __construct(

@@ -152,7 +152,7 @@ final readonly class Checkout
     public static function same(string $text): string
     {
         $patterns = [
-            '/\d{4}-\d\d-\d\dT[\d:.]+Z/' => 'TIME',
+            '/\d{4}-\d\d-\d\d(?:T[\d:.]+Z| [\d:]+ UTC)/' => 'TIME',
             // Names of backups, and of files that were rotated or set aside.
             '/\d{4}-\d\d-\d\d(?:_\d\d-\d\d-\d\d)?/' => 'DAY',
             '/\d+ ms\b/' => 'N ms',

@@ -24,8 +24,8 @@ declare(strict_types=1);
  * <!-- always: --> is a block that each story of the document begins with.
  *
  * "begins as root" needs users: cr0, whom no machine has to have, is played by another, and www-data is itself; else
- * both are whoever runs the tests. "begins with disks" may mount some. Where that cannot be, the story is passed over,
- * which is counted.
+ * both are whoever runs the tests. "begins with cron" has a table of cron for each as well, and no cron. "begins with
+ * disks" may mount some. Where that cannot be, the story is passed over, which is counted.
  *
  * src/docs/formats.md names every file that is there when everything was used once.
  *

@@ -189,7 +189,7 @@ def composed(machine):
 def with_users(machine):
     """What the README has root do for the users is enough for cron's to sync, and for the pages' to ask it to."""
     readme = (PROJECT / "README.md").read_text()
-    found = re.search(r"\*\*Users\.\*\*.+?```text\n(.+?)```.+?`(chown -R [^`]+)`", readme, re.S)
+    found = re.search(r"\*\*Users\.\*\*.+?```text\n(.+?)```.+?`(chown -hR [^`]+)`", readme, re.S)
     must(found, "the README has no commands for the users")
     once, after_backup = found.groups()
     root, state = "/data/cr0_system", "/data/cr0_system/sync_state"

@@ -139,8 +139,18 @@ def root_follows_nobody_in_the_web_directory(place):
     shutil.chown(place.web, "www-data", "www-data")
     place.make()
     same({how[1] for how in place.tree(place.web).values()}, {"www-data"}, "owners")
-    place.make("uninstall-system")
+    # The root is not the website's, whose rights end there.
+    said = place.make("uninstall-system")
     same(list(place.web.iterdir()), [], "what stays")
+    must(not (place.root / "systemd").exists() and "which holds more" not in said, said)
+    # What holds more and what cannot be removed are two things.
+    for make, words in [(lambda: (place.root / "systemd/theirs.service").touch(), "systemd, which holds more"),
+                        (lambda: shutil.chown(place.root, "root"), f"could not be removed: rmdir {place.root}/systemd")]:
+        (place.root / "systemd").mkdir()
+        make()
+        said = place.make("uninstall-system")
+        must((place.root / "systemd").exists() and words in said, said)
+        shutil.rmtree(place.root / "systemd")
 
 
 def pages_are_shut_until_settings_open_them(place):
@@ -289,7 +299,7 @@ def what_is_wrong_is_said_in_words(place):
         code, text = said()
         # As doctor has it: pages can.
         must(code == 2 and "WRONG  others than root and " in text and "  problem: scripts: " in text, text)
-        must(f"chown root {place.web} && chmod g-w,o-w {place.web}\n" in text, text)
+        must(f"chown -h root {place.web} && chmod g-w,o-w {place.web}\n" in text, text)
         shutil.chown(place.web, "root", "root")
         (place.web / "cr0sync").chmod(0o777)
         (place.web / "log_sync_script.php").chmod(0o664)
@@ -301,7 +311,7 @@ def what_is_wrong_is_said_in_words(place):
         named = re.findall(r"^       (ch.*)$", text, re.M)
         same([line for line in named if str(place.web) in line],
              [f"chmod g-w,o-w {place.web}/cr0sync",
-              f"chown root {place.web}/cr0sync/Table.php && chmod g-w,o-w {place.web}/cr0sync/Table.php",
+              f"chown -h root {place.web}/cr0sync/Table.php && chmod g-w,o-w {place.web}/cr0sync/Table.php",
               f"chmod g-w,o-w {place.web}/log_sync_script.php"], text)
         for line in named:
             if str(place.web) in line:
@@ -324,6 +334,15 @@ def what_is_wrong_is_said_in_words(place):
         (place.top / "link").symlink_to(place.web)
         place.set(WEB=place.top / "link")
         must(f"chmod g-w,o-w {place.web}/cr0sync\n" in said()[1], said()[1])
+        # Whose the link is leads it elsewhere; and whoever may write PHP is the cron user as well.
+        subprocess.run(["chown", "-h", "www-data", place.top / "link"], check=True)
+        (place.top / "php").chmod(0o775)
+        text = said()[1]
+        for command in [f"chown -h root {place.top}/link", f"chmod g-w,o-w {place.top}/php"]:
+            must(f"       {command}\n" in text, text)
+            subprocess.run(["sh", "-c", command], check=True)
+            text = said()[1]
+            must(f"       {command}\n" not in text, text)
         done = subprocess.run([test], capture_output=True, text=True, check=False)
         must(f"cannot write in {place.root}/databases" in done.stdout, "as root, for the owner")
         # What a restore as root leaves: nobody is taken for the cron user because of it.

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-from place import JOBS, PATIENCE, must, need_root, same, until
+from place import JOBS, PATIENCE, Skipped, must, need_root, same, until
 
 
 def a_run_that_hangs_is_ended_and_told(place):
@@ -31,6 +31,60 @@ def a_run_that_hangs_is_ended_and_told(place):
     place.sql("website", "CREATE TABLE t (x PRIMARY KEY)")
     place.run("databases")
     same(place.state("databases")["last_exit"], 0, "the next one")
+
+
+def naps_that_take_longer_lose_no_holder(place):
+    """Who held which lock is looked at before a run is ended, however long the machine takes for each nap."""
+    place.install(TIMEOUT=18)
+    lock = place.root / "sync_state/locks/checks.lock"
+    place.write("sync_state/locks/checks.lock", "", 0o660)
+    place.program("fake", f"exec 8>>{lock}; flock 8; exec /bin/sleep 600")
+    place.set(PHP=place.top / "fake")
+    programs = place.top / "programs"
+    programs.mkdir()
+    place.program("programs/sleep", '/bin/sleep 0.4; exec /bin/sleep "$@"')
+    same(place.said("env", f"PATH={programs}:/usr/bin:/bin", place.root / JOBS["databases"]), (0, ""), "the run")
+    told = place.told("databases")
+    must(any(re.match(r"ERROR -   at that time process \d+ \(.*\) held the lock checks$", line) for line in told), told)
+
+
+def a_lock_of_the_same_number_elsewhere_is_not_ours(place):
+    """Files of two file systems may have one number: only who has locked this very file holds it."""
+    need_root()
+    disks = [place.top / "disk", place.top / "another disk"]
+    mounted = []
+    try:
+        for disk in disks:
+            disk.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "none", disk], check=True)
+            mounted.append(disk)
+        place.root = disks[0] / "root"
+        place.install(TIMEOUT=2)
+        place.write("sync_state/locks/checks.lock", "", 0o660)
+        number = (place.root / "sync_state/locks/checks.lock").stat().st_ino
+        twin = disks[1] / "0"
+        for name in range(10_000):
+            twin = disks[1] / str(name)
+            twin.touch()
+            if twin.stat().st_ino >= number:
+                break
+        if twin.stat().st_ino != number:
+            raise Skipped("file systems of this kernel give no number twice")
+        place.program("fake", "exec sleep 600")
+        place.set(PHP=place.top / "fake")
+        with open(twin, "a", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            place.run("databases")
+            same([line for line in place.told("databases") if "at that time" in line],
+                 ["ERROR -   at that time no lock of ours was held"], "a lock of another file")
+            # Beside it the one that is ours.
+            place.program("fake", f"exec 8>>{place.root}/sync_state/locks/checks.lock; flock 8; exec sleep 600")
+            place.run("databases")
+        told = place.told("databases")
+        must(any(re.match(r"ERROR -   at that time process \d+ \(.*\) held the lock checks$", line) for line in told), told)
+    finally:
+        for disk in mounted:
+            subprocess.run(["umount", disk], check=True)
 
 
 def what_stays_wrong_is_told_when_it_begins_and_each_hour(place):
@@ -175,7 +229,8 @@ def only_the_owner_runs_them(place):
 
 
 TESTS = [
-    a_run_that_hangs_is_ended_and_told, what_stays_wrong_is_told_when_it_begins_and_each_hour,
+    a_run_that_hangs_is_ended_and_told, naps_that_take_longer_lose_no_holder, a_lock_of_the_same_number_elsewhere_is_not_ours,
+    what_stays_wrong_is_told_when_it_begins_and_each_hour,
     overlapping_runs_are_silent, a_lock_of_the_library_is_waited_for_in_silence, settings_are_read_and_never_run,
     settings_may_end_their_lines_as_elsewhere, locks_that_cannot_be_had_are_told, a_full_disk_is_told,
     only_the_owner_runs_them,

@@ -242,6 +242,22 @@ def cleanups_come_when_they_are_due(place):
     same(called("security"), ["run"], "security")
 
 
+def the_worst_is_how_a_run_ended(place):
+    """What was found does not hide that the cleanup after it failed, and such a run has not succeeded."""
+    place.install()
+    codes = place.top / "site"
+    place.program("fake", f'case $2 in clean*) exit $(cat {codes}/cleanup);; esac; exit $(cat {codes}/work)')
+    place.set(PHP=place.top / "fake")
+    for work, cleanup, ended in [
+            (0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1), (0, 2, 2), (1, 2, 2), (1, 64, 64), (2, 0, 2), (2, 1, 2), (2, 64, 2)]:
+        (codes / "work").write_text(str(work))
+        (codes / "cleanup").write_text(str(cleanup))
+        shutil.rmtree(place.root / "sync_state/cron")
+        place.run("databases")
+        state = place.state("databases")
+        same((state["last_exit"], "last_success" in state), (ended, ended < 2), f"{work} and then {cleanup}")
+
+
 def php_is_called_as_the_settings_say(place):
     """With the root, the configuration and the metrics that they name; the latter for the work alone."""
     place.install(CONFIG="/etc/of site.json", METRICS="/var/lib/metrics")
@@ -298,6 +314,6 @@ def logs_rotate_by_size(place):
 TESTS = [
     two_sides_become_one, pages_read_what_is_remembered_and_write_none_of_it, a_heartbeat_comes_once_an_hour,
     what_is_remembered_says_what_is_at_work, what_is_a_warning_is_logged_as_one, who_was_told_of_events_is_logged,
-    cleanups_come_when_they_are_due, a_line_that_a_full_disk_has_cut_stays_alone,
+    cleanups_come_when_they_are_due, the_worst_is_how_a_run_ended, a_line_that_a_full_disk_has_cut_stays_alone,
     php_is_called_as_the_settings_say, what_is_remembered_may_be_removed, logs_rotate_by_size,
 ]

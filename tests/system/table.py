@@ -100,6 +100,92 @@ def half_a_block_is_refused(place):
     must(done.returncode == 69 and b"would run as root" in done.stderr, done)
 
 
+# A table of cron that nobody else sees, and that goes with the command: also root's can be written there.
+OWN_TABLES = ["unshare", "-m", "sh", "-c",
+              'mount -t tmpfs -o mode=1730,gid="$(getent group crontab | cut -d: -f3)" none /var/spool/cron/crontabs && "$@"', "sh"]
+
+
+def a_root_of_roots_is_run_for_whose_the_scripts_are(place):
+    """Whoever installs, and whoever asks what is wrong; root is never made to run what another could change."""
+    place.install()
+    table = Crontab(place)
+    shutil.chown(place.root, "root")
+    same(table.script("install").returncode, 0, "as that user")
+    must(table.read().startswith(f"# BEGIN cr0sync {place.root}\n".encode()), table.read())
+    same(table.script("remove").returncode, 0, "remove")
+    code, said = as_root(*OWN_TABLES, "sh", "-c", f"{place.root}/install_crontabs.sh && crontab -u {place.user.name} -l && ! crontab -l")
+    must(code == 0 and f"the crontab of {place.user.name} runs" in said, f"{code} {said}")
+    same(table.read(), None, "what is left")
+    code, said = place.said(place.root / "install_timers.sh", "--print")
+    same((code, said.count(f"User={place.user.name}\n"), said.count("User=")), (0, 4, 4), said)
+    # One that root's has still.
+    install = f"{place.root}/install_crontabs.sh"
+    code, said = as_root(*OWN_TABLES, "sh", "-c", f"{install} --print | crontab - && {install}")
+    must(code == 0 and f"{place.root}/remove_crontabs.sh --user root takes that out" in said, f"{code} {said}")
+    # What a restore as root leaves.
+    shutil.chown(place.root / "sync_state", "root", "root")
+    job, test = place.root / JOBS["logs"], place.root / "test_cron_scripts.sh"
+    for code, said in [place.said(job), place.said(test), as_root(job)]:
+        must(code in (2, 69) and f"chown -hR {place.user.name}:{place.user.group} {place.root}/sync_state" in said, f"{code} {said}")
+    # And root makes no other.
+    shutil.rmtree(place.root / "sync_state")
+    code, said = as_root(job)
+    must(code == 69 and f"only {place.user.name}, whose the system is, makes it" in said, f"{code} {said}")
+    must(not (place.root / "sync_state").exists(), "root made it")
+    # A link of pages chooses nobody.
+    shutil.chown(place.root / "cron_sync_databases.sh", "root")
+    link = place.root / "sync_state"
+    link.symlink_to(place.root / "logs")
+    subprocess.run(["chown", "-h", "www-data", link], check=True)
+    code, said = as_root(*OWN_TABLES, place.root / "install_crontabs.sh")
+    must("the crontab of www-data runs" in said, f"{code} {said}")
+
+
+def as_root(*command):
+    """How it ended, and all that it said."""
+    done = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return done.returncode, done.stdout
+
+
+def root_runs_only_what_is_roots(place):
+    """What cron runs, and each directory on the way to it."""
+    place.install()
+    Crontab(place)
+    install = [*OWN_TABLES, place.root / "install_crontabs.sh", "--user", "root"]
+    code, said = as_root(*install)
+    must(code == 69 and "would run as root" in said, f"{code} {said}")
+    shutil.chown(place.root, "root")
+    code, said = as_root(*install)
+    must(code == 69 and f"--user whom that belongs to, as {place.user.name};" in said, f"{code} {said}")
+    for path in [*place.root.glob("*.sh"), place.root / "cron.env"]:
+        shutil.chown(path, "root", "root")
+    code, said = as_root(*install)
+    must(code == 0 and "the crontab of root runs cr0sync each minute" in said, f"{code} {said}")
+    for path, owner, mode in [
+            (place.root / "cron_common.sh", place.user.name, 0o644), (place.root / "cron_sync_logs.sh", "root", 0o775),
+            (place.root, "root", 0o2775), (place.top, "root", 0o757), (place.web / "cr0sync", "www-data", 0o755),
+            (place.web / "log_sync_script.php", "root", 0o666), (place.root / "cron.env", place.user.name, 0o644)]:
+        before = path.stat()
+        shutil.chown(path, owner)
+        path.chmod(mode)
+        for script in [install, [place.root / "install_timers.sh", "--print"]]:
+            code, said = as_root(*script)
+            # Where the root is another's, the units are for him.
+            is_his = path == place.root and before.st_uid != path.stat().st_uid and script is not install
+            must(is_his or code == 69 and str(path) in said, f"{path} {code} {said}")
+        shutil.chown(path, before.st_uid)
+        path.chmod(before.st_mode & 0o7777)
+    # A link that leads to root's own.
+    script = place.root / "cron_sync_logs.sh"
+    script.rename(place.top / "logs.sh")
+    script.symlink_to(place.top / "logs.sh")
+    subprocess.run(["chown", "-h", place.user.name, script], check=True)
+    code, said = as_root(*install)
+    must(code == 69 and f"{script}\n" in said, f"{code} {said}")
+    subprocess.run(["chown", "-h", "root", script], check=True)
+    same(as_root(*install)[0], 0, "all of it root's")
+
+
 def a_root_has_one_block_under_all_its_names(place):
     """A link to it is another name, and would run each job twice."""
     place.install()
@@ -157,6 +243,7 @@ def cron_runs_odd_paths(place):
 
 
 TESTS = [
-    lines_of_others_stay_in_the_crontab, half_a_block_is_refused, a_root_has_one_block_under_all_its_names,
+    lines_of_others_stay_in_the_crontab, half_a_block_is_refused,
+    a_root_of_roots_is_run_for_whose_the_scripts_are, root_runs_only_what_is_roots, a_root_has_one_block_under_all_its_names,
     lines_that_are_commented_out_call_nothing, cron_runs_odd_paths,
 ]
