@@ -10,8 +10,8 @@ namespace Cr0Sync\Tests;
 final readonly class Block
 {
     /** How a block belongs to a story. */
-    private const TOLD = '/^(?<part>always|begins|goes on)(?<stage> as root| with cron| with disks)?(?:, ends with (?<code>\d+))?'
-        . '(?::\s(?<hidden>.*))?$/s';
+    private const TOLD = '/^(?<part>always|begins|goes on)(?<stage> as root| with cron| with disks)?'
+        . '(?:, ends with (?<code>\d+))?(?::\s(?<hidden>.*))?$/s';
 
     private function __construct(
         public int $line,
