@@ -6,9 +6,9 @@ only where it is used, as two SQLites in one process do harm.
     session-diff ORIGIN REPLICA TABLE...   the extension compares the files, and the replica becomes as the origin
     session-apply CHANGESET REPLICA        what was recorded is applied
     session-merge BASE LEFT RIGHT TABLE... differences of both sides to the base go to the other side; the left one is kept
-    geodiff BASE LEFT RIGHT                the right side is rebased on the left one, then the left one follows
+    geodiff BASE LEFT RIGHT [SKIPPED]      the right side is rebased on the left one, then the left one follows; a table is skipped
     doltlite REPOSITORY LEFT RIGHT         two branches that were committed are merged; conflicts: the left one is kept
-    doltlite-load REPOSITORY ROWS          the job of `job.py`, each side committed as a branch of its own
+    doltlite-load REPOSITORY ROWS WITHOUT  the job of `job.py`, each side committed as a branch of its own
     doltlite-export REPOSITORY FILE        all rows of the branch that was merged into, as lines of JSON
 """
 
@@ -105,11 +105,13 @@ def session_merge(base, left, right, *tables):
     return work
 
 
-def geodiff(base, left, right):
+def geodiff(base, left, right, *skipped):
     import pygeodiff
 
     def work():
         library = pygeodiff.GeoDiff()
+        if skipped:
+            library.set_tables_to_skip(list(skipped))
         conflicts, changes = f"{right}.conflicts", f"{right}.changes"
         for path in (conflicts, changes):
             if os.path.exists(path):
@@ -143,10 +145,11 @@ def doltlite(repository, left, right):
             # That there are conflicts is an error too; what it is shows in what can be asked now.
             refused = str(error)
         reported = []
-        for (table, _) in db.execute("SELECT * FROM dolt_conflicts").fetchall():
+        tables = [row[0] for row in db.execute("SELECT * FROM dolt_conflicts").fetchall()]
+        for table in [table for table in tables if not table.startswith("sqlite_")]:
             asked = db.execute(f"SELECT * FROM dolt_conflicts_{table}")
             columns = [column[0] for column in asked.description]
-            keys = [row[1] for row in db.execute(f"SELECT pk, name FROM pragma_table_info('{table}') WHERE pk ORDER BY pk")]
+            keys = [row[0] for row in db.execute(f"SELECT name FROM pragma_table_info('{table}') WHERE pk ORDER BY pk")]
             for row in asked.fetchall():
                 cells = dict(zip(columns, row))
                 reported.append([table, *(first(cells, key) for key in keys)])
@@ -163,7 +166,7 @@ def doltlite(repository, left, right):
     return work
 
 
-def doltlite_load(repository, rows):
+def doltlite_load(repository, rows, *without):
     import doltlite as library
     import sqlite3
 
@@ -179,7 +182,7 @@ def doltlite_load(repository, rows):
             db.execute("SELECT dolt_branch(?)", (side,)).fetchall()
         for side in job.SIDES:
             db.execute("SELECT dolt_checkout(?)", (side,)).fetchall()
-            job.edit(db, side, int(rows))
+            job.edit(db, side, int(rows), without)
             db.execute("SELECT dolt_commit('-A', '-m', 'a day')").fetchall()
         return {}
     return work

@@ -3,6 +3,9 @@
 The schema has one table of each kind that is hard: numbers that only number (`users`, `notes` that point at them), a name as
 the key (`seen`), no key at all (`score`), a key of two columns (`kv`). Both sides give their new users the same ids.
 
+What some cannot do at all can be left out of it: `kv`, for those who refuse keys of two columns, and `taken`, the nicks that both
+sides give to somebody, for those who cannot finish after that.
+
 Facts are what somebody wrote and nobody else contradicted; each has to be on both sides. What was contradicted, 270 times, has
 to be reported.
 """
@@ -38,7 +41,7 @@ def fill(db, rows):
     db.execute("COMMIT")
 
 
-def edit(db, side, rows):
+def edit(db, side, rows, without=frozenset()):
     """A day of one side, in one transaction."""
     left = side == SIDES[0]
     each = db.executemany
@@ -56,8 +59,9 @@ def edit(db, side, rows):
          [(top + n, f"{side}-new{n}", f"new{n}@{side}.example") for n in range(1, 101)])
     each("INSERT INTO notes(uid, body) VALUES(?, ?)", [(top + n, f"note of {side}-new{n}") for n in range(1, 101)])
     each("INSERT INTO kv VALUES('same', ?, 'same')", [(f"new{n}",) for n in range(20)])
-    each("INSERT INTO users(id, nick, email, points) VALUES(?, ?, ?, 0)",
-         [(top + 100 + n, f"taken{n}" if left else f"TAKEN{n}", f"{side}@example.org") for n in range(1, 21)])
+    if "taken" not in without:
+        each("INSERT INTO users(id, nick, email, points) VALUES(?, ?, ?, 0)",
+             [(top + 100 + n, f"taken{n}" if left else f"TAKEN{n}", f"{side}@example.org") for n in range(1, 21)])
     each("INSERT INTO score VALUES(?, 'new', ?)", [(side, n) for n in range(100)])
     each("INSERT INTO seen VALUES(?, ?, ?)", [(f"{side}-new{n}", 1_800_000_000 + n, f"#{side}") for n in range(100)])
     each("INSERT INTO seen VALUES(?, ?, ?)", [(f"both{n}", 1_800_000_000, f"#{side}") for n in range(50)])
@@ -66,17 +70,17 @@ def edit(db, side, rows):
     db.execute("COMMIT")
 
 
-def judge(databases, reported, rows):
+def judge(databases, reported, rows, without=frozenset()):
     """What became of it: `databases` are connections to both sides as they are now, `reported` is `[table, key...]` each."""
-    facts = [facts_of(db, rows) for db in databases]
+    facts = [facts_of(db, without) for db in databases]
     both = {name: sum(a and b for a, b in zip(facts[0][name], facts[1][name])) for name in facts[0]}
     told = {name: {"kept": kept, "of": len(facts[0][name])} for name, kept in both.items()}
-    told["conflicts"] = unreported(reported, rows)
-    told["rows that differ"] = differing(databases)
+    told["conflicts"] = unreported(reported, rows, without)
+    told["rows that differ"] = differing(databases, without)
     return told
 
 
-def facts_of(db, rows):
+def facts_of(db, without):
     """Which facts are there, in an order that is always the same."""
     def one(sql, *values):
         row = db.execute(sql, values).fetchone()
@@ -86,11 +90,10 @@ def facts_of(db, rows):
         edited += [one("SELECT email FROM users WHERE id = ?", n) == f"{side}@{n}.example" for n in mine]
     edited += [one("SELECT email FROM users WHERE id = ?", n) == f"{SIDES[0]}@{n}.example" for n in range(1001, 1201)]
     edited += [one("SELECT points FROM users WHERE id = ?", n) == 5000 + n for n in range(1001, 1201)]
-    has_kv = one("SELECT count(*) FROM sqlite_schema WHERE name = 'kv'") == 1
-    for n in range(200):
-        value = has_kv and one("SELECT value FROM kv WHERE scope = ? AND name = ?", f"scope{n % 10}", f"name{n}")
-        edited.append(value == SIDES[n >= 100])
-    edited += [has_kv and one("SELECT count(*) FROM kv WHERE scope = 'same' AND name = ?", f"new{n}") == 1 for n in range(20)]
+    if "kv" not in without:
+        edited += [one("SELECT value FROM kv WHERE scope = ? AND name = ?", f"scope{n % 10}", f"name{n}") == SIDES[n >= 100]
+                   for n in range(200)]
+        edited += [one("SELECT count(*) FROM kv WHERE scope = 'same' AND name = ?", f"new{n}") == 1 for n in range(20)]
     news = [(side, n) for side in SIDES for n in range(1, 101)]
     edited += [one("SELECT count(*) FROM seen WHERE nick = ?", f"{side}-new{n - 1}") == 1 for side, n in news]
     return {
@@ -106,32 +109,26 @@ def facts_of(db, rows):
     }
 
 
-def contradictions(rows):
-    """The 270, each as the names by which it may be reported."""
+def contradictions(rows, without):
+    """The 270 (250 without `taken`), each as the names by which it may be reported."""
     top = rows // 5
     return ([[("users", n), ("users", f"user{n}")] for n in range(1201, 1401)]
             + [[("seen", f"both{n}")] for n in range(50)]
-            + [[("users", f"taken{n}"), ("users", top + 100 + n)] for n in range(1, 21)])
+            + [[("users", f"taken{n}"), ("users", top + 100 + n)] for n in range(1, 21) if "taken" not in without])
 
 
-def unreported(reported, rows):
+def unreported(reported, rows, without):
     if reported is None:
         return None
     names = {(one[0], *(word.lower() if isinstance(word, str) else word for word in one[1:])) for one in reported}
-    all_of_them = contradictions(rows)
+    all_of_them = contradictions(rows, without)
     return {"unreported": sum(not names.intersection(one) for one in all_of_them), "of": len(all_of_them)}
 
 
-def differing(databases):
+def differing(databases, without):
     """How many rows are on one side only; of rows that are there twice, each counts."""
     count = 0
-    for table in (*KEYED, "score"):
-        left, right = (Counter(rows_of(db, table)) for db in databases)
+    for table in {*KEYED, "score"} - without:
+        left, right = (Counter(db.execute(f"SELECT * FROM {table}").fetchall()) for db in databases)
         count += ((left - right) + (right - left)).total()
     return count
-
-
-def rows_of(db, table):
-    if not db.execute("SELECT count(*) FROM sqlite_schema WHERE name = ?", (table,)).fetchone()[0]:
-        return []
-    return db.execute(f"SELECT * FROM {table}").fetchall()

@@ -7,6 +7,7 @@ machine that is busy for a while bears on all alike; the least and the largest a
 import json
 import statistics
 import subprocess
+from pathlib import Path
 
 
 class Failed(Exception):
@@ -26,7 +27,8 @@ class Launcher:
         cost = json.loads(self.result.read_text())
         said = self.output.read_text(errors="replace")
         if cost["code"] not in good:
-            raise Failed(f"{' '.join(words)} ended with {cost['code']}: {said.strip()[-600:]}")
+            last = " ".join(said.strip().splitlines()[-3:])[-400:]
+            raise Failed(f"{last or 'no word why'} ({Path(words[0]).name} ended with {cost['code']})")
         return cost, said
 
 

@@ -18,6 +18,8 @@ from peers import HERE, closing
 class Merger:
     name = ""
     note = ""
+    # What of the job is left out, see `job.py`.
+    without = frozenset()
 
     def __init__(self, bench, rows):
         self.tools, self.launcher, self.scratch, self.rows = bench.tools, bench.launcher, bench.scratch, rows
@@ -49,7 +51,7 @@ class Merger:
     def judged(self, reported):
         try:
             with closing(sqlite3.connect(self.sides[0])) as left, closing(sqlite3.connect(self.sides[1])) as right:
-                return job.judge([left, right], reported, self.rows)
+                return job.judge([left, right], reported, self.rows, self.without)
         except sqlite3.DatabaseError as error:
             raise Failed(f"a file is broken: {error}") from error
 
@@ -100,8 +102,14 @@ class Geodiff(Merger):
         return tools.has_geodiff
 
     def run(self):
-        cost, told = self.inside("geodiff", self.base, *self.sides)
+        cost, told = self.inside("geodiff", self.base, *self.sides, *(self.without & {"kv"}))
         return cost, told["inside_ms"], told["reported"]
+
+
+class GeodiffReduced(Geodiff):
+    name = "geodiff, reduced"
+    note = "without the table whose key is of two columns, and the 20 nicks that both sides give to somebody"
+    without = frozenset({"kv", "taken"})
 
 
 class Doltlite(Merger):
@@ -117,10 +125,10 @@ class Doltlite(Merger):
         place.mkdir(parents=True)
         self.sides = [place / "merged.db"] * 2
         # The same in each round, so it is made once.
-        made = self.scratch / f"doltlite-{self.rows}"
+        made = self.scratch / "-".join(["doltlite", str(self.rows), *self.without])
         if not made.exists():
             made.mkdir()
-            self.inside("doltlite-load", made / "repository.db", self.rows)
+            self.inside("doltlite-load", made / "repository.db", self.rows, *self.without)
         for file in made.iterdir():
             copy = shutil.copytree if file.is_dir() else shutil.copyfile
             copy(file, place / file.name)
@@ -140,6 +148,12 @@ class Doltlite(Merger):
                     db.execute(f"INSERT OR IGNORE INTO {table} VALUES({', '.join('?' * len(row))})", row)
             db.commit()
         return cost, told["inside_ms"], told["reported"]
+
+
+class DoltliteReduced(Doltlite):
+    name = "doltlite, no nick twice"
+    note = "without the 20 nicks that both sides give to somebody"
+    without = frozenset({"taken"})
 
 
 class Newest(Merger):
@@ -202,4 +216,4 @@ class Rsync(Merger):
         return cost, None, None
 
 
-ALL = [Cr0sync, Session, Geodiff, Doltlite, Newest, Unison, Rsync]
+ALL = [Cr0sync, Session, Geodiff, GeodiffReduced, Doltlite, DoltliteReduced, Newest, Unison, Rsync]

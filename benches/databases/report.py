@@ -62,6 +62,8 @@ def markdown(results, plots_at):
 def header(results):
     lines = [f"Measured {results['date']}, {results['machine']}. `{results['command']}`, {results['seconds'] / 60:.0f} minutes.",
              f"Load of the machine (1 minute average) when it began: {results['load'][0]:.1f}, when it ended: {results['load'][1]:.1f}."]
+    if results["who"]:
+        lines.append(f"Databases were measured {results['who']}.")
     if results["remark"]:
         lines.append(results["remark"])
     lines.append("Versions: " + ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items())) + ".")

@@ -12,14 +12,14 @@ from peers import closing
 def case(bench, rows, rounds):
     place = bench.scratch / f"twoway-{rows}"
     place.mkdir()
-    files = make(place, rows)
+    files = {without: make(place, rows, without) for without in {kind.without for kind in ALL}}
     mergers = {kind.name: kind(bench, rows) for kind in ALL if kind.is_there(bench.tools)}
     one = Case(f"two-way job, {rows:,} rows", "two-way", [(name, merger.note) for name, merger in mergers.items()])
     judged = {}
     for number, row in one.turns(rounds):
         merger = mergers[row.name]
         try:
-            merger.begin(place / "round", files)
+            merger.begin(place / "round", files[merger.without])
             cost, inside, reported = merger.run()
             verdict = merger.judged(reported)
         except Failed as failure:
@@ -39,14 +39,14 @@ def case(bench, rows, rounds):
     return told
 
 
-def make(place, rows):
-    files = {name: place / f"{name}.db" for name in ("base", *job.SIDES)}
+def make(place, rows, without):
+    files = {name: place / f"{'-'.join([name, *without])}.db" for name in ("base", *job.SIDES)}
     for name, path in files.items():
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.executescript(job.SCHEMA)
             job.fill(db, rows)
             if name in job.SIDES:
-                job.edit(db, name, rows)
+                job.edit(db, name, rows, without)
     return files
 
 
