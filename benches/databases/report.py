@@ -93,7 +93,12 @@ def grid(results, size, mode):
     lines += ["", "Peak memory / bytes written, MiB:", "", table_line(["", *heads]), "|---|" + "--:|" * len(cases)]
     for name in names:
         rows = [row_of(case, name) for case in cases]
-        lines.append(table_line([name, *(f"{mebibytes(row['peak_kib'], 1024)} / {written(row)}" if row["ms"] else "-" for row in rows)]))
+        lines.append(table_line([name, *(costs(row) for row in rows)]))
+    lines += ["", "The work alone, without the start of PHP or Python, ms:", "", table_line(["", *heads]), "|---|" + "--:|" * len(cases)]
+    for name in names:
+        rows = [row_of(case, name) for case in cases]
+        if any(row["inside_ms"] for row in rows):
+            lines.append(table_line([name, *(number(row["inside_ms"]["median"]) if row["inside_ms"] else "-" for row in rows)]))
     broken = {row["broken"] for case in cases for row in case["rows"] if row["broken"]}
     return "\n".join(lines + ["", *sorted(f"Broke: {why[:300]}" for why in broken)]).rstrip()
 
@@ -115,12 +120,19 @@ def cell(row):
     return text
 
 
+def costs(row):
+    return f"{mebibytes(row['peak_kib'], 1024)} / {written(row)}" if row["ms"] else "-"
+
+
 def losses(rows):
     if any(row["broken"] for row in rows):
         return "broke"
     if any(row["lost"] for row in rows):
         return "up to {:,} in a round".format(max(row["lost"] or 0 for row in rows))
-    return "0" if rows[0].get("differ") == 0 else "{:,} differ at the end".format(rows[0]["differ"]) if rows[0].get("differ") else "carries none"
+    differ = rows[0].get("differ")
+    if differ is None:
+        return "carries none"
+    return f"{differ:,} differ at the end" if differ else "0"
 
 
 def two_way(case):
@@ -181,7 +193,7 @@ def number(value):
 
 
 def times(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.095 else f"{value:.3f}"
 
 
 def mebibytes(spread, divisor):

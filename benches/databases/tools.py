@@ -6,6 +6,7 @@ from wherever PATH finds them (`.ci/packages bench` installs what is missing).
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -81,13 +82,15 @@ class Tools:
     def program(self, name, brought):
         """A program that a package brings, else the one of PATH: first those that are pinned."""
         if brought is not None and os.access(brought, os.X_OK):
-            self.versions[name] = sqlite_of(said([brought, "--version"])) if name == "sqlite3" else "of apsw"
+            # All of them are of one SQLite, and only its shell says which.
+            self.versions[name] = sqlite_of(said([brought.with_name("sqlite3_shell"), "--version"]))
             return str(brought)
         found = shutil.which(name)
         if found is None:
             self.missing[name] = "no such program is on PATH, and no package brought it"
             return None
-        self.versions[name] = (said([found, "-version"]) or "?").split("\n")[0] if name != "sqldiff" else "of the system"
+        number = re.search(r"[0-9]+\.[0-9.]+", said([found, "-version"]))
+        self.versions[name] = number[0] if number else "of the system"
         return found
 
     def module(self, name, what, code):
