@@ -31,7 +31,7 @@ from tools import PROJECT, TARGET, Tools
 
 QUICK = {"rows": [2_000], "job": 8_000, "rounds": 2, "cron": 2,
          "growth": {"rows": [1_000, 2_000], "changes": (2_000, [10, 100]), "databases": [1, 2], "sides": (1_000, [2, 3])}}
-WHOLE = {"rows": [100_000, 1_000_000], "job": ROWS, "rounds": 5, "cron": 15,
+WHOLE = {"rows": [100_000, 1_000_000], "job": ROWS, "rounds": 5, "cron": 25,
          "growth": {"rows": [1_000, 10_000, 100_000, 1_000_000], "changes": (100_000, [1, 10, 100, 1_000, 10_000]),
                     "databases": [1, 3, 9, 27, 81], "sides": (100_000, [2, 3, 4, 6, 8])}}
 LARGE = 1_000_000

@@ -19,7 +19,12 @@ def all_of_them(extension, without):
             told.append({"name": name, "text": None, "why": "left out by --without"})
             continue
         print(f"\n{name}: {' '.join(words)}", flush=True)
-        run = subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            run = subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        except OSError as error:
+            # What took an hour before is not thrown away for that.
+            told.append({"name": name, "text": None, "why": str(error)})
+            continue
         lines = []
         for line in run.stdout:
             print(line, end="", flush=True)

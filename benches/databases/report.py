@@ -40,7 +40,7 @@ def verdict_line(verdict):
 
 
 def markdown(results, plots_at):
-    parts = [BEGIN, "", header(results)]
+    parts = [BEGIN, header(results)]
     for size, mode in grids(results):
         parts.append(grid(results, size, mode))
     for case in results["cases"]:
