@@ -39,35 +39,42 @@ def collect(series, x, cases):
 
 
 def databases(bench, counts, rounds):
-    series = {}
-    for count in counts:
-        names = [f"data{number}" for number in range(count)]
-        ours = made(bench, "databases", ("central", "website"), names, 1_000)
-        times = {"nothing new": [], "10 edits in each": []}
-        for _ in range(rounds):
-            times["nothing new"].append(ours.sync()[0]["ms"])
-        for number in range(rounds):
-            for name in names:
-                edit(ours.replicas[name]["website"], 1_000, number)
-            times["10 edits in each"].append(synced(ours, number, 1_000))
-        shutil.rmtree(ours.directory)
-        for name, all_of_them in times.items():
-            series.setdefault(name, []).append([count, spread(all_of_them)])
-    return {"name": "databases", "title": "1,000 rows each, by databases", "x": "databases", "series": series}
+    """All counts take turns in a round, so that a machine or disk that is busy for a while bears on all alike."""
+    all_of_them = {count: made(bench, f"databases-{count}", ("central", "website"), [f"data{number}" for number in range(count)], 1_000)
+                   for count in counts}
+    quiet, edited = {count: [] for count in counts}, {count: [] for count in counts}
+    for _ in range(rounds):
+        for count, ours in all_of_them.items():
+            quiet[count].append(ours.sync()[0]["ms"])
+    for number in range(rounds):
+        for count, ours in all_of_them.items():
+            for replicas in ours.replicas.values():
+                edit(replicas["website"], 1_000, number)
+            edited[count].append(synced(ours, number, 1_000))
+    end(all_of_them)
+    return {"name": "databases", "title": "1,000 rows each, by databases", "x": "databases",
+            "series": {"nothing new": curve(quiet), "10 edits in each": curve(edited)}}
 
 
 def sides(bench, size, counts, rounds):
-    series = {}
-    for count in counts:
-        names = ["central", "website", *(f"side{number}" for number in range(3, count + 1))]
-        ours = made(bench, "sides", names, ["data"], size)
-        times = []
-        for number in range(rounds):
+    names = ["central", "website", *(f"side{number}" for number in range(3, max(counts) + 1))]
+    all_of_them = {count: made(bench, f"sides-{count}", names[:count], ["data"], size) for count in counts}
+    times = {count: [] for count in counts}
+    for number in range(rounds):
+        for count, ours in all_of_them.items():
             edit(ours.replicas["data"]["website"], size, number)
-            times.append(synced(ours, number, size))
+            times[count].append(synced(ours, number, size))
+    end(all_of_them)
+    return {"name": "sides", "title": f"{size:,} rows, by sides", "x": "sides", "series": {"10 edits on one side": curve(times)}}
+
+
+def curve(times):
+    return [[count, spread(all_of_them)] for count, all_of_them in times.items()]
+
+
+def end(all_of_them):
+    for ours in all_of_them.values():
         shutil.rmtree(ours.directory)
-        series.setdefault("10 edits on one side", []).append([count, spread(times)])
-    return {"name": "sides", "title": f"{size:,} rows, by sides", "x": "sides", "series": series}
 
 
 def made(bench, what, sides_of_it, names, size):
