@@ -10,6 +10,8 @@ ROOT = /data/cr0_system
 WEB = /var/www/html
 OWNER = cr0
 GROUP = www-data
+# Options of `bench`, see benches/README.md: BENCH='--rows 5000000', BENCH=--quick.
+BENCH =
 # Where `admin-demo` serves its pages; a free port unless given.
 PORT =
 
@@ -22,7 +24,7 @@ help:
 	@echo 'make test      build, then run every test'
 	@echo 'make test-valgrind   build, then run the tests of the extension under valgrind, which takes long'
 	@echo 'make install-test    install everything in clean systems of Debian 12 and trixie, and boot one (as root; some minutes)'
-	@echo 'make bench     measure beside rsync, logrotate, AIDE, Symfony, APCu and others'
+	@echo 'make bench     measure beside sqldiff, Unison, rsync, AIDE, Symfony and others, and report it (BENCH=--quick)'
 	@echo 'make build     build the PHP extension: build/cr0sync.so'
 	@echo 'make library   build the C library: build/library'
 	@echo 'make install   put extension, scripts and C library in their places (DESTDIR and PREFIX are honoured)'
@@ -59,10 +61,7 @@ install-test:
 
 bench: build
 	@sh .ci/packages bench
-	@cargo bench --locked --bench logs
-	@cargo bench --locked --bench integrity
-	@sh benches/limits.sh build/cr0sync.so
-	@sh benches/access.sh build/cr0sync.so
+	@python3 -B benches/databases $(BENCH)
 
 # Builds nothing, as it mostly runs as root.
 install:

@@ -97,6 +97,8 @@ whole refuses sh tests/install/refuses.sh
 whole abi python3 -B tests/abi/abi.py
 # A real bouncer's logs.
 whole bouncer python3 -B tests/logs/bouncer.py
+# The bench of databases, small: what peers lose, and the shape of the report.
+whole benches python3 -B tests/benches/smoke.py
 # What Prometheus reads.
 whole metrics python3 -B tests/metrics/metrics.py
 # Broken files. CR0SYNC_FUZZ_SECONDS makes it longer.
