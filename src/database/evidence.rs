@@ -11,9 +11,9 @@ use super::log::{self, Since};
 use super::model::{Slot, Write};
 use super::page::{self, Cell};
 use super::record::{Intent, TableWrites};
-use super::schema::{self, Schema};
+use super::schema::{self, Schema, Storage};
 use super::sql::{Made, made_by};
-use super::value::Row;
+use super::value::{Row, Value};
 use super::write::witness;
 use super::{native, open};
 
@@ -32,7 +32,8 @@ pub(crate) enum Evidence {
 ///
 /// A transaction happens whole or not at all, so one row can tell. One whose cells still are what they were before says no;
 /// one whose cells are what was planned says yes, unless its owner could have come to that alone (a counter one higher, an
-/// equal new row). A new row's place that is free, or that another row has taken, says no.
+/// equal new row). A new row's place that is free, or that another row has taken, says no; so does a row that was to get
+/// another id and is where it was. That some row has an id says nothing, as its owner gives out the next one as well.
 pub(crate) fn of(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidence> {
     if !intent.writes_anything() {
         return Ok(Evidence::Written);
@@ -59,6 +60,7 @@ pub(crate) fn of(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidenc
         }
     }
     let (mut yes, mut no, mut perhaps) = (0_usize, 0_usize, 0_usize);
+    let (mut likely, mut unsure) = (0_usize, 0_usize);
     for table in &intent.writes {
         let have = schema.table(&table.table);
         let Some(have) = have.filter(|have| table.columns.iter().all(|name| have.column(name).is_some()))
@@ -71,13 +73,17 @@ pub(crate) fn of(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidenc
                 Testimony::Yes => yes += 1,
                 Testimony::No => no += 1,
                 Testimony::Perhaps => perhaps += 1,
+                Testimony::Likely => likely += 1,
+                Testimony::Unsure => unsure += 1,
                 Testimony::Nothing => {}
             }
         }
     }
     drop(transaction);
     Ok(match (yes, no) {
-        (0, 0) if perhaps == 0 && intent.writes.is_empty() => Evidence::Written,
+        (0, 0) if perhaps == 0 && likely == 0 && intent.writes.is_empty() => Evidence::Written,
+        // Taken as written, a row that was not would be taken for one that its owner has deleted, everywhere.
+        (0, 0) if unsure > 0 && likely == 0 => Evidence::NotWritten,
         (0, 0) => Evidence::Unclear,
         (_, 0) => Evidence::Written,
         (0, _) => Evidence::NotWritten,
@@ -202,6 +208,10 @@ enum Testimony {
     Yes,
     No,
     Perhaps,
+    /// It is as planned, which is a chance only where its owner made the very row himself.
+    Likely,
+    /// A row was to be there, and what is there may have come from it, or be its owner's own.
+    Unsure,
     Nothing,
 }
 
@@ -217,23 +227,47 @@ fn testimony(
     };
     let (old, new) = (write.old.as_ref().map(|(_, row)| row), write.new.as_ref().map(|(_, row)| row));
     let (at_old, at_new) = (now(&write.old)?, now(&write.new)?);
+    // That a row is where it is says nothing of what it is: its owner gives out the next id as we do.
+    let place = match have.storage {
+        Storage::Alias { column } => {
+            let name = have.columns.get(column).map(|column| column.name.as_str());
+            table.columns.iter().position(|own| name.is_some_and(|name| own.eq_ignore_ascii_case(name)))
+        }
+        Storage::Hidden { .. } | Storage::Key { .. } => None,
+    };
+    let alike = |a: &Row, b: &Row| alike(a, b, &table.summed, place);
+    let moves = match (&write.old, &write.new) {
+        (Some((from, _)), Some((to, _))) => from != to,
+        _ => false,
+    };
     Ok(match (old, new) {
-        (Some(old), Some(new)) => match at_new.or_else(|| at_old.filter(|now| now == old)) {
+        // A row that was to get another id: we would have taken it away from where it was.
+        (Some(old), Some(new)) if moves => match (at_old, at_new) {
+            (Some(now), _) if now == *old => Testimony::No,
+            (_, Some(now)) if now == *new => Testimony::Yes,
+            (Some(now), None) if alike(&now, old) == Some(true) => Testimony::No,
+            _ => Testimony::Unsure,
+        },
+        (Some(old), Some(new)) => match at_new {
+            Some(now) if alike(&now, new) == Some(false) && alike(&now, old) == Some(false) => {
+                Testimony::Nothing
+            }
             Some(now) => by_cell(table, old, new, &now),
             None => Testimony::Nothing,
         },
         (Some(old), None) => match at_old {
             None => Testimony::Yes,
             // What its owner changed is still there, unless it is another one.
-            Some(now) if differs_by_half(&now, old, &table.summed) => Testimony::Nothing,
+            Some(now) if alike(&now, old) != Some(true) => Testimony::Nothing,
             Some(_) => Testimony::No,
         },
         (None, Some(new)) => match at_new {
             // Anybody may add an equal row to a table without a key, or make the same counter.
-            Some(now) if now == *new && could_be_anyones(have, table, write) => Testimony::Perhaps,
+            Some(now) if now == *new && has_no_key(have) => Testimony::Perhaps,
+            Some(now) if now == *new && could_be_anyones(have, table, write) => Testimony::Likely,
             Some(now) if now == *new => Testimony::Yes,
-            Some(now) if differs_by_half(&now, new, &table.summed) => Testimony::No,
-            Some(_) => Testimony::Nothing,
+            Some(now) if alike(&now, new) != Some(true) => Testimony::No,
+            Some(_) => Testimony::Unsure,
             // Its owner may have taken it away again; then it comes back, which loses nothing.
             None => Testimony::No,
         },
@@ -257,11 +291,16 @@ fn by_cell(table: &TableWrites, old: &Row, new: &Row, now: &Row) -> Testimony {
     }
 }
 
-/// Whether most of two rows differs: then one did not come from the other. Counters are made to differ.
-fn differs_by_half(a: &Row, b: &Row, summed: &[usize]) -> bool {
-    let cells = a.iter().zip(b.iter()).enumerate().filter(|(column, _)| !summed.contains(column));
+/// Whether one of two rows can have come from the other: less than half of it differs. Counters are made to differ, where a row
+/// lies is no cell of its own, and that neither has a value makes nobody alike. `None` where there is nothing to compare.
+fn alike(a: &Row, b: &Row, summed: &[usize], place: Option<usize>) -> Option<bool> {
+    let cells = a.iter().zip(b.iter()).enumerate();
+    let cells = cells.filter(|(column, (a, b))| {
+        let is_empty = (*a, *b) == (&Value::Null, &Value::Null);
+        !summed.contains(column) && place != Some(*column) && !is_empty
+    });
     let (equal, differing): (Vec<_>, Vec<_>) = cells.partition(|(_, (a, b))| a == b);
-    equal.len() <= differing.len()
+    (!equal.is_empty() || !differing.is_empty()).then_some(equal.len() > differing.len())
 }
 
 /// Whether what a schema statement makes is there.
@@ -283,7 +322,6 @@ fn is_made(live: &Connection, schema: &Schema, statement: &str) -> rusqlite::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::value::Value;
 
     #[test]
     fn what_cells_say() {
@@ -294,7 +332,7 @@ mod tests {
             Testimony::Yes => "yes",
             Testimony::No => "no",
             Testimony::Perhaps => "perhaps",
-            Testimony::Nothing => "nothing",
+            Testimony::Likely | Testimony::Unsure | Testimony::Nothing => "nothing",
         };
         for (old, new, now, expected) in [
             ([1, 0, 0, 0], [1, 5, 0, 0], [1, 5, 0, 0], "yes"),

@@ -218,7 +218,7 @@ fn base_statements(shape: &Shape, side: &Side, task: &Task<'_>) -> Vec<String> {
                     .map(|column| quote(&column.name))
                     .collect();
                 if let Storage::Hidden { .. } = live.storage {
-                    names.push(observe::rowid_name(live).to_owned());
+                    names.push(observe::rowid_name(live));
                 }
                 let names = names.join(", ");
                 statements.push(format!("ALTER TABLE {} RENAME TO {old}", quote(&base.name)));

@@ -93,16 +93,19 @@ fn select_list(shape: &TableShape, have: &Table, first: usize) -> (String, Vec<V
         }
     }
     if let Storage::Hidden { .. } = shape.table.storage {
-        list.push(rowid_name(have).to_owned());
+        list.push(rowid_name(have));
     }
     (list.join(", "), parameters)
 }
 
-/// The name under which a state's row id is reached.
-pub(crate) fn rowid_name(table: &Table) -> &'static str {
+/// The name under which a state's row id is reached: that of the column which shows it, as another may be called `rowid`.
+pub(crate) fn rowid_name(table: &Table) -> String {
     match table.storage {
-        Storage::Hidden { name } => name,
-        _ => "rowid",
+        Storage::Hidden { name } => name.to_owned(),
+        Storage::Alias { column } => {
+            table.columns.get(column).map(|column| quote(&column.name)).unwrap_or_default()
+        }
+        Storage::Key { .. } => String::new(),
     }
 }
 
@@ -238,7 +241,7 @@ impl<'a> Cursor<'a> {
         let Some(have) = source.table else { return Ok(Cursor { statement: None }) };
         let (list, parameters) = select_list(shape, have, 0);
         let order = match &shape.table.storage {
-            Storage::Alias { .. } | Storage::Hidden { .. } => rowid_name(have).to_owned(),
+            Storage::Alias { .. } | Storage::Hidden { .. } => rowid_name(have),
             Storage::Key { order } => {
                 let part = |(column, collation, direction): &(usize, Collation, Direction)| {
                     let name = shape.table.columns.get(*column).map(|c| quote(&c.name)).unwrap_or_default();

@@ -108,7 +108,7 @@ fn fill(
         let parts = names.iter().enumerate().map(|(n, name)| format!("{name} IS ?{}", n + first));
         parts.collect::<Vec<_>>().join(" AND ")
     };
-    let mut list = vec![column.clone(), id_then.unwrap_or("NULL").to_owned()];
+    let mut list = vec![column.clone(), id_then.clone().unwrap_or_else(|| "NULL".to_owned())];
     list.extend(names.iter().cloned());
     let rows = format!("SELECT {} FROM {} WHERE {column} IS NOT ?1", list.join(", "), quote(&was.name));
     let mut rows = base.prepare(&rows)?;
@@ -132,7 +132,7 @@ fn fill(
                 }
             }
             // It may have got another key since, under its old number: unless that is the key of another row.
-            let Some(id_now) = id_now.filter(|_| id_then.is_some()) else { continue };
+            let Some(id_now) = id_now.as_ref().filter(|_| id_then.is_some()) else { continue };
             if !key.is_empty() {
                 let sql = format!("SELECT {} FROM main.{table} WHERE {id_now} = ?1", names.join(", "));
                 let now = live.prepare_cached(&sql)?.query_row([&id], |row| {

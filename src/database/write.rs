@@ -83,7 +83,7 @@ pub(crate) fn apply(
     }
     let mut names: Vec<String> = columns.iter().map(|name| quote(name)).collect();
     if matches!(have.storage, Storage::Hidden { .. }) {
-        names.push(rowid_name(have).to_owned());
+        names.push(rowid_name(have));
     }
     let places: Vec<String> = (1..=names.len()).map(|index| format!("?{index}")).collect();
     let insert =

@@ -2,8 +2,8 @@
 //! beside it, its directory, in which both make such files, and each directory above; and at the logs and the events.
 //!
 //! The cron user needs all of them. The pages need those that are theirs: the hub, a side called `website`, and whatever
-//! lies in a directory of their user or groups that they can come to; that they do not get at others, as a bot's home, is as it
-//! should be.
+//! lies in a directory of their user or groups that they can come to, without which they only see less; that they do not get at
+//! others, as a bot's home, is as it should be.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,6 +33,8 @@ struct Need<'a> {
     directory: u32,
     file: u32,
     beside: &'static [&'static str],
+    /// Whether anything fails without it.
+    must: bool,
 }
 
 pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
@@ -58,13 +60,13 @@ pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
 }
 
 fn needs_of_runs(config: &Config) -> Vec<Need<'_>> {
-    let mut all = databases(config, |_, _| true);
+    let mut all = databases(config, |_, _| Some(true));
     for (name, log) in &config.logs {
         all.extend(log.copies.iter().map(|(side, path)| {
             // Others are only read, as long as they lack nothing.
             let is_written = *side == config.hub || log.mirrors.contains(side);
             let (directory, file) = if is_written { (FILL, USE) } else { (LIST, READ) };
-            Need { name: format!("{name}:{side}"), path, directory, file, beside: &[] }
+            Need { name: format!("{name}:{side}"), path, directory, file, beside: &[], must: true }
         }));
     }
     all.push(events(config));
@@ -73,7 +75,10 @@ fn needs_of_runs(config: &Config) -> Vec<Need<'_>> {
 
 fn needs_of_pages<'a>(config: &'a Config, pages: &Account) -> Vec<Need<'a>> {
     let hub = config.hub.as_str();
-    let mut all = databases(config, |side, path| side == hub || side == WEBSITE || belongs(pages, path));
+    let mut all = databases(config, |side, path| match () {
+        () if side == hub || side == WEBSITE => Some(true),
+        () => belongs(pages, path).then_some(false),
+    });
     for (name, log) in &config.logs {
         all.extend(log.copies.get(WEBSITE).map(|path| Need {
             name: format!("{name}:{WEBSITE}"),
@@ -81,22 +86,20 @@ fn needs_of_pages<'a>(config: &'a Config, pages: &Account) -> Vec<Need<'a>> {
             directory: reach::PASS,
             file: READ,
             beside: &[],
+            must: true,
         }));
     }
     all.push(events(config));
     all
 }
 
-fn databases(config: &Config, concerns: impl Fn(&str, &Path) -> bool) -> Vec<Need<'_>> {
+/// Sides that concern somebody, and whether he must get at them.
+fn databases(config: &Config, concerns: impl Fn(&str, &Path) -> Option<bool>) -> Vec<Need<'_>> {
     let mut all = Vec::new();
     for (name, database) in &config.databases {
-        let sides = database.replicas.iter().filter(|(side, path)| concerns(side, path));
-        all.extend(sides.map(|(side, path)| Need {
-            name: format!("{name}:{side}"),
-            path,
-            directory: FILL,
-            file: USE,
-            beside: &BESIDE,
+        all.extend(database.replicas.iter().filter_map(|(side, path)| {
+            let (must, name) = (concerns(side, path)?, format!("{name}:{side}"));
+            Some(Need { name, path, directory: FILL, file: USE, beside: &BESIDE, must })
         }));
     }
     all
@@ -104,7 +107,14 @@ fn databases(config: &Config, concerns: impl Fn(&str, &Path) -> bool) -> Vec<Nee
 
 /// Everybody writes events.
 fn events(config: &Config) -> Need<'_> {
-    Need { name: "the events".to_owned(), path: &config.events.log, directory: FILL, file: USE, beside: &[] }
+    Need {
+        name: "the events".to_owned(),
+        path: &config.events.log,
+        directory: FILL,
+        file: USE,
+        beside: &[],
+        must: true,
+    }
 }
 
 /// Whether what a file lies in is of an account, and nothing above keeps it from there: in a bot's home that is the bot's alone,
@@ -118,9 +128,18 @@ fn belongs(account: &Account, path: &Path) -> bool {
         && above.is_none_or(|above| !matches!(reach::reach(account, &above, reach::PASS), Reach::No { .. }))
 }
 
+/// Something that stands in the way, with what lies behind it.
+struct Barrier {
+    why: Reach,
+    behind: Vec<String>,
+    /// The first link on the way.
+    link: Option<PathBuf>,
+    must: bool,
+}
+
 /// What stands in the way of an account, each thing once, however many files are behind it.
 fn of_account(account: &Account, needs: &[Need<'_>], ownership: &Ownership) -> Vec<DoctorFinding> {
-    let mut barriers: BTreeMap<PathBuf, (Reach, Vec<String>, Option<PathBuf>)> = BTreeMap::new();
+    let mut barriers: BTreeMap<PathBuf, Barrier> = BTreeMap::new();
     let (mut reached, mut all) = (0_usize, 0_usize);
     for need in needs.iter().filter(|need| !is_directory_gone(need.path)) {
         all += 1;
@@ -134,16 +153,16 @@ fn of_account(account: &Account, needs: &[Need<'_>], ownership: &Ownership) -> V
         match stands {
             None => reached += 1,
             Some((path, why)) => {
-                let barrier = barriers.entry(path).or_insert_with(|| (why, Vec::new(), None));
-                barrier.1.push(need.name.clone());
-                barrier.2 = barrier.2.take().or_else(|| link(need.path));
+                let new = || Barrier { why, behind: Vec::new(), link: None, must: false };
+                let barrier = barriers.entry(path).or_insert_with(new);
+                barrier.behind.push(need.name.clone());
+                barrier.link = barrier.link.take().or_else(|| link(need.path));
+                barrier.must |= need.must;
             }
         }
     }
-    let mut findings: Vec<DoctorFinding> = barriers
-        .into_values()
-        .filter_map(|(why, behind, link)| told(account, why, &behind, link.as_deref(), ownership))
-        .collect();
+    let mut findings: Vec<DoctorFinding> =
+        barriers.into_values().filter_map(|barrier| told(account, barrier, ownership)).collect();
     if all == 0 {
         return findings;
     }
@@ -174,14 +193,9 @@ pub(super) fn link(path: &Path) -> Option<PathBuf> {
 }
 
 /// What to do. Behind a link there is no command: whoever has made it may have meant something that is not his to give.
-fn told(
-    account: &Account,
-    why: Reach,
-    behind: &[String],
-    link: Option<&Path>,
-    ownership: &Ownership,
-) -> Option<DoctorFinding> {
-    let sides = match behind {
+fn told(account: &Account, barrier: Barrier, ownership: &Ownership) -> Option<DoctorFinding> {
+    let Barrier { why, behind, link, must } = barrier;
+    let sides = match behind.as_slice() {
         [one] => one.clone(),
         [one, rest @ ..] => format!("{one} and {} more", rest.len()),
         [] => return None,
@@ -199,14 +213,19 @@ fn told(
             let shared =
                 durable::group_numbered(&ownership.group).map(|number| (ownership.group.as_str(), number));
             let what = format!("{name} cannot {verb} it (mode {:o}), and so not use {sides}", found.mode);
-            let remedy = match link {
+            let remedy = match &link {
                 None => reach::remedy(account, &path, &found, bits, shared),
                 Some(link) => format!(
                     "{} is a link: see who made it and where it leads, and give {name} the right there",
                     durable::quoted(link)
                 ),
             };
-            Some(problem("access", what).at(&path).mended_by(remedy))
+            let told = match must {
+                true => problem("access", what).mended_by(remedy),
+                // Pages may do without: cron writes there what they ask for.
+                false => warning("access", what).mended_by(format!("only if pages are to use it, {remedy}")),
+            };
+            Some(told.at(&path))
         }
         Reach::Unknown(path, cause) => {
             let what = format!("whether {name} can use {sides} cannot be said: {cause}");

@@ -33,6 +33,32 @@ fn the_same_new_id_is_two_rows() {
     check_side(&world, "bot", "SELECT seq >= (SELECT max(id) FROM t) FROM sqlite_sequence", &["1"]);
 }
 
+/// A column may be called as SQLite calls the row id, beside the one that shows it.
+#[test]
+fn a_column_called_rowid_is_not_the_row_id() {
+    for other in ["rowid INTEGER", "rowid TEXT", "_rowid_ INTEGER, rowid INTEGER, oid INTEGER"] {
+        let world =
+            World::two().start(&format!("CREATE TABLE t(\"the id\" INTEGER PRIMARY KEY, {other}, v)"));
+        world.edit(
+            "bot",
+            "INSERT INTO t(\"the id\", rowid, v) VALUES (5, 9, 'five'), (9, 5, 'nine'), (7, 7, 'seven'), (8, 6, 'eight')",
+        );
+        world.sync();
+        world.edit("bot", "UPDATE t SET v = 'new' WHERE \"the id\" = 5");
+        world.edit(
+            "central",
+            "DELETE FROM t WHERE \"the id\" = 8; INSERT INTO t(\"the id\", rowid, v) VALUES (6, 8, 'six')",
+        );
+        world.sync();
+        check(&world, "SELECT \"the id\", v FROM t", &["5 'new'", "6 'six'", "7 'seven'", "9 'nine'"]);
+        world.edit("bot", "DELETE FROM t WHERE \"the id\" = 5");
+        world.edit("central", "UPDATE t SET v = 'again' WHERE \"the id\" = 9");
+        world.sync();
+        check(&world, "SELECT \"the id\", v FROM t", &["6 'six'", "7 'seven'", "9 'again'"]);
+        assert_settled(&world);
+    }
+}
+
 #[test]
 fn identical_new_rows_are_one() {
     let world = World::two().start("CREATE TABLE t(id INTEGER PRIMARY KEY, x)");

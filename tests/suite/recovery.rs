@@ -110,6 +110,67 @@ fn crash_log_insert_on_spoke() {
 }
 
 /// The hub has committed and is lost before it was recorded: what was merged is in our notes alone.
+/// The owner's next rows get the very ids that the killed run had planned for others: for its own row that was to move away, and
+/// for a new one.
+#[test]
+fn ids_that_the_owner_gave_out_himself_are_no_witnesses() {
+    let owners: [&[&str]; 5] = [
+        &["UPDATE users SET email = 'zz' WHERE name = 'bob'", "INSERT INTO users(name) VALUES ('n50')"],
+        &["INSERT INTO users(name) VALUES ('n50')", "INSERT INTO users(name) VALUES ('n51')"],
+        &[
+            "INSERT INTO users(name, email) VALUES ('n50', 'e')",
+            "UPDATE users SET score = score + 1 WHERE name = 'bob'",
+        ],
+        &["UPDATE users SET email = 'mine' WHERE name = 'bot1'", "INSERT INTO users(name) VALUES ('n50')"],
+        &[
+            "DELETE FROM users WHERE name = 'bot1'",
+            "INSERT INTO users(name) VALUES ('n50')",
+            "INSERT INTO users(name) VALUES ('n51')",
+        ],
+    ];
+    for (central, rows) in [
+        ("INSERT INTO users(name) VALUES ('wrc')", ["wrc"].as_slice()),
+        ("INSERT INTO users(name, email) VALUES ('wrc', 'w'), ('wrd', 'w')", ["wrc", "wrd"].as_slice()),
+        (
+            "INSERT INTO users(name) VALUES ('wrc'); UPDATE users SET score = score + 5 WHERE name = 'bob'",
+            ["wrc"].as_slice(),
+        ),
+    ] {
+        for owner in owners {
+            for is_written in [false, true] {
+                let world = World::two()
+                    .tables(json!({ "users": { "identity": ["name"], "columns": { "score": "sum" } } }))
+                    .start(
+                        "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, email TEXT, score INTEGER DEFAULT 0);
+                         INSERT INTO users(name, score) VALUES ('bob', 10)",
+                    );
+                world.edit("central", central);
+                world.edit("bot", "INSERT INTO users(name) VALUES ('bot1')");
+                let reader = world.open("bot");
+                if !is_written {
+                    reader.execute_batch("BEGIN; SELECT count(*) FROM users").unwrap();
+                }
+                killed_before_note_of(&world, "bot");
+                drop(reader);
+                owner.iter().for_each(|text| world.edit("bot", text));
+                world.sync();
+                world.sync();
+                let about = format!("{central} {owner:?} {is_written}");
+                let names = world.lines("bot", "SELECT name FROM users ORDER BY name");
+                let all = owner.join(";");
+                let there = |name: &str, is_there: bool| {
+                    let count = names.iter().filter(|one| **one == format!("'{name}'")).count();
+                    assert_eq!(count, usize::from(is_there), "{name}: {about}: {names:?}");
+                };
+                rows.iter().for_each(|row| there(row, true));
+                ["n50", "n51"].iter().for_each(|row| there(row, all.contains(row)));
+                there("bob", true);
+                assert_settled(&world);
+            }
+        }
+    }
+}
+
 #[test]
 fn crash_then_hub_lost() {
     for sql in ["UPDATE t SET n = n + 7", "UPDATE t SET m = 1"] {
