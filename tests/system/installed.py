@@ -184,12 +184,18 @@ def another_site_is_watched_as_the_shipped_one(place):
     path.unlink()
     place.make()
     must(not path.exists(), "another list than the one of the baseline is a finding")
-    (place.root / "cr0sync.json").unlink()
+    for name in ["cr0sync.json", "cron.env"]:
+        (place.root / name).unlink()
+        place.make()
+        must(not path.exists(), f"there was no {name}, and all else was")
+    for name in ["cr0sync.json", "cron.env"]:
+        (place.root / name).unlink()
     place.write("shared_storage/integrity_config.json", "{}")
     place.make()
     same(path.read_text(), "{}", "one that is there")
     path.unlink()
-    (place.root / "cr0sync.json").unlink()
+    for name in ["cr0sync.json", "cron.env"]:
+        (place.root / name).unlink()
     place.write("shared_storage/file_hashes.json", "{}")
     place.make()
     must(not path.exists(), "there is a baseline")
