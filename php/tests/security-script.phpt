@@ -90,7 +90,7 @@ CRITICAL  modified  ROOT/web/auth.php  content, size 3 -> 4, mtime, ctime
 2 files checked, N ms; every file was read: content is as it was accepted, or is a finding; GUARANTEE
 = status 0
 look: baseline of 2 files (generation 2, of TIME), 0 findings at TIME, no watcher
-nothing was done by the clock yet; first: have cron call it: * * * * *  php security_monitoring_script.php run --quiet; then: php PLACE/security_monitoring_script.php run
+nothing was done by the clock yet; first: have cron call it: make install-system ROOT=ROOT, then install_crontabs.sh there; then: php PLACE/security_monitoring_script.php run
 = run --quiet 0
 = status 0
 well: baseline of 2 files (generation 2, of TIME), 0 findings at TIME, no watcher

@@ -2,13 +2,17 @@
 
 It makes the playground where it is missing, lets happen there what the pages are for (runs, conflicts, a file that is not
 as it was accepted, keys, sessions, events), all by the real scripts and functions, serves the pages on this machine only,
-and takes the place of cron: what is asked for in the pages is done some seconds later. All that it started ends with it.
+and takes the place of cron, whose scripts it runs: what is asked for in the pages is done some seconds later. All that it
+started ends with it.
 """
 
 import argparse
 import json
 import os
+import re
 import secrets
+import shlex
+import shutil
 import signal
 import socket
 import sqlite3
@@ -25,11 +29,14 @@ HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
+from demo import ownership  # noqa: E402 (found beside this file)
 from show import fail, say, shown, title  # noqa: E402 (found beside this file)
 
-# What cron would run, each minute.
-DATABASES, LOGS, SECURITY = "database_sync_script.php", "log_sync_script.php", "security_monitoring_script.php"
-JOBS = [(DATABASES, "bidirectional"), (LOGS, "bidirectional"), (SECURITY, "run")]
+DATABASES, SECURITY = "database_sync_script.php", "security_monitoring_script.php"
+# What cron would run, each minute, by the name of what it leaves.
+JOBS = {"databases": "cron_sync_databases.sh", "logs": "cron_sync_logs.sh", "security": "cron_security_monitoring.sh"}
+# A script of cron's that is at work when this ends may come to its own end for so long (seconds).
+PATIENCE = 20
 # What the website and its users would have left behind.
 PEOPLE = r"""
 $at = ['config' => $argv[1]];
@@ -56,7 +63,7 @@ def main():
     options.add_argument("--every", type=float, default=3, help="seconds between two runs of what cron would do")
     given = options.parse_args()
     os.environ.pop("CR0SYNC_CONFIG", None)
-    os.umask(0o002)
+    os.umask(0o022)
     # However it is told to end, what it started ends first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -76,7 +83,7 @@ class Show:
         self.directory, self.extension, self.own = directory, extension, own
         self.config = directory / "cr0sync.json"
         self.php = ["php", "-d", f"extension={extension}"]
-        self.running = []
+        self.running, self.of_cron = [], None
 
     def tell(self, port, every):
         if not self.config.exists():
@@ -84,20 +91,45 @@ class Show:
             self.run([sys.executable, "-B", str(HERE / "demo.py"), "--directory", str(self.directory),
                       "--extension", str(self.extension)])
             say(f"  in {shown(self.directory)}/")
+        self.settle()
         if not self.made().exists():
             title("What happens there, by the scripts and functions themselves")
             self.furnish()
+        # So that the first look at the pages finds that it runs.
+        self.cron()
         title("The admin pages")
         address, password = self.serve(port)
+        say(f"  cron is played here every {every:g} seconds.")
         say(f"  Address:  {address}")
         say(f"  Password: {password}")
         say("  The password counts until this ends. Ctrl-C ends it.")
-        # In the place of cron, as long as it is let.
         while self.running[0].poll() is None:
-            for script, command in JOBS:
-                self.script(script, command, "--quiet", expect=(0, 1, 75))
+            self.cron()
             time.sleep(every)
         fail(f"the server of the pages ended:\n{(self.own / 'server.log').read_text()}")
+
+    # What is nobody's trouble.
+
+    def settle(self):
+        """Whose it is, and what cron's scripts need to know; also where an older playground says otherwise."""
+        self.directory.chmod(0o755)
+        said = json.loads(self.config.read_text(encoding="utf-8"))
+        self.config.write_text(json.dumps({**said, "ownership": ownership()}, indent=2) + "\n", encoding="utf-8")
+        php = self.directory / "php"
+        php.write_text(f'#!/bin/sh\nexec {shutil.which("php")} -d {shlex.quote(f"extension={self.extension}")} "$@"\n',
+                       encoding="utf-8")
+        settings = self.directory / "cron.env"
+        settings.write_text(f"PHP={php}\nWEB={PROJECT}/php/website\nCONFIG={self.config}\n", encoding="utf-8")
+        for path, mode in [(self.config, 0o644), (php, 0o755), (settings, 0o644)]:
+            path.chmod(mode)
+
+    def cron(self):
+        """What a minute of cron is, without waiting for it; its scripts say how it was in what they leave."""
+        for job, script in JOBS.items():
+            self.run(["sh", str(PROJECT / "php/system" / script), "--root", str(self.directory)], of_cron=True)
+            left = (self.directory / "sync_state/cron" / job).read_text(encoding="utf-8")
+            if not re.search(r"^last_exit=(0|1|75)$", left, re.M):
+                fail(f"{script} left this, and see {shown(self.directory)}/logs/:\n{left}")
 
     # What the pages are to show.
 
@@ -188,20 +220,27 @@ class Show:
         self.running.append(process)
         return process
 
-    def run(self, command, expect=(0,)):
+    def run(self, command, expect=(0,), of_cron=False):
         process = self.begin(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.of_cron = process if of_cron else None
         said, _ = process.communicate()
         self.running.remove(process)
         if process.returncode not in expect:
             fail(f"{' '.join(command)}\nended with {process.returncode}:\n{said}")
 
     def script(self, name, *words, expect):
-        """One of the scripts that cron calls."""
+        """As a person calls it."""
         self.run([*self.php, str(PROJECT / "php/website" / name), *words, "--config", str(self.config)], expect)
 
     def end(self):
         """All that was started and is at work still, with its children."""
         for process in self.running:
+            try:
+                # Told to end, its shell would be gone before what it waits for.
+                if process is self.of_cron:
+                    process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                pass
             try:
                 os.killpg(process.pid, signal.SIGTERM)
             except ProcessLookupError:

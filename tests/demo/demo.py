@@ -45,7 +45,8 @@ def main():
     options.add_argument("--extension", type=Path, default=PROJECT / "build" / "cr0sync.so")
     given = options.parse_args()
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    os.umask(0o002)
+    # Nobody else has any rights here, and so doctor has nothing to say of them.
+    os.umask(0o022)
     Demo(given.directory.resolve(), given.extension.resolve()).tell()
 
 
@@ -102,7 +103,7 @@ class Demo:
                 for database, sides in SIDES.items()
             },
             "logs": logs.CONFIGURATION,
-            "ownership": {"user": pwd.getpwuid(os.getuid()).pw_name, "group": grp.getgrgid(os.getgid()).gr_name},
+            "ownership": ownership(),
         }, indent=2) + "\n", encoding="utf-8")
 
         for network, rows in ROWS.items():
@@ -394,6 +395,12 @@ class Demo:
         rows = [[name] + [amount(side, name) for side in ("bot", "central", "website")] for name in SIDES]
         total = [sum(row[at] for row in rows if isinstance(row[at], int)) for at in (1, 2, 3)]
         table(["rows in", "bot", "central", "website"], rows + [["together"] + total])
+
+
+def ownership():
+    """All of it, the pages too, is whose it is that runs it."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    return {"user": user, "group": grp.getgrgid(os.getgid()).gr_name, "website_user": user}
 
 
 def counts(done):

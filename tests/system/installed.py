@@ -3,6 +3,7 @@ done again.
 """
 
 import hashlib
+import json
 import os
 import pwd
 import re
@@ -82,6 +83,7 @@ def the_tree_is_as_it_should_be(place):
     expected |= {
         "sync_state": ("3770", user, group), "sync_state/locks": ("3770", user, group),
         "sync_state/cron": ("2750", user, group), "cron.env": ("644", user, group), "cr0sync.json": ("644", user, group),
+        "shared_storage/integrity_config.json": ("664", user, group),
         "systemd": ("2755", user, group)}
     expected |= {f"sync_state/locks/cron-{job}.lock": ("600", user, group) for job in JOBS}
     for path in [*SYSTEM.glob("*.sh"), *SYSTEM.glob("systemd/*")]:
@@ -109,6 +111,98 @@ def the_tree_is_as_it_should_be(place):
     if IS_ROOT:
         must(all(how[1] == "root" and int(how[0], 8) & 0o022 == 0 for how in place.tree(place.web).values()),
              "pages cannot write what cron runs")
+
+
+def the_configuration_says_whose_the_system_is(place):
+    """Where that is not as shipped, so that nobody looks for a user who is not here; and it is written once."""
+    user, group = place.user.name, place.user.group
+    ours = {"user": user, "group": group}
+
+    def written(**variables):
+        package = place.top / "package"
+        place.make(DESTDIR=package, **variables)
+        text = (package / str(place.root).lstrip("/") / "cr0sync.json").read_text()
+        shutil.rmtree(package)
+        return json.loads(text)
+
+    same(written(OWNER="cr0", GROUP="www-data"), {"version": 1}, "as shipped")
+    same(written(), {"version": 1, "ownership": ours}, "another owner")
+    # A package is for a machine that has them; here root, or whoever installs, takes their place.
+    same(written(OWNER="of-no-name", GROUP="of-none"),
+         {"version": 1, "ownership": {"user": "of-no-name", "group": "of-none"}}, "in a package")
+    if IS_ROOT:
+        # The pages' user is told by the group's name.
+        same(written(GROUP="daemon"),
+             {"version": 1, "ownership": {"user": user, "group": "daemon", "website_user": "daemon"}}, "the pages' user")
+        same(written(OWNER="daemon", GROUP="daemon"),
+             {"version": 1, "ownership": {"user": "daemon", "group": "daemon"}}, "who is the owner himself")
+    said = place.make()
+    path = place.root / "cr0sync.json"
+    same(json.loads(path.read_text()), {"version": 1, "ownership": ours}, said)
+    for words in [("database_sync_script.php", "doctor"), ("security_monitoring_script.php", "baseline")]:
+        code, said = place.said(place.top / "php", place.web / words[0], words[1], "--root", place.root)
+        must(code in (0, 1, 2) and "has no user cr0" not in said, f"{words[1]}: {code} {said}")
+    for text in ['{ "version": 1 }\n', "not even JSON"]:
+        path.write_text(text)
+        place.make()
+        same(path.read_text(), text, "one that is there")
+
+
+def another_site_is_watched_as_the_shipped_one(place):
+    """A start of the list names what is there of it, and all of it where that is not what is shipped."""
+    files = ["auth.php", "admin_panel.php", "security_middleware.php", "session_security.php", "input_sanitizer.php",
+             ".htaccess", "index.html"]
+    path = place.root / "shared_storage/integrity_config.json"
+    logs = f"{place.root}/logs/"
+
+    def listed():
+        said = place.make()
+        must(f"made {path}\n" in said, said)
+        text = json.loads(path.read_text())
+        same(text["ignore_patterns"], ["*.log", "*.tmp", "*.cache"], "patterns")
+        code, said = place.said(place.top / "php", place.web / "security_monitoring_script.php", "baseline",
+                                "--root", place.root)
+        must(code == 0 and "is to be watched and is not there" not in said and "warning" not in said, f"{code} {said}")
+        shutil.rmtree(place.root)
+        return text["monitored_files"], text["monitored_directories"]
+
+    same(listed(), ([], [f"{place.web}/", logs]), "nothing of the shipped list")
+    (place.web / "auth.php").touch()
+    same(listed(), ([f"{place.web}/auth.php"], [f"{place.web}/", logs]), "a part of it")
+    for name in files:
+        (place.web / name).touch()
+    for name in ["core", "data"]:
+        (place.web / name).mkdir()
+    same(listed(), ([f"{place.web}/{name}" for name in files], [f"{place.web}/core/", f"{place.web}/data/", logs]), "all of it")
+    # What goes into the list as it is must be JSON still.
+    odd = place.top / 'a"b\\c'
+    subprocess.run(["sh", PROJECT / ".ci/install-system", "install"], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, env={**os.environ, "ROOT": str(place.root), "WEB": str(odd),
+                                                  "OWNER": place.user.name, "GROUP": place.user.group})
+    same(json.loads(path.read_text())["monitored_directories"], [f"{odd}/", logs], "quotes")
+    # Somebody took it away, wrote his own, or installed before there was any: none is made, and none changed.
+    path.unlink()
+    place.make()
+    must(not path.exists(), "another list than the one of the baseline is a finding")
+    for name in ["cr0sync.json", "cron.env"]:
+        (place.root / name).unlink()
+        place.make()
+        must(not path.exists(), f"there was no {name}, and all else was")
+    for name in ["cr0sync.json", "cron.env"]:
+        (place.root / name).unlink()
+    place.write("shared_storage/integrity_config.json", "{}")
+    place.make()
+    same(path.read_text(), "{}", "one that is there")
+    path.unlink()
+    for name in ["cr0sync.json", "cron.env"]:
+        (place.root / name).unlink()
+    place.write("shared_storage/file_hashes.json", "{}")
+    place.make()
+    must(not path.exists(), "there is a baseline")
+    # Where programs are put apart, the site is where it was.
+    done = subprocess.run(["make", "-s", "-C", PROJECT, "install-system", f"DESTDIR={place.top}/apart", f"ROOT={place.root}",
+                           "WEB=/usr/local/share/cr0sync"], check=True, capture_output=True, text=True)
+    must("integrity_config.json" not in done.stdout, done.stdout)
 
 
 def root_follows_nobody_in_the_web_directory(place):
@@ -403,6 +497,7 @@ def a_fresh_installation_is_not_wrong(place):
 
 TESTS = [
     shells_understand_the_scripts, systemd_understands_the_units, the_tree_is_as_it_should_be,
+    the_configuration_says_whose_the_system_is, another_site_is_watched_as_the_shipped_one,
     root_follows_nobody_in_the_web_directory, pages_are_shut_until_settings_open_them,
     an_upgrade_keeps_everything, links_of_pages_lead_the_installer_nowhere, a_missing_user_is_told,
     what_is_wrong_is_said_in_words, options_are_read_alike, a_fresh_installation_is_not_wrong,
