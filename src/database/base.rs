@@ -3,11 +3,15 @@
 //! Apart from `create`, which makes bases, and from `watch`, which compares them with the files they are about. A base is
 //! ours: that it is damaged says nothing against its side's file, which is then adopted as on the first run.
 
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
+use rustix::fs::{Access, AtFlags, CWD};
+use rustix::io::Errno;
 
 use crate::backup::verify::{self, Verdict};
+use crate::durable;
 use crate::report::{DatabaseReport, State};
 
 use super::plan::Base;
@@ -28,6 +32,19 @@ pub(crate) fn open(
     });
     match opened {
         Ok(base) => Ok(Some(base)),
+        // It is not lost, only out of reach: to adopt its side anew would forget what was deleted.
+        Err(cause) if is_lost(&cause) && is_shut(&job.store.base_path(file)) => {
+            let root = &job.config.root;
+            Err(Fault::Side {
+                name: side.to_owned(),
+                state: State::Skipped,
+                reason: format!(
+                    "what is remembered of it is there and cannot be read ({cause}); {}",
+                    durable::give_state(root, &job.config.ownership)
+                ),
+                until: Until::Mended,
+            })
+        }
         Err(cause) if is_lost(&cause) => {
             report.warnings.push(format!(
                 "what was remembered of {side} is lost or damaged ({cause}): it is adopted as on the first run, \
@@ -49,6 +66,12 @@ fn connect(job: &Job<'_>, file: &str) -> rusqlite::Result<Connection> {
     open::connect(&job.store.base_path(file), wait)
 }
 
+/// Whether a file is there, or may be, and this user may not read and write it.
+fn is_shut(path: &Path) -> bool {
+    let both = Access::READ_OK | Access::WRITE_OK;
+    rustix::fs::accessat(CWD, path, both, AtFlags::EACCESS) == Err(Errno::ACCESS)
+}
+
 fn is_lost(cause: &rusqlite::Error) -> bool {
     matches!(
         cause.sqlite_error_code(),
@@ -65,7 +88,7 @@ pub(crate) fn is_damaged(base: &Connection) -> bool {
 pub(crate) fn is_unusable(job: &Job<'_>, file: &str) -> bool {
     match connect(job, file) {
         Ok(base) => is_damaged(&base),
-        Err(cause) => is_lost(&cause),
+        Err(cause) => is_lost(&cause) && !is_shut(&job.store.base_path(file)),
     }
 }
 

@@ -195,7 +195,7 @@ fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> Result<(),
     let is_in = |group: u32| account.groups.contains(&group);
     let hands_down =
         directory.as_ref().is_some_and(|dir| dir.mode() & 0o2000 != 0 && dir.gid() == file.gid());
-    if is_in(file.gid()) && (own == Some(file.gid()) || hands_down) && file.mode() & 0o020 != 0 {
+    if is_in(file.gid()) && (own == Some(file.gid()) || hands_down) && file.mode() & 0o060 == 0o060 {
         return Ok(());
     }
     let shared = [Some(file.gid()), directory.as_ref().map(Metadata::gid)]
@@ -205,7 +205,7 @@ fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> Result<(),
     let name = shared.map_or_else(|| "GROUP".to_owned(), durable::group_named);
     let mut cure = Vec::new();
     for (path, found, bits, change) in
-        [(path, Some(file), 0o020, "g+w"), (above, directory.as_ref(), 0o2020, "g+ws")]
+        [(path, Some(file), 0o060, "g+rw"), (above, directory.as_ref(), 0o2020, "g+ws")]
     {
         let Some(found) = found else { continue };
         if Some(found.gid()) != shared {

@@ -30,7 +30,9 @@ pub(crate) fn finish(
     intents.sort_by_key(|(intent, _)| intent.side != *hub);
     let mut left = Vec::new();
     for (intent, progress) in intents {
-        if !job.store.base_path(&intent.base).is_file() {
+        // One that cannot be looked at may well be there.
+        let base = job.store.base_path(&intent.base);
+        if std::fs::metadata(&base).is_err_and(|cause| cause.kind() == std::io::ErrorKind::NotFound) {
             forget(job, name, &intent, report)?;
             continue;
         }

@@ -42,7 +42,7 @@ pub(crate) use lease::{Held, held};
 pub(crate) use lock::Lock;
 pub(crate) use mend::quoted;
 pub(crate) use owner::AsOwner;
-pub(crate) use owners::{foreign, problems, remedy, trusted, ungiven, whose};
+pub(crate) use owners::{foreign, give_state, problems, remedy, trusted, ungiven, whose};
 pub(crate) use state::{
     apart_directory, prepare, private_directory, root_directory, state_directory, usable,
 };

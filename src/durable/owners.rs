@@ -96,6 +96,11 @@ pub(super) fn give(state: &Path, ownership: &Ownership) -> String {
     give_all(state.parent().unwrap_or(state), &[state.to_path_buf()], ownership)
 }
 
+/// The same, of a root.
+pub(crate) fn give_state(root: &Path, ownership: &Ownership) -> String {
+    give(&root.join("sync_state"), ownership)
+}
+
 fn give_all(root: &Path, all: &[PathBuf], ownership: &Ownership) -> String {
     format!("as root: {}{}", join(ownership), mend::chown_all(&spec(root, ownership), all))
 }
