@@ -17,15 +17,21 @@ final class RunView
         'rekeyed' => 'Rows with a new id',
     ];
 
+    private const NOTES = '~ (was copied to .+ first|would get the content of .+|has the content of .+ now)$~Ds';
+
     /** @param array<string, array<string, mixed>> $databases */
     public static function databases(array $databases): Html
     {
-        $rows = $notes = [];
+        $rows = $warnings = $notes = [];
         foreach ($databases as $name => $database) {
             $start = [(string) $name, Ui::state($database['state'])];
-            $words = array_filter([$database['reason'], ...$database['warnings']]);
-            foreach ($words as $word) {
-                $notes[] = Html::tag('li', [], Html::tag('strong', [], "{$name}: "), $word);
+            foreach (array_filter([$database['reason'], ...$database['warnings']]) as $word) {
+                $line = Html::tag('li', [], Html::tag('strong', [], "{$name}: "), $word);
+                if (self::isNote($word)) {
+                    $notes[] = $line;
+                } else {
+                    $warnings[] = $line;
+                }
             }
             if ($database['sides'] === []) {
                 $rows[] = [...$start, '-', '-', '-', '-', '-', '-'];
@@ -42,7 +48,32 @@ final class RunView
 
         return Html::all(
             Ui::table('Rows written to each side', $columns, $rows, [3, 4, 5, 6, 7]),
-            $notes === [] ? null : [Html::tag('h3', [], 'Warnings'), Html::tag('ul', [], $notes)],
+            self::listed('Warnings', $warnings),
+            self::listed('Notes', $notes),
         );
+    }
+
+    /**
+     * How many warnings a run left that somebody should look at.
+     *
+     * @param array<string, array<string, mixed>> $databases
+     */
+    public static function warnings(array $databases): int
+    {
+        $all = array_merge(...array_values(array_column($databases, 'warnings')));
+
+        return count(array_filter($all, static fn (string $one): bool => !self::isNote($one)));
+    }
+
+    /** Whether it tells of what is always done, as of the copies that are made first: the library has one list of both. */
+    private static function isNote(string $words): bool
+    {
+        return preg_match(self::NOTES, $words) === 1;
+    }
+
+    /** @param list<Html> $lines */
+    private static function listed(string $title, array $lines): ?Html
+    {
+        return $lines === [] ? null : Html::all(Html::tag('h3', [], $title), Html::tag('ul', [], $lines));
     }
 }
