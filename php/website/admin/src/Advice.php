@@ -16,8 +16,8 @@ final readonly class Advice
     private const OURS = '(?:(?:sudo|runuser) -u \S+ (?:-- )?)?php (?:\S*/)?(?<script>\w+_script\.php)'
         . '(?<words>(?: ' . self::WORD . ')*?(?: --config ' . self::WORD . ')? --root ' . self::WORD . ')';
     /** What begins no sentence; it goes on to the next mark. */
-    private const OTHERS = '(?:sh|usermod|chgrp|chown|chmod|setpriv|runuser|grep|ln|install) (?:-|/|' . self::QUOTED
-        . '|[\w.+,-]+ )(?:' . self::WORD . '|[ ](?!shows\b|says\b|where\b|and\b|or\b))*';
+    private const OTHERS = '(?:(?:sh|usermod|chgrp|chown|chmod|setpriv|runuser|ln|install) (?:-|/|' . self::QUOTED
+        . ')|chmod [ugoa]*[+-]|grep [A-Z-])(?:' . self::WORD . '|[ ](?!shows\b|says\b|where\b|and\b|or\b))*';
     private const DOCTOR = '(?<!\w)run doctor\b';
 
     public function __construct(private Operator $security, private Operator $databases)

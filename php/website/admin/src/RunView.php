@@ -17,10 +17,21 @@ final class RunView
         'rekeyed' => 'Rows with a new id',
     ];
 
-    private const NOTES = '~ (was copied to .+ first|would get the content of .+|has the content of .+ now)$~Ds';
+    private const NOTES = '~ (?:was copied to .+ first|would get the content of .+|has the content of .+ now)$'
+        . '|^[^:]+, [^:]+: [\d,]+ rows? inserted, [\d,]+ updated, [\d,]+ deleted$~Ds';
+
+    /**
+     * What a run would do now, where somebody has only looked.
+     *
+     * @param array<string, array<string, mixed>> $databases
+     */
+    public static function plan(array $databases): Html
+    {
+        return Ui::section('What would be written now', self::databases($databases, 'Rows that each side would get'));
+    }
 
     /** @param array<string, array<string, mixed>> $databases */
-    public static function databases(array $databases): Html
+    public static function databases(array $databases, string $caption = 'Rows written to each side'): Html
     {
         $rows = $warnings = $notes = [];
         foreach ($databases as $name => $database) {
@@ -47,7 +58,7 @@ final class RunView
         $columns = ['Database', 'State', 'Side', ...array_values(self::COUNTS), 'Locked for (ms)'];
 
         return Html::all(
-            Ui::table('Rows written to each side', $columns, $rows, [3, 4, 5, 6, 7]),
+            Ui::table($caption, $columns, $rows, [3, 4, 5, 6, 7]),
             self::listed('Warnings', $warnings),
             self::listed('Notes', $notes),
         );

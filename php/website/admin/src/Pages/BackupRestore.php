@@ -81,7 +81,7 @@ final readonly class BackupRestore
             $options = ['dry_run' => true] + self::where($into);
             $plan = $this->library->read('cr0_db_restore', $options, $backup['id']);
 
-            return Ui::section('What would be written now', RunView::databases($plan['databases']));
+            return RunView::plan($plan['databases']);
         } catch (Cr0SyncException $error) {
             return Ui::section('What would be written now', Ui::trouble(App::words($error)));
         }

@@ -231,7 +231,7 @@ final readonly class OneRun
         try {
             $plan = $this->library->read('cr0_db_undo', ['dry_run' => true], $id);
 
-            return Ui::section('What would be written now', RunView::databases($plan['databases']));
+            return RunView::plan($plan['databases']);
         } catch (Cr0SyncException $error) {
             return Ui::section('What would be written now', Ui::trouble(App::words($error)));
         }

@@ -87,9 +87,9 @@ final class Cron
         return match ($code) {
             -1 => Ui::mark('not known', 'quiet'),
             0 => Ui::mark('well', 'good'),
-            1 => Ui::mark('well, with something to look at', 'warn'),
-            75 => Ui::mark('not begun: another run was at work', 'warn'),
-            124, 137 => Ui::mark('stopped, as it took too long', 'bad'),
+            1 => Ui::mark('something to look at', 'warn'),
+            75 => Ui::mark('another run was at work', 'warn'),
+            124, 137 => Ui::mark('took too long', 'bad'),
             default => Html::all(Ui::mark('failed', 'bad'), " (exit code {$code})"),
         };
     }
