@@ -38,7 +38,8 @@ final class Trust
             // To look at the configuration is left for where it matters.
             if ($why !== null && ($why['isOfAll'] || $pages === null || $cron() !== $pages)) {
                 return "{$path} {$why['words']}, and so whoever takes over the website could let himself in. As root: "
-                    . $why['command'] . " {$path}";
+                    . "{$why['command']} {$path}" . (is_file($path) ? '' : ', or keep the file elsewhere, and let the '
+                    . 'server name it: CR0SYNC_ADMIN_SETTINGS');
             }
         }
 
