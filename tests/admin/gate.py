@@ -106,6 +106,22 @@ class Gate:
             ended = self.ground.php.run("trust", "-r", code, "--", file, pages, cron)
             expect(ended[0] == 0 and (ended[1] == "believed") == is_believed, f"{file} for {pages}, cron {cron}: {ended}")
 
+        place = self.ground.directory / "mine"
+        place.mkdir()
+        mine = place / "settings.php"
+        mine.write_text(f"<?php return ['config' => '{self.ground.config}', 'root' => '{self.ground.root}'];\n")
+        code = (f"require '{self.ground.site}/cr0sync/admin/src/autoload.php'; use Cr0Sync\\Admin\\{{Library, Settings, Trust}};"
+                "putenv(\"CR0SYNC_ADMIN_SETTINGS=$argv[1]\"); $settings = Settings::read('/');"
+                "Trust::demand($settings->file, new Library($settings, 'me', '127.0.0.1', '')); echo 'believed';")
+        who = self.ground.who
+        for user, is_believed in ((who.cron, True), (who.web, not who.is_split)):
+            who.give(place, user, 0o775)
+            who.give(mine, user, 0o664)
+            # With the extension posix, and without it.
+            for without in ("", "posix_geteuid,posix_getpwnam"):
+                ended = self.ground.php.run("mine", "-d", f"disable_functions={without}", "-r", code, "--", mine, user=user)
+                expect((ended[:2] == (0, "believed")) == is_believed, f"settings of {user}, run as him: {ended}")
+
     # The password.
 
     def login(self):

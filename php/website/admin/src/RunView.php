@@ -76,7 +76,7 @@ final class RunView
         return count(array_filter($all, static fn (string $one): bool => !self::isNote($one)));
     }
 
-    /** Whether it tells of what is always done, as of the copies that are made first: the library has one list of both. */
+    /** Whether it tells of what is always done, as of copies that are made first: the library has one list of both. */
     private static function isNote(string $words): bool
     {
         return preg_match(self::NOTES, $words) === 1;

@@ -80,15 +80,20 @@ final class Trust
 
     private static function cron(Library $library): ?int
     {
-        if (!function_exists('posix_getpwnam')) {
-            return null;
-        }
         try {
             $name = $library->read('cr0_config')['config']['ownership']['user'];
         } catch (Cr0SyncException) {
             return null;
         }
 
-        return (posix_getpwnam($name) ?: [])['uid'] ?? null;
+        if (function_exists('posix_getpwnam')) {
+            return (posix_getpwnam($name) ?: [])['uid'] ?? null;
+        }
+        // Not each PHP has that extension.
+        $users = is_readable('/etc/passwd') ? (string) file_get_contents('/etc/passwd') : '';
+
+        $line = '~^' . preg_quote($name, '~') . ':[^:]*:(\d+):~m';
+
+        return preg_match($line, $users, $found) === 1 ? (int) $found[1] : null;
     }
 }
