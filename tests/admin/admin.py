@@ -38,6 +38,7 @@ from hands import Hands, questions  # noqa: E402
 from hostile import Hostile  # noqa: E402
 from large import Large  # noqa: E402
 from looks import Looks  # noqa: E402
+from newcomer import Newcomer  # noqa: E402
 from nonsense import Nonsense  # noqa: E402
 from own import Own  # noqa: E402
 from php import Php  # noqa: E402
@@ -46,7 +47,8 @@ from told import Told  # noqa: E402
 from visitor import Visitor  # noqa: E402
 from words import Words  # noqa: E402
 
-PARTS = ("gate", "asked", "own", "words", "nonsense", "edges", "hostile", "hands", "looks", "told", "crowd", "large")
+PARTS = ("gate", "asked", "own", "words", "nonsense", "edges", "hostile", "hands", "looks", "told", "newcomer", "crowd",
+         "large")
 # Whoever is not done after so many seconds never will be.
 LONGEST = 1200
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or PROJECT / "target").resolve()
@@ -115,6 +117,7 @@ class Test:
         except Missing as missing:
             why = str(missing)
         self.part("told", Told(self.ground, self.servers, self.counts).show)
+        self.part("newcomer", Newcomer(self.ground, self.servers, self.counts).show)
         # Last, as the pages are full of what they leave.
         self.part("crowd", lambda: Crowd(self.ground, self.servers, self.counts).show(
             float(os.environ.get("CR0SYNC_ADMIN_SECONDS", "8"))))

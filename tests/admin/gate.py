@@ -2,10 +2,12 @@
 """
 
 import concurrent.futures
+import os
+import pwd
 import re
+import stat
 import threading
 import urllib.parse
-from pathlib import Path
 
 from common import PAGES, PATIENCE, expect
 from servers import PASSWORD
@@ -22,6 +24,7 @@ class Gate:
     def show(self):
         self.nobody()
         self.settings_that_make_no_sense()
+        self.settings_of_others()
         self.login()
         self.lockout()
         self.right_ones()
@@ -65,6 +68,59 @@ class Gate:
         # A website that shows errors, and settings that give cause to: nothing of it is shown.
         page = self.visitor("warns").get("login")
         expect("nowhere" not in page.body and page.body.startswith("<!doctype html>"), f"shown is {page.body[:300]}")
+
+    def settings_of_others(self):
+        """Who takes over the website lets himself in by no settings that its user may write or exchange."""
+        file, who = self.servers.places["password"][0], self.ground.who
+        place, owner = file.parent, os.getuid()
+        web = pwd.getpwnam(who.web).pw_uid
+        # One user is everything: its group is its own.
+        shut = 500 if who.is_split else 200
+        cases = [(file, owner, 0o644, 200), (file, owner, 0o664, shut), (file, owner, 0o646, 500), (place, owner, 0o775, shut),
+                 (place, owner, 0o757, 500), (place, owner, 0o1777, 200)]
+        if who.is_split:
+            cases += [(file, web, 0o444, 500), (place, web, 0o755, 500), (place, web, 0o1777, 500)]
+        for path, user, mode, wanted in cases:
+            before = path.stat()
+            try:
+                os.chown(path, user, -1)
+                path.chmod(mode)
+                answer = self.visitor("password").ask("GET", "/password/?page=login")
+            finally:
+                os.chown(path, before.st_uid, -1)
+                path.chmod(stat.S_IMODE(before.st_mode))
+            expect(answer.status == wanted, f"{path} of user {user} with mode {mode:o}: {answer.status}, not {wanted}")
+            expect(wanted == 200 or "settings" not in answer.body, f"a stranger is told {answer.body}")
+            log = (self.servers.directory / "pages.log").read_text(errors="replace").splitlines()[-40:]
+            expect(wanted == 200 or any(f" {path} " in line and "As root:" in line for line in log), f"no reason: {log[-5:]}")
+            self.counts["owners of settings judged"] += 1
+        self.one_user_is_everything(file)
+
+    def one_user_is_everything(self, file):
+        """Where somebody develops, the file is his, and so are the pages and cron."""
+        code = (f"require '{self.ground.site}/cr0sync/admin/src/autoload.php'; [, $file, $pages, $cron] = $argv;"
+                "echo Cr0Sync\\Admin\\Trust::refusal($file, (int) $pages, static fn (): ?int => $cron === '' ? null : (int) $cron)"
+                " ?? 'believed';")
+        me = str(file.stat().st_uid)
+        for pages, cron, is_believed in ((me, me, True), (me, "4711", False), (me, "", False), ("4711", "", True)):
+            ended = self.ground.php.run("trust", "-r", code, "--", file, pages, cron)
+            expect(ended[0] == 0 and (ended[1] == "believed") == is_believed, f"{file} for {pages}, cron {cron}: {ended}")
+
+        place = self.ground.directory / "mine"
+        place.mkdir()
+        mine = place / "settings.php"
+        mine.write_text(f"<?php return ['config' => '{self.ground.config}', 'root' => '{self.ground.root}'];\n")
+        code = (f"require '{self.ground.site}/cr0sync/admin/src/autoload.php'; use Cr0Sync\\Admin\\{{Library, Settings, Trust}};"
+                "putenv(\"CR0SYNC_ADMIN_SETTINGS=$argv[1]\"); $settings = Settings::read('/');"
+                "Trust::demand($settings->file, new Library($settings, 'me', '127.0.0.1', '')); echo 'believed';")
+        who = self.ground.who
+        for user, is_believed in ((who.cron, True), (who.web, not who.is_split)):
+            who.give(place, user, 0o775)
+            who.give(mine, user, 0o664)
+            # With the extension posix, and without it.
+            for without in ("", "posix_geteuid,posix_getpwnam"):
+                ended = self.ground.php.run("mine", "-d", f"disable_functions={without}", "-r", code, "--", mine, user=user)
+                expect((ended[:2] == (0, "believed")) == is_believed, f"settings of {user}, run as him: {ended}")
 
     # The password.
 
@@ -116,9 +172,9 @@ class Gate:
         expect(1 <= int(answer.header("retry-after")) <= 900, f"Retry-After is {answer.header('retry-after')}")
         expect(re.search(r"Too many tries .* counts in \d+ (seconds|minutes) ?, at \d\d:\d\d:\d\d UTC", answer.markup.text)
                and "page=login" in str(answer.markup.links), f"he is told {said(answer)}")
-        # What the page sends the operator to is there.
-        readme = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text(encoding="utf-8")
-        expect('"Locked out"' in answer.markup.text and "### Locked out\n" in readme, f"no word for the operator: {said(answer)}")
+        # What can be done is on the page itself: whoever is shut out has no other at hand.
+        for words in ("ssh -D 1080", "in place of password_hash", "put a new hash", "the page Events"):
+            expect(words in answer.markup.text, f"no word for the operator, {words!r}: {said(answer)}")
         right = visitor.submit(visitor.get("login").form(action="log_in"), password=PASSWORD)
         expect(right.status == 429, f"the right password of one who is locked out is answered with {right.status}")
         forged = visitor.ask("POST", "/password/?page=login",
@@ -138,7 +194,8 @@ class Gate:
         for left in range(4, -1, -1):
             guess = self.visitor("password", "127.0.2.3")
             wrong = guess.act(guess.get("login").form(action="log_in"), password="guess")
-            expect(f"{left} more tries" in wrong.markup.text or left == 1 and "one more try" in wrong.markup.text,
+            words = {0: "That was the last try for now", 1: "you have one more try"}.get(left, f"{left} more tries")
+            expect(words in wrong.markup.text and "0 more" not in wrong.markup.text,
                    f"after {5 - left} wrong tries among right ones: {said(wrong)}")
             form = guess.get("login").form(action="log_in")
             statuses.append(guess.submit(form, password=PASSWORD).status)

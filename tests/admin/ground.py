@@ -209,6 +209,18 @@ class Ground:
     def events(self, kind):
         return self.php.call("cr0_event_query", {"type": kind, "limit": 1000}, self.places)["events"]
 
+    def undone_with_warnings(self):
+        """A run is undone whose row was changed since, which the undo warns of; and the undo is undone."""
+        self.sql("bot", "rizon_bot", ("INSERT INTO notes VALUES('warned', 'a'), ('and gone', 'a')",))
+        self.cron()
+        first = self.runs()[0]["run"]
+        self.sql("bot", "rizon_bot", ("UPDATE notes SET text = 'b' WHERE name = 'warned'",))
+        self.cron()
+        self.php.call("cr0_db_undo", first, self.places)
+        self.php.call("cr0_db_undo", self.runs()[0]["run"], self.places)
+        newest = self.runs()[:2]
+        expect(newest[0]["kind"].startswith("undo") and newest[1]["databases"]["rizon_bot"]["warnings"], f"runs are {newest}")
+
     # Cron.
 
     def script(self, name, *words):

@@ -29,6 +29,13 @@ SMALL = """() => [...document.querySelectorAll('a, button, summary, select, inpu
     return box.width > 0 && box.height > 0 && box.right > 0 && (box.width < 24 || box.height < 24);
 }).slice(0, 5).map((one) => { const box = one.getBoundingClientRect();
     return `${one.tagName} ${one.textContent.trim().slice(0, 30)}: ${Math.round(box.width)} x ${Math.round(box.height)}`; })"""
+CUT = """() => [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)
+    .map((one) => `${one.getAttribute('aria-label')}: ${one.scrollWidth} in ${one.clientWidth} px`)"""
+# As the demo is called, and an administrator.
+TITLED = "() => { document.querySelector('header .name').textContent = 'cr0sync demo'; }"
+# How many lines the text of each has.
+LINES = """(all) => all.map((one) => { const range = document.createRange(); range.selectNodeContents(one);
+    return range.getBoundingClientRect().height / parseFloat(getComputedStyle(one).lineHeight); })"""
 # What a phone may have above the heading (pixels), and of which each page has the same.
 HIGHEST = 96
 FOCUS = """() => {
@@ -68,11 +75,36 @@ class Looks:
             context.close()
         if found:
             raise Failure(f"{len(found)} things keep people out:\n" + "\n".join(found))
+        self.fits()
         self.scripts()
         self.keyboard()
         self.live()
         self.menu()
         self.outside()
+
+    def fits(self):
+        """On a desk no table is wider than its card, the navigation is one line, and no word of a phone's header is broken."""
+        # A run that was undone and left warnings says both.
+        self.ground.undone_with_warnings()
+        context = self.browser.context(cookies=self.cookies())
+        page = context.new_page()
+        for width in (1280, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            for name in PAGES:
+                page.goto(self.addresses[name])
+                wide = page.evaluate(CUT)
+                expect(not wide, f"{name} at {width}: {wide}")
+                page.evaluate(TITLED)
+                tops = page.locator("#pages li").evaluate_all("all => [...new Set(all.map((one) => one.offsetTop))]")
+                expect(len(tops) == 1, f"{name} at {width}: the navigation has {len(tops)} lines")
+        context.close()
+        context = self.browser.context(size="phone", cookies=self.cookies())
+        page = context.new_page()
+        page.goto(self.addresses["overview"])
+        page.evaluate(TITLED)
+        lines = page.locator("header > .name, header > .menu, header .user, header button").evaluate_all(LINES)
+        expect(max(lines) < 1.5, f"words of the header are broken: {lines} lines")
+        context.close()
 
     def menu(self):
         """On a phone the pages are one press away, without scripts too, and closed again by another."""

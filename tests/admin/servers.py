@@ -147,7 +147,8 @@ class Servers:
 
     def complaints(self):
         """What PHP wrote into the error log, but for the settings that make no sense and what cannot be recorded on purpose."""
-        known = ("settings-", "inner secret", "nowhere", "is no name of a user", "is not on record", "cannot be counted")
+        known = ("settings-", "inner secret", "nowhere", "is no name of a user", "is not on record", "cannot be counted",
+                 "let himself in")
         lines = (self.directory / "pages.log").read_text(errors="replace").splitlines()
         bad = [line for line in lines if "PHP " in line or "cr0sync admin:" in line]
         return [line for line in bad if not any(word in line for word in known)]

@@ -3,7 +3,7 @@
 'use strict';
 
 const main = document.querySelector('main');
-const seconds = Number(main.dataset.live || 0);
+let seconds = Number(main.dataset.live || 0);
 
 // Whoever fills in a form, has opened or ticked something, has chosen text or reads further up is not disturbed.
 const first = (select) => Math.max(0, [...select.options].findIndex((one) => one.defaultSelected));
@@ -48,17 +48,26 @@ const refresh = async () => {
     for (const part of [...main.children].slice(1)) if (part.id !== 'notice') part.remove();
     for (const part of [...fresh.children].slice(1)) if (part.id !== 'notice') main.append(document.adoptNode(part));
     offerCopies();
-    // Nothing that would change by itself is left on the page.
-    if (fresh.dataset.live === undefined) {
-      clearInterval(timer);
-      delete main.dataset.live;
-    }
+    turn(Number(fresh.dataset.live || 0));
   } catch {
     sayStale('the server cannot be reached, or you are no longer logged in. Load it again.');
   }
 };
 
-const timer = seconds > 0 ? setInterval(refresh, seconds * 1000) : 0;
+let timer = seconds > 0 ? setInterval(refresh, seconds * 1000) : 0;
+
+// While something waits for cron it looks more often; where nothing changes by itself, not at all.
+const turn = (next) => {
+  if (next === seconds) return;
+  clearInterval(timer);
+  seconds = next;
+  if (seconds > 0) {
+    timer = setInterval(refresh, seconds * 1000);
+    main.dataset.live = seconds;
+  } else {
+    delete main.dataset.live;
+  }
+};
 
 const offerCopies = () => {
   for (const text of document.querySelectorAll('[data-copy]:not([data-offered])')) {

@@ -4,7 +4,8 @@ declare(strict_types=1);
 
 /*
  * Part of cr0sync. Who may use the admin pages, and of which installation. Copy this file to settings.php beside it,
- * let root own it, and keep one of the two ways in. Without settings.php, or with neither, nobody comes in.
+ * let root own it, and keep one of the two ways in. Without settings.php, or with neither, nobody comes in. Nobody does
+ * either where the user of the pages, his group or others may write or exchange it: README.md, Admin pages.
  */
 
 return [

@@ -67,6 +67,9 @@ final readonly class App
         if (!function_exists('cr0_call')) {
             return Response::refusal(503, 'The PHP extension cr0sync is not loaded here.');
         }
+        if ($settings->file !== null) {
+            Trust::demand($settings->file, new Library($settings, 'nobody', $request->ip, ''));
+        }
         // The website's session is opened by the website, where it is asked.
         $user = $settings->admin === null ? null : ($settings->admin)();
         if ($user === false) {
@@ -97,15 +100,19 @@ final readonly class App
 
     private function inside(Request $request, Settings $settings, Session $session, string $user): Response
     {
-        $name = $request->choice('page', array_keys(self::PAGES));
+        $asked = $request->text('page', 'overview');
+        if ($asked === 'login' && !$request->isPost()) {
+            return Response::seeOther((new Forms($request->self, 'login', ''))->address('overview'));
+        }
+        $name = isset(self::PAGES[$asked]) ? $asked : array_key_first(self::PAGES);
         $library = new Library($settings, $user, $request->ip, $session->mark());
-        $page = new (self::PAGES[$name])();
+        $page = $name === $asked || $request->isPost() ? new (self::PAGES[$name])() : new Pages\Nowhere();
         if (!$request->isPost()) {
             $notice = $session->told($request);
             $token = $session->token();
             // From here on it only reads, and other requests of the same visitor need not wait.
             $session->close();
-            $layout = new Layout($settings, $user, $name, new Forms($request->self, $name, $token));
+            $layout = new Layout($settings, $user, $asked, new Forms($request->self, $name, $token));
 
             return $layout->response($page, $request, $library, $notice);
         }

@@ -55,6 +55,12 @@ final readonly class LastCheck
         return count($this->findings) + $this->odd;
     }
 
+    /** How many of them somebody has seen and silenced: they wait for nobody. */
+    public function silenced(): int
+    {
+        return count(array_filter($this->findings, static fn (array $one): bool => $one['silenced'] ?? false));
+    }
+
     /** The colour of a number of findings. */
     public function kind(int $number): string
     {

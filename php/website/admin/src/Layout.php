@@ -11,6 +11,10 @@ use Cr0Sync\Cr0SyncException;
  */
 final readonly class Layout
 {
+    /** After so many seconds a live page is loaded again: while something waits for cron, and while nothing does. */
+    private const SOON = 3;
+    private const LATER = 10;
+
     public function __construct(
         private Settings $settings,
         private string $user,
@@ -24,11 +28,16 @@ final readonly class Layout
         $status = 200;
         try {
             $content = $page->show($request, $library, $this->forms);
+        } catch (NotThere $none) {
+            $status = 404;
+            $content = Html::all(Ui::trouble($none->getMessage()), Html::tag('p', [], $none->back));
         } catch (Cr0SyncException $error) {
             $status = 500;
             $content = Ui::trouble(App::words($error));
         }
-        $isLive = $page->isLive() && $status === 200;
+        $seconds = $page->isLive() && $status === 200
+            ? (Requests::isAnyWaiting($library) ? self::SOON : self::LATER)
+            : null;
         $body = Html::all(
             Html::tag('a', ['class' => 'skip', 'href' => '#content'], 'To the content'),
             Html::tag(
@@ -42,7 +51,7 @@ final readonly class Layout
             ),
             Html::tag(
                 'main',
-                ['id' => 'content', 'tabindex' => '-1', 'data-live' => $isLive ? '10' : null],
+                ['id' => 'content', 'tabindex' => '-1', 'data-live' => $seconds],
                 Html::tag('h1', [], $page->title()),
                 self::notice($notice),
                 $content,

@@ -54,9 +54,9 @@ final readonly class Library
     public function ask(string $action, array $arguments): Notice
     {
         $this->record('ADMIN_REQUESTED', ['action' => $action] + $arguments);
-        $id = cr0_db_enqueue($action, $arguments, ['by' => $this->by()] + $this->places())['id'];
+        cr0_db_enqueue($action, $arguments, ['by' => $this->by()] + $this->places());
 
-        return Notice::done(Requests::name($action) . " is asked for as {$id}; the next run of cron does it");
+        return Notice::done(Requests::sentence($action, $arguments) . ' is asked for; cron does it within a minute.');
     }
 
     /**

@@ -99,6 +99,7 @@ final readonly class Login
         $library->recordIfPossible('ADMIN_LOGIN_FAILED', ['tries_left' => $left], 'MEDIUM');
         $words = match ($left) {
             null => '',
+            0 => '. That was the last try for now; there is one more each three minutes',
             1 => '; you have one more try',
             default => "; you have {$left} more tries",
         };
@@ -150,10 +151,22 @@ final readonly class Login
             Html::tag('p', [], Html::tag('a', ['href' => $forms->address('login')], 'Back to the '
                 . 'login')),
             Html::tag('h2', [], 'If you look after this website'),
-            Html::tag('p', [], 'You need not wait: come from another address, or open the door on the machine. '
-                . 'README.md '
-                . 'of cr0sync says how, under "Locked out". If it was not you who tried, the page Events tells who '
-                . 'did.'),
+            Html::tag('p', [], 'You need not wait:'),
+            Html::tag(
+                'ul',
+                [],
+                Html::tag('li', [], 'Come from another address: from another network, or through the machine itself, '
+                    . 'with ', Html::tag('code', [], 'ssh -D 1080 MACHINE'), ' and localhost:1080 as the SOCKS proxy '
+                    . 'of the browser.'),
+                Html::tag('li', [], 'Or put ', Html::tag('code', [], 'admin'), ' in place of ', Html::tag(
+                    'code',
+                    [],
+                    'password_hash',
+                ), ' into settings.php, as root: the login of the website decides then, and no tries are counted.'),
+                Html::tag('li', [], 'Is the password lost? As root, put a new hash into settings.php.'),
+            ),
+            Html::tag('p', [], 'If it was not you who tried, the page Events tells who did. Where it is always the '
+                . 'address of your proxy, everybody comes from there: let the server set REMOTE_ADDR.'),
         ), 429, $seconds);
     }
 

@@ -20,16 +20,22 @@ final readonly class Operator
     public static function of(Library $library, string $script): self
     {
         ['config' => $config, 'source' => $source] = $library->read('cr0_config');
-        // The scripts lie beside these pages in the source, above them where they are installed.
-        $beside = dirname(__DIR__, 2);
-        $file = (is_file("{$beside}/{$script}") ? $beside : dirname($beside)) . "/{$script}";
         $root = $library->places()['root'];
         $places = ($source === null ? '' : ' --config ' . self::quoted($source))
             . ($source !== null && $root === null ? '' : ' --root ' . self::quoted($config['root']));
 
         $user = self::quoted($config['ownership']['user']);
 
-        return new self("sudo -u {$user} php " . self::quoted($file), $places);
+        return new self("sudo -u {$user} php " . self::script($script), $places);
+    }
+
+    /** The path of a script, as it is to be typed. */
+    public static function script(string $script): string
+    {
+        // The scripts lie beside these pages in the source, above them where they are installed.
+        $beside = dirname(__DIR__, 2);
+
+        return self::quoted((is_file("{$beside}/{$script}") ? $beside : dirname($beside)) . "/{$script}");
     }
 
     /** @param string ...$words of the command, of any bytes */

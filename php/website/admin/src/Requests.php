@@ -34,6 +34,35 @@ final class Requests
     }
 
     /**
+     * The same with what it is of, as far as people ask for it on these pages.
+     *
+     * @param array<string, mixed> $arguments
+     */
+    public static function sentence(string $action, array $arguments): string
+    {
+        $database = $arguments['database'] ?? 'all databases';
+
+        return match ($action) {
+            'resolve' => "Deciding conflict {$arguments['conflict']} (take {$arguments['take']})",
+            'acknowledge' => 'Acknowledging ' . Text::count(count($arguments['conflicts']), 'conflict', 'conflicts'),
+            'restore' => "Restoring {$arguments['backup']} into " . ($arguments['side'] ?? 'all sides'),
+            'force' => "A sync of {$database} with force",
+            'sync-from' => "Taking {$database} from {$arguments['side']}",
+            'backup' => "Backing up {$database}",
+            'clean-backups' => "Cleaning backups of {$database}",
+            'verify' => "Verifying {$database}",
+            'undo' => "Undo of run {$arguments['run']}",
+            default => self::name($action),
+        };
+    }
+
+    /** For who has no script that loads the page again. */
+    public static function again(): Html
+    {
+        return Html::tag('noscript', [], ' Load this page again to see.');
+    }
+
+    /**
      * All requests, the newest first. Others than the user who carries them out may have written what came of one, so
      * that arguments and errors are brought into known shapes here; a result can be anything still.
      *
@@ -117,7 +146,12 @@ final class Requests
                     self::arguments($request['arguments']),
                     Html::tag('span', ['class' => 'by'], $request['by']),
                     Ui::moment($request['at']),
-                    Html::all(Ui::state($request['state']), ' ', self::folded(self::outcome($request))),
+                    Html::all(
+                        Ui::state($request['state']),
+                        $request['state'] === 'pending' ? self::again() : null,
+                        ' ',
+                        self::folded(self::outcome($request)),
+                    ),
                 ];
             }
         }

@@ -17,15 +17,32 @@ final class RunView
         'rekeyed' => 'Rows with a new id',
     ];
 
-    /** @param array<string, array<string, mixed>> $databases */
-    public static function databases(array $databases): Html
+    private const NOTES = '~ (?:was copied to .+ first|would get the content of .+|has the content of .+ now)$'
+        . '|^[^:]+, [^:]+: [\d,]+ rows? inserted, [\d,]+ updated, [\d,]+ deleted$~Ds';
+
+    /**
+     * What a run would do now, where somebody has only looked.
+     *
+     * @param array<string, array<string, mixed>> $databases
+     */
+    public static function plan(array $databases): Html
     {
-        $rows = $notes = [];
+        return Ui::section('What would be written now', self::databases($databases, 'Rows that each side would get'));
+    }
+
+    /** @param array<string, array<string, mixed>> $databases */
+    public static function databases(array $databases, string $caption = 'Rows written to each side'): Html
+    {
+        $rows = $warnings = $notes = [];
         foreach ($databases as $name => $database) {
             $start = [(string) $name, Ui::state($database['state'])];
-            $words = array_filter([$database['reason'], ...$database['warnings']]);
-            foreach ($words as $word) {
-                $notes[] = Html::tag('li', [], Html::tag('strong', [], "{$name}: "), $word);
+            foreach (array_filter([$database['reason'], ...$database['warnings']]) as $word) {
+                $line = Html::tag('li', [], Html::tag('strong', [], "{$name}: "), $word);
+                if (self::isNote($word)) {
+                    $notes[] = $line;
+                } else {
+                    $warnings[] = $line;
+                }
             }
             if ($database['sides'] === []) {
                 $rows[] = [...$start, '-', '-', '-', '-', '-', '-'];
@@ -41,8 +58,33 @@ final class RunView
         $columns = ['Database', 'State', 'Side', ...array_values(self::COUNTS), 'Locked for (ms)'];
 
         return Html::all(
-            Ui::table('Rows written to each side', $columns, $rows, [3, 4, 5, 6, 7]),
-            $notes === [] ? null : [Html::tag('h3', [], 'Warnings'), Html::tag('ul', [], $notes)],
+            Ui::table($caption, $columns, $rows, [3, 4, 5, 6, 7]),
+            self::listed('Warnings', $warnings),
+            self::listed('Notes', $notes),
         );
+    }
+
+    /**
+     * How many warnings a run left that somebody should look at.
+     *
+     * @param array<string, array<string, mixed>> $databases
+     */
+    public static function warnings(array $databases): int
+    {
+        $all = array_merge(...array_values(array_column($databases, 'warnings')));
+
+        return count(array_filter($all, static fn (string $one): bool => !self::isNote($one)));
+    }
+
+    /** Whether it tells of what is always done, as of copies that are made first: the library has one list of both. */
+    private static function isNote(string $words): bool
+    {
+        return preg_match(self::NOTES, $words) === 1;
+    }
+
+    /** @param list<Html> $lines */
+    private static function listed(string $title, array $lines): ?Html
+    {
+        return $lines === [] ? null : Html::all(Html::tag('h3', [], $title), Html::tag('ul', [], $lines));
     }
 }

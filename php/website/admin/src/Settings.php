@@ -24,6 +24,8 @@ final readonly class Settings
         /** After so many minutes without a request one has to log in again. */
         public int $idleMinutes,
         public string $title,
+        /** Where that is written; null where it is nowhere. */
+        public ?string $file,
     ) {
     }
 
@@ -73,6 +75,7 @@ final readonly class Settings
             $given['root'] ?? null,
             $minutes,
             $given['title'] ?? 'cr0sync',
+            is_file($file) ? $file : null,
         );
     }
 

@@ -55,7 +55,7 @@ final class Ui
      * A table. On a phone each row is a card, in which every value has the name of its column beside it.
      *
      * @param list<string> $columns
-     * @param iterable<list<mixed>> $rows
+     * @param iterable<list<mixed>|Html> $rows the cells of each; markup is a line of its own below the row before
      * @param list<int> $numbers which columns hold numbers
      * @param ?string $none what to say where there is no row: what would be here
      */
@@ -72,6 +72,11 @@ final class Ui
             $head[] = Html::tag('th', ['scope' => 'col', 'class' => $isNumber ? 'number' : null], $name);
         }
         foreach ($rows as $row) {
+            if ($row instanceof Html) {
+                $cell = Html::tag('td', ['colspan' => count($columns), 'data-label' => 'More'], $row);
+                $body[] = Html::tag('tr', ['class' => 'below'], $cell);
+                continue;
+            }
             $cells = [];
             foreach (array_values($row) as $at => $cell) {
                 $class = in_array($at, $numbers, true) ? 'number' : null;

@@ -4,14 +4,18 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages;
 
+use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\NotThere;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
+use Cr0Sync\Admin\RunView;
 use Cr0Sync\Admin\Ui;
+use Cr0Sync\Cr0SyncException;
 
 /**
  * The page before a backup is restored: says in full what will happen, and asks for it.
@@ -30,10 +34,9 @@ final readonly class BackupRestore
     {
         $backup = self::find($backups, $request->text('restore'));
         if ($backup === null) {
-            return Html::all(
-                Ui::trouble('There is no such backup any more; it may have been cleaned away.'),
-                Html::tag('p', [], $this->forms->link('backups', [], 'To all backups')),
-            );
+            $words = 'There is no such backup any more; it may have been cleaned away.';
+
+            throw new NotThere($words, $this->forms->link('backups', [], 'To all backups'));
         }
         $sides = self::sides($this->library, $backup['database']);
         $own = "side:{$backup['side']}";
@@ -57,7 +60,37 @@ final readonly class BackupRestore
             $taken === []
                 ? Ui::trouble("There is no side of that name in {$backup['database']}: choose one of these.")
                 : Ui::section('What will happen', $this->consequences($backup, $taken), $this->form($backup, $into)),
+            $taken === [] ? null : $this->look($backup, $into, $request->text('look') === '1'),
         );
+    }
+
+    /**
+     * What would be written, for who asks: it checks the backup and compares it with the side.
+     *
+     * @param array<string, mixed> $backup
+     */
+    private function look(array $backup, string $into, bool $isLook): Html
+    {
+        if (!$isLook) {
+            $query = ['restore' => $backup['id'], 'into' => $into, 'look' => '1'];
+            $link = $this->forms->link('backups', $query, 'Show how many rows would be written now');
+
+            return Html::tag('p', [], $link, ' (reads the backup and the whole database, which can take a while).');
+        }
+        try {
+            $options = ['dry_run' => true] + self::where($into);
+            $plan = $this->library->read('cr0_db_restore', $options, $backup['id']);
+
+            return RunView::plan($plan['databases']);
+        } catch (Cr0SyncException $error) {
+            return Ui::section('What would be written now', Ui::trouble(App::words($error)));
+        }
+    }
+
+    /** @return array{all_sides: true}|array{side: string} */
+    private static function where(string $into): array
+    {
+        return $into === self::ALL ? ['all_sides' => true] : ['side' => substr($into, strlen('side:'))];
     }
 
     public static function ask(Request $request, Library $library): Outcome
@@ -71,7 +104,7 @@ final readonly class BackupRestore
         if (self::taken(self::sides($library, $backup['database']), $into) === []) {
             return new Outcome(Notice::failed('There is no such side.'), ['restore' => $id]);
         }
-        $where = $into === self::ALL ? ['all_sides' => true] : ['side' => substr($into, strlen('side:'))];
+        $where = self::where($into);
         $force = $request->field('force') === 'yes' ? ['force' => true] : [];
 
         $waits = Requests::waiting($library, 'restore', ['backup' => $id] + $where);

@@ -7,6 +7,7 @@ namespace Cr0Sync\Admin\Pages;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\NotThere;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
@@ -69,7 +70,7 @@ final readonly class Conflicts implements Page
         $conflict = self::found([$id], $library)[0] ?? null;
         $back = Html::tag('p', [], $forms->link('conflicts', [], 'All conflicts'));
         if ($conflict === null) {
-            return Html::all($back, Ui::trouble("There is no conflict {$id} on record."));
+            throw new NotThere("There is no conflict {$id} on record.", $forms->link('conflicts', [], 'All conflicts'));
         }
         $asked = Asked::asFarAsKnown($library);
         $trouble = $asked->problem === null ? null : Ui::trouble($asked->problem);
@@ -130,9 +131,9 @@ final readonly class Conflicts implements Page
         $notice = $library->ask('acknowledge', ['conflicts' => $new]);
 
         $before = count($known) - count($new);
-        $left = $before === 0 ? '' : ', and ' . Text::count($before, 'was', 'were') . ' asked for before';
+        $left = $before === 0 ? '' : ' ' . Text::count($before, 'other was', 'others were') . ' asked for before.';
 
-        return Notice::done($notice->text . ' (' . Text::count(count($new), 'conflict', 'conflicts') . "{$left})");
+        return Notice::done($notice->text . $left);
     }
 
     /**

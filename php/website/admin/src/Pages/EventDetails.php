@@ -6,6 +6,7 @@ namespace Cr0Sync\Admin\Pages;
 
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Secrets;
+use Cr0Sync\Admin\Ui;
 use Cr0Sync\Script\Text;
 
 /**
@@ -22,6 +23,11 @@ final readonly class EventDetails
     private const DEEPEST = 6;
     /** So much is shown before it is opened (letters). */
     private const SUMMARY = 160;
+
+    /** Names of times, and which numbers can be one: of the years 2001 to 2100. */
+    private const TIMES = '~(?:^|_)(?:at|[mca]?time|timestamp|since|until|created|expires|expiry|started)$~Di';
+    private const FIRST = 1_000_000_000;
+    private const LAST = 4_102_444_800;
 
     /** @param array<string, mixed> $event */
     public function show(array $event): Html
@@ -49,8 +55,15 @@ final readonly class EventDetails
     private function line(array $details): string
     {
         $words = [];
+        // Of a file its path is what is looked for.
+        $path = $details['file'] ?? null;
+        if (is_string($path)) {
+            unset($details['file']);
+            $words[] = $path;
+        }
         foreach ($details as $name => $value) {
-            $words[] = is_int($name) ? self::text($value) : "{$name}: " . self::text($value);
+            $text = self::text(self::timed($name, $value));
+            $words[] = is_int($name) ? $text : "{$name}: {$text}";
         }
 
         return implode(', ', $words);
@@ -66,7 +79,7 @@ final readonly class EventDetails
                 'li',
                 [],
                 is_int($name) ? null : Html::tag('strong', [], "{$name} "),
-                $isTree ? $this->tree($value) : Html::tag('code', [], self::text($value)),
+                $isTree ? $this->tree($value) : Html::tag('code', [], self::text(self::timed($name, $value))),
             );
         }
 
@@ -118,6 +131,24 @@ final readonly class EventDetails
     private function session(mixed $id): ?string
     {
         return is_string($id) && $id !== '' ? substr($id, 0, 6) . (strlen($id) > 6 ? '...' : '') : null;
+    }
+
+    /** A number that is a time by its name, as a time; seconds, or thousandths of them. */
+    private static function timed(int|string $name, mixed $value): mixed
+    {
+        if (is_array($value)) {
+            $keys = array_keys($value);
+            $inner = array_map(self::timed(...), $keys, $value);
+
+            return array_combine($keys, $inner);
+        }
+        $isTime = is_string($name) && is_int($value) && preg_match(self::TIMES, $name) === 1;
+
+        return match (true) {
+            $isTime && $value >= self::FIRST && $value <= self::LAST => Ui::exact($value),
+            $isTime && $value >= 1000 * self::FIRST && $value <= 1000 * self::LAST => Ui::exact(intdiv($value, 1000)),
+            default => $value,
+        };
     }
 
     private static function text(mixed $value): string

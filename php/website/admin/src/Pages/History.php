@@ -17,6 +17,7 @@ use Cr0Sync\Admin\Pages\History\Span;
 use Cr0Sync\Admin\Pages\History\Undone;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
+use Cr0Sync\Admin\RunView;
 use Cr0Sync\Admin\Ui;
 use Cr0Sync\Script\Text;
 
@@ -82,22 +83,24 @@ final class History implements Page
             Forms::select('Time of the charts', 'span', $spans, $span->name),
             Forms::button('Show'),
         );
+        // What waits is seen at once after it was asked for.
+        $asked = Requests::section($library, ['undo']);
         if ($runs === []) {
             $none = 'No run has done anything yet. Runs are here as soon as cron has brought a row to another side.';
 
-            return Html::all($search, Html::tag('p', ['class' => 'none'], $none));
+            return Html::all($search, $asked, Html::tag('p', ['class' => 'none'], $none));
         }
         $cut = count($runs) . ' runs are looked at, and older ones of that time are not in the charts. '
             . 'Choose one database to see further.';
 
         return Html::all(
             $search,
+            $asked,
             Ui::section(
                 "The last {$span->words}",
                 $isAll ? null : Html::tag('p', ['class' => 'none'], $cut),
                 Charts::of($runs, $span),
             ),
-            Requests::section($library, ['undo']),
             self::runs($runs, $skip, $query, $forms, new OneRun($library, $forms)),
         );
     }
@@ -111,22 +114,20 @@ final class History implements Page
         $rows = [];
         $undone = Undone::among($runs);
         foreach (array_slice($runs, $skip, self::AT_ONCE) as $run) {
-            $sums = Runs::sums($run);
-            $states = array_diff(array_column($run['databases'], 'state'), ['unchanged', 'synced', 'absent']);
-            $names = implode(', ', array_keys($run['databases']));
-            $warnings = array_merge(...array_values(array_column($run['databases'], 'warnings')));
+            $each = Runs::onSides($run);
+            $states = array_diff(array_column($run['databases'], 'state'), Runs::WELL);
             $link = $forms->link('history', ['run' => $run['run']], "Run {$run['run']}");
             $rows[] = [
                 Html::tag('span', ['class' => 'whole'], $link),
                 Ui::moment($run['at']),
                 $one->kind($run),
-                $names,
-                number_format($sums['inserted']),
-                number_format($sums['updated'] + $sums['rekeyed']),
-                number_format($sums['deleted']),
+                self::databases($run),
+                $each['inserted'],
+                $each['updated'],
+                $each['deleted'],
                 number_format(Runs::conflicts($run)),
-                number_format($sums['lock_ms']),
-                self::toLookAt($states, count($warnings), $one->mark($run, $undone)),
+                number_format(Runs::sums($run)['lock_ms']),
+                self::toLookAt($states, RunView::warnings($run['databases']), $one->mark($run, $undone)),
             ];
         }
         $columns = [
@@ -135,9 +136,27 @@ final class History implements Page
         ];
         $pager = Ui::pager($forms, 'history', $query, $skip, self::AT_ONCE, count($runs));
 
-        $caption = 'Runs that did something, the newest first; rows are counted on all sides together';
+        $caption = 'Runs that did something, the newest first; rows are counted on each side';
 
-        return Ui::section('Runs', Ui::table($caption, $columns, $rows, [4, 5, 6, 7, 8]), $pager);
+        return Ui::section('Runs', Html::tag('div', ['class' => 'runs'], Ui::table(
+            $caption,
+            $columns,
+            $rows,
+            [4, 5, 6, 7, 8],
+        )), $pager);
+    }
+
+    /**
+     * Those that it wrote by name; the rest is a number.
+     *
+     * @param array<string, mixed> $run
+     */
+    private static function databases(array $run): Html
+    {
+        [$written, $others] = Runs::written($run);
+        $rest = $others === 0 ? null : Html::tag('div', ['class' => 'quiet'], "{$others} unchanged");
+
+        return Html::all(implode(', ', $written), $rest);
     }
 
     /** @param array<string> $states those of databases that did not end well */

@@ -88,8 +88,7 @@ final class Integrity implements Page
     /** @param array<string, mixed> $status */
     private function figures(array $status, ?LastCheck $last): Html
     {
-        $findings = $last->findings ?? [];
-        $silenced = count(array_filter($findings, static fn (array $one): bool => $one['silenced'] ?? false));
+        $silenced = $last?->silenced() ?? 0;
         $open = ($last?->count() ?? 0) - $silenced;
         // What the website could have written itself is no proof that all is well.
         $well = $last?->kind(0) ?? '';
@@ -175,7 +174,9 @@ final class Integrity implements Page
             $rows[] = ['Locks', 'none is held'];
         }
         foreach ($status['last_runs'] as $job => $at) {
-            $rows[] = [Files::JOBS[$job] ?? $job, Html::all('last run ', Ui::time($at, Files::UNKNOWN))];
+            if ($at !== null) {
+                $rows[] = [Files::JOBS[$job] ?? $job, Html::all('last run ', Ui::time($at))];
+            }
         }
 
         return Ui::section('State', Ui::table('How the watch over files and events stands', ['What', 'How it '

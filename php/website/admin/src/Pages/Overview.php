@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages;
 
+use Cr0Sync\Admin\Advice;
 use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
@@ -14,6 +15,7 @@ use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
 use Cr0Sync\Admin\Pages\Overview\Confirm;
+use Cr0Sync\Admin\Pages\Overview\Cron;
 use Cr0Sync\Admin\Pages\Overview\Databases;
 use Cr0Sync\Admin\Pages\Overview\Figures;
 use Cr0Sync\Admin\Pages\Overview\Files;
@@ -82,23 +84,25 @@ final class Overview implements Page
         $many = ManyFindings::of($library);
         $this->isCheap = $many === null;
         $status = $many === null ? $library->read('cr0_status') : self::withoutFiles($library);
-        $hub = $library->read('cr0_config')['config']['hub'];
+        ['hub' => $hub, 'root' => $root] = $library->read('cr0_config')['config'];
         $operator = Operator::of($library, 'security_monitoring_script.php');
+        $advice = new Advice($operator, Operator::of($library, 'database_sync_script.php'));
         [$report, $why] = self::looked($library);
 
         return Html::all(
-            (new Needs($forms))->section($status, $report, $why),
+            (new Needs($forms, $advice))->section($status, $report, $why),
             Figures::of($status, $many),
             Html::tag('div', ['id' => 'databases'], (new Databases($forms, $hub))->section($status['databases'])),
             Html::tag('div', ['id' => 'asked'], Requests::section($library, self::ACTIONS)),
             Logs::section($status['logs'], $forms),
             $many === null
-                ? Files::sections($status['security'], $forms, $operator)
+                ? Files::sections($status['security'], $forms, $advice)
                 : Ui::section('Integrity', $many->words($operator), Html::tag('p', [], $forms->link(
                     'integrity',
                     [],
                     'All about the files',
                 ))),
+            Cron::section($root, $status['security']['last_runs'] ?? []),
         );
     }
 

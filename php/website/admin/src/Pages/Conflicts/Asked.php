@@ -74,7 +74,9 @@ final readonly class Asked
         $what = $request['action'] === 'resolve' ? "take {$take}" : 'acknowledge';
         $asked = Html::all("{$what}, asked for by {$request['by']} ", Ui::when($request['at']));
         if ($request['state'] === 'pending') {
-            return Html::tag('p', [], Ui::state('pending'), ' ', $asked, '; the next run of cron does it.');
+            $when = ['; the next run of cron does it.', Requests::again()];
+
+            return Html::tag('p', [], Ui::state('pending'), ' ', $asked, $when);
         }
         $why = trim(($request['error']['message'] ?? '') . '. ' . ($request['error']['hint'] ?? ''), '. ');
 

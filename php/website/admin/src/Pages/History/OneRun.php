@@ -8,6 +8,7 @@ use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Admin\NotThere;
 use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\RunView;
 use Cr0Sync\Admin\Ui;
@@ -27,7 +28,7 @@ final readonly class OneRun
         [$run, $undone] = Runs::ofAll($this->library)->one($id);
         $back = Html::tag('p', [], $this->forms->link('history', [], 'All runs'));
         if ($run === null) {
-            return Html::all($back, Ui::trouble(self::unknown($id)));
+            throw $this->none($id);
         }
         $number = Runs::conflicts($run);
         $words = number_format($number) . ($number === 1 ? ' new conflict' : ' new conflicts');
@@ -44,10 +45,58 @@ final readonly class OneRun
                 $number === 0 ? 'no conflict' : $this->forms->link('conflicts', ['status' => 'all'], $words),
                 '.',
             ),
+            self::did($run),
+            $this->decided($run),
             $this->undone($run, $undone),
             RunView::databases($run['databases']),
             $this->offer($run, $undone),
         ));
+    }
+
+    /** @param array<string, mixed> $run */
+    private static function did(array $run): Html
+    {
+        [$written, $others] = Runs::written($run);
+        $words = [];
+        foreach (['inserted' => 'new', 'updated' => 'changed', 'deleted' => 'deleted'] as $what => $name) {
+            $number = Runs::onSides($run)[$what];
+            $words[] = $number === '0' ? null : "{$name}: {$number}";
+        }
+        $rows = array_filter($words) === [] ? 'It wrote no row' : 'Rows ' . implode(', ', array_filter($words));
+        $names = $written === [] ? '' : '; databases: ' . implode(', ', $written);
+
+        return Html::tag('p', [], $rows . $names . ($others === 0 ? '.' : " ({$others} unchanged)."));
+    }
+
+    /**
+     * Of a run that decided a conflict: which, as far as that was asked for here.
+     *
+     * @param array<string, mixed> $run
+     */
+    private function decided(array $run): ?Html
+    {
+        if ($run['kind'] !== 'resolve') {
+            return null;
+        }
+        try {
+            $requests = Requests::all($this->library);
+        } catch (Cr0SyncException) {
+            $requests = [];
+        }
+        $links = [];
+        foreach ($requests as $request) {
+            $id = $request['arguments']['conflict'] ?? null;
+            // A result can be anything, as others may have written it.
+            $by = is_array($request['result']) ? $request['result']['run'] ?? null : null;
+            if ($request['action'] === 'resolve' && is_string($id) && $by === $run['run']) {
+                $links[] = [' ', $this->forms->link('conflicts', ['id' => $id], "conflict {$id}")];
+            }
+        }
+
+        return Html::tag('p', [], $links !== []
+            ? ['It decided', $links, '.']
+            : ['It decided a conflict, by the command resolve on the machine or more than a week ago. ', $this->forms
+                ->link('conflicts', ['status' => 'resolved'], 'Conflicts that are resolved')]);
     }
 
     /**
@@ -123,7 +172,11 @@ final readonly class OneRun
 
     public function undo(string $id, bool $isLook): Html
     {
-        $refusal = self::refusal($this->library, $id);
+        [$run, $undone] = Runs::ofAll($this->library)->one($id);
+        if ($run === null) {
+            throw $this->none($id);
+        }
+        $refusal = self::cannot($run, $undone);
         if ($refusal !== null) {
             return Html::all(
                 Ui::trouble($refusal),
@@ -158,6 +211,11 @@ final readonly class OneRun
         return $run === null ? self::unknown($id) : self::cannot($run, $undone);
     }
 
+    private function none(string $id): NotThere
+    {
+        return new NotThere(self::unknown($id), $this->forms->link('history', [], 'All runs'));
+    }
+
     private static function unknown(string $id): string
     {
         return "There is no run {$id} among the newest that did something. The command history lists older ones.";
@@ -173,7 +231,7 @@ final readonly class OneRun
         try {
             $plan = $this->library->read('cr0_db_undo', ['dry_run' => true], $id);
 
-            return Ui::section('What would be written now', RunView::databases($plan['databases']));
+            return RunView::plan($plan['databases']);
         } catch (Cr0SyncException $error) {
             return Ui::section('What would be written now', Ui::trouble(App::words($error)));
         }

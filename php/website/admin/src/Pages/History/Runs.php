@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Cr0Sync\Admin\Pages\History;
 
 use Cr0Sync\Admin\Library;
+use Cr0Sync\Script\Text;
 
 /**
  * The runs as the library tells them, the newest first. It has no page of them, so that as many are asked for as are
@@ -14,6 +15,9 @@ final readonly class Runs
 {
     /** What runs say of databases takes about 7 KiB for each of them, and PHP has 128 MiB as a rule. */
     private const MOST_DATABASES = 9_000;
+
+    /** States in which a database needs nobody. */
+    public const WELL = ['unchanged', 'synced', 'absent', 'restored'];
 
     /** No more runs than these are looked at. */
     public int $most;
@@ -113,6 +117,54 @@ final readonly class Runs
     public static function rows(array $run): int
     {
         return array_sum(array_diff_key(self::sums($run), ['lock_ms' => 0]));
+    }
+
+    /**
+     * The databases that it wrote, or in which something is to be looked at, and how many it left as they were.
+     *
+     * @param array<string, mixed> $run
+     * @return array{list<string>, int}
+     */
+    public static function written(array $run): array
+    {
+        $written = array_filter($run['databases'], static fn (array $one): bool =>
+            self::rows(['databases' => [$one]]) > 0 || $one['conflicts'] > 0 || $one['warnings'] !== []
+                || !in_array($one['state'], self::WELL, true));
+
+        return [array_map(strval(...), array_keys($written)), count($run['databases']) - count($written)];
+    }
+
+    /**
+     * How many rows were written, by what was done to them: on each side, as the same row on three sides is one row.
+     *
+     * @param array<string, mixed> $run
+     * @return array{inserted: string, updated: string, deleted: string} `2 on 3 sides`, `1 to 4 on 2 sides` or `0`
+     */
+    public static function onSides(array $run): array
+    {
+        $sides = ['inserted' => [], 'updated' => [], 'deleted' => []];
+        foreach ($run['databases'] as $database) {
+            foreach ($database['sides'] as $side => $done) {
+                foreach ($sides as $what => $all) {
+                    $number = $done[$what] + ($what === 'updated' ? $done['rekeyed'] : 0);
+                    $sides[$what][$side] = ($all[$side] ?? 0) + $number;
+                }
+            }
+        }
+
+        return array_map(self::each(...), $sides);
+    }
+
+    /** @param array<string, int> $sides */
+    private static function each(array $sides): string
+    {
+        $some = array_filter($sides);
+        if ($some === []) {
+            return '0';
+        }
+        [$least, $most] = [number_format(min($some)), number_format(max($some))];
+
+        return ($least === $most ? $most : "{$least} to {$most}") . ' on ' . Text::count(count($some), 'side', 'sides');
     }
 
     /** @param array<string, mixed> $run */

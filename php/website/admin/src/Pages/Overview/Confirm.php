@@ -136,7 +136,7 @@ final readonly class Confirm
             return Html::tag('p', [], $link, ' (reads the whole database, which can take a while).');
         }
         try {
-            return Ui::section('What would be written now', RunView::databases($plan()['databases']));
+            return RunView::plan($plan()['databases']);
         } catch (Cr0SyncException $error) {
             return Ui::section('What would be written now', Ui::trouble(App::words($error)));
         }

@@ -121,11 +121,13 @@ final readonly class Databases
                 $one['journal_mode'] ?? '-',
                 $one['owner'] ?? '-',
                 $one['lag'] === 0 ? 'up to date' : Text::count($one['lag'], 'merge', 'merges'),
-                $one['problem'] === null ? 'none' : Html::all(Ui::state('problem'), " {$one['problem']}"),
                 $side === $this->hub || !$one['exists'] ? '-' : $this->button("Take from {$side}...", $query),
             ];
+            if ($one['problem'] !== null) {
+                $rows[] = Html::all(Ui::state('problem'), " {$side}: ", Ui::sentence($one['problem']));
+            }
         }
-        $columns = ['Side', 'File', 'Size', 'Journal mode', 'Owner', 'Behind', 'Problem', 'In an emergency'];
+        $columns = ['Side', 'File', 'Size', 'Journal mode', 'Owner', 'Behind', 'In an emergency'];
 
         return Ui::table("Sides of {$name}", $columns, $rows, [2]);
     }

@@ -83,7 +83,10 @@ final class Figures
             return Ui::figure('Findings in files', self::UNKNOWN, 'warn');
         }
 
-        return Ui::figure('Findings in files', number_format($check->count()), $check->kind($check->count()));
+        $silenced = $check->silenced();
+        $words = number_format($check->count()) . ($silenced === 0 ? '' : " ({$silenced} silenced)");
+
+        return Ui::figure('Findings in files', $words, $check->kind($check->count() - $silenced));
     }
 
     private static function job(string $name, ?string $at): Html

@@ -4,21 +4,19 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages\Overview;
 
+use Cr0Sync\Admin\Advice;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\LastCheck;
-use Cr0Sync\Admin\Operator;
 use Cr0Sync\Admin\Ui;
 
 /**
- * Whether the watched files are as they were accepted, when the jobs over files ran, and who holds a lock.
+ * Whether the watched files are as they were accepted, and who holds a lock.
  */
 final class Files
 {
     /** So many are shown here; their own page has all. */
     private const FEW = 10;
-    /** When a job ran, is for the user of the jobs to know. */
-    public const UNKNOWN = 'never, or not known to the website';
     public const JOBS = [
         'check' => 'Files are compared with the baseline',
         'limits' => 'Old rate limits are cleared',
@@ -28,21 +26,20 @@ final class Files
     ];
 
     /** @param ?array<string, mixed> $report */
-    public static function sections(?array $report, Forms $forms, Operator $operator): Html
+    public static function sections(?array $report, Forms $forms, Advice $advice): Html
     {
         if ($report === null) {
             return Ui::section('Integrity', Ui::trouble('It cannot be told how the files are; see above why.'));
         }
 
         return Html::all(
-            self::integrity($report, $forms, $operator),
+            self::integrity($report, $forms, $advice),
             Html::tag('div', ['id' => 'locks'], self::locks($report['locks'])),
-            self::jobs($report),
         );
     }
 
     /** @param array<string, mixed> $report */
-    private static function integrity(array $report, Forms $forms, Operator $operator): Html
+    private static function integrity(array $report, Forms $forms, Advice $advice): Html
     {
         $baseline = $report['baseline'];
         $known = $baseline['ok']
@@ -53,7 +50,7 @@ final class Files
             )
             : 'There is no baseline that can be believed, so that nothing can be compared.';
         $problems = array_map(
-            static fn (array $one): Html => self::problem($one, $operator),
+            static fn (array $one): Html => self::problem($one, $advice),
             $report['problems'],
         );
         $last = LastCheck::of($report['last_check']);
@@ -84,11 +81,15 @@ final class Files
     }
 
     /** @param array{problem: string, first: ?string, next: string} $one */
-    private static function problem(array $one, Operator $operator): Html
+    private static function problem(array $one, Advice $advice): Html
     {
-        $first = $one['first'] === null ? 'Next: ' : "First {$one['first']}; then ";
-
-        return Ui::trouble("{$one['problem']}. {$first}{$operator->next($one['next'])}");
+        return Html::tag(
+            'div',
+            ['class' => 'trouble'],
+            Html::tag('p', [], Ui::sentence("{$one['problem']}.")),
+            $one['first'] === null ? 'Next:' : Html::all('First ', $advice->html($one['first']), 'Then:'),
+            $advice->next($one['next']),
+        );
     }
 
     /**
@@ -121,17 +122,5 @@ final class Files
             'Locks',
             $rows === [] ? $none : Ui::table('Locks that are held now', ['Lock', 'By', 'Since', 'File'], $rows),
         );
-    }
-
-    /** @param array<string, mixed> $report */
-    private static function jobs(array $report): Html
-    {
-        $rows = [];
-        foreach ($report['last_runs'] as $name => $at) {
-            $rows[] = [self::JOBS[$name] ?? $name, Ui::time($at, self::UNKNOWN)];
-        }
-
-        return Ui::section('Jobs of cron', Ui::table('When each job over files and events last ran', ['Job', 'Last '
-            . 'run'], $rows));
     }
 }

@@ -4,8 +4,10 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages\Overview;
 
+use Cr0Sync\Admin\Advice;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
+use Cr0Sync\Admin\LastCheck;
 use Cr0Sync\Admin\Ui;
 use Cr0Sync\Script\Text;
 
@@ -24,15 +26,17 @@ final class Needs
         'backups' => ['backups', '', 'Backups'],
         'logs' => ['logs', '', 'Logs'],
         'security' => ['integrity', '', 'Integrity'],
-        'access' => ['settings', '', 'Settings'],
+        'cron' => ['overview', '#cron', 'The jobs of cron, below'],
         'alerts' => ['settings', '', 'Settings'],
-        'root' => ['settings', '', 'Settings'],
     ];
     private const KINDS = ['problem' => 'bad', 'warning' => 'warn'];
     /** What the website may not look at is no work for anybody; it says so in these words. */
     private const UNSEEN = '~ not looked at$~D';
 
-    public function __construct(private readonly Forms $forms)
+    /** How the library begins to tell of what the last check found. */
+    private const FOUND = '~^[\d,]+ findings? (?=in the last check)~';
+
+    public function __construct(private readonly Forms $forms, private readonly Advice $advice)
     {
     }
 
@@ -43,7 +47,7 @@ final class Needs
      */
     public function section(array $status, ?array $report, ?string $why): Html
     {
-        $needs = self::all($status, $report, $why);
+        $needs = self::all($status, self::unsilenced($status, $report), $why);
         $number = count($needs);
         $well = count(array_filter($report['findings'] ?? [], static fn (array $one): bool => $one['state'] === 'ok'));
         $rest = Html::tag('p', ['class' => 'none'], Text::count($well, 'thing was', 'things were') . ' looked at and '
@@ -55,7 +59,7 @@ final class Needs
             Ui::mark($one['state'] === 'problem' ? 'critical' : 'warning', self::KINDS[$one['state']]),
             $one['check'],
             self::lines($one['what']),
-            Html::all($one['do'] === null ? null : Html::tag('div', [], $one['do']), $this->place($one)),
+            Html::all($one['do'] === null ? null : $this->advice->html($one['do']), $this->place($one)),
         ], $needs);
 
         return Ui::section(
@@ -67,6 +71,34 @@ final class Needs
             )),
             $rest,
         );
+    }
+
+    /**
+     * The report without findings in files that somebody has silenced: they need nobody.
+     *
+     * @param array<string, mixed> $status
+     * @param ?array<string, mixed> $report
+     * @return ?array<string, mixed>
+     */
+    private static function unsilenced(array $status, ?array $report): ?array
+    {
+        $last = LastCheck::of($status['security']['last_check'] ?? null);
+        $silenced = $last?->silenced() ?? 0;
+        if ($report === null || $last === null || $silenced === 0) {
+            return $report;
+        }
+        $number = Text::count($last->count(), 'finding', 'findings');
+        $all = [];
+        foreach ($report['findings'] as $one) {
+            $what = preg_replace(self::FOUND, "{$number} ({$silenced} silenced) ", $one['what'], 1, $isIt);
+            if ($isIt === 0) {
+                $all[] = $one;
+            } elseif ($silenced < $last->count()) {
+                $all[] = ['what' => $what] + $one;
+            }
+        }
+
+        return ['findings' => $all] + $report;
     }
 
     /**
@@ -123,7 +155,7 @@ final class Needs
         return Html::all(array_map(static fn (array $one): Html => Html::tag(
             'div',
             [],
-            $one[0],
+            Ui::sentence($one[0]),
             $one[1] === null ? null : [' ', Html::tag('code', [], $one[1])],
         ), $all));
     }
@@ -131,10 +163,9 @@ final class Needs
     /** @param array<string, mixed> $need */
     private function place(array $need): Html
     {
-        [$page, $part, $words] = self::PLACES[$need['check']] ?? ['settings', '', ''];
+        [$page, $part, $words] = self::PLACES[$need['check']] ?? ['', '', ''];
         if ($words === '') {
-            return Html::tag('div', ['class' => 'quiet'], 'On the machine. ', $this->forms->link('settings', [], 'The '
-                . 'settings in force'));
+            return Html::tag('div', ['class' => 'quiet'], 'That is mended on the machine.');
         }
         $address = $this->forms->address($page, $need['query']) . $part;
 
