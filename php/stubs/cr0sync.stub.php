@@ -1315,9 +1315,10 @@ namespace {
      *
      * @return array{schema: int, severity: string, events: list<array<string, mixed>>, left_out: int, more: bool,
      *     waiting: int, next: ?string, token: ?string, problems: list<string>}
-     *     severity: at least so bad they are; events: the oldest first, of more than a hundred the first fifty and the last
-     *     fifty; left_out: how many there are beside them, which the next calls give; more: whether there are even more; waiting: how many
-     *     wait because of the limit, until next; token: for cr0_alerts_told(), null where there is nothing to tell
+     *     severity: at least so bad they are; events: the oldest first, of more than a hundred the first fifty and the
+     *     last fifty; left_out: how many there are beside them, which the next calls give; more: whether there are even
+     *     more; waiting: how many wait because of the limit, until next; token: for cr0_alerts_told(), null where there
+     *     is nothing to tell
      *
      * @throws Cr0Sync\AccessException for everybody but the user of the cron jobs and root
      * @throws Cr0Sync\Cr0SyncException
