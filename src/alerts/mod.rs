@@ -30,8 +30,8 @@ use memory::{Known, Memory, Offered};
 const MOST: usize = 100;
 /// As many as one search gives.
 const MOST_AT_ONCE: usize = 10_000;
-/// More that nobody was told of are not counted.
-const MOST_FOUND: usize = 200_000;
+/// So often is looked for more, which others may have written to keep the rest from being read.
+const MOST_SEARCHES: usize = 4;
 /// The rate limit counts over so long (seconds).
 const HOUR: i64 = 3_600;
 /// Events are looked for from so long before the last look on: a clock may be set back by as much between two events
@@ -57,7 +57,11 @@ pub fn told(config: &Config, token: &str) -> Result<AlertsToldReport> {
 
 fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     let (mut memory, doubt) = Memory::open(config)?;
-    let found = found(config, memory.known.asked, now)?;
+    memory.known.sent.retain(|sent| counts(*sent, now));
+    let limited = limited_until(config, &memory.known, now);
+    // What waits is only counted.
+    let searches = if limited.is_some() { 1 } else { MOST_SEARCHES };
+    let found = found(config, memory.known.asked, now, searches)?;
     let mut report = AlertsReport {
         schema: SCHEMA,
         severity: config.alerts.severity.clone(),
@@ -77,11 +81,13 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     }
     let fresh: Vec<&(String, Map<String, Value>)> =
         named.iter().filter(|(name, _)| !memory.known.told.contains(name)).collect();
-    memory.known.sent.retain(|sent| counts(*sent, now));
     if fresh.is_empty() {
-        memory.known.asked = Some(now);
+        // Those before may not have been told.
+        if !report.more {
+            memory.known.asked = Some(now);
+        }
         memory.known.offered = None;
-    } else if let Some(next) = limited_until(config, &memory.known, now) {
+    } else if let Some(next) = limited {
         report.waiting = fresh.len();
         report.next = Some(next);
         return Ok(report);
@@ -115,10 +121,13 @@ fn at_the_ends<'a, T>(all: &[&'a T]) -> Vec<&'a T> {
     given
 }
 
-/// All events that may have to be told, the newest first.
-fn found(config: &Config, asked: Option<i64>, now: i64) -> Result<EventsFound> {
+/// All events that may have to be told, the newest first; as many as so many searches give, each of which is bounded.
+fn found(config: &Config, asked: Option<i64>, now: i64, searches: usize) -> Result<EventsFound> {
     let mut all = events::query(config, &filter(config, asked, now))?;
-    while all.more && all.events.len() < MOST_FOUND {
+    for _ in 1..searches {
+        if !all.more || all.events.is_empty() {
+            break;
+        }
         let skip = all.events.len();
         let next = events::query(config, &Filter { skip, ..filter(config, asked, now) })?;
         all.more = next.more;

@@ -103,17 +103,23 @@ pub(crate) fn settle(
             Err(fault) => return Err(fault),
         };
         job.steps.at(Step::Asked, &intent.side);
-        if is_hub && !decided && evidence == Evidence::NotWritten {
+        let written = match evidence {
+            Evidence::Written | Evidence::Unclear => Written::Yes,
+            Evidence::NotWritten | Evidence::Doubtful => Written::No,
+        };
+        let doubts = match evidence {
+            Evidence::Unclear | Evidence::Doubtful => uncertain(job, name, &intent, written, &seat.live)?,
+            Evidence::Written | Evidence::NotWritten => Vec::new(),
+        };
+        if is_hub && !decided && written == Written::No {
             record::withdraw(job.store, name)?;
             job.steps.at(Step::Withdrawn, "");
+            for doubt in &doubts {
+                report.conflicts += usize::from(job.store.add_conflict(doubt).map_err(state_error)?);
+            }
             withdrawn = true;
             continue;
         }
-        let written = if evidence == Evidence::NotWritten { Written::No } else { Written::Yes };
-        let doubts = match evidence {
-            Evidence::Unclear => uncertain(job, name, &intent, &seat.live)?,
-            Evidence::Written | Evidence::NotWritten => Vec::new(),
-        };
         conclude(job, name, &intent, written, &doubts, report)?;
     }
     let left = record::waiting(job.store, name)?;
@@ -127,8 +133,13 @@ fn uncertain(
     job: &Job<'_>,
     name: &str,
     intent: &Intent,
+    written: Written,
     live: &Connection,
 ) -> Result<Vec<StoredConflict>, Fault> {
+    let taken = match written {
+        Written::Yes => "taken as written",
+        Written::No => "taken as not written",
+    };
     let fail = |cause| sql_error(cause, &intent.side);
     let schema = schema::read(live, "main").map_err(fail)?;
     let mut conflicts = Vec::new();
@@ -145,7 +156,7 @@ fn uncertain(
                 kind: "uncertain".into(),
                 winner: "merged".into(),
                 reason: format!(
-                    "a run was interrupted while it wrote {}, and nothing tells whether it did: taken as written",
+                    "a run was interrupted while it wrote {}, and nothing tells whether it did: {taken}",
                     intent.side
                 )
                 .into(),

@@ -115,7 +115,7 @@ pub(super) fn remedy(
 /// What to do where an access list has the last word, which nobody here can read.
 pub(super) fn by_list(account: &Account, path: &Path) -> String {
     let (name, place) = (&account.name, durable::quoted(path));
-    format!("see what getfacl {place} lets {name} do; or take the list away, as root: setfacl -b {place}")
+    format!("see what getfacl {place} lets {name} do")
 }
 
 #[cfg(test)]

@@ -192,12 +192,13 @@ fn along(account: &Account, path: &Path) -> Result<Option<(PathBuf, Found)>, (Pa
             Err(cause) => return Err((place.to_path_buf(), Unseen::Failed(cause.to_string()))),
         };
         let found = Found { user: file.uid(), group: file.gid(), mode: file.mode() & 0o7777 };
-        if durable::has_list(place) {
+        let bits = if below.is_some() { PUT } else { WRITE };
+        let is_kept = found.mode & STICKY != 0 && below.is_some_and(|below| below.user != account.user);
+        let is_anybodys = found.mode & bits == bits && !is_kept;
+        if found.user != account.user && !is_anybodys && !file.is_symlink() && durable::has_list(place) {
             // Its mode says nothing of whom the list names.
             return Err((place.to_path_buf(), Unseen::Listed));
         }
-        let bits = if below.is_some() { PUT } else { WRITE };
-        let is_kept = found.mode & STICKY != 0 && below.is_some_and(|below| below.user != account.user);
         let is_open = found.user == account.user || reach::may(account, &found, bits) && !is_kept;
         if is_open && !file.is_symlink() {
             return Ok(Some((fs::canonicalize(place).unwrap_or_else(|_| place.to_path_buf()), found)));
