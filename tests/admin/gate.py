@@ -80,19 +80,25 @@ class Gate:
                  (place, owner, 0o757, 500), (place, owner, 0o1777, 200)]
         if who.is_split:
             cases += [(file, web, 0o444, 500), (place, web, 0o755, 500), (place, web, 0o1777, 500)]
-        for path, user, mode, wanted in cases:
-            before = path.stat()
+        text = file.read_text()
+        for number, (path, user, mode, wanted) in enumerate(cases):
+            before, ran = path.stat(), f"settings {number} were run"
             try:
+                file.write_text(text.replace("<?php", f"<?php error_log('{ran}');", 1))
                 os.chown(path, user, -1)
                 path.chmod(mode)
                 answer = self.visitor("password").ask("GET", "/password/?page=login")
             finally:
                 os.chown(path, before.st_uid, -1)
                 path.chmod(stat.S_IMODE(before.st_mode))
+                file.write_text(text)
             expect(answer.status == wanted, f"{path} of user {user} with mode {mode:o}: {answer.status}, not {wanted}")
             expect(wanted == 200 or "settings" not in answer.body, f"a stranger is told {answer.body}")
             log = (self.servers.directory / "pages.log").read_text(errors="replace").splitlines()[-40:]
             expect(wanted == 200 or any(f" {path} " in line and "As root:" in line for line in log), f"no reason: {log[-5:]}")
+            has_run = any(ran in line for line in log)
+            is_anybodys = mode & 0o1002 == 0o002
+            expect(has_run if wanted == 200 else not (has_run and is_anybodys), f"{path} with mode {mode:o} was run: {has_run}")
             self.counts["owners of settings judged"] += 1
         self.one_user_is_everything(file)
 

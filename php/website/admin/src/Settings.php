@@ -38,6 +38,9 @@ final readonly class Settings
     {
         $named = $_SERVER['CR0SYNC_ADMIN_SETTINGS'] ?? getenv('CR0SYNC_ADMIN_SETTINGS');
         $file = is_string($named) && $named !== '' ? $named : "{$directory}/settings.php";
+        if (is_file($file)) {
+            Trust::beforeItRuns($file);
+        }
         $given = is_file($file) ? require $file : [];
         if (!is_array($given)) {
             throw new UnexpectedValueException("{$file} returns no array");

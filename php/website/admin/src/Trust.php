@@ -25,6 +25,19 @@ final class Trust
     }
 
     /**
+     * The same of what everybody on the machine may write, which is not even run.
+     *
+     * @throws UnexpectedValueException
+     */
+    public static function beforeItRuns(string $file): void
+    {
+        $why = self::refusal($file, self::pages(), static fn (): ?int => self::pages());
+        if ($why !== null) {
+            throw new UnexpectedValueException($why);
+        }
+    }
+
+    /**
      * Why the file is not believed, if it is not.
      *
      * @param ?int $pages the user that the pages run as
