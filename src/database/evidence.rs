@@ -17,6 +17,9 @@ use super::value::{Row, Value};
 use super::write::witness;
 use super::{native, open};
 
+/// So many counters are not as planned by chance.
+const MANY: usize = 5;
+
 /// What a file says about an intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Evidence {
@@ -84,9 +87,9 @@ pub(crate) fn of(live: &Connection, intent: &Intent) -> rusqlite::Result<Evidenc
     drop(transaction);
     Ok(match (yes, no) {
         (0, 0) if perhaps == 0 && likely == 0 && intent.writes.is_empty() => Evidence::Written,
-        // Taken as written, a row that was not would be taken for one that its owner has deleted, everywhere. One counter may be
-        // as planned by chance; more of them say that it was written.
-        (0, 0) if unsure > 0 && likely == 0 && perhaps < 2 => Evidence::Doubtful,
+        // Taken as written, a row that was not would be taken for one that its owner has deleted, everywhere. A few
+        // counters may be as planned by chance; more of them say that it was written.
+        (0, 0) if unsure > 0 && likely == 0 && perhaps < MANY => Evidence::Doubtful,
         (0, 0) => Evidence::Unclear,
         (_, 0) => Evidence::Written,
         (0, _) => Evidence::NotWritten,
@@ -191,16 +194,16 @@ fn stores_generated(live: &Connection, have: &schema::Table) -> rusqlite::Result
 /// or making it, or adding an equal row to a table without a key.
 fn could_be_anyones(have: &schema::Table, table: &TableWrites, write: &Write) -> bool {
     match (&write.old, &write.new) {
-        (Some((_, old)), Some((_, new))) => only_sums(table, old, new, None),
+        (Some((_, old)), Some((_, new))) => only_sums(table, old, new),
         (None, Some(_)) => has_no_key(have) || !table.summed.is_empty(),
         _ => false,
     }
 }
 
-/// Whether two rows differ in counters at most, wherever they lie.
-fn only_sums(table: &TableWrites, old: &Row, new: &Row, place: Option<usize>) -> bool {
+/// Whether two rows differ in counters at most.
+fn only_sums(table: &TableWrites, old: &Row, new: &Row) -> bool {
     let mut cells = old.iter().zip(new.iter()).enumerate();
-    cells.all(|(column, (old, new))| old == new || table.summed.contains(&column) || place == Some(column))
+    cells.all(|(column, (old, new))| old == new || table.summed.contains(&column))
 }
 
 fn has_no_key(have: &schema::Table) -> bool {
@@ -270,11 +273,12 @@ fn testimony(
             Some(now) if now == *new && has_no_key(have) => Testimony::Perhaps,
             Some(now) if now == *new && could_be_anyones(have, table, write) => Testimony::Likely,
             Some(now) if now == *new => Testimony::Yes,
-            Some(now) => match alike(&now, new) {
-                Some(false) => Testimony::No,
+            Some(now) => match compared(&now, new, &table.summed, place) {
+                (0, 1..) => Testimony::No,
+                // It may have come from it, or share with it what many rows share.
+                (1.., 1..) => Testimony::Unsure,
                 // Its owner has counted on it, or made the same counter.
-                Some(true) if !only_sums(table, &now, new, place) => Testimony::Unsure,
-                Some(true) | None => Testimony::Nothing,
+                (_, 0) => Testimony::Nothing,
             },
             // Its owner may have taken it away again; then it comes back, which loses nothing.
             None => Testimony::No,
@@ -299,16 +303,22 @@ fn by_cell(table: &TableWrites, old: &Row, new: &Row, now: &Row) -> Testimony {
     }
 }
 
-/// Whether one of two rows can have come from the other: less than half of it differs. Counters are made to differ, where a row
-/// lies is no cell of its own, and that neither has a value makes nobody alike. `None` where there is nothing to compare.
+/// Whether one of two rows can have come from the other: less than half of it differs. `None` where there is nothing to compare.
 fn alike(a: &Row, b: &Row, summed: &[usize], place: Option<usize>) -> Option<bool> {
+    let (equal, differing) = compared(a, b, summed, place);
+    (equal + differing > 0).then_some(equal > differing)
+}
+
+/// How many cells of two rows are equal, and how many differ. Counters are made to differ, where a row lies is no cell of its own,
+/// and that neither has a value makes nobody alike.
+fn compared(a: &Row, b: &Row, summed: &[usize], place: Option<usize>) -> (usize, usize) {
     let cells = a.iter().zip(b.iter()).enumerate();
     let cells = cells.filter(|(column, (a, b))| {
         let is_empty = (*a, *b) == (&Value::Null, &Value::Null);
         !summed.contains(column) && place != Some(*column) && !is_empty
     });
     let (equal, differing): (Vec<_>, Vec<_>) = cells.partition(|(_, (a, b))| a == b);
-    (!equal.is_empty() || !differing.is_empty()).then_some(equal.len() > differing.len())
+    (equal.len(), differing.len())
 }
 
 /// Whether what a schema statement makes is there.
