@@ -87,6 +87,8 @@ whole demo python3 -B tests/demo/demo.py --directory "$sums/playground"
 whole admin-demo python3 -B tests/demo/admin_check.py --directory "$sums/playground"
 # Owners write while the sync is killed again and again. CR0SYNC_SOAK_SECONDS makes it longer.
 whole soak python3 -B tests/soak/soak.py
+# One run after the other is killed while it writes, and owners give out the ids that it had planned for others.
+whole kills python3 -B tests/kills/kills.py build/cr0sync.so
 # The extension under php-fpm.
 whole web python3 -B tests/web/web.py
 # The admin pages under php-fpm, in a browser, while cron runs.
