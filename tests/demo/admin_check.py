@@ -28,7 +28,7 @@ PATIENCE = 300
 # Pages that tell of what was changed in a watched file, as the playground has one.
 WATCHES = ("overview", "integrity")
 # The trouble that is put there: a watched file that was changed, and a new one.
-PLANTED = re.compile(r"2 findings in the last check, at \S+")
+PLANTED = re.compile(r"2 findings in the last check, at \S+( \S+ UTC)?")
 
 
 def main():
@@ -128,7 +128,7 @@ class Visitor:
         must("uploader" in self.get("keys"), "keys are there")
         must("198.51.100.12" in self.get("sessions"), "sessions are there")
         asked = self.post("backups", "backup", database="users")
-        must("is asked for as" in asked, f"a backup is asked for: {asked[-2000:]}")
+        must("is asked for; cron does it" in asked, f"a backup is asked for: {asked[-2000:]}")
         until = time.monotonic() + PATIENCE
         while not re.search(r'class="state good">done<', self.get("backups")):
             must(time.monotonic() < until, "the backup is not done")
