@@ -8,7 +8,7 @@ use super::{Ended, Header, Pages, four_bytes, page};
 const AT_ONCE: usize = 256 << 10;
 /// After how many of these whoever waits is asked whether to go on.
 const LOOK: u32 = 64;
-/// In a file of so many pages, a page of a chain may begin like a page of a tree: the number of the next one stands there.
+/// Where one of the states has so many pages, a page of a chain may begin like a page of a tree: with the number of the next.
 const MANY: u32 = 0x0200_0000;
 
 /// A set of page numbers.
@@ -122,7 +122,7 @@ pub(crate) fn compare(
             }
             found.differ.insert(number);
             let may_be_chain = |page: &[u8]| page.first().is_some_and(|first| *first <= 1);
-            if number > 1 && ((may_be_chain(x) && may_be_chain(y)) || both >= MANY) {
+            if number > 1 && ((may_be_chain(x) && may_be_chain(y)) || most >= MANY) {
                 suspects.push(number);
             }
         }

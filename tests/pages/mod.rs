@@ -336,6 +336,7 @@ fn asked<T: std::str::FromStr>(variable: &str) -> Option<T> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what was compared, where somebody asks")]
 fn histories() {
     const TABLES_EACH: u64 = 4;
     let (cases, seed): (Option<u64>, Option<u64>) = (asked("CR0SYNC_CASES"), asked("CR0SYNC_SEED"));
