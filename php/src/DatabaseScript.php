@@ -181,7 +181,7 @@ final readonly class DatabaseScript extends Script
                 'cr0_db_sync',
                 static fn (CommandLine $line): array => [self::options($line, [...$change, 'verify'])],
                 [
-                    Option::switch('verify', 'compares all rows beside what pages tell, which is done once a day anyway'),
+                    Option::switch('verify', 'also compares all rows, as is done once a day anyway'),
                     Option::line(),
                     self::metrics(),
                 ],

@@ -54,8 +54,8 @@ namespace {
      *     force?: ?bool, verify?: ?bool, progress?: ?callable(array{database: string, number: int, databases: int,
      *         phase: 'looking'|'copying'|'comparing'|'planning'|'writing', side: ?string, table: ?string, rows: int,
      *         of: ?int}): (bool|null|void)} $options
-     *     dry_run: plans and changes nothing; force: goes on where a guard waits for a person; verify: compares all rows
-     *     beside what the pages of the files tell, which is done once a day anyway; progress: is told how far it is
+     *     dry_run: plans and changes nothing; force: goes on where a guard waits for a person; verify: compares all
+     *     rows beside what the pages of the files tell, as is done once a day anyway; progress: is told how far it is
      *     (database number of databases; about rows of of the table), at the beginning of each phase and at most ten
      *     times a second within one. false stops the run, and so does an exception, which comes through; then the
      *     database at hand is as it was. It is never called while anything is locked for writing
