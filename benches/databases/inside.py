@@ -45,16 +45,20 @@ def difference(apsw, path, base, tables):
     return changeset
 
 
+def applied(apsw, changeset, replica):
+    """A changeset in a replica, all or nothing."""
+    db = apsw.Connection(replica)
+    with db:
+        apsw.Changeset.apply(changeset, db)
+    db.close()
+    return {"bytes": len(changeset)}
+
+
 def session_diff(origin, replica, *tables):
     import apsw
 
     def work():
-        changeset = difference(apsw, origin, replica, tables)
-        db = apsw.Connection(replica)
-        with db:
-            apsw.Changeset.apply(changeset, db)
-        db.close()
-        return {"bytes": len(changeset)}
+        return applied(apsw, difference(apsw, origin, replica, tables), replica)
     return work
 
 
@@ -64,11 +68,7 @@ def session_apply(recording, replica):
     def work():
         with open(recording, "rb") as file:
             changeset = file.read()
-        db = apsw.Connection(replica)
-        with db:
-            apsw.Changeset.apply(changeset, db)
-        db.close()
-        return {"bytes": len(changeset)}
+        return applied(apsw, changeset, replica)
     return work
 
 

@@ -2,7 +2,8 @@
 //!
 //! Says which, and remembers which were told; a shell delivers them. Every event is told at least once: what was handed out
 //! counts as told when the shell says so, and is handed out again until then. The rate limit lets a delivery wait, and
-//! drops nothing: the next ones have all that waited.
+//! drops nothing: the next ones have all that waited. Where more happened than is looked for in one run, the oldest stay untold
+//! once all others were told, which is said.
 //!
 //! Which ones were told is remembered by what they are, not by a number up to which all were: the log can be written by the
 //! website's group, and one line with a large number would keep every later event from being told. It lies where only
@@ -56,12 +57,17 @@ pub fn told(config: &Config, token: &str) -> Result<AlertsToldReport> {
 }
 
 fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
+    due_within(config, now, MOST_AT_ONCE)
+}
+
+fn due_within(config: &Config, now: i64, at_once: usize) -> Result<AlertsReport> {
     let (mut memory, doubt) = Memory::open(config)?;
     memory.known.sent.retain(|sent| counts(*sent, now));
     let limited = limited_until(config, &memory.known, now);
     // What waits is only counted.
     let searches = if limited.is_some() { 1 } else { MOST_SEARCHES };
-    let found = found(config, memory.known.asked, now, searches)?;
+    let looked_for = Filter { limit: at_once, ..filter(config, memory.known.asked, now) };
+    let found = found(config, &looked_for, searches)?;
     let mut report = AlertsReport {
         schema: SCHEMA,
         severity: config.alerts.severity.clone(),
@@ -82,10 +88,19 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
     let fresh: Vec<&(String, Map<String, Value>)> =
         named.iter().filter(|(name, _)| !memory.known.told.contains(name)).collect();
     if fresh.is_empty() {
-        // Those before may not have been told.
-        if !report.more {
-            memory.known.asked = Some(now);
+        if report.more && limited.is_some() {
+            // Only some were looked at.
+            return Ok(report);
         }
+        if report.more {
+            // Else no run would ever get to those that come after.
+            report.problems.push(format!(
+                "more events than {} are bad enough for somebody to be told of: those before the newest were not told, and are in {}",
+                named.len(),
+                config.events.log.display()
+            ));
+        }
+        memory.known.asked = Some(now);
         memory.known.offered = None;
     } else if let Some(next) = limited {
         report.waiting = fresh.len();
@@ -112,24 +127,22 @@ fn due_at(config: &Config, now: i64) -> Result<AlertsReport> {
 /// As many as are in one delivery, the oldest first, of all, which come with the newest first: the first and the last of them.
 /// Whoever writes many lines to hide one would have to write them before it and after it.
 fn at_the_ends<'a, T>(all: &[&'a T]) -> Vec<&'a T> {
-    let half = MOST / 2;
-    let newest = all.len().min(MOST).saturating_sub(half.min(all.len()));
-    let oldest = all.len().min(MOST).saturating_sub(newest);
-    let (head, tail) = (all.iter().take(newest), all.iter().skip(all.len().saturating_sub(oldest)));
-    let mut given: Vec<&T> = head.chain(tail).copied().collect();
+    let half = if all.len() > MOST { MOST / 2 } else { all.len() };
+    let oldest = all.iter().skip(half.max(all.len().saturating_sub(half)));
+    let mut given: Vec<&T> = all.iter().take(half).chain(oldest).copied().collect();
     given.reverse();
     given
 }
 
 /// All events that may have to be told, the newest first; as many as so many searches give, each of which is bounded.
-fn found(config: &Config, asked: Option<i64>, now: i64, searches: usize) -> Result<EventsFound> {
-    let mut all = events::query(config, &filter(config, asked, now))?;
+fn found(config: &Config, filter: &Filter, searches: usize) -> Result<EventsFound> {
+    let mut all = events::query(config, filter)?;
     for _ in 1..searches {
         if !all.more || all.events.is_empty() {
             break;
         }
         let skip = all.events.len();
-        let next = events::query(config, &Filter { skip, ..filter(config, asked, now) })?;
+        let next = events::query(config, &Filter { skip, ..filter.clone() })?;
         all.more = next.more;
         all.events.extend(next.events);
     }

@@ -122,6 +122,31 @@ fn of_many_the_first_and_the_last_are_told_and_then_the_others() {
     assert_eq!(world.due().0, [""; 0]);
 }
 
+/// Whoever fills the log hides no later event, and that some were not told is said.
+#[test]
+fn more_than_is_looked_for_is_said_and_holds_up_nobody() {
+    let mut world = World::new(json!({ "per_hour": 1000 }));
+    let kinds: Vec<String> = (0..50).map(|number| format!("E{number}")).collect();
+    world.happens(Severity::Critical, &kinds.iter().map(String::as_str).collect::<Vec<_>>());
+    let within = |world: &World| due_within(&world.config, world.now, 10).unwrap();
+    let report = within(&world);
+    assert_eq!((report.events.len(), report.more, report.problems.len()), (MOST_SEARCHES * 10, true, 0));
+    world.told(&report);
+    world.now += 60;
+    let report = within(&world);
+    assert!(report.events.is_empty() && report.problems[0].contains("were not told"), "{report:?}");
+    world.happens(Severity::Critical, &["LATER"]);
+    world.now += 60;
+    let report = within(&world);
+    let kinds: Vec<&Value> = report.events.iter().map(|event| &event["type"]).collect();
+    assert_eq!(kinds, ["LATER"]);
+    world.told(&report);
+    world.now += 2 * HOUR;
+    within(&world);
+    world.now += 60;
+    assert_eq!(within(&world).problems, [""; 0], "they are out of reach, and nobody waits for them");
+}
+
 #[test]
 fn all_that_is_handed_out_is_there_once_and_in_order() {
     for count in [0, 1, 49, 50, 51, 99, 100, 101, 150, 1000] {

@@ -1,5 +1,5 @@
-//! Commands by which root sets owners and modes right. They do no harm where somebody has put a link in the place meanwhile: what
-//! is advised is entered minutes or hours later, and lies where others may write.
+//! Commands by which root sets owners and modes right, which follow no link that somebody has put in the place meanwhile: what
+//! is advised is entered minutes or hours later, and lies where others may write. A directory above is taken as it is then.
 //!
 //! `chown -h` and `chgrp -h` change a link itself, and leave alone what it leads to. `chmod` follows links, so it is called with
 //! the rights of the owner alone: who exchanges what is his gets done what he could do himself. The group is that of the thing, as
@@ -73,6 +73,7 @@ mod tests {
     fn a_link_in_the_place_gains_nobody_anything() {
         const SOMEBODY: u32 = 65_533;
         if !rustix::process::geteuid().is_root() {
+            // Only root can make files of others.
             return;
         }
         let place = tempfile::Builder::new().prefix("mend").tempdir_in("/tmp").unwrap();
@@ -125,6 +126,7 @@ mod tests {
     #[test]
     fn the_bit_that_hands_a_group_down_is_given_by_an_owner_who_is_not_in_it() {
         if !rustix::process::geteuid().is_root() {
+            // Only root can make files of others.
             return;
         }
         let place = tempfile::Builder::new().prefix("mend").tempdir_in("/tmp").unwrap();

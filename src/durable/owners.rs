@@ -40,14 +40,6 @@ pub(crate) fn whose(user: u32) -> String {
     super::user_numbered(user).map_or_else(|| format!("user {user}"), |name| format!("{name} (user {user})"))
 }
 
-/// Who may change what a user owns: that user, and root.
-pub(super) fn or_root(user: u32) -> String {
-    match user {
-        0 => "root".to_owned(),
-        user => format!("{} or root", whose(user)),
-    }
-}
-
 /// Whose directories count as the cron user's. On a machine without that user they are those of whoever the root belongs to,
 /// and of whoever asks.
 pub(crate) fn trusted(root: &Path, ownership: &Ownership) -> Vec<u32> {

@@ -75,7 +75,10 @@ fn is(found: &fs::Metadata) -> String {
 /// Who may take it away, and how.
 fn help(path: &Path) -> String {
     let owner = path.parent().and_then(|directory| fs::metadata(directory).ok()).map(|found| found.uid());
-    let who = owners::or_root(owner.unwrap_or(0));
+    let who = match owner {
+        Some(0) | None => "root".to_owned(),
+        Some(owner) => format!("{} or root", owners::whose(owner)),
+    };
     let command = if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) { "rmdir" } else { "rm" };
     format!("as {who}: {command} {}; it is made again", path.display())
 }
