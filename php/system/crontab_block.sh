@@ -5,9 +5,6 @@
 # Lines of others stay as they are, byte for byte, wherever they stand. Only `crontab` writes a crontab.
 # shellcheck disable=SC2154,SC2034  # set, and used, by those who read this
 
-LC_ALL=C
-export LC_ALL
-
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"
 
@@ -49,7 +46,7 @@ read_crontab() {
     fi
     if ! echo n | VISUAL="sh $work/look" EDITOR="sh $work/look" their_crontab -e >"$work/why" 2>&1 || [ ! -f "$work/now" ]; then
         refuse 2 "cannot read the crontab of $user: $(cat "$work/why")" \
-            'see whether /etc/cron.allow or /etc/cron.deny keeps that user from it'
+            "where there is an /etc/cron.allow it has to name $user, and /etc/cron.deny may not; or take install_timers.sh, as root"
     fi
 }
 
@@ -70,14 +67,16 @@ END
 # at the end. An empty file takes it out. Lines inside of it that are not ours stay, behind it.
 replace_block() {
     if ! awk -v root="$root" -v block="$work/block" '
-        function put(  line) {
-            while (!is_put && (getline line <block) > 0) print line
+        function put(  ours) {
+            while (!is_put && (getline ours <block) > 0) print ours
             is_put = 1
         }
         BEGIN { begins = "# BEGIN cr0sync " root; ends = "# END cr0sync " root }
-        $0 == begins { if (is_in) exit broken = 1; is_in = 1; put(); next }
-        $0 == ends { if (!is_in) exit broken = 1; is_in = 0; printf "%s", theirs; theirs = ""; next }
-        is_in && (/^# cr0sync: / || /\/cron_(sync_databases|sync_logs|security_monitoring)\.sh\047$/) { next }
+        # Editors of other systems end a line otherwise.
+        { line = $0; sub(/\r$/, "", line) }
+        line == begins { if (is_in) exit broken = 1; is_in = 1; put(); next }
+        line == ends { if (!is_in) exit broken = 1; is_in = 0; printf "%s", theirs; theirs = ""; next }
+        is_in && (line ~ /^# cr0sync: / || line ~ /\/cron_(sync_databases|sync_logs|security_monitoring)\.sh\047$/) { next }
         is_in { theirs = theirs $0 "\n"; next }
         { print }
         END { if (broken || is_in) exit 1; put() }

@@ -6,6 +6,9 @@
 #
 # Exit codes: 0 all is well, 1 something is worth a look, 2 something does not work.
 set -eu
+# A crontab may say another, in which nothing of the system is.
+PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"
@@ -47,7 +50,13 @@ as_cron() {
 }
 
 read_settings "$root" "$owner"
-if [ -n "$unsettled" ]; then wrong "$unsettled" 'correct it'; else good "settings: PHP=$PHP WEB=$WEB"; fi
+if [ -e "$root/cron.env" ] && ! as_cron test -r "$root/cron.env"; then
+    wrong "$owner cannot read $root/cron.env, so that its settings count for nothing" "as root: chmod 644 $(quoted "$root/cron.env")"
+elif [ -n "$unsettled" ]; then
+    wrong "$unsettled" 'correct it'
+else
+    good "settings: PHP=$PHP WEB=$WEB"
+fi
 
 test_php() {
     if ! said=$(as_cron "$PHP" -r 'echo PHP_VERSION, " ", PHP_VERSION_ID >= 80200 ? 1 : 0;' 2>&1 </dev/null); then

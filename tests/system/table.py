@@ -81,6 +81,34 @@ def lines_of_others_stay_in_the_crontab(place):
     same(table.read(), b"1 1 1 1 1 x\n", "the line is whole")
 
 
+def a_block_with_other_ends_of_lines_is_ours(place):
+    """As editors of other systems leave it: else each job would be called twice, or never be taken out."""
+    place.install()
+    table = Crontab(place)
+    ours = place.said(place.root / "install_crontabs.sh", "--print")[1].encode()
+    foreign = b"MAILTO=x\r\n1 1 1 1 1 true\r\n"
+    for script, left in [("install", foreign + ours + b"# after\r\n"), ("remove", foreign + b"# after\r\n")]:
+        table.write(foreign + ours.replace(b"\n", b"\r\n") + b"# after\r\n")
+        done = table.script(script)
+        same((done.returncode, table.read()), (0, left), f"{script} {done.stderr}")
+
+
+def who_may_have_no_crontab_is_told(place):
+    """With what lets him have one; and with what there is where there is no crontab at all."""
+    place.install()
+    Crontab(place)
+    (place.top / "etc").mkdir()
+    deny = f'cp -a /etc/. {place.top}/etc && mount --bind {place.top}/etc /etc && echo root >/etc/cron.allow && "$@"'
+    for name in ["install", "remove"]:
+        script = place.root / f"{name}_crontabs.sh"
+        for words in [["runuser", "-u", place.user.name, "--", script], [script]]:
+            code, said = as_root(*OWN_TABLES, "sh", "-c", deny, "sh", *words)
+            must(code == 2 and f"{name}_crontabs.sh: cannot read the crontab of {place.user.name}: " in said, said)
+            must(f"an /etc/cron.allow it has to name {place.user.name}" in said and "install_timers.sh, as root" in said, said)
+        code, said = as_root(*OWN_TABLES, "sh", "-c", 'mount --bind /dev/null "$(command -v crontab)" && "$@"', "sh", script)
+        must(code == 69 and "there is no crontab here" in said and "install cron" in said, f"{code} {said}")
+
+
 def half_a_block_is_refused(place):
     """With words, and nothing is changed."""
     place.install()
@@ -248,7 +276,8 @@ def cron_runs_odd_paths(place):
 
 
 TESTS = [
-    lines_of_others_stay_in_the_crontab, half_a_block_is_refused,
+    lines_of_others_stay_in_the_crontab, a_block_with_other_ends_of_lines_is_ours, who_may_have_no_crontab_is_told,
+    half_a_block_is_refused,
     a_root_of_roots_is_run_for_whose_the_scripts_are, root_runs_only_what_is_roots, a_root_has_one_block_under_all_its_names,
     lines_that_are_commented_out_call_nothing, cron_runs_odd_paths,
 ]
