@@ -309,7 +309,7 @@ bounded() { # COMMAND [WORD...]
     kill "$looker" 2>/dev/null || :
     wait "$looker" 2>/dev/null || :
     trap - HUP INT TERM
-    took=$(($(date +%s) - began))
+    took=$(($(uptime) - begun))
     # The PHP of a command line says so itself, and ends as if it had found something.
     if [ "$status" -eq 1 ] && [ ! -r "$WEB/$script" ]; then
         echo "  there is no $WEB/$script that $(id -un) may read: set WEB= in $root/cron.env" >>"$out"
@@ -457,8 +457,8 @@ digest_of_output() {
 say_once() { # LEVEL NAME MESSAGE
     digest=$(printf '%s' "$3" | cksum | cut -d' ' -f1)
     if [ "$digest" != "$settings_told" ] || is_due "$settings_told_at" "$HOUR"; then
-        settings_told=$digest settings_told_at=$now
         say "$1" "$3"
+        [ -n "$is_unlogged" ] || settings_told=$digest settings_told_at=$now
     fi
 }
 

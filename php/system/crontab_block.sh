@@ -8,6 +8,8 @@
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"
 
+see_tmp='see whether /tmp is full: df -h /tmp; df -i /tmp'
+
 # What install_crontabs.sh and remove_crontabs.sh are told, and that it can be done.
 crontab_options() { # WORDS
     read_options '--root= --user= --print' "$@"
@@ -24,11 +26,11 @@ crontab_options() { # WORDS
     fi
     command -v crontab >/dev/null 2>&1 || refuse 69 'there is no crontab here' \
         'install cron (Debian: apt-get install cron), or take install_timers.sh'
-    work=$(TMPDIR=/tmp mktemp -d)
-    # shellcheck disable=SC2016  # for the shell that reads it
-    printf 'cat -- "$1" >"$(dirname -- "$0")/now"\n' >"$work/look"
+    work=$(TMPDIR=/tmp mktemp -d) || refuse 69 'cannot work in /tmp' "$see_tmp"
     trap 'rm -rf "$work"' EXIT
     trap 'exit 143' HUP INT TERM
+    # shellcheck disable=SC2016  # for the shell that reads it
+    printf 'cat -- "$1" >"$(dirname -- "$0")/now"\n' >"$work/look" || refuse 69 "cannot write in $work" "$see_tmp"
 }
 
 their_crontab() {
@@ -37,15 +39,21 @@ their_crontab() {
 
 # The crontab as it is, in the file `now`; an empty one where there is none. `crontab -l` shows some bytes as others, so it is
 # looked at as an editor does, one that changes nothing. Were it asked whether to go on, it is told no.
-read_crontab() {
+read_crontab() { # [WHAT-IF-NOT]
     rm -f "$work/now"
     # Where there is none, an editor gets an example.
-    if ! their_crontab -l >/dev/null 2>"$work/why" && grep -q '^no crontab for ' "$work/why"; then
-        : >"$work/now"
-        return 0
+    if ! why=$(their_crontab -l 2>&1 >/dev/null); then
+        case $why in
+            *'no crontab for '*)
+                : >"$work/now"
+                return 0
+                ;;
+        esac
     fi
-    if ! echo n | VISUAL="sh $work/look" EDITOR="sh $work/look" their_crontab -e >"$work/why" 2>&1 || [ ! -f "$work/now" ]; then
-        refuse 2 "cannot read the crontab of $user: $(cat "$work/why")" \
+    if ! why=$(echo n | VISUAL="sh $work/look" EDITOR="sh $work/look" their_crontab -e 2>&1) || [ ! -f "$work/now" ]; then
+        what=${1:-cannot read the crontab of $user}
+        case $why in *'No space left on device'*) refuse 2 "$what: $why" "$see_tmp" ;; esac
+        refuse 2 "$what: $why" \
             "where there is an /etc/cron.allow it has to name $user, and /etc/cron.deny may not; or take install_timers.sh, as root"
     fi
 }
@@ -66,7 +74,8 @@ END
 # What the crontab is to be, in the file `next`: with the block that is in the file `block`, where the one is that is there, else
 # at the end. An empty file takes it out. Lines inside of it that are not ours stay, behind it.
 replace_block() {
-    if ! awk -v root="$root" -v block="$work/block" '
+    code=0
+    awk -v root="$root" -v block="$work/block" '
         function put(  ours) {
             while (!is_put && (getline ours <block) > 0) print ours
             is_put = 1
@@ -80,7 +89,10 @@ replace_block() {
         is_in { theirs = theirs $0 "\n"; next }
         { print }
         END { if (broken || is_in) exit 1; put() }
-    ' "$work/now" >"$work/next"; then
+    ' "$work/now" >"$work/next" || code=$?
+    # What awk itself cannot do ends with 2.
+    [ "$code" -le 1 ] || refuse 2 "cannot write down what the crontab of $user is to be; nothing was changed" "$see_tmp"
+    if [ "$code" -eq 1 ]; then
         refuse 2 "the crontab of $user has half a block of cr0sync" \
             "see it with crontab -e: between '# BEGIN cr0sync $root' and '# END cr0sync $root' stand our lines; mend or remove all"
     fi
@@ -94,6 +106,6 @@ write_crontab() {
     else
         their_crontab -r || refuse 2 "the crontab of $user was not removed" 'see what crontab said'
     fi
-    read_crontab
+    read_crontab "the crontab of $user was written, and cannot be read again to see whether all of it is there"
     cmp -s "$work/now" "$work/next" || refuse 2 "the crontab of $user is not what was written" 'look at it with crontab -l'
 }

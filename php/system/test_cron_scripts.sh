@@ -170,7 +170,8 @@ test_script() { # NAME
 test_crontab() {
     called=0 missing=''
     # A crontab has a backslash before each %.
-    lines=$(as_cron crontab -l 2>/dev/null | sed 's/\\%/%/g' | grep '^[[:space:]]*[-@*0-9]') || :
+    table=$(as_cron crontab -l 2>/dev/null | sed 's/\\%/%/g') || :
+    lines=$(printf '%s\n' "$table" | grep '^[[:space:]]*[-@*0-9]') || :
     for script in cron_sync_databases.sh cron_sync_logs.sh cron_security_monitoring.sh; do
         case "$lines " in
             # A whole word, and no part of a longer path.
@@ -180,7 +181,15 @@ test_crontab() {
     done
     timer=/etc/systemd/system/cr0sync-databases.timer
     timers='cr0sync-databases.timer cr0sync-logs.timer cr0sync-security.timer'
-    if [ "$called" -eq 3 ]; then
+    # One of others', for what stands behind it.
+    shell=$(printf '%s\n' "$table" | awk -v ours="$root/cron_sync_databases.sh" '
+        index($0, ours) { exit }
+        sub(/^[ \t]*SHELL[ \t]*=[ \t]*/, "") { gsub(/["\047 \t\r]/, ""); shell = $0 }
+        END { print shell }')
+    if [ "$called" -gt 0 ] && [ -n "$shell" ] && [ "$(as_cron "$shell" -c 'echo run' 2>/dev/null </dev/null)" != run ]; then
+        wrong "the crontab of $owner says SHELL=$shell before the jobs, and that runs none" \
+            "crontab -e, as $owner: put SHELL=/bin/sh before our block, or that line behind it"
+    elif [ "$called" -eq 3 ]; then
         good "the crontab of $owner has the jobs"
     elif [ "$called" -gt 0 ]; then
         look "the crontab of $owner does not call$missing: there is no line for that, or it is commented out" \

@@ -255,6 +255,20 @@ def a_clock_that_was_set_back_says_no_time_to_come(place):
     beats = [line for line in place.log("logs") if " running: " in line]
     same(len(beats), 2, beats)
     must(re.search(rf"running: 1 run since {year}-", beats[-1]), beats)
+    # While a run is at work: who killed that is told by how long it was there.
+    (place.top / "programs").mkdir()
+    place.program("programs/date", f'''case $* in
+    +%s) echo $(($(/bin/date +%s) + $(cat {place.top}/site/ahead 2>/dev/null || echo 0))) ;;
+    *) exec /bin/date "$@" ;;
+esac''')
+    place.program("fake", f'echo "$(cat {place.top}/site/next)" >{place.top}/site/ahead; kill -9 $$')
+    place.set(PHP=place.top / "fake")
+    for ahead in [7200, -7200]:
+        (place.top / "site/next").write_text(str(ahead))
+        (place.top / "site/ahead").unlink(missing_ok=True)
+        place.said("env", f"PATH={place.top}/programs:/usr/bin:/bin", place.root / JOBS["databases"])
+        told = place.told("databases")[-1]
+        must(re.match(r"ERROR - bidirectional was killed by somebody else after \d+ seconds; ", told), told)
 
 
 TESTS = [
