@@ -121,7 +121,7 @@ prepare() {
     if [ -L "$cron" ] || [ ! -O "$cron" ]; then
         stop "$cron is not a directory of $(id -un)" 'find out why, and move it away; the next run makes another'
     fi
-    chmod go-w -- "$cron"
+    [ -z "$(find "$cron" -maxdepth 0 -perm /022)" ] || chmod go-w -- "$cron"
     see_disk="see whether the disk is full: df -h $(quoted "$cron"); df -i $(quoted "$cron")"
     if [ ! -d "$root/logs" ]; then make_directory "$root/logs" 2775; fi
 }

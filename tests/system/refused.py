@@ -121,6 +121,28 @@ def fill_and_free(place, room_of_the_log):
     same(place.state("databases")["last_exit"], 0, "exit")
 
 
+def a_file_system_that_is_read_only_is_told(place):
+    """As the kernel mounts one again whose disk fails."""
+    need_root()
+    place.root.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", place.root], check=True)
+    try:
+        place.give(place.root, 0o3775)
+        place.install()
+        for job in JOBS:
+            place.run(job)
+        before = place.tree(place.root)
+        subprocess.run(["mount", "-o", "remount,ro", place.root], check=True)
+        for job, script in JOBS.items():
+            code, said = place.said(place.root / script)
+            must(code == 69 and f"cannot write {place.root}/logs/{LOGS[job]}, and what follows is not in it: Read-only file system\n"
+                 in said, f"{code} {said}")
+            must(f"{script}: cannot open the lock {place.root}/sync_state/locks/cron-{job}.lock: Read-only file system\n" in said, said)
+        same(place.tree(place.root), before, "nothing is changed")
+    finally:
+        subprocess.run(["umount", place.root], check=True)
+
+
 def what_cannot_be_held_anywhere_is_told(place):
     """Where PHP could not say anything it is not called."""
     need_root()
@@ -273,7 +295,7 @@ esac''')
 
 TESTS = [
     what_stops_a_run_is_in_its_log, what_stops_a_run_and_has_no_log_is_said, a_full_disk_is_told_with_the_reason,
-    what_cannot_be_held_anywhere_is_told, a_cause_is_told_once, how_a_run_ended_is_in_its_log,
+    a_file_system_that_is_read_only_is_told, what_cannot_be_held_anywhere_is_told, a_cause_is_told_once, how_a_run_ended_is_in_its_log,
     scripts_that_are_not_there_are_no_success, what_nobody_but_root_may_read_ends_no_script, environments_change_nothing,
     a_clock_that_was_set_back_says_no_time_to_come,
 ]
