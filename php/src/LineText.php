@@ -15,6 +15,7 @@ final readonly class LineText
 {
     /** More findings are counted only: `status` and the event log have them all. */
     private const MOST = 50;
+    private const WARNING = 'warning: ';
 
     public function __construct(private bool $dry)
     {
@@ -291,7 +292,7 @@ final readonly class LineText
     {
         $said = array_values(array_filter($words, static fn (?string $word): bool => ($word ?? '') !== ''));
 
-        return array_map(static fn (string $word): string => "warning: {$about}{$word}", $said);
+        return array_map(static fn (string $word): string => self::WARNING . "{$about}{$word}", $said);
     }
 
     /** @param list<string> $more */
@@ -302,11 +303,37 @@ final readonly class LineText
         }
         $end = $this->dry ? ' (dry run, nothing was changed)' : '';
         $text = Text::line($line . $end) . "\n";
-        foreach ($more as $one) {
+        foreach (self::once($more) as $one) {
             $text .= '  ' . Text::line($one) . "\n";
         }
 
         return $text;
+    }
+
+    /**
+     * What stops several parts is said once, where it is said first, with the parts: a warning has those before its
+     * first colon, and what is behind it is the cause.
+     *
+     * @param list<string> $lines
+     * @return list<string>
+     */
+    private static function once(array $lines): array
+    {
+        $said = $parts = [];
+        foreach ($lines as $number => $line) {
+            $words = explode(': ', $line, 3);
+            if ("{$words[0]}: " !== self::WARNING || !isset($words[2])) {
+                $said["line {$number}"] = $line;
+                continue;
+            }
+            [, $part, $cause] = $words;
+            $parts[$cause][$part] = $part;
+            $count = count($parts[$cause]);
+            $names = implode(', ', $parts[$cause]);
+            $said[$cause] = $count === 1 ? $line : self::WARNING . "{$count} parts ({$names}): {$cause}";
+        }
+
+        return array_values($said);
     }
 
     /**

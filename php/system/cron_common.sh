@@ -5,7 +5,7 @@
 #
 # Invariant: nothing outlives a run but the log and one small file, which is replaced as a whole. The lock is the kernel's,
 # and no child gets it, so a run that is killed is as if it had not been. Where pages may write (logs/), no link is followed
-# and no pipe is waited for.
+# and no pipe is waited for. What cannot be said in the log is said on standard error, which cron mails, and ends with 69.
 # shellcheck disable=SC2154,SC2034  # set by those who read this, and used by their names
 
 # shellcheck source=php/system/settings.sh
@@ -21,11 +21,14 @@ MARGIN=5
 HOUR=3600
 # More lines of one run are not put into the log.
 MOST_LINES=200
+# So much room is kept for what PHP says (bytes).
+ROOM=16384
+# So much of the end of the log is looked through for what was said before (bytes).
+TAIL=65536
 
 cron_job() {
-    PATH=${PATH:-/usr/bin:/bin}
-    export PATH LC_ALL=C
     usage="write ${0##*/} [--root DIRECTORY] [--dry-run]"
+    is_unlogged='' out=''
     read_options '--root= --dry-run' "$@"
     read_settings "$root"
     if [ -n "$is_rehearsal" ]; then
@@ -45,12 +48,40 @@ cron_job() {
     last_exit=$code
     last_run=$(date +%s)
     case $code in 0 | 1) last_success=$last_run ;; esac
-    remember || stop "cannot write $cron/$job" 'see whether the disk is full'
+    if ! why=$(remember 2>&1); then
+        stop "cannot write $cron/$job: ${why##*: }" "$see_disk"
+    fi
+    [ -z "$is_unlogged" ] || exit 69
 }
 
-# What keeps it from any work is said on standard error, which cron mails.
+# What keeps it from its work, or from remembering it: on standard error each time, and in the log when it begins and each hour.
 stop() { # WHAT WHAT-TO-DO
+    now=$(date +%s)
+    rm -f -- ${out:+"$out"}
+    if is_theirs && is_due "$(told_in_log "$1 (exit 69)")" "$HOUR" && ! append "$(lines_of ERROR "$1 (exit 69)
+  $2")" && [ -z "$is_unlogged" ]; then
+        echo "${0##*/}: cannot write $root/logs/$log, and what follows is not in it: $why" >&2
+    fi
     refuse 69 "$1" "$2"
+}
+
+# Whether this is who keeps the log. Others say what stops them only to themselves: as root they would make a log that is root's.
+is_theirs() {
+    [ "$(id -u)" -ne "$(system_user "$root" %u)" ] || return 0
+    [ "$(id -u)" -ne 0 ] && [ -O "$root/sync_state" ]
+}
+
+# When the log said that last, in seconds; 0 where it did not.
+told_in_log() { # WHAT
+    path=$root/logs/$log
+    if [ -L "$path" ] || [ ! -f "$path" ] || [ ! -r "$path" ]; then
+        echo 0
+        return 0
+    fi
+    size=$(stat -c %s -- "$path")
+    line=$(dd iflag=nofollow,nonblock,skip_bytes bs="$TAIL" skip="$((size > TAIL ? size - TAIL : 0))" count=1 status=none \
+        if="$path" 2>/dev/null | grep -F -- " - ERROR - $1" | tail -n 1) || :
+    [ -n "$line" ] && date -u -d "${line%% UTC - *} UTC" +%s 2>/dev/null || echo 0
 }
 
 # Shows what a run would do, and changes nothing: no lock, no log.
@@ -90,14 +121,16 @@ prepare() {
     if [ -L "$cron" ] || [ ! -O "$cron" ]; then
         stop "$cron is not a directory of $(id -un)" 'find out why, and move it away; the next run makes another'
     fi
-    chmod go-w -- "$cron"
+    [ -z "$(find "$cron" -maxdepth 0 -perm /022)" ] || chmod go-w -- "$cron"
+    see_disk="see whether the disk is full: df -h $(quoted "$cron"); df -i $(quoted "$cron")"
     if [ ! -d "$root/logs" ]; then make_directory "$root/logs" 2775; fi
 }
 
 make_directory() { # PATH MODE
     if [ -d "$1" ]; then return 0; fi
     # Another job may make it at the same time.
-    mkdir -m 0700 -- "$1" 2>/dev/null || [ -d "$1" ] || stop "cannot make $1" 'see what is there, and whose the directory above it is'
+    why=$(mkdir -m 0700 -- "$1" 2>&1) || [ -d "$1" ] ||
+        stop "cannot make $1: ${why##*: }" 'see what is there, whose the directory above it is, and whether the disk is full'
     chgrp --reference="$(dirname -- "$1")" -- "$1" 2>/dev/null || :
     chmod "$2" -- "$1"
 }
@@ -106,18 +139,25 @@ make_directory() { # PATH MODE
 lock() {
     file=$state/locks/cron-$job.lock
     if [ ! -e "$file" ] && [ ! -L "$file" ]; then
-        (umask 077 && set -C && : >"$file") 2>/dev/null || :
+        # Another one may make it at the same time.
+        why=$( (umask 077 && set -C && : >"$file") 2>&1) || [ -e "$file" ] || [ -L "$file" ] ||
+            stop "cannot make the lock $file: ${why##*: }" 'see whose that directory is, and whether the disk is full'
     fi
     if [ -L "$file" ] || [ ! -f "$file" ] || [ ! -O "$file" ]; then
         stop "the lock $file is not a file of $(id -un)" 'find out why, and move it away; the next run makes another'
     fi
+    # Else the shell would end here, without a word in the log.
+    if [ ! -w "$file" ]; then
+        why=$(chmod 0600 -- "$file" 2>&1) ||
+            stop "cannot open the lock $file: ${why##*: }" 'see whether the file system was mounted again to be read only'
+    fi
     exec 9>>"$file"
     held_by=0
-    flock -n 9 || held_by=$?
+    why=$(flock -n 9 2>&1) || held_by=$?
     case $held_by in
         0) ;;
         1) exit 0 ;;
-        *) stop "$file cannot be locked" 'see what flock said; it is of util-linux, and the file system must know locks' ;;
+        *) stop "$file cannot be locked: ${why##*: }" 'flock must be there, of util-linux, and the file system must know locks' ;;
     esac
     chmod 0600 -- "$file"
 }
@@ -126,7 +166,7 @@ lock() {
 recall() {
     last_run=0 last_exit=0 last_success=0 since=0 runs=0 total=0 last_heartbeat=0 last_cleanup=0 last_work=0
     locked_since=0 locked_told=0 told=0 told_at=0 settings_told=0 settings_told_at=0 cleanup_failed=0
-    [ -f "$cron/$job" ] || return 0
+    [ -f "$cron/$job" ] && [ -r "$cron/$job" ] || return 0
     while IFS='=' read -r name value; do
         case $value in '' | *[!0-9]* | ???????????????*) continue ;; esac
         case $name in
@@ -134,6 +174,8 @@ recall() {
                 locked_since | locked_told | told | told_at | settings_told | settings_told_at | cleanup_failed) eval "$name=$value" ;;
         esac
     done <"$cron/$job"
+    # Before the clock was set back.
+    [ "$since" -le "$(date +%s)" ] || since=0 runs=0
 }
 
 # What readers and the next run are to know, replaced as a whole. Before a run it says since when that is at work, and how long it
@@ -152,7 +194,12 @@ last_success=$last_success"
         eval "text=\"\$text
 $name=\$$name\""
     done
-    (umask 027 && printf '%s\n' "$text" >"$cron/$job.new") && mv -fT -- "$cron/$job.new" "$cron/$job"
+    if (umask 027 && printf '%s\n' "$text" | dd of="$cron/$job.new" iflag=fullblock status=none) &&
+        mv -fT -- "$cron/$job.new" "$cron/$job"; then
+        return 0
+    fi
+    rm -f -- "$cron/$job.new"
+    return 1
 }
 
 # Whether so many seconds have passed. A clock that was set back makes it due, instead of never.
@@ -167,6 +214,8 @@ run() { # COMMAND
         bounded "$1"
     fi
     code=$status
+    cause=
+    [ "$status" -le 1 ] || cause=$(digest_of_output)
     runs=$((runs + 1)) total=$((total + 1))
     [ "$since" -gt 0 ] || since=$now
     if [ "$status" -eq 75 ]; then
@@ -204,10 +253,20 @@ locked() {
 clean_up() {
     if [ "$cleanup_every" -eq 0 ] || ! is_due "$last_cleanup" "$cleanup_every"; then return 0; fi
     case $code in 0 | 1 | 2) ;; *) return 0 ;; esac
+    # shellcheck disable=SC2086  # words of ours
+    set -- $cleanups
+    left=$cleanups parts=$((1 + $#))
     for cleanup in $cleanups; do
         bounded "$cleanup"
         [ "$status" -ne 75 ] || return 0
-        if [ "$status" -ne 0 ] || [ -s "$out" ]; then say_output; fi
+        if [ "$status" -gt 1 ] && [ "$(digest_of_output)" = "$cause" ]; then
+            # shellcheck disable=SC2086  # words of ours
+            set -- $left
+            say ERROR "the same keeps it from $(printf '%s, ' "$@" | sed 's/, $//'): $((1 + $#)) of $parts parts of this run are not done"
+        elif [ "$status" -ne 0 ] || [ -s "$out" ]; then
+            say_output
+        fi
+        left=${left#"$cleanup"}
         # The first failure is the one that is remembered, whatever was found before it.
         if [ "$code" -le 1 ] && [ "$status" -gt "$code" ]; then code=$status; fi
         if [ "$status" -gt 1 ]; then
@@ -222,54 +281,86 @@ clean_up() {
 beat() {
     is_due "$last_heartbeat" "$HOUR" || return 0
     did='nothing was to be done yet'
+    case $code in 0 | 1 | 75) ;; *) did='nothing was done yet' ;; esac
     [ "$last_work" -eq 0 ] || did="last did something at $(stamp "$last_work")"
+    case $code in 0 | 1 | 75) ;; *) did="$did, and this one ended with $code" ;; esac
     say INFO "running: $runs $([ "$runs" -eq 1 ] && echo run || echo runs) since $(stamp "$since"), $did"
     last_heartbeat=$now runs=0 since=$now
 }
 
 # Runs the script for at most TIMEOUT seconds; sets `status`, and leaves what it said in the file `out`.
 bounded() { # COMMAND [WORD...]
-    out=$cron/$job.out
     held=$cron/$job.held
-    if [ -e "$out" ] || [ -e "$held" ]; then rm -f -- "$out" "$held"; fi
-    command=$1
+    rm -f -- ${out:+"$out"} "$held"
+    command=$1 ending=
     began=$(date +%s)
     begun=$(uptime)
     # Where that cannot be written the work is done all the same; what is remembered after it says so.
     remember 2>/dev/null || :
+    make_room
     timeout -k "$GRACE" "$TIMEOUT" "$PHP" "$WEB/$script" "$@" --line --root "$root" ${CONFIG:+--config "$CONFIG"} \
-        >"$out" 2>&1 </dev/null 9>&- &
+        >>"$out" 2>&1 </dev/null 9>&- &
     child=$!
     look_before_the_end >/dev/null 2>&1 </dev/null 9>&- &
     looker=$!
-    trap 'kill "$child" "$looker" 2>/dev/null; exit 143' HUP INT TERM
+    trap 'kill "$child" "$looker" 2>/dev/null; rm -f -- "$out"; exit 143' HUP INT TERM
     status=0
     wait "$child" || status=$?
     kill "$looker" 2>/dev/null || :
     wait "$looker" 2>/dev/null || :
     trap - HUP INT TERM
-    took=$(($(date +%s) - began))
-    [ -f "$out" ] || stop "cannot write $out, so that nothing can be run" 'see whether the disk is full'
+    took=$(($(uptime) - begun))
+    # The PHP of a command line says so itself, and ends as if it had found something.
+    if [ "$status" -eq 1 ] && [ ! -r "$WEB/$script" ]; then
+        echo "  there is no $WEB/$script that $(id -un) may read: set WEB= in $root/cron.env" >>"$out"
+        status=69
+    fi
     case $status in
-        124) ended "$command did not end within $TIMEOUT seconds, and was ended" ;;
+        124) ending="$command did not end within $TIMEOUT seconds, and was ended" ;;
         137) if [ "$took" -ge "$TIMEOUT" ]; then
-            ended "$command did not end within $TIMEOUT seconds, nor when it was told to, and was killed"
+            ending="$command did not end within $TIMEOUT seconds, nor when it was told to, and was killed"
         else
-            ended "$command was killed by somebody else after $took seconds; where memory is short, the kernel does that"
+            ending="$command was killed by somebody else after $took seconds; where memory is short, the kernel does that"
         fi ;;
         126 | 127) echo "the PHP $PHP cannot be run: set PHP= in $root/cron.env" >>"$out" ;;
     esac
 }
 
-# What a run was at that did not end: that goes into the log before whatever it said.
-ended() {
-    if ! {
-        echo "$1; the next minute tries again"
-        [ ! -f "$held" ] || sed 's/^/  at that time /' "$held"
-        sed 's/^/  it said: /' "$out"
-    } >"$out.all" || ! mv -fT -- "$out.all" "$out"; then
-        stop "$1, and $out cannot be written" 'see whether the disk is full'
+# Sets `out` to a file for what PHP says. Room for it is had before PHP may need all that is left, as else a full disk would have a
+# run fail without a word; where there is none, the file is in memory, or wherever room is.
+make_room() {
+    out=$cron/$job.out
+    ! has_room "$out" || return 0
+    reason=$why
+    rm -f -- "$out"
+    for place in /dev/shm /tmp; do
+        out=$(mktemp -p "$place" cr0sync-cron.XXXXXX 2>/dev/null) || continue
+        ! has_room "$out" || return 0
+        rm -f -- "$out"
+    done
+    out=
+    stop "cannot write $cron/$job.out, nor in /dev/shm and /tmp, so that nothing can be run: $reason" "$see_disk"
+}
+
+# Whether a file has room, which it then keeps where the file system can do that; else `why` says why.
+has_room() { # PATH
+    if ! why=$(umask 027 && dd if=/dev/zero of="$1" bs="$ROOM" count=1 status=none 2>&1); then
+        why=${why##*: }
+        return 1
     fi
+    : >"$1"
+    fallocate -n -l "$ROOM" "$1" 2>/dev/null || :
+}
+
+# What a run said; before it, what it was at where it did not end.
+output() {
+    if [ -z "$ending" ]; then
+        cat -- "$out"
+        return 0
+    fi
+    echo "$ending; the next minute tries again"
+    [ ! -f "$held" ] || sed 's/^/  at that time /' "$held"
+    sed 's/^/  it said: /' "$out"
 }
 
 # Shortly before the time is over, as afterwards nobody holds anything any more. Each nap takes a little longer than it should, so
@@ -349,18 +440,25 @@ has_done() {
 
 # What stays as it is would fill the log: it is said when it begins, and each hour.
 say_output_once() {
-    digest=$(sed 's/[0-9]* ms//g; s/process [0-9]*//g' "$out" | cksum | cut -d' ' -f1)
+    digest=$(digest_of_output)
     if [ "$digest" != "$told" ] || is_due "$told_at" "$HOUR"; then
-        told=$digest told_at=$now
         say_output
+        # What is in no log was not told.
+        told=0 told_at=0
+        [ -n "$is_unlogged" ] || told=$digest told_at=$now
     fi
+}
+
+# The same for what is the same but for how long it took, and who held what.
+digest_of_output() {
+    { echo "$status" && sed 's/[0-9]* ms//g; s/process [0-9]*//g' "$out"; } | cksum | cut -d' ' -f1
 }
 
 say_once() { # LEVEL NAME MESSAGE
     digest=$(printf '%s' "$3" | cksum | cut -d' ' -f1)
     if [ "$digest" != "$settings_told" ] || is_due "$settings_told_at" "$HOUR"; then
-        settings_told=$digest settings_told_at=$now
         say "$1" "$3"
+        [ -n "$is_unlogged" ] || settings_told=$digest settings_told_at=$now
     fi
 }
 
@@ -370,36 +468,58 @@ say_output() {
         1) level=WARNING ;;
         *) level=ERROR ;;
     esac
-    said=$(head -n "$MOST_LINES" -- "$out")
-    [ -n "$said" ] || said="$PHP $WEB/$script $command ended with $status and said nothing"
-    lines=$(wc -l <"$out")
+    said=$(output | head -n "$MOST_LINES")
+    [ -n "$said" ] || said="$PHP $WEB/$script $command said nothing"
+    # How it ended is of its first line.
+    [ "$status" -eq 0 ] || said=$(printf '%s\n' "$said" | sed "1s/\$/ (exit $status)/")
+    lines=$(output | wc -l)
     [ "$lines" -le "$MOST_LINES" ] || said="$said
   and $((lines - MOST_LINES)) lines more"
     say "$level" "$said"
 }
 
-# Each line of a message as a line of the log; what the PHP scripts call a warning is one, also of a run that ended well. No link
-# is followed there, and no pipe waited for.
+# Says it in the log, or, where that cannot be written, on standard error.
 say() { # LEVEL MESSAGE
+    text=$(lines_of "$1" "$2")
+    if append "$text"; then return 0; fi
+    if [ -z "$is_unlogged" ]; then
+        echo "${0##*/}: cannot write $root/logs/$log: $why" >&2
+        echo "  it must be a file that $(id -un) may write, on a disk with room; this is what it lacks:" >&2
+    fi
+    is_unlogged=yes
+    printf '%s\n' "$text" >&2
+}
+
+# Each line of a message as a line of the log; what the PHP scripts call a warning is one, also of a run that ended well.
+lines_of() { # LEVEL MESSAGE
     head="$(stamp "$(date +%s)") - cron.$job -"
     case $1 in
         INFO) worse=WARNING ;;
         *) worse=$1 ;;
     esac
-    text=$(printf '%s\n' "$2" | tr -d '\000-\010\013-\037\177' |
-        sed -e "s/^  warning: /$head $worse -   /" -e t -e "s/^/$head $1 - /")
-    # A full disk may have cut the last line.
-    if is_cut "$root/logs/$log"; then
-        text="
-$text"
+    printf '%s\n' "$2" | tr -d '\000-\010\013-\037\177' |
+        sed -e "s/^  warning: /$head $worse -   /" -e t -e "s/^/$head $1 - /"
+}
+
+# Adds that to the log as a whole, or not at all, and then `why` says why. No link is followed there, and no pipe waited for.
+append() { # TEXT
+    to=$root/logs/$log end='' size=
+    if is_cut "$to"; then end='
+'; fi
+    if [ ! -e "$to" ] && [ ! -L "$to" ]; then
+        size=0
+    elif [ -f "$to" ] && [ ! -L "$to" ]; then
+        size=$(stat -c %s -- "$to")
     fi
-    if why=$(umask 002 && printf '%s\n' "$text" 2>/dev/null |
-        dd oflag=append,nofollow,nonblock conv=notrunc bs=65536 iflag=fullblock status=none of="$root/logs/$log" 2>&1); then
+    if why=$(umask 002 && printf '%s%s\n' "$end" "$1" 2>/dev/null |
+        dd oflag=append,nofollow,nonblock conv=notrunc bs=65536 iflag=fullblock status=none of="$to" 2>&1); then
         return 0
     fi
-    echo "${0##*/}: cannot write $root/logs/$log: $why" >&2
-    echo "  it must be a file that $(id -un) may write; this is what it lacks:" >&2
-    printf '%s\n' "$text" >&2
+    why=${why##*: }
+    # A full disk takes a part of it, which is taken back.
+    [ -z "$size" ] || dd if=/dev/null of="$to" oflag=nofollow,nonblock,seek_bytes conv=nocreat seek="$size" count=0 status=none \
+        2>/dev/null || :
+    return 1
 }
 
 # Whether the last line of a file has no end.

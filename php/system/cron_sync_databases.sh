@@ -4,6 +4,9 @@
 #
 #     cron_sync_databases.sh [--root DIRECTORY] [--dry-run]
 set -eu
+# A crontab may say another, in which nothing of the system is.
+PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=php/system/cron_common.sh
 . "$here/cron_common.sh"

@@ -5,11 +5,10 @@
 # Lines of others stay as they are, byte for byte, wherever they stand. Only `crontab` writes a crontab.
 # shellcheck disable=SC2154,SC2034  # set, and used, by those who read this
 
-LC_ALL=C
-export LC_ALL
-
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"
+
+see_tmp='see whether /tmp is full: df -h /tmp; df -i /tmp'
 
 # What install_crontabs.sh and remove_crontabs.sh are told, and that it can be done.
 crontab_options() { # WORDS
@@ -27,11 +26,11 @@ crontab_options() { # WORDS
     fi
     command -v crontab >/dev/null 2>&1 || refuse 69 'there is no crontab here' \
         'install cron (Debian: apt-get install cron), or take install_timers.sh'
-    work=$(TMPDIR=/tmp mktemp -d)
-    # shellcheck disable=SC2016  # for the shell that reads it
-    printf 'cat -- "$1" >"$(dirname -- "$0")/now"\n' >"$work/look"
+    work=$(TMPDIR=/tmp mktemp -d) || refuse 69 'cannot work in /tmp' "$see_tmp"
     trap 'rm -rf "$work"' EXIT
     trap 'exit 143' HUP INT TERM
+    # shellcheck disable=SC2016  # for the shell that reads it
+    printf 'cat -- "$1" >"$(dirname -- "$0")/now"\n' >"$work/look" || refuse 69 "cannot write in $work" "$see_tmp"
 }
 
 their_crontab() {
@@ -40,16 +39,22 @@ their_crontab() {
 
 # The crontab as it is, in the file `now`; an empty one where there is none. `crontab -l` shows some bytes as others, so it is
 # looked at as an editor does, one that changes nothing. Were it asked whether to go on, it is told no.
-read_crontab() {
+read_crontab() { # [WHAT-IF-NOT]
     rm -f "$work/now"
     # Where there is none, an editor gets an example.
-    if ! their_crontab -l >/dev/null 2>"$work/why" && grep -q '^no crontab for ' "$work/why"; then
-        : >"$work/now"
-        return 0
+    if ! why=$(their_crontab -l 2>&1 >/dev/null); then
+        case $why in
+            *'no crontab for '*)
+                : >"$work/now"
+                return 0
+                ;;
+        esac
     fi
-    if ! echo n | VISUAL="sh $work/look" EDITOR="sh $work/look" their_crontab -e >"$work/why" 2>&1 || [ ! -f "$work/now" ]; then
-        refuse 2 "cannot read the crontab of $user: $(cat "$work/why")" \
-            'see whether /etc/cron.allow or /etc/cron.deny keeps that user from it'
+    if ! why=$(echo n | VISUAL="sh $work/look" EDITOR="sh $work/look" their_crontab -e 2>&1) || [ ! -f "$work/now" ]; then
+        what=${1:-cannot read the crontab of $user}
+        case $why in *'No space left on device'*) refuse 2 "$what: $why" "$see_tmp" ;; esac
+        refuse 2 "$what: $why" \
+            "where there is an /etc/cron.allow it has to name $user, and /etc/cron.deny may not; or take install_timers.sh, as root"
     fi
 }
 
@@ -69,19 +74,25 @@ END
 # What the crontab is to be, in the file `next`: with the block that is in the file `block`, where the one is that is there, else
 # at the end. An empty file takes it out. Lines inside of it that are not ours stay, behind it.
 replace_block() {
-    if ! awk -v root="$root" -v block="$work/block" '
-        function put(  line) {
-            while (!is_put && (getline line <block) > 0) print line
+    code=0
+    awk -v root="$root" -v block="$work/block" '
+        function put(  ours) {
+            while (!is_put && (getline ours <block) > 0) print ours
             is_put = 1
         }
         BEGIN { begins = "# BEGIN cr0sync " root; ends = "# END cr0sync " root }
-        $0 == begins { if (is_in) exit broken = 1; is_in = 1; put(); next }
-        $0 == ends { if (!is_in) exit broken = 1; is_in = 0; printf "%s", theirs; theirs = ""; next }
-        is_in && (/^# cr0sync: / || /\/cron_(sync_databases|sync_logs|security_monitoring)\.sh\047$/) { next }
+        # Editors of other systems end a line otherwise.
+        { line = $0; sub(/\r$/, "", line) }
+        line == begins { if (is_in) exit broken = 1; is_in = 1; put(); next }
+        line == ends { if (!is_in) exit broken = 1; is_in = 0; printf "%s", theirs; theirs = ""; next }
+        is_in && (line ~ /^# cr0sync: / || line ~ /\/cron_(sync_databases|sync_logs|security_monitoring)\.sh\047$/) { next }
         is_in { theirs = theirs $0 "\n"; next }
         { print }
         END { if (broken || is_in) exit 1; put() }
-    ' "$work/now" >"$work/next"; then
+    ' "$work/now" >"$work/next" || code=$?
+    # What awk itself cannot do ends with 2.
+    [ "$code" -le 1 ] || refuse 2 "cannot write down what the crontab of $user is to be; nothing was changed" "$see_tmp"
+    if [ "$code" -eq 1 ]; then
         refuse 2 "the crontab of $user has half a block of cr0sync" \
             "see it with crontab -e: between '# BEGIN cr0sync $root' and '# END cr0sync $root' stand our lines; mend or remove all"
     fi
@@ -95,6 +106,6 @@ write_crontab() {
     else
         their_crontab -r || refuse 2 "the crontab of $user was not removed" 'see what crontab said'
     fi
-    read_crontab
+    read_crontab "the crontab of $user was written, and cannot be read again to see whether all of it is there"
     cmp -s "$work/now" "$work/next" || refuse 2 "the crontab of $user is not what was written" 'look at it with crontab -l'
 }

@@ -7,6 +7,9 @@
 # shows the units and changes nothing; --remove takes them away; --to puts them elsewhere than in /etc/systemd/system, and tells
 # systemd nothing.
 set -eu
+# A crontab may say another, in which nothing of the system is.
+PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"

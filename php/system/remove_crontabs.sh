@@ -7,6 +7,9 @@
 # The root is where this lies, and the user is who owns it, unless told; where that is root, who owns the scripts. --print shows
 # what would stay and changes nothing.
 set -eu
+# A crontab may say another, in which nothing of the system is.
+PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 usage='write remove_crontabs.sh [--root DIRECTORY] [--user USER] [--print]'
 # shellcheck source=php/system/crontab_block.sh

@@ -6,6 +6,11 @@
 # one that others could have written counts for nothing.
 # shellcheck disable=SC2034,SC2154  # used, and set, by those who read this
 
+# As what programs say is read, and options may stand behind words.
+LC_ALL=C
+export LC_ALL
+unset POSIXLY_CORRECT
+
 refuse() { # EXIT WHAT WHAT-TO-DO
     echo "${0##*/}: $2" >&2
     echo "  $3" >&2
@@ -75,6 +80,11 @@ read_settings() { # ROOT [USER]
     if [ ! -e "$settings" ] && [ ! -L "$settings" ]; then return 0; fi
     if ! believed "$settings" "${2:-$(id -un)}"; then
         unsettled="$settings is not read, as others than root and ${2:-$(id -un)} could have written it: chown it, chmod 644"
+        return 0
+    fi
+    # As root's umask may have it.
+    if [ ! -r "$settings" ] && [ "$(id -un)" = "${2:-$(id -un)}" ]; then
+        unsettled="$settings is not read, as $(id -un) may not: as root, chmod 644 it"
         return 0
     fi
     number=0 return=$(printf '\r')

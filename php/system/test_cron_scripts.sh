@@ -6,6 +6,9 @@
 #
 # Exit codes: 0 all is well, 1 something is worth a look, 2 something does not work.
 set -eu
+# A crontab may say another, in which nothing of the system is.
+PATH=${PATH:+$PATH:}/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 # shellcheck source=php/system/settings.sh
 . "$here/settings.sh"
@@ -47,7 +50,13 @@ as_cron() {
 }
 
 read_settings "$root" "$owner"
-if [ -n "$unsettled" ]; then wrong "$unsettled" 'correct it'; else good "settings: PHP=$PHP WEB=$WEB"; fi
+if [ -e "$root/cron.env" ] && ! as_cron test -r "$root/cron.env"; then
+    wrong "$owner cannot read $root/cron.env, so that its settings count for nothing" "as root: chmod 644 $(quoted "$root/cron.env")"
+elif [ -n "$unsettled" ]; then
+    wrong "$unsettled" 'correct it'
+else
+    good "settings: PHP=$PHP WEB=$WEB"
+fi
 
 test_php() {
     if ! said=$(as_cron "$PHP" -r 'echo PHP_VERSION, " ", PHP_VERSION_ID >= 80200 ? 1 : 0;' 2>&1 </dev/null); then
@@ -161,7 +170,8 @@ test_script() { # NAME
 test_crontab() {
     called=0 missing=''
     # A crontab has a backslash before each %.
-    lines=$(as_cron crontab -l 2>/dev/null | sed 's/\\%/%/g' | grep '^[[:space:]]*[-@*0-9]') || :
+    table=$(as_cron crontab -l 2>/dev/null | sed 's/\\%/%/g') || :
+    lines=$(printf '%s\n' "$table" | grep '^[[:space:]]*[-@*0-9]') || :
     for script in cron_sync_databases.sh cron_sync_logs.sh cron_security_monitoring.sh; do
         case "$lines " in
             # A whole word, and no part of a longer path.
@@ -171,7 +181,15 @@ test_crontab() {
     done
     timer=/etc/systemd/system/cr0sync-databases.timer
     timers='cr0sync-databases.timer cr0sync-logs.timer cr0sync-security.timer'
-    if [ "$called" -eq 3 ]; then
+    # One of others', for what stands behind it.
+    shell=$(printf '%s\n' "$table" | awk -v ours="$root/cron_sync_databases.sh" '
+        index($0, ours) { exit }
+        sub(/^[ \t]*SHELL[ \t]*=[ \t]*/, "") { gsub(/["\047 \t\r]/, ""); shell = $0 }
+        END { print shell }')
+    if [ "$called" -gt 0 ] && [ -n "$shell" ] && [ "$(as_cron "$shell" -c 'echo run' 2>/dev/null </dev/null)" != run ]; then
+        wrong "the crontab of $owner says SHELL=$shell before the jobs, and that runs none" \
+            "crontab -e, as $owner: put SHELL=/bin/sh before our block, or that line behind it"
+    elif [ "$called" -eq 3 ]; then
         good "the crontab of $owner has the jobs"
     elif [ "$called" -gt 0 ]; then
         look "the crontab of $owner does not call$missing: there is no line for that, or it is commented out" \

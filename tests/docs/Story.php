@@ -55,6 +55,18 @@ final class Story
         return $said;
     }
 
+    /** @return array{int, string, string} what it ended with, what it printed, and standard error */
+    public function typed(string $text): array
+    {
+        return $this->shell->type("{$text}\n");
+    }
+
+    /** Whether the document has a block that each story begins with. */
+    public function hasBeginning(): bool
+    {
+        return $this->first !== '';
+    }
+
     /** What is typed; what is wrong with that, or null. */
     public function goOn(string $text, ?int $expected): ?string
     {

@@ -21,7 +21,8 @@ declare(strict_types=1);
  * those before it left. What a command ends with is told by what it prints then: 0 or 1, and nothing on standard error.
  * With "begins, ends with 75" it is just that, and what is printed has standard error too, as in a terminal. After
  * "begins: " or "goes on: " is what happens before, which nobody reads: somebody makes the trouble of the story.
- * <!-- always: --> is a block that each story of the document begins with.
+ * <!-- always: --> is a block that each story of the document begins with. In a document that has one, each command in
+ * the text beside the blocks that such a story can type, as `db clean-backups`, is typed too, and must be understood.
  *
  * "begins as root" needs users: cr0, whom no machine has to have, is played by another, and www-data is itself; else
  * both are whoever runs the tests. "begins with cron" has a table of cron for each as well, and no cron. "begins with
@@ -37,6 +38,7 @@ require __DIR__ . '/../../php/tests/examples.inc';
 require __DIR__ . '/Block.php';
 require __DIR__ . '/Checkout.php';
 require __DIR__ . '/Files.php';
+require __DIR__ . '/Prose.php';
 require __DIR__ . '/Shell.php';
 require __DIR__ . '/Stage.php';
 require __DIR__ . '/Story.php';
@@ -53,7 +55,8 @@ foreach (['README.md', 'php/README.md', 'src/docs/*.md'] as $pattern) {
     foreach (glob("{$root}/{$pattern}") as $file) {
         $name = substr($file, strlen($root) + 1);
         $story = new Cr0Sync\Tests\Story();
-        foreach (Cr0Sync\Tests\Block::all((string) file_get_contents($file)) as $block) {
+        $document = (string) file_get_contents($file);
+        foreach (Cr0Sync\Tests\Block::all($document) as $block) {
             $counts[$block->kind()] = ($counts[$block->kind()] ?? 0) + 1;
             $problem = $block->problem($root, $story);
             if ($problem !== null) {
@@ -61,13 +64,20 @@ foreach (['README.md', 'php/README.md', 'src/docs/*.md'] as $pattern) {
             }
         }
         $story->end();
+        foreach ($story->hasBeginning() ? Cr0Sync\Tests\Prose::commands($document) : [] as $command) {
+            $counts['commands in text'] = ($counts['commands in text'] ?? 0) + 1;
+            $problem = Cr0Sync\Tests\Prose::problem($command, $root, $story);
+            if ($problem !== null) {
+                $problems[] = "{$name}: {$problem}";
+            }
+        }
         $passedOver += $story->passedOver;
     }
 }
 if ($passedOver > 0) {
     $counts['stories that need root'] = $passedOver;
 }
-foreach (['sh', 'php', 'json'] as $needed) {
+foreach (['sh', 'php', 'json', 'commands in text'] as $needed) {
     if (($counts[$needed] ?? 0) === 0) {
         $problems[] = "no block of {$needed} was found; the documents are not read as they should be";
     }

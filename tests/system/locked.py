@@ -19,7 +19,7 @@ def a_run_that_hangs_is_ended_and_told(place):
     place.set(PHP=place.top / "fake")
     place.run("databases")
     told = place.told("databases")
-    same(told[0], "ERROR - bidirectional did not end within 2 seconds, and was ended; the next minute tries again", told)
+    same(told[0], "ERROR - bidirectional did not end within 2 seconds, and was ended; the next minute tries again (exit 124)", told)
     must(re.match(r"ERROR -   at that time process \d+ \(.*\) held the lock checks$", told[1]), told)
     same(told[2], "ERROR -   it said: I was here", told)
     same(place.state("databases")["last_exit"], 124, "exit")
@@ -94,7 +94,7 @@ def what_stays_wrong_is_told_when_it_begins_and_each_hour(place):
     place.set(PHP=place.top / "fake")
     for _ in range(3):
         place.run("databases")
-    same(place.told("databases"), ["ERROR - database_sync_script.php: cannot do it"], "three runs")
+    same(place.told("databases"), ["ERROR - database_sync_script.php: cannot do it (exit 2)"], "three runs")
     place.age("databases", told_at=3600)
     place.run("databases")
     same(len(place.told("databases")), 2, "an hour later")
@@ -195,7 +195,7 @@ def locks_that_cannot_be_had_are_told(place):
     flock.chmod(0o755)
     code, said = place.said("env", f"PATH={programs}:/usr/bin:/bin", place.root / JOBS["logs"])
     must(code == 69 and "no locks available" in said and "cannot be locked" in said, f"{code} {said}")
-    same(place.log("logs"), [], "its log")
+    must(" cannot be locked: no locks available (exit 69)" in place.log("logs")[0], place.log("logs"))
 
 
 def a_full_disk_is_told(place):

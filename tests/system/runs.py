@@ -44,7 +44,7 @@ def two_sides_become_one(place):
     place.sql("website", "UPDATE users SET email = 'of website' WHERE name = 'eve'")
     place.run("databases")
     head, conflict = place.told("databases")[-2:]
-    must(re.match(r"WARNING - 1 of 1 database synced: .*; 1 new conflict; N ms$", head), head)
+    must(re.match(r"WARNING - 1 of 1 database synced: .*; 1 new conflict; N ms \(exit 1\)$", head), head)
     must(re.match(r'WARNING -   conflict 1: users\.users name="eve", .*of central.*of website.*decide: resolve 1 --take ',
                   conflict), conflict)
     same(place.state("databases")["last_exit"], 1, "exit")
@@ -148,7 +148,7 @@ printf '%s\n' '1 of 1 done' '  warning: irc: a warning' '  irc: rotated'; exit $
     for code, levels in [(0, ["INFO", "WARNING", "INFO"]), (1, ["WARNING"] * 3), (2, ["ERROR"] * 3)]:
         (place.top / "site/exit").write_text(str(code))
         place.run("security")
-        words = ["1 of 1 done", "  irc: a warning", "  irc: rotated"]
+        words = ["1 of 1 done" + (f" (exit {code})" if code else ""), "  irc: a warning", "  irc: rotated"]
         same(place.told("security")[-3:], [f"{level} - {word}" for level, word in zip(levels, words)], code)
     # A side that is not there.
     place.set(PHP=place.top / "php")

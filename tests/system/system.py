@@ -15,11 +15,12 @@ from pathlib import Path
 
 import installed
 import locked
+import refused
 import runs
 import table
 from place import Place, Skipped, User
 
-PARTS = [installed, runs, locked, table]
+PARTS = [installed, runs, locked, refused, table]
 
 
 def main():

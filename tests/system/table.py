@@ -81,6 +81,74 @@ def lines_of_others_stay_in_the_crontab(place):
     same(table.read(), b"1 1 1 1 1 x\n", "the line is whole")
 
 
+def a_block_with_other_ends_of_lines_is_ours(place):
+    """As editors of other systems leave it: else each job would be called twice, or never be taken out."""
+    place.install()
+    table = Crontab(place)
+    ours = place.said(place.root / "install_crontabs.sh", "--print")[1].encode()
+    foreign = b"MAILTO=x\r\n1 1 1 1 1 true\r\n"
+    for script, left in [("install", foreign + ours + b"# after\r\n"), ("remove", foreign + b"# after\r\n")]:
+        table.write(foreign + ours.replace(b"\n", b"\r\n") + b"# after\r\n")
+        done = table.script(script)
+        same((done.returncode, table.read()), (0, left), f"{script} {done.stderr}")
+
+
+def who_may_have_no_crontab_is_told(place):
+    """With what lets him have one; and with what there is where there is no crontab at all."""
+    place.install()
+    Crontab(place)
+    (place.top / "etc").mkdir()
+    deny = f'cp -a /etc/. {place.top}/etc && mount --bind {place.top}/etc /etc && echo root >/etc/cron.allow && "$@"'
+    for name in ["install", "remove"]:
+        script = place.root / f"{name}_crontabs.sh"
+        for words in [["runuser", "-u", place.user.name, "--", script], [script]]:
+            code, said = as_root(*OWN_TABLES, "sh", "-c", deny, "sh", *words)
+            must(code == 2 and f"{name}_crontabs.sh: cannot read the crontab of {place.user.name}: " in said, said)
+            must(f"an /etc/cron.allow it has to name {place.user.name}" in said and "install_timers.sh, as root" in said, said)
+        code, said = as_root(*OWN_TABLES, "sh", "-c", 'mount --bind /dev/null "$(command -v crontab)" && "$@"', "sh", script)
+        must(code == 69 and "there is no crontab here" in said and "install cron" in said, f"{code} {said}")
+
+
+def a_full_disk_changes_no_crontab(place):
+    """Neither that of /tmp nor that of the crontabs; and it is what is told."""
+    place.install()
+    Crontab(place)
+    foreign = place.top / "foreign"
+    foreign.write_bytes((b"# " + b"x" * 60 + b"\n") * 1500)
+    place.program("on_tmp", f"""crontab -u {place.user.name} {foreign} && mount --bind {place.top} /mnt &&
+mount -t tmpfs -o "size=$1,mode=1777" none /tmp && mkdir -p {place.top} && mount --bind /mnt {place.top} || exit 99
+{place.root}/install_crontabs.sh; code=$?
+crontab -u {place.user.name} -l >/mnt/now; cmp /mnt/now /mnt/foreign || grep -qx '# END cr0sync .*' /mnt/now || exit 98
+exit $code""")
+    codes = set()
+    for kib in range(64, 340, 12):
+        code, said = as_root(*OWN_TABLES, place.top / "on_tmp", f"{kib}k")
+        must(code == 0 or code in (2, 69) and "df -h /tmp; df -i /tmp" in said, f"{kib} {code} {said}")
+        must("cron.allow" not in said and "half a block" not in said, f"{kib} {said}")
+        must(code == 0 or "cmp: EOF" not in said or "was written, and cannot be read again" in said, f"{kib} {said}")
+        codes.add(code)
+    same(codes, {0, 2}, "with room and without")
+    tables = [word.replace("mode=", "size=140k,mode=") for word in OWN_TABLES]
+    code, said = as_root(*tables, "sh", "-c", f"""crontab -u {place.user.name} {foreign} && ! {place.root}/install_crontabs.sh
+crontab -u {place.user.name} -l | cmp - {foreign}""")
+    must(code == 0 and "was not changed" in said and "No space left on device" in said, f"{code} {said}")
+
+
+def a_shell_that_runs_nothing_is_told(place):
+    """One that a crontab names for what stands behind it."""
+    place.install()
+    table = Crontab(place)
+    test = place.root / "test_cron_scripts.sh"
+    for line, is_wrong in [(b"SHELL=/bin/false", True), (b' SHELL = "/usr/sbin/nologin"', True), (b"SHELL=/bin/bash", False)]:
+        table.write(line + b"\n")
+        table.script("install")
+        said = place.said(test)[1]
+        same((f"WRONG  the crontab of {place.user.name} says SHELL=" in said,
+              f"ok     the crontab of {place.user.name} has the jobs" in said), (is_wrong, not is_wrong), said)
+        table.write(table.read().split(b"\n", 1)[1] + line + b"\n")
+        must(f"ok     the crontab of {place.user.name} has the jobs" in place.said(test)[1], "behind it")
+
+
 def half_a_block_is_refused(place):
     """With words, and nothing is changed."""
     place.install()
@@ -248,7 +316,9 @@ def cron_runs_odd_paths(place):
 
 
 TESTS = [
-    lines_of_others_stay_in_the_crontab, half_a_block_is_refused,
+    lines_of_others_stay_in_the_crontab, a_block_with_other_ends_of_lines_is_ours, who_may_have_no_crontab_is_told,
+    a_full_disk_changes_no_crontab, a_shell_that_runs_nothing_is_told,
+    half_a_block_is_refused,
     a_root_of_roots_is_run_for_whose_the_scripts_are, root_runs_only_what_is_roots, a_root_has_one_block_under_all_its_names,
     lines_that_are_commented_out_call_nothing, cron_runs_odd_paths,
 ]

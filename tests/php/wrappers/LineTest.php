@@ -97,6 +97,30 @@ final class LineTest extends TestCase
         self::assertSame(1, substr_count($status->out, "\n"));
     }
 
+    public function testACauseIsSaidOnceWithAllThatItStops(): void
+    {
+        $side = array_fill_keys(['inserted', 'updated', 'deleted', 'rekeyed'], 0);
+        $of = static fn (?string $reason, string ...$warnings): array
+            => ['state' => 'skipped', 'reason' => $reason, 'warnings' => $warnings, 'sides' => ['central' => $side]];
+        $report = ['run' => '7', 'conflicts' => 0, 'ok' => false, 'duration_ms' => 3, 'databases' => [
+            'irc' => $of('no room: none', 'only here', 'only here'),
+            'users' => $of('no room: none', 'seen: twice'),
+            'notes' => $of('another'),
+            'links' => $of('no room: none', 'seen: twice'),
+        ]];
+        $said = (new \Cr0Sync\Script\LineText(false))->databases($report, ['conflict 1: x', 'conflict 2: x']);
+        self::assertSame([
+            '0 of 4 databases synced: 0 inserted, 0 updated, 0 deleted (4 skipped); 3 ms',
+            '  conflict 1: x',
+            '  conflict 2: x',
+            '  warning: 3 parts (irc, users, links): no room: none',
+            '  warning: irc: only here',
+            '  warning: 2 parts (users, links): seen: twice',
+            '  warning: notes: another',
+            '',
+        ], explode("\n", $said));
+    }
+
     public function testLogs(): void
     {
         $logs = new Logs();
