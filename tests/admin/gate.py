@@ -2,6 +2,7 @@
 """
 
 import concurrent.futures
+import json
 import os
 import pwd
 import re
@@ -80,6 +81,7 @@ class Gate:
                  (place, owner, 0o757, 500), (place, owner, 0o1777, 200)]
         if who.is_split:
             cases += [(file, web, 0o444, 500), (place, web, 0o755, 500), (place, web, 0o1777, 500)]
+        self.words_of_the_website(file, shut)
         text = file.read_text()
         for number, (path, user, mode, wanted) in enumerate(cases):
             before, ran = path.stat(), f"settings {number} were run"
@@ -97,10 +99,31 @@ class Gate:
             log = (self.servers.directory / "pages.log").read_text(errors="replace").splitlines()[-40:]
             expect(wanted == 200 or any(f" {path} " in line and "As root:" in line for line in log), f"no reason: {log[-5:]}")
             has_run = any(ran in line for line in log)
-            is_anybodys = mode & 0o1002 == 0o002
-            expect(has_run if wanted == 200 else not (has_run and is_anybodys), f"{path} with mode {mode:o} was run: {has_run}")
+            expect(has_run == (wanted == 200), f"{path} of user {user} with mode {mode:o} was run: {has_run}")
             self.counts["owners of settings judged"] += 1
         self.one_user_is_everything(file)
+
+    def words_of_the_website(self, file, shut):
+        """Nothing that the user of the pages could write says that he is everything: no configuration of whose it is."""
+        who, before, text = self.ground.who, file.stat(), file.read_text()
+        config, of_all = self.ground.config, self.ground.config.read_text()
+        forged = json.dumps({**json.loads(of_all), "ownership": {"user": who.web, "group": self.ground.group()}})
+        own = self.ground.site / "data/forged.json"
+        own.write_text(forged)
+        who.give(own, who.web, 0o664)
+        try:
+            for what, named in (("one of its own", own), ("that of the installation", config)):
+                config.write_text(forged if named == config else of_all)
+                file.write_text(text.replace(str(config), str(named)))
+                file.chmod(0o664)
+                answer = self.visitor("password").ask("GET", "/password/?page=login")
+                expect(answer.status == shut, f"the configuration, {what}, makes {who.web} everything: {answer.status}")
+                self.counts["owners of settings judged"] += 1
+        finally:
+            file.write_text(text)
+            file.chmod(stat.S_IMODE(before.st_mode))
+            config.write_text(of_all)
+            own.unlink()
 
     def one_user_is_everything(self, file):
         """Where somebody develops, the file is his, and so are the pages and cron."""
@@ -116,17 +139,19 @@ class Gate:
         place.mkdir()
         mine = place / "settings.php"
         mine.write_text(f"<?php return ['config' => '{self.ground.config}', 'root' => '{self.ground.root}'];\n")
-        code = (f"require '{self.ground.site}/cr0sync/admin/src/autoload.php'; use Cr0Sync\\Admin\\{{Library, Settings, Trust}};"
-                "putenv(\"CR0SYNC_ADMIN_SETTINGS=$argv[1]\"); $settings = Settings::read('/');"
-                "Trust::demand($settings->file, new Library($settings, 'me', '127.0.0.1', '')); echo 'believed';")
+        code = (f"require '{self.ground.site}/cr0sync/admin/src/autoload.php'; use Cr0Sync\\Admin\\Settings;"
+                "putenv(\"CR0SYNC_ADMIN_SETTINGS=$argv[1]\"); Settings::read('/'); echo 'believed';")
         who = self.ground.who
-        for user, is_believed in ((who.cron, True), (who.web, not who.is_split)):
+        # Only the root that PHP itself is told counts, and whose it is.
+        for user, root, is_believed in ((who.cron, self.ground.root, True), (who.web, self.ground.root, not who.is_split),
+                                        (who.cron, "", False), (who.cron, "/nowhere", False)):
             who.give(place, user, 0o775)
             who.give(mine, user, 0o664)
             # With the extension posix, and without it.
-            for without in ("", "posix_geteuid,posix_getpwnam"):
-                ended = self.ground.php.run("mine", "-d", f"disable_functions={without}", "-r", code, "--", mine, user=user)
-                expect((ended[:2] == (0, "believed")) == is_believed, f"settings of {user}, run as him: {ended}")
+            for without in ("", "posix_geteuid"):
+                ended = self.ground.php.run("mine", "-d", f"disable_functions={without}", "-d", f"cr0sync.root={root}", "-r", code,
+                                            "--", mine, user=user)
+                expect((ended[:2] == (0, "believed")) == is_believed, f"settings of {user}, root {root!r}, run as him: {ended}")
 
     # The password.
 

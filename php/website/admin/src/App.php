@@ -67,9 +67,6 @@ final readonly class App
         if (!function_exists('cr0_call')) {
             return Response::refusal(503, 'The PHP extension cr0sync is not loaded here.');
         }
-        if ($settings->file !== null) {
-            Trust::demand($settings->file, new Library($settings, 'nobody', $request->ip, ''));
-        }
         // The website's session is opened by the website, where it is asked.
         $user = $settings->admin === null ? null : ($settings->admin)();
         if ($user === false) {
