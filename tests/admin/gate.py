@@ -9,6 +9,7 @@ import re
 import stat
 import threading
 import urllib.parse
+from pathlib import Path
 
 from common import PAGES, PATIENCE, expect
 from servers import PASSWORD
@@ -203,9 +204,9 @@ class Gate:
         expect(1 <= int(answer.header("retry-after")) <= 900, f"Retry-After is {answer.header('retry-after')}")
         expect(re.search(r"Too many tries .* counts in \d+ (seconds|minutes) ?, at \d\d:\d\d:\d\d UTC", answer.markup.text)
                and "page=login" in str(answer.markup.links), f"he is told {said(answer)}")
-        # What can be done is on the page itself: whoever is shut out has no other at hand.
-        for words in ("ssh -D 1080", "in place of password_hash", "put a new hash", "the page Events"):
-            expect(words in answer.markup.text, f"no word for the operator, {words!r}: {said(answer)}")
+        # A stranger is told how long, and nothing that is for whoever looks after the site.
+        for words in ("ssh", "settings", "password_hash", "root", "REMOTE_ADDR", "Events", "proxy", "website"):
+            expect(words not in answer.markup.text, f"a stranger reads {words!r}: {said(answer)}")
         right = visitor.submit(visitor.get("login").form(action="log_in"), password=PASSWORD)
         expect(right.status == 429, f"the right password of one who is locked out is answered with {right.status}")
         forged = visitor.ask("POST", "/password/?page=login",
@@ -216,6 +217,11 @@ class Gate:
         self.visitor("password", "127.0.2.2").log_in(PASSWORD)
         events = self.ground.events("ADMIN_LOCKED_OUT")
         expect([event["ip"] for event in events] == ["127.0.2.1"], f"the lockout is on record as {events}")
+        # Who can read the events is told what to do.
+        for words in ("another address", "password_hash", "REMOTE_ADDR", "README.md, Locked out"):
+            expect(words in events[0]["details"].get("hint", ""), f"no word for the operator, {words!r}: {events[0]}")
+        readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+        expect("### Locked out\n" in readme, "there is no such part of README.md")
 
     def right_ones(self):
         """A right password costs no try, and gives none back to who guesses beside it from the same address."""
