@@ -2,6 +2,7 @@
 enter, and what is not there.
 """
 
+import fcntl
 import html
 import json
 import re
@@ -31,6 +32,7 @@ class Newcomer:
         self.decided()
         self.clicked()
         self.restoring()
+        self.previews()
         self.nothing_there()
         self.events()
         self.cron()
@@ -116,14 +118,41 @@ class Newcomer:
         self.ground.sql("website", "users", ("INSERT INTO users(username) VALUES('since the backup')",))
         before = len(self.ground.requests())
         page = self.visitor.get("backups", restore=backup)
-        [link] = [one for one in page.markup.links if "look=1" in one]
-        page = self.visitor.follow(link)
+        page = self.visitor.act(page.form(action="look"))
         [table] = re.findall(r"<caption>Rows that each side would get</caption>.*?</table>", page.body, re.DOTALL)
         cells = [re.sub("<[^>]*>", "", cell) for cell in re.findall(r"<td.*?</td>", table)]
         expect(cells[2] == "website" and cells[5] == "1" and len(cells) == 8, f"would be written: {cells}")
         expect(">Warnings<" not in page.body and "1 deleted" in page.markup.text, f"{said(page)}")
         expect(len(self.ground.requests()) == before, "looking asks for it")
         self.ground.sql("website", "users", ("DELETE FROM users WHERE username = 'since the backup'",))
+
+    def previews(self):
+        """What would be written is told to who asks by a form: to tell it keeps runs off, which no address may do by itself."""
+        backup = self.ground.php.call("cr0_db_backups", self.ground.places)["backups"][0]["id"]
+        self.ground.sql("bot", "rizon_bot", ("INSERT OR REPLACE INTO notes VALUES('previewed', 'a')",))
+        self.ground.cron()
+        run, plan = self.ground.runs()[0]["run"], "Rows that each side would get"
+        for page, query in (("backups", {"restore": backup}), ("history", {"undo": run}),
+                            ("overview", {"ask": "sync-from", "database": "users", "side": "website"})):
+            asking = self.visitor.get(page, **query, look=1)
+            expect(plan not in asking.body, f"{page} looks when its address is called")
+            form = asking.form(action="look")
+            forged = self.visitor.submit(form, csrf="0" * 64)
+            expect(forged.status == 403, f"{page}: another site's form is answered with {forged.status}")
+            led = self.visitor.submit(form).header("location")
+            for how in ({"X-Live": "1"}, {}):
+                shown = self.visitor.ask("GET", led, headers=how)
+                expect((plan in shown.body) == (how == {}), f"{page} is shown, {how}: {said(shown)}")
+            expect("data-live" not in shown.body, f"{page} loads the plan again and again")
+            expect(plan not in self.visitor.follow(led).body, f"{page} looks again when it is loaded again")
+
+            with open(self.ground.root / "sync_state/lock", "r+b") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                busy = self.visitor.act(form)
+            expect("A run is at work now" in busy.markup.text and str(self.ground.root / "sync_state") not in busy.markup.text,
+                   f"{page}, with a run at work: {said(busy)}")
+            self.visitor.act(busy.form(action="look"))
+            self.counts["looks ahead"] += 1
 
     def nothing_there(self):
         for page, query in NOTHING:

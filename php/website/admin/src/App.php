@@ -106,6 +106,7 @@ final readonly class App
         $page = $name === $asked || $request->isPost() ? new (self::PAGES[$name])() : new Pages\Nowhere();
         if (!$request->isPost()) {
             $notice = $session->told($request);
+            $request = $session->takesLook($request) ? $request->looking() : $request;
             $token = $session->token();
             // From here on it only reads, and other requests of the same visitor need not wait.
             $session->close();
@@ -134,9 +135,14 @@ final readonly class App
         } catch (Cr0SyncException $refused) {
             $outcome = new Outcome(Notice::failed(self::words($refused)));
         }
-        $session->tell($outcome->notice);
+        $query = $outcome->query;
+        if ($outcome->notice === null) {
+            $query['look'] = $session->allowLook();
+        } else {
+            $session->tell($outcome->notice);
+        }
 
-        return Response::seeOther($forms->address($name, $outcome->query));
+        return Response::seeOther($forms->address($name, $query));
     }
 
     /** Whether it can stand in events and in what is asked for, whatever the website takes for a name. */

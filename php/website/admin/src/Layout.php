@@ -35,7 +35,8 @@ final readonly class Layout
             $status = 500;
             $content = Ui::trouble(App::words($error));
         }
-        $seconds = $page->isLive() && $status === 200
+        // To load a look again would look no more.
+        $seconds = $page->isLive() && $status === 200 && !$request->isLook
             ? (Requests::isAnyWaiting($library) ? self::SOON : self::LATER)
             : null;
         $body = Html::all(
