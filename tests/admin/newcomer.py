@@ -207,11 +207,29 @@ class Newcomer:
             section = self.section({})
             for word in ("something to look at", "at work", "failed", "(exit code 2)", "began and did not end", "never, or"):
                 expect(word in section, f"cron is shown without {word!r}: {section}")
+            self.ahead(place, now)
         finally:
             for job in ("databases", "logs", "security"):
                 (place / job).unlink(missing_ok=True)
             for path, text in before.items():
                 path.write_text(text)
+
+    def ahead(self, place, now):
+        """What is yet to come was not: neither a time ago, nor well, as where the clock was set back."""
+        ran = f"last_run={now + 3600}\nlast_exit=0\nlast_success={now + 3600}\n"
+        (place / "databases").write_text(f"cr0sync cron 1\n{ran}")
+        (place / "logs").write_text(f"cr0sync cron 1\nlast_run={now - 30}\nlast_exit=0\nstarted={now + 3600}\ntimeout=600\n")
+        (place / "security").write_text(f"cr0sync cron 1\nlast_run={now + 2}\nlast_exit=0\nlast_success={now + 2}\n")
+        late, began, well = re.findall(r"<tr>.*?</tr>", self.section({}))[1:4]
+        for row in (late, began):
+            expect("was the clock set back?" in row and "waits for its minute" not in row and "at work" not in row, f"{row}")
+        expect(late.count("60 minutes ahead of the clock") == 2 and "in 60 minutes" not in late, f"what is yet to come is {late}")
+        expect("ahead" not in well and "waits for its minute" in well, f"a second ahead is {well}")
+        told = self.code("echo Cr0Sync\\Admin\\Ui::time($all[0])->markup, '|', Cr0Sync\\Admin\\Ui::until($all[0])->markup;",
+                         json.dumps([time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 7200))]))
+        was, until = told.split("|")
+        expect("2 hours ahead of the clock" in was and "state warn" in was, f"a time that was is {was}")
+        expect("in 2 hours" in until and "ahead" not in until, f"an end that is yet to come is {until}")
 
     def section(self, jobs):
         return self.code("echo Cr0Sync\\Admin\\Pages\\Overview\\Cron::section($all[0], $all[1])->markup;",

@@ -92,7 +92,7 @@ final class Figures
     private static function job(string $name, ?string $at): Html
     {
         $time = $at === null ? false : strtotime($at);
-        $isLate = $time === false || time() - $time > self::LATE;
+        $isLate = $time === false || time() - $time > self::LATE || Ui::isAhead($time);
 
         return Ui::figure($name, Ui::time($at), $isLate ? 'warn' : 'good');
     }
