@@ -37,6 +37,7 @@ class Newcomer:
         self.events()
         self.cron()
         self.advice()
+        self.sentences()
         self.silenced()
         self.sides()
 
@@ -271,6 +272,32 @@ class Newcomer:
             found = [html.unescape(one) for one in re.findall(r"data-copy>(.*?)</code>", told)]
             expect(found == [one.format(self.ground.site) for one in wanted], f"of {advice!r} can be copied {found}")
             self.counts["pieces of advice"] += 1
+
+    def sentences(self):
+        """What the library says has times as the pages write them, wherever it is said; a path has none."""
+        word = "it is so since 2026-11-25T10:00:00.123Z, see /a/2026-11-25T10:00:00Z"
+        wanted = "it is so since 2026-11-25 10:00:00 UTC, see /a/2026-11-25T10:00:00Z"
+        database = {"state": "held", "reason": word, "warnings": [word], "sides": {}}
+        held = {"state": "held", "open_conflicts": 0, "last_run": None, "last_change": None, "paused": {"t": {"since": None, "reason": word}},
+                "held": {"since": None, "reason": word}, "quarantined": {"bot": {"since": None, "reason": word}}, "sides": {}}
+        finding = {"kind": "modified", "path": "/a", "severity": "LOW", "reason": word, "changes": [], "silenced": False}
+        row = "the row (2026-01-01 10:00:00) of table t stays"
+        database["warnings"].append(row)
+        code = ("use Cr0Sync\\Admin\\{Forms, Notice, Operator, Results, RunView}; use Cr0Sync\\Admin\\Pages\\FindingRows;"
+                "use Cr0Sync\\Admin\\Pages\\Overview\\Databases; [$database, $held, $finding] = $all;"
+                "$operator = (new ReflectionClass(Operator::class))->newInstanceWithoutConstructor();"
+                "(fn () => [$this->before = '', $this->after = ''])->call($operator);"
+                "$rows = iterator_to_array((new FindingRows($operator))->rows([$finding]));"
+                "$notice = new ReflectionMethod('Cr0Sync\\Admin\\Layout', 'notice');"
+                "foreach ([RunView::databases(['d' => $database]), Results::words(['databases' => ['d' => $database]]),"
+                " (new Databases(new Forms('/', 'x', ''), 'hub'))->section(['databases' => ['d' => $held]]), $rows[0][3],"
+                " $notice->invoke(null, Notice::failed($database['reason']))] as $one) { echo $one->markup, \"\\n\\0\"; }")
+        said_by = self.code(code, json.dumps([database, held, finding])).split("\0")[:-1]
+        expect(len(said_by) == 5, f"{said_by}")
+        for one in said_by:
+            expect(wanted in one and word not in one, f"a time is as the library has it: {one}")
+            self.counts["sentences with a time"] += 1
+        expect(row in said_by[0] and row in said_by[1], f"a value of a row is given a zone: {said_by[:2]}")
 
     def silenced(self):
         """What somebody has silenced needs nobody, and is counted as that."""

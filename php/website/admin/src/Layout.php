@@ -158,7 +158,8 @@ final readonly class Layout
         );
         $class = $notice === null ? 'notice empty' : "notice {$notice->kind}";
 
-        $text = $secret === null ? $notice?->text : Html::tag('p', [], $notice->text);
+        $words = $notice === null ? null : Ui::quoting($notice->text);
+        $text = $secret === null ? $words : Html::tag('p', [], $words);
 
         return Html::tag('div', ['role' => 'status', 'class' => $class, 'id' => 'notice'], $text, $secret);
     }

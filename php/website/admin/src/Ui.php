@@ -225,6 +225,14 @@ final class Ui
         return (string) preg_replace($time, '$1 $2 UTC', $words);
     }
 
+    /** The same of what may quote a row, where no zone may be put to a time that has none. */
+    public static function quoting(string $words): string
+    {
+        $time = '~(?<![^\s(])(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z\b~';
+
+        return (string) preg_replace($time, '$1 $2 UTC', $words);
+    }
+
     /** A value of a row as the library tells it. */
     public static function value(mixed $value): Html
     {
