@@ -14,7 +14,9 @@ const isInUse = () => main.querySelector('details[open]') !== null
   || [...main.querySelectorAll('.tail')].some((box) => box.scrollTop < -40);
 const isBusy = () => {
   const active = document.activeElement;
-  const isUsed = active && main.contains(active) && active.matches('input, select, textarea, button, a, summary');
+  // A table that scrolls is reached by the keyboard, and clicked at by those who only read.
+  const isUsed = active && active !== main && main.contains(active)
+    && active.matches('input, select, textarea, button, a, summary, :focus-visible');
   return document.hidden || isUsed || isInUse() || String(document.getSelection()) !== '';
 };
 

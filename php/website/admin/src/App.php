@@ -75,7 +75,12 @@ final readonly class App
         if ($settings->admin !== null && $user === null) {
             return $settings->loginUrl !== null && !$request->isPost()
                 ? Response::seeOther($settings->loginUrl)
-                : Response::refusal(403, 'Log in to the website first.');
+                : Layout::nothingDone(
+                    $settings,
+                    'You are not logged in to the website',
+                    'Log in there first',
+                    $settings->loginUrl,
+                );
         }
         if ($user !== null && !self::isName($user)) {
             error_log('cr0sync admin: the function admin of the settings returns what is no name of a user; a name is '
@@ -114,12 +119,14 @@ final readonly class App
 
             return $layout->response($page, $request, $library, $notice);
         }
+        $forms = new Forms($request->self, $name, '');
         if (!$session->accepts($request->field('csrf'))) {
             $library->recordIfPossible('ADMIN_REFUSED', ['why' => 'csrf', 'page' => $name], 'MEDIUM');
 
-            return Response::refusal(403, 'This form is too old: load the page again, then send it.');
+            $title = 'This form is too old';
+
+            return Layout::nothingDone($settings, $title, 'Load the page again', $forms->address($name));
         }
-        $forms = new Forms($request->self, $name, '');
         if ($request->field('action') === 'log_out') {
             $session->renew();
             if ($library->recordIfPossible('ADMIN_LOGGED_OUT', [], 'INFO') !== null) {

@@ -78,6 +78,23 @@ final readonly class Layout
         ), 403);
     }
 
+    /** For who pressed a button that came to nothing: that it did, and where to go on. */
+    public static function nothingDone(
+        Settings $settings,
+        string $title,
+        string $next,
+        ?string $address,
+        int $status = 403,
+        ?int $retryAfter = null,
+    ): Response {
+        return self::outside($settings, $title, null, Html::all(
+            Html::tag('p', [], 'Nothing was done.'),
+            $address === null
+                ? Html::tag('p', [], "{$next}.")
+                : Html::tag('p', [], Html::tag('a', ['href' => $address], $next)),
+        ), $status, $retryAfter);
+    }
+
     /** A page for those who are not in. */
     public static function outside(
         Settings $settings,

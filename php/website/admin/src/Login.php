@@ -36,17 +36,21 @@ final readonly class Login
                 : Response::seeOther($forms->address('login'));
         }
         if ($request->field('action') !== 'log_in') {
-            return Response::refusal(403, 'Log in first.');
+            $title = 'You are not logged in';
+
+            return Layout::nothingDone($this->settings, $title, 'Log in first', $forms->address('login'));
         }
         $library = new Library($this->settings, 'nobody', $request->ip, $this->session->mark());
         if (!$this->session->accepts($request->field('csrf'))) {
             $library->recordSometimes('ADMIN_REFUSED', ['why' => 'csrf', 'page' => 'login'], 'MEDIUM');
 
-            return Response::refusal(403, 'This form is too old: load the page again, then log in.');
+            $title = 'This form is too old';
+
+            return Layout::nothingDone($this->settings, $title, 'Load the login again', $forms->address('login'));
         }
         $before = self::tries($library, $request, 0);
         if ($before === null && !self::isNextInLine()) {
-            return self::later();
+            return $this->later($forms);
         }
         if ($before !== null && !$before['allowed']) {
             return $this->lockedOut($library, $forms, self::wait($before));
@@ -55,7 +59,7 @@ final readonly class Login
         // Others may have used the last try meanwhile.
         $after = $before === null ? null : self::tries($library, $request, $isRight ? 0 : 1);
         if ($before !== null && $after === null) {
-            return self::later();
+            return $this->later($forms);
         }
 
         return match (true) {
@@ -93,9 +97,11 @@ final readonly class Login
         return max(1, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
     }
 
-    private static function later(): Response
+    private function later(Forms $forms): Response
     {
-        return Response::refusal(429, 'Somebody else is logging in. Wait a little, then try again.', 2);
+        $title = 'Somebody else is logging in';
+
+        return Layout::nothingDone($this->settings, $title, 'Try again', $forms->address('login'), 429, 2);
     }
 
     private function wrong(Library $library, Forms $forms, ?int $left): Response

@@ -84,7 +84,10 @@ final class Figures
         }
 
         $silenced = $check->silenced();
-        $words = number_format($check->count()) . ($silenced === 0 ? '' : " ({$silenced} silenced)");
+        $words = Html::all(
+            number_format($check->count()),
+            $silenced === 0 ? null : [' ', Html::tag('small', [], "{$silenced} silenced")],
+        );
 
         return Ui::figure('Findings in files', $words, $check->kind($check->count() - $silenced));
     }
