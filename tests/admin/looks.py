@@ -40,6 +40,10 @@ UNNAMED = """() => [...document.querySelectorAll('main td[data-label]')].filter(
     const isBeside = from >= 0 && from + parseFloat(name.width) <= parseFloat(cell.paddingLeft);
     return name.content === 'none' || !(name.display === 'block' && name.float === 'none' || isBeside);
 }).slice(0, 5).map((one) => `${one.dataset.label} of ${one.textContent.slice(0, 40)}`)"""
+# Names that are short enough are in one piece.
+BROKEN = """() => [...document.querySelectorAll('td strong')].filter((one) => /^\\S{1,12}$/.test(one.textContent)
+    && !one.closest('details:not([open])') && one.getBoundingClientRect().height > 1.7 * parseFloat(getComputedStyle(one).fontSize))
+    .map((one) => one.textContent)"""
 # A number that is told first is one word, in large letters.
 FIGURES = """() => [...document.querySelectorAll('.figure dd')].filter((one) => one.firstChild.nodeType === 3
     && !/^([\\d,.]+ )?\\S+( of \\d+| you| work| nothing)?$/.test(one.firstChild.textContent)).map((one) => one.textContent)"""
@@ -106,6 +110,8 @@ class Looks:
                 page.goto(self.addresses[name])
                 wide = page.evaluate(CUT)
                 expect(not wide, f"{name} at {width}: {wide}")
+                broken = page.evaluate(BROKEN)
+                expect(not broken, f"{name} at {width}: broken are {broken}")
                 page.evaluate(TITLED)
                 tops = page.locator("#pages li").evaluate_all("all => [...new Set(all.map((one) => one.offsetTop))]")
                 expect(len(tops) == 1, f"{name} at {width}: the navigation has {len(tops)} lines")
@@ -212,7 +218,21 @@ class Looks:
             self.browser.look(page)
             marked = page.locator("main :is([onclick], [onload], [onerror], [style], script, iframe, img)")
             expect(marked.count() == 0, f"{name} has markup that nobody of us wrote")
+        self.copies(page)
         context.close()
+
+    def copies(self, page):
+        """Each button that copies says what; where the browser does not let it, the text is chosen, to be copied by hand."""
+        page.goto(self.addresses["settings"])
+        told = page.locator("[data-copy] + button").evaluate_all(
+            "all => all.map((one) => document.getElementById(one.getAttribute('aria-describedby')) === one.previousElementSibling)")
+        expect(len(told) > 1 and all(told), f"of the buttons that copy say what they copy: {told}")
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
+        button = page.locator("[data-copy] + button").first
+        button.click()
+        page.locator("button", has_text="by hand").wait_for()
+        chosen = page.evaluate("document.getSelection().toString()")
+        expect(chosen and chosen == page.locator("[data-copy]").first.inner_text(), f"chosen is {chosen!r}")
 
     def keyboard(self):
         """The first key leads past the navigation, and every form can be reached and seen to be reached."""
