@@ -46,7 +46,7 @@ BROKEN = """() => [...document.querySelectorAll('td strong')].filter((one) => /^
     .map((one) => one.textContent)"""
 # A number that is told first is one word, in large letters.
 FIGURES = """() => [...document.querySelectorAll('.figure dd')].filter((one) => one.firstChild.nodeType === 3
-    && !/^([\\d,.]+ )?\\S+( of \\d+| you| work| nothing)?$/.test(one.firstChild.textContent)).map((one) => one.textContent)"""
+    && !/^([\\d,.]+ )?\\S+( of \\d+| you| work| nothing)?$/.test(one.firstChild.textContent.trim())).map((one) => one.textContent)"""
 # As the demo is called, and an administrator.
 TITLED = "() => { document.querySelector('header .name').textContent = 'cr0sync demo'; }"
 # How many lines the text of each has.

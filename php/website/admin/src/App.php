@@ -60,12 +60,13 @@ final readonly class App
         if (!$request->isText()) {
             return Response::refusal(400, 'What was sent is no text in UTF-8: write it again.');
         }
+        // Its ini settings say whose the installation is.
+        if (!function_exists('cr0_call')) {
+            return Response::refusal(503, 'The PHP extension cr0sync is not loaded here.');
+        }
         $settings = Settings::read($this->directory);
         if (!$settings->isOpenToSomebody()) {
             return Response::refusal(403, 'Nobody may come in here, as no settings.php says who may.');
-        }
-        if (!function_exists('cr0_call')) {
-            return Response::refusal(503, 'The PHP extension cr0sync is not loaded here.');
         }
         // The website's session is opened by the website, where it is asked.
         $user = $settings->admin === null ? null : ($settings->admin)();
