@@ -2,12 +2,14 @@
 """
 
 import concurrent.futures
+import json
 import os
 import pwd
 import re
 import stat
 import threading
 import urllib.parse
+from pathlib import Path
 
 from common import PAGES, PATIENCE, expect
 from servers import PASSWORD
@@ -80,6 +82,7 @@ class Gate:
                  (place, owner, 0o757, 500), (place, owner, 0o1777, 200)]
         if who.is_split:
             cases += [(file, web, 0o444, 500), (place, web, 0o755, 500), (place, web, 0o1777, 500)]
+        self.words_of_the_website(file, shut)
         text = file.read_text()
         for number, (path, user, mode, wanted) in enumerate(cases):
             before, ran = path.stat(), f"settings {number} were run"
@@ -97,10 +100,31 @@ class Gate:
             log = (self.servers.directory / "pages.log").read_text(errors="replace").splitlines()[-40:]
             expect(wanted == 200 or any(f" {path} " in line and "As root:" in line for line in log), f"no reason: {log[-5:]}")
             has_run = any(ran in line for line in log)
-            is_anybodys = mode & 0o1002 == 0o002
-            expect(has_run if wanted == 200 else not (has_run and is_anybodys), f"{path} with mode {mode:o} was run: {has_run}")
+            expect(has_run == (wanted == 200), f"{path} of user {user} with mode {mode:o} was run: {has_run}")
             self.counts["owners of settings judged"] += 1
         self.one_user_is_everything(file)
+
+    def words_of_the_website(self, file, shut):
+        """Nothing that the user of the pages could write says that he is everything: no configuration of whose it is."""
+        who, before, text = self.ground.who, file.stat(), file.read_text()
+        config, of_all = self.ground.config, self.ground.config.read_text()
+        forged = json.dumps({**json.loads(of_all), "ownership": {"user": who.web, "group": self.ground.group()}})
+        own = self.ground.site / "data/forged.json"
+        own.write_text(forged)
+        who.give(own, who.web, 0o664)
+        try:
+            for what, named in (("one of its own", own), ("that of the installation", config)):
+                config.write_text(forged if named == config else of_all)
+                file.write_text(text.replace(str(config), str(named)))
+                file.chmod(0o664)
+                answer = self.visitor("password").ask("GET", "/password/?page=login")
+                expect(answer.status == shut, f"the configuration, {what}, makes {who.web} everything: {answer.status}")
+                self.counts["owners of settings judged"] += 1
+        finally:
+            file.write_text(text)
+            file.chmod(stat.S_IMODE(before.st_mode))
+            config.write_text(of_all)
+            own.unlink()
 
     def one_user_is_everything(self, file):
         """Where somebody develops, the file is his, and so are the pages and cron."""
@@ -116,17 +140,19 @@ class Gate:
         place.mkdir()
         mine = place / "settings.php"
         mine.write_text(f"<?php return ['config' => '{self.ground.config}', 'root' => '{self.ground.root}'];\n")
-        code = (f"require '{self.ground.site}/cr0sync/admin/src/autoload.php'; use Cr0Sync\\Admin\\{{Library, Settings, Trust}};"
-                "putenv(\"CR0SYNC_ADMIN_SETTINGS=$argv[1]\"); $settings = Settings::read('/');"
-                "Trust::demand($settings->file, new Library($settings, 'me', '127.0.0.1', '')); echo 'believed';")
+        code = (f"require '{self.ground.site}/cr0sync/admin/src/autoload.php'; use Cr0Sync\\Admin\\Settings;"
+                "putenv(\"CR0SYNC_ADMIN_SETTINGS=$argv[1]\"); Settings::read('/'); echo 'believed';")
         who = self.ground.who
-        for user, is_believed in ((who.cron, True), (who.web, not who.is_split)):
+        # Only the root that PHP itself is told counts, and whose it is.
+        for user, root, is_believed in ((who.cron, self.ground.root, True), (who.web, self.ground.root, not who.is_split),
+                                        (who.cron, "", False), (who.cron, "/nowhere", False)):
             who.give(place, user, 0o775)
             who.give(mine, user, 0o664)
             # With the extension posix, and without it.
-            for without in ("", "posix_geteuid,posix_getpwnam"):
-                ended = self.ground.php.run("mine", "-d", f"disable_functions={without}", "-r", code, "--", mine, user=user)
-                expect((ended[:2] == (0, "believed")) == is_believed, f"settings of {user}, run as him: {ended}")
+            for without in ("", "posix_geteuid"):
+                ended = self.ground.php.run("mine", "-d", f"disable_functions={without}", "-d", f"cr0sync.root={root}", "-r", code,
+                                            "--", mine, user=user)
+                expect((ended[:2] == (0, "believed")) == is_believed, f"settings of {user}, root {root!r}, run as him: {ended}")
 
     # The password.
 
@@ -178,9 +204,9 @@ class Gate:
         expect(1 <= int(answer.header("retry-after")) <= 900, f"Retry-After is {answer.header('retry-after')}")
         expect(re.search(r"Too many tries .* counts in \d+ (seconds|minutes) ?, at \d\d:\d\d:\d\d UTC", answer.markup.text)
                and "page=login" in str(answer.markup.links), f"he is told {said(answer)}")
-        # What can be done is on the page itself: whoever is shut out has no other at hand.
-        for words in ("ssh -D 1080", "in place of password_hash", "put a new hash", "the page Events"):
-            expect(words in answer.markup.text, f"no word for the operator, {words!r}: {said(answer)}")
+        # A stranger is told how long, and nothing that is for whoever looks after the site.
+        for words in ("ssh", "settings", "password_hash", "root", "REMOTE_ADDR", "Events", "proxy", "website"):
+            expect(words not in answer.markup.text, f"a stranger reads {words!r}: {said(answer)}")
         right = visitor.submit(visitor.get("login").form(action="log_in"), password=PASSWORD)
         expect(right.status == 429, f"the right password of one who is locked out is answered with {right.status}")
         forged = visitor.ask("POST", "/password/?page=login",
@@ -191,6 +217,11 @@ class Gate:
         self.visitor("password", "127.0.2.2").log_in(PASSWORD)
         events = self.ground.events("ADMIN_LOCKED_OUT")
         expect([event["ip"] for event in events] == ["127.0.2.1"], f"the lockout is on record as {events}")
+        # Who can read the events is told what to do.
+        for words in ("another address", "password_hash", "REMOTE_ADDR", "README.md, Locked out"):
+            expect(words in events[0]["details"].get("hint", ""), f"no word for the operator, {words!r}: {events[0]}")
+        readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+        expect("### Locked out\n" in readme, "there is no such part of README.md")
 
     def right_ones(self):
         """A right password costs no try, and gives none back to who guesses beside it from the same address."""

@@ -31,6 +31,22 @@ SMALL = """() => [...document.querySelectorAll('a, button, summary, select, inpu
     return `${one.tagName} ${one.textContent.trim().slice(0, 30)}: ${Math.round(box.width)} x ${Math.round(box.height)}`; })"""
 CUT = """() => [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)
     .map((one) => `${one.getAttribute('aria-label')}: ${one.scrollWidth} in ${one.clientWidth} px`)"""
+# On a phone each value of a table has its name beside it or above, and what is empty needs none.
+UNNAMED = """() => [...document.querySelectorAll('main td[data-label]')].filter((one) => {
+    const [name, cell, box] = [getComputedStyle(one, '::before'), getComputedStyle(one), one.getBoundingClientRect()];
+    if (box.height === 0) return false;
+    if (one.childNodes.length === 0) return true;
+    const from = parseFloat(cell.paddingLeft) + parseFloat(name.marginLeft);
+    const isBeside = from >= 0 && from + parseFloat(name.width) <= parseFloat(cell.paddingLeft);
+    return name.content === 'none' || !(name.display === 'block' && name.float === 'none' || isBeside);
+}).slice(0, 5).map((one) => `${one.dataset.label} of ${one.textContent.slice(0, 40)}`)"""
+# Names that are short enough are in one piece.
+BROKEN = """() => [...document.querySelectorAll('td strong')].filter((one) => /^\\S{1,12}$/.test(one.textContent)
+    && !one.closest('details:not([open])') && one.getBoundingClientRect().height > 1.7 * parseFloat(getComputedStyle(one).fontSize))
+    .map((one) => one.textContent)"""
+# A number that is told first is one word, in large letters.
+FIGURES = """() => [...document.querySelectorAll('.figure dd')].filter((one) => one.firstChild.nodeType === 3
+    && !/^([\\d,.]+ )?\\S+( of \\d+| you| work| nothing)?$/.test(one.firstChild.textContent.trim())).map((one) => one.textContent)"""
 # As the demo is called, and an administrator.
 TITLED = "() => { document.querySelector('header .name').textContent = 'cr0sync demo'; }"
 # How many lines the text of each has.
@@ -94,6 +110,8 @@ class Looks:
                 page.goto(self.addresses[name])
                 wide = page.evaluate(CUT)
                 expect(not wide, f"{name} at {width}: {wide}")
+                broken = page.evaluate(BROKEN)
+                expect(not broken, f"{name} at {width}: broken are {broken}")
                 page.evaluate(TITLED)
                 tops = page.locator("#pages li").evaluate_all("all => [...new Set(all.map((one) => one.offsetTop))]")
                 expect(len(tops) == 1, f"{name} at {width}: the navigation has {len(tops)} lines")
@@ -147,7 +165,26 @@ class Looks:
             expect(page.inner_text("h1") == "Too many tries", f"twenty tries end with {page.inner_text('body')}")
             self.look(page, "outside-locked-out", kind, found)
             context.close()
+            self.sent_away(size, scheme, kind, found)
         expect(not found, "for those outside:\n" + "\n".join(found))
+
+    def sent_away(self, size, scheme, kind, found):
+        """Whose session is over, or whose form is too old, when he presses a button: told so, and led on."""
+        for name, cookies, leads in (("session-over", None, "page=login"), ("form-too-old", self.cookies(), "page=keys")):
+            context = self.browser.context(size=size, scheme=scheme, bypass=True, cookies=self.cookies())
+            page = context.new_page()
+            page.goto(self.addresses["keys"])
+            if cookies is None:
+                context.clear_cookies()
+            else:
+                page.evaluate("document.querySelectorAll('input[name=csrf]').forEach((one) => { one.value = 'x'; })")
+            page.click("header form button")
+            page.wait_for_load_state()
+            expect(page.locator("h1").count() == 1 and leads in (page.locator("main a").get_attribute("href") or ""),
+                   f"{name}: {page.inner_text('body')}")
+            expect("Nothing was done" in page.inner_text("main"), f"{name}: {page.inner_text('body')}")
+            self.look(page, f"outside-{name}", kind, found)
+            context.close()
 
     def cookies(self):
         return [(name, value, f"/{self.visitor.place}/") for name, value in self.visitor.cookies.items()]
@@ -159,10 +196,14 @@ class Looks:
         headings = page.locator("h1").all_inner_texts()
         expect(len(headings) == 1 and headings[0].strip(), f"{name} has the headings {headings}")
         if kind.startswith("phone"):
-            found += [f"{name}, {kind}: {words}" for words in page.evaluate(WIDE)]
+            for width in (320, 390):
+                page.set_viewport_size({"width": width, "height": 844})
+                found += [f"{name}, {kind} of {width} px: {words}" for words in page.evaluate(WIDE)]
             found += [f"{name}, {kind}, too small: {words}" for words in page.evaluate(SMALL)]
+            found += [f"{name}, {kind}, without its name: {words}" for words in page.evaluate(UNNAMED)]
             top = page.locator("h1").bounding_box()["y"]
             expect(top < HIGHEST, f"{name} begins {top} px below the top of a phone")
+        found += [f"{name}, {kind}, a figure: {words}" for words in page.evaluate(FIGURES)]
         page.evaluate(self.browser.axe)
         for one in page.evaluate(AXE):
             found.append(f"{name}, {kind}: {one['impact']} {one['id']}, {one['help']}\n    " + "\n    ".join(one["nodes"]))
@@ -177,7 +218,21 @@ class Looks:
             self.browser.look(page)
             marked = page.locator("main :is([onclick], [onload], [onerror], [style], script, iframe, img)")
             expect(marked.count() == 0, f"{name} has markup that nobody of us wrote")
+        self.copies(page)
         context.close()
+
+    def copies(self, page):
+        """Each button that copies says what; where the browser does not let it, the text is chosen, to be copied by hand."""
+        page.goto(self.addresses["settings"])
+        told = page.locator("[data-copy] + button").evaluate_all(
+            "all => all.map((one) => document.getElementById(one.getAttribute('aria-describedby')) === one.previousElementSibling)")
+        expect(len(told) > 1 and all(told), f"of the buttons that copy say what they copy: {told}")
+        page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')); }")
+        button = page.locator("[data-copy] + button").first
+        button.click()
+        page.locator("button", has_text="by hand").wait_for()
+        chosen = page.evaluate("document.getSelection().toString()")
+        expect(chosen and chosen == page.locator("[data-copy]").first.inner_text(), f"chosen is {chosen!r}")
 
     def keyboard(self):
         """The first key leads past the navigation, and every form can be reached and seen to be reached."""
@@ -221,6 +276,13 @@ class Looks:
             expect(answer.value.request.headers.get("x-live") == "1", f"{name} does not say that it loads itself")
             page.wait_for_timeout(200)
             expect(page.locator("main > *").count() == before, f"{name} has other parts after it was loaded again")
+            # Whoever goes through the page by keyboard is not thrown back to its beginning.
+            page.keyboard.press("Tab")
+            for stop in [*page.locator("main [tabindex='0']").all()[:2], *page.locator("main a").all()[:1]]:
+                stop.focus()
+                page.wait_for_timeout(350)
+                expect(page.evaluate("document.activeElement !== document.body"), f"{name}: loaded again, the focus is lost")
+            page.evaluate("document.activeElement.blur()")
             # What cannot be loaded any more says since when, until it can.
             self.browser.expected.append("ERR_FAILED")
             page.route("**", lambda route: route.abort())

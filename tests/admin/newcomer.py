@@ -2,6 +2,7 @@
 enter, and what is not there.
 """
 
+import fcntl
 import html
 import json
 import re
@@ -31,10 +32,12 @@ class Newcomer:
         self.decided()
         self.clicked()
         self.restoring()
+        self.previews()
         self.nothing_there()
         self.events()
         self.cron()
         self.advice()
+        self.sentences()
         self.silenced()
         self.sides()
 
@@ -116,14 +119,41 @@ class Newcomer:
         self.ground.sql("website", "users", ("INSERT INTO users(username) VALUES('since the backup')",))
         before = len(self.ground.requests())
         page = self.visitor.get("backups", restore=backup)
-        [link] = [one for one in page.markup.links if "look=1" in one]
-        page = self.visitor.follow(link)
+        page = self.visitor.act(page.form(action="look"))
         [table] = re.findall(r"<caption>Rows that each side would get</caption>.*?</table>", page.body, re.DOTALL)
         cells = [re.sub("<[^>]*>", "", cell) for cell in re.findall(r"<td.*?</td>", table)]
         expect(cells[2] == "website" and cells[5] == "1" and len(cells) == 8, f"would be written: {cells}")
         expect(">Warnings<" not in page.body and "1 deleted" in page.markup.text, f"{said(page)}")
         expect(len(self.ground.requests()) == before, "looking asks for it")
         self.ground.sql("website", "users", ("DELETE FROM users WHERE username = 'since the backup'",))
+
+    def previews(self):
+        """What would be written is told to who asks by a form: to tell it keeps runs off, which no address may do by itself."""
+        backup = self.ground.php.call("cr0_db_backups", self.ground.places)["backups"][0]["id"]
+        self.ground.sql("bot", "rizon_bot", ("INSERT OR REPLACE INTO notes VALUES('previewed', 'a')",))
+        self.ground.cron()
+        run, plan = self.ground.runs()[0]["run"], "Rows that each side would get"
+        for page, query in (("backups", {"restore": backup}), ("history", {"undo": run}),
+                            ("overview", {"ask": "sync-from", "database": "users", "side": "website"})):
+            asking = self.visitor.get(page, **query, look=1)
+            expect(plan not in asking.body, f"{page} looks when its address is called")
+            form = asking.form(action="look")
+            forged = self.visitor.submit(form, csrf="0" * 64)
+            expect(forged.status == 403, f"{page}: another site's form is answered with {forged.status}")
+            led = self.visitor.submit(form).header("location")
+            for how in ({"X-Live": "1"}, {}):
+                shown = self.visitor.ask("GET", led, headers=how)
+                expect((plan in shown.body) == (how == {}), f"{page} is shown, {how}: {said(shown)}")
+            expect("data-live" not in shown.body, f"{page} loads the plan again and again")
+            expect(plan not in self.visitor.follow(led).body, f"{page} looks again when it is loaded again")
+
+            with open(self.ground.root / "sync_state/lock", "r+b") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                busy = self.visitor.act(form)
+            expect("A run is at work now" in busy.markup.text and str(self.ground.root / "sync_state") not in busy.markup.text,
+                   f"{page}, with a run at work: {said(busy)}")
+            self.visitor.act(busy.form(action="look"))
+            self.counts["looks ahead"] += 1
 
     def nothing_there(self):
         for page, query in NOTHING:
@@ -178,11 +208,29 @@ class Newcomer:
             section = self.section({})
             for word in ("something to look at", "at work", "failed", "(exit code 2)", "began and did not end", "never, or"):
                 expect(word in section, f"cron is shown without {word!r}: {section}")
+            self.ahead(place, now)
         finally:
             for job in ("databases", "logs", "security"):
                 (place / job).unlink(missing_ok=True)
             for path, text in before.items():
                 path.write_text(text)
+
+    def ahead(self, place, now):
+        """What is yet to come was not: neither a time ago, nor well, as where the clock was set back."""
+        ran = f"last_run={now + 3600}\nlast_exit=0\nlast_success={now + 3600}\n"
+        (place / "databases").write_text(f"cr0sync cron 1\n{ran}")
+        (place / "logs").write_text(f"cr0sync cron 1\nlast_run={now - 30}\nlast_exit=0\nstarted={now + 3600}\ntimeout=600\n")
+        (place / "security").write_text(f"cr0sync cron 1\nlast_run={now + 2}\nlast_exit=0\nlast_success={now + 2}\n")
+        late, began, well = re.findall(r"<tr>.*?</tr>", self.section({}))[1:4]
+        for row in (late, began):
+            expect("was the clock set back?" in row and "waits for its minute" not in row and "at work" not in row, f"{row}")
+        expect(late.count("60 minutes ahead of the clock") == 2 and "in 60 minutes" not in late, f"what is yet to come is {late}")
+        expect("ahead" not in well and "waits for its minute" in well, f"a second ahead is {well}")
+        told = self.code("echo Cr0Sync\\Admin\\Ui::time($all[0])->markup, '|', Cr0Sync\\Admin\\Ui::until($all[0])->markup;",
+                         json.dumps([time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 7200))]))
+        was, until = told.split("|")
+        expect("2 hours ahead of the clock" in was and "state warn" in was, f"a time that was is {was}")
+        expect("in 2 hours" in until and "ahead" not in until, f"an end that is yet to come is {until}")
 
     def section(self, jobs):
         return self.code("echo Cr0Sync\\Admin\\Pages\\Overview\\Cron::section($all[0], $all[1])->markup;",
@@ -224,6 +272,32 @@ class Newcomer:
             found = [html.unescape(one) for one in re.findall(r"data-copy>(.*?)</code>", told)]
             expect(found == [one.format(self.ground.site) for one in wanted], f"of {advice!r} can be copied {found}")
             self.counts["pieces of advice"] += 1
+
+    def sentences(self):
+        """What the library says has times as the pages write them, wherever it is said; a path has none."""
+        word = "it is so since 2026-11-25T10:00:00.123Z, see /a/2026-11-25T10:00:00Z"
+        wanted = "it is so since 2026-11-25 10:00:00 UTC, see /a/2026-11-25T10:00:00Z"
+        database = {"state": "held", "reason": word, "warnings": [word], "sides": {}}
+        held = {"state": "held", "open_conflicts": 0, "last_run": None, "last_change": None, "paused": {"t": {"since": None, "reason": word}},
+                "held": {"since": None, "reason": word}, "quarantined": {"bot": {"since": None, "reason": word}}, "sides": {}}
+        finding = {"kind": "modified", "path": "/a", "severity": "LOW", "reason": word, "changes": [], "silenced": False}
+        row = "the row (2026-01-01 10:00:00) of table t stays"
+        database["warnings"].append(row)
+        code = ("use Cr0Sync\\Admin\\{Forms, Notice, Operator, Results, RunView}; use Cr0Sync\\Admin\\Pages\\FindingRows;"
+                "use Cr0Sync\\Admin\\Pages\\Overview\\Databases; [$database, $held, $finding] = $all;"
+                "$operator = (new ReflectionClass(Operator::class))->newInstanceWithoutConstructor();"
+                "(fn () => [$this->before = '', $this->after = ''])->call($operator);"
+                "$rows = iterator_to_array((new FindingRows($operator))->rows([$finding]));"
+                "$notice = new ReflectionMethod('Cr0Sync\\Admin\\Layout', 'notice');"
+                "foreach ([RunView::databases(['d' => $database]), Results::words(['databases' => ['d' => $database]]),"
+                " (new Databases(new Forms('/', 'x', ''), 'hub'))->section(['databases' => ['d' => $held]]), $rows[0][3],"
+                " $notice->invoke(null, Notice::failed($database['reason']))] as $one) { echo $one->markup, \"\\n\\0\"; }")
+        said_by = self.code(code, json.dumps([database, held, finding])).split("\0")[:-1]
+        expect(len(said_by) == 5, f"{said_by}")
+        for one in said_by:
+            expect(wanted in one and word not in one, f"a time is as the library has it: {one}")
+            self.counts["sentences with a time"] += 1
+        expect(row in said_by[0] and row in said_by[1], f"a value of a row is given a zone: {said_by[:2]}")
 
     def silenced(self):
         """What somebody has silenced needs nobody, and is counted as that."""

@@ -90,7 +90,8 @@ class Servers:
                 f"[{pool}]\n{rights}listen = {self.directory}/{pool}.socket\nlisten.backlog = 511\npm = static\n"
                 f"pm.max_children = {children}\ncatch_workers_output = yes\ndecorate_workers_output = no\n"
                 f"php_value[display_errors] = 1\nphp_admin_value[session.save_path] = {sessions}\n"
-                f"php_admin_value[error_log] = {self.directory}/pages.log\n")
+                f"php_admin_value[error_log] = {self.directory}/pages.log\n"
+                + (f"php_admin_value[cr0sync.root] = {self.ground.root}\n" if pool == "pages" else ""))
         (self.directory / "pages.log").touch()
         self.who.give(self.directory / "pages.log", self.who.web, 0o664)
         (self.directory / f"fpm-{pool}.conf").write_text(text, encoding="utf-8")

@@ -197,9 +197,10 @@ class Show:
             encoding="utf-8")
         (self.own / "nothing").mkdir()
         with open(self.own / "server.log", "wb") as log:
+            # The pages believe settings of their own user where the root is his, too.
             server = self.begin(
-                [*self.php, "-d", f"session.save_path={self.own}", "-S", f"127.0.0.1:{port}", "-t", str(self.own / "nothing"),
-                 str(PROJECT / "php/website/admin/index.php")],
+                [*self.php, "-d", f"session.save_path={self.own}", "-d", f"cr0sync.root={self.directory}",
+                 "-S", f"127.0.0.1:{port}", "-t", str(self.own / "nothing"), str(PROJECT / "php/website/admin/index.php")],
                 stdout=log, stderr=log, env={**os.environ, "CR0SYNC_ADMIN_SETTINGS": str(settings)})
         address = f"http://127.0.0.1:{port}/"
         while server.poll() is None:

@@ -14,7 +14,9 @@ const isInUse = () => main.querySelector('details[open]') !== null
   || [...main.querySelectorAll('.tail')].some((box) => box.scrollTop < -40);
 const isBusy = () => {
   const active = document.activeElement;
-  const isUsed = active && main.contains(active) && active.matches('input, select, textarea, button, a, summary');
+  // A table that scrolls is reached by the keyboard, and clicked at by those who only read.
+  const isUsed = active && active !== main && main.contains(active)
+    && active.matches('input, select, textarea, button, a, summary, :focus-visible');
   return document.hidden || isUsed || isInUse() || String(document.getSelection()) !== '';
 };
 
@@ -69,16 +71,25 @@ const turn = (next) => {
   }
 };
 
+let copies = 0;
 const offerCopies = () => {
   for (const text of document.querySelectorAll('[data-copy]:not([data-offered])')) {
     if (!navigator.clipboard) return;
     text.dataset.offered = '';
+    // Who hears the page is told what the button copies.
+    text.id ||= `copy-${copies += 1}`;
     const button = document.createElement('button');
     button.type = 'button';
     button.textContent = 'Copy';
+    button.setAttribute('aria-describedby', text.id);
     button.addEventListener('click', async () => {
-      await navigator.clipboard.writeText(text.textContent);
-      button.textContent = 'Copied';
+      try {
+        await navigator.clipboard.writeText(text.textContent);
+        button.textContent = 'Copied';
+      } catch {
+        document.getSelection().selectAllChildren(text);
+        button.textContent = 'It is chosen: copy it by hand';
+      }
     });
     text.after(button);
   }

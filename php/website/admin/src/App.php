@@ -60,15 +60,13 @@ final readonly class App
         if (!$request->isText()) {
             return Response::refusal(400, 'What was sent is no text in UTF-8: write it again.');
         }
-        $settings = Settings::read($this->directory);
-        if (!$settings->isOpenToSomebody()) {
-            return Response::refusal(403, 'Nobody may come in here, as no settings.php says who may.');
-        }
+        // Its ini settings say whose the installation is.
         if (!function_exists('cr0_call')) {
             return Response::refusal(503, 'The PHP extension cr0sync is not loaded here.');
         }
-        if ($settings->file !== null) {
-            Trust::demand($settings->file, new Library($settings, 'nobody', $request->ip, ''));
+        $settings = Settings::read($this->directory);
+        if (!$settings->isOpenToSomebody()) {
+            return Response::refusal(403, 'Nobody may come in here, as no settings.php says who may.');
         }
         // The website's session is opened by the website, where it is asked.
         $user = $settings->admin === null ? null : ($settings->admin)();
@@ -78,7 +76,12 @@ final readonly class App
         if ($settings->admin !== null && $user === null) {
             return $settings->loginUrl !== null && !$request->isPost()
                 ? Response::seeOther($settings->loginUrl)
-                : Response::refusal(403, 'Log in to the website first.');
+                : Layout::nothingDone(
+                    $settings,
+                    'You are not logged in to the website',
+                    'Log in there first',
+                    $settings->loginUrl,
+                );
         }
         if ($user !== null && !self::isName($user)) {
             error_log('cr0sync admin: the function admin of the settings returns what is no name of a user; a name is '
@@ -109,6 +112,7 @@ final readonly class App
         $page = $name === $asked || $request->isPost() ? new (self::PAGES[$name])() : new Pages\Nowhere();
         if (!$request->isPost()) {
             $notice = $session->told($request);
+            $request = $session->takesLook($request) ? $request->looking() : $request;
             $token = $session->token();
             // From here on it only reads, and other requests of the same visitor need not wait.
             $session->close();
@@ -116,12 +120,14 @@ final readonly class App
 
             return $layout->response($page, $request, $library, $notice);
         }
+        $forms = new Forms($request->self, $name, '');
         if (!$session->accepts($request->field('csrf'))) {
             $library->recordIfPossible('ADMIN_REFUSED', ['why' => 'csrf', 'page' => $name], 'MEDIUM');
 
-            return Response::refusal(403, 'This form is too old: load the page again, then send it.');
+            $title = 'This form is too old';
+
+            return Layout::nothingDone($settings, $title, 'Load the page again', $forms->address($name));
         }
-        $forms = new Forms($request->self, $name, '');
         if ($request->field('action') === 'log_out') {
             $session->renew();
             if ($library->recordIfPossible('ADMIN_LOGGED_OUT', [], 'INFO') !== null) {
@@ -137,9 +143,14 @@ final readonly class App
         } catch (Cr0SyncException $refused) {
             $outcome = new Outcome(Notice::failed(self::words($refused)));
         }
-        $session->tell($outcome->notice);
+        $query = $outcome->query;
+        if ($outcome->notice === null) {
+            $query['look'] = $session->allowLook();
+        } else {
+            $session->tell($outcome->notice);
+        }
 
-        return Response::seeOther($forms->address($name, $outcome->query));
+        return Response::seeOther($forms->address($name, $query));
     }
 
     /** Whether it can stand in events and in what is asked for, whatever the website takes for a name. */

@@ -35,7 +35,8 @@ final readonly class Layout
             $status = 500;
             $content = Ui::trouble(App::words($error));
         }
-        $seconds = $page->isLive() && $status === 200
+        // To load a look again would look no more.
+        $seconds = $page->isLive() && $status === 200 && !$request->isLook
             ? (Requests::isAnyWaiting($library) ? self::SOON : self::LATER)
             : null;
         $body = Html::all(
@@ -75,6 +76,23 @@ final readonly class Layout
             Html::tag('p', [], 'If you have the account of an administrator, ', $login),
             Html::tag('p', [], 'If yours should be one, ask whoever looks after the website.'),
         ), 403);
+    }
+
+    /** For who pressed a button that came to nothing: that it did, and where to go on. */
+    public static function nothingDone(
+        Settings $settings,
+        string $title,
+        string $next,
+        ?string $address,
+        int $status = 403,
+        ?int $retryAfter = null,
+    ): Response {
+        return self::outside($settings, $title, null, Html::all(
+            Html::tag('p', [], 'Nothing was done.'),
+            $address === null
+                ? Html::tag('p', [], "{$next}.")
+                : Html::tag('p', [], Html::tag('a', ['href' => $address], $next)),
+        ), $status, $retryAfter);
     }
 
     /** A page for those who are not in. */
@@ -157,7 +175,8 @@ final readonly class Layout
         );
         $class = $notice === null ? 'notice empty' : "notice {$notice->kind}";
 
-        $text = $secret === null ? $notice?->text : Html::tag('p', [], $notice->text);
+        $words = $notice === null ? null : Ui::quoting($notice->text);
+        $text = $secret === null ? $words : Html::tag('p', [], $words);
 
         return Html::tag('div', ['role' => 'status', 'class' => $class, 'id' => 'notice'], $text, $secret);
     }

@@ -18,6 +18,10 @@ final readonly class Login
     /** What the tries of an address are counted under, after the address: of IPv6 its first 64 bits count. */
     public const KEY = '_admin_login';
     public const TRIES = ['limit' => 5, 'period_seconds' => 900, 'burst' => 5];
+    /** For whoever looks after the site. */
+    private const HINT = 'to come in before that: come from another address, or put admin in place of password_hash, '
+        . 'or a new hash, into settings.php; where all come from the address of a proxy, let the server set '
+        . 'REMOTE_ADDR; see README.md, Locked out';
 
     public function __construct(private Settings $settings, private Session $session)
     {
@@ -32,17 +36,21 @@ final readonly class Login
                 : Response::seeOther($forms->address('login'));
         }
         if ($request->field('action') !== 'log_in') {
-            return Response::refusal(403, 'Log in first.');
+            $title = 'You are not logged in';
+
+            return Layout::nothingDone($this->settings, $title, 'Log in first', $forms->address('login'));
         }
         $library = new Library($this->settings, 'nobody', $request->ip, $this->session->mark());
         if (!$this->session->accepts($request->field('csrf'))) {
             $library->recordSometimes('ADMIN_REFUSED', ['why' => 'csrf', 'page' => 'login'], 'MEDIUM');
 
-            return Response::refusal(403, 'This form is too old: load the page again, then log in.');
+            $title = 'This form is too old';
+
+            return Layout::nothingDone($this->settings, $title, 'Load the login again', $forms->address('login'));
         }
         $before = self::tries($library, $request, 0);
         if ($before === null && !self::isNextInLine()) {
-            return self::later();
+            return $this->later($forms);
         }
         if ($before !== null && !$before['allowed']) {
             return $this->lockedOut($library, $forms, self::wait($before));
@@ -51,7 +59,7 @@ final readonly class Login
         // Others may have used the last try meanwhile.
         $after = $before === null ? null : self::tries($library, $request, $isRight ? 0 : 1);
         if ($before !== null && $after === null) {
-            return self::later();
+            return $this->later($forms);
         }
 
         return match (true) {
@@ -89,9 +97,11 @@ final readonly class Login
         return max(1, (int) ceil(($tries['retry_after_ms'] ?? 60_000) / 1000));
     }
 
-    private static function later(): Response
+    private function later(Forms $forms): Response
     {
-        return Response::refusal(429, 'Somebody else is logging in. Wait a little, then try again.', 2);
+        $title = 'Somebody else is logging in';
+
+        return Layout::nothingDone($this->settings, $title, 'Try again', $forms->address('login'), 429, 2);
     }
 
     private function wrong(Library $library, Forms $forms, ?int $left): Response
@@ -136,10 +146,11 @@ final readonly class Login
         return $isNext;
     }
 
+    /** A stranger reads how long to wait; what else can be done is for those who can read the events. */
     private function lockedOut(Library $library, Forms $forms, int $seconds): Response
     {
         // Told once for each time that somebody is shut out, not for each try.
-        $library->recordSometimes('ADMIN_LOCKED_OUT', ['seconds' => $seconds], 'HIGH');
+        $library->recordSometimes('ADMIN_LOCKED_OUT', ['seconds' => $seconds, 'hint' => self::HINT], 'HIGH');
         $until = gmdate($seconds > 3600 ? 'Y-m-d H:i' : 'H:i:s', time() + $seconds) . ' UTC';
 
         return Layout::outside($this->settings, 'Too many tries', null, Html::all(
@@ -148,25 +159,7 @@ final readonly class Login
                 [],
                 Ui::duration($seconds),
             ), ", at {$until}. What is sent before that is not looked at, also the right password."),
-            Html::tag('p', [], Html::tag('a', ['href' => $forms->address('login')], 'Back to the '
-                . 'login')),
-            Html::tag('h2', [], 'If you look after this website'),
-            Html::tag('p', [], 'You need not wait:'),
-            Html::tag(
-                'ul',
-                [],
-                Html::tag('li', [], 'Come from another address: from another network, or through the machine itself, '
-                    . 'with ', Html::tag('code', [], 'ssh -D 1080 MACHINE'), ' and localhost:1080 as the SOCKS proxy '
-                    . 'of the browser.'),
-                Html::tag('li', [], 'Or put ', Html::tag('code', [], 'admin'), ' in place of ', Html::tag(
-                    'code',
-                    [],
-                    'password_hash',
-                ), ' into settings.php, as root: the login of the website decides then, and no tries are counted.'),
-                Html::tag('li', [], 'Is the password lost? As root, put a new hash into settings.php.'),
-            ),
-            Html::tag('p', [], 'If it was not you who tried, the page Events tells who did. Where it is always the '
-                . 'address of your proxy, everybody comes from there: let the server set REMOTE_ADDR.'),
+            Html::tag('p', [], Html::tag('a', ['href' => $forms->address('login')], 'Back to the login')),
         ), 429, $seconds);
     }
 

@@ -29,7 +29,23 @@ final readonly class Request
         public bool $isSecure,
         /** Whether a page loads itself again, and nobody did anything. */
         public bool $isLive,
+        /** Whether a form asked to look at what takes a while. */
+        public bool $isLook = false,
     ) {
+    }
+
+    public function looking(): self
+    {
+        return new self(
+            $this->method,
+            $this->self,
+            $this->query,
+            $this->form,
+            $this->ip,
+            $this->isSecure,
+            $this->isLive,
+            true,
+        );
     }
 
     /**

@@ -179,7 +179,7 @@ final class Requests
             }
         }
 
-        return implode(', ', $words);
+        return $words === [] ? 'all databases' : implode(', ', $words);
     }
 
     /** @param array<string, mixed> $request */

@@ -24,7 +24,7 @@ final class Results
     {
         $words = is_array($result) ? self::all($result) : [self::ODD];
 
-        return Html::all(array_map(static fn (string $one): Html => Html::tag('div', [], $one), $words));
+        return Html::all(array_map(static fn (string $one): Html => Html::tag('div', [], Ui::quoting($one)), $words));
     }
 
     /**

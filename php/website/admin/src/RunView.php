@@ -37,7 +37,7 @@ final class RunView
         foreach ($databases as $name => $database) {
             $start = [(string) $name, Ui::state($database['state'])];
             foreach (array_filter([$database['reason'], ...$database['warnings']]) as $word) {
-                $line = Html::tag('li', [], Html::tag('strong', [], "{$name}: "), $word);
+                $line = Html::tag('li', [], Html::tag('strong', [], "{$name}: "), Ui::quoting($word));
                 if (self::isNote($word)) {
                     $notes[] = $line;
                 } else {

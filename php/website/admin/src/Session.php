@@ -106,6 +106,24 @@ final class Session
         return Notice::of($stored);
     }
 
+    /** Lets the next page look, once, at what no link looks at; what its address has to have as `look`. */
+    public function allowLook(): string
+    {
+        return $this->data['look'] = bin2hex(random_bytes(8));
+    }
+
+    /** Whether it may. */
+    public function takesLook(Request $request): bool
+    {
+        $allowed = $this->data['look'] ?? null;
+        $isIt = $request->isReading() && is_string($allowed) && hash_equals($allowed, $request->text('look'));
+        if ($isIt) {
+            unset($this->data['look']);
+        }
+
+        return $isIt;
+    }
+
     /** Names the session in the event log, and lets nobody in. */
     public function mark(): string
     {

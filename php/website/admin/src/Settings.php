@@ -24,22 +24,21 @@ final readonly class Settings
         /** After so many minutes without a request one has to log in again. */
         public int $idleMinutes,
         public string $title,
-        /** Where that is written; null where it is nowhere. */
-        public ?string $file,
     ) {
     }
 
     /**
      * Reads settings.php of the directory, or the file that the server names as CR0SYNC_ADMIN_SETTINGS.
      *
-     * @throws UnexpectedValueException when it makes no sense; a misspelled setting must not open a door
+     * @throws UnexpectedValueException when it makes no sense, as a misspelled setting must not open a door, or when
+     *     others could have written it
      */
     public static function read(string $directory): self
     {
         $named = $_SERVER['CR0SYNC_ADMIN_SETTINGS'] ?? getenv('CR0SYNC_ADMIN_SETTINGS');
         $file = is_string($named) && $named !== '' ? $named : "{$directory}/settings.php";
         if (is_file($file)) {
-            Trust::beforeItRuns($file);
+            Trust::demand($file);
         }
         $given = is_file($file) ? require $file : [];
         if (!is_array($given)) {
@@ -78,7 +77,6 @@ final readonly class Settings
             $given['root'] ?? null,
             $minutes,
             $given['title'] ?? 'cr0sync',
-            is_file($file) ? $file : null,
         );
     }
 

@@ -4,34 +4,24 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin;
 
-use Cr0Sync\Cr0SyncException;
 use UnexpectedValueException;
 
 /**
  * Whether settings.php says what an administrator wrote: whoever takes over the website could let himself in by a file
- * that its user may write or exchange.
+ * that its user may write or exchange. Such a file is not even run.
  *
- * Where one user is everything, as where somebody develops, there is nobody to tell apart, and only others matter.
+ * Where one user is everything, as where somebody develops, there is nobody to tell apart, and only others matter. Who
+ * that is must not be said by a file that he could have written: neither by the settings nor by a configuration.
  */
 final class Trust
 {
-    /** @throws UnexpectedValueException when others than root or an administrator could have written it */
-    public static function demand(string $file, Library $library): void
-    {
-        $why = self::refusal($file, self::pages(), static fn (): ?int => self::cron($library));
-        if ($why !== null) {
-            throw new UnexpectedValueException($why);
-        }
-    }
+    /** Of an installation whose root nobody has named to PHP. */
+    private const ROOT = '/data/cr0_system';
 
-    /**
-     * The same of what everybody on the machine may write, which is not even run.
-     *
-     * @throws UnexpectedValueException
-     */
-    public static function beforeItRuns(string $file): void
+    /** @throws UnexpectedValueException when others than root or an administrator could have written it */
+    public static function demand(string $file): void
     {
-        $why = self::refusal($file, self::pages(), static fn (): ?int => self::pages());
+        $why = self::refusal($file, self::pages(), self::installation(...));
         if ($why !== null) {
             throw new UnexpectedValueException($why);
         }
@@ -41,18 +31,18 @@ final class Trust
      * Why the file is not believed, if it is not.
      *
      * @param ?int $pages the user that the pages run as
-     * @param callable(): ?int $cron the one that cron runs as; null where that is not known
+     * @param callable(): ?int $installation the one whose the installation is; null where there is none
      */
-    public static function refusal(string $file, ?int $pages, callable $cron): ?string
+    public static function refusal(string $file, ?int $pages, callable $installation): ?string
     {
         $real = (string) realpath($file);
         foreach (array_unique([$real, dirname($real), dirname($file)]) as $path) {
             $why = self::problem($path, $pages);
-            // To look at the configuration is left for where it matters.
-            if ($why !== null && ($why['isOfAll'] || $pages === null || $cron() !== $pages)) {
+            if ($why !== null && ($why['isOfAll'] || $pages === null || $installation() !== $pages)) {
                 return "{$path} {$why['words']}, and so whoever takes over the website could let himself in. As root: "
                     . "{$why['command']} {$path}" . (is_file($path) ? '' : ', or keep the file elsewhere, and let the '
-                    . 'server name it: CR0SYNC_ADMIN_SETTINGS');
+                    . 'server name it: CR0SYNC_ADMIN_SETTINGS') . ($why['isOfAll'] ? '' : '. Where one user is '
+                    . 'everything, let PHP know the root that is his: the ini setting cr0sync.root');
             }
         }
 
@@ -91,22 +81,15 @@ final class Trust
         return $file === false ? null : fstat($file)['uid'] ?? null;
     }
 
-    private static function cron(Library $library): ?int
+    /**
+     * Whose the installation is: the owner of the root that the server names, which only root gives to somebody else.
+     */
+    private static function installation(): ?int
     {
-        try {
-            $name = $library->read('cr0_config')['config']['ownership']['user'];
-        } catch (Cr0SyncException) {
-            return null;
-        }
+        $named = (string) ini_get('cr0sync.root');
+        $root = $named === '' ? self::ROOT : $named;
+        $owner = is_dir($root) ? fileowner($root) : false;
 
-        if (function_exists('posix_getpwnam')) {
-            return (posix_getpwnam($name) ?: [])['uid'] ?? null;
-        }
-        // Not each PHP has that extension.
-        $users = is_readable('/etc/passwd') ? (string) file_get_contents('/etc/passwd') : '';
-
-        $line = '~^' . preg_quote($name, '~') . ':[^:]*:(\d+):~m';
-
-        return preg_match($line, $users, $found) === 1 ? (int) $found[1] : null;
+        return $owner === false ? null : $owner;
     }
 }

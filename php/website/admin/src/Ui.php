@@ -37,6 +37,9 @@ final class Ui
         'LOW' => 'info',
     ];
 
+    /** So many seconds may two clocks differ that write down when something was. */
+    private const AHEAD = 60;
+
     /** A state in its colour. */
     public static function state(string $state): Html
     {
@@ -101,45 +104,66 @@ final class Ui
         );
     }
 
-    /** When, in words that are read at once; the exact time is in it. */
+    /**
+     * When something was, in words that are read at once; the exact time is in it. What is yet to come was not: there
+     * the clock was set back, or somebody else wrote it.
+     */
     public static function time(?string $rfc3339, string $never = 'never'): Html
+    {
+        return self::words($rfc3339, $never, false);
+    }
+
+    /** When something was, in words, with the exact time to be read beside it. */
+    public static function moment(?string $rfc3339, string $never = 'never'): Html
+    {
+        return Html::all(self::time($rfc3339, $never), self::beside($rfc3339));
+    }
+
+    /** When something ends, or has ended: the same, and it may be yet to come. */
+    public static function until(?string $rfc3339, string $never = 'never'): Html
+    {
+        return Html::all(self::words($rfc3339, $never, true), self::beside($rfc3339));
+    }
+
+    /** Whether it is so far ahead of the clock that it was not written down by it. */
+    public static function isAhead(int $at): bool
+    {
+        return $at > time() + self::AHEAD;
+    }
+
+    private static function words(?string $rfc3339, string $never, bool $mayCome): Html
     {
         $at = $rfc3339 === null ? false : strtotime($rfc3339);
         if ($at === false) {
             return Html::tag('span', ['class' => 'quiet'], $rfc3339 ?? $never);
         }
-        $exact = gmdate('Y-m-d H:i:s', $at) . ' UTC';
+        $isWrong = !$mayCome && self::isAhead($at);
+        $seconds = time() - $at;
+        $words = self::length(abs($seconds));
+        $attributes = ['datetime' => gmdate('c', $at), 'title' => self::exact($at)];
 
-        return Html::tag('time', ['datetime' => gmdate('c', $at), 'title' => $exact], self::ago(time() - $at));
-    }
-
-    /** When, in words, with the exact time to be read beside it. */
-    public static function moment(?string $rfc3339, string $never = 'never'): Html
-    {
-        $at = $rfc3339 === null ? false : strtotime($rfc3339);
-        $exact = $at === false ? null : gmdate('Y-m-d H:i:s', $at) . ' UTC';
-
-        return Html::all(
-            self::time($rfc3339, $never),
-            $exact === null ? null : Html::tag('div', ['class' => 'quiet exact'], $exact),
-        );
-    }
-
-    private static function ago(int $seconds): string
-    {
-        $size = abs($seconds);
-        $words = match (true) {
-            $size < 5 => 'now',
-            $size < 90 => "{$size} seconds",
-            $size < 90 * 60 => Text::count((int) round($size / 60), 'minute', 'minutes'),
-            $size < 36 * 3600 => Text::count((int) round($size / 3600), 'hour', 'hours'),
-            default => Text::count((int) round($size / 86400), 'day', 'days'),
-        };
-
-        return match (true) {
-            $words === 'now' => $words,
+        return Html::tag('time', $attributes + ['class' => $isWrong ? 'state warn' : null], match (true) {
+            abs($seconds) < 5 => 'now',
+            $isWrong => "{$words} ahead of the clock",
             $seconds < 0 => "in {$words}",
             default => "{$words} ago",
+        });
+    }
+
+    private static function beside(?string $rfc3339): ?Html
+    {
+        $at = $rfc3339 === null ? false : strtotime($rfc3339);
+
+        return $at === false ? null : Html::tag('div', ['class' => 'quiet exact'], self::exact($at));
+    }
+
+    private static function length(int $seconds): string
+    {
+        return match (true) {
+            $seconds < 90 => "{$seconds} seconds",
+            $seconds < 90 * 60 => Text::count((int) round($seconds / 60), 'minute', 'minutes'),
+            $seconds < 36 * 3600 => Text::count((int) round($seconds / 3600), 'hour', 'hours'),
+            default => Text::count((int) round($seconds / 86400), 'day', 'days'),
         };
     }
 
@@ -197,6 +221,14 @@ final class Ui
     {
         $time = '~(?<![^\s(])(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?'
             . '(?:Z\b| UTC\b|(?=$|[,.;:)]| [a-z(]))~';
+
+        return (string) preg_replace($time, '$1 $2 UTC', $words);
+    }
+
+    /** The same of what may quote a row, where no zone may be put to a time that has none. */
+    public static function quoting(string $words): string
+    {
+        $time = '~(?<![^\s(])(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z\b~';
 
         return (string) preg_replace($time, '$1 $2 UTC', $words);
     }

@@ -4,18 +4,16 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages;
 
-use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\NotThere;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Outcome;
+use Cr0Sync\Admin\Preview;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
-use Cr0Sync\Admin\RunView;
 use Cr0Sync\Admin\Ui;
-use Cr0Sync\Cr0SyncException;
 
 /**
  * The page before a backup is restored: says in full what will happen, and asks for it.
@@ -60,31 +58,15 @@ final readonly class BackupRestore
             $taken === []
                 ? Ui::trouble("There is no side of that name in {$backup['database']}: choose one of these.")
                 : Ui::section('What will happen', $this->consequences($backup, $taken), $this->form($backup, $into)),
-            $taken === [] ? null : $this->look($backup, $into, $request->text('look') === '1'),
+            $taken === [] ? null : (new Preview($this->forms, ['restore' => $backup['id'], 'into' => $into]))->html(
+                $request,
+                fn (): array => $this->library->read(
+                    'cr0_db_restore',
+                    ['dry_run' => true] + self::where($into),
+                    $backup['id'],
+                ),
+            ),
         );
-    }
-
-    /**
-     * What would be written, for who asks: it checks the backup and compares it with the side.
-     *
-     * @param array<string, mixed> $backup
-     */
-    private function look(array $backup, string $into, bool $isLook): Html
-    {
-        if (!$isLook) {
-            $query = ['restore' => $backup['id'], 'into' => $into, 'look' => '1'];
-            $link = $this->forms->link('backups', $query, 'Show how many rows would be written now');
-
-            return Html::tag('p', [], $link, ' (reads the backup and the whole database, which can take a while).');
-        }
-        try {
-            $options = ['dry_run' => true] + self::where($into);
-            $plan = $this->library->read('cr0_db_restore', $options, $backup['id']);
-
-            return RunView::plan($plan['databases']);
-        } catch (Cr0SyncException $error) {
-            return Ui::section('What would be written now', Ui::trouble(App::words($error)));
-        }
     }
 
     /** @return array{all_sides: true}|array{side: string} */

@@ -10,6 +10,7 @@ use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\Notice;
 use Cr0Sync\Admin\Outcome;
 use Cr0Sync\Admin\Page;
+use Cr0Sync\Admin\Preview;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\Ui;
@@ -74,6 +75,9 @@ final readonly class Backups implements Page
         $action = $request->field('action');
         if ($action === 'restore') {
             return BackupRestore::ask($request, $library);
+        }
+        if ($action === 'look') {
+            return Preview::ask($request, ['restore', 'into']);
         }
         if (!in_array($action, self::ACTIONS, true)) {
             return new Outcome(Notice::failed('Nothing like that can be asked for here.'));

@@ -42,7 +42,7 @@ final readonly class FindingRows
                 Html::all(
                     Html::tag('code', [], $one['path']),
                     isset($one['from']) ? [' from ', Html::tag('code', [], $one['from'])] : null,
-                    isset($one['reason']) ? Html::tag('div', [], $one['reason']) : null,
+                    isset($one['reason']) ? Html::tag('div', [], Ui::sentence($one['reason'])) : null,
                     $this->accept($one),
                 ),
                 $this->changes($one),

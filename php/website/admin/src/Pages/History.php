@@ -15,6 +15,7 @@ use Cr0Sync\Admin\Pages\History\OneRun;
 use Cr0Sync\Admin\Pages\History\Runs;
 use Cr0Sync\Admin\Pages\History\Span;
 use Cr0Sync\Admin\Pages\History\Undone;
+use Cr0Sync\Admin\Preview;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\RunView;
@@ -47,7 +48,7 @@ final class History implements Page
         $one = new OneRun($library, $forms);
 
         return match (true) {
-            $request->text('undo') !== '' => $one->undo($request->text('undo'), $request->text('look') === '1'),
+            $request->text('undo') !== '' => $one->undo($request->text('undo'), $request),
             $request->text('run') !== '' => $one->html($request->text('run')),
             default => self::all($request, $library, $forms),
         };
@@ -55,6 +56,9 @@ final class History implements Page
 
     public function act(Request $request, Library $library): Outcome
     {
+        if ($request->field('action') === 'look') {
+            return Preview::ask($request, ['undo']);
+        }
         if ($request->field('action') !== 'undo') {
             return new Outcome(Notice::failed('Nothing is asked for here.'));
         }

@@ -120,7 +120,7 @@ final class Integrity implements Page
             $items[] = Html::tag(
                 'li',
                 [],
-                Html::tag('strong', [], $one['problem']),
+                Html::tag('strong', [], Ui::sentence($one['problem'])),
                 $one['first'] === null ? null : Html::tag('div', [], "First: {$one['first']}"),
                 Html::tag(
                     'div',
@@ -131,7 +131,7 @@ final class Integrity implements Page
             );
         }
         foreach ($status['warnings'] as $warning) {
-            $items[] = Html::tag('li', [], $warning);
+            $items[] = Html::tag('li', [], Ui::sentence($warning));
         }
 
         return $items === [] ? null : Ui::section('What to do', Html::tag('ul', ['class' => 'problems'], $items));
@@ -146,14 +146,14 @@ final class Integrity implements Page
         $rows = [
             ['Baseline', $baseline['ok']
                 ? Html::all(Ui::state('ok'), ' ', $files, Ui::time($baseline['created']))
-                : Html::all(Ui::state('problem'), ' ', $baseline['problem'])],
+                : Html::all(Ui::state('problem'), ' ', Ui::sentence($baseline['problem']))],
             ['Last check', $last === null ? 'never' : Html::all(
                 Ui::time($last->at),
                 $last->checked === null ? null : ", {$last->checked} files",
                 $last->isComplete ? null : [' ', Ui::mark('not complete', 'warn')],
                 $last->isPrivate ? null : ' (as the website could have written it too)',
             )],
-            ['Guarantee', $last?->guarantee ?? 'none yet'],
+            ['Guarantee', Ui::sentence($last?->guarantee ?? 'none yet')],
             ['Watcher', Html::all(
                 match (true) {
                     $watch['stale'] => Ui::mark('missed', 'bad'),
@@ -161,7 +161,7 @@ final class Integrity implements Page
                     default => Ui::mark('none', 'quiet'),
                 },
                 $watch['heartbeat'] === null ? null : [' heard ', Ui::time($watch['heartbeat'])],
-                isset($watch['problem']) ? " {$watch['problem']}" : null,
+                isset($watch['problem']) ? Ui::sentence(" {$watch['problem']}") : null,
             )],
             ['Chain of events', self::chain($status)],
         ];

@@ -95,7 +95,7 @@ final readonly class KeyForms
             Html::tag('code', [], $key['id']),
             Ui::value($key['user_id']),
             implode(', ', $key['permissions']),
-            $key['expires_at'] === null ? 'never' : Ui::moment($key['expires_at']),
+            $key['expires_at'] === null ? 'never' : Ui::until($key['expires_at']),
             Ui::moment($key['last_used_at'], 'never used'),
             number_format($key['usage_count']),
         ]]);

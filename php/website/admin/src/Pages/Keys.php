@@ -223,7 +223,7 @@ final readonly class Keys implements Page
                 Ui::value($key['user_id']),
                 implode(', ', $key['permissions']),
                 Html::all(Ui::state($key['state']), $this->since($key)),
-                $key['expires_at'] === null ? 'never' : Ui::moment($key['expires_at']),
+                $key['expires_at'] === null ? 'never' : Ui::until($key['expires_at']),
                 Ui::moment($key['last_used_at'], 'never used'),
                 number_format($key['usage_count']),
                 $isActive ? Html::all(
@@ -244,7 +244,7 @@ final readonly class Keys implements Page
         return match (true) {
             $key['state'] === 'revoked' && $key['revoked_at'] !== null => Ui::moment($key['revoked_at']),
             $key['replaced_until'] !== null && $key['state'] === 'active'
-                => Html::tag('div', [], 'replaced by another; ends ', Ui::moment($key['replaced_until'])),
+                => Html::tag('div', [], 'replaced by another; ends ', Ui::until($key['replaced_until'])),
             default => null,
         };
     }

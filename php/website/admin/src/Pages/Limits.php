@@ -166,7 +166,7 @@ final readonly class Limits implements Page
             $rows[] = [
                 Html::tag('code', [], $client['key']),
                 number_format($client['requests']),
-                Ui::moment($client['blocked_until'], 'not blocked'),
+                Ui::until($client['blocked_until'], 'not blocked'),
             ];
         }
 

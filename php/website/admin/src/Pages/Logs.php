@@ -136,7 +136,7 @@ final class Logs implements Page
     public static function state(array $copy, bool $isUnfinished): Html
     {
         return match (true) {
-            $copy['problem'] !== null => Html::all(Ui::state('problem'), ' ', $copy['problem']),
+            $copy['problem'] !== null => Html::all(Ui::state('problem'), ' ', Ui::sentence($copy['problem'])),
             !$copy['exists'] => Ui::mark('not there', 'warn'),
             $isUnfinished => Ui::mark('the next run finishes it', 'warn'),
             $copy['unread_bytes'] + $copy['lag_bytes'] > 0 => Ui::mark('waits', 'info'),

@@ -21,6 +21,7 @@ use Cr0Sync\Admin\Pages\Overview\Figures;
 use Cr0Sync\Admin\Pages\Overview\Files;
 use Cr0Sync\Admin\Pages\Overview\Logs;
 use Cr0Sync\Admin\Pages\Overview\Needs;
+use Cr0Sync\Admin\Preview;
 use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\Ui;
@@ -52,12 +53,11 @@ final class Overview implements Page
     public function show(Request $request, Library $library, Forms $forms): Html
     {
         $database = $request->text('database');
-        $isLook = $request->text('look') === '1';
         $confirm = new Confirm($library, $forms);
 
         return match ($request->text('ask')) {
-            'force' => $confirm->force($database, $isLook),
-            'sync-from' => $confirm->syncFrom($database, $request->text('side'), $isLook),
+            'force' => $confirm->force($database, $request),
+            'sync-from' => $confirm->syncFrom($database, $request->text('side'), $request),
             default => $this->all($library, $forms),
         };
     }
@@ -66,6 +66,9 @@ final class Overview implements Page
     {
         $database = $request->field('database');
         $action = $request->field('action');
+        if ($action === 'look') {
+            return Preview::ask($request, ['ask', 'database', 'side']);
+        }
         if (!in_array($action, ['force', 'sync-from'], true)) {
             return new Outcome(Notice::failed('Nothing is asked for here.'));
         }

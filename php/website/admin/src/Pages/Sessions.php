@@ -181,7 +181,7 @@ final readonly class Sessions implements Page
                 implode(', ', $session['permissions']),
                 $isOpen ? Html::tag('span', ['class' => 'state good'], 'open') : Ui::state($session['state']),
                 Ui::moment($session['created_at'], 'unknown'),
-                Ui::moment($session['expires_at'], 'unknown'),
+                Ui::until($session['expires_at'], 'unknown'),
                 Html::all(
                     $session['ip'] ?? 'unknown',
                     ' ',

@@ -4,11 +4,12 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages\History;
 
-use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
 use Cr0Sync\Admin\NotThere;
+use Cr0Sync\Admin\Preview;
+use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Requests;
 use Cr0Sync\Admin\RunView;
 use Cr0Sync\Admin\Ui;
@@ -170,7 +171,7 @@ final readonly class OneRun
         }
     }
 
-    public function undo(string $id, bool $isLook): Html
+    public function undo(string $id, Request $request): Html
     {
         [$run, $undone] = Runs::ofAll($this->library)->one($id);
         if ($run === null) {
@@ -200,7 +201,10 @@ final readonly class OneRun
                 Forms::button("Undo run {$id}", 'danger'),
                 $this->forms->link('history', ['run' => $id], 'Do nothing'),
             )),
-        ), $this->look($id, $isLook));
+        ), (new Preview($this->forms, ['undo' => $id]))->html(
+            $request,
+            fn (): array => $this->library->read('cr0_db_undo', ['dry_run' => true], $id),
+        ));
     }
 
     /** Why a run cannot be undone, if it cannot. */
@@ -219,22 +223,6 @@ final readonly class OneRun
     private static function unknown(string $id): string
     {
         return "There is no run {$id} among the newest that did something. The command history lists older ones.";
-    }
-
-    private function look(string $id, bool $isLook): Html
-    {
-        if (!$isLook) {
-            $words = 'Show how many rows would be written now';
-
-            return Html::tag('p', [], $this->forms->link('history', ['undo' => $id, 'look' => '1'], $words));
-        }
-        try {
-            $plan = $this->library->read('cr0_db_undo', ['dry_run' => true], $id);
-
-            return RunView::plan($plan['databases']);
-        } catch (Cr0SyncException $error) {
-            return Ui::section('What would be written now', Ui::trouble(App::words($error)));
-        }
     }
 
     /**

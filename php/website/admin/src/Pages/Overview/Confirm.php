@@ -4,13 +4,12 @@ declare(strict_types=1);
 
 namespace Cr0Sync\Admin\Pages\Overview;
 
-use Cr0Sync\Admin\App;
 use Cr0Sync\Admin\Forms;
 use Cr0Sync\Admin\Html;
 use Cr0Sync\Admin\Library;
-use Cr0Sync\Admin\RunView;
+use Cr0Sync\Admin\Preview;
+use Cr0Sync\Admin\Request;
 use Cr0Sync\Admin\Ui;
-use Cr0Sync\Cr0SyncException;
 
 /**
  * What says in full what will happen, before somebody asks for something that can take rows away.
@@ -21,7 +20,7 @@ final readonly class Confirm
     {
     }
 
-    public function force(string $name, bool $isLook): Html
+    public function force(string $name, Request $request): Html
     {
         $refusal = self::refusal($this->library, 'force', $name, '');
         if ($refusal !== null) {
@@ -43,13 +42,13 @@ final readonly class Confirm
             Html::tag('p', [], 'If the deletion was not meant, restore that side from a backup instead: ', $this->forms
                 ->link('backups', [], 'Backups'), '.'),
             $this->buttons('force', $name, 'Sync now with force', []),
-        ), $this->look($isLook, ['ask' => 'force', 'database' => $name], fn (): array => $this->library->read(
+        ), $this->preview('force', $name, [])->html($request, fn (): array => $this->library->read(
             'cr0_db_sync',
             ['database' => $name, 'force' => true, 'dry_run' => true],
         )));
     }
 
-    public function syncFrom(string $name, string $side, bool $isLook): Html
+    public function syncFrom(string $name, string $side, Request $request): Html
     {
         $refusal = self::refusal($this->library, 'sync-from', $name, $side);
         if ($refusal !== null) {
@@ -63,7 +62,6 @@ final readonly class Confirm
             Html::tag('input', ['type' => 'checkbox', 'name' => 'force', 'value' => '1']),
             $label,
         );
-        $query = ['ask' => 'sync-from', 'database' => $name, 'side' => $side];
 
         return Html::all(Ui::section(
             "Take {$name} from {$side}",
@@ -75,7 +73,7 @@ final readonly class Confirm
             ]),
             Html::tag('p', [], 'This is for emergencies: a sync as usual loses nothing of either side.'),
             $this->buttons('sync-from', $name, "Take {$name} from {$side}", [Forms::hidden('side', $side), $force]),
-        ), $this->look($isLook, $query, fn (): array => $this->library->read(
+        ), $this->preview('sync-from', $name, ['side' => $side])->html($request, fn (): array => $this->library->read(
             'cr0_db_force_sync',
             ['database' => $name, 'force' => true, 'dry_run' => true],
             $side,
@@ -122,24 +120,10 @@ final readonly class Confirm
         ));
     }
 
-    /**
-     * What would be written, for who asks: it reads the whole database.
-     *
-     * @param array<string, string> $query
-     * @param callable(): array<string, mixed> $plan
-     */
-    private function look(bool $isLook, array $query, callable $plan): Html
+    /** @param array<string, string> $more */
+    private function preview(string $ask, string $name, array $more): Preview
     {
-        if (!$isLook) {
-            $link = $this->forms->link('overview', $query + ['look' => '1'], 'Show how many rows would be written now');
-
-            return Html::tag('p', [], $link, ' (reads the whole database, which can take a while).');
-        }
-        try {
-            return RunView::plan($plan()['databases']);
-        } catch (Cr0SyncException $error) {
-            return Ui::section('What would be written now', Ui::trouble(App::words($error)));
-        }
+        return new Preview($this->forms, ['ask' => $ask, 'database' => $name] + $more);
     }
 
     private function refused(string $why): Html

@@ -99,6 +99,11 @@ final class Cron
     {
         $last = $stamp['last_run'] ?? 0;
         $started = $stamp['started'] ?? 0;
+        if (Ui::isAhead(max($last, $started))) {
+            $why = ' what is written down is yet to come: was the clock set back?';
+
+            return Html::all(Ui::mark('not known', 'warn'), $why);
+        }
         if ($started > $last) {
             $isLate = isset($stamp['timeout']) && time() - $started > $stamp['timeout'] + self::GRACE;
             $since = Ui::time(gmdate('c', $started));

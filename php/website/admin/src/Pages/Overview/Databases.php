@@ -84,8 +84,7 @@ final readonly class Databases
                 'div',
                 ['class' => 'trouble'],
                 Html::tag('p', [], 'Held, since ', Ui::when($database['held']['since']), ': ', [
-                    $database['held']['reason'],
-                    '.',
+                    Ui::sentence("{$database['held']['reason']}."),
                 ]),
                 $this->button('Sync now with force...', ['ask' => 'force', 'database' => $name]),
             );
@@ -103,7 +102,7 @@ final readonly class Databases
     /** @param array{since: string, reason: string} $notice */
     private static function since(string $what, array $notice): Html
     {
-        $words = [$what, 'since ', Ui::when($notice['since']), ': ', $notice['reason']];
+        $words = [$what, 'since ', Ui::when($notice['since']), ': ', Ui::sentence($notice['reason'])];
 
         return Html::tag('p', ['class' => 'trouble'], $words);
     }

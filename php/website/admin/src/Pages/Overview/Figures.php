@@ -84,7 +84,10 @@ final class Figures
         }
 
         $silenced = $check->silenced();
-        $words = number_format($check->count()) . ($silenced === 0 ? '' : " ({$silenced} silenced)");
+        $words = Html::all(
+            number_format($check->count()),
+            $silenced === 0 ? null : [' ', Html::tag('small', [], "{$silenced} silenced")],
+        );
 
         return Ui::figure('Findings in files', $words, $check->kind($check->count() - $silenced));
     }
@@ -92,7 +95,7 @@ final class Figures
     private static function job(string $name, ?string $at): Html
     {
         $time = $at === null ? false : strtotime($at);
-        $isLate = $time === false || time() - $time > self::LATE;
+        $isLate = $time === false || time() - $time > self::LATE || Ui::isAhead($time);
 
         return Ui::figure($name, Ui::time($at), $isLate ? 'warn' : 'good');
     }
