@@ -385,7 +385,8 @@ fn what_is_uncertain_can_be_decided() {
         world.edit("bot", "UPDATE t SET n = n + 1 WHERE name = 'bob'");
         world
     };
-    let worlds: [(&str, Box<dyn Fn() -> World>); 4] = [
+    type Maker = Box<dyn Fn() -> World>;
+    let worlds: [(&str, Maker); 4] = [
         ("as planned", Box::new(counter(&[COUNT]))),
         ("counted on", Box::new(counter(&[COUNT, "UPDATE t SET n = n + 2 WHERE name = 'ann'"]))),
         ("gone", Box::new(counter(&["DELETE FROM t WHERE name = 'ann'", "INSERT INTO t VALUES('bot2', 0)"]))),
@@ -399,11 +400,11 @@ fn what_is_uncertain_can_be_decided() {
             world.sync();
             let found = world.conflicts();
             let uncertain = found.iter().filter(|one| one["kind"] == "uncertain");
-            let takes = uncertain.flat_map(|one| {
+            let mut takes = uncertain.flat_map(|one| {
                 let choices = one["choices"].as_array().unwrap().clone();
                 choices.into_iter().map(move |take| (one, take))
             });
-            let Some((one, take)) = takes.skip(index).next() else { break };
+            let Some((one, take)) = takes.nth(index) else { break };
             index += 1;
             let take = take.as_str().unwrap();
             let want = if take == "base" { &one["base"] } else { &one["values"][take] };
