@@ -261,10 +261,13 @@ final readonly class DatabaseText
         ]);
         foreach ($report['runs'] as $run) {
             $start = [$run['run'], $run['at'], $run['kind'], $run['duration_ms']];
-            foreach ($run['databases'] as $name => $database) {
-                if ($database['state'] === 'unchanged') {
-                    continue;
-                }
+            $isTold = static fn (array $database): bool => $database['state'] !== 'unchanged';
+            $told = array_filter($run['databases'], $isTold);
+            if ($told === []) {
+                // It is on record for what it said, as that it finished an interrupted one.
+                $table->add([...$start, '', 'unchanged', ...array_fill(0, 1 + count(self::COUNTS), 0)]);
+            }
+            foreach ($told as $name => $database) {
                 $sum = static fn (string $what): int => array_sum(array_column($database['sides'], $what));
                 $counts = array_map($sum, self::COUNTS);
                 $cells = [...$start, (string) $name, $database['state'], $database['conflicts'], ...$counts];

@@ -22,7 +22,7 @@ use super::record::{self, Intent, Statement, TableWrites};
 use super::schema::Storage;
 use super::shape::{self, Drift, Shape, TableShape};
 use super::sql::quote;
-use super::store::{ConflictRows, FoundConflict, Ids, Overlay, OverlayEntry, StoredConflict};
+use super::store::{ConflictRows, FoundConflict, Ids, MERGED, Overlay, OverlayEntry, StoredConflict};
 use super::undo::Touched;
 use super::value::{Row, Value};
 use super::{Fault, sql_error, state_error, virtual_table};
@@ -445,7 +445,7 @@ impl<'a, 'p> TableSpeller<'a, 'p> {
             Winner::Side(side) => {
                 (name(side).unwrap_or_default(), if decision.frozen { "held" } else { "open" })
             }
-            Winner::Merged => ("merged", if decision.frozen { "held" } else { "open" }),
+            Winner::Merged => (MERGED, if decision.frozen { "held" } else { "open" }),
             Winner::Nobody => ("none", "held"),
         };
         let sides = &task.sides;

@@ -39,6 +39,7 @@ mod plan;
 mod progress;
 mod queue;
 mod record;
+mod reentry;
 mod references;
 mod resolution;
 mod rest;

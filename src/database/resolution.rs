@@ -4,20 +4,20 @@
 
 use std::collections::BTreeSet;
 
+use crate::config::ColumnPolicy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::counted;
 
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Whole};
-use super::decide::merge::Origin;
+use super::decide::merge::{Origin, sum};
 use super::key::{Key, key_of};
-use super::model::{Ancestor, Cluster, Edit, Rules, with_cell};
-use super::observe;
+use super::model::{Cluster, Rules, with_cell};
 use super::plan::Side;
 use super::shape::Shape;
-use super::store::{RESOLVED, Store, StoredConflict};
+use super::store::{RESOLVED, Store, StoredConflict, UNCERTAIN};
 use super::value::{Row, Value};
-use super::{Fault, sql_error, state_error};
+use super::{Fault, observe, reentry, sql_error, state_error};
 
 /// What to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +152,68 @@ impl Resolution {
         })
     }
 
+    /// Whether a row is one that an interrupted run can have left: of each cell what was there before, what was to be there,
+    /// or what was found; of a total also what the run and its owner together make of it. No row where one of them is none.
+    fn may_be_left(&self, rules: &Rules, now: Option<&Row>) -> bool {
+        let rows = &self.conflict.rows;
+        let found = rows.values.iter().map(|(_, row)| row.as_ref());
+        let mut shown = found.chain([rows.base.as_ref(), rows.merged.as_ref()]);
+        let Some(now) = now else { return shown.any(|row| row.is_none()) };
+        let shown: Vec<&Row> = shown.flatten().collect();
+        rules.columns.iter().enumerate().all(|(column, name)| {
+            let Some(at) = self.position(name) else { return true };
+            let is_total = rules.policies.get(column) == Some(&ColumnPolicy::Sum);
+            let total = || {
+                let cell = |row: &Row| row.get(at).cloned();
+                let planned = cell(rows.merged.as_ref()?)?;
+                let found = cell(rows.values.first()?.1.as_ref()?)?;
+                let before = rows.base.as_ref().and_then(cell);
+                sum(before.as_ref(), &[(&planned, Origin::Merged), (&found, Origin::Merged)])
+            };
+            shown.iter().any(|row| row.get(at) == now.get(column))
+                || is_total && total().as_ref() == now.get(column)
+        })
+    }
+
+    /// Brings a row back that is on no side.
+    fn bring_back(
+        &self,
+        shape: &Shape,
+        index: usize,
+        table: &mut TableState,
+        sides: &[Side],
+    ) -> std::result::Result<(), Fault> {
+        let Some(row) = self.chosen() else { return Ok(()) };
+        let Some(of_shape) = shape.tables.get(index) else { return Ok(()) };
+        let row = self.fit(&table.rules, &row, None);
+        if !reentry::has_parents(shape, index, sides, &row, |_, _| false)? {
+            let error = Error::new(
+                ErrorKind::Usage,
+                format!("what the row of conflict {} points at is gone", self.conflict.number),
+            );
+            return Err(Fault::Error(error.hint("put that back first")));
+        }
+        let id = match table.rules.assigned_id() {
+            Some(column) => Some(reentry::free_id(of_shape, table, sides, &row, column)?),
+            None => None,
+        };
+        let decision = Decision { merged: Some(Whole::of(row, Origin::Person)), ..Decision::default() };
+        reentry::add(table, decision, id, sides.len());
+        Ok(())
+    }
+
+    /// The row that is to be there.
+    fn chosen(&self) -> Option<Row> {
+        match &self.take {
+            Take::Side(side) => {
+                let values = &self.conflict.rows.values;
+                values.iter().find(|(name, _)| **name == **side).and_then(|(_, row)| row.clone())
+            }
+            Take::Base => self.conflict.rows.base.clone(),
+            Take::Both => self.loser(),
+        }
+    }
+
     /// Replaces the decision about the row.
     pub(crate) fn impose(
         &self,
@@ -176,9 +238,13 @@ impl Resolution {
             rows.chain(cluster.merged.as_ref()).any(|row| rules.key(row).as_ref() == Some(&key))
         };
         let held = &*self.conflict.status == "held" || &*self.conflict.winner == "none";
+        let is_uncertain = &*self.conflict.kind == UNCERTAIN;
         let unchanged = |cluster: &Cluster| {
             sides.iter().zip(&cluster.seats).all(|(side, seat)| {
                 let now = seat.after.as_ref().map(|local| &local.raw);
+                if is_uncertain {
+                    return self.may_be_left(&rules, now);
+                }
                 let seen = match held {
                     true => self
                         .conflict
@@ -196,17 +262,17 @@ impl Resolution {
             })
         };
         let position = table.clusters.iter().position(|cluster| about(cluster) && unchanged(cluster));
-        // A row that was deleted everywhere has no cluster with a key of its own.
+        // A row that is on no side has no cluster.
+        let may_be_gone = match is_uncertain {
+            true => self.may_be_left(&rules, None),
+            false => !held && self.conflict.rows.merged.is_none(),
+        };
+        if may_be_gone && !table.clusters.iter().any(about) {
+            return self.bring_back(shape, index, table, sides);
+        }
         let position = position.ok_or_else(stale)?;
         let Some(cluster) = table.clusters.get(position) else { return Err(stale()) };
-        let chosen = match &self.take {
-            Take::Side(side) => {
-                let values = &self.conflict.rows.values;
-                values.iter().find(|(name, _)| **name == **side).and_then(|(_, row)| row.clone())
-            }
-            Take::Base => self.conflict.rows.base.clone(),
-            Take::Both => self.loser(),
-        };
+        let chosen = self.chosen();
         let today = cluster.seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| &local.row);
         let chosen = chosen.map(|row| self.fit(&rules, &row, today));
         if self.take == Take::Both {
@@ -305,15 +371,9 @@ impl Resolution {
         let ids = table.clusters.iter().filter_map(|cluster| cluster.id);
         let next = ids.max().and_then(|id| id.max(table.last).checked_add(1));
         let next = next.ok_or_else(|| usage("the table has used up its row ids"))?;
-        table.clusters.push(Cluster {
-            merged: None,
-            seats: vec![Edit { before: Ancestor::Known(None), after: None }; sides],
-            id: Some(next),
-        });
         let row = with_cell(&row, column, &Value::Integer(next));
-        table
-            .decisions
-            .push(Decision { merged: Some(Whole::of(row, Origin::Person)), ..Decision::default() });
+        let decision = Decision { merged: Some(Whole::of(row, Origin::Person)), ..Decision::default() };
+        reentry::add(table, decision, Some(next), sides);
         Ok(())
     }
 }

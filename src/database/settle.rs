@@ -10,14 +10,14 @@ use crate::clock;
 use crate::report::DatabaseReport;
 
 use super::evidence::{self, Evidence};
-use super::model::Slot;
+use super::model::{Identity, Slot};
 use super::record::{self, Intent, Progress, Role, Written};
 use super::run::{Job, Part, Seat, drop_side};
-use super::schema;
+use super::schema::{self, Table};
 use super::steps::Step;
-use super::store::{ConflictRows, StoredConflict};
-use super::value::Row;
-use super::{Fault, base, sql_error, state_error, write};
+use super::store::{ConflictRows, MERGED, StoredConflict, UNCERTAIN};
+use super::value::{Row, Value};
+use super::{Fault, base, shape, sql_error, state_error, write};
 
 /// Records the sides of which it is known whether they were written. Returns the other intents, the hub's first.
 pub(crate) fn finish(
@@ -145,16 +145,30 @@ fn uncertain(
     let mut conflicts = Vec::new();
     for table in &intent.writes {
         let Some(have) = schema.table(&table.table) else { continue };
+        let names = key_names(job, name, have);
         for write in &table.writes {
-            let Some((slot, _)) = write.new.as_ref().or(write.old.as_ref()) else { continue };
-            let now = write::witness(live, have, &table.columns, slot).map_err(fail)?;
+            let Some((slot, identity)) = write.new.as_ref().or(write.old.as_ref()) else { continue };
+            // Where it was to be, its owner may have put another one.
+            let key: Option<Vec<(&str, &Value)>> = names.as_ref().and_then(|names| {
+                let cell = |name: &String| {
+                    let at = table.columns.iter().position(|own| own.eq_ignore_ascii_case(name))?;
+                    identity.get(at).filter(|cell| **cell != Value::Null)
+                };
+                names.iter().map(|name| Some((name.as_str(), cell(name)?))).collect()
+            });
+            let now = match key {
+                Some(key) => write::witness_by(live, have, &table.columns, &key),
+                None => write::witness(live, have, &table.columns, slot),
+            };
+            let now = now.map_err(fail)?;
             let row = |placed: &Option<(Slot, Row)>| placed.as_ref().map(|(_, row)| row.clone());
+            let values = vec![(intent.side.as_str().into(), now), (MERGED.into(), row(&write.new))];
             conflicts.push(StoredConflict {
                 number: 0,
                 database: name.into(),
                 table: table.table.as_str().into(),
-                kind: "uncertain".into(),
-                winner: "merged".into(),
+                kind: UNCERTAIN.into(),
+                winner: MERGED.into(),
                 reason: format!(
                     "a run was interrupted while it wrote {}, and nothing tells whether it did: {taken}",
                     intent.side
@@ -165,11 +179,11 @@ fn uncertain(
                 at: clock::stamp(job.at).into(),
                 rows: ConflictRows {
                     columns: table.columns.as_slice().into(),
-                    key: table.columns.as_slice().into(),
+                    key: names.as_ref().unwrap_or(&table.columns).as_slice().into(),
                     clashing: [].into(),
                     identity: row(&write.new).or_else(|| row(&write.old)),
                     base: row(&write.old),
-                    values: vec![(intent.side.as_str().into(), now)],
+                    values,
                     merged: row(&write.new),
                     both: false,
                 },
@@ -177,4 +191,15 @@ fn uncertain(
         }
     }
     Ok(conflicts)
+}
+
+/// The names of the columns that tell which row is which; `None` where only the whole row does.
+fn key_names(job: &Job<'_>, name: &str, have: &Table) -> Option<Vec<String>> {
+    let policy = job.config.databases.get(name)?.table_policy(name, &have.name);
+    let columns = match shape::identity(have, &policy) {
+        Identity::Key(columns) => columns.into_iter().map(|(column, _)| column).collect(),
+        Identity::Id(column) => vec![column],
+        Identity::Content => return None,
+    };
+    columns.into_iter().map(|at| have.columns.get(at).map(|column| column.name.clone())).collect()
 }

@@ -561,12 +561,9 @@ fn rules_of(
         None if strict => Err(fault(format!("{what} names column {name}, which the table does not have"))),
         None => Ok(None),
     };
-    let mut configured = Vec::new();
     for name in policy.identity.iter().flatten() {
-        configured.push(find(name, "identity")?);
+        find(name, "identity")?;
     }
-    let configured: Option<Vec<usize>> =
-        configured.into_iter().collect::<Option<_>>().filter(|c: &Vec<_>| !c.is_empty());
     for name in policy.columns.keys().filter(|name| !name.contains(['*', '?'])) {
         find(name, "columns")?;
     }
@@ -623,7 +620,7 @@ fn rules_of(
     Ok(Rules {
         name: table.name.clone(),
         columns: table.columns.iter().map(|column| column.name.clone()).collect(),
-        identity: identity(table, configured, policy.origin),
+        identity: identity(table, policy),
         id,
         stored_by_key: match &table.storage {
             Storage::Key { order } => Some(order.iter().map(|(column, ..)| *column).collect()),
@@ -666,12 +663,14 @@ fn reference(
 }
 
 /// Rules 1 to 5 of row identity.
-fn identity(table: &Table, configured: Option<Vec<usize>>, origin: PolicyOrigin) -> Identity {
+pub(crate) fn identity(table: &Table, policy: &TablePolicy) -> Identity {
+    let names = policy.identity.as_deref().unwrap_or_default();
+    let configured: Option<Vec<usize>> = names.iter().map(|name| table.column(name)).collect();
     let alias = match table.storage {
         Storage::Alias { column } => Some(column),
         _ => None,
     };
-    if let Some(columns) = configured {
+    if let Some(columns) = configured.filter(|columns| !columns.is_empty()) {
         let mut sorted = columns.clone();
         sorted.sort_unstable();
         let indexed = table.uniques.iter().find(|unique| {
@@ -681,7 +680,7 @@ fn identity(table: &Table, configured: Option<Vec<usize>>, origin: PolicyOrigin)
         });
         match indexed {
             Some(unique) => return Identity::Key(unique.clone()),
-            None if origin == PolicyOrigin::User => {
+            None if policy.origin == PolicyOrigin::User => {
                 let collation =
                     |column: usize| table.columns.get(column).map_or(Collation::Binary, |c| c.collation);
                 return Identity::Key(

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use super::codec::Encoder;
 
 pub(crate) use conflicts::{
-    ConflictRows, FoundConflict, RESOLVED, StoredConflict, Undecided, decode_conflict_rows,
+    ConflictRows, FoundConflict, MERGED, RESOLVED, StoredConflict, UNCERTAIN, Undecided, decode_conflict_rows,
     encode_conflict_rows,
 };
 pub(crate) use history::{Held, Nearest, Outcome, PastRun, decode_touched, encode_touched};

@@ -12,14 +12,13 @@ use crate::report::{counted, rows};
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Whole};
 use super::decide::merge::Origin;
-use super::key::{Collation, Key, KeyPart, key_of};
-use super::model::{Ancestor, Cluster, Edit, Rules};
-use super::observe;
+use super::key::{Key, KeyPart, key_of};
+use super::model::{Cluster, Edit, Rules};
 use super::plan::Side;
 use super::shape::{Shape, TableShape};
 use super::store::{Nearest, PastRun, Store};
 use super::value::{Row, Value};
-use super::{Fault, archive, sql_error, state_failure};
+use super::{Fault, archive, observe, reentry, sql_error, state_failure};
 
 /// Says of a run that has nothing to take back what can be done instead.
 ///
@@ -228,39 +227,17 @@ impl Way<'_> {
         });
         let decision = Decision { merged, ..Decision::default() };
         let id = match (&row.before, rules.assigned_id(), position) {
-            (Some(before), Some(column), None) => Some(self.free_id(before, column, table)?),
+            (Some(before), Some(column), None) => {
+                Some(reentry::free_id(self.of_shape, table, self.sides, before, column)?)
+            }
             _ => None,
         };
         let Some(table) = tables.get_mut(self.index) else { return Ok(None) };
         match position.and_then(|position| table.decisions.get_mut(position)) {
             Some(slot) => *slot = decision,
-            None => {
-                let nobody = Edit { before: Ancestor::Known(None), after: None };
-                table.clusters.push(Cluster { merged: None, seats: vec![nobody; self.sides.len()], id });
-                table.decisions.push(decision);
-            }
+            None => reentry::add(table, decision, id, self.sides.len()),
         }
         Ok(None)
-    }
-
-    /// The id that a row had, or, where another has it now, one that is free everywhere.
-    fn free_id(&self, before: &Row, column: usize, table: &TableState) -> Result<i64, Fault> {
-        let mut last = table.clusters.iter().filter_map(|cluster| cluster.id).fold(table.last, i64::max);
-        let wanted = before.get(column).and_then(Value::as_integer);
-        let mut taken = wanted.is_none() || table.clusters.iter().any(|cluster| cluster.id == wanted);
-        for side in self.sides {
-            let source = side.source(&self.of_shape.rules.name);
-            let fail = |e| sql_error(e, &side.name);
-            last = last.max(observe::last_rowid(self.of_shape, source).map_err(fail)?);
-            let keys: BTreeSet<Key> =
-                wanted.map(|id| Key::from([KeyPart::Integer(id)])).into_iter().collect();
-            let by = [(column, Collation::Binary)];
-            taken |= !observe::rows_by_key(self.of_shape, source, &by, &keys).map_err(fail)?.is_empty();
-        }
-        match wanted {
-            Some(id) if !taken => Ok(id),
-            _ => last.checked_add(1).ok_or_else(|| super::plan::exhausted(&self.of_shape.rules.name)),
-        }
     }
 
     /// Whether rows point at a row that is to go, other than those that go with it.
@@ -293,28 +270,11 @@ impl Way<'_> {
 
     /// Whether what a row points at is there, or comes back with it.
     fn has_parents(&self, before: &Row) -> Result<bool, Fault> {
-        for reference in &self.of_shape.rules.references {
-            let Some(parent) = self.shape.tables.get(reference.parent) else { continue };
-            let by = reference.pointers();
-            let Some(key) = key_of(before, &by) else { continue };
-            let comes = |own: &Return<'_>| {
-                own.before.as_ref().and_then(|row| key_of(row, &reference.parent_columns)).as_ref()
-                    == Some(&key)
-            };
-            if self.undo.of(&parent.rules).any(|own| comes(&own)) {
-                continue;
-            }
-            for side in self.sides {
-                let source = side.source(&parent.rules.name);
-                let keys = BTreeSet::from([key.clone()]);
-                let rows = observe::rows_by_key(parent, source, &reference.parent_columns, &keys)
-                    .map_err(|e| sql_error(e, &side.name))?;
-                if rows.is_empty() {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
+        reentry::has_parents(self.shape, self.index, self.sides, before, |reference, key| {
+            let Some(parent) = self.shape.tables.get(reference.parent) else { return false };
+            let is_it = |row: &Row| key_of(row, &reference.parent_columns).as_ref() == Some(key);
+            self.undo.of(&parent.rules).any(|own| own.before.as_ref().is_some_and(is_it))
+        })
     }
 }
 

@@ -178,11 +178,33 @@ pub(crate) fn witness(
     columns: &[String],
     slot: &Slot,
 ) -> rusqlite::Result<Option<Row>> {
-    let list: Vec<String> = columns.iter().map(|name| quote(name)).collect();
     let (condition, values) = slot_condition(have, have, slot);
+    witness_where(connection, have, columns, &condition, &values)
+}
+
+/// The row with these values in these columns; `None` when there is no row.
+pub(crate) fn witness_by(
+    connection: &Connection,
+    have: &Table,
+    columns: &[String],
+    key: &[(&str, &Value)],
+) -> rusqlite::Result<Option<Row>> {
+    let condition: Vec<String> = key.iter().map(|(name, _)| format!("{} = ?", quote(name))).collect();
+    let values: Vec<Value> = key.iter().map(|(_, value)| (*value).clone()).collect();
+    witness_where(connection, have, columns, &condition.join(" AND "), &values)
+}
+
+fn witness_where(
+    connection: &Connection,
+    have: &Table,
+    columns: &[String],
+    condition: &str,
+    values: &[Value],
+) -> rusqlite::Result<Option<Row>> {
+    let list: Vec<String> = columns.iter().map(|name| quote(name)).collect();
     let sql = format!("SELECT {} FROM main.{} WHERE {condition}", list.join(", "), quote(&have.name));
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(&values))?;
+    let mut rows = statement.query(params_from_iter(values))?;
     match rows.next()? {
         None => Ok(None),
         Some(row) => (0..columns.len())

@@ -99,6 +99,42 @@ fn a_held_cell_is_let_go() {
     assert_eq!(statuses(&world), ["resolved"]);
 }
 
+/// A deletion that won is no end of the row.
+#[test]
+fn a_row_that_is_gone_comes_back() {
+    for (schema, row) in [
+        ("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('k', 1)", "'k' 2"),
+        ("CREATE TABLE t(id INTEGER PRIMARY KEY, x); INSERT INTO t VALUES(7, 1), (8, 8)", "7 2"),
+    ] {
+        let world = World::two().tables(json!({ "t": { "on_delete_update": "delete" } })).start(schema);
+        world.edit("bot", "UPDATE t SET x = 2 WHERE x = 1");
+        world.edit("central", "DELETE FROM t WHERE x = 1");
+        world.sync();
+        check(&world, "SELECT * FROM t WHERE x < 8", &[]);
+        world.resolve(&id(&world), Take::Side("bot".into())).unwrap();
+        check(&world, "SELECT * FROM t WHERE x < 8", &[row]);
+        assert_eq!(statuses(&world), ["resolved"]);
+    }
+}
+
+/// A row that points at nothing is not put back.
+#[test]
+fn a_row_that_is_gone_does_not_come_back_without_its_parent() {
+    let world = World::two().tables(json!({ "t": { "on_delete_update": "delete" } })).start(
+        "CREATE TABLE p(k TEXT PRIMARY KEY); INSERT INTO p VALUES('p');
+         CREATE TABLE t(k TEXT PRIMARY KEY, p REFERENCES p, x); INSERT INTO t VALUES('k', 'p', 1)",
+    );
+    world.edit("bot", "UPDATE t SET x = 2");
+    world.edit("central", "DELETE FROM t");
+    world.sync();
+    world.edit("bot", "DELETE FROM p");
+    world.sync();
+    let error = world.resolve(&id(&world), Take::Side("bot".into())).expect_err("its parent is gone");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    assert!(error.to_string().contains("points at is gone"), "{error}");
+    check(&world, "SELECT * FROM t", &[]);
+}
+
 #[test]
 fn both_rows_where_two_are_possible() {
     let world = World::two()

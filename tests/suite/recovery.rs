@@ -22,6 +22,13 @@ fn base_of(world: &World, side: &str) -> std::path::PathBuf {
     found.pop().unwrap()
 }
 
+/// Two sides whose runs do not wait for readers.
+fn impatient() -> World {
+    let mut world = World::two();
+    world.json["guards"]["busy_timeout_ms"] = json!(50);
+    world
+}
+
 /// Runs while a reader sits on a base: the record of that side fails, as if we were killed between its COMMIT and its record.
 fn killed_before_record_of(world: &World, side: &str) -> serde_json::Value {
     without_record_of(world, side, || world.sync())
@@ -137,7 +144,7 @@ fn ids_that_the_owner_gave_out_himself_are_no_witnesses() {
     ] {
         for owner in owners {
             for is_written in [false, true] {
-                let world = World::two()
+                let world = impatient()
                     .tables(json!({ "users": { "identity": ["name"], "columns": { "score": "sum" } } }))
                     .start(
                         "CREATE TABLE users(id INTEGER PRIMARY KEY, name TEXT, email TEXT, score INTEGER DEFAULT 0);
@@ -197,7 +204,7 @@ fn a_new_counter_that_moved_is_not_counted_twice() {
             "'ann' 3",
         ),
     ] {
-        let world = World::two()
+        let world = impatient()
             .tables(json!({ "score": { "columns": { "n": "sum" } } }))
             .start("CREATE TABLE score(nick TEXT PRIMARY KEY, n INTEGER, note TEXT); INSERT INTO score VALUES ('bob', 1, 'b')");
         world.edit("central", &format!("{new}; UPDATE score SET n = n + 5 WHERE nick = 'bob'"));
@@ -340,6 +347,82 @@ fn counter_looks_written() {
     // Nothing can tell the owner's step from ours: it must at least be said.
     assert_eq!(conflict_lines(&world), ["t uncertain [] merged open"]);
     check(&world, "SELECT * FROM t", &["'ann' 11", "'bob' 1"]);
+}
+
+/// What nobody could tell, a person decides: whatever is offered is done, also where the row is what the run and its owner
+/// made of it together, or is gone.
+#[test]
+fn what_is_uncertain_can_be_decided() {
+    const COUNT: &str = "UPDATE t SET n = n + 1 WHERE name = 'ann'";
+    let counter = |owner: &'static [&'static str]| {
+        move || {
+            let world = impatient()
+                .tables(json!({"t":{"columns":{"n":"sum"}}}))
+                .start("CREATE TABLE t(name TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10), ('bob', 0)");
+            world.edit("central", "UPDATE t SET n = n + 1 WHERE name = 'ann'");
+            world.edit("bot", "UPDATE t SET n = n + 1 WHERE name = 'bob'");
+            let reader = world.open("bot");
+            reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+            killed_before_note_of(&world, "bot");
+            drop(reader);
+            owner.iter().for_each(|text| world.edit("bot", text));
+            world
+        }
+    };
+    // The owner's next rows get the ids that the run had planned for others, and are like them.
+    let users = || {
+        let world = impatient().tables(json!({ "t": { "identity": ["name"], "columns": { "n": "sum" } } })).start(
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, kind TEXT DEFAULT 'user', n INTEGER DEFAULT 0);
+             INSERT INTO t(name, n) VALUES ('bob', 10)",
+        );
+        world.edit("central", "INSERT INTO t(name) VALUES ('wrc'); UPDATE t SET n = n + 5 WHERE name = 'bob'");
+        world.edit("bot", "INSERT INTO t(name) VALUES ('bot1')");
+        let reader = world.open("bot");
+        reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
+        killed_before_note_of(&world, "bot");
+        drop(reader);
+        world.edit("bot", "DELETE FROM t WHERE name = 'bot1'; INSERT INTO t(name) VALUES ('n50'), ('n51')");
+        world.edit("bot", "UPDATE t SET n = n + 1 WHERE name = 'bob'");
+        world
+    };
+    type Maker = Box<dyn Fn() -> World>;
+    let worlds: [(&str, Maker); 4] = [
+        ("as planned", Box::new(counter(&[COUNT]))),
+        ("counted on", Box::new(counter(&[COUNT, "UPDATE t SET n = n + 2 WHERE name = 'ann'"]))),
+        ("gone", Box::new(counter(&["DELETE FROM t WHERE name = 'ann'", "INSERT INTO t VALUES('bot2', 0)"]))),
+        ("other ids", Box::new(users)),
+    ];
+    for (about, world) in worlds {
+        let (mut decided, mut index) = (0, 0);
+        loop {
+            let world = world();
+            world.sync();
+            world.sync();
+            let found = world.conflicts();
+            let uncertain = found.iter().filter(|one| one["kind"] == "uncertain");
+            let mut takes = uncertain.flat_map(|one| {
+                let choices = one["choices"].as_array().unwrap().clone();
+                choices.into_iter().map(move |take| (one, take))
+            });
+            let Some((one, take)) = takes.nth(index) else { break };
+            index += 1;
+            let take = take.as_str().unwrap();
+            let want = if take == "base" { &one["base"] } else { &one["values"][take] };
+            let done = world.resolve(one["id"].as_str().unwrap(), Take::from(take));
+            let report = done.unwrap_or_else(|error| panic!("{about}: {take} of {one:#}: {error}"));
+            assert_eq!(report["ok"], true, "{about}: {report:#}");
+            let now = format!("SELECT n FROM t WHERE name = {}", one["key"]["name"]);
+            let want: Vec<String> = want.get("n").iter().map(ToString::to_string).collect();
+            check(&world, &now.replace('"', "'"), &want.iter().map(String::as_str).collect::<Vec<_>>());
+            assert!(world.conflicts().iter().any(|own| own["id"] == one["id"] && own["status"] == "resolved"));
+            assert_settled(&world);
+            decided += 1;
+        }
+        let left = world();
+        let said = left.sync();
+        assert!(decided >= 3, "{about}: {decided}: {said:#} {:#?}", left.conflicts());
+        println!("{about}: {decided} decisions");
+    }
 }
 
 /// The same with the note: then nothing needs to be guessed.

@@ -15,6 +15,12 @@ use crate::database::value::Row;
 /// The status of a conflict that is settled.
 pub(crate) const RESOLVED: &str = "resolved";
 
+/// The kind of a conflict about a row of which nobody can tell whether a run wrote it.
+pub(crate) const UNCERTAIN: &str = "uncertain";
+
+/// What stands for the merged state where sides are named; no side can be called so.
+pub(crate) const MERGED: &str = "merged";
+
 /// A conflict as it is kept: rows whole, so that a loser can be taken back at any time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredConflict {

@@ -6,6 +6,7 @@ namespace Cr0Sync\Tests;
 
 use Cr0Sync\Script\Colour;
 use Cr0Sync\Script\Console;
+use Cr0Sync\Script\DatabaseText;
 use Cr0Sync\Script\Failure;
 use Cr0Sync\Script\Table;
 use Cr0Sync\Script\Text;
@@ -86,5 +87,19 @@ final class TextTest extends TestCase
             '{"schema":1,"ok":false,"error":{"kind":"usage","message":"no /x","path":null,"hint":"a \ufffd"}}',
             str_replace("\u{fffd}", '\ufffd', Failure::usage('no /x', "a \xff")->json()),
         );
+    }
+
+    /** A run that is on record for what it said alone takes a place in the history, so it has a line. */
+    public function testARunThatChangedNothingHasItsLine(): void
+    {
+        $unchanged = ['state' => 'unchanged', 'conflicts' => 0, 'sides' => []];
+        $run = ['run' => '7', 'at' => 'then', 'kind' => 'sync', 'duration_ms' => 3];
+        $databases = ['notes' => $unchanged, 'users' => $unchanged];
+        $text = (new DatabaseText(new Console()))->history(['runs' => [[...$run, 'databases' => $databases]]]);
+        self::assertMatchesRegularExpression('/^7 +then +sync +3 +unchanged( +0){5} *$/m', $text);
+        $databases['users']['state'] = 'synced';
+        $text = (new DatabaseText(new Console()))->history(['runs' => [[...$run, 'databases' => $databases]]]);
+        self::assertMatchesRegularExpression('/^7 +then +sync +3 +users +synced( +0){5} *$/m', $text);
+        self::assertStringNotContainsString('unchanged', $text);
     }
 }

@@ -188,15 +188,18 @@ final readonly class Card
     private static function words(array $conflict, string $choice): string
     {
         $row = $choice === 'base' ? $conflict['base'] : $conflict['values'][$choice] ?? null;
+        // No side can be called so.
+        $isPlanned = $choice === 'merged';
+        $name = $isPlanned ? 'what was to be written' : $choice;
 
         return match (true) {
             $choice === 'both' => 'Keep both rows',
             $choice === 'base' && $row === null => 'Take what was before: delete the row',
             $choice === 'base' => 'Take what was before',
-            $row === null && Removal::isOne($conflict, $choice) => "Take {$choice}: delete the row",
-            $choice === $conflict['winner'] => "Keep {$choice}",
-            $row === null => "Take {$choice}: no row",
-            default => "Take {$choice}",
+            $row === null && Removal::isOne($conflict, $choice) => "Take {$name}: delete the row",
+            $choice === $conflict['winner'] && !$isPlanned => "Keep {$name}",
+            $row === null => "Take {$name}: no row",
+            default => "Take {$name}",
         };
     }
 

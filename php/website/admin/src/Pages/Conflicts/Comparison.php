@@ -126,7 +126,8 @@ final readonly class Comparison
             $sides[] = $this->conflict['base'];
         }
         foreach ($this->conflict['values'] as $side => $row) {
-            $heads[] = $side . $this->came((string) $side);
+            // No side can be called so: what an interrupted run was writing.
+            $heads[] = ($side === 'merged' ? 'was to be written' : $side) . $this->came((string) $side);
             $sides[] = $row;
         }
         $rows = [];
@@ -148,7 +149,7 @@ final readonly class Comparison
         $isOver = $this->conflict['status'] === 'resolved';
         $words = array_filter([
             $side === $this->taken ? 'taken' : null,
-            $side === $this->conflict['winner'] ? ($isOver ? 'won at first' : 'won') : null,
+            $side === $this->conflict['winner'] && $side !== 'merged' ? ($isOver ? 'won at first' : 'won') : null,
         ]);
 
         return $words === [] ? '' : ' (' . implode(', ', $words) . ')';
