@@ -15,11 +15,12 @@ from pathlib import Path
 
 import installed
 import locked
+import rights
 import runs
 import table
 from place import Place, Skipped, User
 
-PARTS = [installed, runs, locked, table]
+PARTS = [installed, runs, locked, rights, table]
 
 
 def main():
