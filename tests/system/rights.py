@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 
-from place import PATIENCE, PROJECT, must, need_root, same
+from place import JOBS, PATIENCE, PROJECT, must, need_root, same
 
 BESIDE = ["-wal", "-shm", "-journal"]
 
@@ -252,7 +252,12 @@ def a_disk_that_can_only_be_read_is_told_as_one(place):
     for words in [("bidirectional",), ("doctor",), ("run",), ("check",), ("baseline",)]:
         code, said = as_root(*shut, *owner(*script(place, *words)))
         must(code == 2 and re.search("can only be read|file system is read-only", said) and "dmesg" in said, f"{words}: {code} {said}")
-        must(not re.search(r"\bch(own|grp|mod) |\brm ", said.replace("crontabs.sh", "")), f"{words}: {said}")
+        must(not re.search(r"\bch(own|grp|mod) |\brm |move ", said), f"{words}: {said}")
+    code, said = as_root(*shut, *owner(str(place.root / JOBS["databases"])))
+    must(code == 69 and f"the file system of {place.root}/sync_state can only be read" in said and "dmesg" in said, f"{code} {said}")
+    code, said = as_root(*shut, *owner(str(place.root / "test_cron_scripts.sh")))
+    must(code == 2 and f"the file system of {place.root}/logs can only be read" in said, f"{code} {said}")
+    must(not re.search(r"\bch(own|grp|mod) ", said), said)
 
 
 def a_side_that_is_made_keeps_a_log_as_the_others_do(place):
