@@ -117,10 +117,13 @@ impl Error {
         self
     }
 
-    /// Says what a person can do about it.
+    /// Says what a person can do about it; where the file system can only be read, that stays what is said, as no owner or mode
+    /// is in the way then.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        if self.hint.as_deref() != Some(READ_ONLY) {
+            self.hint = Some(hint.into());
+        }
         self
     }
 
@@ -176,14 +179,16 @@ impl Error {
     }
 }
 
+/// What a person can do where the kernel lets nobody write.
+pub(crate) const READ_ONLY: &str = "its file system can only be read: see why (dmesg; after an error of the disk the kernel does that), \
+                                    then as root mount it for writing (mount -o remount,rw)";
+
 /// What a person can do about a failed call, whatever it was for.
 pub(crate) fn remedy(cause: &std::io::Error) -> Option<&'static str> {
     match cause.kind() {
         std::io::ErrorKind::StorageFull => Some("free some space there"),
         std::io::ErrorKind::QuotaExceeded => Some("free some space there, or raise the quota of its owner"),
-        std::io::ErrorKind::ReadOnlyFilesystem => {
-            Some("mount its file system for writing (mount -o remount,rw)")
-        }
+        std::io::ErrorKind::ReadOnlyFilesystem => Some(READ_ONLY),
         _ => None,
     }
 }
@@ -243,5 +248,15 @@ mod tests {
         assert_eq!(error.hint_text(), Some("free some space there"));
         assert_eq!(error.kind(), ErrorKind::Io);
         assert_eq!(error.hint("write less").hint_text(), Some("write less"));
+    }
+
+    #[test]
+    fn where_nobody_can_write_no_owner_is_to_blame() {
+        let error = Error::io("lock", "/x/y", std::io::Error::from_raw_os_error(30)).hint("chown it");
+        let hint = error.hint_text().unwrap_or_default();
+        assert!(
+            hint.contains("can only be read") && hint.contains("dmesg") && !hint.contains("chown"),
+            "{hint}"
+        );
     }
 }

@@ -95,6 +95,9 @@ rehearse() {
 # That what is remembered is there and this user's, so that nobody else could have put something else there.
 prepare() {
     state=$root/sync_state
+    if is_read_only "$root" || { [ -d "$state" ] && is_read_only "$state"; }; then
+        stop "the file system of $state can only be read" "$read_only_help"
+    fi
     if [ ! -e "$state" ] && [ ! -L "$state" ]; then
         [ "$(system_user "$root" %u)" -eq "$(id -u)" ] ||
             stop "there is no $state, and only $(system_user "$root"), whose the system is, makes it" 'run it as that user'

@@ -17,6 +17,13 @@ refuse() { # EXIT WHAT WHAT-TO-DO
     exit "$1"
 }
 
+# Whether nobody can write there, whatever its owner and mode. Where nothing tells, that is not said.
+is_read_only() { # PATH
+    case ,$(findmnt -no OPTIONS -T "$1" 2>/dev/null || :), in *,ro,*) return 0 ;; *) return 1 ;; esac
+}
+
+read_only_help="see why (dmesg; after an error of the disk the kernel does that), then as root mount it for writing (mount -o remount,rw)"
+
 # Sets root, user, units, is_printed, is_removal and is_rehearsal, of which a script knows some: `--root=` takes a word, which may
 # stand behind it or be the next one, and `--print` none. What is not given is empty, and the root where the script lies.
 read_options() { # KNOWN WORD...

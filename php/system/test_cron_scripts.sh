@@ -131,6 +131,8 @@ test_permissions() {
     for directory in "$root/sync_state" "$root/logs" "$root/databases"; do
         if [ ! -d "$directory" ]; then
             wrong "there is no directory $directory" "make install-system ROOT=$root makes it"
+        elif is_read_only "$directory"; then
+            wrong "the file system of $directory can only be read" "$read_only_help"
         elif ! as_cron test -w "$directory" -a -x "$directory"; then
             wrong "$owner cannot write in $directory" "chown -h $owner:$group $directory && runuser -u $owner -- chmod ug+rwx $directory"
         fi
@@ -139,7 +141,7 @@ test_permissions() {
         file=$root/logs/$log.log
         if [ -L "$file" ]; then
             wrong "$file is a link, which is not followed" 'move it away'
-        elif [ -e "$file" ] && ! as_cron test -w "$file"; then
+        elif [ -e "$file" ] && ! is_read_only "$file" && ! as_cron test -w "$file"; then
             wrong "$owner cannot write $file" "chown -h $owner:$group $file && runuser -u $owner -- chmod 664 $file"
         fi
     done

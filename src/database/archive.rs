@@ -25,7 +25,9 @@ use crate::report::{
 use super::open::{self, Found};
 use super::run::Job;
 use super::store::Store;
-use super::{Fault, Force, Mode, Options, Until, choose, enter, state_directory, state_failure};
+use super::{
+    Fault, Force, Mode, Options, Until, choose, enter, existing_state, state_directory, state_failure,
+};
 
 /// All snapshots of all databases with a verdict on each: the size limit is one for all.
 pub(super) struct Shelf {
@@ -103,7 +105,7 @@ fn shown(one: &Snapshot, verdict: &Verdict) -> Backup {
 pub fn backups(config: &Config, options: &Options) -> Result<BackupsReport> {
     durable::root_directory(&config.root)?;
     let chosen = choose(config, options)?;
-    let store = Store::open_existing(&state_directory(config))?;
+    let store = existing_state(config)?;
     let shelf = Shelf::of(config, store.as_ref(), clock::now())?;
     let backups = shelf.listed(|one| chosen.iter().any(|(name, _)| *name == one.database));
     Ok(BackupsReport { schema: SCHEMA, backups })

@@ -26,25 +26,26 @@ pub(crate) fn open(
     file: &str,
     report: &mut DatabaseReport,
 ) -> Result<Option<Base>, Fault> {
+    // It is not lost, only out of reach: to adopt its side anew would forget what was deleted. One that can only be read could
+    // not be recorded in after its side was written.
+    if is_shut(&job.store.base_path(file)) {
+        let root = &job.config.root;
+        return Err(Fault::Side {
+            name: side.to_owned(),
+            state: State::Skipped,
+            reason: format!(
+                "what is remembered of it is there and is not for this user to read and write; {}",
+                durable::give_state(root, &job.config.ownership)
+            ),
+            until: Until::Mended,
+        });
+    }
     let opened = connect(job, file).and_then(|connection| {
         let schema = schema::read(&connection, "main")?;
         Ok(Base { file: file.to_owned(), connection, schema })
     });
     match opened {
         Ok(base) => Ok(Some(base)),
-        // It is not lost, only out of reach: to adopt its side anew would forget what was deleted.
-        Err(cause) if is_lost(&cause) && is_shut(&job.store.base_path(file)) => {
-            let root = &job.config.root;
-            Err(Fault::Side {
-                name: side.to_owned(),
-                state: State::Skipped,
-                reason: format!(
-                    "what is remembered of it is there and cannot be read ({cause}); {}",
-                    durable::give_state(root, &job.config.ownership)
-                ),
-                until: Until::Mended,
-            })
-        }
         Err(cause) if is_lost(&cause) => {
             report.warnings.push(format!(
                 "what was remembered of {side} is lost or damaged ({cause}): it is adopted as on the first run, \

@@ -92,7 +92,7 @@ fn super_journal(journal: &Path) -> Option<PathBuf> {
 }
 
 /// Whether a name is one that SQLite gives: that of a database, `-mj`, six digits, a nine, two digits (vdbeaux.c).
-fn is_name_of_super_journal(path: &Path) -> bool {
+pub(super) fn is_name_of_super_journal(path: &Path) -> bool {
     let Some((_, end)) = path.as_os_str().as_bytes().split_last_chunk::<12>() else { return false };
     let (mark, digits) = end.split_at(3);
     mark == b"-mj" && digits.iter().all(u8::is_ascii_hexdigit) && digits.get(6) == Some(&b'9')

@@ -188,7 +188,8 @@ pub(crate) fn spoke(
     open::first_read(&hub).map_err(fail)?;
     // The base first: nobody looks for one that no file has come of, and once the file is there nobody is asked any more.
     let base = base(job, database, side, &hub)?;
-    fill(job, &hub, path, absence, side, report)?;
+    let mode = journal_mode(job, config, side);
+    fill(job, &hub, path, Place { absence, side, mode }, report)?;
     hub.execute_batch("COMMIT").map_err(fail)?;
     // The hub's owner may have written since the merge: what is not merged yet reaches this side as to one that was away.
     let epoch = merged.epoch - 1;
@@ -271,11 +272,53 @@ pub(crate) fn hub(
     };
     job.pace.at(database, Phase::Copying, Some(name))?;
     let absence = if matches!(found, Found::Empty) { Absence::Empty } else { Absence::Missing };
-    fill(job, &source, path, absence, name, report)?;
+    let mode = journal_mode(job, config, name);
+    fill(job, &source, path, Place { absence, side: name, mode }, report)?;
     // It is another file now, with a change counter of its own.
     job.store.set_seen(database, name, None).map_err(state_error)?;
     report.warnings.push(format!("{name} {} from {from} ({})", absence.in_words(), path.display()));
     Ok(())
+}
+
+/// What a new file is to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) absence: Absence,
+    pub(super) side: &'a str,
+    pub(super) mode: JournalMode,
+}
+
+/// How a database keeps what is being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum JournalMode {
+    Delete,
+    Wal,
+}
+
+impl JournalMode {
+    fn pragma(self) -> &'static str {
+        match self {
+            JournalMode::Delete => "PRAGMA journal_mode = DELETE",
+            JournalMode::Wal => "PRAGMA journal_mode = WAL",
+        }
+    }
+}
+
+/// The mode for a side that is made: a write-ahead log where every other side that is there has one, else the mode of SQLite
+/// itself. What cannot be opened now says nothing for a log.
+pub(super) fn journal_mode(job: &Job<'_>, config: &DatabaseConfig, side: &str) -> JournalMode {
+    let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
+    let others = config.replicas.iter().filter(|(name, _)| *name != side);
+    let mut there =
+        others.filter(|(_, path)| std::fs::metadata(path).is_ok_and(|file| file.len() > 0)).peekable();
+    let keeps_log = |path: &Path| match open::replica(path, wait) {
+        Found::Replica(replica) => open::is_wal(&replica.connection).unwrap_or(false),
+        _ => false,
+    };
+    match there.peek().is_some() && there.all(|(_, path)| keeps_log(path)) {
+        true => JournalMode::Wal,
+        false => JournalMode::Delete,
+    }
 }
 
 /// Puts a copy where no database is.
@@ -283,8 +326,7 @@ pub(super) fn fill(
     job: &Job<'_>,
     from: &Connection,
     path: &Path,
-    absence: Absence,
-    side: &str,
+    Place { absence, side, mode }: Place<'_>,
     report: &mut DatabaseReport,
 ) -> Result<(), Fault> {
     for suffix in ["-journal", "-wal"] {
@@ -321,13 +363,34 @@ pub(super) fn fill(
             });
         };
         drop(backup);
-        // A copy of a WAL database is one too. Its owner may be quicker than this; then it stays one, which is sound.
-        let _ = target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()));
+        // A copy of a WAL database is one too. Its owner may be quicker than this; then it stays as it is, which is sound.
+        let _ = target.query_row(mode.pragma(), [], |_| Ok(()));
         return Ok(());
     }
     let (nascent, warnings) = Nascent::beside(path, &job.run.to_string(), &job.config.ownership)?;
     report.warnings.extend(warnings);
-    drop(copy::fill(from, nascent.path()).map_err(fail)?);
+    let target = copy::fill(from, nascent.path()).map_err(fail)?;
+    if mode == JournalMode::Wal {
+        // It is ours until it is published. Closing it takes its log away again: what is published is one file.
+        target.query_row(mode.pragma(), [], |_| Ok(())).map_err(fail)?;
+    }
+    drop(target);
+    without_log(nascent.path())?;
     nascent.publish()?;
+    Ok(())
+}
+
+/// That a file of ours that was closed is all there is of its database.
+fn without_log(path: &Path) -> Result<(), Fault> {
+    for suffix in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        if std::fs::symlink_metadata(&name).is_ok() {
+            let name = Path::new(&name).display();
+            return Err(Fault::Failed(format!(
+                "{name} was not put into its database, so that this is not put in place"
+            )));
+        }
+    }
     Ok(())
 }

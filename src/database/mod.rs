@@ -360,7 +360,7 @@ pub fn sync_from_with(
 /// Errors: as [`sync`]; `Usage` for an unknown id or a choice that makes no sense, `Stale` when the row is no
 /// longer what the conflict shows.
 pub fn resolve(config: &Config, id: &str, take: Take, options: &Options) -> Result<SyncReport> {
-    let store = Store::open_existing(&state_directory(config))?;
+    let store = existing_state(config)?;
     let found = store.and_then(|store| find_conflict(&store, id).transpose()).transpose()?;
     let conflict = found.ok_or_else(|| unknown_conflict(id))?;
     let (number, name) = (conflict.number, conflict.database.clone());
@@ -398,7 +398,7 @@ fn undo_telling(config: &Config, run: &str, options: &Options, telling: undo::Te
         Error::new(ErrorKind::Usage, format!("there is no run {run}"))
             .hint("`history` lists the runs with their numbers")
     };
-    let store = Store::open_existing(&state_directory(config))?.ok_or_else(unknown)?;
+    let store = existing_state(config)?.ok_or_else(unknown)?;
     let number: i64 = run.parse().map_err(|_| unknown())?;
     for (name, _) in &chosen {
         let tables = store.touched(number, name).map_err(state_failure)?;
@@ -422,7 +422,7 @@ fn undo_telling(config: &Config, run: &str, options: &Options, telling: undo::Te
 /// Errors: `Usage` for an unknown id (nothing is marked then), `Locked` when a run is at work.
 pub fn acknowledge(config: &Config, ids: &[String], mode: Mode) -> Result<AcknowledgeReport> {
     let directory = state_directory(config);
-    let Some(store) = Store::open_existing(&directory)? else {
+    let Some(store) = existing_state(config)? else {
         return Err(unknown_conflict(ids.first().map_or("", String::as_str)));
     };
     let _lock = match mode {
@@ -452,7 +452,7 @@ pub fn acknowledge(config: &Config, ids: &[String], mode: Mode) -> Result<Acknow
 pub fn history(config: &Config, options: &Options, limit: usize) -> Result<HistoryReport> {
     let chosen = choose(config, options)?;
     let mut runs = Vec::new();
-    if let Some(store) = Store::open_existing(&state_directory(config))? {
+    if let Some(store) = existing_state(config)? {
         for past in store.runs().map_err(state_failure)? {
             if runs.len() >= limit {
                 break;
@@ -476,12 +476,32 @@ pub fn history(config: &Config, options: &Options, limit: usize) -> Result<Histo
 /// Errors: `Io` when the state cannot be read; `Config` when a policy names what is not there.
 pub fn status(config: &Config, options: &Options, detail: Detail) -> Result<StatusReport> {
     let chosen = choose(config, options)?;
-    let store = Store::open_existing(&state_directory(config))?;
+    let store = existing_state(config)?;
     let mut databases = BTreeMap::new();
     for (name, database) in chosen {
         databases.insert(name.to_owned(), status::of(config, store.as_ref(), name, database, detail)?);
     }
     Ok(StatusReport { schema: SCHEMA, databases })
+}
+
+/// The state, if there is any, for looking only.
+///
+/// # Errors
+/// [`ErrorKind::Access`] with the command that gives it, where it is not for this user.
+pub(crate) fn existing_state(config: &Config) -> Result<Option<Store>> {
+    let opened = Store::open_existing(&state_directory(config));
+    match opened {
+        // Why it cannot be opened, the one who owns it knows best.
+        Err(error) => {
+            Err(durable::withheld::refuse_look(&config.root, &config.ownership).err().unwrap_or(error))
+        }
+        opened => opened,
+    }
+}
+
+/// How many super-journals killed runs have left beside the state.
+pub(crate) fn super_journals(config: &Config) -> usize {
+    store::super_journals(&state_directory(config)).len()
 }
 
 fn state_directory(config: &Config) -> PathBuf {
@@ -553,6 +573,10 @@ fn enter(config: &Config, mode: Mode) -> Result<(Store, Option<RunLock>)> {
     }
     .map_err(allowed)?;
     let lock = RunLock::take(&directory).map_err(allowed)?;
+    match mode {
+        Mode::DryRun => durable::withheld::refuse_look(&config.root, &config.ownership),
+        Mode::Apply => durable::withheld::refuse_run(&config.root, &config.ownership),
+    }?;
     Ok((Store::open(&directory).map_err(allowed)?, Some(lock)))
 }
 
@@ -624,6 +648,7 @@ fn over(
     let mut number = String::new();
     if options.mode == Mode::Apply {
         store.sweep_bases().map_err(state_failure)?;
+        store.sweep_super_journals();
         if let Some(report) = databases.values_mut().find(|report| changed_rows(report)) {
             report.warnings.extend(archive::thin(&job));
         }

@@ -8,6 +8,10 @@ use std::ffi::{c_int, c_void};
 
 use rusqlite::{Connection, ffi};
 
+/// Offset of the version that a reader must know, in the header (SQLite file format, section 1.3.4).
+const READ_VERSION: i64 = 19;
+/// That of a database with a write-ahead log.
+const WITH_LOG: u8 = 2;
 /// Offset of the file change counter in the header (SQLite file format, section 1.3.9).
 const CHANGE_COUNTER: i64 = 24;
 /// Offset of the schema format number in the header (section 1.3.13).
@@ -51,6 +55,12 @@ fn read(connection: &Connection, which: Handle, offset: i64, bytes: &mut [u8]) -
         read(file, bytes.as_mut_ptr().cast(), length, offset)
     };
     (code == ffi::SQLITE_OK).then_some(())
+}
+
+/// Whether the file of `main` says that a write-ahead log belongs to it.
+pub(crate) fn keeps_log(connection: &Connection) -> bool {
+    let mut version = [0];
+    read(connection, Handle::Database, READ_VERSION, &mut version).is_some() && version == [WITH_LOG]
 }
 
 /// The file change counter of `main`, which every transaction in rollback mode moves. The caller holds at least a

@@ -12,11 +12,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{Access, AtFlags, CWD};
 
+use crate::backup::copy;
 use crate::durable::{self, Account, AsOwner, mend};
 use crate::interrupt;
 
 use super::schema::{self, Schema};
-use super::{beside, place};
+use super::{beside, native, place};
 
 /// What lies at the path of a replica.
 #[derive(Debug)]
@@ -124,6 +125,37 @@ pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Looks at a database whose write-ahead log holds nothing, so that all of it is in its file: nothing is made beside it, and what
+/// is there is not touched. `None` where that is not so, or no longer when it was looked at, and for all other databases.
+pub(crate) fn untouched(path: &Path) -> Option<(Schema, Connection)> {
+    let path = std::fs::canonicalize(path).ok()?;
+    let before = at_rest(&path)?;
+    beside::check(&path).ok()?;
+    let connection = copy::frozen(&path).ok()?;
+    if !native::keeps_log(&connection) {
+        return None;
+    }
+    let schema = schema::read(&connection, "main").ok()?;
+    (at_rest(&path)? == before).then_some((schema, connection))
+}
+
+/// How the file of a database looks beside which nothing waits to be put into it.
+fn at_rest(path: &Path) -> Option<String> {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        std::fs::symlink_metadata(PathBuf::from(name))
+    };
+    let is_none = |found: std::io::Result<Metadata>| {
+        found.map_or_else(
+            |cause| cause.kind() == std::io::ErrorKind::NotFound,
+            |found| found.is_file() && found.len() == 0,
+        )
+    };
+    let waits = !is_none(beside("-wal")) || !is_none(beside("-journal"));
+    (!waits).then(|| std::fs::metadata(path).ok().map(|file| durable::mark(&file)))?
+}
+
 /// What an error of SQLite says about the file.
 pub(crate) fn unusable(path: &Path, cause: &rusqlite::Error) -> Found {
     let place = path.display();
@@ -202,23 +234,35 @@ fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> Result<(),
         .into_iter()
         .flatten()
         .find(|group| is_in(*group));
-    let name = shared.map_or_else(|| "GROUP".to_owned(), durable::group_named);
     let mut cure = Vec::new();
+    let (group, joins) = match shared {
+        Some(group) => (group, None),
+        None => common(account, file),
+    };
+    if let Some(joins) = &joins {
+        cure.push(format!("usermod -aG {} {joins}", durable::group_named(group)));
+    }
+    let name = durable::group_named(group);
     for (path, found, bits, change) in
         [(path, Some(file), 0o060, "g+rw"), (above, directory.as_ref(), 0o2020, "g+ws")]
     {
         let Some(found) = found else { continue };
-        if Some(found.gid()) != shared {
+        if found.gid() != group {
             cure.push(mend::chgrp(&name, path));
         }
         if found.mode() & bits != bits {
-            cure.push(mend::chmod(change, path, found.uid(), shared.unwrap_or(found.gid())));
+            cure.push(mend::chmod(change, path, found.uid(), group));
         }
     }
-    let which = if shared.is_none() { ", where GROUP is one that both users are in" } else { "" };
+    let anew = joins.map_or_else(String::new, |who| {
+        format!(
+            "; then start anew what runs as {who} (systemctl restart cron, php*-fpm or its own service), as a program keeps the \
+             groups that it began with"
+        )
+    });
     Err(format!(
         "{} belongs to {}:{} (mode {:04o}), so that {} may not write to it, or would leave files beside it that its owner \
-         cannot use; as root: {}{which}",
+         cannot use; as root: {}{anew}",
         path.display(),
         durable::user_numbered(file.uid()).unwrap_or_else(|| file.uid().to_string()),
         durable::group_named(file.gid()),
@@ -226,6 +270,28 @@ fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> Result<(),
         account.name,
         cure.join(" && "),
     ))
+}
+
+/// The group by which an account and the owner of a file can both use it, where it has none of the account's; and who has to be
+/// put into it first.
+fn common(account: &Account, file: &Metadata) -> (u32, Option<String>) {
+    let named = |user: u32| durable::user_numbered(user).unwrap_or_else(|| user.to_string());
+    let private = |user: u32| durable::private_group(user);
+    let is_for_all = |group: &u32| *group != 0 && Some(*group) != private(account.user);
+    let owner = Account::named(&named(file.uid()));
+    // Root needs no group.
+    let has =
+        |group: &u32| file.uid() == 0 || owner.as_ref().is_some_and(|owner| owner.groups.contains(group));
+    if let Some(both) = account.groups.iter().find(|group| is_for_all(group) && has(group)) {
+        return (*both, None);
+    }
+    if let Some(own) = account.groups.iter().find(|group| is_for_all(group)) {
+        return (*own, Some(named(file.uid())));
+    }
+    if file.gid() == 0 {
+        return (account.groups.first().copied().unwrap_or_default(), Some(named(file.uid())));
+    }
+    (file.gid(), Some(named(account.user)))
 }
 
 /// Whether a file is there, and this user may write it.
@@ -258,7 +324,8 @@ pub(crate) fn may_look(path: &Path, file: &Metadata) -> bool {
 /// Whether a database keeps a write-ahead log.
 pub(crate) fn is_wal(connection: &Connection) -> rusqlite::Result<bool> {
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    Ok(mode.eq_ignore_ascii_case("wal"))
+    // One that was opened as it is in its file alone does not say so of itself.
+    Ok(mode.eq_ignore_ascii_case("wal") || native::keeps_log(connection))
 }
 
 /// The device of the directory that a path leads into.

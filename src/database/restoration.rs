@@ -29,8 +29,9 @@ use super::create::{self, Absence};
 use super::forecast;
 use super::open::{self, Found};
 use super::run::Job;
-use super::store::Store;
-use super::{Fault, Force, Mode, Options, choose, over, state_directory, state_failure, unknown_side};
+use super::{
+    Fault, Force, Mode, Options, choose, existing_state, over, state_directory, state_failure, unknown_side,
+};
 
 /// Which sides a backup goes into.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,7 +82,7 @@ pub fn restore(
 
 fn find(config: &Config, backup: &OsStr, target: &Target, options: &Options) -> Result<Request> {
     let chosen = choose(config, options)?;
-    let store = Store::open_existing(&state_directory(config))?;
+    let store = existing_state(config)?;
     let shelf = Shelf::of(config, store.as_ref(), clock::now())?;
     let path = std::fs::canonicalize(backup).ok();
     let same = |other: &Path| path.is_some() && std::fs::canonicalize(other).ok() == path;
@@ -234,7 +235,9 @@ fn into_side(
     let path = database.replicas.get(side).ok_or_else(|| unknown_side(name, side))?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     let fill = |absence, report: &mut DatabaseReport| {
-        create::fill(job, source.connection(), path, absence, side, report).map_err(plain)?;
+        let mode = create::journal_mode(job, database, side);
+        let place = create::Place { absence, side, mode };
+        create::fill(job, source.connection(), path, place, report).map_err(plain)?;
         let was = match absence {
             Absence::Missing => "was not there",
             Absence::Empty => "had no bytes",
@@ -341,6 +344,7 @@ fn plain(fault: Fault) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::store::Store;
     use super::*;
 
     #[test]

@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::page::Page;
 use crate::report::{ConflictsReport, SCHEMA};
 
-use super::store::{Store, Undecided};
-use super::{Options, choose, json, state_directory, state_failure};
+use super::store::Undecided;
+use super::{Options, choose, existing_state, json, state_failure};
 
 /// What a conflict can be.
 const STATUSES: [&str; 4] = ["open", "held", "acknowledged", "resolved"];
@@ -45,7 +45,7 @@ pub fn conflicts_of(config: &Config, options: &Options, selection: &Selection) -
     }
     let ids: BTreeSet<i64> = selection.ids.iter().filter_map(|id| number(id)).collect();
     let mut report = ConflictsReport { schema: SCHEMA, conflicts: Vec::new(), total: 0 };
-    let Some(store) = Store::open_existing(&state_directory(config))? else { return Ok(report) };
+    let Some(store) = existing_state(config)? else { return Ok(report) };
     let fits = |database: &str, status: &str| {
         let is_one = selection.statuses.is_empty() || selection.statuses.iter().any(|one| one == status);
         is_one && chosen.iter().any(|(name, _)| *name == database)
@@ -64,7 +64,7 @@ pub fn conflicts_of(config: &Config, options: &Options, selection: &Selection) -
 
 /// Those that wait for a person, oldest first, without what is in them.
 pub(crate) fn undecided(config: &Config) -> Result<Vec<Undecided>> {
-    match Store::open_existing(&state_directory(config))? {
+    match existing_state(config)? {
         Some(store) => store.undecided().map_err(state_failure),
         None => Ok(Vec::new()),
     }

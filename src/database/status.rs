@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::config::{Config, DatabaseConfig, OnDeleteUpdate};
-use crate::durable::Account;
+use crate::durable::{Account, AsOwner};
 use crate::error::Result;
 use crate::report::{DatabaseStatus, Notice, SideStatus, TableStatus};
 
@@ -229,6 +229,11 @@ fn content(path: &Path) -> Option<(PathBuf, Metadata)> {
 
 /// Journal mode, schema and connection.
 fn open_reader(path: &Path) -> rusqlite::Result<(String, Schema, Connection)> {
+    if let Some((schema, connection)) = open::untouched(path) {
+        return Ok(("wal".to_owned(), schema, connection));
+    }
+    // The first read makes an index beside a log that has none, and root would give an index that is there away.
+    let _owner = AsOwner::of(path);
     let connection = open::reader(path)?;
     let schema = schema::read(&connection, "main")?;
     let mode = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;

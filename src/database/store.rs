@@ -10,13 +10,15 @@ mod history;
 mod replicas;
 
 use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
+use super::beside;
 use super::codec::Encoder;
 
 pub(crate) use conflicts::{
@@ -178,10 +180,18 @@ impl Store {
     fn prepare(directory: &Path, connection: rusqlite::Result<Connection>) -> Result<Store> {
         let path = directory.join(FILE);
         let fail = |cause: rusqlite::Error| {
-            Error::new(ErrorKind::Io, "cannot open the state database")
-                .at(&path)
-                .because(cause)
-                .hint("if it is damaged, move the directory away: the next run adopts what it finds, deleting nothing")
+            let hint = match cause.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                    "it is damaged: keep a copy of the directory and put a backup of it back; where there is none, move the \
+                     directory away: the next run adopts what it finds, deletes nothing, and what was deleted on one side \
+                     since the last run comes back"
+                }
+                // What is only out of reach is not lost. Whose it is, the caller looks.
+                _ => {
+                    "see what is wrong with it, as root: run doctor; leave it where it is, as without it what was deleted comes back"
+                }
+            };
+            Error::new(ErrorKind::Io, "cannot open the state database").at(&path).because(cause).hint(hint)
         };
         let connection = connection.map_err(fail)?;
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
@@ -207,6 +217,20 @@ impl Store {
             // What cannot be seen is not the same as nothing.
             Err(cause) => Err(Error::io("look at the state database", &path, cause)
                 .hint("run as a user who may read the state, or as the one who runs the sync")),
+        }
+    }
+
+    /// Removes the super-journals that killed runs have left beside the state. One counts as long as a journal names it
+    /// (SQLite, atomic commit): without any journal of ours none does. The caller holds the run lock, so that nobody else makes
+    /// one.
+    pub(crate) fn sweep_super_journals(&self) {
+        let all = [self.directory.clone(), self.directory.join("bases")];
+        if !all.iter().all(|directory| has_no_journal(directory)) {
+            return;
+        }
+        for path in super_journals(&self.directory) {
+            // One that cannot be removed is tried again next time.
+            let _ = std::fs::remove_file(path);
         }
     }
 
@@ -389,6 +413,27 @@ impl Store {
     }
 }
 
+/// Whether no journal lies in a directory; not where that cannot be seen.
+fn has_no_journal(directory: &Path) -> bool {
+    let is_none = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| !entry.file_name().as_bytes().ends_with(b"-journal"))
+    };
+    match std::fs::read_dir(directory) {
+        Ok(mut entries) => entries.all(is_none),
+        Err(cause) => cause.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// The super-journals beside the state: a killed run leaves one, and the next removes it.
+pub(crate) fn super_journals(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_ours = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.as_bytes().starts_with(FILE.as_bytes()))
+            && beside::is_name_of_super_journal(path)
+    };
+    entries.map(|entry| entry.path()).filter(is_ours).collect()
+}
+
 fn version(connection: &Connection) -> rusqlite::Result<usize> {
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
@@ -459,6 +504,27 @@ mod tests {
         future.execute_batch(&format!("PRAGMA user_version = {}", STEPS.len() + 1))?;
         drop(future);
         assert_eq!(Store::open(directory.path()).err().map(|error| error.kind()), Some(ErrorKind::Usage));
+        Ok(())
+    }
+
+    #[test]
+    fn super_journals_go_when_no_journal_can_name_them() -> std::result::Result<(), Box<dyn std::error::Error>>
+    {
+        let directory = tempfile::tempdir()?;
+        let store = Store::open(directory.path())?;
+        let at = |name: &str| directory.path().join(name);
+        let (ours, others) =
+            (["state.db-mj0123AB9CD", "state.db-mj000000900"], ["state.db-mjx", "users.db-mj0123AB9CD"]);
+        std::fs::create_dir(at("bases"))?;
+        for name in ours.iter().chain(&others).chain(&["bases/a.db-journal"]) {
+            std::fs::write(at(name), "")?;
+        }
+        store.sweep_super_journals();
+        assert_eq!(super_journals(directory.path()).len(), ours.len(), "a journal may name them");
+        std::fs::remove_file(at("bases/a.db-journal"))?;
+        store.sweep_super_journals();
+        assert_eq!(super_journals(directory.path()), Vec::<PathBuf>::new());
+        assert!(others.iter().all(|name| at(name).exists()), "what is not ours");
         Ok(())
     }
 

@@ -68,14 +68,23 @@ pub(super) fn findings(known: &Known, now: &Now, commands: &Commands) -> Vec<Doc
     }
     match &known.undecided {
         Ok(undecided) => all.extend(of_conflicts(undecided, now, commands)),
-        Err(error) => all.push(failed("conflicts", error)),
+        Err(error) => add_new(&mut all, failed("conflicts", error)),
     }
     match &known.requests {
         Ok(requests) => all.extend(of_requests(requests, now, commands)),
-        Err(error) => all.push(failed("queue", error)),
+        Err(error) => add_new(&mut all, failed("queue", error)),
     }
-    all.extend(known.backups.as_ref().err().map(|error| failed("backups", error)));
+    if let Err(error) = &known.backups {
+        add_new(&mut all, failed("backups", error));
+    }
     all
+}
+
+/// Adds what was not told yet: all of it may fail for one reason.
+fn add_new(all: &mut Vec<DoctorFinding>, one: DoctorFinding) {
+    if !all.iter().any(|told| told.what == one.what) {
+        all.push(one);
+    }
 }
 
 fn of_database(name: &str, database: &DatabaseStatus, now: &Now, commands: &Commands) -> Vec<DoctorFinding> {

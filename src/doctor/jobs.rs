@@ -6,12 +6,12 @@ use std::path::Path;
 
 use super::commands::Commands;
 use super::finding::{problem, warning, well};
-use super::reach::{self, FILL, Reach, USE};
+use super::reach::{self, FILL, Reach, Shared, USE};
 use super::settings::Settings;
 use super::{Now, Shell};
 use crate::alerts::{self, Waiting};
 use crate::config::Config;
-use crate::durable::{self, Account, mend};
+use crate::durable::{Account, mend};
 use crate::report::{DoctorFinding, counted};
 
 /// What the cron scripts write.
@@ -84,8 +84,7 @@ fn of_log(config: &Config, runner: &Account, path: &Path) -> Option<DoctorFindin
         let what = "this log of cron is no regular file, and the cron scripts write to nothing else";
         return Some(problem("cron", what).at(path).mended_by("find out who put it there, and move it away"));
     }
-    let shared = durable::group_numbered(&config.ownership.group)
-        .map(|number| (config.ownership.group.as_str(), number));
+    let shared = Shared::of(&config.ownership);
     [(directory, FILL, "make files in it"), (path, USE, "append to it")].into_iter().find_map(
         |(place, bits, verb)| {
             match reach::reach(runner, place, bits) {

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::config::Ownership;
 use crate::durable::{self, Account, mend};
 
 /// To go through a directory.
@@ -71,14 +72,32 @@ pub(super) fn reach(account: &Account, path: &Path, bits: u32) -> Reach {
     Reach::Yes
 }
 
+/// The user and the group that things of the system are of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shared<'a> {
+    /// The cron user, where this machine has him.
+    pub(super) user: Option<(&'a str, u32)>,
+    pub(super) group: (&'a str, u32),
+}
+
+impl Shared<'_> {
+    /// Those of the configuration, as far as this machine has them.
+    pub(super) fn of(ownership: &Ownership) -> Option<Shared<'_>> {
+        let group = (ownership.group.as_str(), durable::group_numbered(&ownership.group)?);
+        let user = durable::user_named(&ownership.user).map(|user| (ownership.user.as_str(), user));
+        Some(Shared { user, group })
+    }
+}
+
 /// The command that lets an account do it, by the narrowest way there is: as the owner, in its group, through the
-/// configured group, else as anybody where it only has to pass.
+/// configured group, else as anybody where it only has to pass. What was given to root and to root's group is given back to
+/// both, as what is made there is the owner's to keep and the group's to use.
 pub(super) fn remedy(
     account: &Account,
     path: &Path,
     found: &Found,
     bits: u32,
-    shared: Option<(&str, u32)>,
+    shared: Option<Shared<'_>>,
 ) -> String {
     let letters: String =
         [(4, 'r'), (2, 'w'), (1, 'x')].iter().filter(|(bit, _)| bits & bit != 0).map(|(_, c)| *c).collect();
@@ -95,8 +114,17 @@ pub(super) fn remedy(
     if bits == PASS {
         return format!("as root: {}", chmod('o', "x", user, group));
     }
+    if let Some(Shared { user: Some((owner, number)), group: (name, shared) }) = shared
+        && (user, group) == (0, 0)
+        && number != 0
+    {
+        // What is made in a directory is for its group.
+        let down = if bits == FILL { "s" } else { "" };
+        let chmod = mend::chmod(&format!("u+{letters},g+{letters}{down}"), path, number, shared);
+        return format!("as root: {} && {chmod}", mend::chown(&format!("{owner}:{name}"), path));
+    }
     match shared {
-        Some((name, number)) => {
+        Some(Shared { group: (name, number), .. }) => {
             let join = if account.groups.contains(&number) {
                 String::new()
             } else {

@@ -20,7 +20,9 @@ pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFindin
     let is_new = std::fs::symlink_metadata(private)
         .is_err_and(|cause| cause.kind() == std::io::ErrorKind::NotFound)
         && status.last_runs.values().all(Option::is_none);
-    let told = |one| told(one, found, commands);
+    // When a check ran is remembered apart from what it found.
+    let checked = status.last_runs.get("check").cloned().flatten();
+    let told = |one| told(truly(one, checked.as_deref()), found, commands);
     let mut all: Vec<DoctorFinding> = status.files.problems.into_iter().map(told).collect();
     if is_new {
         all.iter_mut().for_each(|one| one.state = DoctorState::Warning);
@@ -35,6 +37,17 @@ pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFindin
         all.push(well("security", "files, keys and events are as they should be"));
     }
     all
+}
+
+/// That nothing is remembered of checks is another thing where they ran: somebody has removed what they found.
+fn truly(one: StatusProblem, checked: Option<&str>) -> StatusProblem {
+    match checked {
+        Some(at) if one.problem == integrity::FORGOTTEN => StatusProblem {
+            problem: format!("files were checked at {at}, and what that found is gone from sync_state"),
+            ..one
+        },
+        _ => one,
+    }
 }
 
 /// Another check finds again what was found: it is gone when somebody has accepted or mended it.

@@ -5,13 +5,13 @@
 //! lies in a directory of their user or groups that they can come to, without which they only see less; that they do not get at
 //! others, as a bot's home, is as it should be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::finding::{problem, warning, well};
-use super::reach::{self, FILL, Reach, USE};
+use super::reach::{self, FILL, Reach, Shared, USE};
 use crate::config::{Config, Ownership};
 use crate::durable::{self, Account, mend};
 use crate::report::DoctorFinding;
@@ -52,11 +52,28 @@ pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
     if let Some(cron) = &cron {
         all.extend(of_account(cron, &needs_of_runs(config), &config.ownership));
     }
+    let known: Vec<u32> = [cron.as_ref(), pages.as_ref()].into_iter().flatten().map(|one| one.user).collect();
     if let Some(pages) = pages.filter(|pages| cron.as_ref().is_none_or(|cron| cron.user != pages.user)) {
         all.extend(of_account(&pages, &needs_of_pages(config, &pages), &config.ownership));
     }
+    for (owner, needs) in needs_of_owners(config, &known) {
+        all.extend(of_account(&owner, &needs, &config.ownership));
+    }
     all.extend(missing(config));
     all
+}
+
+/// What others own, as a bot with a user of its own: they must get at what is theirs, and at what lies beside it.
+fn needs_of_owners<'a>(config: &'a Config, known: &[u32]) -> Vec<(Account, Vec<Need<'a>>)> {
+    let owner = |path: &Path| fs::metadata(path).ok().map(|found| found.uid());
+    let files = || config.databases.values().flat_map(|database| database.replicas.values());
+    let all: BTreeSet<u32> =
+        files().filter_map(|path| owner(path)).filter(|user| *user != 0 && !known.contains(user)).collect();
+    let of = |user| {
+        let account = Account::named(&durable::user_numbered(user)?)?;
+        Some((account, databases(config, |_, path| (owner(path) == Some(user)).then_some(true))))
+    };
+    all.into_iter().filter_map(of).collect()
 }
 
 fn needs_of_runs(config: &Config) -> Vec<Need<'_>> {
@@ -210,8 +227,7 @@ fn told(account: &Account, barrier: Barrier, ownership: &Ownership) -> Option<Do
                 READ => "read",
                 _ => "read and write",
             };
-            let shared =
-                durable::group_numbered(&ownership.group).map(|number| (ownership.group.as_str(), number));
+            let shared = Shared::of(ownership);
             let what = format!("{name} cannot {verb} it (mode {:o}), and so not use {sides}", found.mode);
             let remedy = match &link {
                 None => reach::remedy(account, &path, &found, bits, shared),

@@ -2,6 +2,7 @@
 //!
 //! Whose they are, and whether somebody could exchange them, `security::status` says.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
@@ -11,11 +12,14 @@ use rustix::io::Errno;
 use super::commands::Commands;
 use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
+use crate::database;
 use crate::durable::quoted;
-use crate::durable::{self, mend};
+use crate::durable::{self, Account, mend, withheld};
 use crate::error::Error;
 use crate::report::{DoctorFinding, DoctorState};
 
+/// So many files of killed runs that the next run has not removed are more than an accident.
+const MANY: usize = 10;
 /// For its owner and its group; what is made there is for the group; and who does not own a thing cannot move it.
 const MODE: u32 = 0o3770;
 
@@ -60,7 +64,52 @@ pub(super) fn findings(config: &Config, commands: &Commands) -> Vec<DoctorFindin
             ))
         },
     };
-    vec![finding.at(&state)]
+    let mut all = vec![finding.at(&state)];
+    all.extend(withheld_inside(config));
+    let left = database::super_journals(config);
+    if left > MANY {
+        let what = format!("{left} files of runs that were killed lie beside state.db (state.db-mj...)");
+        let remedy =
+            format!("{} removes them, as soon as nothing needs them", commands.database("bidirectional"));
+        all.push(warning("state", what).at(&state).mended_by(remedy));
+    }
+    all
+}
+
+/// What lies in it that the users who need it do not get at: after a command that root ran, or a backup put back as root. Whoever
+/// asks, this is told; for all else that would be said of it, root's rights are in the way.
+fn withheld_inside(config: &Config) -> Vec<DoctorFinding> {
+    let (root, ownership) = (&config.root, &config.ownership);
+    let runner = Account::of_runs(root, ownership);
+    // Those who ask for themselves are known by what they are, not by what they are called.
+    let name =
+        |account: &Account| durable::user_numbered(account.user).unwrap_or_else(|| account.name.clone());
+    let mut all = Vec::new();
+    let mut told = BTreeSet::new();
+    if let Some(runner) = &runner {
+        for one in withheld::from_runs(root, ownership, runner) {
+            let what = format!(
+                "it {}, so that {} cannot use it and no run can go on; nothing of it is lost, so leave it where it is",
+                one.what,
+                name(runner)
+            );
+            told.insert(one.path.clone());
+            all.push(problem("state", what).at(&one.path).mended_by(one.remedy));
+        }
+    }
+    let pages = Account::named(&ownership.website_user);
+    let pages = pages.filter(|pages| runner.as_ref().is_none_or(|runner| runner.user != pages.user));
+    for (one, pages) in pages
+        .iter()
+        .flat_map(|pages| {
+            withheld::from_pages(root, ownership, pages).into_iter().map(move |one| (one, pages))
+        })
+        .filter(|(one, _)| !told.contains(&one.path))
+    {
+        let what = format!("it {}, so that pages ({}) cannot ask it anything", one.what, name(pages));
+        all.push(problem("state", what).at(&one.path).mended_by(one.remedy));
+    }
+    all
 }
 
 /// What is wrong with its mode, the worst first.

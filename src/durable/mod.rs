@@ -19,6 +19,7 @@ mod state;
 mod unusable;
 mod wary;
 mod watched;
+pub(crate) mod withheld;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;

@@ -8,11 +8,13 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD};
+use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags};
+use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, getgroups};
 
 use super::{mend, unusable};
 use crate::config::{Config, Ownership};
+use crate::error::READ_ONLY;
 use crate::report::StatusProblem;
 
 /// Others than the owner may write there, and may not move what is not theirs.
@@ -80,7 +82,9 @@ fn is_withheld(state: &Path, ownership: &Ownership) -> bool {
         return false;
     }
     let may = rustix::fs::accessat(CWD, state, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS);
-    may.is_err() || fs::metadata(state.join("private")).is_ok_and(|private| private.uid() != user)
+    // Where nobody can write, whose it is does not matter.
+    may == Err(Errno::ACCESS)
+        || fs::metadata(state.join("private")).is_ok_and(|private| private.uid() != user)
 }
 
 /// The command that gives all that is there to the configured user and group.
@@ -118,7 +122,7 @@ fn join(ownership: &Ownership) -> String {
 }
 
 /// The configured user and group, as far as this machine has them.
-fn spec(root: &Path, ownership: &Ownership) -> String {
+pub(super) fn spec(root: &Path, ownership: &Ownership) -> String {
     let user = match super::user(ownership) {
         Some(_) => ownership.user.clone(),
         None => maker(root, ownership),
@@ -159,8 +163,25 @@ fn is_member(user: u32, group: u32, ownership: &Ownership) -> bool {
 
 /// All that is wrong with owners, groups and locks, for `status`; but not what `remedy` is about.
 pub(crate) fn problems(config: &Config) -> Vec<StatusProblem> {
+    if let Some(read_only) = read_only(config) {
+        return vec![read_only];
+    }
     let all = [ungiven(config), open_root(config), open_inside(config)];
     all.into_iter().flatten().chain(unusable::problems(config)).collect()
+}
+
+/// Nobody can write what we remember. All else that is said of owners and locks is about rights, which do not help then.
+fn read_only(config: &Config) -> Option<StatusProblem> {
+    let state = config.root.join("sync_state");
+    let found = rustix::fs::statvfs(&state).ok()?;
+    found.f_flag.contains(StatVfsMountFlags::RDONLY).then(|| StatusProblem {
+        problem: format!(
+            "{} is on a file system that can only be read, so that nothing is remembered",
+            state.display()
+        ),
+        first: Some(READ_ONLY.to_owned()),
+        next: "status",
+    })
 }
 
 /// What is made here is not for the configured group, so that pages get nothing of it.

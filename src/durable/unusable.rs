@@ -61,7 +61,7 @@ fn why(path: &Path, ownership: &Ownership) -> Option<String> {
     }
     let opened = OpenOptions::new().read(true).write(true).custom_flags(super::wary()).open(path);
     match opened {
-        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Some(is(&found)),
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Some(is(&found)),
         _ => None,
     }
 }

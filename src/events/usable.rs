@@ -13,6 +13,7 @@ use rustix::fs::Access;
 use super::place;
 use crate::config::Config;
 use crate::durable::{self, mend};
+use crate::error;
 
 /// Why no event can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +48,11 @@ fn of(config: &Config, path: &Path) -> Option<Problem> {
                 );
                 problem(what, opened(config, path, &there, "660"))
             }
-            Err(cause) => problem(format!("{} cannot be opened: {cause}", path.display()), away()),
+            Err(cause) => {
+                // Where nobody can write, or there is no room, nobody has put anything there.
+                let first = error::remedy(&cause).map_or_else(away, str::to_owned);
+                problem(format!("{} cannot be opened: {cause}", path.display()), first)
+            }
         },
         Err(cause) if cause.kind() == Cause::NotFound => {
             let directory = existing(path)?;
@@ -59,7 +64,9 @@ fn of(config: &Config, path: &Path) -> Option<Problem> {
                 directory.display()
             );
             let found = fs::metadata(directory).ok()?;
-            problem(what, opened(config, directory, &found, "2770"))
+            let first = error::remedy(&cause)
+                .map_or_else(|| opened(config, directory, &found, "2770"), str::to_owned);
+            problem(what, first)
         }
         Err(cause) => problem(format!("{} cannot be looked at: {cause}", path.display()), away()),
     }

@@ -60,5 +60,5 @@ pub(crate) use private::{Kept, Private};
 pub(crate) use scope::NOT_THERE;
 pub use silence::silence;
 pub use status::status;
-pub(crate) use status::{BECOME, UNCHECKED};
+pub(crate) use status::{BECOME, FORGOTTEN, UNCHECKED};
 pub use watch::{WatchNews, WatchOptions, watch};

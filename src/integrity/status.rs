@@ -27,6 +27,8 @@ const SCRIPT: &str = "php security_monitoring_script.php";
 pub(crate) const BECOME: &str = "become ";
 /// What is said where a baseline was never checked: it begins with this.
 pub(crate) const UNCHECKED: &str = "nothing was checked";
+/// What is said where nothing is remembered of any check.
+pub(crate) const FORGOTTEN: &str = "nothing was checked yet, as far as anything is remembered";
 /// Before a baseline that is compared with nothing.
 const WARNING: &str = "compare the files with a backup, as baseline takes them as they are";
 
@@ -174,7 +176,7 @@ fn of_check(baseline: Option<&BaselineStatus>, last_check: &Value) -> Option<Sta
             say(format!("the last check, at {at}, did not look at everything"))
         }
         Value::Object(_) => None,
-        _ => say(format!("{UNCHECKED} yet")),
+        _ => say(FORGOTTEN.to_owned()),
     }
 }
 

@@ -120,7 +120,8 @@ fn a_full_or_read_only_disk_is_told_with_what_to_do() {
     let at = logs.directory(MIRROR);
     let done = Command::new("mount").args(["-o", "remount,ro"]).arg(&at).status().unwrap();
     assert!(done.success());
-    let next = "Read-only file system (os error 30); mount its file system for writing (mount -o remount,rw)";
+    let next = "Read-only file system (os error 30); its file system can only be read: see why (dmesg; after an error of the disk \
+                the kernel does that), then as root mount it for writing (mount -o remount,rw)";
     assert_eq!(said(&logs), format!("website: /website/x.log cannot be opened: {next}"));
     let status = logs::status(&logs.config(), &Options::default()).unwrap();
     let problem = &status.logs[NAME].problems[0];

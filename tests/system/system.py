@@ -16,11 +16,12 @@ from pathlib import Path
 import installed
 import locked
 import refused
+import rights
 import runs
 import table
 from place import Place, Skipped, User
 
-PARTS = [installed, runs, locked, refused, table]
+PARTS = [installed, runs, locked, refused, rights, table]
 
 
 def main():

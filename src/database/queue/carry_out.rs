@@ -10,10 +10,9 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::{CheckedBackup, SCHEMA, State, SyncReport, VerifyReport, counted};
 
-use super::super::store::Store;
 use super::super::undo::Telling;
 use super::super::{
-    Force, Mode, Options, acknowledge, archive, find_conflict, force, resolve, restore, state_directory,
+    Force, Mode, Options, acknowledge, archive, existing_state, find_conflict, force, resolve, restore,
     sync_from, undo_telling, verify,
 };
 use super::request::Action;
@@ -139,7 +138,7 @@ fn listed(config: &Config, backup: &str) -> Result<()> {
 }
 
 fn is_resolved(config: &Config, conflict: &str) -> bool {
-    let store = Store::open_existing(&state_directory(config)).ok().flatten();
+    let store = existing_state(config).ok().flatten();
     let found = store.and_then(|store| find_conflict(&store, conflict).ok().flatten());
     found.is_some_and(|conflict| &*conflict.status == "resolved")
 }

@@ -1,0 +1,349 @@
+"""What root's hand, or a disk, takes from the users of an installation: that it is named, with the command that mends it, that
+nothing is lost meanwhile, and that who only looks takes nothing from anybody.
+"""
+
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+
+from place import JOBS, PATIENCE, PROJECT, must, need_root, same
+
+BESIDE = ["-wal", "-shm", "-journal"]
+
+
+def filled(place, *statements):
+    """Two sides that were synced; statements are entered on both before that, as `PRAGMA journal_mode = WAL`."""
+    place.install()
+    place.sql("website", "CREATE TABLE users (name TEXT PRIMARY KEY, email TEXT)", "INSERT INTO users VALUES ('bob', 'b')",
+              "INSERT INTO users VALUES ('eve', 'e')")
+    place.run("databases")
+    for side in ["central", "website"]:
+        for statement in statements:
+            place.sql(side, statement)
+    place.run("databases")
+
+
+def script(place, *words):
+    """A command of ours, with its words."""
+    name = "security_monitoring_script.php" if words[0] in ("run", "baseline", "check") else "database_sync_script.php"
+    return [str(place.top / "php"), str(place.web / name), *words, "--root", str(place.root)]
+
+
+def as_root(*command):
+    """How it ended, and all that it said."""
+    done = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=PATIENCE, check=False)
+    return done.returncode, done.stdout
+
+
+def doctors(place):
+    """What doctor finds wrong, as root and as the owner: (check, what, where, do)."""
+    for said in [as_root(*script(place, "doctor", "--json")), place.said(*script(place, "doctor", "--json"))]:
+        findings = json.loads(said[1])["findings"]
+        yield [one for one in findings if one["state"] != "ok"]
+
+
+def about(findings, path):
+    """Those of one place."""
+    return [one for one in findings if one["where"] == str(path)]
+
+
+def obey(remedy):
+    """Does what root is told to do."""
+    command = remedy.removeprefix("as root: ")
+    must(command != remedy, f"no command: {remedy}")
+    subprocess.run(["sh", "-ec", command], check=True, stdout=subprocess.DEVNULL)
+
+
+def a_state_of_roots_is_given_back_and_never_moved_away(place):
+    """After a command that was run as root. Without it, what was deleted would come back."""
+    need_root()
+    filled(place)
+    state = place.root / "sync_state"
+    place.sql("website", "DELETE FROM users WHERE name = 'eve'")
+    for path, mode in [(state / "state.db", 0o600), (state / "state.db", 0o644), (state / "bases", 0o755), (state / "bases", 0o700)]:
+        before = path.stat()
+        os.chown(path, 0, 0)
+        path.chmod(mode)
+        command = f"chown -hR {place.user.name}:{place.user.group} {path}"
+        remedies = set()
+        for findings in doctors(place):
+            told = [one for one in about(findings, path) if one["check"] == "state"]
+            must(len(told) == 1 and told[0]["state"] == "problem" and command in told[0]["do"], f"{path} {mode:o}: {findings}")
+            must(not any("away" in (one["do"] or "") for one in findings), f"something is to be moved away: {findings}")
+            remedies.add(told[0]["do"])
+        code, said = place.said(*script(place, "bidirectional"))
+        must(code == 2 and command in said and "away" not in said, f"{path} {mode:o}: {code} {said}")
+        same(place.sql("central", "SELECT name FROM users ORDER BY name"), [("bob",), ("eve",)], "nothing is done meanwhile")
+        same(len(remedies), 1, "both are told the same")
+        obey(remedies.pop())
+        for findings in doctors(place):
+            same(about(findings, path), [], f"{path} {mode:o}, given back")
+        path.chmod(before.st_mode & 0o7777)
+    place.run("databases")
+    for side in ["central", "website"]:
+        same(place.sql(side, "SELECT name FROM users"), [("bob",)], side)
+
+
+def a_base_that_cannot_be_read_keeps_its_side_out(place):
+    """Nothing is lost by that, and what was deleted does not come back."""
+    need_root()
+    filled(place)
+    bases = sorted((place.root / "sync_state/bases").glob("users@website@*.db"))
+    same(len(bases), 1, bases)
+    base = bases[0]
+    for mode in [0o600, 0o644]:
+        place.sql("website", "DELETE FROM users WHERE name = 'eve'")
+        os.chown(base, 0, 0)
+        base.chmod(mode)
+        for findings in doctors(place):
+            told = about(findings, base)
+            must(len(told) == 1 and told[0]["state"] == "problem" and f"chown -hR {place.user.name}:" in told[0]["do"], findings)
+        place.run("databases")
+        must(any(f"chown -hR {place.user.name}:{place.user.group} " in line for line in place.log("databases")), place.log("databases"))
+        same(place.sql("website", "SELECT name FROM users ORDER BY name"), [("bob",)], f"{mode:o}: nothing comes back")
+        same(place.sql("central", "SELECT name FROM users ORDER BY name"), [("bob",), ("eve",)], f"{mode:o}: nothing is written")
+        obey(told[0]["do"])
+        base.chmod(0o660)
+        place.run("databases")
+        for side in ["central", "website"]:
+            same(place.sql(side, "SELECT name FROM users"), [("bob",)], f"{mode:o}: {side}, when it is given back")
+        place.sql("central", "INSERT INTO users VALUES ('eve', 'e')")
+        place.run("databases")
+
+
+def who_looks_leaves_nothing_and_takes_nothing(place):
+    """Beside a database in WAL mode: neither root, nor the owner, nor a page."""
+    need_root()
+    filled(place, "PRAGMA journal_mode = WAL")
+    paths = [place.root / "databases/users.db", place.top / "site/users.db"]
+
+    def beside():
+        tree = {**place.tree(place.root / "databases"), **{f"site/{k}": v for k, v in place.tree(place.top / "site").items()}}
+        # How an index of SQLite looks inside is its own affair.
+        return {name: how[:3] if name.endswith("-shm") else how for name, how in tree.items()}
+
+    def look(what):
+        for word in ["status", "doctor"]:
+            before = beside()
+            for code, said in [as_root(*script(place, word)), place.said(*script(place, word)),
+                               as_root("runuser", "-u", "www-data", "--", *script(place, word))]:
+                must(code in (0, 1, 2) and "users" in said, f"{code} {said}")
+                same(beside(), before, f"{what}, after {word}")
+
+    for path in paths:
+        for end in BESIDE:
+            path.with_name(path.name + end).unlink(missing_ok=True)
+    look("nothing beside it")
+    code, said = as_root(*script(place, "status", "--json"))
+    sides = json.loads(said)["databases"]["users"]["sides"]
+    same({side["journal_mode"] for side in sides.values()}, {"wal"}, f"what is seen: {code} {said}")
+    same(json.loads(said)["databases"]["users"]["state"], "synced", said)
+    # What a page has made first is a page's.
+    for path in paths:
+        for end in ["-wal", "-shm"]:
+            beside_it = path.with_name(path.name + end)
+            beside_it.touch()
+            shutil.chown(beside_it, "www-data", "www-data")
+            beside_it.chmod(0o664)
+    look("an empty log of a page")
+    # A log that somebody has open.
+    for path in paths:
+        for end in ["-wal", "-shm"]:
+            path.with_name(path.name + end).unlink()
+    writer = ("import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(\"INSERT INTO users VALUES ('zoe', 'z')\");"
+              "c.commit(); print('ready', flush=True); sys.stdin.read()")
+    held = subprocess.Popen(["runuser", "-u", "www-data", "--", "python3", "-c", writer, paths[0]], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+    try:
+        same(held.stdout.readline(), "ready\n", "the writer")
+        must(paths[0].with_name("users.db-wal").stat().st_size > 0, "it writes a log")
+        look("a log of a page that is being written")
+        code, said = as_root(*script(place, "status", "--json"))
+        same(json.loads(said)["databases"]["users"]["state"], "changed", said)
+    finally:
+        held.stdin.close()
+        held.wait(PATIENCE)
+
+
+def who_is_kept_from_a_database_is_told(place):
+    """By what lies beside it: pages, and whoever owns it, be it not the cron user."""
+    need_root()
+    filled(place)
+    for name, directory in [("central", place.root / "databases"), ("website", place.top / "site")]:
+        for end in BESIDE:
+            path = directory / f"users.db{end}"
+            path.touch()
+            shutil.chown(path, place.user.name, place.user.group)
+            path.chmod(0o600)
+            for findings in doctors(place):
+                told = about(findings, path)
+                must(len(told) == 1 and told[0]["state"] == "problem" and "www-data cannot read and write it" in told[0]["what"],
+                     f"{name} {end}: {findings}")
+            obey(told[0]["do"])
+            for findings in doctors(place):
+                same(about(findings, path), [], f"{name} {end}, mended")
+            path.unlink()
+    # A bot with a user of its own, in the group of all.
+    path = place.top / "site/users.db"
+    shutil.chown(path, "games")
+    path.parent.chmod(0o2777)
+    shm = path.with_name("users.db-shm")
+    shm.touch()
+    shutil.chown(shm, place.user.name, place.user.group)
+    shm.chmod(0o660)
+    for findings in doctors(place):
+        told = [one for one in about(findings, shm) if "games cannot read and write it" in one["what"]]
+        must(len(told) == 1 and told[0]["state"] == "problem", findings)
+
+
+def users_without_a_common_group_are_told_which_to_share(place):
+    """By its name, and that a program keeps the groups that it began with."""
+    need_root()
+    filled(place)
+    site = place.top / "site"
+    for path in [site, site / "users.db"]:
+        shutil.chown(path, "games", "games")
+    site.chmod(0o755)
+    (site / "users.db").chmod(0o644)
+    place.sql("central", "INSERT INTO users VALUES ('zoe', 'z')")
+    code, said = place.said(*script(place, "bidirectional"))
+    must(f"usermod -aG {place.user.group} games && " in said and "GROUP" not in said, f"{code} {said}")
+    must(f"chgrp -h {place.user.group} {site}/users.db" in said and "keeps the groups" in said, said)
+    for findings in doctors(place):
+        told = [one for one in findings if "usermod -aG" in one["what"]]
+        must(len(told) == 1 and "GROUP" not in told[0]["what"], findings)
+    # One that both are in by the lists of the system is shared, also where neither the file nor its directory has it.
+    for path in [site, site / "users.db"]:
+        shutil.chown(path, "www-data", "games")
+    code, said = place.said(*script(place, "bidirectional"))
+    must(f"as root: chgrp -h {place.user.group} {site}/users.db && " in said and "usermod" not in said, f"{code} {said}")
+
+
+def what_was_given_to_root_is_given_back_whole(place):
+    """To the owner and to the group."""
+    need_root()
+    filled(place)
+    for path in [place.root / "databases", place.root / "databases/users.db"]:
+        for mode in [path.stat().st_mode & 0o7777, 0o700]:
+            os.chown(path, 0, 0)
+            path.chmod(mode)
+            for findings in doctors(place):
+                told = about(findings, path)
+                must(told and all(f"chown -h {place.user.name}:{place.user.group} {path} && " in one["do"] for one in told
+                                  if one["check"] == "access"), f"{path} {mode:o}: {findings}")
+            obey(next(one["do"] for one in told if one["check"] == "access"))
+            same((path.owner(), path.group()), (place.user.name, place.user.group), f"{path} {mode:o}")
+            for findings in doctors(place):
+                same([one for one in about(findings, path) if one["check"] == "access"], [], f"{path} {mode:o}, given back")
+
+
+def a_disk_that_can_only_be_read_is_told_as_one(place):
+    """Owners and modes are not in the way then."""
+    need_root()
+    filled(place)
+    place.run("security")
+    place.said(*script(place, "baseline"))
+    shut = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"', place.root]
+    owner = place.as_owner
+    for words in [("bidirectional",), ("doctor",), ("run",), ("check",), ("baseline",)]:
+        code, said = as_root(*shut, *owner(*script(place, *words)))
+        must(code == 2 and re.search("can only be read|file system is read-only", said) and "dmesg" in said, f"{words}: {code} {said}")
+        must(not re.search(r"\bch(own|grp|mod) |\brm |move ", said), f"{words}: {said}")
+    code, said = as_root(*shut, *owner(str(place.root / JOBS["databases"])))
+    must(code == 69 and f"the file system of {place.root}/sync_state can only be read" in said and "dmesg" in said, f"{code} {said}")
+    code, said = as_root(*shut, *owner(str(place.root / "test_cron_scripts.sh")))
+    must(code == 2 and f"the file system of {place.root}/logs can only be read" in said, f"{code} {said}")
+    must(not re.search(r"\bch(own|grp|mod) ", said), said)
+
+
+def a_side_that_is_made_keeps_a_log_as_the_others_do(place):
+    """Where all that are there have one; and nothing lies beside it."""
+    filled(place, "PRAGMA journal_mode = WAL")
+    website, central = place.top / "site/users.db", place.root / "databases/users.db"
+
+    def mode(path):
+        connection = sqlite3.connect(path)
+        found = connection.execute("PRAGMA journal_mode").fetchone()[0]
+        connection.close()
+        return found
+
+    for path, empty in [(website, False), (central, False), (website, True)]:
+        for end in ["", *BESIDE]:
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        if empty:
+            path.touch()
+            place.give(path, 0o664)
+        place.run("databases")
+        same(mode(path), "wal", path)
+        same(sorted(one.name for one in path.parent.glob("users.db.new*")), [], "what is left")
+        place.sql("central", f"INSERT INTO users VALUES ('{os.urandom(4).hex()}', 'x')")
+        place.run("databases")
+        same(place.sql("website", "SELECT * FROM users ORDER BY 1"), place.sql("central", "SELECT * FROM users ORDER BY 1"), "rows")
+    place.sql("central", "PRAGMA journal_mode = DELETE")
+    for end in ["", *BESIDE]:
+        website.with_name(website.name + end).unlink(missing_ok=True)
+    place.run("databases")
+    same(mode(website), "delete", "where the others have none")
+
+
+def what_killed_runs_leave_beside_the_state_goes(place):
+    """As soon as no journal can name it."""
+    filled(place)
+    state = place.root / "sync_state"
+    for number in range(12):
+        place.write(f"sync_state/state.db-mj0000{number:02X}9CD", "", 0o660)
+    told = [one for one in next(iter(doctors(place))) if "state.db-mj" in one["what"]]
+    must(len(told) == 1 and told[0]["what"].startswith("12 files"), told)
+    place.write("sync_state/bases/x.db-journal", "", 0o660)
+    place.run("databases")
+    same(len(list(state.glob("state.db-mj*"))), 12, "a journal may name them")
+    (state / "bases/x.db-journal").unlink()
+    place.run("databases")
+    same(list(state.glob("state.db-mj*")), [], "what stays")
+
+
+def a_check_that_is_forgotten_was_made_all_the_same(place):
+    """What it found is gone; that it ran is not."""
+    place.install()
+    for words in [("baseline",), ("run",)]:
+        code, said = place.said(*script(place, *words))
+        must(code in (0, 1), f"{code} {said}")
+
+    def told():
+        return [one["what"] for one in list(doctors(place))[-1] if one["check"] == "security"]
+
+    same(told(), [], "as it should be")
+    gone = [path for path in (place.root / "sync_state/private").rglob("*") if path.is_file() and b'"findings"' in path.read_bytes()]
+    must(gone, "no report")
+    for path in gone:
+        path.unlink()
+    must(any(re.match(r"files were checked at \S+, and what that found is gone from sync_state", what) for what in told()), told())
+
+
+def a_fresh_installation_watches_what_is_there(place):
+    """No page of the shipped site is missed where there is no such site yet."""
+    need_root()
+    shut = ["unshare", "-m", "sh", "-ec", 'mount -t tmpfs none /var/www && mkdir /var/www/html && cd "$0" && '
+            'make -s install-system ROOT="$1" OWNER="$2" GROUP="$3" && shift 3 && "$@"', PROJECT, place.root, place.user.name,
+            place.user.group]
+    doctor = script(place, "doctor", "--json")
+    doctor[1] = "/var/www/html/database_sync_script.php"
+    code, said = as_root(*shut, *doctor)
+    findings = json.loads(said[said.index("\n{") if "\n{" in said else 0:])["findings"]
+    must(not any("to be watched, and not there" in one["what"] for one in findings), f"{code} {said}")
+    same(json.loads((place.root / "shared_storage/integrity_config.json").read_text())["monitored_directories"],
+         ["/var/www/html/", f"{place.root}/logs/"], "what is watched")
+
+
+TESTS = [
+    a_state_of_roots_is_given_back_and_never_moved_away, a_base_that_cannot_be_read_keeps_its_side_out,
+    who_looks_leaves_nothing_and_takes_nothing, who_is_kept_from_a_database_is_told,
+    users_without_a_common_group_are_told_which_to_share, what_was_given_to_root_is_given_back_whole,
+    a_disk_that_can_only_be_read_is_told_as_one, a_side_that_is_made_keeps_a_log_as_the_others_do,
+    what_killed_runs_leave_beside_the_state_goes, a_check_that_is_forgotten_was_made_all_the_same,
+    a_fresh_installation_watches_what_is_there,
+]
