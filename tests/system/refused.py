@@ -137,7 +137,8 @@ def a_file_system_that_is_read_only_is_told(place):
             code, said = place.said(place.root / script)
             must(code == 69 and f"cannot write {place.root}/logs/{LOGS[job]}, and what follows is not in it: Read-only file system\n"
                  in said, f"{code} {said}")
-            must(f"{script}: cannot open the lock {place.root}/sync_state/locks/cron-{job}.lock: Read-only file system\n" in said, said)
+            must(f"{script}: the file system of {place.root}/sync_state can only be read\n" in said, said)
+            must("mount it for writing (mount -o remount,rw)" in said and "chown" not in said, said)
         same(place.tree(place.root), before, "nothing is changed")
     finally:
         subprocess.run(["umount", place.root], check=True)
