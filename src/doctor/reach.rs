@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use crate::config::Ownership;
 use crate::durable::{self, Account, mend};
 
+/// To change something.
+const WRITE: u32 = 2;
 /// To go through a directory.
 pub(super) const PASS: u32 = 1;
 /// To read and write a file.
@@ -90,8 +92,8 @@ impl Shared<'_> {
 }
 
 /// The command that lets an account do it, by the narrowest way there is: as the owner, in its group, through the
-/// configured group, else as anybody where it only has to pass. What was given to root and to root's group is given back to
-/// both, as what is made there is the owner's to keep and the group's to use.
+/// configured group, else as anybody where it only has to pass. What was given to root and to root's group, and has to be
+/// written, is given back to both, as what is made there is the owner's to keep and the group's to use.
 pub(super) fn remedy(
     account: &Account,
     path: &Path,
@@ -117,6 +119,7 @@ pub(super) fn remedy(
     if let Some(Shared { user: Some((owner, number)), group: (name, shared) }) = shared
         && (user, group) == (0, 0)
         && number != 0
+        && bits & WRITE != 0
     {
         // What is made in a directory is for its group.
         let down = if bits == FILL { "s" } else { "" };
@@ -174,6 +177,26 @@ mod tests {
         ] {
             assert_eq!(may(&account(user, &groups), &found(mode), bits), expected, "{user} {mode:o} {bits}");
         }
+    }
+
+    #[test]
+    fn what_is_root_s_alone_is_given_back_whole_only_to_be_written() {
+        let shared = Shared { user: Some(("cron", 1)), group: ("all", 10) };
+        let found = Found { user: 0, group: 0, mode: 0o700 };
+        let told = |bits, group| {
+            let found = Found { group, ..found };
+            remedy(&account(1, &[10]), Path::new("/srv/d"), &found, bits, Some(shared))
+        };
+        for (bits, group, expected) in [
+            (FILL, 0, "as root: chown -h cron:all /srv/d && "),
+            (USE, 0, "as root: chown -h cron:all /srv/d && "),
+            (5, 0, "as root: chgrp -h all /srv/d && "),
+            (FILL, 7, "as root: chgrp -h all /srv/d && "),
+        ] {
+            let told = told(bits, group);
+            assert!(told.starts_with(expected), "{bits} {group}: {told}");
+        }
+        assert!(told(FILL, 0).contains("u+rwx,g+rwxs"), "{}", told(FILL, 0));
     }
 
     /// What is computed is what the kernel says to two real users, for every mode of a file and of the directory above.
