@@ -234,14 +234,7 @@ fn testimony(
     };
     let (old, new) = (write.old.as_ref().map(|(_, row)| row), write.new.as_ref().map(|(_, row)| row));
     let (at_old, at_new) = (now(&write.old)?, now(&write.new)?);
-    // That a row is where it is says nothing of what it is: its owner gives out the next id as we do.
-    let place = match have.storage {
-        Storage::Alias { column } => {
-            let name = have.columns.get(column).map(|column| column.name.as_str());
-            table.columns.iter().position(|own| name.is_some_and(|name| own.eq_ignore_ascii_case(name)))
-        }
-        Storage::Hidden { .. } | Storage::Key { .. } => None,
-    };
+    let place = place(have, table);
     let alike = |a: &Row, b: &Row| alike(a, b, &table.summed, place);
     let moves = match (&write.old, &write.new) {
         (Some((from, _)), Some((to, _))) => from != to,
@@ -301,6 +294,19 @@ fn by_cell(table: &TableWrites, old: &Row, new: &Row, now: &Row) -> Testimony {
         (false, _, true) => Testimony::No,
         _ => Testimony::Nothing,
     }
+}
+
+/// The column that shows where a row is. That a row is where it is says nothing of what it is: its owner gives out the next
+/// id as we do.
+fn place(have: &schema::Table, table: &TableWrites) -> Option<usize> {
+    let Storage::Alias { column } = have.storage else { return None };
+    let name = have.columns.get(column).map(|column| column.name.as_str())?;
+    table.columns.iter().position(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Whether a row can have come from one that was planned.
+pub(crate) fn is_alike(have: &schema::Table, table: &TableWrites, now: &Row, planned: &Row) -> bool {
+    now == planned || alike(now, planned, &table.summed, place(have, table)) == Some(true)
 }
 
 /// Whether one of two rows can have come from the other: less than half of it differs. `None` where there is nothing to compare.

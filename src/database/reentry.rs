@@ -2,7 +2,7 @@
 //!
 //! Apart from `undo` and `resolution`, which say which rows do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::decide::constraints::TableState;
 use super::decide::decision::Decision;
@@ -20,55 +20,85 @@ pub(crate) fn add(table: &mut TableState, decision: Decision, id: Option<i64>, s
     table.decisions.push(decision);
 }
 
-/// The id that a row had, or, where another has it now, one that is free everywhere.
-pub(crate) fn free_id(
-    of_shape: &TableShape,
-    table: &TableState,
-    sides: &[Side],
-    row: &Row,
-    column: usize,
-) -> Result<i64, Fault> {
-    let mut last = table.clusters.iter().filter_map(|cluster| cluster.id).fold(table.last, i64::max);
-    let wanted = row.get(column).and_then(Value::as_integer);
-    let mut taken = wanted.is_none() || table.clusters.iter().any(|cluster| cluster.id == wanted);
-    for side in sides {
-        let source = side.source(&of_shape.rules.name);
-        let fail = |e| sql_error(e, &side.name);
-        last = last.max(observe::last_rowid(of_shape, source).map_err(fail)?);
-        let keys: BTreeSet<Key> = wanted.map(|id| Key::from([KeyPart::Integer(id)])).into_iter().collect();
-        let by = [(column, Collation::Binary)];
-        taken |= !observe::rows_by_key(of_shape, source, &by, &keys).map_err(fail)?.is_empty();
+/// The row ids of a table.
+pub(crate) struct Ids {
+    last: i64,
+    taken: HashSet<i64>,
+}
+
+impl Ids {
+    /// Those in use.
+    pub(crate) fn of(of_shape: &TableShape, table: &TableState, sides: &[Side]) -> Result<Ids, Fault> {
+        let taken: HashSet<i64> = table.clusters.iter().filter_map(|cluster| cluster.id).collect();
+        let mut last = taken.iter().copied().fold(table.last, i64::max);
+        for side in sides {
+            let source = side.source(&of_shape.rules.name);
+            last = last.max(observe::last_rowid(of_shape, source).map_err(|e| sql_error(e, &side.name))?);
+        }
+        Ok(Ids { last, taken })
     }
-    match wanted {
-        Some(id) if !taken => Ok(id),
-        _ => last.checked_add(1).ok_or_else(|| plan::exhausted(&of_shape.rules.name)),
+
+    /// The id that a row had, or, where another has it now, one that is free everywhere.
+    pub(crate) fn free(
+        &mut self,
+        of_shape: &TableShape,
+        sides: &[Side],
+        row: &Row,
+        column: usize,
+    ) -> Result<i64, Fault> {
+        let wanted = row.get(column).and_then(Value::as_integer).filter(|id| !self.taken.contains(id));
+        let mut is_free = wanted.is_some();
+        for side in sides {
+            let source = side.source(&of_shape.rules.name);
+            let keys: BTreeSet<Key> =
+                wanted.map(|id| Key::from([KeyPart::Integer(id)])).into_iter().collect();
+            let by = [(column, Collation::Binary)];
+            let there = observe::rows_by_key(of_shape, source, &by, &keys);
+            is_free = is_free && there.map_err(|e| sql_error(e, &side.name))?.is_empty();
+        }
+        let id = match wanted.filter(|_| is_free) {
+            Some(id) => id,
+            None => self.last.checked_add(1).ok_or_else(|| plan::exhausted(&of_shape.rules.name))?,
+        };
+        self.last = self.last.max(id);
+        self.taken.insert(id);
+        Ok(id)
     }
 }
 
-/// Whether what a row points at is on all sides, or comes in as well.
-pub(crate) fn has_parents(
+/// What rows point at that is not on all sides and does not come in as well, by reference of their table.
+pub(crate) fn missing_parents<'r>(
     shape: &Shape,
     index: usize,
     sides: &[Side],
-    row: &Row,
-    comes: impl Fn(&Reference, &Key) -> bool,
-) -> Result<bool, Fault> {
+    rows: impl Iterator<Item = &'r Row> + Clone,
+    comes: impl Fn(&Reference) -> BTreeSet<Key>,
+) -> Result<Vec<BTreeSet<Key>>, Fault> {
     let references = shape.tables.get(index).map(|table| table.rules.references.as_slice());
+    let mut missing = Vec::new();
     for reference in references.unwrap_or_default() {
-        let Some(parent) = shape.tables.get(reference.parent) else { continue };
-        let Some(key) = key_of(row, &reference.pointers()) else { continue };
-        if comes(reference, &key) {
-            continue;
-        }
-        let keys = BTreeSet::from([key]);
-        for side in sides {
-            let source = side.source(&parent.rules.name);
-            let rows = observe::rows_by_key(parent, source, &reference.parent_columns, &keys)
-                .map_err(|e| sql_error(e, &side.name))?;
-            if rows.is_empty() {
-                return Ok(false);
+        let pointers = reference.pointers();
+        let mut keys: BTreeSet<Key> = rows.clone().filter_map(|row| key_of(row, &pointers)).collect();
+        let coming = comes(reference);
+        keys.retain(|key| !coming.contains(key));
+        let mut gone = BTreeSet::new();
+        if let Some(parent) = shape.tables.get(reference.parent).filter(|_| !keys.is_empty()) {
+            for side in sides {
+                let source = side.source(&parent.rules.name);
+                let there = observe::rows_by_key(parent, source, &reference.parent_columns, &keys)
+                    .map_err(|e| sql_error(e, &side.name))?;
+                let there: BTreeSet<Key> =
+                    there.iter().filter_map(|(_, row)| key_of(row, &reference.parent_columns)).collect();
+                gone.extend(keys.difference(&there).cloned());
             }
         }
+        missing.push(gone);
     }
-    Ok(true)
+    Ok(missing)
+}
+
+/// Whether a row points at something that is missing.
+pub(crate) fn is_orphan(references: &[Reference], missing: &[BTreeSet<Key>], row: &Row) -> bool {
+    let mut each = references.iter().zip(missing);
+    each.any(|(reference, gone)| key_of(row, &reference.pointers()).is_some_and(|key| gone.contains(&key)))
 }

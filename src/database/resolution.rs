@@ -4,20 +4,20 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::ColumnPolicy;
 use crate::error::{Error, ErrorKind, Result};
 use crate::report::counted;
 
 use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Whole};
-use super::decide::merge::{Origin, sum};
+use super::decide::merge::Origin;
 use super::key::{Key, key_of};
-use super::model::{Cluster, Rules, with_cell};
+use super::model::{Cluster, Reference, Rules, with_cell};
 use super::plan::Side;
-use super::shape::Shape;
+use super::reentry::{self, Ids};
+use super::shape::{Shape, TableShape};
 use super::store::{RESOLVED, Store, StoredConflict, UNCERTAIN};
 use super::value::{Row, Value};
-use super::{Fault, observe, reentry, sql_error, state_error};
+use super::{Fault, observe, sql_error, state_error};
 
 /// What to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Resolution {
     }
 
     /// A stored row in the columns of today; columns that are new since have the value of `today`.
-    fn fit(&self, rules: &Rules, row: &Row, today: Option<&Row>) -> Row {
+    fn fit(&self, rules: &Rules, row: &Row, today: Option<&[Value]>) -> Row {
         let cells = rules.columns.iter().enumerate().map(|(column, name)| {
             let then = self.position(name).and_then(|at| row.get(at));
             then.or_else(|| today?.get(column)).cloned().unwrap_or(Value::Null)
@@ -153,7 +153,7 @@ impl Resolution {
     }
 
     /// Whether a row is one that an interrupted run can have left: of each cell what was there before, what was to be there,
-    /// or what was found; of a total also what the run and its owner together make of it. No row where one of them is none.
+    /// or what was found. No row where one of them is none.
     fn may_be_left(&self, rules: &Rules, now: Option<&Row>) -> bool {
         let rows = &self.conflict.rows;
         let found = rows.values.iter().map(|(_, row)| row.as_ref());
@@ -161,45 +161,59 @@ impl Resolution {
         let Some(now) = now else { return shown.any(|row| row.is_none()) };
         let shown: Vec<&Row> = shown.flatten().collect();
         rules.columns.iter().enumerate().all(|(column, name)| {
-            let Some(at) = self.position(name) else { return true };
-            let is_total = rules.policies.get(column) == Some(&ColumnPolicy::Sum);
-            let total = || {
-                let cell = |row: &Row| row.get(at).cloned();
-                let planned = cell(rows.merged.as_ref()?)?;
-                let found = cell(rows.values.first()?.1.as_ref()?)?;
-                let before = rows.base.as_ref().and_then(cell);
-                sum(before.as_ref(), &[(&planned, Origin::Merged), (&found, Origin::Merged)])
-            };
-            shown.iter().any(|row| row.get(at) == now.get(column))
-                || is_total && total().as_ref() == now.get(column)
+            let at = self.position(name);
+            at.is_none_or(|at| shown.iter().any(|row| row.get(at) == now.get(column)))
         })
     }
 
-    /// Brings a row back that is on no side.
+    /// Brings a row back that is on no side. Returns its place.
     fn bring_back(
         &self,
+        of_shape: &TableShape,
         shape: &Shape,
-        index: usize,
-        table: &mut TableState,
+        (index, table): (usize, &mut TableState),
         sides: &[Side],
-    ) -> std::result::Result<(), Fault> {
-        let Some(row) = self.chosen() else { return Ok(()) };
-        let Some(of_shape) = shape.tables.get(index) else { return Ok(()) };
-        let row = self.fit(&table.rules, &row, None);
-        if !reentry::has_parents(shape, index, sides, &row, |_, _| false)? {
+    ) -> std::result::Result<Option<usize>, Fault> {
+        let Some(row) = self.chosen() else { return Ok(None) };
+        let rules = &of_shape.rules;
+        let row = self.fit(rules, &row, Some(&of_shape.defaults));
+        // One that points at itself brings what it points at.
+        let comes = |reference: &Reference| {
+            let own = (reference.parent == index).then(|| key_of(&row, &reference.parent_columns));
+            own.flatten().into_iter().collect()
+        };
+        let missing = reentry::missing_parents(shape, index, sides, std::iter::once(&row), comes)?;
+        if reentry::is_orphan(&rules.references, &missing, &row) {
             let error = Error::new(
                 ErrorKind::Usage,
                 format!("what the row of conflict {} points at is gone", self.conflict.number),
             );
             return Err(Fault::Error(error.hint("put that back first")));
         }
-        let id = match table.rules.assigned_id() {
-            Some(column) => Some(reentry::free_id(of_shape, table, sides, &row, column)?),
+        let id = match rules.assigned_id() {
+            Some(column) => Some(Ids::of(of_shape, table, sides)?.free(of_shape, sides, &row, column)?),
             None => None,
         };
         let decision = Decision { merged: Some(Whole::of(row, Origin::Person)), ..Decision::default() };
         reentry::add(table, decision, id, sides.len());
-        Ok(())
+        Ok(table.clusters.len().checked_sub(1))
+    }
+
+    /// Refuses what does not come to pass: where another row has its UNIQUE value, or a side does not take it.
+    pub(crate) fn refuse_unheld(
+        &self,
+        tables: &[TableState],
+        (index, position): (usize, usize),
+    ) -> std::result::Result<(), Fault> {
+        let decision = tables.get(index).and_then(|table| table.decisions.get(position));
+        let Some(decision) = decision.filter(|one| one.frozen || !one.blocked.is_empty()) else {
+            return Ok(());
+        };
+        let reason = decision.conflicts.first().map(|draft| format!(": {}", draft.reason));
+        let reason = reason.unwrap_or_else(|| ", since another row is in its way".to_owned());
+        let error = format!("the row of conflict {} cannot be so{reason}", self.conflict.number);
+        let error = Error::new(ErrorKind::Usage, error);
+        Err(Fault::Error(error.hint("change what is in its way, and decide again; nothing was changed now")))
     }
 
     /// The row that is to be there.
@@ -214,20 +228,22 @@ impl Resolution {
         }
     }
 
-    /// Replaces the decision about the row.
+    /// Replaces the decision about the row. Returns its table and its place in it, where there is to be one.
     pub(crate) fn impose(
         &self,
         shape: &Shape,
         tables: &mut [TableState],
         sides: &[Side],
-    ) -> std::result::Result<(), Fault> {
+    ) -> std::result::Result<Option<(usize, usize)>, Fault> {
         let stale = || {
             Fault::Error(
                 Error::new(
                     ErrorKind::Stale,
                     format!("the row of conflict {} has changed since", self.conflict.number),
                 )
-                .hint("look at it again with `conflicts`; edit the row itself if that is simpler"),
+                .hint(
+                    "look at it again with `conflicts`; `acknowledge` keeps what is there, and the row itself can be edited",
+                ),
             )
         };
         let (index, key) = self.target(shape).ok_or_else(stale)?;
@@ -268,15 +284,18 @@ impl Resolution {
             false => !held && self.conflict.rows.merged.is_none(),
         };
         if may_be_gone && !table.clusters.iter().any(about) {
-            return self.bring_back(shape, index, table, sides);
+            let of_shape = shape.tables.get(index).ok_or_else(stale)?;
+            let place = self.bring_back(of_shape, shape, (index, table), sides)?;
+            return Ok(place.map(|place| (index, place)));
         }
         let position = position.ok_or_else(stale)?;
         let Some(cluster) = table.clusters.get(position) else { return Err(stale()) };
         let chosen = self.chosen();
-        let today = cluster.seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| &local.row);
+        let today = cluster.seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| &*local.row);
         let chosen = chosen.map(|row| self.fit(&rules, &row, today));
         if self.take == Take::Both {
-            return self.add_other(table, chosen, sides.len());
+            self.add_other(table, chosen, sides.len())?;
+            return Ok(table.clusters.len().checked_sub(1).map(|place| (index, place)));
         }
         if chosen.is_none() {
             self.refuse_orphans(shape, index, cluster, sides)?;
@@ -309,7 +328,7 @@ impl Resolution {
         if let Some(slot) = table.decisions.get_mut(position) {
             *slot = decision;
         }
-        Ok(())
+        Ok(Some((index, position)))
     }
 
     /// Refuses to take a row away that others point at.

@@ -111,17 +111,22 @@ impl Round<'_> {
             table.decisions = decided.collect::<Result<_, Fault>>()?;
         }
         let met = tables.iter().map(met_in).collect();
-        if let Some(resolution) = self.task.resolution {
-            resolution.impose(self.shape, &mut tables, self.task.sides)?;
-        }
-        let left = match self.task.undo {
-            Some(undo) => undo.impose(self.shape, &mut tables, self.task.sides)?,
-            None => Vec::new(),
+        let resolved = match self.task.resolution {
+            Some(resolution) => resolution.impose(self.shape, &mut tables, self.task.sides)?,
+            None => None,
+        };
+        let undone = match self.task.undo {
+            Some(undo) => Some((undo, undo.impose(self.shape, &mut tables, self.task.sides)?)),
+            None => None,
         };
         for refusal in self.task.refused {
             set_aside(&mut tables, refusal)?;
         }
         constraints::settle(&mut tables, sides);
+        if let (Some(resolution), Some(place)) = (self.task.resolution, resolved) {
+            resolution.refuse_unheld(&tables, place)?;
+        }
+        let left = undone.map(|(undo, imposed)| undo.left(imposed, &tables)).unwrap_or_default();
         let renames = (0..tables.len()).map(|parent| renames_in(&tables, parent)).collect();
         Ok(Decided { tables, taken: all_taken, met, renames, translations, left })
     }

@@ -13,7 +13,7 @@ use super::evidence::{self, Evidence};
 use super::model::{Identity, Slot};
 use super::record::{self, Intent, Progress, Role, Written};
 use super::run::{Job, Part, Seat, drop_side};
-use super::schema::{self, Table};
+use super::schema::{self, Storage, Table};
 use super::steps::Step;
 use super::store::{ConflictRows, MERGED, StoredConflict, UNCERTAIN};
 use super::value::{Row, Value};
@@ -146,6 +146,12 @@ fn uncertain(
     for table in &intent.writes {
         let Some(have) = schema.table(&table.table) else { continue };
         let names = key_names(job, name, have);
+        let by_place = match have.storage {
+            Storage::Alias { column } => names.as_ref().is_none_or(|names| {
+                have.columns.get(column).is_some_and(|column| *names == [column.name.as_str()])
+            }),
+            Storage::Hidden { .. } | Storage::Key { .. } => names.is_none(),
+        };
         for write in &table.writes {
             let Some((slot, identity)) = write.new.as_ref().or(write.old.as_ref()) else { continue };
             // Where it was to be, its owner may have put another one.
@@ -156,13 +162,18 @@ fn uncertain(
                 };
                 names.iter().map(|name| Some((name.as_str(), cell(name)?))).collect()
             });
+            let is_known = key.is_some();
             let now = match key {
                 Some(key) => write::witness_by(live, have, &table.columns, &key),
                 None => write::witness(live, have, &table.columns, slot),
             };
             let now = now.map_err(fail)?;
+            // A row that has its id may be another one.
+            let is_another = (write.old.is_none() && by_place)
+                && now.as_ref().is_some_and(|now| !evidence::is_alike(have, table, now, identity));
             let row = |placed: &Option<(Slot, Row)>| placed.as_ref().map(|(_, row)| row.clone());
-            let values = vec![(intent.side.as_str().into(), now), (MERGED.into(), row(&write.new))];
+            let found = (!is_another).then(|| (intent.side.as_str().into(), now));
+            let values = found.into_iter().chain([(MERGED.into(), row(&write.new))]).collect();
             conflicts.push(StoredConflict {
                 number: 0,
                 database: name.into(),
@@ -181,7 +192,8 @@ fn uncertain(
                     columns: table.columns.as_slice().into(),
                     key: names.as_ref().unwrap_or(&table.columns).as_slice().into(),
                     clashing: [].into(),
-                    identity: row(&write.new).or_else(|| row(&write.old)),
+                    // What no key tells from others cannot be taken.
+                    identity: is_known.then(|| identity.clone()),
                     base: row(&write.old),
                     values,
                     merged: row(&write.new),

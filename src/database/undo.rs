@@ -10,15 +10,16 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::report::{counted, rows};
 
 use super::decide::constraints::TableState;
-use super::decide::decision::{Decision, Whole};
+use super::decide::decision::{Decision, Whole, changed};
 use super::decide::merge::Origin;
-use super::key::{Key, KeyPart, key_of};
-use super::model::{Cluster, Edit, Rules};
+use super::key::{Collation, Key, KeyPart, key_of};
+use super::model::{Ancestor, Edit, Rules};
 use super::plan::Side;
+use super::reentry::{self, Ids};
 use super::shape::{Shape, TableShape};
 use super::store::{Nearest, PastRun, Store};
 use super::value::{Row, Value};
-use super::{Fault, archive, observe, reentry, sql_error, state_failure};
+use super::{Fault, archive, observe, sql_error, state_failure};
 
 /// Says of a run that has nothing to take back what can be done instead.
 ///
@@ -121,25 +122,53 @@ impl Undo {
         shape.tables.iter().map(|table| self.of(&table.rules).map(|row| row.key).collect()).collect()
     }
 
-    /// Replaces the decisions about all rows that can go back. Returns what is left, in words.
+    /// Replaces the decisions about all rows that can go back.
     pub(crate) fn impose(
         &self,
         shape: &Shape,
         tables: &mut [TableState],
         sides: &[Side],
-    ) -> Result<Vec<String>, Fault> {
-        let (mut left, mut counts) = (Vec::new(), BTreeMap::new());
-        for index in 0..tables.len() {
+    ) -> Result<Imposed, Fault> {
+        let mut imposed = Imposed::default();
+        for (index, table) in tables.iter_mut().enumerate() {
             let Some(of_shape) = shape.tables.get(index) else { continue };
-            for row in self.of(&of_shape.rules) {
-                let way = Way { undo: self, shape, index, of_shape, sides };
-                let Some(reason) = way.back(&row, tables)? else { continue };
-                match self.telling {
-                    Telling::Rows => left.push(format!("{} {}: {reason}", of_shape.rules.name, named(&row))),
-                    Telling::Counts => {
-                        let so_many: &mut usize = counts.entry((&of_shape.rules.name, reason)).or_default();
-                        *so_many = so_many.saturating_add(1);
-                    }
+            let rows: Vec<Return<'_>> = self.of(&of_shape.rules).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let way = Way {
+                of_shape,
+                sides,
+                places: places(table),
+                pointed: self.pointed(shape, index, sides, &rows)?,
+                missing: self.missing(shape, index, sides, &rows)?,
+            };
+            let mut ids = Ids::of(of_shape, table, sides)?;
+            for row in &rows {
+                match way.back(row, table, &mut ids)? {
+                    Ok(position) => imposed.set.push((index, position, named(row))),
+                    Err(reason) => imposed.left.push((index, named(row), reason)),
+                }
+            }
+        }
+        Ok(imposed)
+    }
+
+    /// What is left, in words, once all that rows demand of each other is settled.
+    pub(crate) fn left(&self, imposed: Imposed, tables: &[TableState]) -> Vec<String> {
+        let stays = |(index, position, _): &(usize, usize, String)| {
+            let decision = tables.get(*index).and_then(|table| table.decisions.get(*position));
+            decision.is_some_and(|decision| decision.frozen || !decision.blocked.is_empty())
+        };
+        let stays = imposed.set.into_iter().filter(stays).map(|(index, _, name)| (index, name, IN_ITS_WAY));
+        let (mut left, mut counts) = (Vec::new(), BTreeMap::new());
+        for (index, name, reason) in imposed.left.into_iter().chain(stays) {
+            let Some(table) = tables.get(index).map(|table| table.rules.name.as_str()) else { continue };
+            match self.telling {
+                Telling::Rows => left.push(format!("{table} {name}: {reason}")),
+                Telling::Counts => {
+                    let so_many: &mut usize = counts.entry((table, reason)).or_default();
+                    *so_many = so_many.saturating_add(1);
                 }
             }
         }
@@ -155,8 +184,83 @@ impl Undo {
         if more > 0 {
             left.push(format!("and {}", counted(more, "more row", "more rows")));
         }
-        Ok(left)
+        left
     }
+
+    /// Rows that are to go and that others point at, other than those that go with them: by reference to the table.
+    fn pointed(
+        &self,
+        shape: &Shape,
+        index: usize,
+        sides: &[Side],
+        rows: &[Return<'_>],
+    ) -> Result<Vec<(Vec<(usize, Collation)>, BTreeSet<Key>)>, Fault> {
+        let going = || rows.iter().filter(|row| row.before.is_none()).filter_map(|row| row.after.as_ref());
+        let mut pointed = Vec::new();
+        for child in &shape.tables {
+            for reference in child.rules.references.iter().filter(|reference| reference.parent == index) {
+                let by = reference.pointers();
+                let keys: BTreeSet<Key> =
+                    going().filter_map(|row| key_of(row, &reference.parent_columns)).collect();
+                if keys.is_empty() {
+                    continue;
+                }
+                let own = self.of(&child.rules).filter(|own| own.before.is_none());
+                let with_it: BTreeSet<Key> = own.map(|own| own.key).collect();
+                let mut found = BTreeSet::new();
+                for side in sides {
+                    let source = side.source(&child.rules.name);
+                    let there = observe::rows_by_key(child, source, &by, &keys)
+                        .map_err(|e| sql_error(e, &side.name))?;
+                    let stays = |row: &Row| child.rules.key(row).is_none_or(|key| !with_it.contains(&key));
+                    let staying = there.iter().filter(|(_, row)| stays(row));
+                    found.extend(staying.filter_map(|(_, row)| key_of(row, &by)));
+                }
+                pointed.push((reference.parent_columns.clone(), found));
+            }
+        }
+        Ok(pointed)
+    }
+
+    /// What rows that are to come back point at, where it is gone and does not come back with them: by reference.
+    fn missing(
+        &self,
+        shape: &Shape,
+        index: usize,
+        sides: &[Side],
+        rows: &[Return<'_>],
+    ) -> Result<Vec<BTreeSet<Key>>, Fault> {
+        let back = rows.iter().filter_map(|row| row.before.as_ref());
+        reentry::missing_parents(shape, index, sides, back, |reference| {
+            let Some(parent) = shape.tables.get(reference.parent) else { return BTreeSet::new() };
+            let own = self.of(&parent.rules).filter_map(|own| own.before);
+            own.filter_map(|row| key_of(&row, &reference.parent_columns)).collect()
+        })
+    }
+}
+
+/// What became of the rows of a run that is taken back.
+#[derive(Debug, Default)]
+pub(crate) struct Imposed {
+    /// Rows that go back: their table, their place in it, and their key in words.
+    set: Vec<(usize, usize, String)>,
+    /// Rows that are left: their table, their key in words, and why.
+    left: Vec<(usize, String, &'static str)>,
+}
+
+/// Why a row that could go back does not.
+const IN_ITS_WAY: &str = "another row is in its way";
+
+/// Where each key is, in the first of the clusters that have it.
+fn places(table: &TableState) -> BTreeMap<Key, usize> {
+    let mut places = BTreeMap::new();
+    for (position, cluster) in table.clusters.iter().enumerate() {
+        let rows = cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
+        for key in rows.chain(cluster.merged.as_ref()).filter_map(|row| table.rules.key(row)) {
+            places.entry(key).or_insert(position);
+        }
+    }
+    places
 }
 
 /// A stored row in the columns of today.
@@ -178,103 +282,85 @@ fn named(row: &Return<'_>) -> String {
 }
 
 struct Way<'a> {
-    undo: &'a Undo,
-    shape: &'a Shape,
-    index: usize,
     of_shape: &'a TableShape,
     sides: &'a [Side],
+    places: BTreeMap<Key, usize>,
+    pointed: Vec<(Vec<(usize, Collation)>, BTreeSet<Key>)>,
+    missing: Vec<BTreeSet<Key>>,
 }
 
 impl Way<'_> {
-    /// Sends one row back, or says why not.
-    fn back(&self, row: &Return<'_>, tables: &mut [TableState]) -> Result<Option<&'static str>, Fault> {
+    /// Sends one row back, and says where it is, or why not.
+    fn back(
+        &self,
+        row: &Return<'_>,
+        table: &mut TableState,
+        ids: &mut Ids,
+    ) -> Result<Result<usize, &'static str>, Fault> {
         let rules = &self.of_shape.rules;
         let held = |row: &Option<Row>| row.iter().flat_map(|row| row.iter()).any(|cell| *cell == Value::Held);
         if held(&row.before) || held(&row.after) {
-            return Ok(Some("a cell of it is held"));
+            return Ok(Err("a cell of it is held"));
         }
-        let Some(table) = tables.get(self.index) else { return Ok(None) };
-        let about = |cluster: &Cluster| {
-            let rows = cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
-            rows.chain(cluster.merged.as_ref()).any(|own| rules.key(own).as_ref() == Some(&row.key))
-        };
-        let position = table.clusters.iter().position(about);
-        let is_still = |seat: &Edit| match (&seat.after, &row.after) {
-            (Some(local), Some(after)) => same(rules, row.known, &local.row, after),
+        let position = self.places.get(&row.key).copied();
+        let cluster = position.and_then(|position| table.clusters.get(position));
+        let is_after = |now: Option<&Row>| match (now, &row.after) {
+            (Some(now), Some(after)) => same(rules, row.known, now, after),
             (now, then) => now.is_none() && then.is_none(),
         };
-        let still = match position.and_then(|position| table.clusters.get(position)) {
+        let is_still = |seat: &Edit| is_after(seat.after.as_ref().map(|local| &local.row));
+        // A side that the run has not reached has changed nothing: it only is behind.
+        let is_behind = |seat: &Edit| matches!(seat.before, Ancestor::Known(_)) && !changed(seat);
+        let still = match cluster {
+            Some(cluster) if is_after(cluster.merged.as_ref()) => {
+                cluster.seats.iter().all(|seat| is_still(seat) || is_behind(seat))
+            }
             Some(cluster) => cluster.seats.iter().all(is_still),
             None => row.after.is_none(),
         };
         if !still {
-            return Ok(Some("it has changed since"));
+            return Ok(Err("it has changed since"));
         }
-        match &row.before {
-            None if self.has_children(row)? => return Ok(Some("rows that came since point at it")),
-            Some(before) if !self.has_parents(before)? => return Ok(Some("what it points at is gone")),
+        match (&row.before, &row.after) {
+            (None, Some(after)) if self.is_pointed_at(after) => {
+                return Ok(Err("rows that came since point at it"));
+            }
+            (Some(before), _) if reentry::is_orphan(&rules.references, &self.missing, before) => {
+                return Ok(Err("what it points at is gone"));
+            }
             _ => {}
         }
+        let today = cluster.and_then(|cluster| cluster.seats.iter().find_map(|seat| seat.after.as_ref()));
         let merged = row.before.as_ref().map(|before| {
-            let today = position.and_then(|position| table.clusters.get(position));
-            let today = today.and_then(|cluster| cluster.seats.iter().find_map(|seat| seat.after.as_ref()));
             let cells = rules.columns.iter().enumerate().map(|(column, name)| {
                 let known = row.known.iter().any(|own| own.eq_ignore_ascii_case(name));
                 let now = today.and_then(|local| local.row.get(column)).filter(|_| !known);
-                now.or_else(|| before.get(column)).cloned().unwrap_or(Value::Null)
+                let since = || self.of_shape.defaults.get(column).filter(|_| !known);
+                now.or_else(since).or_else(|| before.get(column)).cloned().unwrap_or(Value::Null)
             });
             Whole::of(cells.collect(), Origin::Merged)
         });
         let decision = Decision { merged, ..Decision::default() };
-        let id = match (&row.before, rules.assigned_id(), position) {
-            (Some(before), Some(column), None) => {
-                Some(reentry::free_id(self.of_shape, table, self.sides, before, column)?)
+        let has_id = cluster.is_some_and(|cluster| cluster.id.is_some());
+        let id = match (&row.before, rules.assigned_id()) {
+            (Some(before), Some(column)) if !has_id => {
+                Some(ids.free(self.of_shape, self.sides, before, column)?)
             }
             _ => None,
         };
-        let Some(table) = tables.get_mut(self.index) else { return Ok(None) };
-        match position.and_then(|position| table.decisions.get_mut(position)) {
-            Some(slot) => *slot = decision,
-            None => reentry::add(table, decision, id, self.sides.len()),
-        }
-        Ok(None)
+        let found = position.and_then(|at| Some((at, table.clusters.get_mut(at)?, table.decisions.get_mut(at)?)));
+        let Some((position, cluster, slot)) = found else {
+            reentry::add(table, decision, id, self.sides.len());
+            return Ok(Ok(table.clusters.len().saturating_sub(1)));
+        };
+        cluster.id = cluster.id.or(id);
+        *slot = decision;
+        Ok(Ok(position))
     }
 
-    /// Whether rows point at a row that is to go, other than those that go with it.
-    fn has_children(&self, row: &Return<'_>) -> Result<bool, Fault> {
-        let Some(after) = &row.after else { return Ok(false) };
-        for child in &self.shape.tables {
-            for reference in child.rules.references.iter().filter(|reference| reference.parent == self.index)
-            {
-                let by = reference.pointers();
-                let Some(key) = key_of(after, &reference.parent_columns) else { continue };
-                let going: BTreeSet<Key> = self
-                    .undo
-                    .of(&child.rules)
-                    .filter(|own| own.before.is_none())
-                    .map(|own| own.key)
-                    .collect();
-                for side in self.sides {
-                    let source = side.source(&child.rules.name);
-                    let rows = observe::rows_by_key(child, source, &by, &BTreeSet::from([key.clone()]))
-                        .map_err(|e| sql_error(e, &side.name))?;
-                    let stays = |row: &Row| child.rules.key(row).is_none_or(|key| !going.contains(&key));
-                    if rows.iter().any(|(_, row)| stays(row)) {
-                        return Ok(true);
-                    }
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether what a row points at is there, or comes back with it.
-    fn has_parents(&self, before: &Row) -> Result<bool, Fault> {
-        reentry::has_parents(self.shape, self.index, self.sides, before, |reference, key| {
-            let Some(parent) = self.shape.tables.get(reference.parent) else { return false };
-            let is_it = |row: &Row| key_of(row, &reference.parent_columns).as_ref() == Some(key);
-            self.undo.of(&parent.rules).any(|own| own.before.as_ref().is_some_and(is_it))
-        })
+    fn is_pointed_at(&self, row: &Row) -> bool {
+        let mut each = self.pointed.iter();
+        each.any(|(columns, found)| key_of(row, columns).is_some_and(|key| found.contains(&key)))
     }
 }
 

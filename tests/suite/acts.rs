@@ -135,6 +135,43 @@ fn a_row_that_is_gone_does_not_come_back_without_its_parent() {
     check(&world, "SELECT * FROM t", &[]);
 }
 
+/// Where a row cannot be put back, that is said, nothing changes, and it can be decided later.
+#[test]
+fn a_row_that_has_no_place_is_not_called_resolved() {
+    let world = World::two().tables(json!({ "t": { "on_delete_update": "delete" } })).start(
+        "CREATE TABLE t(k TEXT PRIMARY KEY, email UNIQUE, x CHECK (x < 5)); INSERT INTO t VALUES('ann', 'a', 1), ('eve', 'e', 1)",
+    );
+    world.edit("bot", "UPDATE t SET x = 2 WHERE k = 'ann'");
+    world.edit("central", "DELETE FROM t WHERE k = 'ann'");
+    world.sync();
+    world.edit("bot", "INSERT INTO t VALUES('bea', 'a', 1)");
+    world.sync();
+    let error = world.resolve(&id(&world), Take::Side("bot".into())).expect_err("its address is taken");
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+    assert!(error.to_string().contains("cannot be so"), "{error}");
+    assert_eq!(statuses(&world), ["open"]);
+    check(&world, "SELECT k FROM t ORDER BY k", &["'bea'", "'eve'"]);
+    // A column that came since has what the others got, also where it must not be empty.
+    world.edit_all("UPDATE t SET email = 'b' WHERE k = 'bea'; ALTER TABLE t ADD COLUMN d INTEGER NOT NULL DEFAULT 5");
+    world.resolve(&id(&world), Take::Side("bot".into())).unwrap();
+    check(&world, "SELECT k, x, d FROM t ORDER BY k", &["'ann' 2 5", "'bea' 1 5", "'eve' 1 5"]);
+    assert_eq!(statuses(&world), ["resolved"]);
+    assert_settled(&world);
+}
+
+/// A row that points at itself brings what it points at.
+#[test]
+fn a_row_that_points_at_itself_comes_back() {
+    let world = World::two().tables(json!({ "t": { "on_delete_update": "delete" } })).start(
+        "CREATE TABLE t(k TEXT PRIMARY KEY, boss REFERENCES t(k), x); INSERT INTO t VALUES('ann', 'ann', 1)",
+    );
+    world.edit("bot", "UPDATE t SET x = 2");
+    world.edit("central", "DELETE FROM t");
+    world.sync();
+    world.resolve(&id(&world), Take::Side("bot".into())).unwrap();
+    check(&world, "SELECT * FROM t", &["'ann' 'ann' 2"]);
+}
+
 #[test]
 fn both_rows_where_two_are_possible() {
     let world = World::two()

@@ -45,6 +45,50 @@ fn a_run_is_taken_back_on_every_side() {
     assert_settled(&world);
 }
 
+/// A side that the run has not reached has changed nothing: what is taken back does not reach it at all.
+#[test]
+fn a_side_that_is_behind_keeps_nothing_from_going_back() {
+    for edit in [
+        "DELETE FROM n; DELETE FROM u WHERE nick <> 'ann'",
+        "UPDATE u SET points = 10; INSERT INTO u(nick, points) VALUES('eve', 9)",
+    ] {
+        let mut world = World::three();
+        world.json["guards"]["busy_timeout_ms"] = json!(50);
+        let world = world.start(START);
+        let before = world.dump("central");
+        world.edit("bot", edit);
+        let busy = world.open("website");
+        busy.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let report = world.sync();
+        busy.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(world.dump("website"), before, "it was to be left out");
+        assert_ne!(world.dump("central"), before, "the others were not");
+        let undone = world.undo(&run_of(&report)).unwrap();
+        assert!(!warnings(&undone).contains("left as it is"), "{undone:#}");
+        for side in ["bot", "central", "website"] {
+            assert_eq!(world.dump(side), before, "{side}: {edit}");
+        }
+        world.sync();
+        assert_eq!(world.dump("website"), before, "{edit}");
+        assert_settled(&world);
+    }
+}
+
+/// A row whose UNIQUE value another has now stays away, and that is said.
+#[test]
+fn a_row_that_has_no_place_is_left() {
+    let world = World::two().start("CREATE TABLE t(k TEXT PRIMARY KEY, email UNIQUE); INSERT INTO t VALUES('ann', 'a'), ('bob', 'b'), ('cat', 'c')");
+    world.edit("bot", "DELETE FROM t WHERE k <> 'cat'");
+    let report = world.sync();
+    world.edit("bot", "INSERT INTO t VALUES('bea', 'a')");
+    world.sync();
+    let undone = world.undo(&run_of(&report)).unwrap();
+    let told = warnings(&undone);
+    assert!(told.contains("left as it is: t ann: another row is in its way"), "{told}");
+    assert!(!told.contains("bob"), "{told}");
+    check(&world, "SELECT k FROM t ORDER BY k", &["'bea'", "'bob'", "'cat'"]);
+}
+
 #[test]
 fn what_has_changed_since_stays() {
     let world = World::two().start(START);

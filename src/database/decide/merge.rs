@@ -208,7 +208,7 @@ fn merge_cell(
 }
 
 /// Ancestor plus all differences; `None` when something is not a number or the sum leaves the integers.
-pub(crate) fn sum(before: Option<&Value>, changed: &[(&Value, Origin)]) -> Option<Value> {
+fn sum(before: Option<&Value>, changed: &[(&Value, Origin)]) -> Option<Value> {
     let zero = Value::Integer(0);
     let before = before.unwrap_or(&zero);
     if let Some(start) = before.as_integer()
