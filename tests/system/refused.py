@@ -144,6 +144,43 @@ def a_file_system_that_is_read_only_is_told(place):
         subprocess.run(["umount", place.root], check=True)
 
 
+def only_the_file_system_on_top_counts(place):
+    """One that is mounted over another hides whether that can be written; and what can be written is not read-only."""
+    need_root()
+    place.root.mkdir()
+    mounted = 0
+    try:
+        for how in ["ro", "rw"]:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", how, "none", place.root], check=True)
+            mounted += 1
+        place.give(place.root, 0o3775)
+        place.install()
+        for job in JOBS:
+            place.run(job)
+        # Whatever keeps somebody out there is not that.
+        (place.root / "logs").chmod(0o2555)
+        code, said = place.said(place.root / "test_cron_scripts.sh")
+        must(f"WRONG  {place.user.name} cannot write in {place.root}/logs\n" in said and "can only be read" not in said, said)
+        (place.root / "logs").chmod(0o2775)
+        subprocess.run(["mount", "--bind", place.root, place.root], check=True)
+        mounted += 1
+        subprocess.run(["mount", "-o", "remount,bind,ro", place.root], check=True)
+        code, said = place.said(place.root / JOBS["logs"])
+        must(code == 69 and f"the file system of {place.root}/sync_state can only be read\n" in said, f"{code} {said}")
+        for user in [place.said, as_root]:
+            code, said = user(place.root / "test_cron_scripts.sh")
+            must(f"WRONG  the file system of {place.root}/sync_state can only be read\n" in said, f"{code} {said}")
+        subprocess.run(["umount", place.root], check=True)
+        mounted -= 1
+        (place.top / "programs").mkdir()
+        place.program("programs/findmnt", "echo ro,relatime")
+        path = f"PATH={place.top}/programs:/usr/bin:/bin"
+        same(place.said("env", path, place.root / JOBS["logs"]), (0, ""), "what can be written")
+    finally:
+        for _ in range(mounted):
+            subprocess.run(["umount", place.root], check=True)
+
+
 def what_cannot_be_held_anywhere_is_told(place):
     """Where PHP could not say anything it is not called."""
     need_root()
@@ -296,7 +333,9 @@ esac''')
 
 TESTS = [
     what_stops_a_run_is_in_its_log, what_stops_a_run_and_has_no_log_is_said, a_full_disk_is_told_with_the_reason,
-    a_file_system_that_is_read_only_is_told, what_cannot_be_held_anywhere_is_told, a_cause_is_told_once, how_a_run_ended_is_in_its_log,
+    a_file_system_that_is_read_only_is_told, only_the_file_system_on_top_counts, what_cannot_be_held_anywhere_is_told,
+    a_cause_is_told_once,
+    how_a_run_ended_is_in_its_log,
     scripts_that_are_not_there_are_no_success, what_nobody_but_root_may_read_ends_no_script, environments_change_nothing,
     a_clock_that_was_set_back_says_no_time_to_come,
 ]
