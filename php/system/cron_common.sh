@@ -269,7 +269,7 @@ clean_up() {
         elif [ "$status" -ne 0 ] || [ -s "$out" ]; then
             say_output
         fi
-        left=${left#"$cleanup"}
+        left=${left#"$cleanup"} left=${left# }
         # The first failure is the one that is remembered, whatever was found before it.
         if [ "$code" -le 1 ] && [ "$status" -gt "$code" ]; then code=$status; fi
         if [ "$status" -gt 1 ]; then
@@ -295,7 +295,7 @@ beat() {
 bounded() { # COMMAND [WORD...]
     held=$cron/$job.held
     rm -f -- ${out:+"$out"} "$held"
-    command=$1 ending=
+    command=$1 ending='' advice=
     began=$(date +%s)
     begun=$(uptime)
     # Where that cannot be written the work is done all the same; what is remembered after it says so.
@@ -315,7 +315,7 @@ bounded() { # COMMAND [WORD...]
     took=$(($(uptime) - begun))
     # The PHP of a command line says so itself, and ends as if it had found something.
     if [ "$status" -eq 1 ] && [ ! -r "$WEB/$script" ]; then
-        echo "  there is no $WEB/$script that $(id -un) may read: set WEB= in $root/cron.env" >>"$out"
+        advice="  there is no $WEB/$script that $(id -un) may read: set WEB= in $root/cron.env"
         status=69
     fi
     case $status in
@@ -325,7 +325,7 @@ bounded() { # COMMAND [WORD...]
         else
             ending="$command was killed by somebody else after $took seconds; where memory is short, the kernel does that"
         fi ;;
-        126 | 127) echo "the PHP $PHP cannot be run: set PHP= in $root/cron.env" >>"$out" ;;
+        126 | 127) advice="the PHP $PHP cannot be run: set PHP= in $root/cron.env" ;;
     esac
 }
 
@@ -454,7 +454,7 @@ say_output_once() {
 
 # The same for what is the same but for how long it took, and who held what.
 digest_of_output() {
-    { echo "$status" && sed 's/[0-9]* ms//g; s/process [0-9]*//g' "$out"; } | cksum | cut -d' ' -f1
+    { echo "$status$advice" && sed 's/[0-9]* ms//g; s/process [0-9]*//g' "$out"; } | cksum | cut -d' ' -f1
 }
 
 say_once() { # LEVEL NAME MESSAGE
@@ -472,12 +472,15 @@ say_output() {
         *) level=ERROR ;;
     esac
     said=$(output | head -n "$MOST_LINES")
-    [ -n "$said" ] || said="$PHP $WEB/$script $command said nothing"
-    # How it ended is of its first line.
-    [ "$status" -eq 0 ] || said=$(printf '%s\n' "$said" | sed "1s/\$/ (exit $status)/")
     lines=$(output | wc -l)
     [ "$lines" -le "$MOST_LINES" ] || said="$said
   and $((lines - MOST_LINES)) lines more"
+    # Not by way of the file, for which there may be no room left.
+    [ -z "$advice" ] || said="$said${said:+
+}$advice"
+    [ -n "$said" ] || said="$PHP $WEB/$script $command said nothing"
+    # How it ended is of its first line.
+    [ "$status" -eq 0 ] || said=$(printf '%s\n' "$said" | sed "1s/\$/ (exit $status)/")
     say "$level" "$said"
 }
 

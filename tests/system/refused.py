@@ -216,6 +216,44 @@ def a_cause_is_told_once(place):
     same(place.told("databases")[3:], [*cause, cause[0].replace("; ", "; another"), cause[1]], "another cause")
 
 
+def only_the_parts_that_are_left_are_named(place):
+    """However many were done before the one that fails."""
+    place.install()
+    script = place.root / JOBS["logs"]
+    script.write_text(script.read_text().replace("cleanups='rotate clean'", "cleanups='rotate clean third fourth'"))
+    place.program("fake", """case $2 in rotate | clean) exit 0 ;; esac; echo 'cannot open the lock'; exit 2""")
+    place.set(PHP=place.top / "fake")
+    place.run("logs")
+    same(place.told("logs"), ["ERROR - cannot open the lock (exit 2)",
+                              "ERROR - the same keeps it from third, fourth: 3 of 5 parts of this run are not done"], "its log")
+
+
+def what_fills_the_disk_hides_no_advice(place):
+    """What PHP says may take all room that there was, also that which was kept for it."""
+    need_root()
+    place.install()
+    place.run("logs")
+    cron = place.root / "sync_state/cron"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=2750", "none", cron], check=True)
+    try:
+        shutil.chown(cron, place.user.name, place.user.group)
+        place.program("fake", f"yes 'a line' 2>/dev/null; exit $(cat {place.top}/site/exit)")
+        for code, settings, advice in [
+                (127, {}, f"the PHP {place.top}/fake cannot be run: set PHP= in {place.root}/cron.env"),
+                (1, {"WEB": "/no/web"}, f"  there is no /no/web/log_sync_script.php that {place.user.name} may read: "
+                                        f"set WEB= in {place.root}/cron.env")]:
+            (place.top / "site/exit").write_text(str(code))
+            place.set(PHP=place.top / "fake", **settings)
+            before = len(place.told("logs"))
+            place.run("logs")
+            told = place.told("logs")[before:]
+            same(told[0], f"ERROR - a line (exit {127 if code == 127 else 69})", told)
+            must(f"ERROR - {advice}" in told, told)
+            must(any(re.match(r"ERROR -   and \d+ lines more$", line) for line in told), told)
+    finally:
+        subprocess.run(["umount", cron], check=True)
+
+
 def how_a_run_ended_is_in_its_log(place):
     """On the first line that it has there, unless all is well; and with what the run each hour has to say."""
     place.install()
@@ -334,7 +372,7 @@ esac''')
 TESTS = [
     what_stops_a_run_is_in_its_log, what_stops_a_run_and_has_no_log_is_said, a_full_disk_is_told_with_the_reason,
     a_file_system_that_is_read_only_is_told, only_the_file_system_on_top_counts, what_cannot_be_held_anywhere_is_told,
-    a_cause_is_told_once,
+    a_cause_is_told_once, only_the_parts_that_are_left_are_named, what_fills_the_disk_hides_no_advice,
     how_a_run_ended_is_in_its_log,
     scripts_that_are_not_there_are_no_success, what_nobody_but_root_may_read_ends_no_script, environments_change_nothing,
     a_clock_that_was_set_back_says_no_time_to_come,
