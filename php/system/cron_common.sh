@@ -507,8 +507,23 @@ lines_of() { # LEVEL MESSAGE
         sed -e "s/^  warning: /$head $worse -   /" -e t -e "s/^/$head $1 - /"
 }
 
-# Adds that to the log as a whole, or not at all, and then `why` says why. No link is followed there, and no pipe waited for.
+# Adds that to the log as a whole, or not at all, and then `why` says why. No link is followed there, and no pipe waited for. One
+# that is stopped before it has the lock of its job writes there too, so one at a time does: the lock is that of the directory.
+# Pages may hold it, so it is not waited for long.
 append() { # TEXT
+    if [ -d "$root/logs" ] && [ -r "$root/logs" ]; then
+        {
+            is_alone=yes
+            flock -w 2 8 2>/dev/null || is_alone=
+            write_log "$1"
+        } 8<"$root/logs"
+    else
+        is_alone=
+        write_log "$1"
+    fi
+}
+
+write_log() { # TEXT
     to=$root/logs/$log end='' size=
     if is_cut "$to"; then end='
 '; fi
@@ -522,10 +537,19 @@ append() { # TEXT
         return 0
     fi
     why=${why##*: }
-    # A full disk takes a part of it, which is taken back.
-    [ -z "$size" ] || dd if=/dev/null of="$to" oflag=nofollow,nonblock,seek_bytes conv=nocreat seek="$size" count=0 status=none \
-        2>/dev/null || :
+    # A full disk takes a part of it, which is taken back; what somebody else has written since is not. In blocks of a byte, as dd
+    # empties a file of which less than one is to stay.
+    if [ -n "$is_alone" ] && [ -n "$size" ] && is_begun "$1"; then
+        dd if=/dev/null of="$to" oflag=nofollow,nonblock conv=nocreat bs=1 seek="$size" count=0 status=none 2>/dev/null || :
+    fi
     return 1
+}
+
+# Whether all that the log has got is a part of that.
+is_begun() { # TEXT
+    got=$(dd iflag=nofollow,nonblock,skip_bytes bs=65536 skip="$size" status=none if="$to" 2>/dev/null | cksum)
+    length=${got#* }
+    [ "$length" -gt 0 ] && [ "$(printf '%s%s\n' "$end" "$1" | head -c "$length" | cksum)" = "$got" ]
 }
 
 # Whether the last line of a file has no end.

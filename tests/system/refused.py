@@ -1,5 +1,6 @@
 """What stops a cron script: that it is said once, with its reason and how the run ended, in the log or to whoever called."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -254,6 +255,64 @@ def what_fills_the_disk_hides_no_advice(place):
         subprocess.run(["umount", cron], check=True)
 
 
+def a_line_of_another_run_is_not_taken_back(place):
+    """What a full disk took a part of is: but only where nobody else has written behind or before it."""
+    place.install()
+    place.run("logs")
+    log = place.root / "logs" / LOGS["logs"]
+    programs = place.top / "programs"
+    programs.mkdir()
+    place.program("programs/dd", f"""case " $* " in *" oflag=append,"*) ;; *) exec /bin/dd "$@" ;; esac
+! flock -n {log.parent} true || echo 'without a lock' >>{place.top}/site/seen
+cat {place.top}/site/before >>{log}; head -c 30 >>{log}; cat {place.top}/site/behind >>{log}
+echo "dd: error writing '{log}': No space left on device" >&2; exit 1""")
+    theirs = log.read_text().splitlines(keepends=True)[-1]
+
+    def fail(before, behind):
+        (place.top / "site/before").write_text(before)
+        (place.top / "site/behind").write_text(behind)
+        place.age("logs", last_heartbeat=3600)
+        text = log.read_text()
+        code, said = place.said("env", f"PATH={programs}:/usr/bin:/bin", place.root / JOBS["logs"])
+        must(code == 69 and f"cannot write {log}: No space left on device\n" in said and " running: " in said, f"{code} {said}")
+        must(log.read_text().startswith(text), "what was there before")
+        return log.read_text()[len(text):]
+
+    same(fail("", ""), "", "half a line of ours alone")
+    same(fail("", theirs)[30:], theirs, "a line behind it")
+    same(fail(theirs, "")[:len(theirs)], theirs, "a line before it")
+    must(not (place.top / "site/seen").exists(), "two may write at a time")
+    # The line that was left in half stays alone.
+    text = log.read_text()
+    place.age("logs", last_heartbeat=3600)
+    place.run("logs")
+    must(log.read_text().startswith(text + "\n") and LINE.match(log.read_text().splitlines()[-1]), log.read_text())
+
+
+def who_locks_the_logs_keeps_nothing_out_of_them(place):
+    """Pages may: it is waited for a little, and then said all the same; but nothing is taken back."""
+    place.install()
+    place.run("logs")
+    log = place.root / "logs" / LOGS["logs"]
+    directory = os.open(log.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        place.age("logs", last_heartbeat=3600)
+        before = len(place.log("logs"))
+        place.run("logs")
+        same(len(place.log("logs")), before + 1, "what is said each hour")
+        programs = place.top / "programs"
+        programs.mkdir()
+        place.program("programs/dd", f"""case " $* " in *" oflag=append,"*) ;; *) exec /bin/dd "$@" ;; esac
+head -c 30 >>{log}; echo 'dd: No space left on device' >&2; exit 1""")
+        place.age("logs", last_heartbeat=3600)
+        size = log.stat().st_size
+        same(place.said("env", f"PATH={programs}:/usr/bin:/bin", place.root / JOBS["logs"])[0], 69, "a full disk")
+        same(log.stat().st_size, size + 30, "half a line")
+    finally:
+        os.close(directory)
+
+
 def how_a_run_ended_is_in_its_log(place):
     """On the first line that it has there, unless all is well; and with what the run each hour has to say."""
     place.install()
@@ -373,7 +432,7 @@ TESTS = [
     what_stops_a_run_is_in_its_log, what_stops_a_run_and_has_no_log_is_said, a_full_disk_is_told_with_the_reason,
     a_file_system_that_is_read_only_is_told, only_the_file_system_on_top_counts, what_cannot_be_held_anywhere_is_told,
     a_cause_is_told_once, only_the_parts_that_are_left_are_named, what_fills_the_disk_hides_no_advice,
-    how_a_run_ended_is_in_its_log,
+    a_line_of_another_run_is_not_taken_back, who_locks_the_logs_keeps_nothing_out_of_them, how_a_run_ended_is_in_its_log,
     scripts_that_are_not_there_are_no_success, what_nobody_but_root_may_read_ends_no_script, environments_change_nothing,
     a_clock_that_was_set_back_says_no_time_to_come,
 ]
