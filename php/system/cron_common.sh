@@ -306,7 +306,7 @@ bounded() { # COMMAND [WORD...]
     child=$!
     look_before_the_end >/dev/null 2>&1 </dev/null 9>&- &
     looker=$!
-    trap 'kill "$child" "$looker" 2>/dev/null; rm -f -- "$out"; exit 143' HUP INT TERM
+    trap told_to_end HUP INT TERM
     status=0
     wait "$child" || status=$?
     kill "$looker" 2>/dev/null || :
@@ -327,6 +327,16 @@ bounded() { # COMMAND [WORD...]
         fi ;;
         126 | 127) advice="the PHP $PHP cannot be run: set PHP= in $root/cron.env" ;;
     esac
+}
+
+# As when the machine is shut down.
+told_to_end() {
+    trap '' HUP INT TERM
+    kill "$child" "$looker" 2>/dev/null || :
+    took=$(($(uptime) - begun))
+    say WARNING "$command was told to end after $took seconds (exit 143); the next minute tries again"
+    rm -f -- "$out"
+    exit 143
 }
 
 # Sets `out` to a file for what PHP says. Room for it is had before PHP may need all that is left, as else a full disk would have a
