@@ -238,6 +238,13 @@ def a_full_disk_is_told(place):
         code, said = place.said(place.root / JOBS["logs"])
         must(code == 69 and "whether the disk is full" in said, f"{code} {said}")
         must((place.top / "site/ran").exists(), "the work is done")
+        # And what was told cannot be remembered either: it is told again.
+        place.program("fake", 'case $2 in sync-all) echo "cannot do it"; exit 2 ;; esac')
+        before = len(place.told("logs"))
+        for _ in range(2):
+            same(place.said(place.root / JOBS["logs"])[0], 69, "it cannot be remembered")
+        told = [line for line in place.told("logs")[before:] if "cannot do it" in line]
+        same(told, ["ERROR - cannot do it (exit 2)"] * 2, "each time")
     finally:
         subprocess.run(["umount", cron], check=True)
     place.run("logs")
