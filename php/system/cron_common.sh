@@ -269,7 +269,7 @@ clean_up() {
         elif [ "$status" -ne 0 ] || [ -s "$out" ]; then
             say_output
         fi
-        left=${left#"$cleanup"}
+        left=${left#"$cleanup"} left=${left# }
         # The first failure is the one that is remembered, whatever was found before it.
         if [ "$code" -le 1 ] && [ "$status" -gt "$code" ]; then code=$status; fi
         if [ "$status" -gt 1 ]; then
@@ -295,7 +295,7 @@ beat() {
 bounded() { # COMMAND [WORD...]
     held=$cron/$job.held
     rm -f -- ${out:+"$out"} "$held"
-    command=$1 ending=
+    command=$1 ending='' advice=
     began=$(date +%s)
     begun=$(uptime)
     # Where that cannot be written the work is done all the same; what is remembered after it says so.
@@ -306,7 +306,7 @@ bounded() { # COMMAND [WORD...]
     child=$!
     look_before_the_end >/dev/null 2>&1 </dev/null 9>&- &
     looker=$!
-    trap 'kill "$child" "$looker" 2>/dev/null; rm -f -- "$out"; exit 143' HUP INT TERM
+    trap told_to_end HUP INT TERM
     status=0
     wait "$child" || status=$?
     kill "$looker" 2>/dev/null || :
@@ -315,7 +315,7 @@ bounded() { # COMMAND [WORD...]
     took=$(($(uptime) - begun))
     # The PHP of a command line says so itself, and ends as if it had found something.
     if [ "$status" -eq 1 ] && [ ! -r "$WEB/$script" ]; then
-        echo "  there is no $WEB/$script that $(id -un) may read: set WEB= in $root/cron.env" >>"$out"
+        advice="  there is no $WEB/$script that $(id -un) may read: set WEB= in $root/cron.env"
         status=69
     fi
     case $status in
@@ -325,8 +325,18 @@ bounded() { # COMMAND [WORD...]
         else
             ending="$command was killed by somebody else after $took seconds; where memory is short, the kernel does that"
         fi ;;
-        126 | 127) echo "the PHP $PHP cannot be run: set PHP= in $root/cron.env" >>"$out" ;;
+        126 | 127) advice="the PHP $PHP cannot be run: set PHP= in $root/cron.env" ;;
     esac
+}
+
+# As when the machine is shut down.
+told_to_end() {
+    trap '' HUP INT TERM
+    kill "$child" "$looker" 2>/dev/null || :
+    took=$(($(uptime) - begun))
+    say WARNING "$command was told to end after $took seconds (exit 143); the next minute tries again"
+    rm -f -- "$out"
+    exit 143
 }
 
 # Sets `out` to a file for what PHP says. Room for it is had before PHP may need all that is left, as else a full disk would have a
@@ -454,7 +464,7 @@ say_output_once() {
 
 # The same for what is the same but for how long it took, and who held what.
 digest_of_output() {
-    { echo "$status" && sed 's/[0-9]* ms//g; s/process [0-9]*//g' "$out"; } | cksum | cut -d' ' -f1
+    { echo "$status$advice" && sed 's/[0-9]* ms//g; s/process [0-9]*//g' "$out"; } | cksum | cut -d' ' -f1
 }
 
 say_once() { # LEVEL NAME MESSAGE
@@ -472,12 +482,15 @@ say_output() {
         *) level=ERROR ;;
     esac
     said=$(output | head -n "$MOST_LINES")
-    [ -n "$said" ] || said="$PHP $WEB/$script $command said nothing"
-    # How it ended is of its first line.
-    [ "$status" -eq 0 ] || said=$(printf '%s\n' "$said" | sed "1s/\$/ (exit $status)/")
     lines=$(output | wc -l)
     [ "$lines" -le "$MOST_LINES" ] || said="$said
   and $((lines - MOST_LINES)) lines more"
+    # Not by way of the file, for which there may be no room left.
+    [ -z "$advice" ] || said="$said${said:+
+}$advice"
+    [ -n "$said" ] || said="$PHP $WEB/$script $command said nothing"
+    # How it ended is of its first line.
+    [ "$status" -eq 0 ] || said=$(printf '%s\n' "$said" | sed "1s/\$/ (exit $status)/")
     say "$level" "$said"
 }
 
@@ -504,8 +517,23 @@ lines_of() { # LEVEL MESSAGE
         sed -e "s/^  warning: /$head $worse -   /" -e t -e "s/^/$head $1 - /"
 }
 
-# Adds that to the log as a whole, or not at all, and then `why` says why. No link is followed there, and no pipe waited for.
+# Adds that to the log as a whole, or not at all, and then `why` says why. No link is followed there, and no pipe waited for. One
+# that is stopped before it has the lock of its job writes there too, so one at a time does: the lock is that of the directory.
+# Pages may hold it, so it is not waited for long.
 append() { # TEXT
+    if [ -d "$root/logs" ] && [ -r "$root/logs" ]; then
+        {
+            is_alone=yes
+            flock -w 2 8 2>/dev/null || is_alone=
+            write_log "$1"
+        } 8<"$root/logs"
+    else
+        is_alone=
+        write_log "$1"
+    fi
+}
+
+write_log() { # TEXT
     to=$root/logs/$log end='' size=
     if is_cut "$to"; then end='
 '; fi
@@ -519,10 +547,19 @@ append() { # TEXT
         return 0
     fi
     why=${why##*: }
-    # A full disk takes a part of it, which is taken back.
-    [ -z "$size" ] || dd if=/dev/null of="$to" oflag=nofollow,nonblock,seek_bytes conv=nocreat seek="$size" count=0 status=none \
-        2>/dev/null || :
+    # A full disk takes a part of it, which is taken back; what somebody else has written since is not. In blocks of a byte, as dd
+    # empties a file of which less than one is to stay.
+    if [ -n "$is_alone" ] && [ -n "$size" ] && is_begun "$1"; then
+        dd if=/dev/null of="$to" oflag=nofollow,nonblock conv=nocreat bs=1 seek="$size" count=0 status=none 2>/dev/null || :
+    fi
     return 1
+}
+
+# Whether all that the log has got is a part of that.
+is_begun() { # TEXT
+    got=$(dd iflag=nofollow,nonblock,skip_bytes bs=65536 skip="$size" status=none if="$to" 2>/dev/null | cksum)
+    length=${got#* }
+    [ "$length" -gt 0 ] && [ "$(printf '%s%s\n' "$end" "$1" | head -c "$length" | cksum)" = "$got" ]
 }
 
 # Whether the last line of a file has no end.

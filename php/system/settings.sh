@@ -17,9 +17,11 @@ refuse() { # EXIT WHAT WHAT-TO-DO
     exit "$1"
 }
 
-# Whether nobody can write there, whatever its owner and mode. Where nothing tells, that is not said.
+# Whether nobody can write there, whatever its owner and mode. Where nothing tells, that is not said. Of file systems that are
+# mounted over each other the last one counts.
 is_read_only() { # PATH
-    case ,$(findmnt -no OPTIONS -T "$1" 2>/dev/null || :), in *,ro,*) return 0 ;; *) return 1 ;; esac
+    [ ! -w "$1" ] || return 1
+    case ,$(findmnt -no OPTIONS -T "$1" 2>/dev/null | tail -n 1), in *,ro,*) return 0 ;; *) return 1 ;; esac
 }
 
 read_only_help="see why (dmesg; after an error of the disk the kernel does that), then as root mount it for writing (mount -o remount,rw)"

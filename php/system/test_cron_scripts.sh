@@ -188,6 +188,14 @@ test_crontab() {
         index($0, ours) { exit }
         sub(/^[ \t]*SHELL[ \t]*=[ \t]*/, "") { gsub(/["\047 \t\r]/, ""); shell = $0 }
         END { print shell }')
+    mail=$(printf '%s\n' "$table" | awk -v ours="$root/cron_sync_databases.sh" '
+        index($0, ours) { exit }
+        sub(/^[ \t]*MAILTO[ \t]*=[ \t]*/, "") { gsub(/["\047 \t\r]/, ""); nobody = $0 == "" }
+        END { if (nobody) print "nobody" }')
+    if [ "$called" -gt 0 ] && [ -n "$mail" ]; then
+        look "the crontab of $owner says MAILTO=\"\" before the jobs: what they cannot write into their logs is told to nobody" \
+            "crontab -e, as $owner: let it name who is to get that mail, or put that line behind our block"
+    fi
     if [ "$called" -gt 0 ] && [ -n "$shell" ] && [ "$(as_cron "$shell" -c 'echo run' 2>/dev/null </dev/null)" != run ]; then
         wrong "the crontab of $owner says SHELL=$shell before the jobs, and that runs none" \
             "crontab -e, as $owner: put SHELL=/bin/sh before our block, or that line behind it"

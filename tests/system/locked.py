@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 from place import JOBS, PATIENCE, Skipped, must, need_root, same, until
 
@@ -132,6 +133,30 @@ def overlapping_runs_are_silent(place):
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
+def a_run_that_is_told_to_end_says_so(place):
+    """As when the machine is shut down; what it began ends as well, and the next one goes on."""
+    place.install()
+    place.run("logs")
+    place.program("fake", f'echo $$ >{place.top}/site/pid.new; mv {place.top}/site/pid.new {place.top}/site/pid; exec sleep 600')
+    place.set(PHP=place.top / "fake")
+    run = place.begin("logs")
+    pid = place.top / "site/pid"
+    until(pid.exists, "it does not begin")
+    child = Path("/proc") / pid.read_text().strip()
+    before = place.told("logs")
+    # The script is the oldest; what looks at the locks for it is its child.
+    os.kill(int(subprocess.run(["pgrep", "-o", "-f", f"^/bin/sh {place.root}/{JOBS['logs']}"], capture_output=True, text=True,
+                               check=True).stdout), signal.SIGTERM)
+    same(run.wait(PATIENCE), 143, "how it ended")
+    until(lambda: not child.exists(), "what it began is at work still")
+    told = place.told("logs")[len(before):]
+    must(len(told) == 1 and re.match(r"WARNING - sync-all was told to end after \d+ seconds \(exit 143\); ", told[0]), told)
+    same(sorted(os.listdir(place.root / "sync_state/cron")), ["logs"], "what is left")
+    place.set(PHP=place.top / "php")
+    place.run("logs")
+    same(place.state("logs")["last_exit"], 0, "the next one")
+
+
 def a_lock_of_the_library_is_waited_for_in_silence(place):
     """Exit code 75; unless it lasts, which is told once an hour with who holds it."""
     place.install()
@@ -213,6 +238,13 @@ def a_full_disk_is_told(place):
         code, said = place.said(place.root / JOBS["logs"])
         must(code == 69 and "whether the disk is full" in said, f"{code} {said}")
         must((place.top / "site/ran").exists(), "the work is done")
+        # And what was told cannot be remembered either: it is told again.
+        place.program("fake", 'case $2 in sync-all) echo "cannot do it"; exit 2 ;; esac')
+        before = len(place.told("logs"))
+        for _ in range(2):
+            same(place.said(place.root / JOBS["logs"])[0], 69, "it cannot be remembered")
+        told = [line for line in place.told("logs")[before:] if "cannot do it" in line]
+        same(told, ["ERROR - cannot do it (exit 2)"] * 2, "each time")
     finally:
         subprocess.run(["umount", cron], check=True)
     place.run("logs")
@@ -231,7 +263,8 @@ def only_the_owner_runs_them(place):
 TESTS = [
     a_run_that_hangs_is_ended_and_told, naps_that_take_longer_lose_no_holder, a_lock_of_the_same_number_elsewhere_is_not_ours,
     what_stays_wrong_is_told_when_it_begins_and_each_hour,
-    overlapping_runs_are_silent, a_lock_of_the_library_is_waited_for_in_silence, settings_are_read_and_never_run,
+    overlapping_runs_are_silent, a_run_that_is_told_to_end_says_so, a_lock_of_the_library_is_waited_for_in_silence,
+    settings_are_read_and_never_run,
     settings_may_end_their_lines_as_elsewhere, locks_that_cannot_be_had_are_told, a_full_disk_is_told,
     only_the_owner_runs_them,
 ]

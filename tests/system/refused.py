@@ -1,5 +1,6 @@
 """What stops a cron script: that it is said once, with its reason and how the run ended, in the log or to whoever called."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -144,6 +145,43 @@ def a_file_system_that_is_read_only_is_told(place):
         subprocess.run(["umount", place.root], check=True)
 
 
+def only_the_file_system_on_top_counts(place):
+    """One that is mounted over another hides whether that can be written; and what can be written is not read-only."""
+    need_root()
+    place.root.mkdir()
+    mounted = 0
+    try:
+        for how in ["ro", "rw"]:
+            subprocess.run(["mount", "-t", "tmpfs", "-o", how, "none", place.root], check=True)
+            mounted += 1
+        place.give(place.root, 0o3775)
+        place.install()
+        for job in JOBS:
+            place.run(job)
+        # Whatever keeps somebody out there is not that.
+        (place.root / "logs").chmod(0o2555)
+        code, said = place.said(place.root / "test_cron_scripts.sh")
+        must(f"WRONG  {place.user.name} cannot write in {place.root}/logs\n" in said and "can only be read" not in said, said)
+        (place.root / "logs").chmod(0o2775)
+        subprocess.run(["mount", "--bind", place.root, place.root], check=True)
+        mounted += 1
+        subprocess.run(["mount", "-o", "remount,bind,ro", place.root], check=True)
+        code, said = place.said(place.root / JOBS["logs"])
+        must(code == 69 and f"the file system of {place.root}/sync_state can only be read\n" in said, f"{code} {said}")
+        for user in [place.said, as_root]:
+            code, said = user(place.root / "test_cron_scripts.sh")
+            must(f"WRONG  the file system of {place.root}/sync_state can only be read\n" in said, f"{code} {said}")
+        subprocess.run(["umount", place.root], check=True)
+        mounted -= 1
+        (place.top / "programs").mkdir()
+        place.program("programs/findmnt", "echo ro,relatime")
+        path = f"PATH={place.top}/programs:/usr/bin:/bin"
+        same(place.said("env", path, place.root / JOBS["logs"]), (0, ""), "what can be written")
+    finally:
+        for _ in range(mounted):
+            subprocess.run(["umount", place.root], check=True)
+
+
 def what_cannot_be_held_anywhere_is_told(place):
     """Where PHP could not say anything it is not called."""
     need_root()
@@ -177,6 +215,102 @@ def a_cause_is_told_once(place):
     (place.top / "site/clean-backups").write_text("another")
     place.run("databases")
     same(place.told("databases")[3:], [*cause, cause[0].replace("; ", "; another"), cause[1]], "another cause")
+
+
+def only_the_parts_that_are_left_are_named(place):
+    """However many were done before the one that fails."""
+    place.install()
+    script = place.root / JOBS["logs"]
+    script.write_text(script.read_text().replace("cleanups='rotate clean'", "cleanups='rotate clean third fourth'"))
+    place.program("fake", """case $2 in rotate | clean) exit 0 ;; esac; echo 'cannot open the lock'; exit 2""")
+    place.set(PHP=place.top / "fake")
+    place.run("logs")
+    same(place.told("logs"), ["ERROR - cannot open the lock (exit 2)",
+                              "ERROR - the same keeps it from third, fourth: 3 of 5 parts of this run are not done"], "its log")
+
+
+def what_fills_the_disk_hides_no_advice(place):
+    """What PHP says may take all room that there was, also that which was kept for it."""
+    need_root()
+    place.install()
+    place.run("logs")
+    cron = place.root / "sync_state/cron"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=2750", "none", cron], check=True)
+    try:
+        shutil.chown(cron, place.user.name, place.user.group)
+        place.program("fake", f"yes 'a line' 2>/dev/null; exit $(cat {place.top}/site/exit)")
+        for code, settings, advice in [
+                (127, {}, f"the PHP {place.top}/fake cannot be run: set PHP= in {place.root}/cron.env"),
+                (1, {"WEB": "/no/web"}, f"  there is no /no/web/log_sync_script.php that {place.user.name} may read: "
+                                        f"set WEB= in {place.root}/cron.env")]:
+            (place.top / "site/exit").write_text(str(code))
+            place.set(PHP=place.top / "fake", **settings)
+            before = len(place.told("logs"))
+            place.run("logs")
+            told = place.told("logs")[before:]
+            same(told[0], f"ERROR - a line (exit {127 if code == 127 else 69})", told)
+            must(f"ERROR - {advice}" in told, told)
+            must(any(re.match(r"ERROR -   and \d+ lines more$", line) for line in told), told)
+    finally:
+        subprocess.run(["umount", cron], check=True)
+
+
+def a_line_of_another_run_is_not_taken_back(place):
+    """What a full disk took a part of is: but only where nobody else has written behind or before it."""
+    place.install()
+    place.run("logs")
+    log = place.root / "logs" / LOGS["logs"]
+    programs = place.top / "programs"
+    programs.mkdir()
+    place.program("programs/dd", f"""case " $* " in *" oflag=append,"*) ;; *) exec /bin/dd "$@" ;; esac
+! flock -n {log.parent} true || echo 'without a lock' >>{place.top}/site/seen
+cat {place.top}/site/before >>{log}; head -c 30 >>{log}; cat {place.top}/site/behind >>{log}
+echo "dd: error writing '{log}': No space left on device" >&2; exit 1""")
+    theirs = log.read_text().splitlines(keepends=True)[-1]
+
+    def fail(before, behind):
+        (place.top / "site/before").write_text(before)
+        (place.top / "site/behind").write_text(behind)
+        place.age("logs", last_heartbeat=3600)
+        text = log.read_text()
+        code, said = place.said("env", f"PATH={programs}:/usr/bin:/bin", place.root / JOBS["logs"])
+        must(code == 69 and f"cannot write {log}: No space left on device\n" in said and " running: " in said, f"{code} {said}")
+        must(log.read_text().startswith(text), "what was there before")
+        return log.read_text()[len(text):]
+
+    same(fail("", ""), "", "half a line of ours alone")
+    same(fail("", theirs)[30:], theirs, "a line behind it")
+    same(fail(theirs, "")[:len(theirs)], theirs, "a line before it")
+    must(not (place.top / "site/seen").exists(), "two may write at a time")
+    # The line that was left in half stays alone.
+    text = log.read_text()
+    place.age("logs", last_heartbeat=3600)
+    place.run("logs")
+    must(log.read_text().startswith(text + "\n") and LINE.match(log.read_text().splitlines()[-1]), log.read_text())
+
+
+def who_locks_the_logs_keeps_nothing_out_of_them(place):
+    """Pages may: it is waited for a little, and then said all the same; but nothing is taken back."""
+    place.install()
+    place.run("logs")
+    log = place.root / "logs" / LOGS["logs"]
+    directory = os.open(log.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        place.age("logs", last_heartbeat=3600)
+        before = len(place.log("logs"))
+        place.run("logs")
+        same(len(place.log("logs")), before + 1, "what is said each hour")
+        programs = place.top / "programs"
+        programs.mkdir()
+        place.program("programs/dd", f"""case " $* " in *" oflag=append,"*) ;; *) exec /bin/dd "$@" ;; esac
+head -c 30 >>{log}; echo 'dd: No space left on device' >&2; exit 1""")
+        place.age("logs", last_heartbeat=3600)
+        size = log.stat().st_size
+        same(place.said("env", f"PATH={programs}:/usr/bin:/bin", place.root / JOBS["logs"])[0], 69, "a full disk")
+        same(log.stat().st_size, size + 30, "half a line")
+    finally:
+        os.close(directory)
 
 
 def how_a_run_ended_is_in_its_log(place):
@@ -296,7 +430,9 @@ esac''')
 
 TESTS = [
     what_stops_a_run_is_in_its_log, what_stops_a_run_and_has_no_log_is_said, a_full_disk_is_told_with_the_reason,
-    a_file_system_that_is_read_only_is_told, what_cannot_be_held_anywhere_is_told, a_cause_is_told_once, how_a_run_ended_is_in_its_log,
+    a_file_system_that_is_read_only_is_told, only_the_file_system_on_top_counts, what_cannot_be_held_anywhere_is_told,
+    a_cause_is_told_once, only_the_parts_that_are_left_are_named, what_fills_the_disk_hides_no_advice,
+    a_line_of_another_run_is_not_taken_back, who_locks_the_logs_keeps_nothing_out_of_them, how_a_run_ended_is_in_its_log,
     scripts_that_are_not_there_are_no_success, what_nobody_but_root_may_read_ends_no_script, environments_change_nothing,
     a_clock_that_was_set_back_says_no_time_to_come,
 ]

@@ -149,6 +149,27 @@ def a_shell_that_runs_nothing_is_told(place):
         must(f"ok     the crontab of {place.user.name} has the jobs" in place.said(test)[1], "behind it")
 
 
+def mail_that_nobody_gets_is_told(place):
+    """As a crontab may say for what stands behind it: what the log cannot take is told to nobody then."""
+    place.install()
+    table = Crontab(place)
+    test = place.root / "test_cron_scripts.sh"
+    told = f"look   the crontab of {place.user.name} says MAILTO=\"\" before the jobs"
+    for line, is_told in [(b'MAILTO=""', True), (b" MAILTO = ''", True), (b'MAILTO="root"', False), (b"MAILTO=root", False),
+                          (b'MAILTO=""\nMAILTO=root', False), (b'MAILTO=root\nMAILTO=""', True), (b'# MAILTO=""', False)]:
+        table.write(line + b"\n")
+        table.script("install")
+        code, said = place.said(test)
+        same(told in said, is_told, f"{line} {said}")
+        must(code > 0 and f"ok     the crontab of {place.user.name} has the jobs" in said, said)
+    table.write(b"")
+    table.script("install")
+    table.write(table.read() + b'MAILTO=""\n')
+    must("MAILTO" not in place.said(test)[1], "behind them")
+    table.write(b'MAILTO=""\n1 1 1 1 1 true\n')
+    must("MAILTO" not in place.said(test)[1], "of other jobs")
+
+
 def half_a_block_is_refused(place):
     """With words, and nothing is changed."""
     place.install()
@@ -317,7 +338,7 @@ def cron_runs_odd_paths(place):
 
 TESTS = [
     lines_of_others_stay_in_the_crontab, a_block_with_other_ends_of_lines_is_ours, who_may_have_no_crontab_is_told,
-    a_full_disk_changes_no_crontab, a_shell_that_runs_nothing_is_told,
+    a_full_disk_changes_no_crontab, a_shell_that_runs_nothing_is_told, mail_that_nobody_gets_is_told,
     half_a_block_is_refused,
     a_root_of_roots_is_run_for_whose_the_scripts_are, root_runs_only_what_is_roots, a_root_has_one_block_under_all_its_names,
     lines_that_are_commented_out_call_nothing, cron_runs_odd_paths,
