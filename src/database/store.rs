@@ -22,8 +22,8 @@ use super::beside;
 use super::codec::Encoder;
 
 pub(crate) use conflicts::{
-    ConflictRows, FoundConflict, MERGED, RESOLVED, StoredConflict, UNCERTAIN, Undecided, decode_conflict_rows,
-    encode_conflict_rows,
+    ConflictRows, FoundConflict, MERGED, RESOLVED, StoredConflict, UNCERTAIN, Undecided,
+    decode_conflict_rows, encode_conflict_rows,
 };
 pub(crate) use history::{Held, Nearest, Outcome, PastRun, decode_touched, encode_touched};
 pub(crate) use replicas::{

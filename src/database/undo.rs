@@ -194,7 +194,7 @@ impl Undo {
         index: usize,
         sides: &[Side],
         rows: &[Return<'_>],
-    ) -> Result<Vec<(Vec<(usize, Collation)>, BTreeSet<Key>)>, Fault> {
+    ) -> Result<Vec<Pointed>, Fault> {
         let going = || rows.iter().filter(|row| row.before.is_none()).filter_map(|row| row.after.as_ref());
         let mut pointed = Vec::new();
         for child in &shape.tables {
@@ -216,7 +216,7 @@ impl Undo {
                     let staying = there.iter().filter(|(_, row)| stays(row));
                     found.extend(staying.filter_map(|(_, row)| key_of(row, &by)));
                 }
-                pointed.push((reference.parent_columns.clone(), found));
+                pointed.push(Pointed { columns: reference.parent_columns.clone(), keys: found });
             }
         }
         Ok(pointed)
@@ -281,11 +281,17 @@ fn named(row: &Return<'_>) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
+/// Rows that others point at by these columns.
+struct Pointed {
+    columns: Vec<(usize, Collation)>,
+    keys: BTreeSet<Key>,
+}
+
 struct Way<'a> {
     of_shape: &'a TableShape,
     sides: &'a [Side],
     places: BTreeMap<Key, usize>,
-    pointed: Vec<(Vec<(usize, Collation)>, BTreeSet<Key>)>,
+    pointed: Vec<Pointed>,
     missing: Vec<BTreeSet<Key>>,
 }
 
@@ -348,7 +354,8 @@ impl Way<'_> {
             }
             _ => None,
         };
-        let found = position.and_then(|at| Some((at, table.clusters.get_mut(at)?, table.decisions.get_mut(at)?)));
+        let found =
+            position.and_then(|at| Some((at, table.clusters.get_mut(at)?, table.decisions.get_mut(at)?)));
         let Some((position, cluster, slot)) = found else {
             reentry::add(table, decision, id, self.sides.len());
             return Ok(Ok(table.clusters.len().saturating_sub(1)));
@@ -360,7 +367,7 @@ impl Way<'_> {
 
     fn is_pointed_at(&self, row: &Row) -> bool {
         let mut each = self.pointed.iter();
-        each.any(|(columns, found)| key_of(row, columns).is_some_and(|key| found.contains(&key)))
+        each.any(|pointed| key_of(row, &pointed.columns).is_some_and(|key| pointed.keys.contains(&key)))
     }
 }
 

@@ -152,7 +152,9 @@ fn a_row_that_has_no_place_is_not_called_resolved() {
     assert_eq!(statuses(&world), ["open"]);
     check(&world, "SELECT k FROM t ORDER BY k", &["'bea'", "'eve'"]);
     // A column that came since has what the others got, also where it must not be empty.
-    world.edit_all("UPDATE t SET email = 'b' WHERE k = 'bea'; ALTER TABLE t ADD COLUMN d INTEGER NOT NULL DEFAULT 5");
+    world.edit_all(
+        "UPDATE t SET email = 'b' WHERE k = 'bea'; ALTER TABLE t ADD COLUMN d INTEGER NOT NULL DEFAULT 5",
+    );
     world.resolve(&id(&world), Take::Side("bot".into())).unwrap();
     check(&world, "SELECT k, x, d FROM t ORDER BY k", &["'ann' 2 5", "'bea' 1 5", "'eve' 1 5"]);
     assert_eq!(statuses(&world), ["resolved"]);

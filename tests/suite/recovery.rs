@@ -356,9 +356,9 @@ fn what_is_uncertain_can_be_decided() {
     const COUNT: &str = "UPDATE t SET n = n + 1 WHERE name = 'ann'";
     let counter = |owner: &'static [&'static str]| {
         move || {
-            let world = impatient()
-                .tables(json!({"t":{"columns":{"n":"sum"}}}))
-                .start("CREATE TABLE t(name TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10), ('bob', 0)");
+            let world = impatient().tables(json!({"t":{"columns":{"n":"sum"}}})).start(
+                "CREATE TABLE t(name TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10), ('bob', 0)",
+            );
             world.edit("central", "UPDATE t SET n = n + 1 WHERE name = 'ann'");
             world.edit("bot", "UPDATE t SET n = n + 1 WHERE name = 'bob'");
             let reader = world.open("bot");
@@ -375,7 +375,8 @@ fn what_is_uncertain_can_be_decided() {
             "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, kind TEXT DEFAULT 'user', n INTEGER DEFAULT 0);
              INSERT INTO t(name, n) VALUES ('bob', 10)",
         );
-        world.edit("central", "INSERT INTO t(name) VALUES ('wrc'); UPDATE t SET n = n + 5 WHERE name = 'bob'");
+        world
+            .edit("central", "INSERT INTO t(name) VALUES ('wrc'); UPDATE t SET n = n + 5 WHERE name = 'bob'");
         world.edit("bot", "INSERT INTO t(name) VALUES ('bot1')");
         let reader = world.open("bot");
         reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
@@ -423,7 +424,9 @@ fn what_is_uncertain_can_be_decided() {
             let now = format!("SELECT n FROM t WHERE name = {}", one["key"]["name"]);
             let want: Vec<String> = want.get("n").iter().map(ToString::to_string).collect();
             check(&world, &now.replace('"', "'"), &want.iter().map(String::as_str).collect::<Vec<_>>());
-            assert!(world.conflicts().iter().any(|own| own["id"] == one["id"] && own["status"] == "resolved"));
+            assert!(
+                world.conflicts().iter().any(|own| own["id"] == one["id"] && own["status"] == "resolved")
+            );
             assert_settled(&world);
             decided += 1;
         }
