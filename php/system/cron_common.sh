@@ -111,6 +111,11 @@ prepare() {
             stop "$state belongs to $holder, and this is $(id -un)" \
                 "give it back to whom the system belongs, as root: chown -hR $(system_user "$root" %U:%G) $(quoted "$state")"
         fi
+        if [ "$holder" = root ]; then
+            # All of it is root's, which is how it looks where somebody gave it to root. Nothing of it is to run as root.
+            stop "$root and $state belong to root, and this is $(id -un)" \
+                "put nothing into root's crontab: as root, doctor says to whom they go back (chown -hR)"
+        fi
         stop "$state belongs to $holder, and this is $(id -un)" \
             'run it as that user: install_crontabs.sh puts it into the right crontab'
     fi

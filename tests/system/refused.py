@@ -182,6 +182,20 @@ def only_the_file_system_on_top_counts(place):
             subprocess.run(["umount", place.root], check=True)
 
 
+def what_was_given_to_root_goes_back(place):
+    """And does not run as root from then on."""
+    need_root()
+    place.install()
+    for job in JOBS:
+        place.run(job)
+    subprocess.run(["chown", "-hR", "root:root", place.root], check=True)
+    for script in JOBS.values():
+        code, said = place.said(place.root / script)
+        must(code == 69 and f"{place.root} and {place.root}/sync_state belong to root, and this is {place.user.name}\n" in said,
+             f"{code} {said}")
+        must("put nothing into root's crontab" in said and "install_crontabs.sh" not in said, said)
+
+
 def what_cannot_be_held_anywhere_is_told(place):
     """Where PHP could not say anything it is not called."""
     need_root()
@@ -430,8 +444,8 @@ esac''')
 
 TESTS = [
     what_stops_a_run_is_in_its_log, what_stops_a_run_and_has_no_log_is_said, a_full_disk_is_told_with_the_reason,
-    a_file_system_that_is_read_only_is_told, only_the_file_system_on_top_counts, what_cannot_be_held_anywhere_is_told,
-    a_cause_is_told_once, only_the_parts_that_are_left_are_named, what_fills_the_disk_hides_no_advice,
+    a_file_system_that_is_read_only_is_told, only_the_file_system_on_top_counts, what_was_given_to_root_goes_back,
+    what_cannot_be_held_anywhere_is_told, a_cause_is_told_once, only_the_parts_that_are_left_are_named, what_fills_the_disk_hides_no_advice,
     a_line_of_another_run_is_not_taken_back, who_locks_the_logs_keeps_nothing_out_of_them, how_a_run_ended_is_in_its_log,
     scripts_that_are_not_there_are_no_success, what_nobody_but_root_may_read_ends_no_script, environments_change_nothing,
     a_clock_that_was_set_back_says_no_time_to_come,
