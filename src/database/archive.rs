@@ -282,27 +282,39 @@ pub(crate) struct Target<'s> {
 
 /// What a run does before it writes: a verified snapshot of each side that it is about to write, where one is due.
 ///
-/// A side whose copy is not sound, or that stays busy, is a fault of that side. Where there is no room, the run goes on
-/// with a warning: bases and intents still have what it changes. Called again in the same run, it makes no second one.
+/// A side whose copy is not sound, or that stays busy, is a fault of that side. Where there is no room, the run goes on:
+/// bases and intents still have what it changes. Returns the sides without one, each with what is to be said as soon as it was
+/// written, and not before. Called again in the same run, it makes no second one.
 pub(crate) fn secure<'s>(
     job: &Job<'_>,
     database: &str,
     targets: impl Iterator<Item = Target<'s>>,
-    report: &mut DatabaseReport,
-) -> std::result::Result<(), Fault> {
+) -> std::result::Result<Vec<(String, String)>, Fault> {
+    let mut bare = Vec::new();
     for Target { side, live, .. } in targets {
         let Err(error) = before_write(job, database, side, live) else { continue };
         match fault_of(side, error) {
             Fault::Error(error) if error.kind() != ErrorKind::Cancelled => {
                 let warning = in_words(&format!("{side} was written without a backup"), &error);
-                if !report.warnings.contains(&warning) {
-                    report.warnings.push(warning);
-                }
+                bare.push((side.to_owned(), warning));
             }
             fault => return Err(fault),
         }
     }
-    Ok(())
+    Ok(bare)
+}
+
+/// Says of those that were written that they have no backup, each thing once.
+pub(crate) fn tell_bare(
+    bare: Vec<(String, String)>,
+    is_written: impl Fn(&str) -> bool,
+    report: &mut DatabaseReport,
+) {
+    for (_, warning) in bare.into_iter().filter(|(side, _)| is_written(side)) {
+        if !report.warnings.contains(&warning) {
+            report.warnings.push(warning);
+        }
+    }
 }
 
 /// What a run does before it writes what a guard would have held, or what a person takes back or over: a verified
@@ -512,12 +524,19 @@ mod tests {
         let secured = |world: &World, live: &Connection| {
             let mut report = DatabaseReport::new(State::Synced, None);
             let sides = || [Target { side: "web", live, version: 1 }].into_iter();
-            let first = secure(&world.job(0, Mode::Apply), "d", sides(), &mut report);
-            let ended = first.and_then(|()| secure(&world.job(0, Mode::Apply), "d", sides(), &mut report));
-            let state = match ended {
-                Err(Fault::Side { state, .. }) => Some(state),
-                _ => None,
-            };
+            let mut state = None;
+            for _ in 0..2 {
+                match secure(&world.job(0, Mode::Apply), "d", sides()) {
+                    Ok(bare) => {
+                        // Not where nothing was written.
+                        tell_bare(bare.clone(), |side| side != "web", &mut report);
+                        assert!(!report.warnings.iter().any(|one| bare.iter().all(|(_, told)| told != one)));
+                        tell_bare(bare, |side| side == "web", &mut report);
+                    }
+                    Err(Fault::Side { state: why, .. }) => state = Some(why),
+                    Err(_) => {}
+                }
+            }
             (state, report.warnings.len())
         };
         let fine = world("")?;

@@ -21,8 +21,8 @@ pub(crate) fn emptied(task: &Task<'_>) -> Option<String> {
         |side: &&Side| side.known && !side.base.schema.tables.is_empty() && side.schema.tables.is_empty();
     task.sides.iter().find(empty).map(|side| {
         format!(
-            "{0} has no table left of {1}; nothing was written. Remove its file and the next run creates it again, or \
-             put back what it had",
+            "{0} has no table left of {1}; nothing was written. Move its file away, with its -wal and -journal, and \
+             the next run creates it again, or put back what it had",
             side.name,
             side.base.schema.tables.len()
         )

@@ -265,9 +265,13 @@ fn state_failure(cause: rusqlite::Error) -> Error {
     if cause.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
         return interrupt::cancelled();
     }
-    let full = cause.sqlite_error_code() == Some(ErrorCode::DiskFull);
+    let (full, damage) = (cause.sqlite_error_code() == Some(ErrorCode::DiskFull), store::is_damage(&cause));
     let error = Error::new(ErrorKind::Io, "cannot use the state database").because(cause);
-    if full { error.hint("make room on the disk of sync_state; the next run goes on") } else { error }
+    match (full, damage) {
+        (true, _) => error.hint("make room on the disk of sync_state; the next run goes on"),
+        (_, true) => store::damaged(error),
+        _ => error,
+    }
 }
 
 /// Merges all sides of the chosen databases. Before it does, it carries out what waits in the queue, unless that is for

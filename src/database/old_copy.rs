@@ -66,7 +66,8 @@ pub(crate) fn verdict(suspicion: Suspicion, evidence: Evidence) -> Option<String
 pub(crate) fn in_words(side: &str, why: &str) -> String {
     format!(
         "{side} {why}: an old copy seems to have been put in its place. Nothing was written. If what it has is to count \
-         as edits, run once with --force; if not, remove the file, and the next run creates it again"
+         as edits, run once with --force; if not, move the file away, with its -wal and -journal, and the next run creates it \
+         again"
     )
 }
 

@@ -66,7 +66,7 @@ pub(crate) fn refill(
     let fail = |cause| sql_error(cause, &seat.name);
     let version = apply::data_version(&seat.live).map_err(fail)?;
     let target = Target { side: &seat.name, live: &seat.live, version };
-    archive::secure(job, name, [target].into_iter(), report)?;
+    let bare = archive::secure(job, name, [target].into_iter())?;
     for (table, column) in back {
         if let (Some(was), Some(is)) = (base.schema.table(&table), now.table(&table)) {
             let _owner = open::as_owner(&seat.live);
@@ -80,6 +80,7 @@ pub(crate) fn refill(
         }
         job.store.forget_dropped(name, &seat.name, &table, &column).map_err(state_error)?;
     }
+    archive::tell_bare(bare, |_| true, report);
     Ok(())
 }
 

@@ -553,9 +553,13 @@ fn merge(
             .map(|((side, look), _)| Target { side: &side.name, live: &side.live, version: look.version });
         let overridden = plan.held.is_some() || looks.iter().any(|look| look.overridden);
         // After it was observed, so that the copy has every row that the plan takes away.
+        let mut bare = Vec::new();
         let secured = watch::refuse_damage(&sides, &plan, &mut sound).and_then(|()| {
             match (job.undo, kind, overridden) {
-                (None, MergeKind::ThreeWay, false) => archive::secure(job, name, written, report),
+                (None, MergeKind::ThreeWay, false) => {
+                    bare = archive::secure(job, name, written)?;
+                    Ok(())
+                }
                 _ => archive::secure_for_certain(job, name, written, &mut copied, report),
             }
         });
@@ -573,6 +577,9 @@ fn merge(
             Outcome::Done(done) => {
                 report.conflicts += done.new_conflicts;
                 book(&plan, &sides, Some(&done), report);
+                let locked = sides.iter().zip(&done.lock_ms).filter(|(_, held)| held.is_some());
+                let written: Vec<&str> = locked.map(|(side, _)| side.name.as_str()).collect();
+                archive::tell_bare(bare, |side| written.contains(&side), report);
                 report.warnings.extend(done.notes.iter().cloned());
                 warn_of_long_locks(report, job.config.guards.max_lock_ms);
                 return remember(job, name, database, &sides, &looks, Some(&done));

@@ -9,12 +9,14 @@ mod conflicts;
 mod history;
 mod replicas;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
+use crate::backup::verify;
 use crate::durable;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -118,6 +120,39 @@ pub(crate) struct Store {
     directory: PathBuf,
 }
 
+/// What a person can do about a state that is damaged. Never said of one that is only out of reach.
+pub(crate) const DAMAGED: &str = "it is damaged: move it away, with its -journal, and keep both, as whoever runs the sync and \
+     while no run is at work; the next run makes it again from what it finds and deletes nothing: of rows that differ both \
+     are kept or they are conflicts, and what was deleted on one side since the last run comes back";
+
+thread_local! {
+    /// Which state this thread has opened last, as an error of SQLite does not say where it happened.
+    static OPENED: RefCell<PathBuf> = const { RefCell::new(PathBuf::new()) };
+}
+
+/// Where the damage is that SQLite tells of, and what to do: in the state that this thread has opened last, unless that is sound.
+pub(crate) fn damaged(error: Error) -> Error {
+    let path = OPENED.with_borrow(PathBuf::clone);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let looked = Connection::open_with_flags(&path, flags).and_then(|state| {
+        verify::connection_is_sound(&state).map(|verdict| verdict == verify::Verdict::Sound)
+    });
+    let error = error.at(&path);
+    match looked {
+        Ok(true) => {
+            error.hint("it is sound itself: run `verify`, which says what beside it (bases/) is damaged")
+        }
+        Ok(false) => error.hint(DAMAGED),
+        Err(cause) if is_damage(&cause) => error.hint(DAMAGED),
+        Err(_) => error.hint("run `verify`, which says what is damaged"),
+    }
+}
+
+/// Whether SQLite says that a file is no longer what it wrote.
+pub(crate) fn is_damage(cause: &rusqlite::Error) -> bool {
+    matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
 /// The file name of the state database.
 pub(crate) const FILE: &str = "state.db";
 
@@ -180,19 +215,16 @@ impl Store {
     fn prepare(directory: &Path, connection: rusqlite::Result<Connection>) -> Result<Store> {
         let path = directory.join(FILE);
         let fail = |cause: rusqlite::Error| {
-            let hint = match cause.sqlite_error_code() {
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                    "it is damaged: keep a copy of the directory and put a backup of it back; where there is none, move the \
-                     directory away: the next run adopts what it finds, deletes nothing, and what was deleted on one side \
-                     since the last run comes back"
-                }
-                // What is only out of reach is not lost. Whose it is, the caller looks.
-                _ => {
+            // What is only out of reach is not lost. Whose it is, the caller looks.
+            let hint = match is_damage(&cause) {
+                true => DAMAGED,
+                false => {
                     "see what is wrong with it, as root: run doctor; leave it where it is, as without it what was deleted comes back"
                 }
             };
             Error::new(ErrorKind::Io, "cannot open the state database").at(&path).because(cause).hint(hint)
         };
+        OPENED.with_borrow_mut(|opened| opened.clone_from(&path));
         let connection = connection.map_err(fail)?;
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
         super::open::harden(&connection).map_err(fail)?;

@@ -7,6 +7,7 @@ use super::finding::{failed, problem, warning, well};
 use super::{Now, sides, unix};
 use crate::config::Config;
 use crate::database::{self, Detail, Options, Undecided};
+use crate::durable;
 use crate::error::Result;
 use crate::report::{Backup, DatabaseStatus, DoctorFinding, QueuedRequest, RequestState, counted};
 
@@ -93,11 +94,7 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now, commands: &Comm
     let mut all = Vec::new();
     if let Some(held) = &database.held {
         let what = format!("{name} waits for a person since {}: {}", held.since, held.reason);
-        all.push(problem("databases", what).mended_by(format!(
-            "{}, then {}",
-            command("bidirectional --dry-run"),
-            command("bidirectional --force")
-        )));
+        all.push(problem("databases", what).mended_by(of_held(name, database, &held.reason, commands)));
     }
     for (table, notice) in &database.paused {
         let what =
@@ -151,6 +148,41 @@ fn of_database(name: &str, database: &DatabaseStatus, now: &Now, commands: &Comm
         Some(_) => {}
     }
     all
+}
+
+/// Both ways that there are. A dry run without force says only again that it is held.
+fn of_held(name: &str, database: &DatabaseStatus, reason: &str, commands: &Commands) -> String {
+    let command = |words: &str| commands.database(&format!("{words} --database {name}"));
+    let (look, force) = (command("bidirectional --dry-run --force"), command("bidirectional --force"));
+    let concerned = database
+        .sides
+        .iter()
+        .find(|(side, _)| reason.strip_prefix(side.as_str()).is_some_and(|rest| rest.starts_with(' ')));
+    let Some((side, status)) = concerned else {
+        return format!("{look} shows what would be written, {force} writes it");
+    };
+    let anew = || {
+        format!(
+            "stop what has {} open, move it away with its -wal and -journal, and {} creates it again",
+            durable::quoted(std::path::Path::new(&status.path)),
+            command("bidirectional")
+        )
+    };
+    if reason.contains("has gone back in time") {
+        return format!(
+            "{look} shows what would be written; where what {side} has now counts: {force}; where it does not: {}",
+            anew()
+        );
+    }
+    if reason.contains("has no table left") {
+        return format!("{}; or put back what it had", anew());
+    }
+    format!(
+        "{look} shows what would be deleted; where that is meant: {force}; where the rows are to be kept: {}, then {} with one \
+         of them",
+        command("backups"),
+        commands.database(&format!("restore BACKUP --side {side}"))
+    )
 }
 
 fn of_conflicts(undecided: &[Undecided], now: &Now, commands: &Commands) -> Vec<DoctorFinding> {

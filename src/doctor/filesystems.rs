@@ -192,7 +192,8 @@ fn of_space(place: &Path, least: u32, commands: &Commands) -> DoctorFinding {
         (true, _) => problem(
             "space",
             format!(
-                "{} percent are free, and no backup is written below {least}: databases are not written then",
+                "{} percent are free, and no backup is made below {least}: runs write databases without one then, and what \
+                 makes a copy first (undo, restore, sync-from, --force) writes nothing",
                 of(space)
             ),
         )

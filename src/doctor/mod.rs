@@ -5,6 +5,7 @@
 //! each looks at what is there, and a pure function in it says what that means. A check that cannot be made is a finding,
 //! and stops no other.
 
+mod backups;
 mod clocks;
 mod commands;
 mod copies;
@@ -109,6 +110,7 @@ fn examine_at(config: &Config, shell: &Shell, now: &Now) -> DoctorReport {
         cron::findings(config, shell, &stamps, now, &commands),
         jobs::findings(config, shell, &settings, now, &commands),
         databases::findings(&known, now, &commands),
+        backups::findings(config),
         logs::findings(config, &commands),
         locks::findings(&config.root, now),
         security::findings(config, &commands),

@@ -2,9 +2,10 @@
 //!
 //! Whose they are, and whether somebody could exchange them, `security::status` says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
@@ -14,7 +15,7 @@ use super::finding::{failed, problem, warning, well};
 use crate::config::Config;
 use crate::database;
 use crate::durable::quoted;
-use crate::durable::{self, Account, mend, withheld};
+use crate::durable::{self, Account, mend, shared, withheld};
 use crate::error::Error;
 use crate::report::{DoctorFinding, DoctorState};
 
@@ -107,6 +108,18 @@ fn withheld_inside(config: &Config) -> Vec<DoctorFinding> {
         .filter(|(one, _)| !told.contains(&one.path))
     {
         let what = format!("it {}, so that pages ({}) cannot ask it anything", one.what, name(pages));
+        all.push(problem("state", what).at(&one.path).mended_by(one.remedy));
+    }
+    // The same may keep both from a thing.
+    let mut kept: BTreeMap<PathBuf, (withheld::Withheld, &str, Vec<String>)> = BTreeMap::new();
+    let accounts = runner.iter().map(|one| (one, name(one)));
+    for (account, who) in accounts.chain(pages.iter().map(|one| (one, format!("pages ({})", name(one))))) {
+        for (one, use_of) in shared::from(root, ownership, account) {
+            kept.entry(one.path.clone()).or_insert((one, use_of, Vec::new())).2.push(who.clone());
+        }
+    }
+    for (one, use_of, who) in kept.into_values().filter(|(one, ..)| !told.contains(&one.path)) {
+        let what = format!("it {}, so that {} cannot {use_of}", one.what, who.join(" and "));
         all.push(problem("state", what).at(&one.path).mended_by(one.remedy));
     }
     all

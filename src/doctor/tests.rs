@@ -174,6 +174,8 @@ fn a_disk_that_is_full_and_a_clock_that_was_set_back_are_told() {
     world.config.guards.min_free_percent = 100;
     world.later = -DAY;
     assert!(of(&world, "space") && of(&world, "clock"));
+    let told = |one: &DoctorFinding| one.check == "space" && one.what.contains("write databases without one");
+    assert!(world.look().findings.iter().any(told), "{:?}", world.look());
     assert_eq!(world.look().exit_code(), 2);
 }
 
@@ -267,6 +269,147 @@ fn a_side_that_no_run_can_make_is_a_problem() {
     moved(-1);
     assert_eq!(run().exit_code(), 0);
     assert_eq!(world.wrong(), []);
+}
+
+/// What is held can go both ways, and a dry run without force would only say again that it is held.
+#[test]
+fn what_waits_for_a_person_is_told_with_both_ways_out() {
+    if !is_possible() {
+        return;
+    }
+    let told = |world: &World| {
+        let all = world.wrong().into_iter().filter(|one| one.what.contains("waits for a person"));
+        all.filter_map(|one| one.remedy).collect::<Vec<_>>()
+    };
+    let world = World::new();
+    world.sql("website", "DELETE FROM notes");
+    world.sync();
+    let all = told(&world);
+    let [one] = &all[..] else { panic!("{all:?}") };
+    for word in ["--dry-run --force", "bidirectional --force", " backups ", "restore BACKUP --side website"] {
+        assert!(one.contains(word), "{word}: {one}");
+    }
+    let world = World::new();
+    let old = fs::read(world.file("website")).unwrap();
+    for text in ["b", "c", "d"] {
+        world.sql("central", &format!("UPDATE notes SET text = '{text}' WHERE id < 10"));
+        world.sync();
+    }
+    fs::write(world.file("website"), old).unwrap();
+    world.sync();
+    let all = told(&world);
+    let [one] = &all[..] else { panic!("{all:?}") };
+    for word in ["--dry-run --force", "bidirectional --force", "move it away with its -wal and -journal"] {
+        assert!(one.contains(word), "{word}: {one}");
+    }
+    assert!(one.contains(&format!("stop what has {} open", world.file("website").display())), "{one}");
+}
+
+/// After a `chmod -R`, or a command that root ran; what is said mends it.
+#[test]
+fn what_pages_share_with_runs_is_named_where_they_are_kept_from_it() {
+    if !is_possible() {
+        return;
+    }
+    let world = World::new();
+    let state = world.root.join("sync_state");
+    for name in ["locks", "events", "queue", "queue/results", "integrity", "events/head"] {
+        let path = state.join(name);
+        let found = fs::metadata(&path).unwrap();
+        let before = std::os::unix::fs::MetadataExt::mode(&found) & 0o7777;
+        for roots in [false, true] {
+            if roots {
+                std::os::unix::fs::chown(&path, Some(0), Some(0)).unwrap();
+            }
+            mode(&path, if found.is_dir() { 0o2700 } else { 0o600 });
+            let named = |one: &DoctorFinding| {
+                one.check == "state"
+                    && one.state == DoctorState::Problem
+                    && one.place.as_deref() == path.to_str()
+                    && one.what.contains("so that pages (daemon) cannot ")
+            };
+            let all = world.wrong();
+            let told = all.iter().find(|one| named(one)).unwrap_or_else(|| panic!("{name}: {all:?}"));
+            obey(told);
+            let now = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).unwrap()) & 0o7777;
+            assert_eq!(format!("{now:o}"), format!("{before:o}"), "{name}");
+            assert!(!world.wrong().iter().any(|one| one.check == "state"), "{name}: {:?}", world.wrong());
+        }
+    }
+}
+
+/// Runs go on without, and only say so.
+#[test]
+fn a_place_of_backups_that_the_cron_user_cannot_write_to_is_a_problem() {
+    let Some(runner) = durable::Account::named("bin").filter(|_| is_possible()) else { return };
+    let mut world = World::new();
+    let backups = world.root.join("databases/backups");
+    let side = backups.join("website");
+    mode(&backups, 0o755);
+    std::os::unix::fs::chown(&side, Some(0), Some(0)).unwrap();
+    mode(&side, 0o755);
+    let told = |world: &World| {
+        let all = world.wrong().into_iter();
+        all.filter(|one| one.what.starts_with("no backup of notes:website can be written: "))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&world), []);
+    world.config.ownership.user = runner.name;
+    let all = told(&world);
+    let [one] = &all[..] else { panic!("{:?}", world.wrong()) };
+    assert!(one.check == "backups" && one.state == DoctorState::Problem, "{one:?}");
+    assert_eq!(one.place.as_deref(), side.to_str());
+    obey(one);
+    assert_eq!(told(&world), []);
+    // Where it is to be made, it cannot be either.
+    fs::remove_dir_all(&backups).unwrap();
+    assert_eq!(told(&world).len(), 1, "{:?}", world.wrong());
+}
+
+/// Without it nothing is deleted, as nobody knows what was there before; what differs is a conflict.
+#[test]
+fn a_state_that_is_damaged_is_named_and_made_again_when_it_is_moved_away() {
+    if !is_possible() {
+        return;
+    }
+    let world = World::new();
+    let state = world.root.join("sync_state/state.db");
+    let mut bytes = fs::read(&state).unwrap();
+    bytes[4096..].fill(0x5a);
+    fs::write(&state, bytes).unwrap();
+    let error = database::sync(&world.config, &Options::default()).unwrap_err();
+    let hint = error.hint_text().unwrap_or_default();
+    assert!(
+        error.path() == Some(&state) && hint.contains("move it away, with its -journal"),
+        "{error}: {hint}"
+    );
+    let path = state.display().to_string();
+    let named = |one: &DoctorFinding| {
+        one.place.as_ref() == Some(&path)
+            && one.remedy.as_ref().is_some_and(|one| one.contains("move it away"))
+    };
+    assert!(world.wrong().iter().any(named), "{:?}", world.wrong());
+    fs::rename(&state, world.root.join("sync_state/state.db.damaged")).unwrap();
+    world.sql("website", "DELETE FROM notes WHERE id = 1");
+    world.sql("central", "UPDATE notes SET text = 'central' WHERE id = 2");
+    let report = database::sync(&world.config, &Options::default()).unwrap();
+    assert_eq!(report.exit_code(), 0, "{report:?}");
+    for side in ["central", "website"] {
+        let live = Connection::open(world.file(side)).unwrap();
+        let count = |sql: &str| live.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        // The one that was deleted is back, and of the one that differs there are both: its number may have been given twice.
+        assert_eq!(count("SELECT count(*) FROM notes"), 61, "{side}");
+        assert_eq!(count("SELECT count(*) FROM notes WHERE text = 'central'"), 1, "{side}");
+        assert_eq!(count("SELECT count(*) FROM notes WHERE id = 1"), 1, "{side}");
+    }
+    world.sync();
+    let of_databases = |one: &DoctorFinding| ["databases", "state"].contains(&one.check);
+    assert!(!world.wrong().iter().any(of_databases), "{:?}", world.wrong());
+    // One that is only out of reach is never to be moved.
+    fs::rename(&state, world.root.join("sync_state/state.db.there")).unwrap();
+    fs::create_dir(&state).unwrap();
+    let error = database::sync(&world.config, &Options::default()).unwrap_err();
+    assert!(!error.hint_text().unwrap_or_default().contains("move"), "{:?}", error.hint_text());
 }
 
 /// Whoever asks, what the runs would leave out is told: here root asks for a user who could not give what he makes to the

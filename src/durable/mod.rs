@@ -15,6 +15,7 @@ pub(crate) mod numbers;
 mod owner;
 mod owners;
 mod pretty;
+pub(crate) mod shared;
 mod state;
 mod unusable;
 mod wary;

@@ -121,6 +121,16 @@ fn join(ownership: &Ownership) -> String {
     }
 }
 
+/// Whose something is, and with what mode.
+pub(super) fn described(found: &fs::Metadata) -> String {
+    format!(
+        "belongs to {}:{} (mode {:04o})",
+        super::user_numbered(found.uid()).unwrap_or_else(|| found.uid().to_string()),
+        super::group_named(found.gid()),
+        found.mode() & 0o7777
+    )
+}
+
 /// The configured user and group, as far as this machine has them.
 pub(super) fn spec(root: &Path, ownership: &Ownership) -> String {
     let user = match super::user(ownership) {

@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Folder, lock, owner, owners};
+use super::{Folder, lock, owner, owners, shared};
 use crate::config::Ownership;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -186,6 +186,7 @@ pub(crate) fn prepare(root: &Path, ownership: &Ownership) {
     if let Ok(Some(read_only)) = Folder::open(&state.join("integrity")) {
         read_only.narrow();
     }
+    shared::give_modes_back(&state);
 }
 
 /// Lets only the owner move or remove what is in a directory; as its owner or root, who alone can say so.

@@ -129,12 +129,7 @@ fn of(
     let command = command(root, ownership, &shut);
     let told = |(path, found, _): (PathBuf, fs::Metadata, u32)| Withheld {
         path,
-        what: format!(
-            "belongs to {}:{} (mode {:04o})",
-            super::user_numbered(found.uid()).unwrap_or_else(|| found.uid().to_string()),
-            super::group_named(found.gid()),
-            found.mode() & 0o7777
-        ),
+        what: owners::described(&found),
         remedy: command.clone(),
     };
     shut.into_iter().map(told).collect()

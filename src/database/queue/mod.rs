@@ -211,7 +211,8 @@ fn directory(config: &Config) -> PathBuf {
 }
 
 /// Opens the queue and its results, and makes them first where they are missing. In the queue each may move only what is his,
-/// so that nobody exchanges the results; and those only the one writes who carries requests out.
+/// so that nobody exchanges the results; and those only the one writes who carries requests out. What a `chmod` took from pages is
+/// given back.
 fn make(config: &Config) -> Result<(Folder, Folder)> {
     durable::state_directory(&state_directory(config), &config.ownership)?;
     let queue = Folder::create(&directory(config))?;
@@ -226,6 +227,7 @@ fn make(config: &Config) -> Result<(Folder, Folder)> {
             .at(directory(config).join("results"))
             .hint("move that directory away; it is made again"));
     }
+    durable::shared::give_modes_back(&state_directory(config));
     Ok((queue, results))
 }
 

@@ -139,7 +139,12 @@ pub(super) const BROKEN: [Broken; 31] = [
             world.sql("website", "DELETE FROM notes");
             world.sync();
         },
-        ("databases", DoctorState::Problem, "notes waits for a person", "--force"),
+        (
+            "databases",
+            DoctorState::Problem,
+            "notes waits for a person",
+            "--dry-run --force --database notes --root",
+        ),
         |world| {
             let force = Options { force: Force::Yes, ..Options::default() };
             database::sync(&world.config, &force).unwrap();
