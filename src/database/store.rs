@@ -127,12 +127,12 @@ pub(crate) const DAMAGED: &str = "it is damaged: move it away, with its -journal
 
 thread_local! {
     /// Which state this thread has opened last, as an error of SQLite does not say where it happened.
-    static OPENED: RefCell<PathBuf> = const { RefCell::new(PathBuf::new()) };
+    static OPENED: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
 }
 
 /// Where the damage is that SQLite tells of, and what to do: in the state that this thread has opened last, unless that is sound.
 pub(crate) fn damaged(error: Error) -> Error {
-    let path = OPENED.with_borrow(PathBuf::clone);
+    let path = OPENED.with_borrow(Option::clone).unwrap_or_default();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let looked = Connection::open_with_flags(&path, flags).and_then(|state| {
         verify::connection_is_sound(&state).map(|verdict| verdict == verify::Verdict::Sound)
@@ -224,7 +224,7 @@ impl Store {
             };
             Error::new(ErrorKind::Io, "cannot open the state database").at(&path).because(cause).hint(hint)
         };
-        OPENED.with_borrow_mut(|opened| opened.clone_from(&path));
+        OPENED.set(Some(path.clone()));
         let connection = connection.map_err(fail)?;
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fail)?;
         super::open::harden(&connection).map_err(fail)?;

@@ -290,6 +290,81 @@ def a_side_that_is_made_keeps_a_log_as_the_others_do(place):
     same(mode(website), "delete", "where the others have none")
 
 
+def what_pages_share_is_given_back_to_them(place):
+    """After `chmod -R` by the next run, and before that by what doctor says; what is root's by root alone."""
+    need_root()
+    filled(place)
+    place.run("security")
+    place.said(*script(place, "baseline"))
+    for words in ["cr0_event('TRY', [], 'INFO');", "cr0_rate_limit('192.0.2.1');"]:
+        code, said = as_root("runuser", "-u", "www-data", "--", place.top / "php", "-d", f"cr0sync.root={place.root}", "-r", words)
+        same(code, 0, said)
+    state = place.root / "sync_state"
+    modes = {"locks": 0o3770, "events": 0o3770, "limits": 0o2770, "queue": 0o3770, "queue/results": 0o2750, "integrity": 0o2750,
+             "events/head": 0o660, "limits/rate_limits.table": 0o660}
+
+    def how(path):
+        return oct(path.stat().st_mode & 0o7777)
+
+    def narrow():
+        for name in modes:
+            (state / name).chmod(0o2700 if (state / name).is_dir() else 0o600)
+
+    for by in ["doctor", "databases", "security"]:
+        narrow()
+        if by == "doctor":
+            told = {}
+            for findings in doctors(place):
+                for name in modes:
+                    one = about(findings, state / name)
+                    must(len(one) == 1 and one[0]["state"] == "problem" and "pages (www-data) cannot " in one[0]["what"],
+                         f"{name}: {findings}")
+                    told[name] = one[0]["do"]
+            for remedy in told.values():
+                obey(remedy)
+        else:
+            place.run(by)
+        same({name: how(state / name) for name in modes}, {name: oct(mode) for name, mode in modes.items()}, by)
+        for findings in doctors(place):
+            same([one for one in findings if one["check"] == "state"], [], by)
+    for name in ["events/head", "limits/rate_limits.table"]:
+        path = state / name
+        os.chown(path, 0, 0)
+        path.chmod(0o600)
+        for findings in doctors(place):
+            told = about(findings, path)
+            must(len(told) == 1 and f"{place.user.name} and pages (www-data) cannot " in told[0]["what"], f"{name}: {findings}")
+            must(f"chown -h {place.user.name}:{place.user.group} {path} && " in told[0]["do"], told)
+        obey(told[0]["do"])
+        same((path.owner(), path.group(), how(path)), (place.user.name, place.user.group, oct(0o660)), name)
+
+
+def a_place_of_backups_that_cannot_be_written_is_told(place):
+    """As runs go on without, and only say so."""
+    need_root()
+    filled(place)
+    backups = place.root / "databases/backups"
+    place.sql("central", "INSERT INTO users VALUES ('zoe', 'z')")
+    place.run("databases")
+    must((backups / "website").is_dir(), sorted(backups.iterdir()))
+    for path, mode in [(backups / "website", 0o755), (backups, 0o700)]:
+        os.chown(path, 0, 0)
+        path.chmod(mode)
+        found = list(doctors(place))
+        for findings in found:
+            told = [one for one in about(findings, path) if one["check"] == "backups"]
+            must(len(told) == 1 and told[0]["state"] == "problem"
+                 and told[0]["what"].startswith("no backup of users:website can be written: "), f"{path}: {findings}")
+        obey(told[0]["do"])
+        for findings in doctors(place):
+            same([one for one in findings if "no backup of" in one["what"]], [], f"{path}, given back")
+    shutil.rmtree(backups)
+    os.chown(place.root / "databases", 0, 0)
+    (place.root / "databases").chmod(0o755)
+    for findings in doctors(place):
+        must(any("no backup of users:website can be written" in one["what"] for one in findings), findings)
+
+
 def what_killed_runs_leave_beside_the_state_goes(place):
     """As soon as no journal can name it."""
     filled(place)
@@ -344,6 +419,7 @@ TESTS = [
     who_looks_leaves_nothing_and_takes_nothing, who_is_kept_from_a_database_is_told,
     users_without_a_common_group_are_told_which_to_share, what_was_given_to_root_is_given_back_whole,
     a_disk_that_can_only_be_read_is_told_as_one, a_side_that_is_made_keeps_a_log_as_the_others_do,
+    what_pages_share_is_given_back_to_them, a_place_of_backups_that_cannot_be_written_is_told,
     what_killed_runs_leave_beside_the_state_goes, a_check_that_is_forgotten_was_made_all_the_same,
     a_fresh_installation_watches_what_is_there,
 ]
