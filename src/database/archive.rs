@@ -142,7 +142,7 @@ pub fn backup(config: &Config, options: &Options) -> Result<BackupReport> {
     for place in chosen.iter().flat_map(|(name, _)| Place::all(config, name)) {
         interrupt::check()?;
         let of = format!("{} on {}", place.database, place.side);
-        let (live, path) = (open::replica(&place.live, wait), place.live.display());
+        let (live, path) = (open::replica(&place.live, wait, config), place.live.display());
         match live {
             Found::Replica(_) if options.mode == Mode::DryRun => {
                 report.warnings.push(format!("{of} would be copied to {}", place.directory.display()));

@@ -224,7 +224,7 @@ pub(crate) fn origin(
     let mut unusable = None;
     for side in ranked.iter().filter(|side| *side != hub) {
         let Some(path) = config.replicas.get(side) else { continue };
-        match open::replica(path, wait) {
+        match open::replica(path, wait, job.config) {
             Found::Replica(replica) => return Ok(Origin::Side(replica.connection, side.clone())),
             Found::Missing | Found::Empty => {}
             // Where there is no directory there is no file.
@@ -311,7 +311,7 @@ pub(super) fn journal_mode(job: &Job<'_>, config: &DatabaseConfig, side: &str) -
     let others = config.replicas.iter().filter(|(name, _)| *name != side);
     let mut there =
         others.filter(|(_, path)| std::fs::metadata(path).is_ok_and(|file| file.len() > 0)).peekable();
-    let keeps_log = |path: &Path| match open::replica(path, wait) {
+    let keeps_log = |path: &Path| match open::replica(path, wait, job.config) {
         Found::Replica(replica) => open::is_wal(&replica.connection).unwrap_or(false),
         _ => false,
     };

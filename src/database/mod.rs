@@ -51,6 +51,7 @@ mod schema;
 mod selection;
 mod settle;
 mod shape;
+mod sharing;
 mod sql;
 mod status;
 mod steps;

@@ -13,11 +13,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::fs::{Access, AtFlags, CWD};
 
 use crate::backup::copy;
+use crate::config::Config;
 use crate::durable::{self, Account, AsOwner, mend};
 use crate::interrupt;
 
 use super::schema::{self, Schema};
-use super::{beside, native, place};
+use super::{beside, native, place, sharing};
 
 /// What lies at the path of a replica.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ pub(crate) fn harden(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Looks at a path and opens the replica there.
-pub(crate) fn replica(path: &Path, wait: Duration) -> Found {
+pub(crate) fn replica(path: &Path, wait: Duration, config: &Config) -> Found {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
@@ -79,7 +80,7 @@ pub(crate) fn replica(path: &Path, wait: Duration) -> Found {
         return Found::Refused(reason);
     }
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    if let Err(reason) = may_write(&Account::here(), &path, &metadata) {
+    if let Err(reason) = may_write(&Account::here(), &path, &metadata, config) {
         return Found::Refused(reason);
     }
     match connect(&path, wait) {
@@ -182,9 +183,22 @@ pub(crate) fn quarantine(path: &Path, reason: &str) -> String {
 
 /// Whether an account may write a file and what lies beside it, and what that leaves there is files that its owner can still
 /// use.
-pub(crate) fn may_write(account: &Account, path: &Path, file: &Metadata) -> Result<(), String> {
-    may_write_file(account, path, file)?;
+pub(crate) fn may_write(
+    account: &Account,
+    path: &Path,
+    file: &Metadata,
+    config: &Config,
+) -> Result<(), String> {
+    if !may_write_file(account, path, file) {
+        return Err(sharing::advice(account, path, file, config));
+    }
     may_write_beside(account, path, file)
+}
+
+/// The same without words.
+fn can_write(path: &Path, file: &Metadata) -> bool {
+    let account = Account::here();
+    may_write_file(&account, path, file) && may_write_beside(&account, path, file).is_ok()
 }
 
 /// What SQLite keeps beside a file has its owner and mode, unless somebody has changed that since, or made it as another.
@@ -217,9 +231,9 @@ fn may_write_beside(account: &Account, path: &Path, file: &Metadata) -> Result<(
     Ok(())
 }
 
-fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> Result<(), String> {
+fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> bool {
     if account.user == 0 || account.user == file.uid() {
-        return Ok(());
+        return true;
     }
     let above = path.parent().unwrap_or(Path::new("."));
     let directory = std::fs::metadata(above).ok();
@@ -227,78 +241,14 @@ fn may_write_file(account: &Account, path: &Path, file: &Metadata) -> Result<(),
     let is_in = |group: u32| account.groups.contains(&group);
     let hands_down =
         directory.as_ref().is_some_and(|dir| dir.mode() & 0o2000 != 0 && dir.gid() == file.gid());
-    if is_in(file.gid()) && (own == Some(file.gid()) || hands_down) && file.mode() & 0o060 == 0o060 {
-        return Ok(());
-    }
-    let shared = [Some(file.gid()), directory.as_ref().map(Metadata::gid)]
-        .into_iter()
-        .flatten()
-        .find(|group| is_in(*group));
-    let mut cure = Vec::new();
-    let (group, joins) = match shared {
-        Some(group) => (group, None),
-        None => common(account, file),
-    };
-    if let Some(joins) = &joins {
-        cure.push(format!("usermod -aG {} {joins}", durable::group_named(group)));
-    }
-    let name = durable::group_named(group);
-    for (path, found, bits, change) in
-        [(path, Some(file), 0o060, "g+rw"), (above, directory.as_ref(), 0o2020, "g+ws")]
-    {
-        let Some(found) = found else { continue };
-        if found.gid() != group {
-            cure.push(mend::chgrp(&name, path));
-        }
-        if found.mode() & bits != bits {
-            cure.push(mend::chmod(change, path, found.uid(), group));
-        }
-    }
-    let anew = joins.map_or_else(String::new, |who| {
-        format!(
-            "; then start anew what runs as {who} (systemctl restart cron, php*-fpm or its own service), as a program keeps the \
-             groups that it began with"
-        )
-    });
-    Err(format!(
-        "{} belongs to {}:{} (mode {:04o}), so that {} may not write to it, or would leave files beside it that its owner \
-         cannot use; as root: {}{anew}",
-        path.display(),
-        durable::user_numbered(file.uid()).unwrap_or_else(|| file.uid().to_string()),
-        durable::group_named(file.gid()),
-        file.mode() & 0o7777,
-        account.name,
-        cure.join(" && "),
-    ))
-}
-
-/// The group by which an account and the owner of a file can both use it, where it has none of the account's; and who has to be
-/// put into it first.
-fn common(account: &Account, file: &Metadata) -> (u32, Option<String>) {
-    let named = |user: u32| durable::user_numbered(user).unwrap_or_else(|| user.to_string());
-    let private = |user: u32| durable::private_group(user);
-    let is_for_all = |group: &u32| *group != 0 && Some(*group) != private(account.user);
-    let owner = Account::named(&named(file.uid()));
-    // Root needs no group.
-    let has =
-        |group: &u32| file.uid() == 0 || owner.as_ref().is_some_and(|owner| owner.groups.contains(group));
-    if let Some(both) = account.groups.iter().find(|group| is_for_all(group) && has(group)) {
-        return (*both, None);
-    }
-    if let Some(own) = account.groups.iter().find(|group| is_for_all(group)) {
-        return (*own, Some(named(file.uid())));
-    }
-    if file.gid() == 0 {
-        return (account.groups.first().copied().unwrap_or_default(), Some(named(file.uid())));
-    }
-    (file.gid(), Some(named(account.user)))
+    is_in(file.gid()) && (own == Some(file.gid()) || hands_down) && file.mode() & 0o060 == 0o060
 }
 
 /// Whether a file is there, and this user may write it.
 pub(crate) fn is_writable(path: &Path) -> bool {
     let Ok(file) = std::fs::metadata(path) else { return false };
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    may_write(&Account::here(), &path, &file).is_ok()
+    can_write(&path, &file)
 }
 
 /// What to say of a missing file whose directory lies on another device than it did: a mount is missing, not the file.
@@ -317,8 +267,7 @@ pub(crate) fn elsewhere(path: &Path, then: u64) -> Option<String> {
 pub(crate) fn may_look(path: &Path, file: &Metadata) -> bool {
     let above = path.parent().unwrap_or(Path::new("."));
     let makes = Access::WRITE_OK | Access::EXEC_OK;
-    may_write(&Account::here(), path, file).is_ok()
-        || rustix::fs::accessat(CWD, above, makes, AtFlags::EACCESS).is_err()
+    can_write(path, file) || rustix::fs::accessat(CWD, above, makes, AtFlags::EACCESS).is_err()
 }
 
 /// Whether a database keeps a write-ahead log.

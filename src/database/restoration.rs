@@ -190,7 +190,7 @@ fn foretell(
     let (name, id) = (request.name.as_str(), request.id.as_str());
     let path = database.replicas.get(side).ok_or_else(|| unknown_side(name, side))?;
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
-    let obstacle = match open::replica(path, wait) {
+    let obstacle = match open::replica(path, wait, job.config) {
         Found::Replica(replica) => {
             let backup = copy::frozen(&request.path).map_err(|cause| plain(forecast::of_backup(cause)))?;
             refuse_another(job, request, side, &backup, &replica.connection)?;
@@ -246,7 +246,7 @@ fn into_side(
         Ok::<u64, Error>(0)
     };
     let mut counts = SideReport::default();
-    let lock_ms = match open::replica(path, wait) {
+    let lock_ms = match open::replica(path, wait, job.config) {
         Found::Replica(mut replica) => {
             refuse_another(job, request, side, source.connection(), &replica.connection)?;
             let copy = archive::emergency(job, name, side, &replica.connection).map_err(|error| {

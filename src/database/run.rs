@@ -210,7 +210,7 @@ fn attempt(
         let Some(path) = database.replicas.get(side) else { continue };
         job.pace.at(name, Phase::Looking, Some(side))?;
         let fingerprint = open::fingerprint(path);
-        let mut found = open::replica(path, wait);
+        let mut found = open::replica(path, wait, job.config);
         let part = Part::of(job, side, MergeKind::ThreeWay);
         let is_hub = part == Part::Hub;
         if is_hub
@@ -231,7 +231,7 @@ fn attempt(
                 return Err(Fault::Side { name, state: State::Skipped, reason, until });
             }
             create::hub(job, name, database, &ranked, &found, report)?;
-            found = open::replica(path, wait);
+            found = open::replica(path, wait, job.config);
         }
         match found {
             Found::Replica(replica) => {
@@ -336,7 +336,7 @@ fn overwrite(
         let Some(path) = database.replicas.get(&own).filter(|_| own == job.config.hub || own == side) else {
             continue;
         };
-        match open::replica(path, wait) {
+        match open::replica(path, wait, job.config) {
             Found::Replica(replica) => {
                 seats.push(Seat { name: own, live: replica.connection, fingerprint: None });
             }

@@ -73,7 +73,8 @@ pub(crate) fn of(
         let mut opened = None;
         if let Some((real, file)) = content(path) {
             // Whoever looks: what the runs leave out is out of sync for everybody.
-            let refused = runner.as_ref().and_then(|runner| open::may_write(runner, &real, &file).err());
+            let refused =
+                runner.as_ref().and_then(|runner| open::may_write(runner, &real, &file, config).err());
             status.problem = status.problem.take().or(refused);
             opened = open::may_look(&real, &file).then(|| open_reader(path));
             status.unseen = (opened.is_none() && status.problem.is_none()).then(|| UNSEEN.to_owned());

@@ -110,7 +110,7 @@ fn look_at(
     base: Option<&Connection>,
 ) -> Result<()> {
     let wait = Duration::from_millis(config.guards.busy_timeout_ms);
-    let (verdict, live) = match open::replica(path, wait) {
+    let (verdict, live) = match open::replica(path, wait, config) {
         Found::Replica(replica) => {
             let checked = verify::connection_is_sound(&replica.connection);
             let verdict = checked.unwrap_or_else(|cause| verify::Verdict::Damaged(cause.to_string()));

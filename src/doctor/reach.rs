@@ -110,7 +110,11 @@ pub(super) fn remedy(
     if account.user == user {
         return format!("as root: {}", chmod('u', &letters, user, group));
     }
-    if account.groups.contains(&group) {
+    // All who are in a group of another kind, such as `adm`, could change it as well then.
+    let is_for_this = bits & WRITE == 0
+        || shared.is_none_or(|shared| shared.group.1 == group)
+        || [user, account.user].into_iter().any(|one| durable::private_group(one) == Some(group));
+    if account.groups.contains(&group) && is_for_this {
         return format!("as root: {}", chmod('g', &letters, user, group));
     }
     if bits == PASS {
@@ -197,6 +201,21 @@ mod tests {
             assert!(told.starts_with(expected), "{bits} {group}: {told}");
         }
         assert!(told(FILL, 0).contains("u+rwx,g+rwxs"), "{}", told(FILL, 0));
+    }
+
+    #[test]
+    fn a_group_of_something_else_is_not_let_in() {
+        let shared = |group| Some(Shared { user: None, group: ("all", group) });
+        let found = Found { user: 65_533, group: 77, mode: 0o700 };
+        let told = |bits, shared| {
+            let account = Account { name: "cron".to_owned(), user: 65_532, groups: vec![65_532, 77, 10] };
+            remedy(&account, Path::new("/srv/d"), &found, bits, shared)
+        };
+        let given = "as root: chgrp -h all /srv/d && ";
+        assert!(told(FILL, shared(10)).starts_with(given), "{}", told(FILL, shared(10)));
+        for (bits, group) in [(FILL, shared(77)), (FILL, None), (4, shared(10))] {
+            assert!(!told(bits, group).contains("chgrp"), "{}", told(bits, group));
+        }
     }
 
     /// What is computed is what the kernel says to two real users, for every mode of a file and of the directory above.

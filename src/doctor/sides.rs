@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{problem, warning, well};
 use super::reach::{self, FILL, Reach, Shared, USE};
-use crate::config::{Config, Ownership};
-use crate::durable::{self, Account, mend};
+use crate::config::Config;
+use crate::durable::{self, Account, apart, mend};
 use crate::report::DoctorFinding;
 
 /// The side of pages, as the shipped configuration calls it.
@@ -50,14 +50,14 @@ pub(super) fn findings(config: &Config) -> Vec<DoctorFinding> {
         all.push(warning("access", what).mended_by(remedy));
     }
     if let Some(cron) = &cron {
-        all.extend(of_account(cron, &needs_of_runs(config), &config.ownership));
+        all.extend(of_account(cron, &needs_of_runs(config), config));
     }
     let known: Vec<u32> = [cron.as_ref(), pages.as_ref()].into_iter().flatten().map(|one| one.user).collect();
     if let Some(pages) = pages.filter(|pages| cron.as_ref().is_none_or(|cron| cron.user != pages.user)) {
-        all.extend(of_account(&pages, &needs_of_pages(config, &pages), &config.ownership));
+        all.extend(of_account(&pages, &needs_of_pages(config, &pages), config));
     }
     for (owner, needs) in needs_of_owners(config, &known) {
-        all.extend(of_account(&owner, &needs, &config.ownership));
+        all.extend(of_account(&owner, &needs, config));
     }
     all.extend(missing(config));
     all
@@ -146,17 +146,18 @@ fn belongs(account: &Account, path: &Path) -> bool {
 }
 
 /// Something that stands in the way, with what lies behind it.
-struct Barrier {
+struct Barrier<'a> {
     why: Reach,
     behind: Vec<String>,
+    files: Vec<&'a Path>,
     /// The first link on the way.
     link: Option<PathBuf>,
     must: bool,
 }
 
 /// What stands in the way of an account, each thing once, however many files are behind it.
-fn of_account(account: &Account, needs: &[Need<'_>], ownership: &Ownership) -> Vec<DoctorFinding> {
-    let mut barriers: BTreeMap<PathBuf, Barrier> = BTreeMap::new();
+fn of_account(account: &Account, needs: &[Need<'_>], config: &Config) -> Vec<DoctorFinding> {
+    let mut barriers: BTreeMap<PathBuf, Barrier<'_>> = BTreeMap::new();
     let (mut reached, mut all) = (0_usize, 0_usize);
     for need in needs.iter().filter(|need| !is_directory_gone(need.path)) {
         all += 1;
@@ -170,16 +171,17 @@ fn of_account(account: &Account, needs: &[Need<'_>], ownership: &Ownership) -> V
         match stands {
             None => reached += 1,
             Some((path, why)) => {
-                let new = || Barrier { why, behind: Vec::new(), link: None, must: false };
+                let new = || Barrier { why, behind: Vec::new(), files: Vec::new(), link: None, must: false };
                 let barrier = barriers.entry(path).or_insert_with(new);
                 barrier.behind.push(need.name.clone());
+                barrier.files.push(need.path);
                 barrier.link = barrier.link.take().or_else(|| link(need.path));
                 barrier.must |= need.must;
             }
         }
     }
     let mut findings: Vec<DoctorFinding> =
-        barriers.into_values().filter_map(|barrier| told(account, barrier, ownership)).collect();
+        barriers.into_values().filter_map(|barrier| told(account, barrier, config)).collect();
     if all == 0 {
         return findings;
     }
@@ -210,8 +212,8 @@ pub(super) fn link(path: &Path) -> Option<PathBuf> {
 }
 
 /// What to do. Behind a link there is no command: whoever has made it may have meant something that is not his to give.
-fn told(account: &Account, barrier: Barrier, ownership: &Ownership) -> Option<DoctorFinding> {
-    let Barrier { why, behind, link, must } = barrier;
+fn told(account: &Account, barrier: Barrier<'_>, config: &Config) -> Option<DoctorFinding> {
+    let Barrier { why, behind, files, link, must } = barrier;
     let sides = match behind.as_slice() {
         [one] => one.clone(),
         [one, rest @ ..] => format!("{one} and {} more", rest.len()),
@@ -227,9 +229,12 @@ fn told(account: &Account, barrier: Barrier, ownership: &Ownership) -> Option<Do
                 READ => "read",
                 _ => "read and write",
             };
-            let shared = Shared::of(ownership);
+            let shared = Shared::of(&config.ownership);
             let what = format!("{name} cannot {verb} it (mode {:o}), and so not use {sides}", found.mode);
+            // Its owner gains nothing that he does not have.
+            let gives = bits == FILL && account.user != found.user;
             let remedy = match &link {
+                None if gives && !apart::may_be_given(config, &path) => apart::instead(config, &path, &files),
                 None => reach::remedy(account, &path, &found, bits, shared),
                 Some(link) => format!(
                     "{} is a link: see who made it and where it leads, and give {name} the right there",

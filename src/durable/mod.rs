@@ -4,6 +4,7 @@
 //! directories that others may write to, `document` for files that others change, and `watched` for reading such files.
 
 mod accounts;
+pub(crate) mod apart;
 mod aside;
 mod document;
 mod folder;

@@ -223,6 +223,77 @@ def users_without_a_common_group_are_told_which_to_share(place):
     must(f"as root: chgrp -h {place.user.group} {site}/users.db && " in said and "usermod" not in said, f"{code} {said}")
 
 
+def no_group_is_proposed_that_is_for_something_else(place):
+    """Such as one of administrators that the runner is in: whoever is put into that may do far more."""
+    need_root()
+    filled(place)
+    site = place.top / "site"
+    for path in [site, site / "users.db"]:
+        shutil.chown(path, "games", "games")
+    site.chmod(0o755)
+    (site / "users.db").chmod(0o644)
+    place.sql("central", "INSERT INTO users VALUES ('zoe', 'z')")
+    subprocess.run(["usermod", "-aG", "adm", place.user.name], check=True)
+    try:
+        for group in ["games", "adm"]:
+            for path in [site, site / "users.db"]:
+                shutil.chown(path, group=group)
+            code, said = place.said(*script(place, "bidirectional"))
+            must(f"usermod -aG {place.user.group} games && " in said, f"{group}: {code} {said}")
+            told = [said, *(one["what"] + (one["do"] or "") for found in doctors(place) for one in found)]
+            for one in told:
+                must(not re.search(r"(usermod -aG|chgrp -h|--regid=)[ ]?adm", one), f"{group}: {one}")
+        # One that is configured, and is not there.
+        config = place.root / "cr0sync.json"
+        config.write_text(config.read_text().replace(f'"group": "{place.user.group}"', '"group": "cr0nogroup"'))
+        code, said = place.said(*script(place, "bidirectional"))
+        must(f"groupadd cr0nogroup && usermod -aG cr0nogroup {place.user.name} && usermod -aG cr0nogroup games; " in said,
+             f"{code} {said}")
+        must(not re.search(r"\badm\b", said), said)
+    finally:
+        subprocess.run(["gpasswd", "-d", place.user.name, "adm"], check=True, stdout=subprocess.DEVNULL)
+
+
+def a_directory_of_other_things_is_not_given_away(place):
+    """As that of a website, whose pages and settings would be the website's own then; the database moves."""
+    need_root()
+    filled(place)
+    site = place.top / "site"
+    database = site / "users.db"
+    (site / "index.html").write_text("a page")
+    new = site / "cr0sync-data"
+    given = re.compile(rf"(chown|chgrp) -h \S+ {re.escape(str(site))}(?!/)|chmod \S+ {re.escape(str(site))}(?!/)")
+    for owner, group, mode in [("root", "root", 0o755), ("root", "www-data", 0o755), ("games", "games", 0o755)]:
+        shutil.chown(site, owner, group)
+        site.chmod(mode)
+        for findings in doctors(place):
+            told = [one for one in about(findings, site) if one["check"] == "access"]
+            must(told and all(one["state"] == "problem" for one in told), f"{owner}:{group}: {findings}")
+            for one in told:
+                must(f"mkdir -m 2775 {new} && chown -h {place.user.name}:{place.user.group} {new}; " in one["do"], one)
+                must(f"name {new}/users.db in cr0sync.json" in one["do"] and not given.search(one["do"]), one)
+    # Nor by what a run says of a database of somebody else.
+    shutil.chown(database, "games", "games")
+    for owner, group in [("root", "root"), ("games", "games")]:
+        shutil.chown(site, owner, group)
+        place.sql("central", f"INSERT INTO users VALUES ('{owner}', 'z')")
+        code, said = place.said(*script(place, "bidirectional"))
+        must(f"usermod -aG {place.user.group} games && " in said and f"mkdir -m 2775 {new} && " in said, f"{code} {said}")
+        must(not given.search(said), said)
+    # What it says is done.
+    shutil.chown(database, place.user.name, place.user.group)
+    shutil.chown(site, "root", "root")
+    told = [one for one in about(next(iter(doctors(place))), site) if one["check"] == "access"]
+    obey(re.search("as root: [^;]*", told[0]["do"])[0])
+    database.rename(new / "users.db")
+    config = place.root / "cr0sync.json"
+    config.write_text(config.read_text().replace(str(database), str(new / "users.db")))
+    for findings in doctors(place):
+        same([one for one in findings if one["check"] == "access"], [], "moved")
+    place.run("databases")
+    same(len(place.sql("central", "SELECT * FROM users")), 4, "rows")
+
+
 def what_was_given_to_root_is_given_back_whole(place):
     """To the owner and to the group."""
     need_root()
@@ -417,7 +488,8 @@ def a_fresh_installation_watches_what_is_there(place):
 TESTS = [
     a_state_of_roots_is_given_back_and_never_moved_away, a_base_that_cannot_be_read_keeps_its_side_out,
     who_looks_leaves_nothing_and_takes_nothing, who_is_kept_from_a_database_is_told,
-    users_without_a_common_group_are_told_which_to_share, what_was_given_to_root_is_given_back_whole,
+    users_without_a_common_group_are_told_which_to_share, no_group_is_proposed_that_is_for_something_else,
+    a_directory_of_other_things_is_not_given_away, what_was_given_to_root_is_given_back_whole,
     a_disk_that_can_only_be_read_is_told_as_one, a_side_that_is_made_keeps_a_log_as_the_others_do,
     what_pages_share_is_given_back_to_them, a_place_of_backups_that_cannot_be_written_is_told,
     what_killed_runs_leave_beside_the_state_goes, a_check_that_is_forgotten_was_made_all_the_same,

@@ -82,7 +82,9 @@ final class Trust
     }
 
     /**
-     * Whose the installation is: the owner of the root that the server names, which only root gives to somebody else.
+     * Whose the installation is: the owner of the root that PHP is told, by php.ini, the web server, or a .user.ini or
+     * .htaccess above the pages. No page can say another one as it runs. Who may write those two could name a root of
+     * his own; he needs no settings for what he wants, as PHP runs what they name before every page.
      */
     private static function installation(): ?int
     {
