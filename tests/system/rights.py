@@ -249,7 +249,7 @@ def no_group_is_proposed_that_is_for_something_else(place):
         code, said = place.said(*script(place, "bidirectional"))
         must(f"groupadd cr0nogroup && usermod -aG cr0nogroup {place.user.name} && usermod -aG cr0nogroup games; " in said,
              f"{code} {said}")
-        must(not re.search(r"\badm\b", said), said)
+        must(not re.search(r"(usermod -aG|chgrp -h|--regid=)[ ]?adm", said), said)
     finally:
         subprocess.run(["gpasswd", "-d", place.user.name, "adm"], check=True, stdout=subprocess.DEVNULL)
 
