@@ -249,6 +249,7 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
     }
     let mut avoid: Vec<BTreeSet<i64>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut joins: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); shape.tables.len()];
+    let mut stuck: Vec<BTreeSet<Key>> = vec![BTreeSet::new(); shape.tables.len()];
     let mut renames: Vec<Renames> = vec![Renames::new(); shape.tables.len()];
     let bouncing = task.store.bouncing(task.name).map_err(super::state_error)?;
     let mut later: Translations = Vec::new();
@@ -264,11 +265,14 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
             renames: &renames,
             later: &later,
             bouncing: &bouncing,
+            stuck: &stuck,
         };
-        let Decided { tables, taken, met, renames: found, translations, left } = round.decide()?;
+        let Decided { tables, taken, met, renames: found, translations, left, stuck: fixed } =
+            round.decide()?;
         let strangers = round.strangers(&tables, &taken)?;
         let reads_ahead = round.reads_ahead();
         let mut grown = grow(&mut joins, met);
+        grown |= grow(&mut stuck, fixed);
         for (known, found) in renames.iter_mut().zip(found) {
             // The first answer stands, so that this ends.
             let before = known.len();

@@ -38,7 +38,30 @@ impl Ids {
         Ok(Ids { last, taken })
     }
 
-    /// The id that a row had, or, where another has it now, one that is free everywhere.
+    /// The id that a row had, unless another has it now.
+    pub(crate) fn own(
+        &mut self,
+        of_shape: &TableShape,
+        sides: &[Side],
+        row: &Row,
+        column: usize,
+    ) -> Result<Option<i64>, Fault> {
+        let wanted = row.get(column).and_then(Value::as_integer).filter(|id| !self.taken.contains(id));
+        let Some(id) = wanted else { return Ok(None) };
+        let keys = BTreeSet::from([Key::from([KeyPart::Integer(id)])]);
+        for side in sides {
+            let source = side.source(&of_shape.rules.name);
+            let there = observe::rows_by_key(of_shape, source, &[(column, Collation::Binary)], &keys);
+            if !there.map_err(|e| sql_error(e, &side.name))?.is_empty() {
+                return Ok(None);
+            }
+        }
+        self.last = self.last.max(id);
+        self.taken.insert(id);
+        Ok(Some(id))
+    }
+
+    /// The same, or one that is free everywhere.
     pub(crate) fn free(
         &mut self,
         of_shape: &TableShape,
@@ -46,50 +69,57 @@ impl Ids {
         row: &Row,
         column: usize,
     ) -> Result<i64, Fault> {
-        let wanted = row.get(column).and_then(Value::as_integer).filter(|id| !self.taken.contains(id));
-        let mut is_free = wanted.is_some();
-        for side in sides {
-            let source = side.source(&of_shape.rules.name);
-            let keys: BTreeSet<Key> =
-                wanted.map(|id| Key::from([KeyPart::Integer(id)])).into_iter().collect();
-            let by = [(column, Collation::Binary)];
-            let there = observe::rows_by_key(of_shape, source, &by, &keys);
-            is_free = is_free && there.map_err(|e| sql_error(e, &side.name))?.is_empty();
+        if let Some(own) = self.own(of_shape, sides, row, column)? {
+            return Ok(own);
         }
-        let id = match wanted.filter(|_| is_free) {
-            Some(id) => id,
-            None => self.last.checked_add(1).ok_or_else(|| plan::exhausted(&of_shape.rules.name))?,
-        };
-        self.last = self.last.max(id);
-        self.taken.insert(id);
-        Ok(id)
+        self.last = self.last.checked_add(1).ok_or_else(|| plan::exhausted(&of_shape.rules.name))?;
+        self.taken.insert(self.last);
+        Ok(self.last)
     }
 }
 
-/// What rows point at that is not on all sides and does not come in as well, by reference of their table.
+/// What is known of rows that others point at, beside what is there.
+#[derive(Debug, Default)]
+pub(crate) struct Parents {
+    /// They come in as well.
+    pub(crate) coming: BTreeSet<Key>,
+    /// What has their key is not what was meant.
+    pub(crate) lost: BTreeSet<Key>,
+}
+
+/// What rows point at that is gone and does not come in as well, by reference of their table. What the hub has and a side has not
+/// got yet is there.
 pub(crate) fn missing_parents<'r>(
     shape: &Shape,
     index: usize,
-    sides: &[Side],
+    (sides, hub): (&[Side], usize),
     rows: impl Iterator<Item = &'r Row> + Clone,
-    comes: impl Fn(&Reference) -> BTreeSet<Key>,
+    parents: impl Fn(&Reference) -> Parents,
 ) -> Result<Vec<BTreeSet<Key>>, Fault> {
     let references = shape.tables.get(index).map(|table| table.rules.references.as_slice());
     let mut missing = Vec::new();
     for reference in references.unwrap_or_default() {
         let pointers = reference.pointers();
+        let known = parents(reference);
         let mut keys: BTreeSet<Key> = rows.clone().filter_map(|row| key_of(row, &pointers)).collect();
-        let coming = comes(reference);
-        keys.retain(|key| !coming.contains(key));
-        let mut gone = BTreeSet::new();
+        keys.retain(|key| !known.coming.contains(key));
+        let mut gone: BTreeSet<Key> = keys.intersection(&known.lost).cloned().collect();
         if let Some(parent) = shape.tables.get(reference.parent).filter(|_| !keys.is_empty()) {
-            for side in sides {
-                let source = side.source(&parent.rules.name);
-                let there = observe::rows_by_key(parent, source, &reference.parent_columns, &keys)
-                    .map_err(|e| sql_error(e, &side.name))?;
-                let there: BTreeSet<Key> =
-                    there.iter().filter_map(|(_, row)| key_of(row, &reference.parent_columns)).collect();
-                gone.extend(keys.difference(&there).cloned());
+            for (number, side) in sides.iter().enumerate() {
+                let has = |source, keys: &BTreeSet<Key>| -> Result<BTreeSet<Key>, Fault> {
+                    let rows = observe::rows_by_key(parent, source, &reference.parent_columns, keys)
+                        .map_err(|e| sql_error(e, &side.name))?;
+                    Ok(rows.iter().filter_map(|(_, row)| key_of(row, &reference.parent_columns)).collect())
+                };
+                let name = &parent.rules.name;
+                let there = has(side.source(name), &keys)?;
+                let lacks: BTreeSet<Key> = keys.difference(&there).cloned().collect();
+                match number == hub {
+                    true => gone.extend(lacks),
+                    // It had it, so that its owner has deleted it.
+                    false if !lacks.is_empty() => gone.extend(has(side.base_source(name), &lacks)?),
+                    false => {}
+                }
             }
         }
         missing.push(gone);

@@ -13,7 +13,7 @@ use super::decide::merge::Origin;
 use super::key::{Key, key_of};
 use super::model::{Cluster, Reference, Rules, with_cell};
 use super::plan::Side;
-use super::reentry::{self, Ids};
+use super::reentry::{self, Ids, Parents};
 use super::shape::{Shape, TableShape};
 use super::store::{RESOLVED, Store, StoredConflict, UNCERTAIN};
 use super::value::{Row, Value};
@@ -172,7 +172,7 @@ impl Resolution {
         of_shape: &TableShape,
         shape: &Shape,
         (index, table): (usize, &mut TableState),
-        sides: &[Side],
+        (sides, hub): (&[Side], usize),
     ) -> std::result::Result<Option<usize>, Fault> {
         let Some(row) = self.chosen() else { return Ok(None) };
         let rules = &of_shape.rules;
@@ -180,9 +180,9 @@ impl Resolution {
         // One that points at itself brings what it points at.
         let comes = |reference: &Reference| {
             let own = (reference.parent == index).then(|| key_of(&row, &reference.parent_columns));
-            own.flatten().into_iter().collect()
+            Parents { coming: own.flatten().into_iter().collect(), lost: BTreeSet::new() }
         };
-        let missing = reentry::missing_parents(shape, index, sides, std::iter::once(&row), comes)?;
+        let missing = reentry::missing_parents(shape, index, (sides, hub), std::iter::once(&row), comes)?;
         if reentry::is_orphan(&rules.references, &missing, &row) {
             let error = Error::new(
                 ErrorKind::Usage,
@@ -233,7 +233,7 @@ impl Resolution {
         &self,
         shape: &Shape,
         tables: &mut [TableState],
-        sides: &[Side],
+        (sides, hub): (&[Side], usize),
     ) -> std::result::Result<Option<(usize, usize)>, Fault> {
         let stale = || {
             Fault::Error(
@@ -285,7 +285,7 @@ impl Resolution {
         };
         if may_be_gone && !table.clusters.iter().any(about) {
             let of_shape = shape.tables.get(index).ok_or_else(stale)?;
-            let place = self.bring_back(of_shape, shape, (index, table), sides)?;
+            let place = self.bring_back(of_shape, shape, (index, table), (sides, hub))?;
             return Ok(place.map(|place| (index, place)));
         }
         let position = position.ok_or_else(stale)?;

@@ -43,6 +43,8 @@ pub(crate) struct Round<'a> {
     pub(crate) later: &'a Translations,
     /// Cells whose changes no longer travel.
     pub(crate) bouncing: &'a [Bouncing],
+    /// Rows of a run that is taken back which cannot go back, by table.
+    pub(crate) stuck: &'a [BTreeSet<Key>],
 }
 
 /// New values of referenced columns: by side, columns and the key that the side knows.
@@ -65,6 +67,8 @@ pub(crate) struct Decided {
     pub(crate) translations: Translations,
     /// Rows of a run that is taken back which stay as they are, with the reason.
     pub(crate) left: Vec<String>,
+    /// Their keys, by table.
+    pub(crate) stuck: Vec<BTreeSet<Key>>,
 }
 
 /// Slots that take part in a plan, by table and side.
@@ -112,11 +116,16 @@ impl Round<'_> {
         }
         let met = tables.iter().map(met_in).collect();
         let resolved = match self.task.resolution {
-            Some(resolution) => resolution.impose(self.shape, &mut tables, self.task.sides)?,
+            Some(resolution) => {
+                resolution.impose(self.shape, &mut tables, (self.task.sides, self.task.hub))?
+            }
             None => None,
         };
         let undone = match self.task.undo {
-            Some(undo) => Some((undo, undo.impose(self.shape, &mut tables, self.task.sides)?)),
+            Some(undo) => {
+                let sides = (self.task.sides, self.task.hub);
+                Some((undo, undo.impose(self.shape, &mut tables, sides, self.stuck)?))
+            }
             None => None,
         };
         for refusal in self.task.refused {
@@ -126,9 +135,10 @@ impl Round<'_> {
         if let (Some(resolution), Some(place)) = (self.task.resolution, resolved) {
             resolution.refuse_unheld(&tables, place)?;
         }
+        let stuck = undone.as_ref().map(|(_, imposed)| imposed.stuck(&tables)).unwrap_or_default();
         let left = undone.map(|(undo, imposed)| undo.left(imposed, &tables)).unwrap_or_default();
         let renames = (0..tables.len()).map(|parent| renames_in(&tables, parent)).collect();
-        Ok(Decided { tables, taken: all_taken, met, renames, translations, left })
+        Ok(Decided { tables, taken: all_taken, met, renames, translations, left, stuck })
     }
 
     /// Whether any table points at itself or at one that comes later.

@@ -91,6 +91,11 @@ pub(super) fn advice(account: &Account, path: &Path, file: &Metadata, config: &C
 
 /// What to say where no group can be named that is for this.
 fn none(configured: &str, runner: &Member, owner: &str) -> String {
+    if configured == "root" {
+        return "both need a group that they share: name one that is for this alone as group under ownership in cr0sync.json, and the \
+                next run says what else is to be done"
+            .to_owned();
+    }
     let all: Vec<String> = [runner.account.name.as_str(), owner]
         .iter()
         .filter(|name| **name != "root")

@@ -132,7 +132,7 @@ thread_local! {
 
 /// Where the damage is that SQLite tells of, and what to do: in the state that this thread has opened last, unless that is sound.
 pub(crate) fn damaged(error: Error) -> Error {
-    let path = OPENED.with_borrow(Option::clone).unwrap_or_default();
+    let Some(path) = OPENED.with_borrow(Option::clone) else { return error };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let looked = Connection::open_with_flags(&path, flags).and_then(|state| {
         verify::connection_is_sound(&state).map(|verdict| verdict == verify::Verdict::Sound)

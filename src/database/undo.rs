@@ -13,9 +13,9 @@ use super::decide::constraints::TableState;
 use super::decide::decision::{Decision, Whole, changed};
 use super::decide::merge::Origin;
 use super::key::{Collation, Key, KeyPart, key_of};
-use super::model::{Ancestor, Edit, Rules};
+use super::model::{Ancestor, Cluster, Edit, Rules};
 use super::plan::Side;
-use super::reentry::{self, Ids};
+use super::reentry::{self, Ids, Parents};
 use super::shape::{Shape, TableShape};
 use super::store::{Nearest, PastRun, Store};
 use super::value::{Row, Value};
@@ -122,12 +122,13 @@ impl Undo {
         shape.tables.iter().map(|table| self.of(&table.rules).map(|row| row.key).collect()).collect()
     }
 
-    /// Replaces the decisions about all rows that can go back.
+    /// Replaces the decisions about all rows that can go back; those that are stuck, by table, cannot.
     pub(crate) fn impose(
         &self,
         shape: &Shape,
         tables: &mut [TableState],
-        sides: &[Side],
+        (sides, hub): (&[Side], usize),
+        stuck: &[BTreeSet<Key>],
     ) -> Result<Imposed, Fault> {
         let mut imposed = Imposed::default();
         for (index, table) in tables.iter_mut().enumerate() {
@@ -140,14 +141,18 @@ impl Undo {
                 of_shape,
                 sides,
                 places: places(table),
-                pointed: self.pointed(shape, index, sides, &rows)?,
-                missing: self.missing(shape, index, sides, &rows)?,
+                pointed: self.pointed(shape, index, sides, &rows, stuck)?,
+                missing: self.missing(shape, index, (sides, hub), &rows, stuck)?,
+                stuck: stuck.get(index).cloned().unwrap_or_default(),
             };
             let mut ids = Ids::of(of_shape, table, sides)?;
             for row in &rows {
                 match way.back(row, table, &mut ids)? {
-                    Ok(position) => imposed.set.push((index, position, named(row))),
-                    Err(reason) => imposed.left.push((index, named(row), reason)),
+                    Ok(position) => {
+                        let is_there = row.before.is_some();
+                        imposed.set.push(Set { index, position, key: row.key.clone(), is_there });
+                    }
+                    Err(reason) => imposed.left.push((index, row.key.clone(), reason)),
                 }
             }
         }
@@ -156,16 +161,11 @@ impl Undo {
 
     /// What is left, in words, once all that rows demand of each other is settled.
     pub(crate) fn left(&self, imposed: Imposed, tables: &[TableState]) -> Vec<String> {
-        let stays = |(index, position, _): &(usize, usize, String)| {
-            let decision = tables.get(*index).and_then(|table| table.decisions.get(*position));
-            decision.is_some_and(|decision| decision.frozen || !decision.blocked.is_empty())
-        };
-        let stays = imposed.set.into_iter().filter(stays).map(|(index, _, name)| (index, name, IN_ITS_WAY));
         let (mut left, mut counts) = (Vec::new(), BTreeMap::new());
-        for (index, name, reason) in imposed.left.into_iter().chain(stays) {
+        for (index, key, reason) in imposed.left {
             let Some(table) = tables.get(index).map(|table| table.rules.name.as_str()) else { continue };
             match self.telling {
-                Telling::Rows => left.push(format!("{table} {name}: {reason}")),
+                Telling::Rows => left.push(format!("{table} {}: {reason}", named(&key))),
                 Telling::Counts => {
                     let so_many: &mut usize = counts.entry((table, reason)).or_default();
                     *so_many = so_many.saturating_add(1);
@@ -187,26 +187,32 @@ impl Undo {
         left
     }
 
-    /// Rows that are to go and that others point at, other than those that go with them: by reference to the table.
+    /// Rows that are to go, or to have another name, and that others point at which do not go with them: by reference to the
+    /// table.
     fn pointed(
         &self,
         shape: &Shape,
         index: usize,
         sides: &[Side],
         rows: &[Return<'_>],
+        stuck: &[BTreeSet<Key>],
     ) -> Result<Vec<Pointed>, Fault> {
-        let going = || rows.iter().filter(|row| row.before.is_none()).filter_map(|row| row.after.as_ref());
         let mut pointed = Vec::new();
-        for child in &shape.tables {
+        for (child, own_stuck) in shape.tables.iter().zip(stuck) {
             for reference in child.rules.references.iter().filter(|reference| reference.parent == index) {
                 let by = reference.pointers();
-                let keys: BTreeSet<Key> =
-                    going().filter_map(|row| key_of(row, &reference.parent_columns)).collect();
+                // By deletion, or by another name.
+                let name = |row: &Option<Row>| key_of(row.as_ref()?, &reference.parent_columns);
+                let leaves =
+                    |row: &Return<'_>| name(&row.after).filter(|old| Some(old) != name(&row.before).as_ref());
+                let keys: BTreeSet<Key> = rows.iter().filter_map(leaves).collect();
                 if keys.is_empty() {
                     continue;
                 }
-                let own = self.of(&child.rules).filter(|own| own.before.is_none());
-                let with_it: BTreeSet<Key> = own.map(|own| own.key).collect();
+                let at = |row: &Option<Row>| key_of(row.as_ref()?, &by);
+                let own = self.of(&child.rules).filter(|own| !own_stuck.contains(&own.key));
+                let with_it: BTreeSet<Key> =
+                    own.filter(|own| at(&own.before) != at(&own.after)).map(|own| own.key).collect();
                 let mut found = BTreeSet::new();
                 for side in sides {
                     let source = side.source(&child.rules.name);
@@ -227,14 +233,34 @@ impl Undo {
         &self,
         shape: &Shape,
         index: usize,
-        sides: &[Side],
+        sides: (&[Side], usize),
         rows: &[Return<'_>],
+        stuck: &[BTreeSet<Key>],
     ) -> Result<Vec<BTreeSet<Key>>, Fault> {
         let back = rows.iter().filter_map(|row| row.before.as_ref());
         reentry::missing_parents(shape, index, sides, back, |reference| {
-            let Some(parent) = shape.tables.get(reference.parent) else { return BTreeSet::new() };
-            let own = self.of(&parent.rules).filter_map(|own| own.before);
-            own.filter_map(|row| key_of(&row, &reference.parent_columns)).collect()
+            let (Some(parent), Some(stuck)) =
+                (shape.tables.get(reference.parent), stuck.get(reference.parent))
+            else {
+                return Parents::default();
+            };
+            // An id that another row has by now is not the one that was meant.
+            let by_id = parent
+                .rules
+                .assigned_id()
+                .is_some_and(|id| reference.parent_columns.iter().map(|(column, _)| *column).eq([id]));
+            let mut parents = Parents::default();
+            for own in self.of(&parent.rules) {
+                let Some(key) = own.before.as_ref().and_then(|row| key_of(row, &reference.parent_columns))
+                else {
+                    continue;
+                };
+                match stuck.contains(&own.key) {
+                    false => parents.coming.insert(key),
+                    true => by_id && own.after.is_none() && parents.lost.insert(key),
+                };
+            }
+            parents
         })
     }
 }
@@ -242,14 +268,47 @@ impl Undo {
 /// What became of the rows of a run that is taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Imposed {
-    /// Rows that go back: their table, their place in it, and their key in words.
-    set: Vec<(usize, usize, String)>,
-    /// Rows that are left: their table, their key in words, and why.
-    left: Vec<(usize, String, &'static str)>,
+    /// Rows that go back.
+    set: Vec<Set>,
+    /// Rows that are left: their table, their key, and why.
+    left: Vec<(usize, Key, &'static str)>,
+}
+
+/// A row that goes back.
+#[derive(Debug)]
+struct Set {
+    /// Its table.
+    index: usize,
+    /// Its place in it.
+    position: usize,
+    key: Key,
+    /// Whether it is to be there.
+    is_there: bool,
+}
+
+impl Imposed {
+    /// Rows that do not go back, by table, once all that rows demand of each other is settled.
+    pub(crate) fn stuck(&self, tables: &[TableState]) -> Vec<BTreeSet<Key>> {
+        let mut stuck = vec![BTreeSet::new(); tables.len()];
+        let stays = self.set.iter().filter(|set| {
+            let decision = tables.get(set.index).and_then(|table| table.decisions.get(set.position));
+            decision.is_some_and(|decision| {
+                decision.frozen || !decision.blocked.is_empty() || decision.merged.is_some() != set.is_there
+            })
+        });
+        let left = self.left.iter().map(|(index, key, _)| (*index, key));
+        for (index, key) in left.chain(stays.map(|set| (set.index, &set.key))) {
+            stuck.get_mut(index).map(|keys: &mut BTreeSet<Key>| keys.insert(key.clone()));
+        }
+        stuck
+    }
 }
 
 /// Why a row that could go back does not.
 const IN_ITS_WAY: &str = "another row is in its way";
+
+/// The same, where others may point at its number.
+const OTHER_ID: &str = "another row has its id now";
 
 /// Where each key is, in the first of the clusters that have it.
 fn places(table: &TableState) -> BTreeMap<Key, usize> {
@@ -271,8 +330,8 @@ fn fit(rules: &Rules, columns: &[String], row: &Row) -> Row {
 }
 
 /// The key of a row for people.
-fn named(row: &Return<'_>) -> String {
-    let parts = row.key.iter().map(|part| match part {
+fn named(key: &Key) -> String {
+    let parts = key.iter().map(|part| match part {
         KeyPart::Integer(number) => number.to_string(),
         KeyPart::Real(bits) => f64::from_bits(*bits).to_string(),
         KeyPart::Text(text) => String::from_utf8_lossy(text).into_owned(),
@@ -293,6 +352,7 @@ struct Way<'a> {
     places: BTreeMap<Key, usize>,
     pointed: Vec<Pointed>,
     missing: Vec<BTreeSet<Key>>,
+    stuck: BTreeSet<Key>,
 }
 
 impl Way<'_> {
@@ -324,11 +384,16 @@ impl Way<'_> {
             Some(cluster) => cluster.seats.iter().all(is_still),
             None => row.after.is_none(),
         };
-        if !still {
+        if !still || (row.before.is_none() && cluster.is_some_and(|cluster| self.has_new_cells(row, cluster)))
+        {
             return Ok(Err("it has changed since"));
         }
+        let ordinary = position.and_then(|at| table.decisions.get(at));
+        if ordinary.is_some_and(|decision| decision.frozen || !decision.held.is_empty()) {
+            return Ok(Err("a cell of it is held"));
+        }
         match (&row.before, &row.after) {
-            (None, Some(after)) if self.is_pointed_at(after) => {
+            (_, Some(after)) if self.is_pointed_at(after) => {
                 return Ok(Err("rows that came since point at it"));
             }
             (Some(before), _) if reentry::is_orphan(&rules.references, &self.missing, before) => {
@@ -336,11 +401,16 @@ impl Way<'_> {
             }
             _ => {}
         }
-        let today = cluster.and_then(|cluster| cluster.seats.iter().find_map(|seat| seat.after.as_ref()));
+        // What came since is as everybody's edits make it.
+        let today = ordinary.and_then(|decision| decision.merged.as_ref()).map(|whole| &whole.row);
+        let today = today.or_else(|| {
+            let seats = &cluster?.seats;
+            seats.iter().find_map(|seat| seat.after.as_ref()).map(|local| &local.row)
+        });
         let merged = row.before.as_ref().map(|before| {
             let cells = rules.columns.iter().enumerate().map(|(column, name)| {
                 let known = row.known.iter().any(|own| own.eq_ignore_ascii_case(name));
-                let now = today.and_then(|local| local.row.get(column)).filter(|_| !known);
+                let now = today.and_then(|row| row.get(column)).filter(|_| !known);
                 let since = || self.of_shape.defaults.get(column).filter(|_| !known);
                 now.or_else(since).or_else(|| before.get(column)).cloned().unwrap_or(Value::Null)
             });
@@ -348,12 +418,31 @@ impl Way<'_> {
         });
         let decision = Decision { merged, ..Decision::default() };
         let has_id = cluster.is_some_and(|cluster| cluster.id.is_some());
+        let is_stuck = self.stuck.contains(&row.key);
         let id = match (&row.before, rules.assigned_id()) {
-            (Some(before), Some(column)) if !has_id => {
-                Some(ids.free(self.of_shape, self.sides, before, column)?)
+            (Some(before), Some(column)) => {
+                let is = cluster.and_then(|cluster| cluster.id);
+                let was = before.get(column).and_then(Value::as_integer);
+                match &row.after {
+                    // Its number stays, so that this would be no way back.
+                    Some(after) if after.get(column) != before.get(column) => {
+                        return Ok(Err("its row id stays"));
+                    }
+                    _ if has_id && rules.id_is_referenced && is != was => return Ok(Err(OTHER_ID)),
+                    _ if has_id => None,
+                    _ => match ids.own(self.of_shape, self.sides, before, column)? {
+                        None if rules.id_is_referenced => return Ok(Err(OTHER_ID)),
+                        None if is_stuck => None,
+                        None => Some(ids.free(self.of_shape, self.sides, before, column)?),
+                        own => own,
+                    },
+                }
             }
             _ => None,
         };
+        if is_stuck {
+            return Ok(Err(IN_ITS_WAY));
+        }
         let found =
             position.and_then(|at| Some((at, table.clusters.get_mut(at)?, table.decisions.get_mut(at)?)));
         let Some((position, cluster, slot)) = found else {
@@ -363,6 +452,18 @@ impl Way<'_> {
         cluster.id = cluster.id.or(id);
         *slot = decision;
         Ok(Ok(position))
+    }
+
+    /// Whether a row that is to go has values in columns that came since.
+    fn has_new_cells(&self, row: &Return<'_>, cluster: &Cluster) -> bool {
+        let rules = &self.of_shape.rules;
+        let is_new = |name: &String| !row.known.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let here = cluster.seats.iter().filter_map(|seat| seat.after.as_ref()).map(|local| &local.row);
+        let mut rows = here.chain(cluster.merged.as_ref());
+        rows.any(|now| {
+            let cells = rules.columns.iter().zip(now.iter()).zip(&self.of_shape.defaults);
+            cells.filter(|((name, _), _)| is_new(name)).any(|((_, cell), default)| cell != default)
+        })
     }
 
     fn is_pointed_at(&self, row: &Row) -> bool {

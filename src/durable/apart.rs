@@ -45,9 +45,15 @@ fn named(config: &Config) -> impl Iterator<Item = &PathBuf> {
 /// Whether a name is that of a file, of what SQLite keeps beside it, of one in the making, or of a rotated log.
 fn is_of(name: &str, file: &str) -> bool {
     let Some(rest) = name.strip_prefix(file) else { return false };
-    let is_rotated =
-        rest.strip_prefix(['.', '-']).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    ["", "-wal", "-shm", "-journal"].contains(&rest) || rest.starts_with(".new") || is_rotated
+    let is_number = |rest: &str| {
+        rest.starts_with(|c: char| c.is_ascii_digit())
+            && !rest.contains(|c: char| !c.is_ascii_digit() && c != '-' && c != '_')
+    };
+    let is_rotated = rest.strip_prefix(['.', '-']).is_some_and(|rest| {
+        is_number(rest.strip_suffix(".gz").or_else(|| rest.strip_suffix(".zst")).unwrap_or(rest))
+    });
+    let is_being_made = rest.strip_prefix(".new-").is_some_and(|tag| !tag.contains('.'));
+    ["", "-wal", "-shm", "-journal"].contains(&rest) || is_being_made || is_rotated
 }
 
 /// What to do with files in a directory that cannot be given.

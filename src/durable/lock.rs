@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -101,11 +102,21 @@ fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
 }
 
 /// Writes into a lock who holds it.
+/// What a lock says is shorter (bytes).
+const MAX_TEXT: usize = 128;
+
 fn sign(file: &File) -> std::io::Result<()> {
     let mut text = Vec::new();
     writeln!(text, "process {} since {}", std::process::id(), clock::stamp(clock::now()))?;
     file.write_all_at(&text, 0)?;
     file.set_len(u64::try_from(text.len()).unwrap_or(0))
+}
+
+/// Whether what is open is a lock: it is empty, or says who holds or held it.
+pub(super) fn is_one(file: impl AsFd) -> bool {
+    let mut text = [0; MAX_TEXT];
+    let read = rustix::io::pread(file, &mut text, 0);
+    read.is_ok_and(|length| length == 0 || (length < MAX_TEXT && text.starts_with(b"process ")))
 }
 
 /// Opens the file, and makes it where there is none.

@@ -89,6 +89,143 @@ fn a_row_that_has_no_place_is_left() {
     check(&world, "SELECT k FROM t ORDER BY k", &["'bea'", "'bob'", "'cat'"]);
 }
 
+/// No reference leads nowhere, or to a row that was not meant: what stays keeps those that point at it, or that it points at.
+#[test]
+fn references_lead_where_they_led() {
+    struct Case {
+        what: &'static str,
+        start: &'static str,
+        run: &'static [&'static str],
+        since: &'static [&'static str],
+        left: &'static [&'static str],
+        rows: &'static [&'static str],
+    }
+    const BY_NAME: &str = "CREATE TABLE p(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE); CREATE TABLE c(k TEXT PRIMARY KEY, p REFERENCES p(id), x);
+        INSERT INTO p VALUES(1, 'ann'), (2, 'bob'), (3, 'cat'); INSERT INTO c VALUES('of bob', 2, 0), ('of cat', 3, 0)";
+    const BY_ID: &str = "CREATE TABLE p(id INTEGER PRIMARY KEY, name TEXT); CREATE TABLE c(k TEXT PRIMARY KEY, p REFERENCES p(id), x);
+        INSERT INTO p VALUES(1, 'ann'), (2, 'bob'); INSERT INTO c VALUES('of bob', 2, 0)";
+    const BY_KEY: &str = "CREATE TABLE g(id TEXT PRIMARY KEY); CREATE TABLE p(id TEXT PRIMARY KEY, name UNIQUE, g REFERENCES g(id));
+        CREATE TABLE c(k TEXT PRIMARY KEY, p REFERENCES p(id), x);
+        INSERT INTO g VALUES('g'), ('h'); INSERT INTO p VALUES('ann', 'a', 'g'), ('bob', 'b', 'h'); INSERT INTO c VALUES('of bob', 'bob', 0)";
+    for case in [
+        Case {
+            what: "another row has the number of one whose name tells which it is",
+            start: BY_NAME,
+            run: &["DELETE FROM c; DELETE FROM p WHERE id > 1"],
+            since: &["INSERT INTO p(name) VALUES('eve')"],
+            left: &["p bob: another row has its id now", "c of bob: what it points at is gone"],
+            rows: &["'of cat' 'cat'"],
+        },
+        Case {
+            what: "another row has the number of one that nothing else tells",
+            start: BY_ID,
+            run: &["DELETE FROM c; DELETE FROM p WHERE id = 2"],
+            since: &["INSERT INTO p(name) VALUES('eve')"],
+            left: &["p 2: it has changed since", "c of bob: what it points at is gone"],
+            rows: &[],
+        },
+        Case {
+            what: "another row has the name",
+            start: BY_KEY,
+            run: &["DELETE FROM c; DELETE FROM p WHERE id = 'bob'"],
+            since: &["INSERT INTO p VALUES('bea', 'b', NULL)"],
+            left: &["p bob: another row is in its way", "c of bob: what it points at is gone"],
+            rows: &[],
+        },
+        Case {
+            what: "what it points at points at what is gone",
+            start: BY_KEY,
+            run: &["DELETE FROM c; DELETE FROM p WHERE id = 'bob'"],
+            since: &["DELETE FROM g WHERE id = 'h'"],
+            left: &["p bob: what it points at is gone", "c of bob: what it points at is gone"],
+            rows: &[],
+        },
+        Case {
+            what: "what points at it has changed",
+            start: BY_KEY,
+            run: &["INSERT INTO p VALUES('eve', 'e', 'g'); INSERT INTO c VALUES('of eve', 'eve', 0)"],
+            since: &["UPDATE c SET x = 1 WHERE k = 'of eve'"],
+            left: &["c of eve: it has changed since", "p eve: rows that came since point at it"],
+            rows: &["'of bob' 'b'", "'of eve' 'e'"],
+        },
+        Case {
+            what: "what came since points at its new name",
+            start: BY_KEY,
+            run: &["UPDATE p SET id = 'anna' WHERE id = 'ann'"],
+            since: &["INSERT INTO c VALUES('of anna', 'anna', 0)"],
+            left: &["anna: "],
+            rows: &["'of anna' 'a'", "'of bob' 'b'"],
+        },
+        Case {
+            what: "what was moved to it is moved back",
+            start: BY_KEY,
+            run: &["INSERT INTO p VALUES('eve', 'e', 'g'); UPDATE c SET p = 'eve'"],
+            since: &[],
+            left: &[],
+            rows: &["'of bob' 'b'"],
+        },
+    ] {
+        let world = World::two().start(case.start);
+        case.run.iter().for_each(|text| world.edit("bot", text));
+        let report = world.sync();
+        case.since.iter().for_each(|text| world.edit("bot", text));
+        world.sync();
+        let undone = world.undo(&run_of(&report)).unwrap();
+        let told = warnings(&undone);
+        for words in case.left {
+            assert!(told.contains(words), "{}: {words}: {told}", case.what);
+        }
+        assert_eq!(told.matches("left as it is").count(), case.left.len(), "{}: {told}", case.what);
+        for side in ["bot", "central"] {
+            let lost = world.lines(side, "SELECT * FROM pragma_foreign_key_check");
+            assert!(lost.is_empty(), "{}: {side}: {lost:?}", case.what);
+            let rows = world.lines(side, "SELECT c.k, p.name FROM c JOIN p ON p.id = c.p ORDER BY c.k");
+            assert_eq!(rows, case.rows, "{}: {side}", case.what);
+        }
+        assert_settled(&world);
+    }
+}
+
+/// What a row got in a column that came since is nobody's to lose, and a parent that is on its way to a side is there.
+#[test]
+fn what_came_since_is_kept_where_a_side_is_behind() {
+    let busy = |sides: &[&str]| {
+        let mut world = World::three().prefer(sides);
+        world.json["guards"]["busy_timeout_ms"] = json!(50);
+        world
+    };
+    let world = busy(&["website", "central", "bot"])
+        .start("CREATE TABLE t(k TEXT PRIMARY KEY, x); INSERT INTO t VALUES('a', 1), ('b', 1)");
+    let away = world.open("website");
+    away.execute_batch("BEGIN IMMEDIATE").unwrap();
+    world.edit("bot", "UPDATE t SET x = 2; INSERT INTO t VALUES('new', 1)");
+    let first = run_of(&world.sync());
+    world.edit("bot", "ALTER TABLE t ADD COLUMN d; UPDATE t SET d = 9 WHERE k <> 'b'");
+    world.sync();
+    away.execute_batch("ROLLBACK").unwrap();
+    world.edit("central", "UPDATE t SET d = 8 WHERE k = 'b'");
+    let undone = world.undo(&first).unwrap();
+    assert!(warnings(&undone).contains("left as it is: t new: it has changed since"), "{undone:#}");
+    check(&world, "SELECT k, x, d FROM t ORDER BY k", &["'a' 1 9", "'b' 1 8", "'new' 1 9"]);
+    assert_settled(&world);
+
+    let world = busy(&[]).start(
+        "CREATE TABLE p(k TEXT PRIMARY KEY); CREATE TABLE c(k TEXT PRIMARY KEY, p REFERENCES p(k), x)",
+    );
+    let away = world.open("website");
+    away.execute_batch("BEGIN IMMEDIATE").unwrap();
+    world.edit("bot", "INSERT INTO p VALUES('p'); INSERT INTO c VALUES('c', 'p', 1)");
+    world.sync();
+    world.edit("bot", "UPDATE c SET x = 2");
+    let second = run_of(&world.sync());
+    away.execute_batch("ROLLBACK").unwrap();
+    let undone = world.undo(&second).unwrap();
+    assert!(!warnings(&undone).contains("left as it is"), "{undone:#}");
+    world.sync();
+    check(&world, "SELECT * FROM c", &["'c' 'p' 1"]);
+    assert_settled(&world);
+}
+
 #[test]
 fn what_has_changed_since_stays() {
     let world = World::two().start(START);
