@@ -395,6 +395,12 @@ def what_pages_share_is_given_back_to_them(place):
                 obey(remedy)
         else:
             place.run(by)
+            # Pages could have moved a file there that they may not read.
+            for name in ["events/head", "limits/rate_limits.table"]:
+                same(how(state / name), oct(0o600), name)
+                told = about(next(doctors(place)), state / name)
+                must(len(told) == 1 and told[0]["state"] == "problem", f"{name}: {told}")
+                obey(told[0]["do"])
         same({name: how(state / name) for name in modes}, {name: oct(mode) for name, mode in modes.items()}, by)
         for findings in doctors(place):
             same([one for one in findings if one["check"] == "state"], [], by)
