@@ -17,6 +17,7 @@ mod base;
 mod beside;
 mod bounce;
 mod bytes;
+mod changes;
 mod codec;
 mod companion;
 mod create;
@@ -34,6 +35,7 @@ mod observe;
 mod old_copy;
 mod open;
 mod page;
+mod pages;
 mod place;
 mod plan;
 mod progress;
@@ -118,6 +120,19 @@ pub struct Options {
     pub force: Force,
     /// Whether values of secret columns are shown.
     pub secrets: Secrets,
+    /// How often what the pages of a file tell is checked against all of its rows.
+    pub verify: Verify,
+}
+
+/// How often a run compares all rows of a side with what was merged, beside what its pages tell of them. Where the two differ,
+/// which no run has ever seen, the rows count, and a warning says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// Once a day for each database.
+    #[default]
+    Daily,
+    /// In this run.
+    Now,
 }
 
 /// Whether anything is written.
@@ -598,6 +613,7 @@ fn over(
         at,
         mode: options.mode,
         force: options.force,
+        verify: options.verify,
         resolution: None,
         undo: None,
     };

@@ -192,6 +192,36 @@ pub(crate) fn each_change(
     }
 }
 
+/// What differs between two states at one slot, if anything does; `None` where neither has a row there.
+pub(crate) fn difference_at(
+    shape: &TableShape,
+    before: Source<'_>,
+    after: Source<'_>,
+    slot: &Slot,
+) -> rusqlite::Result<Option<Option<Change>>> {
+    let at = |source: Source<'_>| -> rusqlite::Result<Option<(Slot, Row)>> {
+        let Some(have) = source.table else { return Ok(None) };
+        let (condition, values) = slot_condition(&shape.table, have, slot);
+        let mut found = None;
+        rows_where(shape, source, &format!("WHERE {condition}"), &values, |slot, row| {
+            found = Some((slot, row))
+        })?;
+        Ok(found)
+    };
+    let (old, mut new) = (at(before)?, at(after)?);
+    let Some(slot) = new.as_ref().or(old.as_ref()).map(|(slot, _)| slot.clone()) else { return Ok(None) };
+    let mut old = old.map(|(_, row)| row);
+    if old.as_ref() == new.as_ref().map(|(_, row)| row) {
+        return Ok(Some(None));
+    }
+    old.iter_mut().for_each(|row| before.share(row));
+    new.iter_mut().for_each(|(_, row)| after.share(row));
+    if let (Some(old), Some((_, new))) = (&old, &mut new) {
+        keep_equal(old, new);
+    }
+    Ok(Some(Some(Change { slot, before: old, after: new.map(|(_, row)| row) })))
+}
+
 /// Lets a row that was just read share the cells that are what they were.
 fn keep_equal(old: &Row, new: &mut Row) {
     let Some(new) = Arc::get_mut(new) else { return };

@@ -18,6 +18,7 @@ use crate::report::{DatabaseReport, SideReport, State};
 
 use super::apply::{self, Done, Outcome, Refusal};
 use super::archive::{self, Target};
+use super::changes::Reading;
 use super::create::{self, Absence};
 use super::open::{self, Fingerprint, Found};
 use super::plan::{self, MergeKind, Plan, Side, Task};
@@ -30,7 +31,7 @@ use super::steps::{Step, Steps};
 use super::store::{Seen, Store};
 use super::undo::Undo;
 use super::watch::{self, Look, Watch};
-use super::{Fault, Force, Mode, Until, base, settle, sql_error, state_error};
+use super::{Fault, Force, Mode, Until, Verify, base, settle, sql_error, state_error};
 
 /// How often a plan is made anew because a planned row changed before it was locked.
 const ATTEMPTS: u32 = 4;
@@ -57,6 +58,8 @@ pub(crate) struct Job<'a> {
     pub(crate) mode: Mode,
     /// Whether guards that wait for a person are overridden.
     pub(crate) force: Force,
+    /// How often rows are compared beside pages.
+    pub(crate) verify: Verify,
     /// A person's decision about one conflict.
     pub(crate) resolution: Option<&'a Resolution>,
     /// A run to take back.
@@ -188,7 +191,8 @@ fn attempt(
     job.steps.at(Step::Began, "");
     let favoured = job.store.favoured(name).map_err(state_error)?;
     let plain = intents.is_empty() && favoured.is_none() && job.resolution.is_none() && job.undo.is_none();
-    if plain && unchanged(job, name, database)? {
+    let skips = plain && job.verify == Verify::Daily;
+    if skips && unchanged(job, name, database)? {
         report.state = State::Unchanged;
         return Ok(());
     }
@@ -465,6 +469,7 @@ fn merge(
     let mut copied = HashMap::new();
     let mut attempts = 0;
     let at = clock::stamp(job.at);
+    let reading = Reading::new(job.store, name, job.verify, job.at.timestamp()).map_err(state_error)?;
     loop {
         let Watch { sides, looks } = watch::observe(job, name, database, seats, kind, report)?;
         for (table, reason) in looks.iter().flat_map(|look| &look.waiting) {
@@ -491,7 +496,9 @@ fn merge(
             refused: &refused,
             paused: &paused,
             kind,
+            reading: &reading,
         });
+        report.warnings.extend(reading.told());
         for side in &sides {
             // Ends the read transaction, in which nothing was written; where it ended by itself this fails.
             let _ = side.live.execute_batch("ROLLBACK");
@@ -520,6 +527,9 @@ fn merge(
             }
             Err(fault) => return Err(fault),
         };
+        if job.mode == Mode::Apply {
+            reading.note(job.store, name).map_err(state_error)?;
+        }
         if job.mode == Mode::Apply && kind == MergeKind::ThreeWay {
             returned::note(job, name, &sides, &plan.shape.dropped)?;
         }

@@ -32,7 +32,7 @@ pub(crate) use replicas::{
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -105,6 +105,9 @@ CREATE TABLE quarantines (
     database TEXT NOT NULL, side TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
     PRIMARY KEY (database, side)) WITHOUT ROWID;
 ALTER TABLE databases ADD COLUMN said TEXT;
+",
+    "
+ALTER TABLE databases ADD COLUMN compared INTEGER;
 ",
 ];
 
@@ -324,6 +327,26 @@ impl Store {
             .query_row([database], |row| row.get(0))
             .optional()
             .map(Option::flatten)
+    }
+
+    /// When all rows of a database were last compared beside its pages, in unix seconds.
+    pub(crate) fn compared(&self, database: &str) -> rusqlite::Result<Option<i64>> {
+        self.connection
+            .prepare_cached("SELECT compared FROM databases WHERE database = ?1")?
+            .query_row([database], |row| row.get(0))
+            .optional()
+            .map(Option::flatten)
+    }
+
+    /// Notes that they were.
+    pub(crate) fn set_compared(&self, database: &str, at: i64) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO databases (database, compared) VALUES (?1, ?2)
+                 ON CONFLICT (database) DO UPDATE SET compared = ?2",
+            )?
+            .execute(params![database, at])
+            .map(drop)
     }
 
     /// Sets or clears the favoured side.
