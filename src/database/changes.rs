@@ -1,22 +1,28 @@
 //! What a side did to a table since its base: from the pages of both files where those tell for certain, else from all rows.
 //!
 //! Apart from `pages`, which names rows, and from `observe`, which compares them. Comparing all rows stays the measure: it
-//! is done wherever pages leave a doubt, and where it is asked for beside them. Both must come to the same; where they do not,
-//! what the rows say counts, and it is told.
+//! is done wherever pages leave a doubt or something fails, and where it is asked for beside them. Both must come to the same;
+//! where they do not, what the rows say counts, it is told, and all rows are compared in each run until they agree again. Beside
+//! that, whatever a plan touches is looked at where pages alone told before anything is written: see `fit`.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeSet;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
+use serde_json::json;
 
-use super::Verify;
+use crate::events::{self, Event, Severity};
+
 use super::key::Collation;
 use super::model::Change;
 use super::observe::{self, Source};
-use super::pages::{Differences, Ended, File, Moment, Order, Overlay, candidates, compare};
+use super::pages::{Candidate, Differences, Ended, File, Moment, Order, Overlay, candidates, compare};
+use super::plan::Side;
 use super::progress::Rows;
+use super::run::Job;
 use super::schema::{Direction, Storage, Table};
 use super::shape::TableShape;
-use super::store::Store;
+use super::{Fault, Mode, Verify, open, state_error};
 
 /// How much of both files was compared, kept for the other tables of a side.
 pub(crate) type Compared = OnceCell<Result<(Option<Overlay>, Differences), &'static str>>;
@@ -30,18 +36,38 @@ pub(crate) enum Unsaid {
     Failed(rusqlite::Error),
 }
 
-/// After how many seconds all rows of a database are compared again.
+/// After how many seconds all rows of a side are compared again.
 const DAY: i64 = 86_400;
 
 /// How one run reads what the sides of a database did.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    /// Whether all rows are compared, whatever pages tell.
-    all_rows: bool,
+    /// Sides of which all rows are compared, whatever pages tell.
+    all_rows: BTreeSet<String>,
     at: i64,
-    /// Whether there was a table of which pages told too.
-    compared: Cell<bool>,
-    told: RefCell<Vec<String>>,
+    /// Whether pages are not asked any more.
+    distrusted: Cell<bool>,
+    /// Sides of which pages alone told something.
+    of_pages: RefCell<BTreeSet<String>>,
+    /// Sides of which they told what is not so.
+    misread: RefCell<BTreeSet<String>>,
+    told: RefCell<Vec<Misread>>,
+}
+
+/// Pages and rows do not come to the same.
+#[derive(Debug)]
+struct Misread {
+    side: String,
+    table: String,
+    /// What is the matter, for people.
+    what: String,
+    /// How many changed rows the pages tell of, and the rows; where that is known.
+    changed: Option<(usize, usize)>,
+}
+
+/// Whether all rows of a side are to be compared, which was last done then.
+pub(crate) fn is_due(then: Option<i64>, now: i64) -> bool {
+    then.is_none_or(|then| now < then || now - then >= DAY)
 }
 
 /// The two states of a table on one side.
@@ -59,11 +85,22 @@ pub(crate) struct States<'s> {
 }
 
 impl Reading {
-    /// For a run at that time, in unix seconds.
-    pub(crate) fn new(store: &Store, database: &str, verify: Verify, at: i64) -> rusqlite::Result<Reading> {
-        let is_due = |then: i64| at < then || at - then >= DAY;
-        let all_rows = verify == Verify::Now || store.compared(database)?.is_none_or(is_due);
-        Ok(Reading { all_rows, at, compared: Cell::new(false), told: RefCell::default() })
+    /// For one database.
+    pub(crate) fn new<'s>(
+        job: &Job<'_>,
+        database: &str,
+        sides: impl Iterator<Item = &'s String>,
+    ) -> Result<Reading, Fault> {
+        let at = job.at.timestamp();
+        let mut all_rows = BTreeSet::new();
+        for side in sides {
+            let state = job.store.replica(database, side).map_err(state_error)?;
+            if job.verify == Verify::Now || is_due(state.and_then(|state| state.compared), at) {
+                all_rows.insert(side.clone());
+            }
+        }
+        let (of_pages, misread, told) = Default::default();
+        Ok(Reading { all_rows, at, distrusted: Cell::new(false), of_pages, misread, told })
     }
 
     /// What a side did to a table since its base.
@@ -74,37 +111,104 @@ impl Reading {
         rows: &mut Rows<'_>,
     ) -> rusqlite::Result<Vec<Change>> {
         let (before, after) = (states.before, states.after);
-        let of_pages = match by_pages(shape, states, rows) {
-            Ok(changes) if !self.all_rows => return Ok(changes),
+        let of_pages = match self.distrusted.get() {
+            true => Err(Unsaid::Doubt("pages were wrong before")),
+            false => by_pages(shape, states, rows),
+        };
+        let of_pages = match of_pages {
+            Ok(changes) if !self.all_rows.contains(states.side) => {
+                self.of_pages.borrow_mut().insert(states.side.to_owned());
+                return Ok(changes);
+            }
             Ok(changes) => Some(changes),
-            Err(Unsaid::Failed(cause)) => return Err(cause),
-            Err(Unsaid::Doubt(_)) => None,
+            Err(Unsaid::Failed(cause)) if is_stop(&cause) => return Err(cause),
+            // Whatever failed, fails for whoever reads all rows too, unless it was pages that were at fault.
+            Err(Unsaid::Failed(_) | Unsaid::Doubt(_)) => None,
         };
         let of_rows = observe::diff(shape, before, after, || rows.read())?;
-        let Some(of_pages) = of_pages else { return Ok(of_rows) };
-        self.compared.set(true);
-        if of_pages != of_rows {
-            self.told.borrow_mut().push(format!(
-                "CRITICAL: {}, {}: its pages tell of {} changed rows and its rows of {}. What the rows say was taken, so that \
-                 nothing is lost now; please report this, and run with --verify until it is mended",
-                states.side,
-                shape.rules.name,
-                of_pages.len(),
-                of_rows.len()
-            ));
+        if let Some(of_pages) = of_pages
+            && of_pages != of_rows
+        {
+            let changed = (of_pages.len(), of_rows.len());
+            let what = format!(
+                "its pages tell of {} changed rows and its rows of {}. What the rows say was taken",
+                changed.0, changed.1
+            );
+            self.misread(states.side, &shape.rules.name, what, Some(changed));
         }
         Ok(of_rows)
     }
 
-    /// What people should know, once.
-    pub(crate) fn told(&self) -> Vec<String> {
-        self.told.take()
+    /// Whether what a side did was told by pages alone, at least in part.
+    pub(crate) fn is_of_pages(&self, side: &str) -> bool {
+        self.of_pages.borrow().contains(side)
     }
 
-    /// Remembers that all rows were compared beside pages, if they were.
-    pub(crate) fn note(&self, store: &Store, database: &str) -> rusqlite::Result<()> {
-        if self.all_rows && self.compared.get() { store.set_compared(database, self.at) } else { Ok(()) }
+    /// What was planned from pages does not fit the rows of a side: from now on, all rows of all sides are compared.
+    pub(crate) fn distrust(&self, side: &str, table: &str) {
+        self.distrusted.set(true);
+        let of_pages = self.of_pages.take();
+        self.misread.borrow_mut().extend(of_pages);
+        let what = "what its pages tell does not fit its rows. Nothing was written of that, and all rows were compared";
+        self.misread(side, table, what.to_owned(), None);
     }
+
+    fn misread(&self, side: &str, table: &str, what: String, changed: Option<(usize, usize)>) {
+        self.misread.borrow_mut().insert(side.to_owned());
+        let (side, table) = (side.to_owned(), table.to_owned());
+        self.told.borrow_mut().push(Misread { side, table, what, changed });
+    }
+
+    /// What people should know, once; it is put on record unless nothing is.
+    pub(crate) fn told(&self, job: &Job<'_>, database: &str) -> Vec<String> {
+        let tell = |told: Misread| {
+            let Misread { side, table, what, changed } = told;
+            let warning = format!(
+                "CRITICAL: {side}, {table}: {what}, so that nothing is lost now; please report this. Until they agree, each run \
+                 compares all rows"
+            );
+            let (pages, rows) = changed.unzip();
+            let details = json!({
+                "database": database, "side": side, "table": table, "what": what,
+                "rows_by_pages": pages, "rows_by_rows": rows,
+            });
+            let (kind, severity) = ("DATABASE_PAGES_MISREAD".to_owned(), Severity::Critical);
+            let event = Event { kind, severity, details, ip: None, session: None };
+            match job.mode {
+                Mode::DryRun => warning,
+                Mode::Apply => match events::record(job.config, &event) {
+                    Ok(_) => warning,
+                    Err(error) => format!("{warning}; that is in no event log: {error}"),
+                },
+            }
+        };
+        self.told.take().into_iter().map(tell).collect()
+    }
+
+    /// Remembers of which sides all rows were compared, as a plan was made of `sides`, and that they have to be compared again
+    /// where pages were wrong.
+    pub(crate) fn note(&self, job: &Job<'_>, database: &str, sides: &[Side]) -> Result<(), Fault> {
+        let misread = self.misread.borrow();
+        let agreeing =
+            |side: &&Side| side.known && self.all_rows.contains(&side.name) && !misread.contains(&side.name);
+        for side in sides.iter().filter(agreeing) {
+            job.store.set_compared(database, &side.name, Some(self.at)).map_err(state_error)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers that all rows are to be compared again where pages were wrong, whatever else became of the run.
+    pub(crate) fn note_misread(&self, job: &Job<'_>, database: &str) -> Result<(), Fault> {
+        for side in self.misread.borrow().iter() {
+            job.store.set_compared(database, side, None).map_err(state_error)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether nothing failed but that somebody wants it to end.
+fn is_stop(cause: &rusqlite::Error) -> bool {
+    cause.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
 }
 
 impl From<rusqlite::Error> for Unsaid {
@@ -129,6 +233,12 @@ pub(crate) fn by_pages(
     rows: &mut Rows<'_>,
 ) -> Result<Vec<Change>, Unsaid> {
     let States { before, after, moment, compared, .. } = *states;
+    #[cfg(test)]
+    for side in ["bot", "central"].iter().filter(|side| **side == states.side) {
+        if super::pages::is_planted(super::pages::Mistake::BlindOn(side)) {
+            return Ok(Vec::new());
+        }
+    }
     let (Some(old), Some(new)) = (before.table, after.table) else {
         return Err(Unsaid::Doubt("it has the table in one state only"));
     };
@@ -140,7 +250,10 @@ pub(crate) fn by_pages(
         Some(parts) => Order::Key(parts),
         None => Order::Rowid,
     };
-    // The pages of a base are only read as they lie in its file, where SQLite has none of its own.
+    // The pages of a base are only read as they lie in its file, where SQLite has none of its own: no log either.
+    if open::is_wal(before.connection)? {
+        return Err(Unsaid::Doubt("its base has a log"));
+    }
     let reading = before.connection.unchecked_transaction()?;
     let roots = (root(before.connection, old)?, root(after.connection, new)?);
     let mut look = || rows.tell().map_err(|_| Ended::Stopped);
@@ -159,13 +272,13 @@ pub(crate) fn by_pages(
         None => return Err(Unsaid::Doubt("nothing was compared")),
     };
     let (was, is) = (File::new(before.connection, None)?, File::new(after.connection, overlay)?);
-    let slots = candidates((&was, &is), differences, roots, order, &mut look)?;
+    let found = candidates((&was, &is), differences, roots, order, &mut look)?;
     is.check()?;
     drop(reading);
     let mut changes = Vec::new();
-    for slot in &slots {
+    for Candidate { slot, before: had, after: has } in &found {
         rows.read()?;
-        let change = observe::difference_at(shape, before, after, slot)?;
+        let change = observe::difference_at(shape, (before, *had), (after, *has), slot)?;
         // A cell has its row, so that one that SQL does not find was not read right.
         changes.extend(change.ok_or(Unsaid::Doubt("a row is not found by its key"))?);
     }
@@ -201,7 +314,7 @@ fn all_pages(
     moment: Moment,
     look: &mut dyn FnMut() -> Result<(), Ended>,
 ) -> Result<(Option<Overlay>, Differences), Ended> {
-    let overlay = Overlay::of(live, moment)?;
+    let overlay = Overlay::of(live, moment, look)?;
     let (was, is) = (File::new(base, None)?, File::new(live, overlay.as_ref())?);
     let differences = compare(&was, &is, look)?;
     is.check()?;
@@ -209,110 +322,4 @@ fn all_pages(
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use serde_json::json;
-
-    use super::*;
-    use crate::config::Config;
-    use crate::database::pages::{Mistake, plant};
-    use crate::database::{self, Options};
-    use crate::report::DatabaseReport;
-
-    struct World {
-        directory: tempfile::TempDir,
-        config: Config,
-    }
-
-    impl World {
-        fn new() -> World {
-            let directory = tempfile::tempdir().unwrap();
-            let root = directory.path();
-            let sides = ["bot", "central"].map(|side| {
-                std::fs::create_dir(root.join(side)).unwrap();
-                (side.to_owned(), json!(root.join(side).join("d.db")))
-            });
-            let replicas: serde_json::Map<_, _> = sides.into_iter().collect();
-            let json = json!({
-                "version": 1, "hub": "central", "guards": { "min_free_percent": 0 },
-                "databases": { "d": { "replicas": replicas } },
-            });
-            let config = Config::parse(json.to_string().as_bytes(), root, None).unwrap();
-            let world = World { directory, config };
-            for side in ["bot", "central"] {
-                let rows = "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b);
-                            WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 500)
-                            INSERT INTO t SELECT n, 'row ' || n, 0 FROM n";
-                world.open(side).execute_batch(rows).unwrap();
-            }
-            world.sync(Verify::Daily);
-            world
-        }
-
-        fn open(&self, side: &str) -> Connection {
-            Connection::open(self.directory.path().join(side).join("d.db")).unwrap()
-        }
-
-        fn edit(&self, to: i64) {
-            self.open("bot").execute("UPDATE t SET b = ?1 WHERE id = 250", [to]).unwrap();
-        }
-
-        fn central(&self) -> i64 {
-            self.open("central").query_row("SELECT b FROM t WHERE id = 250", [], |row| row.get(0)).unwrap()
-        }
-
-        fn sync(&self, verify: Verify) -> DatabaseReport {
-            let options = Options { verify, ..Options::default() };
-            let report = database::sync(&self.config, &options).unwrap();
-            assert!(report.ok, "{report:?}");
-            report.databases["d"].clone()
-        }
-
-        fn store(&self) -> Store {
-            Store::open(&Path::new(&self.config.root).join("sync_state")).unwrap()
-        }
-    }
-
-    fn is_told(report: &DatabaseReport) -> bool {
-        report.warnings.iter().any(|warning| warning.starts_with("CRITICAL: bot, t: "))
-    }
-
-    /// Once a day all rows are compared; between that it is pages that are asked, as a mistake in them shows.
-    #[test]
-    fn pages_are_asked_and_checked_once_a_day() {
-        let world = World::new();
-        world.edit(1);
-        assert!(!is_told(&world.sync(Verify::Daily)));
-        assert_eq!(world.central(), 1);
-        let now = world.store().compared("d").unwrap().unwrap();
-        plant(Some(Mistake::Blind));
-        world.edit(2);
-        assert!(!is_told(&world.sync(Verify::Daily)));
-        assert_eq!(world.central(), 1, "nobody but pages was asked");
-        for then in [now - DAY, now + DAY] {
-            world.store().set_compared("d", then).unwrap();
-            world.edit(then);
-            assert!(is_told(&world.sync(Verify::Daily)));
-            assert_eq!(world.central(), then);
-        }
-        assert!(world.store().compared("d").unwrap().unwrap() >= now);
-        plant(None);
-        world.edit(5);
-        assert_eq!(world.sync(Verify::Daily).warnings, [""; 0]);
-        assert_eq!(world.central(), 5);
-    }
-
-    #[test]
-    fn who_asks_has_all_rows_compared() {
-        let world = World::new();
-        world.edit(1);
-        assert_eq!(world.sync(Verify::Now).warnings, [""; 0]);
-        plant(Some(Mistake::Blind));
-        world.edit(2);
-        let report = world.sync(Verify::Now);
-        plant(None);
-        assert!(is_told(&report), "{report:?}");
-        assert_eq!(world.central(), 2);
-    }
-}
+mod tests;

@@ -142,21 +142,36 @@ pub(crate) fn read_frame(
 }
 
 /// Where the log of `main` has each page last: its frame by its number. The caller holds a transaction that began when the
-/// wal-index said this. `None` where the log is not the one that it speaks of.
-pub(crate) fn frames(connection: &Connection, of: &Header) -> Option<HashMap<u32, u32>> {
+/// wal-index said this. `None` where the log is not the one that it speaks of. `each` is asked before each frame whether to go
+/// on.
+pub(crate) fn frames<E>(
+    connection: &Connection,
+    of: &Header,
+    mut each: impl FnMut() -> Result<(), E>,
+) -> Result<Option<HashMap<u32, u32>>, E> {
     let mut found = HashMap::new();
     let mut head = [0; FRAME_HEADER];
     for frame in 0..of.position.frames {
-        native::read_log(connection, offset(frame, of.page_size)?, &mut head)?;
-        if head.get(8..16)? != of.position.salts {
-            return None;
-        }
-        found.insert(u32::from_be_bytes(head.get(..4)?.try_into().ok()?), frame);
+        each()?;
+        let Some(number) = frame_head(connection, of, frame, &mut head) else { return Ok(None) };
+        found.insert(number, frame);
     }
     // Checksums go on from frame to frame, so that the last one stands for all of them.
     let is_it = of.position.frames == 0
-        || (head.get(16..24)? == of.checksum && head.get(4..8)? == of.pages.to_be_bytes());
-    is_it.then_some(found)
+        || (head.get(16..24) == Some(&of.checksum) && head.get(4..8) == Some(&of.pages.to_be_bytes()));
+    Ok(is_it.then_some(found))
+}
+
+/// Reads what stands before the page of a frame; the number of that page, unless it is a frame of another log.
+fn frame_head(
+    connection: &Connection,
+    of: &Header,
+    frame: u32,
+    head: &mut [u8; FRAME_HEADER],
+) -> Option<u32> {
+    native::read_log(connection, offset(frame, of.page_size)?, head)?;
+    let number = u32::from_be_bytes(head.get(..4)?.try_into().ok()?);
+    (head.get(8..16)? == of.position.salts).then_some(number)
 }
 
 /// The pages of the transaction that begins after `skip` frames.

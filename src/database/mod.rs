@@ -23,6 +23,7 @@ mod companion;
 mod create;
 mod decide;
 mod evidence;
+mod fit;
 mod forecast;
 mod guard;
 mod intent;
@@ -125,10 +126,10 @@ pub struct Options {
 }
 
 /// How often a run compares all rows of a side with what was merged, beside what its pages tell of them. Where the two differ,
-/// which no run has ever seen, the rows count, and a warning says so.
+/// which must not be, the rows count, a warning and an event say so, and each run compares all rows until they agree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Verify {
-    /// Once a day for each database.
+    /// Once a day for each side, also where its file has not changed.
     #[default]
     Daily,
     /// In this run.

@@ -92,7 +92,7 @@ impl Side {
 
     /// What the base will have been brought from when it is brought to the live state: nothing, for a table that is
     /// made anew there.
-    fn recorded_from(&self, table: &str) -> Source<'_> {
+    pub(crate) fn recorded_from(&self, table: &str) -> Source<'_> {
         let base = self.base_source(table);
         let rebuilt =
             self.schema.table(table).is_some_and(|live| shape::drift(base.table, live) == Drift::Rebuilt);

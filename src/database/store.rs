@@ -107,7 +107,7 @@ CREATE TABLE quarantines (
 ALTER TABLE databases ADD COLUMN said TEXT;
 ",
     "
-ALTER TABLE databases ADD COLUMN compared INTEGER;
+ALTER TABLE replicas ADD COLUMN compared INTEGER;
 ",
 ];
 
@@ -327,26 +327,6 @@ impl Store {
             .query_row([database], |row| row.get(0))
             .optional()
             .map(Option::flatten)
-    }
-
-    /// When all rows of a database were last compared beside its pages, in unix seconds.
-    pub(crate) fn compared(&self, database: &str) -> rusqlite::Result<Option<i64>> {
-        self.connection
-            .prepare_cached("SELECT compared FROM databases WHERE database = ?1")?
-            .query_row([database], |row| row.get(0))
-            .optional()
-            .map(Option::flatten)
-    }
-
-    /// Notes that they were.
-    pub(crate) fn set_compared(&self, database: &str, at: i64) -> rusqlite::Result<()> {
-        self.connection
-            .prepare_cached(
-                "INSERT INTO databases (database, compared) VALUES (?1, ?2)
-                 ON CONFLICT (database) DO UPDATE SET compared = ?2",
-            )?
-            .execute(params![database, at])
-            .map(drop)
     }
 
     /// Sets or clears the favoured side.

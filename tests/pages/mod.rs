@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension, params};
 use tempfile::TempDir;
 
+use super::cell::{Cell as Row, Source as Chains};
 use super::differences::Leaves;
 use super::planted::{self, Mistake};
-use super::{Differences, Ended, Header, Moment, Order, Pages, candidates, compare};
+use super::tree::{Kind, walk};
+use super::{Differences, Ended, Header, Look, Moment, Order, Overlay, Pages, STEPS, candidates, compare};
 use crate::config::Config;
 use crate::database::changes::{Compared, States, Unsaid, by_pages};
 use crate::database::key::Collation;
@@ -206,6 +208,7 @@ const TABLES: &str = "
     CREATE TABLE w(k TEXT, n INTEGER, v, z INTEGER, PRIMARY KEY (k, n)) WITHOUT ROWID;
     CREATE TABLE d(v, r REAL, k TEXT COLLATE NOCASE, PRIMARY KEY (k, r DESC)) WITHOUT ROWID;
     CREATE TABLE h(x TEXT UNIQUE, y, f REAL);
+    CREATE TABLE t(id INTEGER PRIMARY KEY, rowid INTEGER, v);
     CREATE INDEX hy ON h(y); CREATE INDEX an ON a(n);";
 
 /// A size such that rows lie on pages, go beyond them a little, or far.
@@ -227,7 +230,7 @@ fn edit(world: &World, dice: &mut Dice) -> rusqlite::Result<()> {
     let value = dice.bytes(length);
     let text = |id: i64| format!("{}{}", if id % 11 == 0 { "long".repeat(90) } else { "k".into() }, id % 97);
     let run = |sql: &str, with: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(with).map(drop);
-    match dice.below(28) {
+    match dice.below(31) {
         0..=4 => run("INSERT OR REPLACE INTO a VALUES(?, ?, ?)", params![id, value, id % 5]),
         5..=6 => run("UPDATE a SET b = ? WHERE id = ?", params![value, id]),
         // As long as before, so that it is written over in place.
@@ -257,6 +260,10 @@ fn edit(world: &World, dice: &mut Dice) -> rusqlite::Result<()> {
         23 => run("DELETE FROM d WHERE r = ?", params![id % 13]),
         24..=25 => run("INSERT OR REPLACE INTO h VALUES(?, ?, ?)", params![format!("x{id}"), value, id]),
         26 => run("DELETE FROM h WHERE rowid % 5 = ? AND rowid > ?", params![id % 5, id]),
+        // Its `rowid` is no row id, and often the id of another row.
+        27..=28 => run("INSERT OR REPLACE INTO t VALUES(?, ?, ?)", params![id, (id + 1) % 300, value]),
+        29 => run("UPDATE t SET rowid = ?, v = ? WHERE id = ?", params![dice.id(300), value, id]),
+        30 => run("DELETE FROM t WHERE rowid > ? AND id < ?", params![id, id + 30]),
         _ => run("UPDATE OR IGNORE a SET id = id + 1000 * (1 - 2 * (id > 900)) WHERE id = ?", params![id]),
     }
 }
@@ -338,7 +345,7 @@ fn asked<T: std::str::FromStr>(variable: &str) -> Option<T> {
 #[test]
 #[expect(clippy::print_stdout, reason = "what was compared, where somebody asks")]
 fn histories() {
-    const TABLES_EACH: u64 = 4;
+    const TABLES_EACH: u64 = 5;
     let (cases, seed): (Option<u64>, Option<u64>) = (asked("CR0SYNC_CASES"), asked("CR0SYNC_SEED"));
     let all = match (cases, seed) {
         (None, Some(_)) => 1,
@@ -583,7 +590,7 @@ fn broken_pages_are_no_trouble() {
     let after = std::fs::read(world.live()).unwrap();
     let key = [(Collation::Binary, Direction::Rising), (Collation::Nocase, Direction::Falling)];
     let (mut told, mut doubted) = (0, 0);
-    for round in 0..4_000 {
+    for round in 0..6_000 {
         let (mut old, mut new) = (before.clone(), after.clone());
         if round > 0 {
             for _ in 0..=dice.below(6) {
@@ -613,7 +620,7 @@ fn broken_pages_are_no_trouble() {
 /// A tree that leads back to itself, or into depths that no tree has, ends.
 #[test]
 fn a_tree_without_end_is_in_doubt() {
-    let header = Header { page_size: 512, usable: 512, count: 3, free: 0 };
+    let header = Header { page_size: 512, usable: 512, count: 3, free: 0, has_maps: false };
     let mut bytes = vec![0; 3 * 512];
     // One inner page whose only child it is itself.
     bytes[512] = 0x05;
@@ -633,4 +640,142 @@ fn it_stops_when_it_is_told_to() {
     let bytes = std::fs::read(world.live()).unwrap();
     let pages = Bytes::new(bytes).unwrap();
     assert_eq!(compare(&pages, &pages, &mut || Err(Ended::Stopped)).err(), Some(Ended::Stopped));
+}
+
+/// Whoever waits is asked again and again, and ends it wherever it is: in trees, lists of free pages, logs and chains.
+#[test]
+fn every_long_loop_asks_whether_it_goes_on() {
+    let stop = || Err(Ended::Stopped);
+    let world = World::new(512, "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0", TABLES);
+    world.owner.execute_batch(&rows(1, 2_000)).unwrap();
+    world.owner.execute_batch("INSERT INTO a VALUES(5000, zeroblob(20000), 0)").unwrap();
+    let live = open::connect(&world.live(), std::time::Duration::from_secs(1)).unwrap();
+    let moment = Moment::begin(&live).unwrap();
+    let Moment::Log(log) = moment else { panic!("no log") };
+    assert!(log.position.frames > STEPS);
+    assert_eq!(Overlay::of(&live, moment, &mut { stop }).err(), Some(Ended::Stopped));
+    let long = crate::database::log::Header {
+        position: crate::database::log::Position { frames: (1 << 18) + 1, ..log.position },
+        ..log
+    };
+    let doubt = Overlay::of(&live, Moment::Log(long), &mut || Ok(())).err();
+    assert_eq!(doubt, Some(Ended::Doubt("its log is long")));
+    live.execute_batch("ROLLBACK").unwrap();
+
+    world.owner.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let pages = Bytes::new(std::fs::read(world.live()).unwrap()).unwrap();
+    let differences = compare(&pages, &pages, &mut || Ok(())).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'a'";
+    let root: u32 = world.owner.query_row(sql, [], |row| row.get(0)).unwrap();
+    let (mut go_on, mut stop) = (|| Ok(()), stop);
+    let (going_on, stopping) = (Look::new(&mut go_on), Look::new(&mut stop));
+    let tree = walk(&pages, root, Kind::Table, &differences.after, &|| going_on.step()).unwrap();
+    let stopped = walk(&pages, root, Kind::Table, &differences.after, &|| stopping.step()).err();
+    assert_eq!(stopped, Some(Ended::Stopped));
+
+    let last = super::page(&pages, tree.parts.last().unwrap().page()).unwrap();
+    let cells = usize::from(u16::from_be_bytes([last[3], last[4]]));
+    let row = Row::parse(&last, pages.header, cells - 1).unwrap();
+    assert!(row.overflow > 0);
+    let none = super::differences::Bits::none_of(pages.header.count);
+    assert_eq!(row.meets(&Chains::new(&pages, &|| going_on.step()), &none), Ok(false));
+    assert_eq!(row.meets(&Chains::new(&pages, &|| stopping.step()), &none), Err(Ended::Stopped));
+
+    // Trunks of free pages, one after the other, and a page that may be one of a chain.
+    let count = 3 * STEPS;
+    let header = Header { page_size: 512, usable: 512, count, free: 2, has_maps: false };
+    let mut bytes = vec![0; 512 * usize::try_from(count).unwrap()];
+    for (page, next) in bytes.chunks_mut(512).skip(1).zip(3..count) {
+        page[..4].copy_from_slice(&next.to_be_bytes());
+    }
+    let old = Bytes { header, bytes: bytes.clone(), reads: Cell::new(0) };
+    *bytes.last_mut().unwrap() = 1;
+    let new = Bytes { header, bytes, reads: Cell::new(0) };
+    assert!(compare(&old, &new, &mut || Ok(())).unwrap().chains);
+    let mut asked = 0;
+    let ended = compare(&old, &new, &mut || {
+        asked += 1;
+        if asked > 1 { Err(Ended::Stopped) } else { Ok(()) }
+    });
+    assert_eq!((ended.err(), asked), (Some(Ended::Stopped), 2));
+}
+
+/// A page that says what others are for begins like one of a chain, and is none.
+#[test]
+fn pages_without_content_are_no_chains() {
+    for vacuum in [0, 1, 2] {
+        let world = World::new(512, &format!("PRAGMA auto_vacuum = {vacuum}"), TABLES);
+        world.owner.execute_batch(&rows(1, 3_000)).unwrap();
+        world.copy();
+        let before = Bytes::new(std::fs::read(world.live()).unwrap()).unwrap();
+        world.owner.execute_batch(&rows(5_000, 1_000)).unwrap();
+        world.owner.execute_batch("DELETE FROM a WHERE id % 90 = 1").unwrap();
+        let after = Bytes::new(std::fs::read(world.live()).unwrap()).unwrap();
+        let found = compare(&before, &after, &mut || Ok(())).unwrap();
+        assert!(found.differ.has(2), "a map is there, else the root of a table");
+        assert!(!found.chains, "{vacuum}");
+        world.owner.execute_batch("INSERT INTO a VALUES(0, zeroblob(3000), 0)").unwrap();
+        let with_chain = Bytes::new(std::fs::read(world.live()).unwrap()).unwrap();
+        world.owner.execute_batch("UPDATE a SET b = randomblob(3000) WHERE id = 0").unwrap();
+        let other_chain = Bytes::new(std::fs::read(world.live()).unwrap()).unwrap();
+        assert!(compare(&with_chain, &other_chain, &mut || Ok(())).unwrap().chains, "{vacuum}");
+    }
+}
+
+/// Where they are: as SQLite says of its own files, and at the first gigabyte.
+#[test]
+fn pages_without_content_lie_where_sqlite_puts_them() {
+    let maps = |page_size: usize, usable: usize, numbers: std::ops::Range<u32>| {
+        let header = Header { page_size, usable, count: u32::MAX, free: 0, has_maps: true };
+        numbers.filter(|number| header.is_no_content(*number)).collect::<Vec<_>>()
+    };
+    assert_eq!(maps(512, 512, 1..320), [2, 105, 208, 311]);
+    assert_eq!(maps(512, 480, 1..200), [2, 99, 196]);
+    assert_eq!(maps(4_096, 4_096, 1..1_700), [2, 822, 1_642]);
+    assert_eq!(maps(65_536, 65_536, 1..20_000), [2, 13_110, 16_385]);
+    assert_eq!(maps(512, 480, 2_097_140..2_097_160), [2_097_142, 2_097_153]);
+    // Where a map would lie at the bytes that are locked, it lies behind them.
+    assert_eq!(maps(1_024, 1_024, 1_048_570..1_048_590), [1_048_577, 1_048_578]);
+    let header = Header { page_size: 512, usable: 512, count: u32::MAX, free: 0, has_maps: false };
+    assert_eq!(
+        (1..3_000_000).filter(|number| header.is_no_content(*number)).collect::<Vec<_>>(),
+        [2_097_153]
+    );
+}
+
+/// What a transaction begins with is done as the owner of the file, and whatever fails there is a doubt.
+#[test]
+fn a_moment_begins_as_the_owner() {
+    use std::os::unix::fs::chown;
+    use std::sync::{Arc, Mutex};
+    for settings in ["PRAGMA journal_mode = WAL", "PRAGMA journal_mode = DELETE"] {
+        let world = World::new(4_096, settings, TABLES);
+        let me = rustix::process::geteuid().as_raw();
+        // Only root can be somebody else.
+        let owner = if me == 0 { 4_001 } else { me };
+        if me == 0 {
+            for entry in std::fs::read_dir(world.directory.path()).unwrap() {
+                chown(entry.unwrap().path(), Some(owner), Some(owner)).unwrap();
+            }
+            chown(world.directory.path(), Some(owner), Some(owner)).unwrap();
+        }
+        let live = open::connect(&world.live(), std::time::Duration::ZERO).unwrap();
+        let seen: Arc<Mutex<Vec<u32>>> = Arc::default();
+        let own = Arc::clone(&seen);
+        live.flush_prepared_statement_cache();
+        live.authorizer(Some(move |_: rusqlite::hooks::AuthContext<'_>| {
+            own.lock().unwrap().push(rustix::process::geteuid().as_raw());
+            rusqlite::hooks::Authorization::Allow
+        }))
+        .unwrap();
+        assert_ne!(Moment::begin(&live).unwrap(), Moment::Unknown);
+        let seen = seen.lock().unwrap().clone();
+        assert!(seen.len() >= 3 && seen.iter().all(|user| *user == owner), "{settings}: {seen:?}");
+        live.execute_batch("ROLLBACK").unwrap();
+    }
+    let world = World::new(4_096, "PRAGMA journal_mode = DELETE", TABLES);
+    let live = open::connect(&world.live(), std::time::Duration::ZERO).unwrap();
+    world.owner.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert_eq!(Moment::begin(&live), Ok(Moment::Unknown));
+    assert!(open::first_read(&live).is_err(), "whoever reads meets it");
 }

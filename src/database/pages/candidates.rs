@@ -11,7 +11,7 @@ use super::cell::{self, Cell, Source};
 use super::differences::{Bits, Differences};
 use super::record::first_values;
 use super::tree::{Kind, Part, Tree, walk};
-use super::{Ended, Page, Pages, page};
+use super::{Ended, Look, Page, Pages, Step, page};
 use crate::database::key::{Collation, compare_cells};
 use crate::database::model::Slot;
 use crate::database::schema::Direction;
@@ -23,8 +23,17 @@ const KEY_BYTES: usize = 64 << 10;
 const ROWS_AT_LEAST: usize = 1_000;
 /// -0.0, which sorts before 0.0 here and equals it there.
 const MINUS_ZERO: u64 = 1 << 63;
-/// After how many cells whoever waits is asked whether to go on.
-const LOOK: usize = 4_096;
+
+/// A row that may differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// Where it is kept.
+    pub(crate) slot: Slot,
+    /// Whether the state before has a cell of it.
+    pub(crate) before: bool,
+    /// Whether the state after has.
+    pub(crate) after: bool,
+}
 
 /// How the rows of a table are ordered.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +95,7 @@ fn cell_of(value: &Value) -> ValueRef<'_> {
     }
 }
 
-/// The slots of a table at which the states may differ, in the order of its rows. `roots` are those of its trees, before
+/// The rows of a table that may differ, in their order. `roots` are those of its trees, before
 /// and after; `look` is asked from time to time whether to go on.
 pub(crate) fn candidates(
     (before, after): (&dyn Pages, &dyn Pages),
@@ -94,17 +103,19 @@ pub(crate) fn candidates(
     (old_root, new_root): (u32, u32),
     order: Order<'_>,
     look: &mut dyn FnMut() -> Result<(), Ended>,
-) -> Result<Vec<Slot>, Ended> {
-    let old = walk(before, old_root, order.kind(), &differences.before)?;
-    let new = walk(after, new_root, order.kind(), &differences.after)?;
+) -> Result<Vec<Candidate>, Ended> {
+    let look = Look::new(look);
+    let step: Step<'_> = &|| look.step();
+    let old = walk(before, old_root, order.kind(), &differences.before, step)?;
+    let new = walk(after, new_root, order.kind(), &differences.after, step)?;
     let differ = &differences.differ;
     let most = ROWS_AT_LEAST + old.leaves.max(new.leaves);
-    let mut found = Found { slots: Vec::new(), most, seen: 0, look };
+    let mut found = Found { rows: Vec::new(), most, step };
     #[cfg(test)]
     if super::planted::is(super::planted::Mistake::Blind) {
-        return Ok(found.slots);
+        return Ok(found.rows);
     }
-    let (was, is) = (Source::new(before), Source::new(after));
+    let (was, is) = (Source::new(before, step), Source::new(after, step));
     unshared(&mut found, Side::new(&was, &old, &new, differ), Side::new(&is, &new, &old, differ), order)?;
     let chains = differences.chains;
     #[cfg(test)]
@@ -112,11 +123,11 @@ pub(crate) fn candidates(
     if chains {
         chained(&mut found, &is, &new, &old, differ, order)?;
     }
-    let mut slots = found.slots;
-    slots.sort_by(|a, b| order.compare(a, b));
+    let mut rows = found.rows;
+    rows.sort_by(|a, b| order.compare(&a.slot, &b.slot));
     // Each key is in a tree once, and a row is named once.
-    if slots.is_sorted_by(|a, b| order.compare(a, b) == Ordering::Less) {
-        Ok(slots)
+    if rows.is_sorted_by(|a, b| order.compare(&a.slot, &b.slot) == Ordering::Less) {
+        Ok(rows)
     } else {
         Err(Ended::Doubt("a key is in a tree twice"))
     }
@@ -124,22 +135,15 @@ pub(crate) fn candidates(
 
 /// What was found so far.
 struct Found<'l> {
-    slots: Vec<Slot>,
+    rows: Vec<Candidate>,
     most: usize,
-    seen: usize,
-    look: &'l mut dyn FnMut() -> Result<(), Ended>,
+    step: Step<'l>,
 }
 
 impl Found<'_> {
-    fn add(&mut self, slot: Slot) -> Result<(), Ended> {
-        self.slots.push(slot);
-        if self.slots.len() > self.most { Err(Ended::Doubt("too many rows differ")) } else { Ok(()) }
-    }
-
-    /// One more cell is looked at.
-    fn look(&mut self) -> Result<(), Ended> {
-        self.seen += 1;
-        if self.seen.is_multiple_of(LOOK) { (self.look)() } else { Ok(()) }
+    fn add(&mut self, slot: Slot, before: bool, after: bool) -> Result<(), Ended> {
+        self.rows.push(Candidate { slot, before, after });
+        if self.rows.len() > self.most { Err(Ended::Doubt("too many rows differ")) } else { Ok(()) }
     }
 }
 
@@ -161,7 +165,7 @@ fn unshared(
 ) -> Result<(), Ended> {
     let (mut old, mut new) = (before.next()?, after.next()?);
     loop {
-        found.look()?;
+        (found.step)()?;
         let step = match (&old, &new) {
             (None, None) => return Ok(()),
             (Some(_), None) => Ordering::Less,
@@ -176,9 +180,9 @@ fn unshared(
         };
         match (step, &old, &new) {
             (Ordering::Less | Ordering::Equal, Some(cell), _) => {
-                found.add(order.slot(cell, before.source)?)?;
+                found.add(order.slot(cell, before.source)?, true, step == Ordering::Equal)?;
             }
-            (_, _, Some(cell)) => found.add(order.slot(cell, after.source)?)?,
+            (_, _, Some(cell)) => found.add(order.slot(cell, after.source)?, false, true)?,
             _ => return Err(Ended::Doubt("a tree has lost its place")),
         }
         if step != Ordering::Greater {
@@ -201,9 +205,9 @@ fn chained(
 ) -> Result<(), Ended> {
     let mut shared = Side { source, parts: Box::new(tree.shared(other, differ)), here: None, inner: None };
     while let Some(cell) = shared.next()? {
-        found.look()?;
+        (found.step)()?;
         if cell.overflow != 0 && cell.meets(source, differ)? {
-            found.add(order.slot(&cell, source)?)?;
+            found.add(order.slot(&cell, source)?, true, true)?;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::differences::Bits;
 use super::tree::Part;
-use super::{Ended, Header, Page, Pages, four_bytes, page, two_bytes};
+use super::{Ended, Header, Page, Pages, Step, four_bytes, page, two_bytes};
 use crate::database::page::varint;
 
 /// The pages of one state, for reading chains. Each page of a sound file is in one chain at most: whoever reads several times as
@@ -17,14 +17,16 @@ use crate::database::page::varint;
 pub(super) struct Source<'p> {
     pub(super) pages: &'p dyn Pages,
     left: Counter<u64>,
+    step: Step<'p>,
 }
 
 impl<'p> Source<'p> {
-    pub(super) fn new(pages: &'p dyn Pages) -> Source<'p> {
-        Source { pages, left: Counter::new(u64::from(pages.header().count).saturating_mul(4)) }
+    pub(super) fn new(pages: &'p dyn Pages, step: Step<'p>) -> Source<'p> {
+        Source { pages, left: Counter::new(u64::from(pages.header().count).saturating_mul(4)), step }
     }
 
     fn page(&self, number: u32) -> Result<Page, Ended> {
+        (self.step)()?;
         let left = self.left.get().checked_sub(1).ok_or(Ended::Doubt("chains have no end"))?;
         self.left.set(left);
         page(self.pages, number)

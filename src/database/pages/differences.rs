@@ -2,7 +2,7 @@
 //!
 //! Apart from the trees, which say what a page is for. Both files are read once, from front to back.
 
-use super::{Ended, Header, Pages, four_bytes, page};
+use super::{Ended, Header, Look, Pages, Step, four_bytes, page};
 
 /// How much of each file is read at once (bytes): more than the largest page, less than what a processor keeps at hand.
 const AT_ONCE: usize = 256 << 10;
@@ -81,6 +81,7 @@ pub(crate) fn compare(
     after: &dyn Pages,
     look: &mut dyn FnMut() -> Result<(), Ended>,
 ) -> Result<Differences, Ended> {
+    let look = Look::new(look);
     let (old, new) = (before.header(), after.header());
     if !old.is_like(new) {
         return Err(Ended::Doubt("the sizes of their pages differ"));
@@ -100,7 +101,7 @@ pub(crate) fn compare(
     let mut first = 1;
     while first <= most {
         if rounds.is_multiple_of(LOOK) {
-            look()?;
+            look.ask()?;
         }
         rounds = rounds.wrapping_add(1);
         // Where one state ends, the rest is read of the other alone.
@@ -121,15 +122,20 @@ pub(crate) fn compare(
                 continue;
             }
             found.differ.insert(number);
+            // A page of a chain that both have is one in both.
+            if number == 1 || old.is_no_content(number) || new.is_no_content(number) {
+                continue;
+            }
             let may_be_chain = |page: &[u8]| page.first().is_some_and(|first| *first <= 1);
-            if number > 1 && ((may_be_chain(x) && may_be_chain(y)) || most >= MANY) {
+            if (may_be_chain(x) && may_be_chain(y)) || most >= MANY {
                 suspects.push(number);
             }
         }
         first += count;
     }
     if !suspects.is_empty() {
-        let free = [free_trunks(before)?, free_trunks(after)?];
+        let step: Step<'_> = &|| look.step();
+        let free = [free_trunks(before, step)?, free_trunks(after, step)?];
         found.chains = suspects.iter().any(|number| !free.iter().any(|free| free.has(*number)));
     }
     Ok(found)
@@ -146,11 +152,12 @@ fn fill<'b>(pages: &dyn Pages, first: u32, buffer: &'b mut [u8], length: usize) 
 }
 
 /// The trunk pages of the list of free pages (section 1.5), which begin like pages of a chain.
-fn free_trunks(pages: &dyn Pages) -> Result<Bits, Ended> {
+fn free_trunks(pages: &dyn Pages, step: Step<'_>) -> Result<Bits, Ended> {
     let header = pages.header();
     let mut free = Bits::none_of(header.count);
     let mut next = header.free;
     while next != 0 {
+        step()?;
         if !free.insert(next) {
             return Err(Ended::Doubt("its free pages have no end"));
         }

@@ -8,8 +8,11 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use super::{Ended, Header, Pages, header};
+use super::{Ended, Header, Look, Pages, header};
 use crate::database::{log, native, open};
+
+/// A log of more frames is not worth the time that it takes to find the last one of each page.
+const FRAMES_AT_MOST: u32 = 1 << 18;
 
 /// Which state a read transaction sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,22 +21,24 @@ pub(crate) enum Moment {
     File,
     /// That of a log which reaches so far.
     Log(log::Header),
-    /// Nobody knows: somebody wrote in the very moment it began.
+    /// Nobody knows: somebody wrote in the very moment it began, or something failed.
     Unknown,
 }
 
 impl Moment {
-    /// Begins a read transaction.
+    /// Begins a read transaction. That it cannot be read yet is for whoever reads next to find out.
     pub(crate) fn begin(live: &Connection) -> rusqlite::Result<Moment> {
+        // Acting as the owner, as the first read may make a log, or roll back what a killed writer has left.
+        let _owner = open::as_owner(live);
         let before = log::header(live);
         live.execute_batch("BEGIN")?;
-        // Acting as the owner, as this first read may make a log, or roll back what a killed writer has left.
-        let owner = open::as_owner(live);
-        live.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
-        drop(owner);
+        let read = live.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+        if read.is_err() {
+            return Ok(Moment::Unknown);
+        }
         // Every commit moves the header, so that where it is as it was there was none.
         Ok(match (before, log::header(live)) {
-            (None, None) if !open::is_wal(live)? => Moment::File,
+            (None, None) if matches!(open::is_wal(live), Ok(false)) => Moment::File,
             (Some(before), Some(after)) if before == after => Moment::Log(after),
             _ => Moment::Unknown,
         })
@@ -56,14 +61,23 @@ pub(crate) struct File<'c> {
 
 impl Overlay {
     /// What a transaction sees of the log; nothing where there is none.
-    pub(crate) fn of(connection: &Connection, moment: Moment) -> Result<Option<Overlay>, Ended> {
+    pub(crate) fn of(
+        connection: &Connection,
+        moment: Moment,
+        look: &mut dyn FnMut() -> Result<(), Ended>,
+    ) -> Result<Option<Overlay>, Ended> {
+        let look = Look::new(look);
         let of = match moment {
             Moment::Unknown => return Err(Ended::Doubt("somebody was writing")),
             Moment::File => return Ok(None),
             Moment::Log(of) if of.position.frames == 0 => return Ok(None),
+            Moment::Log(of) if of.position.frames > FRAMES_AT_MOST => {
+                return Err(Ended::Doubt("its log is long"));
+            }
             Moment::Log(of) => of,
         };
-        let frames = log::frames(connection, &of).ok_or(Ended::Doubt("its log cannot be read"))?;
+        let frames =
+            log::frames(connection, &of, || look.step())?.ok_or(Ended::Doubt("its log cannot be read"))?;
         #[cfg(test)]
         if super::planted::is(super::planted::Mistake::Log) {
             return Ok(Some(Overlay {

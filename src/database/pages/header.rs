@@ -6,6 +6,8 @@ use super::{Ended, four_bytes, two_bytes};
 
 /// Bytes of the header.
 pub(crate) const LENGTH: usize = 100;
+/// The first of the bytes that SQLite locks, and keeps nothing in.
+const LOCK_BYTE: usize = 0x4000_0000;
 /// SQLite refuses less room on a page (section 1.3.4).
 const USABLE_AT_LEAST: usize = 480;
 
@@ -20,6 +22,8 @@ pub(crate) struct Header {
     pub(crate) count: u32,
     /// The first trunk page of free pages; 0 where there are none.
     pub(crate) free: u32,
+    /// Whether it has pages that say what others are for (auto-vacuum).
+    pub(crate) has_maps: bool,
 }
 
 impl Header {
@@ -46,11 +50,26 @@ impl Header {
         if four_bytes(bytes, 44)? != 4 || four_bytes(bytes, 56)? != 1 {
             return Err(Ended::Doubt("it is of an old format, or not in UTF-8"));
         }
-        Ok(Header { page_size, usable, count, free: four_bytes(bytes, 32)? })
+        let (free, has_maps) = (four_bytes(bytes, 32)?, four_bytes(bytes, 52)? != 0);
+        Ok(Header { page_size, usable, count, free, has_maps })
     }
 
     /// Whether pages of both are read alike.
     pub(super) fn is_like(self, other: Header) -> bool {
         (self.page_size, self.usable) == (other.page_size, other.usable)
+    }
+
+    /// Whether a page has nothing of any row, wherever it lies: what SQLite locks (section 1.4) and what says of pages what they
+    /// are for (section 1.8) is in no tree and no chain, whatever it begins with.
+    pub(super) fn is_no_content(self, number: u32) -> bool {
+        let lock = u32::try_from(LOCK_BYTE / self.page_size).map_or(0, |before| before + 1);
+        if number == lock {
+            return true;
+        }
+        let (Some(from_two), Ok(each)) = (number.checked_sub(2), u32::try_from(self.usable / 5 + 1)) else {
+            return false;
+        };
+        let map = from_two / each * each + 2;
+        self.has_maps && number == if map == lock { map + 1 } else { map }
     }
 }

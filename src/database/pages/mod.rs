@@ -35,11 +35,12 @@ mod tree;
 #[path = "../../../tests/pages/mod.rs"]
 mod tests;
 
-pub(crate) use candidates::{Order, candidates};
+pub(crate) use candidates::{Candidate, Order, candidates};
 pub(crate) use differences::{Differences, compare};
 pub(crate) use file::{File, Moment, Overlay};
 pub(crate) use header::Header;
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Why pages do not say which rows differ.
@@ -49,6 +50,36 @@ pub(crate) enum Ended {
     Doubt(&'static str),
     /// Whoever waits does not want to any more.
     Stopped,
+}
+
+/// After how many pages and cells whoever waits is asked whether to go on.
+const STEPS: u32 = if cfg!(test) { 16 } else { 4_096 };
+
+/// One more page or cell is looked at.
+type Step<'s> = &'s dyn Fn() -> Result<(), Ended>;
+
+/// Whoever waits, in loops whose steps are too small for asking at each.
+struct Look<'l> {
+    ask: RefCell<&'l mut dyn FnMut() -> Result<(), Ended>>,
+    steps: Cell<u32>,
+}
+
+impl<'l> Look<'l> {
+    fn new(ask: &'l mut dyn FnMut() -> Result<(), Ended>) -> Look<'l> {
+        Look { ask: RefCell::new(ask), steps: Cell::new(0) }
+    }
+
+    /// Asks now.
+    fn ask(&self) -> Result<(), Ended> {
+        // Whoever is asked does not come back here.
+        self.ask.try_borrow_mut().map_or(Ok(()), |mut ask| ask())
+    }
+
+    /// One more page or cell is looked at.
+    fn step(&self) -> Result<(), Ended> {
+        self.steps.set(self.steps.get().wrapping_add(1));
+        if self.steps.get().is_multiple_of(STEPS) { self.ask() } else { Ok(()) }
+    }
 }
 
 /// One state of a database, page by page.
@@ -84,7 +115,7 @@ fn four_bytes(page: &[u8], at: usize) -> Result<u32, Ended> {
 
 /// Known mistakes, for showing that the tests notice them.
 #[cfg(test)]
-pub(crate) use planted::{Mistake, plant};
+pub(crate) use planted::{Mistake, is as is_planted, plant};
 
 #[cfg(test)]
 mod planted {
@@ -104,6 +135,8 @@ mod planted {
         Log,
         /// Nothing is seen.
         Blind,
+        /// Nothing is seen on this side.
+        BlindOn(&'static str),
     }
 
     thread_local! {
@@ -114,7 +147,7 @@ mod planted {
         PLANTED.set(mistake);
     }
 
-    pub(super) fn is(mistake: Mistake) -> bool {
+    pub(crate) fn is(mistake: Mistake) -> bool {
         PLANTED.get() == Some(mistake)
     }
 }
