@@ -21,7 +21,6 @@ use super::observe::Source;
 use super::plan::{Plan, Side};
 use super::record::{self, Intent, Role, Statement, Written};
 use super::run::Job;
-use super::schema::Schema;
 use super::steps::Step;
 #[cfg(test)]
 use super::steps::{self, Mutant};
@@ -299,33 +298,22 @@ fn verified(plan: &Plan, sides: &[Side], index: SideIndex, versions: &[i64]) -> 
             return Ok(true);
         }
         let schema = schema::read(&side.live, "main")?;
-        Ok(unlike(plan, side, &schema, intent)?.is_none())
+        for table in &plan.shape.tables {
+            let now = schema.table(&table.rules.name);
+            if now != side.schema.table(&table.rules.name) {
+                return Ok(false);
+            }
+            let source = Source { connection: &side.live, table: now, cells: None };
+            let writes = intent.writes.iter().find(|writes| writes.table == table.rules.name);
+            if let Some(writes) = writes
+                && !write::verify(table, source, &writes.writes)?
+            {
+                return Ok(false);
+            }
+        }
+        references::hold(plan, side, intent)
     };
     check().map_err(|e| sql_error(e, &side.name))
-}
-
-/// What of a side is not what was planned from: a table, or what its rows refer to.
-pub(crate) fn unlike(
-    plan: &Plan,
-    side: &Side,
-    now: &Schema,
-    intent: &Intent,
-) -> rusqlite::Result<Option<String>> {
-    for table in &plan.shape.tables {
-        let name = &table.rules.name;
-        let now = now.table(name);
-        if now != side.schema.table(name) {
-            return Ok(Some(name.clone()));
-        }
-        let source = Source { connection: &side.live, table: now, cells: None };
-        let writes = intent.writes.iter().find(|writes| writes.table == *name);
-        if let Some(writes) = writes
-            && !write::verify(table, source, &writes.writes)?
-        {
-            return Ok(Some(name.clone()));
-        }
-    }
-    Ok((!references::hold(plan, side, intent)?).then(|| "its references".to_owned()))
 }
 
 /// A number that changes when another connection commits.

@@ -3,24 +3,31 @@
 //! Apart from `write::verify`, which asks whether rows still are what they were when they were read: here it is asked whether
 //! anything was missed before that. Each row that a plan touches anywhere is looked at on each of those sides, in its base
 //! and in its file: both are alike, or the difference is what was told. So a change that pages missed is never written over,
-//! and a row that came or went unnoticed decides nothing; what nobody else touches is found by the next comparison of all rows.
+//! and a row that came or went unnoticed decides nothing; what nobody else touches is found by the next comparison of all
+//! rows. Where a plan touches many rows, or rows that no key finds, all of the table are compared at once.
 //!
 //! It is asked in the very transactions that a plan was made in, so that under the lock an unchanged `data_version` says that
 //! it still fits. Only reads.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::interrupt;
 
 use super::changes::Reading;
-use super::key::{Collation, Key};
+use super::key::{Collation, Key, key_part};
 use super::model::{Identity, Slot, Write};
-use super::observe::{row_at, rows_by_content, rows_by_key};
+use super::observe::{self, Source, row_at, rows_by_key};
 use super::plan::{Plan, Side};
 use super::record::{Intent, TableWrites};
+use super::schema::Storage;
 use super::shape::TableShape;
 use super::value::Row;
-use super::{Fault, apply, sql_error};
+use super::{Fault, references, sql_error, write};
+
+/// So many rows are looked for one by one whatever the size of their table,
+const ROWS_AT_LEAST: u64 = 1_000;
+/// and one of so many beyond: where a plan touches more, comparing all of them takes no longer.
+const ONE_OF: u64 = 50;
 
 /// Where a plan does not fit: side and table.
 pub(crate) fn misfit(
@@ -41,8 +48,8 @@ pub(crate) fn misfit(
                 return Ok(Some((side.name.clone(), shape.rules.name.clone())));
             }
         }
-        if let Some(table) = apply::unlike(plan, side, &side.schema, intent).map_err(fail)? {
-            return Ok(Some((side.name.clone(), table)));
+        if !references::hold(plan, side, intent).map_err(fail)? {
+            return Ok(Some((side.name.clone(), "its references".to_owned())));
         }
     }
     Ok(None)
@@ -53,55 +60,81 @@ fn writes<'t>(tables: &'t [TableWrites], shape: &TableShape) -> &'t [Write] {
     table.map(|table| table.writes.as_slice()).unwrap_or_default()
 }
 
-/// Whether the rows of one table that a plan touches are on a side what it takes them for.
-fn fits(plan: &Plan, shape: &TableShape, side: &Side, intent: &Intent) -> rusqlite::Result<bool> {
-    let written = plan.intents.iter().flat_map(|intent| writes(&intent.writes, shape));
-    let written: Vec<&(Slot, Row)> = written.flat_map(placed).collect();
-    if written.is_empty() {
-        return Ok(true);
-    }
-    let told = writes(&intent.observed, shape);
-    same_slots(plan, shape, side, (told, writes(&intent.writes, shape)), &written)?
-        .then(|| same_contents(shape, side, told, &written))
-        .unwrap_or(Ok(false))
-}
-
 fn placed(write: &Write) -> impl Iterator<Item = &(Slot, Row)> {
     write.old.iter().chain(&write.new)
 }
 
-/// Whether nothing but what was told is different where rows with these keys are, or were.
-fn same_slots(
-    plan: &Plan,
-    shape: &TableShape,
-    side: &Side,
-    (told, own): (&[Write], &[Write]),
-    written: &[&(Slot, Row)],
-) -> rusqlite::Result<bool> {
+fn rows(write: &Write) -> (Option<&Row>, Option<&Row>) {
+    (write.old.as_ref().map(|(_, row)| row), write.new.as_ref().map(|(_, row)| row))
+}
+
+/// Whether the rows of one table that a plan touches are on a side what it takes them for.
+fn fits(plan: &Plan, shape: &TableShape, side: &Side, intent: &Intent) -> rusqlite::Result<bool> {
+    let all = |tables: fn(&Intent) -> &[TableWrites]| {
+        plan.intents.iter().flat_map(move |intent| writes(tables(intent), shape)).flat_map(placed)
+    };
+    let written = || all(|intent| &intent.writes);
+    if written().next().is_none() {
+        return Ok(true);
+    }
+    let (told, own) = (writes(&intent.observed, shape), writes(&intent.writes, shape));
     let name = &shape.rules.name;
     let (base, live) = (side.recorded_from(name), side.source(name));
-    let mut slots: BTreeSet<Slot> = own.iter().flat_map(placed).map(|(slot, _)| slot.clone()).collect();
-    let identity: Option<Vec<(usize, Collation)>> = match &shape.rules.identity {
-        Identity::Key(columns) => Some(columns.clone()),
-        Identity::Id(column) => Some(vec![(*column, Collation::Binary)]),
-        Identity::Content => None,
+    let identity: Vec<(usize, Collation)> = match &shape.rules.identity {
+        Identity::Key(columns) => columns.clone(),
+        Identity::Id(column) => vec![(*column, Collation::Binary)],
+        Identity::Content => Vec::new(),
     };
-    if let Some(identity) = identity {
-        let observed = plan.intents.iter().flat_map(|intent| writes(&intent.observed, shape));
-        let rows = observed.flat_map(placed).chain(written.iter().copied());
-        let keys: BTreeSet<Key> = rows.filter_map(|(_, row)| shape.rules.key(row)).collect();
-        for state in [base, live] {
-            slots.extend(rows_by_key(shape, state, &identity, &keys)?.into_iter().map(|(slot, _)| slot));
+    let mut keys: BTreeSet<Key> = BTreeSet::new();
+    let mut without = identity.is_empty();
+    for (_, row) in written() {
+        match shape.rules.key(row) {
+            Some(key) => _ = keys.insert(key),
+            None => without = true,
         }
     }
-    let told: HashMap<&Slot, &Write> =
-        told.iter().filter_map(|write| Some((&placed(write).next()?.0, write))).collect();
-    for slot in &slots {
+    keys.extend(all(|intent| &intent.observed).filter_map(|(_, row)| shape.rules.key(row)));
+    let touched = u64::try_from(keys.len().max(own.len())).unwrap_or(u64::MAX);
+    let many = ROWS_AT_LEAST.max(observe::about_rows(live)?.unwrap_or(0) / ONE_OF);
+    if without || touched > many {
+        return all_as_told(shape, (base, live), told);
+    }
+    let mut slots: BTreeSet<Slot> = own.iter().flat_map(placed).map(|(slot, _)| slot.clone()).collect();
+    for state in [base, live] {
+        slots.extend(rows_by_key(shape, state, &identity, &keys)?.into_iter().map(|(slot, _)| slot));
+    }
+    Ok(as_told(shape, (base, live), told, &slots)? && write::verify(shape, live, own)?)
+}
+
+/// Whether nothing is different at all but what was told.
+fn all_as_told(
+    shape: &TableShape,
+    (base, live): (Source<'_>, Source<'_>),
+    told: &[Write],
+) -> rusqlite::Result<bool> {
+    let mut told = told.iter();
+    let mut is_told = true;
+    let look = || interrupt::check_often().map_err(|_| interrupt::interrupted());
+    observe::each_change(shape, base, live, look, |change| {
+        is_told &= told.next().map(rows) == Some((change.before.as_ref(), change.after.as_ref()));
+    })?;
+    Ok(is_told && told.next().is_none())
+}
+
+/// Whether nothing is different at these slots but what was told.
+fn as_told(
+    shape: &TableShape,
+    (base, live): (Source<'_>, Source<'_>),
+    told: &[Write],
+    slots: &BTreeSet<Slot>,
+) -> rusqlite::Result<bool> {
+    let told: BTreeMap<Place, &Write> =
+        told.iter().filter_map(|write| Some((place(shape, &placed(write).next()?.0), write))).collect();
+    for slot in slots {
         interrupt::check_sql()?;
         let (before, after) = (row_at(shape, base, slot)?, row_at(shape, live, slot)?);
-        let row = |placed: &Option<(Slot, Row)>| placed.as_ref().map(|(_, row)| row.clone());
-        let is_told = match told.get(slot) {
-            Some(write) => (row(&write.old), row(&write.new)) == (before, after),
+        let is_told = match told.get(&place(shape, slot)) {
+            Some(write) => rows(write) == (before.as_ref(), after.as_ref()),
             None => before == after,
         };
         if !is_told {
@@ -111,34 +144,16 @@ fn same_slots(
     Ok(true)
 }
 
-/// Whether of each written row without identity there are as many as there were, and as were told to have come.
-fn same_contents(
-    shape: &TableShape,
-    side: &Side,
-    told: &[Write],
-    written: &[&(Slot, Row)],
-) -> rusqlite::Result<bool> {
-    let content = |row: &Row| shape.rules.key(row).is_none().then(|| shape.rules.content(row));
-    let wanted: BTreeSet<Row> = written.iter().filter_map(|(_, row)| content(row)).collect();
-    if wanted.is_empty() {
-        return Ok(true);
-    }
-    let mut more: BTreeMap<Row, i64> = BTreeMap::new();
-    for write in told {
-        for (placed, one) in [(&write.old, -1), (&write.new, 1)] {
-            if let Some(row) = placed.as_ref().and_then(|(_, row)| content(row)) {
-                *more.entry(row).or_default() += one;
-            }
+/// A slot as the table tells it from others.
+type Place = (Option<i64>, Option<Key>);
+
+fn place(shape: &TableShape, slot: &Slot) -> Place {
+    match (slot, &shape.table.storage) {
+        (Slot::Rowid(id), _) => (Some(*id), None),
+        (Slot::Key(values), Storage::Key { order }) => {
+            let parts = values.iter().zip(order);
+            (None, parts.map(|(value, (_, collation, _))| key_part(value, *collation)).collect())
         }
+        (Slot::Key(_), _) => (None, None),
     }
-    let name = &shape.rules.name;
-    let [before, after] = [side.recorded_from(name), side.source(name)]
-        .map(|state| rows_by_content(shape, state, |row| wanted.contains(row)));
-    let (before, after) = (before?, after?);
-    let count = |of: &BTreeMap<Row, Vec<(Slot, Row)>>, row: &Row| {
-        i64::try_from(of.get(row).map_or(0, Vec::len)).unwrap_or(i64::MAX)
-    };
-    Ok(wanted
-        .iter()
-        .all(|row| count(&before, row) + more.get(row).copied().unwrap_or(0) == count(&after, row)))
 }
