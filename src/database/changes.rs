@@ -121,10 +121,16 @@ impl Reading {
                 return Ok(changes);
             }
             Ok(changes) => Some(changes),
-            Err(Unsaid::Failed(cause)) if is_stop(&cause) => return Err(cause),
+            // Rows would be those of another moment, where a failure has ended the transaction.
+            Err(Unsaid::Failed(cause)) if is_stop(&cause) || after.connection.is_autocommit() => {
+                return Err(cause);
+            }
             // Whatever failed, fails for whoever reads all rows too, unless it was pages that were at fault.
             Err(Unsaid::Failed(_) | Unsaid::Doubt(_)) => None,
         };
+        if after.connection.is_autocommit() {
+            return Err(open::ended());
+        }
         let of_rows = observe::diff(shape, before, after, || rows.read())?;
         if let Some(of_pages) = of_pages
             && of_pages != of_rows

@@ -340,7 +340,6 @@ fn what_fails_beside_rows_is_a_doubt() {
         moment,
         compared: &compared,
     };
-    let store = world.store();
     let (all_rows, at, distrusted) = (BTreeSet::new(), 0, Cell::new(false));
     let (of_pages, misread, told) = Default::default();
     let reading = Reading { all_rows, at, distrusted, of_pages, misread, told };
@@ -349,5 +348,12 @@ fn what_fails_beside_rows_is_a_doubt() {
     assert!(matches!(by_pages(shape, &states, &mut rows()), Err(Unsaid::Failed(_))));
     assert_eq!(reading.changes(shape, &states, &mut rows()).unwrap().len(), 1);
     assert!(!reading.is_of_pages("bot"));
-    drop(store);
+    // A transaction that has ended by itself ends the reading: rows would be of another moment, whatever pages say.
+    live.execute_batch("ROLLBACK").unwrap();
+    assert!(reading.changes(shape, &states, &mut rows()).is_err());
+    base.execute_batch("ROLLBACK").unwrap();
+    assert!(matches!(by_pages(shape, &states, &mut rows()), Err(Unsaid::Doubt(_))));
+    let ended =
+        reading.changes(shape, &states, &mut rows()).err().and_then(|cause| cause.sqlite_error_code());
+    assert_eq!(ended, Some(ErrorCode::SystemIoFailure));
 }

@@ -33,15 +33,15 @@ impl Moment {
         let before = log::header(live);
         live.execute_batch("BEGIN")?;
         let read = live.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
-        if read.is_err() {
-            return Ok(Moment::Unknown);
-        }
         // Every commit moves the header, so that where it is as it was there was none.
-        Ok(match (before, log::header(live)) {
+        let moment = match (before, log::header(live)) {
+            _ if read.is_err() => Moment::Unknown,
             (None, None) if matches!(open::is_wal(live), Ok(false)) => Moment::File,
             (Some(before), Some(after)) if before == after => Moment::Log(after),
             _ => Moment::Unknown,
-        })
+        };
+        // A disk that fails ends a transaction, and whoever went on would read without one.
+        if live.is_autocommit() { Err(read.err().unwrap_or_else(open::ended)) } else { Ok(moment) }
     }
 }
 
