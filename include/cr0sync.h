@@ -472,7 +472,8 @@ int32_t cr0_options_set_show_secrets(cr0_options *options, int32_t yes);
  * The caller sees to it:
  * `options` must be `NULL` or options.
  */
-int32_t cr0_options_set_verify(cr0_options *options, int32_t yes);
+int32_t cr0_options_set_verify(cr0_options *options,
+                               int32_t yes);
 
 /**
  * Says whether a status tells the rules of every table: 0 is no, anything else yes.

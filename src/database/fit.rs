@@ -14,12 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::interrupt;
 
 use super::changes::Reading;
-use super::key::{Collation, Key, key_part};
+use super::key::{Collation, Key};
 use super::model::{Identity, Slot, Write};
-use super::observe::{self, Source, row_at, rows_by_key};
+use super::observe::{self, Place, Source, place, row_at, rows_by_key};
 use super::plan::{Plan, Side};
 use super::record::{Intent, TableWrites};
-use super::schema::Storage;
 use super::shape::TableShape;
 use super::value::Row;
 use super::{Fault, references, sql_error, write};
@@ -142,18 +141,4 @@ fn as_told(
         }
     }
     Ok(true)
-}
-
-/// A slot as the table tells it from others.
-type Place = (Option<i64>, Option<Key>);
-
-fn place(shape: &TableShape, slot: &Slot) -> Place {
-    match (slot, &shape.table.storage) {
-        (Slot::Rowid(id), _) => (Some(*id), None),
-        (Slot::Key(values), Storage::Key { order }) => {
-            let parts = values.iter().zip(order);
-            (None, parts.map(|(value, (_, collation, _))| key_part(value, *collation)).collect())
-        }
-        (Slot::Key(_), _) => (None, None),
-    }
 }

@@ -210,7 +210,7 @@ pub(crate) fn difference_at(
         Ok(found)
     };
     let (mut olds, mut news) = (at(before)?, at(after)?);
-    let is_it = |(found, _): &(Slot, Row)| is_same_slot(shape, found, slot);
+    let is_it = |(found, _): &(Slot, Row)| place(shape, found) == place(shape, slot);
     let as_told = (olds.len(), news.len()) == (usize::from(had), usize::from(has));
     if !as_told || !olds.iter().chain(&news).all(is_it) {
         return Ok(None);
@@ -229,18 +229,25 @@ pub(crate) fn difference_at(
     Ok(Some(Some(Change { slot, before: old, after: new.map(|(_, row)| row) })))
 }
 
-/// Whether two slots are one, as the table keeps it.
-fn is_same_slot(shape: &TableShape, a: &Slot, b: &Slot) -> bool {
-    match (a, b, &shape.table.storage) {
-        (Slot::Key(a), Slot::Key(b), Storage::Key { order }) => {
-            a.len() == b.len()
-                && a.len() == order.len()
-                && a.iter().zip(b).zip(order).all(|((a, b), (_, collation, _))| {
-                    key_part(a, *collation).is_some_and(|a| Some(a) == key_part(b, *collation))
-                })
+/// A slot as its table tells it from others: keys that differ in case alone may be one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// By row id, or by the bytes of a key that is none.
+    Slot(Slot),
+    /// By key.
+    Key(Key),
+}
+
+/// The place of a slot.
+pub(crate) fn place(shape: &TableShape, slot: &Slot) -> Place {
+    let key = match (slot, &shape.table.storage) {
+        (Slot::Key(values), Storage::Key { order }) if values.len() == order.len() => {
+            let parts = values.iter().zip(order);
+            parts.map(|(value, (_, collation, _))| key_part(value, *collation)).collect()
         }
-        _ => a == b,
-    }
+        _ => None,
+    };
+    key.map_or_else(|| Place::Slot(slot.clone()), Place::Key)
 }
 
 /// Lets a row that was just read share the cells that are what they were.
