@@ -100,16 +100,20 @@ fn killed_before_note_of(world: &World, side: &str) {
     assert_eq!(noted, 1, "the run did not get as far as its note");
 }
 
+/// The same where nothing was written, as somebody reads the side.
+fn killed_before_write_of(world: &World, side: &str) {
+    let reader = world.open(side);
+    reader.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").unwrap();
+    killed_before_note_of(world, side);
+}
+
 #[test]
 fn crash_log_insert_on_spoke() {
     let world = World::two().start("CREATE TABLE log(id INTEGER PRIMARY KEY AUTOINCREMENT, what TEXT); INSERT INTO log(what) VALUES('old')");
     // the hub's record of run 2 succeeds, the spoke's COMMIT fails because of a reader and its record too
     world.edit("central", "INSERT INTO log(what) VALUES('from central')");
     world.edit("bot", "UPDATE log SET what = 'older'");
-    let reader = world.open("bot");
-    reader.execute_batch("BEGIN; SELECT count(*) FROM log").unwrap();
-    killed_before_note_of(&world, "bot");
-    drop(reader);
+    killed_before_write_of(&world, "bot");
     // the bot goes on
     world.edit("bot", "INSERT INTO log(what) VALUES('from bot')");
     world.sync();
@@ -338,10 +342,7 @@ fn counter_looks_written() {
         .start("CREATE TABLE t(k TEXT PRIMARY KEY, n); INSERT INTO t VALUES('ann', 10), ('bob', 0)");
     world.edit("central", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
     world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'bob'");
-    let reader = world.open("bot");
-    reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
-    killed_before_note_of(&world, "bot");
-    drop(reader);
+    killed_before_write_of(&world, "bot");
     world.edit("bot", "UPDATE t SET n = n + 1 WHERE k = 'ann'");
     world.sync();
     // Nothing can tell the owner's step from ours: it must at least be said.
@@ -361,10 +362,7 @@ fn what_is_uncertain_can_be_decided() {
             );
             world.edit("central", "UPDATE t SET n = n + 1 WHERE name = 'ann'");
             world.edit("bot", "UPDATE t SET n = n + 1 WHERE name = 'bob'");
-            let reader = world.open("bot");
-            reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
-            killed_before_note_of(&world, "bot");
-            drop(reader);
+            killed_before_write_of(&world, "bot");
             owner.iter().for_each(|text| world.edit("bot", text));
             world
         }
@@ -378,10 +376,7 @@ fn what_is_uncertain_can_be_decided() {
         world
             .edit("central", "INSERT INTO t(name) VALUES ('wrc'); UPDATE t SET n = n + 5 WHERE name = 'bob'");
         world.edit("bot", "INSERT INTO t(name) VALUES ('bot1')");
-        let reader = world.open("bot");
-        reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
-        killed_before_note_of(&world, "bot");
-        drop(reader);
+        killed_before_write_of(&world, "bot");
         world.edit("bot", "DELETE FROM t WHERE name = 'bot1'; INSERT INTO t(name) VALUES ('n50'), ('n51')");
         world.edit("bot", "UPDATE t SET n = n + 1 WHERE name = 'bob'");
         world
@@ -444,10 +439,7 @@ fn what_is_uncertain_offers_no_row_of_others() {
         let world = impatient().start(schema);
         world.edit("central", central);
         world.edit("bot", bot);
-        let reader = world.open("bot");
-        reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
-        killed_before_note_of(&world, "bot");
-        drop(reader);
+        killed_before_write_of(&world, "bot");
         world
     };
     let uncertain = |world: &World| -> Vec<serde_json::Value> {
@@ -493,10 +485,7 @@ fn what_is_uncertain_is_not_decided_over_what_came_since() {
         .start("CREATE TABLE t(name TEXT PRIMARY KEY, n, note); INSERT INTO t VALUES('ann', 10, 'x'), ('bob', 0, 'x')");
     world.edit("central", "UPDATE t SET n = n + 1 WHERE name = 'ann'");
     world.edit("bot", "UPDATE t SET n = n + 1 WHERE name = 'bob'");
-    let reader = world.open("bot");
-    reader.execute_batch("BEGIN; SELECT count(*) FROM t").unwrap();
-    killed_before_note_of(&world, "bot");
-    drop(reader);
+    killed_before_write_of(&world, "bot");
     world.edit("bot", "UPDATE t SET n = n + 1 WHERE name = 'ann'");
     world.sync();
     let id = world.conflicts()[0]["id"].as_str().unwrap().to_owned();

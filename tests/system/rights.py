@@ -200,9 +200,8 @@ def who_is_kept_from_a_database_is_told(place):
         must(len(told) == 1 and told[0]["state"] == "problem", findings)
 
 
-def users_without_a_common_group_are_told_which_to_share(place):
-    """By its name, and that a program keeps the groups that it began with."""
-    need_root()
+def site_of_a_stranger(place):
+    """The website's side belongs to somebody who shares no group with the runner, and there is something for it."""
     filled(place)
     site = place.top / "site"
     for path in [site, site / "users.db"]:
@@ -210,6 +209,13 @@ def users_without_a_common_group_are_told_which_to_share(place):
     site.chmod(0o755)
     (site / "users.db").chmod(0o644)
     place.sql("central", "INSERT INTO users VALUES ('zoe', 'z')")
+    return site
+
+
+def users_without_a_common_group_are_told_which_to_share(place):
+    """By its name, and that a program keeps the groups that it began with."""
+    need_root()
+    site = site_of_a_stranger(place)
     code, said = place.said(*script(place, "bidirectional"))
     must(f"usermod -aG {place.user.group} games && " in said and "GROUP" not in said, f"{code} {said}")
     must(f"chgrp -h {place.user.group} {site}/users.db" in said and "keeps the groups" in said, said)
@@ -226,13 +232,7 @@ def users_without_a_common_group_are_told_which_to_share(place):
 def no_group_is_proposed_that_is_for_something_else(place):
     """Such as one of administrators that the runner is in: whoever is put into that may do far more."""
     need_root()
-    filled(place)
-    site = place.top / "site"
-    for path in [site, site / "users.db"]:
-        shutil.chown(path, "games", "games")
-    site.chmod(0o755)
-    (site / "users.db").chmod(0o644)
-    place.sql("central", "INSERT INTO users VALUES ('zoe', 'z')")
+    site = site_of_a_stranger(place)
     subprocess.run(["usermod", "-aG", "adm", place.user.name], check=True)
     try:
         for group in ["games", "adm"]:
