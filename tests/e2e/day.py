@@ -237,10 +237,14 @@ class Day:
         visitor.join()
         killer.join()
         for network, bot in self.bots.items():
-            self.kill(lambda one: "ircbot.py" in one["words"] and one["user"] == "cr0", "bots told to end", signal.SIGTERM)
-            bot.wait(30)
+            wait_for(f"the end of the bot of {network}", lambda bot=bot: self.has_ended(bot), 30)
         if self.wrong:
             raise Failure("\n".join(self.wrong))
+
+    def has_ended(self, bot):
+        """Tells the bots to end, again at each question: one that was started a moment ago is runuser still, which is spared."""
+        self.kill(lambda one: "ircbot.py" in one["words"] and one["user"] == "cr0", "times that a bot was told to end", signal.SIGTERM)
+        return bot.poll() is not None
 
     def visit(self, end):
         """A visitor of the website: what was acknowledged counts."""
