@@ -466,6 +466,16 @@ int32_t cr0_options_set_force(cr0_options *options, int32_t yes);
 int32_t cr0_options_set_show_secrets(cr0_options *options, int32_t yes);
 
 /**
+ * Says whether a run compares all rows of all sides with what was merged, beside what the pages of their files tell: 0 is
+ * no, which is once a day, anything else yes.
+ *
+ * The caller sees to it:
+ * `options` must be `NULL` or options.
+ */
+int32_t cr0_options_set_verify(cr0_options *options,
+                               int32_t yes);
+
+/**
  * Says whether a status tells the rules of every table: 0 is no, anything else yes.
  *
  * The caller sees to it:
@@ -623,7 +633,8 @@ int32_t cr0_db_status(const cr0_system *system,
 /**
  * Merges all sides of the databases, both ways.
  *
- * What is wrong with one database is in the report, and the others go on. Options: database, dry_run, force, progress.
+ * What is wrong with one database is in the report, and the others go on. Options: database, dry_run, force,
+ * verify, progress.
  *
  * Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database,
  * `CR0_ERROR_CANCELLED` when the callback said stop: the database that it was at is as it was, those before it are

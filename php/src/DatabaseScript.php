@@ -179,8 +179,12 @@ final readonly class DatabaseScript extends Script
                 0,
                 'merges all sides',
                 'cr0_db_sync',
-                static fn (CommandLine $line): array => [self::options($line, $change)],
-                [Option::line(), self::metrics()],
+                static fn (CommandLine $line): array => [self::options($line, [...$change, 'verify'])],
+                [
+                    Option::switch('verify', 'also compares all rows, as is done once a day anyway'),
+                    Option::line(),
+                    self::metrics(),
+                ],
                 ['bidirectional', 'bidirectional --dry-run', "bidirectional --database '*_bot' --quiet"],
             ),
             new Command(

@@ -51,13 +51,14 @@ namespace {
      * Merges all sides. Before that, the user who runs the sync carries out what cr0_db_enqueue() asked for.
      *
      * @param array{config?: ?string, root?: ?string, database?: string|list<string>|null, dry_run?: ?bool,
-     *     force?: ?bool, progress?: ?callable(array{database: string, number: int, databases: int,
+     *     force?: ?bool, verify?: ?bool, progress?: ?callable(array{database: string, number: int, databases: int,
      *         phase: 'looking'|'copying'|'comparing'|'planning'|'writing', side: ?string, table: ?string, rows: int,
      *         of: ?int}): (bool|null|void)} $options
-     *     dry_run: plans and changes nothing; force: goes on where a guard waits for a person; progress: is told how
-     *     far it is (database number of databases; about rows of of the table), at the beginning of each phase and at
-     *     most ten times a second within one. false stops the run, and so does an exception, which comes through; then
-     *     the database at hand is as it was. It is never called while anything is locked for writing
+     *     dry_run: plans and changes nothing; force: goes on where a guard waits for a person; verify: compares all
+     *     rows beside what the pages of the files tell, as is done once a day anyway; progress: is told how far it is
+     *     (database number of databases; about rows of of the table), at the beginning of each phase and at most ten
+     *     times a second within one. false stops the run, and so does an exception, which comes through; then the
+     *     database at hand is as it was. It is never called while anything is locked for writing
      *
      * @return array{schema: int, ok: bool, run: string, duration_ms: int, conflicts: int,
      *     databases: array<string, array{

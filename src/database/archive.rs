@@ -457,6 +457,7 @@ mod tests {
                 at,
                 mode,
                 force,
+                verify: crate::database::Verify::Daily,
                 resolution: None,
                 undo: None,
             }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params_from_iter};
 use crate::backup::copy;
 use crate::config::DatabaseConfig;
 use crate::durable::{self, AsOwner, Nascent};
+use crate::error::{Error, ErrorKind};
 use crate::interrupt;
 use crate::report::{DatabaseReport, State};
 
@@ -68,7 +69,7 @@ pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection)
     if encoding == "UTF-8" {
         copy::whole(live, &mut connection).map_err(fail)?;
         open::harden(&connection).map_err(state_error)?;
-        connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(state_error)?;
+        without_log(&connection)?;
         drop_indexes(&connection).map_err(state_error)?;
         mirror(live, &connection, &schema).map_err(fail)?;
     } else {
@@ -78,6 +79,22 @@ pub(crate) fn base(job: &Job<'_>, database: &str, side: &str, live: &Connection)
     }
     let schema = schema::read(&connection, "main").map_err(state_error)?;
     Ok(Base { file, connection, schema })
+}
+
+/// Sees to it that a base has no log, which a copy of a file that has one has as well: those of bases are written together with
+/// the state, and only journals can be.
+fn without_log(base: &Connection) -> Result<(), Fault> {
+    let mode: String =
+        base.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0)).map_err(state_error)?;
+    // What has no name may have no file either.
+    if matches!(mode.as_str(), "delete" | "memory") {
+        return Ok(());
+    }
+    let message = format!("cannot remember what a side is: the copy of it stays in the mode {mode}");
+    Err(Error::new(ErrorKind::Io, message)
+        .at(Path::new(base.path().unwrap_or_default()))
+        .hint("close whatever has that file open, and run again")
+        .into())
 }
 
 /// Bases keep no indexes beside those that tables declare: they could only be in the way when rows are recorded.
@@ -375,13 +392,13 @@ pub(super) fn fill(
         target.query_row(mode.pragma(), [], |_| Ok(())).map_err(fail)?;
     }
     drop(target);
-    without_log(nascent.path())?;
+    is_alone(nascent.path())?;
     nascent.publish()?;
     Ok(())
 }
 
 /// That a file of ours that was closed is all there is of its database.
-fn without_log(path: &Path) -> Result<(), Fault> {
+fn is_alone(path: &Path) -> Result<(), Fault> {
     for suffix in ["-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -393,4 +410,31 @@ fn without_log(path: &Path) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_that_keeps_its_log_is_none() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let path = directory.path().join("base.db");
+        let base = Connection::open(&path)?;
+        base.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        base.execute_batch("CREATE TABLE t(a)")?;
+        let other = Connection::open(&path)?;
+        other.query_row("SELECT count(*) FROM t", [], |_| Ok(()))?;
+        assert!(without_log(&base).is_err(), "somebody else has it open");
+        drop(other);
+        assert!(without_log(&base).is_ok());
+        // What cannot be answered with what was asked for is answered with what is.
+        base.execute_batch("PRAGMA journal_mode = PERSIST; BEGIN; INSERT INTO t VALUES(1)")?;
+        let stays = without_log(&base).err().map(|fault| fault.to_string()).unwrap_or_default();
+        assert!(stays.contains("stays in the mode persist") && stays.contains("base.db"), "{stays}");
+        base.execute_batch("COMMIT")?;
+        assert!(without_log(&base).is_ok());
+        assert!(without_log(&Connection::open("")?).is_ok());
+        Ok(())
+    }
 }

@@ -4,6 +4,8 @@
 //! are, nothing here panics or reads beyond them. Source: the WAL file format and the wal-index format of SQLite
 //! (sqlite.org/fileformat2.html section 4, sqlite.org/walformat.html section 2).
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 
 use super::{native, open};
@@ -48,12 +50,20 @@ pub(crate) fn position(connection: &Connection) -> Option<Position> {
 
 /// The part of a wal-index header that is of use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) position: Position,
-    pub(super) page_size: usize,
+pub(crate) struct Header {
+    /// How far the log reaches.
+    pub(crate) position: Position,
+    /// Bytes of a page; 0 where nobody has written to the log yet.
+    pub(crate) page_size: usize,
+    /// Pages of the database.
+    pub(crate) pages: u32,
+    /// The checksum of the last frame, as it stands there.
+    pub(crate) checksum: [u8; 8],
 }
 
-fn header(connection: &Connection) -> Option<Header> {
+/// What the wal-index of `main` says now. The caller holds a transaction, or has had one on this connection; `None` where
+/// there is no log.
+pub(crate) fn header(connection: &Connection) -> Option<Header> {
     // Asked for the index of a database without a log, SQLite would make one.
     if !open::is_wal(connection).ok()? {
         return None;
@@ -77,13 +87,19 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Header> {
         _ => return None,
     };
     let frames = u32::from_ne_bytes(first.get(16..20)?.try_into().ok()?);
+    let pages = u32::from_ne_bytes(first.get(20..24)?.try_into().ok()?);
+    // Two numbers, here as this machine writes them, in frames with the first byte first.
+    let mut checksum: [u8; 8] = first.get(24..32)?.try_into().ok()?;
+    if cfg!(target_endian = "little") {
+        checksum.chunks_exact_mut(4).for_each(<[u8]>::reverse);
+    }
     let salts = first.get(32..40)?.try_into().ok()?;
-    Some(Header { position: Position { salts, frames }, page_size })
+    Some(Header { position: Position { salts, frames }, page_size, pages, checksum })
 }
 
 /// What was committed after a position. The caller holds a transaction, so that the log stays as it is.
 pub(crate) fn since(connection: &Connection, then: Position) -> Since {
-    let Some(Header { position: now, page_size }) = header(connection) else { return Since::Unknown };
+    let Some(Header { position: now, page_size, .. }) = header(connection) else { return Since::Unknown };
     if then.salts != NO_SALTS && now.salts == then.salts {
         return match now.frames.cmp(&then.frames) {
             std::cmp::Ordering::Equal => Since::Nothing,
@@ -104,6 +120,60 @@ fn follows(then: [u8; 8], now: [u8; 8]) -> bool {
     first(then).wrapping_add(1) == first(now)
 }
 
+/// Where a frame begins; they are counted from 0.
+fn offset(frame: u32, page_size: usize) -> Option<i64> {
+    let length = u64::try_from(FRAME_HEADER + page_size).ok()?;
+    i64::try_from(LOG_HEADER.checked_add(u64::from(frame).checked_mul(length)?)?).ok()
+}
+
+/// Reads the page of a frame, unless it is one of another page or of another log.
+pub(crate) fn read_frame(
+    connection: &Connection,
+    of: &Header,
+    (frame, number): (u32, u32),
+    page: &mut [u8],
+) -> Option<()> {
+    let at = offset(frame, of.page_size)?;
+    let mut head = [0; FRAME_HEADER];
+    native::read_log(connection, at, &mut head)?;
+    let is_it = head.get(..4)? == number.to_be_bytes() && head.get(8..16)? == of.position.salts;
+    is_it.then_some(())?;
+    native::read_log(connection, at.checked_add(i64::try_from(FRAME_HEADER).ok()?)?, page)
+}
+
+/// Where the log of `main` has each page last: its frame by its number. The caller holds a transaction that began when the
+/// wal-index said this. `None` where the log is not the one that it speaks of. `each` is asked before each frame whether to go
+/// on.
+pub(crate) fn frames<E>(
+    connection: &Connection,
+    of: &Header,
+    mut each: impl FnMut() -> Result<(), E>,
+) -> Result<Option<HashMap<u32, u32>>, E> {
+    let mut found = HashMap::new();
+    let mut head = [0; FRAME_HEADER];
+    for frame in 0..of.position.frames {
+        each()?;
+        let Some(number) = frame_head(connection, of, frame, &mut head) else { return Ok(None) };
+        found.insert(number, frame);
+    }
+    // Checksums go on from frame to frame, so that the last one stands for all of them.
+    let is_it = of.position.frames == 0
+        || (head.get(16..24) == Some(&of.checksum) && head.get(4..8) == Some(&of.pages.to_be_bytes()));
+    Ok(is_it.then_some(found))
+}
+
+/// Reads what stands before the page of a frame; the number of that page, unless it is a frame of another log.
+fn frame_head(
+    connection: &Connection,
+    of: &Header,
+    frame: u32,
+    head: &mut [u8; FRAME_HEADER],
+) -> Option<u32> {
+    native::read_log(connection, offset(frame, of.page_size)?, head)?;
+    let number = u32::from_be_bytes(head.get(..4)?.try_into().ok()?);
+    (head.get(8..16)? == of.position.salts).then_some(number)
+}
+
 /// The pages of the transaction that begins after `skip` frames.
 fn first_transaction(
     connection: &Connection,
@@ -115,9 +185,8 @@ fn first_transaction(
         return None;
     }
     let mut pages: std::collections::BTreeMap<u32, Vec<u8>> = std::collections::BTreeMap::new();
-    let length = u64::try_from(FRAME_HEADER + page_size).ok()?;
     for frame in skip..now.frames {
-        let offset = i64::try_from(LOG_HEADER.checked_add(u64::from(frame).checked_mul(length)?)?).ok()?;
+        let offset = offset(frame, page_size)?;
         let mut bytes = vec![0; FRAME_HEADER + page_size];
         native::read_log(connection, offset, &mut bytes)?;
         let (head, page) = bytes.split_at_checked(FRAME_HEADER)?;

@@ -17,11 +17,13 @@ mod base;
 mod beside;
 mod bounce;
 mod bytes;
+mod changes;
 mod codec;
 mod companion;
 mod create;
 mod decide;
 mod evidence;
+mod fit;
 mod forecast;
 mod guard;
 mod intent;
@@ -34,6 +36,7 @@ mod observe;
 mod old_copy;
 mod open;
 mod page;
+mod pages;
 mod place;
 mod plan;
 mod progress;
@@ -120,6 +123,19 @@ pub struct Options {
     pub force: Force,
     /// Whether values of secret columns are shown.
     pub secrets: Secrets,
+    /// How often what the pages of a file tell is checked against all of its rows.
+    pub verify: Verify,
+}
+
+/// How often a run compares all rows of a side with what was merged, beside what its pages tell of them. Where the two differ,
+/// which must not be, the rows count, a warning and an event say so, and each run compares all rows until they agree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// Once a day for each side, also where its file has not changed.
+    #[default]
+    Daily,
+    /// In this run.
+    Now,
 }
 
 /// Whether anything is written.
@@ -628,6 +644,7 @@ fn over(
         at,
         mode: options.mode,
         force: options.force,
+        verify: options.verify,
         resolution: None,
         undo: None,
     };

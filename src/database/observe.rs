@@ -13,7 +13,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Statement, params_from_iter};
 
 use super::bytes::{Attic, Bytes};
-use super::key::{Collation, Key, KeyPart, compare_cells, key_of};
+use super::key::{Collation, Key, KeyPart, compare_cells, key_of, key_part};
 use super::model::{Change, Identity, Slot};
 use super::schema::{Direction, Storage, Table};
 use super::shape::TableShape;
@@ -190,6 +190,64 @@ pub(crate) fn each_change(
             b = new.next()?;
         }
     }
+}
+
+/// What differs between two states at one slot, if anything does. `before` and `after` say whether they have a row there: `None`
+/// where the row that is asked for is not found in one that has it, or is in one that has not, or another is found.
+pub(crate) fn difference_at(
+    shape: &TableShape,
+    (before, had): (Source<'_>, bool),
+    (after, has): (Source<'_>, bool),
+    slot: &Slot,
+) -> rusqlite::Result<Option<Option<Change>>> {
+    let at = |source: Source<'_>| -> rusqlite::Result<Vec<(Slot, Row)>> {
+        let Some(have) = source.table else { return Ok(Vec::new()) };
+        let (condition, values) = slot_condition(&shape.table, have, slot);
+        let mut found = Vec::new();
+        rows_where(shape, source, &format!("WHERE {condition}"), &values, |slot, row| {
+            found.push((slot, row));
+        })?;
+        Ok(found)
+    };
+    let (mut olds, mut news) = (at(before)?, at(after)?);
+    let is_it = |(found, _): &(Slot, Row)| place(shape, found) == place(shape, slot);
+    let as_told = (olds.len(), news.len()) == (usize::from(had), usize::from(has));
+    if !as_told || !olds.iter().chain(&news).all(is_it) {
+        return Ok(None);
+    }
+    let (old, mut new) = (olds.pop(), news.pop());
+    let Some(slot) = new.as_ref().or(old.as_ref()).map(|(slot, _)| slot.clone()) else { return Ok(None) };
+    let mut old = old.map(|(_, row)| row);
+    if old.as_ref() == new.as_ref().map(|(_, row)| row) {
+        return Ok(Some(None));
+    }
+    old.iter_mut().for_each(|row| before.share(row));
+    new.iter_mut().for_each(|(_, row)| after.share(row));
+    if let (Some(old), Some((_, new))) = (&old, &mut new) {
+        keep_equal(old, new);
+    }
+    Ok(Some(Some(Change { slot, before: old, after: new.map(|(_, row)| row) })))
+}
+
+/// A slot as its table tells it from others: keys that differ in case alone may be one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// By row id, or by the bytes of a key that is none.
+    Slot(Slot),
+    /// By key.
+    Key(Key),
+}
+
+/// The place of a slot.
+pub(crate) fn place(shape: &TableShape, slot: &Slot) -> Place {
+    let key = match (slot, &shape.table.storage) {
+        (Slot::Key(values), Storage::Key { order }) if values.len() == order.len() => {
+            let parts = values.iter().zip(order);
+            parts.map(|(value, (_, collation, _))| key_part(value, *collation)).collect()
+        }
+        _ => None,
+    };
+    key.map_or_else(|| Place::Slot(slot.clone()), Place::Key)
 }
 
 /// Lets a row that was just read share the cells that are what they were.
@@ -599,4 +657,67 @@ pub(crate) fn sequence(connection: &Connection, table: &str) -> rusqlite::Result
         .query_row([table], |row| row.get(0))
         .optional()
         .map(Option::flatten)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::database::{forecast, schema};
+
+    /// What is asked for by one column and found by another is not what was asked for; nor is a row where none is to be.
+    #[test]
+    fn only_the_row_that_is_asked_for_is_compared() -> Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let config = Config::load(None, Some(directory.path()))?;
+        let [old, new] = ["one", "another"].map(|v| {
+            let connection = Connection::open_in_memory()?;
+            connection.execute_batch(&format!(
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, other INTEGER, v);
+                 INSERT INTO t VALUES(1, 2, '{v}'), (2, 3, 'same'), (5, 4, '{v}');
+                 CREATE TABLE k(k TEXT COLLATE NOCASE PRIMARY KEY, v) WITHOUT ROWID;
+                 INSERT INTO k VALUES('{v}', 1), ('Key', 1)"
+            ))?;
+            Ok::<_, rusqlite::Error>(connection)
+        });
+        let (old, new) = (old?, new?);
+        new.execute_batch("UPDATE k SET k = 'KEY' WHERE k = 'key'")?;
+        let schema = schema::read(&old, "main")?;
+        let shape = forecast::plain_shape(&config, [("old", &schema), ("new", &schema)])?;
+        let of = |name: &str| shape.tables.iter().find(|table| table.rules.name == name).ok_or("no table");
+        let at = |name: &str, table: &Table, had, has, slot: Slot| {
+            let state = |connection| Source { connection, table: Some(table), cells: None };
+            Ok::<_, Box<dyn std::error::Error>>(difference_at(
+                of(name)?,
+                (state(&old), had),
+                (state(&new), has),
+                &slot,
+            )?)
+        };
+        let (t, k) = (schema.table("t").ok_or("no t")?, schema.table("k").ok_or("no k")?);
+        let row = Slot::Rowid;
+        assert!(matches!(at("t", t, true, true, row(1))?, Some(Some(_))));
+        assert_eq!(at("t", t, true, true, row(2))?, Some(None));
+        assert_eq!(at("t", t, true, true, row(4))?, None, "there is none");
+        for (had, has) in [(true, false), (false, true), (false, false)] {
+            assert_eq!(at("t", t, had, has, row(1))?, None, "it is in both");
+        }
+        // Told that another column shows the ids, SQL finds another row.
+        let mistaken = Table { storage: Storage::Alias { column: 1 }, ..t.clone() };
+        for id in [2, 3, 4] {
+            assert_eq!(
+                at("t", &mistaken, true, true, row(id))?,
+                None,
+                "{id} is not the row that was asked for"
+            );
+        }
+        let key = |text: &str| Slot::Key(vec![Value::text(text)]);
+        assert!(
+            matches!(at("k", k, true, true, key("key"))?, Some(Some(_))),
+            "as the table compares its keys"
+        );
+        assert!(matches!(at("k", k, true, false, key("ONE"))?, Some(Some(_))));
+        assert_eq!(at("k", k, true, true, key("one"))?, None);
+        Ok(())
+    }
 }

@@ -115,6 +115,11 @@ pub(crate) fn first_read(connection: &Connection) -> rusqlite::Result<Schema> {
     schema::read(connection, "main")
 }
 
+/// The error of SQLite for a transaction that has ended by itself, as a disk failed.
+pub(crate) fn ended() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR), None)
+}
+
 /// Opens a file that exists for looking only.
 pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     beside::check(path)?;

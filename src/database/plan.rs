@@ -13,6 +13,7 @@ use crate::config::{Config, DatabaseConfig};
 use crate::error::Result;
 
 use super::apply::Refusal;
+use super::changes::{Compared, Reading, States};
 use super::decide::edits::{Edits, Follow, resolve};
 use super::guard;
 use super::intent::spell_out;
@@ -20,6 +21,7 @@ use super::key::Key;
 use super::model::{Change, SideIndex};
 use super::observe::{self, Cells, Source};
 use super::old_copy::{self, Suspicion};
+use super::pages::Moment;
 use super::progress::{Pace, Phase};
 use super::record::Intent;
 use super::resolution::Resolution;
@@ -56,6 +58,10 @@ pub(crate) struct Side {
     pub(crate) suspicion: Suspicion,
     /// Large cells that were read of this side or of another.
     pub(crate) cells: Rc<Cells>,
+    /// Which state of its file its read transaction sees.
+    pub(crate) moment: Moment,
+    /// What a comparison of all pages of base and file came to, once there was one.
+    pub(crate) compared: Compared,
 }
 
 /// A base.
@@ -86,7 +92,7 @@ impl Side {
 
     /// What the base will have been brought from when it is brought to the live state: nothing, for a table that is
     /// made anew there.
-    fn recorded_from(&self, table: &str) -> Source<'_> {
+    pub(crate) fn recorded_from(&self, table: &str) -> Source<'_> {
         let base = self.base_source(table);
         let rebuilt =
             self.schema.table(table).is_some_and(|live| shape::drift(base.table, live) == Drift::Rebuilt);
@@ -136,6 +142,8 @@ pub(crate) struct Task<'a> {
     pub(crate) paused: &'a [(String, String)],
     /// Whether one side is simply copied.
     pub(crate) kind: MergeKind,
+    /// How what sides did is read.
+    pub(crate) reading: &'a Reading,
 }
 
 /// What a merge starts from.
@@ -347,8 +355,7 @@ fn observe_table(task: &Task<'_>, shape: &TableShape) -> Result<Option<Observed>
             rows.tell()?;
             observe::diff(shape, before, after, || rows.read()).map_err(fail)
         };
-        let changes =
-            if side.known { diff(side.recorded_from(name), side.source(name))? } else { Vec::new() };
+        let changes = if side.known { changes_of(task, shape, side, &fail)? } else { Vec::new() };
         let resolved = if known {
             resolve(&shape.rules, changes.clone(), Follow::Renames)
         } else if index == task.hub {
@@ -373,6 +380,22 @@ fn observe_table(task: &Task<'_>, shape: &TableShape) -> Result<Option<Observed>
         observed.missed.push(missed);
     }
     Ok(Some(observed))
+}
+
+/// What differs between the base of a side and its file.
+fn changes_of(
+    task: &Task<'_>,
+    shape: &TableShape,
+    side: &Side,
+    fail: &dyn Fn(rusqlite::Error) -> Fault,
+) -> Result<Vec<Change>, Fault> {
+    let name = &shape.rules.name;
+    let (before, after) = (side.recorded_from(name), side.source(name));
+    let of = observe::about_rows(after).map_err(fail)?;
+    let mut rows = task.pace.table(task.name, name, of);
+    rows.tell()?;
+    let states = States { side: &side.name, before, after, moment: side.moment, compared: &side.compared };
+    task.reading.changes(shape, &states, &mut rows).map_err(fail)
 }
 
 /// The overlay of a side for one table, its rows in the columns of the shape.

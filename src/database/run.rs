@@ -18,7 +18,9 @@ use crate::report::{DatabaseReport, SideReport, State};
 
 use super::apply::{self, Done, Outcome, Refusal};
 use super::archive::{self, Target};
+use super::changes::{self, Reading};
 use super::create::{self, Absence};
+use super::fit;
 use super::open::{self, Fingerprint, Found};
 use super::plan::{self, MergeKind, Plan, Side, Task};
 use super::progress::{Pace, Phase};
@@ -30,7 +32,7 @@ use super::steps::{Step, Steps};
 use super::store::{Seen, Store};
 use super::undo::Undo;
 use super::watch::{self, Look, Watch};
-use super::{Fault, Force, Mode, Until, base, settle, sql_error, state_error};
+use super::{Fault, Force, Mode, Until, Verify, base, settle, sql_error, state_error};
 
 /// How often a plan is made anew because a planned row changed before it was locked.
 const ATTEMPTS: u32 = 4;
@@ -57,6 +59,8 @@ pub(crate) struct Job<'a> {
     pub(crate) mode: Mode,
     /// Whether guards that wait for a person are overridden.
     pub(crate) force: Force,
+    /// How often rows are compared beside pages.
+    pub(crate) verify: Verify,
     /// A person's decision about one conflict.
     pub(crate) resolution: Option<&'a Resolution>,
     /// A run to take back.
@@ -188,7 +192,8 @@ fn attempt(
     job.steps.at(Step::Began, "");
     let favoured = job.store.favoured(name).map_err(state_error)?;
     let plain = intents.is_empty() && favoured.is_none() && job.resolution.is_none() && job.undo.is_none();
-    if plain && unchanged(job, name, database)? {
+    let skips = plain && job.verify == Verify::Daily;
+    if skips && unchanged(job, name, database)? {
         report.state = State::Unchanged;
         return Ok(());
     }
@@ -431,6 +436,10 @@ fn unchanged(job: &Job<'_>, name: &str, database: &DatabaseConfig) -> Result<boo
         if *epoch.get_or_insert(state.epoch) != state.epoch {
             return Ok(false);
         }
+        // Also a file that was never touched is compared row by row from time to time: what was taken for unchanged may not be.
+        if changes::is_due(state.compared, job.at.timestamp()) {
+            return Ok(false);
+        }
         let (Some(stored), Some(now)) = (state.fingerprint, open::fingerprint(path)) else {
             return Ok(false);
         };
@@ -465,6 +474,7 @@ fn merge(
     let mut copied = HashMap::new();
     let mut attempts = 0;
     let at = clock::stamp(job.at);
+    let reading = Reading::new(job, name, database.replicas.keys())?;
     loop {
         let Watch { sides, looks } = watch::observe(job, name, database, seats, kind, report)?;
         for (table, reason) in looks.iter().flat_map(|look| &look.waiting) {
@@ -475,6 +485,7 @@ fn merge(
         let hub = sides.iter().position(|side| side.name == job.config.hub);
         let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
         let versions: Vec<i64> = looks.iter().map(|look| look.version).collect();
+        let mut misfit = None;
         let planned = plan::plan(&Task {
             config: job.config,
             name,
@@ -491,12 +502,29 @@ fn merge(
             refused: &refused,
             paused: &paused,
             kind,
+            reading: &reading,
         });
+        // In the transactions that it was made in.
+        let planned = planned.and_then(|plan| {
+            misfit = fit::misfit(&plan, &sides, &reading)?;
+            Ok(plan)
+        });
+        if let Some((side, table)) = &misfit {
+            reading.distrust(side, table);
+        }
+        report.warnings.extend(reading.told(job, name));
+        if job.mode == Mode::Apply {
+            reading.note_misread(job, name)?;
+        }
         for side in &sides {
             // Ends the read transaction, in which nothing was written; where it ended by itself this fails.
             let _ = side.live.execute_batch("ROLLBACK");
         }
         job.steps.at(Step::Planned, "");
+        if misfit.is_some() {
+            seats = sides.into_iter().map(Seat::again).collect();
+            continue;
+        }
         let mut plan = match planned {
             Ok(plan) => plan,
             // What we remember may be damaged instead of what it is about.
@@ -520,6 +548,9 @@ fn merge(
             }
             Err(fault) => return Err(fault),
         };
+        if job.mode == Mode::Apply {
+            reading.note(job, name, &sides)?;
+        }
         if job.mode == Mode::Apply && kind == MergeKind::ThreeWay {
             returned::note(job, name, &sides, &plan.shape.dropped)?;
         }

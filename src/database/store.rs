@@ -36,7 +36,7 @@ pub(crate) use replicas::{
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -109,6 +109,9 @@ CREATE TABLE quarantines (
     database TEXT NOT NULL, side TEXT NOT NULL, reason TEXT NOT NULL, since TEXT NOT NULL,
     PRIMARY KEY (database, side)) WITHOUT ROWID;
 ALTER TABLE databases ADD COLUMN said TEXT;
+",
+    "
+ALTER TABLE replicas ADD COLUMN compared INTEGER;
 ",
 ];
 

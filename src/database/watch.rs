@@ -11,9 +11,11 @@ use crate::config::DatabaseConfig;
 use crate::interrupt;
 use crate::report::{DatabaseReport, State};
 
+use super::changes::Compared;
 use super::observe::Cells;
 use super::old_copy::{self, Suspicion};
 use super::open::{self, Fingerprint};
+use super::pages::Moment;
 use super::plan::{MergeKind, Plan, Side};
 use super::progress::Phase;
 use super::run::{Job, Part, Seat, drop_side, passes_guards};
@@ -87,7 +89,7 @@ fn observe_side(
     let fail = |cause| sql_error(cause, &seat.name);
     let wait = Duration::from_millis(job.config.guards.busy_timeout_ms);
     interrupt::patience(&seat.live, wait).map_err(fail)?;
-    seat.live.execute_batch("BEGIN").map_err(fail)?;
+    let mut moment = Moment::begin(&seat.live).map_err(fail)?;
     let mut schema = open::first_read(&seat.live).map_err(fail)?;
     let remembered = job.store.replica(name, &seat.name).map_err(state_error)?;
     let mut counter = native::change_counter(&seat.live);
@@ -110,7 +112,7 @@ fn observe_side(
     } else if let Some(base) = known.as_ref().filter(|_| !back.is_empty()) {
         seat.live.execute_batch("ROLLBACK").map_err(fail)?;
         returned::refill(job, name, database, &seat, base, (&schema, back), report)?;
-        seat.live.execute_batch("BEGIN").map_err(fail)?;
+        moment = Moment::begin(&seat.live).map_err(fail)?;
         schema = open::first_read(&seat.live).map_err(fail)?;
         counter = native::change_counter(&seat.live);
     }
@@ -148,6 +150,8 @@ fn observe_side(
             merged,
             suspicion,
             cells: Rc::clone(cells),
+            moment,
+            compared: Compared::default(),
         },
         look,
     ))
@@ -196,6 +200,9 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
             merged,
             suspicion: Suspicion::default(),
             cells: Rc::clone(&cells),
+            // Base and file are of two sides, and have few pages in common.
+            moment: Moment::Unknown,
+            compared: Compared::default(),
         });
     }
     Ok(watch)

@@ -3,13 +3,13 @@
 //! Apart from `apply`, which holds the locks, because bases are written the same way. The caller holds a write
 //! transaction and has verified the guards.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, params_from_iter};
 
 use super::key::{Key, key_of};
 use super::model::{Identity, Slot, Write};
-use super::observe::{Source, row_at, rowid_name, rows_by_key, slot_condition};
+use super::observe::{Place, Source, place, row_at, rowid_name, rows_by_key, slot_condition};
 use super::schema::{Storage, Table};
 use super::shape::TableShape;
 use super::sql::quote;
@@ -122,15 +122,15 @@ fn update(
 
 /// Whether every row is still what the writes were planned from, and every new slot, identity and UNIQUE value free.
 pub(crate) fn verify(shape: &TableShape, source: Source<'_>, writes: &[Write]) -> rusqlite::Result<bool> {
-    let leaving: HashMap<&Slot, &Row> =
-        writes.iter().filter_map(|write| write.old.as_ref()).map(|(slot, row)| (slot, row)).collect();
-    for (slot, row) in &leaving {
-        if row_at(shape, source, slot)?.as_ref() != Some(*row) {
+    let mut leaving: HashSet<Place> = HashSet::new();
+    for (slot, row) in writes.iter().filter_map(|write| write.old.as_ref()) {
+        if row_at(shape, source, slot)?.as_ref() != Some(row) {
             return Ok(false);
         }
+        leaving.insert(place(shape, slot));
     }
     for (slot, _) in writes.iter().filter_map(|write| write.new.as_ref()) {
-        if !leaving.contains_key(slot) && row_at(shape, source, slot)?.is_some() {
+        if !leaving.contains(&place(shape, slot)) && row_at(shape, source, slot)?.is_some() {
             return Ok(false);
         }
     }
@@ -148,7 +148,7 @@ pub(crate) fn verify(shape: &TableShape, source: Source<'_>, writes: &[Write]) -
             continue;
         }
         let there = rows_by_key(shape, source, columns, &keys)?;
-        if there.iter().any(|(slot, _)| !leaving.contains_key(slot)) {
+        if there.iter().any(|(slot, _)| !leaving.contains(&place(shape, slot))) {
             return Ok(false);
         }
     }

@@ -47,7 +47,8 @@ pub unsafe extern "C" fn cr0_db_status(
 
 /// Merges all sides of the databases, both ways.
 ///
-/// What is wrong with one database is in the report, and the others go on. Options: database, dry_run, force, progress.
+/// What is wrong with one database is in the report, and the others go on. Options: database, dry_run, force,
+/// verify, progress.
 ///
 /// Fails with `CR0_ERROR_LOCKED` while another run is at work, `CR0_ERROR_USAGE` where a name fits no database,
 /// `CR0_ERROR_CANCELLED` when the callback said stop: the database that it was at is as it was, those before it are
@@ -72,7 +73,7 @@ pub unsafe extern "C" fn cr0_db_sync(
     unsafe {
         call::operation(
             "cr0_db_sync",
-            &["database", "dry_run", "force", "progress"],
+            &["database", "dry_run", "force", "verify", "progress"],
             (system, options),
             report,
             error,

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::call;
 use super::error::{CR0_ERROR_USAGE, CR0_OK};
-use crate::database::{self, Detail, Force, Mode, Secrets, Selection};
+use crate::database::{self, Detail, Force, Mode, Secrets, Selection, Verify};
 use crate::doctor::Shell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::integrity::{Accept, CheckOptions, WatchOptions};
@@ -53,6 +53,7 @@ pub struct Options {
     dry_run: bool,
     force: bool,
     show_secrets: bool,
+    verify: bool,
     explain: bool,
     full: bool,
     acknowledge: bool,
@@ -90,6 +91,7 @@ impl Options {
             ("dry_run", self.dry_run),
             ("force", self.force),
             ("show_secrets", self.show_secrets),
+            ("verify", self.verify),
             ("explain", self.explain),
             ("full", self.full),
             ("acknowledge", self.acknowledge),
@@ -114,6 +116,7 @@ impl Options {
             mode: if self.dry_run { Mode::DryRun } else { Mode::Apply },
             force: if self.force { Force::Yes } else { Force::No },
             secrets: if self.show_secrets { Secrets::Show } else { Secrets::Redact },
+            verify: if self.verify { Verify::Now } else { Verify::Daily },
         }
     }
 
@@ -355,6 +358,17 @@ pub unsafe extern "C" fn cr0_options_set_force(options: *mut Options, yes: i32) 
 pub unsafe extern "C" fn cr0_options_set_show_secrets(options: *mut Options, yes: i32) -> i32 {
     // SAFETY: as the function asks.
     unsafe { set(options, |options| options.show_secrets = yes != 0) }
+}
+
+/// Says whether a run compares all rows of all sides with what was merged, beside what the pages of their files tell: 0 is
+/// no, which is once a day, anything else yes.
+///
+/// # Safety
+/// `options` must be `NULL` or options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cr0_options_set_verify(options: *mut Options, yes: i32) -> i32 {
+    // SAFETY: as the function asks.
+    unsafe { set(options, |options| options.verify = yes != 0) }
 }
 
 /// Says whether a status tells the rules of every table: 0 is no, anything else yes.

@@ -22,7 +22,9 @@ static void databases(cr0_system *system) {
     cr0_options *options = cr0_options_new(), *one = cr0_options_new(), *rehearsal = cr0_options_new();
 
     CHECK(cr0_options_add_database(one, "d*") == CR0_OK);
+    CHECK(cr0_options_set_verify(one, 1) == CR0_OK);
     WORKS(cr0_db_sync(system, one, &report, &error), error);
+    CHECK(cr0_options_set_verify(one, 0) == CR0_OK);
     CHECK(cr0_report_count(report, CR0_COUNT_INSERTED) == 2);
     cr0_report_free(report);
     CHECK(cr0_options_set_explain(options, 1) == CR0_OK);

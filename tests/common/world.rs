@@ -170,7 +170,25 @@ impl World {
     }
 
     pub(crate) fn run(&self, options: &Options) -> Result<Value> {
-        database::sync(&self.config(), options).map(seen)
+        let report = database::sync(&self.config(), options).map(seen);
+        self.trust_pages();
+        let told = report.iter().flat_map(|report| report["databases"].as_object().into_iter().flatten());
+        for (name, database) in told {
+            let warnings = database["warnings"].to_string();
+            assert!(!warnings.contains("CRITICAL: "), "pages and rows of {name} differ: {warnings}");
+        }
+        report
+    }
+
+    /// Lets pages alone tell from the second run on, as they mostly do: all rows are read once a day, and soon after a side
+    /// was adopted.
+    fn trust_pages(&self) {
+        let state = self.root().join("sync_state/state.db");
+        // One that a test has damaged, locked or hidden is left alone.
+        if let Ok(state) = Connection::open_with_flags(state, rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE) {
+            let now = "UPDATE replicas SET compared = CAST(strftime('%s', 'now') AS INTEGER)";
+            let _ = state.execute(now, []);
+        }
     }
 
     pub(crate) fn dry_run(&self) -> Value {

@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 
 seconds=${1:-${CR0SYNC_FUZZ_SECONDS:-10}}
-targets=${CR0SYNC_FUZZ_TARGETS:-"page record state config request schema files"}
+targets=${CR0SYNC_FUZZ_TARGETS:-"page trees record state config request schema files"}
 case ${CARGO_TARGET_DIR:-target} in
     /*) built=${CARGO_TARGET_DIR:-target}/fuzz ;;
     *) built=$PWD/${CARGO_TARGET_DIR:-target}/fuzz ;;

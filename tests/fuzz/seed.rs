@@ -5,7 +5,7 @@
 use std::path::Path;
 
 fn main() -> std::io::Result<()> {
-    for target in ["config", "files", "page", "record", "request", "schema", "state"] {
+    for target in ["config", "files", "page", "record", "request", "schema", "state", "trees"] {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
         std::fs::create_dir_all(&directory)?;
         for (name, bytes) in cr0sync::database::fuzz::seeds(target) {

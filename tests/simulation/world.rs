@@ -233,6 +233,10 @@ impl World {
             if matches!(report.state, State::Failed | State::Held | State::Quarantined) {
                 return Err(vec![format!("a run ends as {:?}: {:?}", report.state, report.reason)]);
             }
+            // Pages and rows come to the same, whatever owners do and wherever runs die.
+            if report.warnings.iter().any(|warning| warning.starts_with("CRITICAL")) {
+                return Err(vec![format!("pages and rows differ: {:?}", report.warnings)]);
+            }
         }
         Ok(report)
     }

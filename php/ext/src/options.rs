@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use cr0sync::access::limits::Origin;
-use cr0sync::database::{self, Detail, Force, Mode, Secrets, Selection};
+use cr0sync::database::{self, Detail, Force, Mode, Secrets, Selection, Verify};
 use cr0sync::doctor::Shell;
 use cr0sync::integrity::{Accept, CheckOptions, WatchOptions};
 use cr0sync::security::Look;
@@ -54,6 +54,8 @@ pub(crate) enum Key {
     Force,
     /// bool: show secret values.
     ShowSecrets,
+    /// bool: compare all rows.
+    Verify,
     /// bool: tell the rules of every table.
     Explain,
     /// int: at most so many.
@@ -124,6 +126,7 @@ impl Key {
             Key::DryRun => "dry_run",
             Key::Force => "force",
             Key::ShowSecrets => "show_secrets",
+            Key::Verify => "verify",
             Key::Explain => "explain",
             Key::Limit => "limit",
             Key::Side => "side",
@@ -167,6 +170,7 @@ pub(crate) struct Given {
     dry_run: bool,
     force: bool,
     show_secrets: bool,
+    verify: bool,
     explain: bool,
     limit: Option<usize>,
     side: Option<String>,
@@ -232,6 +236,7 @@ impl Given {
             Key::Acknowledge => self.acknowledge = value.flag()?,
             Key::Force => self.force = value.flag()?,
             Key::ShowSecrets => self.show_secrets = value.flag()?,
+            Key::Verify => self.verify = value.flag()?,
             Key::Explain => self.explain = value.flag()?,
             Key::Limit => self.limit = Some(value.count()?),
             Key::Side => self.side = Some(value.word()?),
@@ -321,6 +326,7 @@ impl Given {
             mode: if self.dry_run { Mode::DryRun } else { Mode::Apply },
             force: if self.force { Force::Yes } else { Force::No },
             secrets: if self.show_secrets { Secrets::Show } else { Secrets::Redact },
+            verify: if self.verify { Verify::Now } else { Verify::Daily },
         }
     }
 

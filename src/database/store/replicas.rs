@@ -31,6 +31,8 @@ pub(crate) struct ReplicaState {
     pub(crate) left_as: Option<String>,
     /// Its change counter when it was last looked at, and the device its directory lay on.
     pub(crate) seen: Option<Seen>,
+    /// When all of its rows were last compared with its base, in unix seconds, and nothing was found that pages had not told.
+    pub(crate) compared: Option<i64>,
 }
 
 /// What was seen of a file, to notice that it is another one.
@@ -101,14 +103,26 @@ impl Store {
     pub(crate) fn replica(&self, database: &str, side: &str) -> rusqlite::Result<Option<ReplicaState>> {
         self.connection
             .prepare_cached(
-                "SELECT base, epoch, fingerprint, counter, device, left_as, file FROM replicas WHERE database = ?1 AND side = ?2",
+                "SELECT base, epoch, fingerprint, counter, device, left_as, file, compared
+                 FROM replicas WHERE database = ?1 AND side = ?2",
             )?
             .query_row([database, side], |row| {
                 let counter: Option<u32> = row.get(3)?;
                 let device: Option<i64> = row.get(4)?;
                 let file = row.get(6)?;
-                let seen = counter.zip(device).map(|(counter, device)| Seen { counter, device: u64::from_ne_bytes(device.to_ne_bytes()), file });
-                Ok(ReplicaState { base: row.get(0)?, epoch: row.get(1)?, fingerprint: row.get(2)?, left_as: row.get(5)?, seen })
+                let seen = counter.zip(device).map(|(counter, device)| Seen {
+                    counter,
+                    device: u64::from_ne_bytes(device.to_ne_bytes()),
+                    file,
+                });
+                Ok(ReplicaState {
+                    base: row.get(0)?,
+                    epoch: row.get(1)?,
+                    fingerprint: row.get(2)?,
+                    left_as: row.get(5)?,
+                    seen,
+                    compared: row.get(7)?,
+                })
             })
             .map(|state| Some(state).filter(|state| state.epoch.unsigned_abs() < EPOCHS))
             .or_else(|cause| match cause {
@@ -131,7 +145,8 @@ impl Store {
         self.connection
             .prepare_cached(
                 "INSERT INTO replicas (database, side, base, epoch) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (database, side) DO UPDATE SET base = ?3, epoch = ?4, fingerprint = NULL, left_as = NULL",
+                 ON CONFLICT (database, side) DO UPDATE SET base = ?3, epoch = ?4, fingerprint = NULL, left_as = NULL,
+                     compared = CASE base WHEN ?3 THEN compared END",
             )?
             .execute(params![database, side, base, epoch])
             .map(drop)
@@ -158,6 +173,14 @@ impl Store {
         self.connection
             .prepare_cached("UPDATE replicas SET left_as = ?3 WHERE database = ?1 AND side = ?2")?
             .execute(params![database, side, left_as])
+            .map(drop)
+    }
+
+    /// Remembers when all rows of a replica were compared; nothing, where they are to be compared again.
+    pub(crate) fn set_compared(&self, database: &str, side: &str, at: Option<i64>) -> rusqlite::Result<()> {
+        self.connection
+            .prepare_cached("UPDATE replicas SET compared = ?3 WHERE database = ?1 AND side = ?2")?
+            .execute(params![database, side, at])
             .map(drop)
     }
 

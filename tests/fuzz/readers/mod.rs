@@ -17,6 +17,7 @@ mod record;
 mod schema;
 mod seeds;
 mod state;
+mod trees;
 
 use std::path::Path;
 
@@ -33,6 +34,7 @@ pub use record::record;
 pub use schema::schema;
 pub use seeds::seeds;
 pub use state::state;
+pub use trees::trees;
 
 /// A page of a database, and the header of a wal-index: `page` and `log`.
 pub fn page(bytes: &[u8]) {

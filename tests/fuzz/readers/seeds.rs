@@ -20,6 +20,7 @@ use super::state::spell;
 pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let found = match target {
         "page" => pages().unwrap(),
+        "trees" => trees().unwrap(),
         "record" => records(),
         "state" => blobs(),
         "config" => configurations(),
@@ -58,6 +59,36 @@ fn pages() -> rusqlite::Result<Seeds> {
     drop(connection);
     std::fs::remove_dir_all(directory).unwrap();
     Ok(seeds)
+}
+
+fn trees() -> rusqlite::Result<Seeds> {
+    let directory = std::env::temp_dir().join(format!("cr0sync-seed-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let path = directory.join("a.db");
+    let connection = Connection::open(&path)?;
+    connection.execute_batch(
+        "PRAGMA page_size = 512;
+         CREATE TABLE t(id INTEGER PRIMARY KEY, b); CREATE TABLE w(k, n, v, PRIMARY KEY (k, n)) WITHOUT ROWID;
+         INSERT INTO t WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 60)
+         SELECT n, 'row ' || n FROM n;
+         INSERT INTO t VALUES (100, zeroblob(1200)), (101, zeroblob(600));
+         INSERT INTO w SELECT 'k' || id, id, b FROM t",
+    )?;
+    let roots = ["t", "w"].map(|table| {
+        let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?";
+        connection.query_row(sql, [table], |row| row.get::<_, u8>(0)).unwrap()
+    });
+    let before = std::fs::read(&path).unwrap();
+    connection.execute_batch(
+        "UPDATE t SET b = 'other' WHERE id = 7; UPDATE t SET b = CAST(zeroblob(1100) || 'x' AS BLOB) WHERE id = 100;
+         DELETE FROM t WHERE id BETWEEN 30 AND 50; UPDATE w SET v = 1 WHERE n = 40; DELETE FROM w WHERE n < 10",
+    )?;
+    let mut after = std::fs::read(&path).unwrap();
+    after.resize(before.len(), 0);
+    drop(connection);
+    std::fs::remove_dir_all(directory).unwrap();
+    let of = |root: u8, by_key: u8| [&[0, root, root, by_key], before.as_slice(), after.as_slice()].concat();
+    Ok(vec![("rowids", of(roots[0], 0)), ("keys", of(roots[1], 1))])
 }
 
 fn row(values: &[Value]) -> Row {

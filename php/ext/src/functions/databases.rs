@@ -36,7 +36,9 @@ impl Function for Sync {
     const PARAMETERS: &'static [Parameter] = &[Parameter::options()];
 
     fn run(arguments: Arguments) -> Result<Answer, Failure> {
-        let mut given = Given::read(&arguments, 0, &CHANGES)?;
+        let mut keys = CHANGES.to_vec();
+        keys.push(Key::Verify);
+        let mut given = Given::read(&arguments, 0, &keys)?;
         let (config, mut listener) = (config(&given)?, given.listener());
         let outcome = database::sync_with(&config, &given.options(), &mut |progress| listener.hear(progress));
         let report = listener.outcome(outcome)?;
