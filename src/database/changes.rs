@@ -12,17 +12,21 @@ use rusqlite::{Connection, ErrorCode};
 use serde_json::json;
 
 use crate::events::{self, Event, Severity};
+use crate::interrupt;
 
 use super::key::Collation;
 use super::model::Change;
 use super::observe::{self, Source};
-use super::pages::{Candidate, Differences, Ended, File, Moment, Order, Overlay, candidates, compare};
-use super::plan::Side;
+use super::pages::{
+    Candidate, Differences, Ended, File, Moment, Order, Overlay, Roots, believe, candidates, compare,
+};
+use super::plan::{Plan, Side};
 use super::progress::Rows;
+use super::record::TableWrites;
 use super::run::Job;
 use super::schema::{Direction, Storage, Table};
 use super::shape::TableShape;
-use super::{Fault, Mode, Verify, open, state_error};
+use super::{Fault, Mode, Verify, open, sql_error, state_error};
 
 /// How much of both files was compared, kept for the other tables of a side.
 pub(crate) type Compared = OnceCell<Result<(Option<Overlay>, Differences), &'static str>>;
@@ -49,6 +53,8 @@ pub(crate) struct Reading {
     distrusted: Cell<bool>,
     /// Sides of which pages alone told something.
     of_pages: RefCell<BTreeSet<String>>,
+    /// Sides of which a change was told by rows, in the plan that is made.
+    of_rows: RefCell<BTreeSet<String>>,
     /// Sides of which they told what is not so.
     misread: RefCell<BTreeSet<String>>,
     told: RefCell<Vec<Misread>>,
@@ -99,8 +105,8 @@ impl Reading {
                 all_rows.insert(side.clone());
             }
         }
-        let (of_pages, misread, told) = Default::default();
-        Ok(Reading { all_rows, at, distrusted: Cell::new(false), of_pages, misread, told })
+        let (of_pages, of_rows, misread, told) = Default::default();
+        Ok(Reading { all_rows, at, distrusted: Cell::new(false), of_pages, of_rows, misread, told })
     }
 
     /// What a side did to a table since its base.
@@ -132,6 +138,9 @@ impl Reading {
             return Err(open::ended());
         }
         let of_rows = observe::diff(shape, before, after, || rows.read())?;
+        if !of_rows.is_empty() {
+            self.of_rows.borrow_mut().insert(states.side.to_owned());
+        }
         if let Some(of_pages) = of_pages
             && of_pages != of_rows
         {
@@ -148,6 +157,36 @@ impl Reading {
     /// Whether what a side did was told by pages alone, at least in part.
     pub(crate) fn is_of_pages(&self, side: &str) -> bool {
         self.of_pages.borrow().contains(side)
+    }
+
+    /// Whether all rows of a side are compared beside its pages.
+    pub(crate) fn is_of_all_rows(&self, side: &str) -> bool {
+        self.all_rows.contains(side)
+    }
+
+    /// The sides whose pages show that no damage has made or hidden what was observed on them, so that SQLite need not check the whole
+    /// file. To be asked in the transactions in which that was observed.
+    pub(crate) fn believed(&self, sides: &[Side], plan: &Plan) -> Result<BTreeSet<String>, Fault> {
+        let mut believed = BTreeSet::new();
+        let of_rows = self.of_rows.take();
+        for (side, intent) in sides.iter().zip(&plan.intents) {
+            let told = side.known && !intent.observed.is_empty() && self.is_of_pages(&side.name);
+            if !told || self.is_of_all_rows(&side.name) || of_rows.contains(&side.name) {
+                continue;
+            }
+            let changed = intent.observed.iter().filter(|table| !table.writes.is_empty());
+            let tables = changed.map(|TableWrites { table, .. }| {
+                side.recorded_from(table).table.zip(side.schema.table(table))
+            });
+            let Some(tables) = tables.collect::<Option<Vec<_>>>() else { continue };
+            let look = &mut || interrupt::check_often().map_err(|_| Ended::Stopped);
+            match pages_hold((&side.base.connection, &side.live), &side.compared, &tables, look) {
+                Ok(()) => _ = believed.insert(side.name.clone()),
+                Err(Unsaid::Doubt(_)) => {}
+                Err(Unsaid::Failed(cause)) => return Err(sql_error(cause, &side.name)),
+            }
+        }
+        Ok(believed)
     }
 
     /// What was planned from pages does not fit the rows of a side: from now on, all rows of all sides are compared.
@@ -227,7 +266,7 @@ impl From<Ended> for Unsaid {
     fn from(ended: Ended) -> Unsaid {
         match ended {
             Ended::Doubt(why) => Unsaid::Doubt(why),
-            Ended::Stopped => Unsaid::Failed(crate::interrupt::interrupted()),
+            Ended::Stopped => Unsaid::Failed(interrupt::interrupted()),
         }
     }
 }
@@ -289,6 +328,36 @@ pub(crate) fn by_pages(
         changes.extend(change.ok_or(Unsaid::Doubt("a row is not found by its key"))?);
     }
     Ok(changes)
+}
+
+/// Ends in a doubt unless pages show that no damage has changed rows of these tables, given as they were and are.
+pub(crate) fn pages_hold(
+    (base, live): (&Connection, &Connection),
+    compared: &Compared,
+    tables: &[(&Table, &Table)],
+    look: &mut dyn FnMut() -> Result<(), Ended>,
+) -> Result<(), Unsaid> {
+    let Some(Ok((overlay, differences))) = compared.get() else {
+        return Err(Unsaid::Doubt("pages were not compared"));
+    };
+    let reading = base.unchecked_transaction()?;
+    let mut changed = Vec::new();
+    for (old, new) in tables {
+        if new.module.is_some() || matches!(new.storage, Storage::Key { .. }) {
+            return Err(Unsaid::Doubt("its rows have no row ids"));
+        }
+        changed.push((root(base, old)?, root(live, new)?));
+    }
+    let mut others: Vec<u32> = live
+        .prepare_cached("SELECT rootpage FROM main.sqlite_schema WHERE rootpage > 0")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    others.retain(|other| changed.iter().all(|(_, new)| new != other));
+    let (was, is) = (File::new(base, None)?, File::new(live, overlay.as_ref())?);
+    believe((&was, &is), differences, &Roots { changed, others }, look)?;
+    is.check()?;
+    drop(reading);
+    Ok(())
 }
 
 /// The order of rows that are kept by their key; nothing where they have row ids.

@@ -486,6 +486,7 @@ fn merge(
         let Some(hub) = hub else { return Err(Fault::Failed("the hub cannot be used now".into())) };
         let versions: Vec<i64> = looks.iter().map(|look| look.version).collect();
         let mut misfit = None;
+        let mut believed = BTreeSet::new();
         let planned = plan::plan(&Task {
             config: job.config,
             name,
@@ -507,6 +508,9 @@ fn merge(
         // In the transactions that it was made in.
         let planned = planned.and_then(|plan| {
             misfit = fit::misfit(&plan, &sides, &reading)?;
+            if misfit.is_none() && job.mode == Mode::Apply && kind == MergeKind::ThreeWay {
+                believed = reading.believed(&sides, &plan)?;
+            }
             Ok(plan)
         });
         if let Some((side, table)) = &misfit {
@@ -525,6 +529,13 @@ fn merge(
             seats = sides.into_iter().map(Seat::again).collect();
             continue;
         }
+        // Before anything is remembered of it, or said to wait for a person.
+        let planned = planned.and_then(|plan| {
+            if job.mode == Mode::Apply {
+                watch::refuse_damage(&sides, &plan, &reading, &believed, &mut sound)?;
+            }
+            Ok(plan)
+        });
         let mut plan = match planned {
             Ok(plan) => plan,
             // What we remember may be damaged instead of what it is about.
@@ -585,15 +596,12 @@ fn merge(
         let overridden = plan.held.is_some() || looks.iter().any(|look| look.overridden);
         // After it was observed, so that the copy has every row that the plan takes away.
         let mut bare = Vec::new();
-        let secured = watch::refuse_damage(&sides, &plan, &mut sound).and_then(|()| {
-            match (job.undo, kind, overridden) {
-                (None, MergeKind::ThreeWay, false) => {
-                    bare = archive::secure(job, name, written)?;
-                    Ok(())
-                }
-                _ => archive::secure_for_certain(job, name, written, &mut copied, report),
+        let secured = match (job.undo, kind, overridden) {
+            (None, MergeKind::ThreeWay, false) => {
+                archive::secure(job, name, written).map(|without| bare = without)
             }
-        });
+            _ => archive::secure_for_certain(job, name, written, &mut copied, report),
+        };
         job.steps.at(Step::Secured, "");
         let applied = secured.and_then(|()| apply::apply(job, &mut plan, &sides, hub, &versions));
         let outcome = match applied {

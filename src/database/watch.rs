@@ -11,7 +11,7 @@ use crate::config::DatabaseConfig;
 use crate::interrupt;
 use crate::report::{DatabaseReport, State};
 
-use super::changes::Compared;
+use super::changes::{Compared, Reading};
 use super::observe::Cells;
 use super::old_copy::{self, Suspicion};
 use super::open::{self, Fingerprint};
@@ -208,11 +208,19 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
     Ok(watch)
 }
 
-/// Checks each side that others would get something from, once in a run. Rows that damage has changed or hidden look like edits, and
-/// would be merged; a side that only gets something is looked at when it is copied, see [`archive::secure`].
-pub(crate) fn refuse_damage(sides: &[Side], plan: &Plan, sound: &mut BTreeSet<String>) -> Result<(), Fault> {
+/// Checks each side that others would get something from, once in a run, and each whose rows are all compared. Rows that damage has
+/// changed or hidden look like edits, and would be merged; only where pages show that there is none of that, as `believed` says, is
+/// it left. A side that only gets something is looked at when it is copied, see [`archive::secure`].
+pub(crate) fn refuse_damage(
+    sides: &[Side],
+    plan: &Plan,
+    reading: &Reading,
+    believed: &BTreeSet<String>,
+    sound: &mut BTreeSet<String>,
+) -> Result<(), Fault> {
     for (side, intent) in sides.iter().zip(&plan.intents) {
-        if (side.known && intent.observed.is_empty()) || sound.contains(&side.name) {
+        let is_quiet = side.known && intent.observed.is_empty() && !reading.is_of_all_rows(&side.name);
+        if is_quiet || believed.contains(&side.name) || sound.contains(&side.name) {
             continue;
         }
         let fail = |cause| sql_error(cause, &side.name);

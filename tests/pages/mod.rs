@@ -4,6 +4,8 @@
 //! to miss; known mistakes that the histories must notice; and pages that nobody wrote. `CR0SYNC_CASES` sets how many
 //! comparisons there are (20,000), `CR0SYNC_SEED` where they start; a seed alone runs one history.
 
+mod sound;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

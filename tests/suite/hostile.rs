@@ -148,25 +148,37 @@ fn is_sound(path: &Path) -> bool {
 /// What the others have when a side is damaged: nothing is waiting, or an edit, which the damaged side would get.
 const EDITS: [&str; 2] =
     ["SELECT 1", "INSERT INTO log VALUES('website', 1); UPDATE kv SET v = 'website' WHERE k = 'nick3'"];
+/// What its owner did to that side before it was damaged.
+const OWN: [&str; 2] =
+    ["SELECT 1", "UPDATE log SET n = n + 100 WHERE n % 9 = 1; DELETE FROM log WHERE n = 50"];
 
 #[test]
 fn damage_stays_where_it_is() {
     let count: u64 = std::env::var("CR0SYNC_DAMAGES").map_or(300, |count| count.parse().unwrap());
     let first: u64 = std::env::var("CR0SYNC_SEED").map_or(1, |seed| seed.parse().unwrap());
     let template = World::three().start(SCHEMA);
+    // All rows of all sides are compared by that, so that from now on pages tell what changed.
+    template.sync();
+    let waiting = "SELECT count(*) FROM replicas WHERE compared IS NULL";
+    let remembered = open(&template.root().join("sync_state/state.db"));
+    assert_eq!(remembered.query_row(waiting, [], |row| row.get(0)), Ok(0));
     let before = template.dump("central");
     let after = EDITS.map(|edit| {
-        let healthy = template.copy();
-        healthy.edit("website", edit);
-        healthy.sync();
-        healthy.dump("central")
+        OWN.map(|own| {
+            let healthy = template.copy();
+            healthy.edit("website", edit);
+            healthy.edit("bot", own);
+            healthy.sync();
+            healthy.dump("central")
+        })
     });
     let (mut quarantined, mut unsound, mut spread) = (0, 0, Vec::new());
     for seed in first..first + count {
         let mut dice = Dice::of(seed);
         let world = template.copy();
-        let edit = dice.below(2);
+        let (edit, own) = (dice.below(2), dice.below(2));
         world.edit("website", EDITS[edit]);
+        world.edit("bot", OWN[own]);
         let path = world.path("bot");
         let mut bytes = fs::read(&path).unwrap();
         let how = damage(&mut bytes, &mut dice);
@@ -179,10 +191,14 @@ fn damage_stays_where_it_is() {
             continue;
         }
         unsound += 1;
-        // The other two have their own edits, of which the hub may not know yet, and nothing else.
+        // The other two have their own edits, of which the hub may not know yet, what the owner of the damaged side did, where all
+        // of it shows, and nothing else.
         let dumps: [Dump; 2] = [world.dump("central"), world.dump("website")];
-        if ![[&after[edit], &after[edit]], [&before, &after[edit]]].contains(&[&dumps[0], &dumps[1]]) {
-            spread.push(format!("{told}, edit {edit}\n{report:#}"));
+        let all = &after[edit][own];
+        if ![[&after[edit][0], &after[edit][0]], [&before, &after[edit][0]], [all, all]]
+            .contains(&[&dumps[0], &dumps[1]])
+        {
+            spread.push(format!("{told}, edit {edit}, own {own}\n{report:#}"));
         }
         if state(&report) != "synced" {
             assert_eq!(fs::read(&path).unwrap(), bytes, "{told}: what is damaged was written to: {report:#}");

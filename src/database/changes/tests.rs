@@ -341,8 +341,8 @@ fn what_fails_beside_rows_is_a_doubt() {
         compared: &compared,
     };
     let (all_rows, at, distrusted) = (BTreeSet::new(), 0, Cell::new(false));
-    let (of_pages, misread, told) = Default::default();
-    let reading = Reading { all_rows, at, distrusted, of_pages, misread, told };
+    let (of_pages, of_rows, misread, told) = Default::default();
+    let reading = Reading { all_rows, at, distrusted, of_pages, of_rows, misread, told };
     let pace: &dyn crate::database::progress::Pace = &Silence;
     let rows = || pace.table("d", "t", None);
     assert!(matches!(by_pages(shape, &states, &mut rows()), Err(Unsaid::Failed(_))));

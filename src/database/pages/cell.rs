@@ -142,7 +142,7 @@ impl Cell {
 }
 
 /// How many bytes of a record lie on the page itself.
-fn inline(usable: usize, length: usize, is_table: bool) -> usize {
+pub(super) fn inline(usable: usize, length: usize, is_table: bool) -> usize {
     // X, M and K of section 1.6.
     let most = if is_table { usable - 35 } else { (usable - 12) * 64 / 255 - 23 };
     if length <= most {

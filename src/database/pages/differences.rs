@@ -37,6 +37,24 @@ impl Bits {
         let word = usize::try_from(number / 64).ok().and_then(|at| self.0.get(at));
         word.is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
+
+    /// Puts in all of another; tells whether none was in it. Numbers beyond what was said are not kept.
+    pub(super) fn join(&mut self, other: &Bits) -> bool {
+        let mut is_new = true;
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            is_new &= *word & more == 0;
+            *word |= more;
+        }
+        is_new
+    }
+
+    /// Whether something is so of all that are in it.
+    pub(super) fn all(&self, is_so: impl Fn(u32) -> bool) -> bool {
+        (0_u32..)
+            .step_by(64)
+            .zip(&self.0)
+            .all(|(first, word)| (0..64).filter(|bit| word & (1 << bit) != 0).all(|bit| is_so(first + bit)))
+    }
 }
 
 /// The leaves of one state, by what they begin with.

@@ -28,6 +28,7 @@ mod differences;
 mod file;
 mod header;
 mod record;
+mod sound;
 mod tree;
 
 // It lies with the other tests, since it asks the environment how much to do; what it drives is private.
@@ -39,6 +40,7 @@ pub(crate) use candidates::{Candidate, Order, candidates};
 pub(crate) use differences::{Differences, compare};
 pub(crate) use file::{File, Moment, Overlay};
 pub(crate) use header::Header;
+pub(crate) use sound::{Roots, believe};
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -133,6 +135,8 @@ mod planted {
         Inner,
         /// What is in the log is not seen.
         Log,
+        /// Whatever pages tell is believed.
+        Credulous,
         /// Nothing is seen.
         Blind,
         /// Nothing is seen on this side.

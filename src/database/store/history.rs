@@ -209,6 +209,10 @@ impl Store {
         reason: Option<&str>,
         at: &str,
     ) -> rusqlite::Result<()> {
+        if reason.is_some() {
+            // Its pages prove nothing until all of it was found to be well.
+            self.set_compared(database, side, None)?;
+        }
         match reason {
             Some(reason) => self
                 .connection

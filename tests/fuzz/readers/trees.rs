@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use super::input::Input;
 use crate::database::key::Collation;
-use crate::database::pages::{Header, Order, Pages, candidates, compare};
+use crate::database::pages::{Header, Order, Pages, Roots, believe, candidates, compare};
 use crate::database::schema::Direction;
 
 const SIZE: usize = 512;
@@ -51,8 +51,10 @@ pub fn trees(bytes: &[u8]) {
     let mut look = || Ok(());
     if let Ok(differences) = compare(&old, &new, &mut look) {
         let _ = candidates((&old, &new), &differences, roots, order, &mut look);
+        let roots = Roots { changed: vec![roots], others: vec![roots.0, roots.1 ^ 1] };
+        let _ = believe((&old, &new), &differences, &roots, &mut look);
     }
-    // Chains are read a few times as often as there are pages, trees once, leaves twice.
+    // Chains are read a few times as often as there are pages, trees a few times, leaves twice.
     let most = 32 * u64::from(old.header().count + new.header().count) + 32;
     assert!(old.reads.get() + new.reads.get() <= most, "{} reads", old.reads.get() + new.reads.get());
     if let Ok(same) = compare(&new, &new, &mut look)
