@@ -170,6 +170,32 @@ fn pages_are_asked_and_checked_once_a_day() {
     assert!(world.when("bot").unwrap() >= now);
 }
 
+/// What is wrong with a page that no row was read from is found by the check of the whole file.
+#[test]
+fn damage_elsewhere_is_found_once_a_day() {
+    let world = World::compared();
+    let page = "SELECT CAST(rootpage AS TEXT) FROM sqlite_schema WHERE name = 'sqlite_autoindex_names_1'";
+    let page: u64 = world.read("bot", page).parse().unwrap();
+    let path = world.directory.path().join("bot/d.db");
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    // So many bytes are said to be lost between its cells.
+    std::os::unix::fs::FileExt::write_all_at(&file, &[99], (page - 1) * 4_096 + 7).unwrap();
+    drop(file);
+    world.edit(1);
+    assert_eq!(world.sync(Verify::Daily).warnings, [""; 0]);
+    assert_eq!(world.central(), 1);
+    let yesterday = world.when("bot").map(|now| now - DAY);
+    world.store().set_compared("d", "bot", yesterday).unwrap();
+    // Also where nothing has changed, and from then on as often as something has.
+    for value in [1, 2, 3] {
+        world.edit(value);
+        let report = database::sync(&world.config, &Options::default()).unwrap().databases["d"].clone();
+        assert_eq!(report.state, State::Quarantined, "{report:?}");
+        assert!(report.reason.as_ref().is_some_and(|reason| reason.contains("bot is damaged")), "{report:?}");
+        assert_eq!((world.central(), world.when("bot")), (1, None));
+    }
+}
+
 #[test]
 fn who_asks_has_all_rows_compared() {
     let world = World::new();
