@@ -29,6 +29,7 @@ mod suite {
     mod identity;
     mod input;
     mod job;
+    mod left_alone;
     mod many;
     mod owners;
     mod policies;

@@ -47,7 +47,10 @@ pub(crate) fn disagreements(
     let mut read = Vec::new();
     for side in sides.iter().filter(|side| side.epoch == latest) {
         let schema = schema::read(side.base, "main").map_err(state_failure)?;
-        let merged = store.merged_tables(name, side.side).map_err(state_failure)?;
+        let mut merged = store.merged_tables(name, side.side).map_err(state_failure)?;
+        for table in store.tables_behind(name, side.side).map_err(state_failure)? {
+            merged.remove(&table);
+        }
         let overlay = store.overlay(name, side.side).map_err(state_failure)?;
         read.push(Base { side: side.side, connection: side.base, schema, merged, overlay });
     }
@@ -64,7 +67,7 @@ pub(crate) fn disagreements(
                 let columns = base.schema.table(&name).map(|have| have.columns.len());
                 base.merged.contains(&name) && columns == Some(table.rules.columns.len())
             };
-            // What one of them has not merged yet, or lacks columns of, is no part of what they share.
+            // What one of them has not merged yet, is behind in, or lacks columns of, is no part of what they share.
             if !both.iter().all(complete) {
                 continue;
             }

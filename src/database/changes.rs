@@ -73,7 +73,7 @@ struct Misread {
 
 /// Whether all rows of a side are to be compared, which was last done then.
 pub(crate) fn is_due(then: Option<i64>, now: i64) -> bool {
-    then.is_none_or(|then| now < then || now - then >= DAY)
+    then.is_none_or(|then| now < then || now.saturating_sub(then) >= DAY)
 }
 
 /// The two states of a table on one side.

@@ -14,14 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::interrupt;
 
 use super::changes::Reading;
-use super::key::{Collation, Key};
+use super::key::{Collation, Key, key_of};
 use super::model::{Identity, Slot, Write};
 use super::observe::{self, Place, Source, place, row_at, rows_by_key};
 use super::plan::{Plan, Side};
 use super::record::{Intent, TableWrites};
 use super::shape::TableShape;
 use super::value::Row;
-use super::{Fault, references, sql_error, write};
+use super::{Fault, references, sql_error};
 
 /// So many rows are looked for one by one whatever the size of their table,
 const ROWS_AT_LEAST: u64 = 1_000;
@@ -99,10 +99,22 @@ fn fits(plan: &Plan, shape: &TableShape, side: &Side, intent: &Intent) -> rusqli
         return all_as_told(shape, (base, live), told);
     }
     let mut slots: BTreeSet<Slot> = own.iter().flat_map(placed).map(|(slot, _)| slot.clone()).collect();
-    for state in [base, live] {
-        slots.extend(rows_by_key(shape, state, &identity, &keys)?.into_iter().map(|(slot, _)| slot));
+    let mut look_up = |columns: &[(usize, Collation)], keys: &BTreeSet<Key>| -> rusqlite::Result<()> {
+        for state in [base, live] {
+            slots.extend(rows_by_key(shape, state, columns, keys)?.into_iter().map(|(slot, _)| slot));
+        }
+        Ok(())
+    };
+    look_up(&identity, &keys)?;
+    // Whoever has a value that is to be UNIQUE there: whether the side takes the row is for itself to say.
+    for columns in shape.rules.uniques.iter().filter(|columns| **columns != identity) {
+        let news = own.iter().filter_map(|write| write.new.as_ref());
+        let keys: BTreeSet<Key> = news.filter_map(|(_, row)| key_of(row, columns)).collect();
+        if !keys.is_empty() {
+            look_up(columns, &keys)?;
+        }
     }
-    Ok(as_told(shape, (base, live), told, &slots)? && write::verify(shape, live, own)?)
+    as_told(shape, (base, live), told, &slots)
 }
 
 /// Whether nothing is different at all but what was told.

@@ -54,6 +54,8 @@ pub(crate) struct Side {
     pub(crate) epoch: i64,
     /// Tables that have been merged, in lower case; others that the base holds are no ancestor.
     pub(crate) merged: BTreeSet<String>,
+    /// Tables, in lower case, in which its base lacks what it missed, whatever its epoch.
+    pub(crate) behind: BTreeSet<String>,
     /// What makes its file suspect.
     pub(crate) suspicion: Suspicion,
     /// Large cells that were read of this side or of another.
@@ -365,7 +367,8 @@ fn observe_table(task: &Task<'_>, shape: &TableShape) -> Result<Option<Observed>
             resolve(&shape.rules, diff(reference, side.source(name))?, Follow::Nothing)
         };
         let Ok(edits) = resolved else { return Ok(None) };
-        let missed = if known && side.epoch != hub.epoch {
+        let is_behind = side.epoch != hub.epoch || side.behind.contains(&name.to_ascii_lowercase());
+        let missed = if known && is_behind {
             match resolve(&shape.rules, diff(side.base_source(name), hub.base_source(name))?, Follow::Renames)
             {
                 Ok(missed) => missed,

@@ -7,7 +7,8 @@
 //! - The hub's commit decides the run. Before it, nothing was merged: intents are dropped, edits are still edits.
 //! - After it, every observed edit is part of the merged state. A side that was written gets observation and
 //!   writes into its base; a side that was not gets its observation only, keeps its old epoch, and the next run
-//!   brings the difference between its base and the hub's.
+//!   brings the difference between its base and the hub's. A table that was left alone when a side got the epoch of the
+//!   others stays behind on that side, and its difference is brought when it goes on.
 //! - What is known of the sides, that the hub or another one has committed, is noted with the intents in a transaction
 //!   of a few bytes. Bases follow when no side is locked any more: owners do not wait for our copies.
 //! - Each step is one transaction over the state and one base; repeating an interrupted one finds it undone.
@@ -347,6 +348,11 @@ fn record_attached(
     store.set_replica(&intent.database, &intent.side, &intent.base, epoch)?;
     let known = if intent.fresh { Known::Anew } else { Known::Before };
     store.set_merged_tables(&intent.database, &intent.side, &intent.tables, known)?;
+    if written == Written::Yes {
+        // The hub is never behind, and has the epoch before this one.
+        let was_behind = !intent.fresh && intent.old_epoch != intent.new_epoch - 1;
+        store.set_caught_up(&intent.database, &intent.side, &intent.tables, was_behind)?;
+    }
     if role == Role::Hub {
         // What is noted now was not known when it was planned what still waits; the hub is recorded first.
         store.forget_bounces(&intent.database, &intent.tables, &intent.bouncing)?;

@@ -538,9 +538,12 @@ fn merge(
         });
         let mut plan = match planned {
             Ok(plan) => plan,
-            // What we remember may be damaged instead of what it is about.
+            // What we remember may be damaged instead of what it is about; not a copy that was made just now, which is as its
+            // file is.
             Err(Fault::Side { name: side, state: State::Quarantined, .. })
-                if sides.iter().any(|own| own.name == side && base::is_damaged(&own.base.connection)) =>
+                if sides
+                    .iter()
+                    .any(|own| own.name == side && own.known && base::is_damaged(&own.base.connection)) =>
             {
                 base::forget(job, name, &side, report)?;
                 seats = sides.into_iter().map(Seat::again).collect();

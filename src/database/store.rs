@@ -36,7 +36,7 @@ pub(crate) use replicas::{
 const APPLICATION_ID: i32 = 0x6372_3073;
 /// What makes the schema of each version from the one before. A state of an older version goes through what it
 /// lacks; versions are never taken back, so nothing here is ever changed, only added to.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     "
 CREATE TABLE replicas (
     database TEXT NOT NULL, side TEXT NOT NULL, base TEXT NOT NULL, epoch INTEGER NOT NULL, fingerprint TEXT,
@@ -112,6 +112,9 @@ ALTER TABLE databases ADD COLUMN said TEXT;
 ",
     "
 ALTER TABLE replicas ADD COLUMN compared INTEGER;
+",
+    "
+ALTER TABLE merged_tables ADD COLUMN behind INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

@@ -139,6 +139,7 @@ fn observe_side(
     let look = Look { version, fingerprint: seat.fingerprint, counter, file, overridden, waiting };
     let epoch = if known { epoch } else { 0 };
     let merged = job.store.merged_tables(name, &seat.name).map_err(state_error)?;
+    let behind = job.store.tables_behind(name, &seat.name).map_err(state_error)?;
     Ok((
         Side {
             name: seat.name,
@@ -148,6 +149,7 @@ fn observe_side(
             known,
             epoch,
             merged,
+            behind,
             suspicion,
             cells: Rc::clone(cells),
             moment,
@@ -198,6 +200,7 @@ fn observe_overwrite(job: &Job<'_>, name: &str, seats: Vec<Seat>) -> Result<Watc
             known: true,
             epoch,
             merged,
+            behind: BTreeSet::new(),
             suspicion: Suspicion::default(),
             cells: Rc::clone(&cells),
             // Base and file are of two sides, and have few pages in common.

@@ -14,7 +14,7 @@ use rustix::fs::{CWD, FileType, Mode};
 use serde_json::{Value, json};
 
 use crate::common::{
-    Dump, World, assert_converged, assert_settled, check, open, options, scratch, seen, state,
+    Dump, World, assert_converged, assert_settled, check, check_side, open, options, scratch, seen, state,
 };
 
 /// How long a run over so small a file may take before it counts as endless.
@@ -207,6 +207,36 @@ fn damage_stays_where_it_is() {
     println!("{count} damaged files: {unsound} unsound, {quarantined} quarantined, {} spread", spread.len());
     assert!(spread.is_empty(), "{} of {unsound} spread:\n{}", spread.len(), spread.join("\n"));
     assert!(count < 100 || quarantined * 4 > unsound, "{quarantined} of {unsound}");
+}
+
+/// A copy of what is damaged is damaged too, and no reason to make another one.
+#[test]
+fn what_is_damaged_is_adopted_once() {
+    let rows = "PRAGMA page_size = 512; CREATE TABLE t(id INTEGER PRIMARY KEY, v);
+                WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 500) INSERT INTO t SELECT n, 'row ' || n FROM n";
+    let spoil = |path: &Path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[9 * 512..10 * 512].fill(0x77);
+        fs::write(path, &bytes).unwrap();
+    };
+    // At first, and where what was remembered is damaged as well.
+    for known in [false, true] {
+        let world = World::two();
+        world.edit_all(rows);
+        if known {
+            world.sync();
+            spoil(&world.root().join("sync_state/bases/d@bot@1.db"));
+        }
+        spoil(&world.path("bot"));
+        world.edit("central", "UPDATE t SET v = 'edit' WHERE id = 3");
+        for _ in 0..2 {
+            let report = run(&world, "a damaged page");
+            assert_eq!(state(&report), "quarantined", "{report:#}");
+            let warnings = report["databases"]["d"]["warnings"].as_array().unwrap();
+            assert!(warnings.len() <= 1, "{report:#}");
+        }
+        check_side(&world, "central", "SELECT count(*), sum(v = 'edit') FROM t", &["500 1"]);
+    }
 }
 
 #[test]

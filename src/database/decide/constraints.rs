@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::database::key::{Collation, Key, key_of};
-use crate::database::model::{Ancestor, Cluster, Edit, Rules, SideIndex, with_cell};
+use crate::database::model::{Ancestor, Cluster, Edit, Identity, Rules, SideIndex, with_cell};
 use crate::database::value::{Row, Value};
 
 use super::contents::Contents;
@@ -152,25 +152,35 @@ fn restore(cluster: &Cluster, decision: &mut Decision) {
     });
 }
 
-/// Holds the less preferred of two different rows that share a UNIQUE key.
+/// Holds the less preferred of two different rows that share a UNIQUE key. A row that is held keeps its place in the merged state,
+/// and no other one can be known there by the key that identifies it.
 fn hold_collisions(table: &mut TableState) -> bool {
     let mut held = false;
     for unique in table.rules.uniques.clone() {
-        let mut owners: HashMap<Key, (Origin, usize)> = HashMap::new();
+        let identifies = matches!(&table.rules.identity, Identity::Key(identity) if *identity == unique);
+        let mut owners: HashMap<Key, (Claim, usize)> = HashMap::new();
         for index in 0..table.clusters.len() {
             let (Some(cluster), Some(decision)) = (table.clusters.get(index), table.decisions.get(index))
             else {
                 continue;
             };
-            let Some(row) = decision.row(&table.rules, cluster) else { continue };
-            let Some(key) = key_of(&row, &unique) else { continue };
-            let claim = (claim_of(decision, &unique), index);
+            let stays = identifies && decision.frozen;
+            let row = if stays { cluster.merged.clone() } else { decision.row(&table.rules, cluster) };
+            let Some(key) = row.and_then(|row| key_of(&row, &unique)) else { continue };
+            let claim = if stays { Claim::Stays } else { Claim::Of(claim_of(decision, &unique)) };
+            let claim = (claim, index);
             let Some(owner) = owners.get_mut(&key) else {
                 owners.insert(key, claim);
                 continue;
             };
             let loser = if claim < *owner { std::mem::replace(owner, claim).1 } else { index };
-            let winner = owner.0;
+            let winner = match owner.0 {
+                Claim::Stays => Origin::Merged,
+                Claim::Of(origin) => origin,
+            };
+            if table.decisions.get(loser).is_some_and(|decision| decision.frozen) {
+                continue;
+            }
             let names: Vec<&str> = unique
                 .iter()
                 .filter_map(|(column, _)| table.rules.columns.get(*column))
@@ -183,6 +193,15 @@ fn hold_collisions(table: &mut TableState) -> bool {
         }
     }
     held
+}
+
+/// What gives a row a UNIQUE key, the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    /// It is in the merged state, and stays there as it is.
+    Stays,
+    /// Its cells come from there.
+    Of(Origin),
 }
 
 /// How strong a row's claim to a UNIQUE key is: the weakest origin among the cells of the key.

@@ -211,7 +211,7 @@ impl Store {
         self.set_replica(database, side, base, epoch)?;
         self.connection
             .prepare_cached(
-                "INSERT INTO merged_tables SELECT database, ?2, \"table\" FROM merged_tables
+                "INSERT INTO merged_tables (database, side, \"table\") SELECT database, ?2, \"table\" FROM merged_tables
                  WHERE database = ?1 AND side = ?3",
             )?
             .execute([database, side, from])?;
@@ -270,10 +270,41 @@ impl Store {
                 .prepare_cached("DELETE FROM merged_tables WHERE database = ?1 AND side = ?2")?
                 .execute([database, side])?;
         }
-        let mut insert =
-            self.connection.prepare_cached("INSERT OR IGNORE INTO merged_tables VALUES (?1, ?2, ?3)")?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO merged_tables (database, side, \"table\") VALUES (?1, ?2, ?3)",
+        )?;
         for table in tables {
             insert.execute([database, side, table])?;
+        }
+        Ok(())
+    }
+
+    /// The tables of a replica that were left alone when it caught up with others, in lower case: its base lacks what it missed.
+    pub(crate) fn tables_behind(&self, database: &str, side: &str) -> rusqlite::Result<BTreeSet<String>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT lower(\"table\") FROM merged_tables WHERE database = ?1 AND side = ?2 AND behind",
+        )?;
+        statement.query_map([database, side], |row| row.get(0))?.collect()
+    }
+
+    /// Notes that a replica has caught up in these tables, and in no other one where it `was_behind`.
+    pub(crate) fn set_caught_up(
+        &self,
+        database: &str,
+        side: &str,
+        tables: &[String],
+        was_behind: bool,
+    ) -> rusqlite::Result<()> {
+        if was_behind {
+            self.connection
+                .prepare_cached("UPDATE merged_tables SET behind = 1 WHERE database = ?1 AND side = ?2")?
+                .execute([database, side])?;
+        }
+        let mut update = self.connection.prepare_cached(
+            "UPDATE merged_tables SET behind = 0 WHERE database = ?1 AND side = ?2 AND \"table\" = ?3 AND behind",
+        )?;
+        for table in tables {
+            update.execute([database, side, table])?;
         }
         Ok(())
     }
