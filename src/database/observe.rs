@@ -414,20 +414,22 @@ pub(crate) fn rows_by_key(
         })?;
         return Ok(found);
     }
-    let condition = columns
-        .iter()
-        .zip(1..)
-        .filter_map(|((column, collation), parameter)| {
+    let condition_from = |first: usize| {
+        let one = columns.iter().zip(first..).filter_map(|((column, collation), parameter)| {
             let column = shape.table.columns.get(*column)?;
             Some(format!("{} = ?{parameter} COLLATE {}", quote(&column.name), collation.name()))
-        })
-        .collect::<Vec<_>>()
-        .join(" AND ");
-    let condition = format!("WHERE {condition}");
-    for key in keys {
-        let values: Vec<Value> = key.iter().map(value_of).collect();
+        });
+        one.collect::<Vec<_>>().join(" AND ")
+    };
+    // Each search without an index reads all of the table, so that all keys are searched for at once.
+    let at_once = if is_indexed(shape, have, columns) { 1 } else { SCAN_FROM_KEYS };
+    let keys: Vec<&Key> = keys.iter().collect();
+    for keys in keys.chunks(at_once) {
+        let conditions = (0..keys.len()).map(|index| condition_from(1 + index * columns.len()));
+        let condition = format!("WHERE {}", conditions.collect::<Vec<_>>().join(" OR "));
+        let values: Vec<Value> = keys.iter().flat_map(|key| key.iter().map(value_of)).collect();
         rows_where(shape, source, &condition, &values, |slot, mut row| {
-            if key_of(&row, columns).as_ref() == Some(key) {
+            if key_of(&row, columns).is_some_and(|key| keys.contains(&&key)) {
                 source.share(&mut row);
                 found.push((slot, row));
             }

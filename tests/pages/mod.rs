@@ -619,10 +619,29 @@ fn broken_pages_are_no_trouble() {
     assert!(told > 1_000 && doubted > 1_000, "{told} told, {doubted} in doubt");
 }
 
+/// Reading what nobody uses takes longer than reading the rows.
+#[test]
+fn pages_that_are_mostly_free_are_not_compared() {
+    let world = World::new(512, "", TABLES);
+    let many = "INSERT INTO a WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 6000)
+                SELECT n, zeroblob(400), n FROM n; DELETE FROM a WHERE id > 100";
+    world.owner.execute_batch(many).unwrap();
+    world.copy();
+    world.owner.execute_batch("UPDATE a SET n = 0 WHERE id = 7").unwrap();
+    let mut tally = Tally::default();
+    let found = world.compare(&mut tally).unwrap();
+    assert_eq!(found["a"].len(), 1);
+    assert_eq!(tally.doubts, BTreeMap::from([("most of its pages are free", 5)]));
+    world.owner.execute_batch("VACUUM").unwrap();
+    world.copy();
+    world.owner.execute_batch("UPDATE a SET n = 1 WHERE id = 7").unwrap();
+    world.expect(1);
+}
+
 /// A tree that leads back to itself, or into depths that no tree has, ends.
 #[test]
 fn a_tree_without_end_is_in_doubt() {
-    let header = Header { page_size: 512, usable: 512, count: 3, free: 0, has_maps: false };
+    let header = Header { page_size: 512, usable: 512, count: 3, free: 0, unused: 0, has_maps: false };
     let mut bytes = vec![0; 3 * 512];
     // One inner page whose only child it is itself.
     bytes[512] = 0x05;
@@ -685,7 +704,7 @@ fn every_long_loop_asks_whether_it_goes_on() {
 
     // Trunks of free pages, one after the other, and a page that may be one of a chain.
     let count = 3 * STEPS;
-    let header = Header { page_size: 512, usable: 512, count, free: 2, has_maps: false };
+    let header = Header { page_size: 512, usable: 512, count, free: 2, unused: 0, has_maps: false };
     let mut bytes = vec![0; 512 * usize::try_from(count).unwrap()];
     for (page, next) in bytes.chunks_mut(512).skip(1).zip(3..count) {
         page[..4].copy_from_slice(&next.to_be_bytes());
@@ -728,7 +747,7 @@ fn pages_without_content_are_no_chains() {
 #[test]
 fn pages_without_content_lie_where_sqlite_puts_them() {
     let maps = |page_size: usize, usable: usize, numbers: std::ops::Range<u32>| {
-        let header = Header { page_size, usable, count: u32::MAX, free: 0, has_maps: true };
+        let header = Header { page_size, usable, count: u32::MAX, free: 0, unused: 0, has_maps: true };
         numbers.filter(|number| header.is_no_content(*number)).collect::<Vec<_>>()
     };
     assert_eq!(maps(512, 512, 1..320), [2, 105, 208, 311]);
@@ -738,7 +757,7 @@ fn pages_without_content_lie_where_sqlite_puts_them() {
     assert_eq!(maps(512, 480, 2_097_140..2_097_160), [2_097_142, 2_097_153]);
     // Where a map would lie at the bytes that are locked, it lies behind them.
     assert_eq!(maps(1_024, 1_024, 1_048_570..1_048_590), [1_048_577, 1_048_578]);
-    let header = Header { page_size: 512, usable: 512, count: u32::MAX, free: 0, has_maps: false };
+    let header = Header { page_size: 512, usable: 512, count: u32::MAX, free: 0, unused: 0, has_maps: false };
     assert_eq!(
         (1..3_000_000).filter(|number| header.is_no_content(*number)).collect::<Vec<_>>(),
         [2_097_153]

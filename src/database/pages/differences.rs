@@ -104,6 +104,9 @@ pub(crate) fn compare(
     if !old.is_like(new) {
         return Err(Ended::Doubt("the sizes of their pages differ"));
     }
+    if old.is_mostly_free() || new.is_mostly_free() {
+        return Err(Ended::Doubt("most of its pages are free"));
+    }
     let size = old.page_size;
     let (most, both) = (old.count.max(new.count), old.count.min(new.count));
     let mut found = Differences {

@@ -8,6 +8,8 @@ use super::{Ended, four_bytes, two_bytes};
 pub(crate) const LENGTH: usize = 100;
 /// The first of the bytes that SQLite locks, and keeps nothing in.
 const LOCK_BYTE: usize = 0x4000_0000;
+/// So many free pages are read in no time.
+const FREE_AT_LEAST: u32 = 4_096;
 /// SQLite refuses less room on a page (section 1.3.4).
 const USABLE_AT_LEAST: usize = 480;
 
@@ -22,6 +24,8 @@ pub(crate) struct Header {
     pub(crate) count: u32,
     /// The first trunk page of free pages; 0 where there are none.
     pub(crate) free: u32,
+    /// How many pages are free.
+    pub(crate) unused: u32,
     /// Whether it has pages that say what others are for (auto-vacuum).
     pub(crate) has_maps: bool,
 }
@@ -50,8 +54,14 @@ impl Header {
         if four_bytes(bytes, 44)? != 4 || four_bytes(bytes, 56)? != 1 {
             return Err(Ended::Doubt("it is of an old format, or not in UTF-8"));
         }
-        let (free, has_maps) = (four_bytes(bytes, 32)?, four_bytes(bytes, 52)? != 0);
-        Ok(Header { page_size, usable, count, free, has_maps })
+        let (free, unused) = (four_bytes(bytes, 32)?, four_bytes(bytes, 36)?);
+        let has_maps = four_bytes(bytes, 52)? != 0;
+        Ok(Header { page_size, usable, count, free, unused, has_maps })
+    }
+
+    /// Whether so many pages are free that reading all rows takes no longer than reading all pages.
+    pub(super) fn is_mostly_free(self) -> bool {
+        self.unused >= FREE_AT_LEAST && u64::from(self.unused) * 8 > u64::from(self.count) * 7
     }
 
     /// Whether pages of both are read alike.

@@ -23,7 +23,7 @@ impl Pages for Bytes<'_> {
             self.bytes.get(32..36).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
         let count = u32::try_from(self.bytes.len() / SIZE).unwrap();
         let has_maps = self.bytes.get(52) == Some(&1);
-        Header { page_size: SIZE, usable: self.usable, count, free, has_maps }
+        Header { page_size: SIZE, usable: self.usable, count, free, unused: 0, has_maps }
     }
 
     fn read(&self, first: u32, into: &mut [u8]) -> Option<()> {
