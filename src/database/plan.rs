@@ -233,6 +233,16 @@ pub(crate) fn plan(task: &Task<'_>) -> Result<Plan, Fault> {
             hub.name, ahead.name
         )));
     }
+    if let Some(hub) = task.sides.get(task.hub)
+        && let Some(table) =
+            shape.tables.iter().find(|table| hub.behind.contains(&table.rules.name.to_ascii_lowercase()))
+    {
+        return Err(Fault::Failed(format!(
+            "{} was made the hub, but has missed what became of {} while that was left alone: run once more with the former hub, \
+             then change it",
+            hub.name, table.rules.name
+        )));
+    }
     let mut observed = Vec::new();
     let mut paused: Vec<usize> = Vec::new();
     for (index, table) in shape.tables.iter().enumerate() {

@@ -349,7 +349,7 @@ fn record_attached(
     let known = if intent.fresh { Known::Anew } else { Known::Before };
     store.set_merged_tables(&intent.database, &intent.side, &intent.tables, known)?;
     if written == Written::Yes {
-        // The hub is never behind, and has the epoch before this one.
+        // The hub has the epoch before this one.
         let was_behind = !intent.fresh && intent.old_epoch != intent.new_epoch - 1;
         store.set_caught_up(&intent.database, &intent.side, &intent.tables, was_behind)?;
     }

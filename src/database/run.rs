@@ -541,9 +541,10 @@ fn merge(
             // What we remember may be damaged instead of what it is about; not a copy that was made just now, which is as its
             // file is.
             Err(Fault::Side { name: side, state: State::Quarantined, .. })
-                if sides
-                    .iter()
-                    .any(|own| own.name == side && own.known && base::is_damaged(&own.base.connection)) =>
+                if kind == MergeKind::ThreeWay
+                    && sides.iter().any(|own| {
+                        own.name == side && own.known && base::is_damaged(&own.base.connection)
+                    }) =>
             {
                 base::forget(job, name, &side, report)?;
                 seats = sides.into_iter().map(Seat::again).collect();

@@ -222,7 +222,9 @@ fn a_key_that_a_held_row_has_left_is_not_free_yet() {
             check_side(&world, side, look, &["'c' 2", "'d' 3", "'g' 8"]);
         }
         check_side(&world, "website", look, &["'c' 3", "'d' 3", "'g' 2"]);
+        // The one that was there first is on record as before, and the other waits with it.
         assert_eq!(conflict_lines(&world), ["t unique [k] central held"]);
+        assert_eq!(world.conflicts()[0]["values"]["website"]["k"], json!("g"));
         world.edit("bot", "UPDATE t SET k = 'e' WHERE k = 'c'");
         world.sync();
         world.sync();

@@ -236,7 +236,24 @@ fn what_is_damaged_is_adopted_once() {
             assert!(warnings.len() <= 1, "{report:#}");
         }
         check_side(&world, "central", "SELECT count(*), sum(v = 'edit') FROM t", &["500 1"]);
+        // Nor is there an end to be waited for where it is the one to be followed.
+        let config = world.config();
+        let outcome = bounded("from what is damaged", move || {
+            database::sync_from(&config, "bot", &options()).map(seen).map_err(|error| error.to_string())
+        });
+        assert!(outcome.is_err() || outcome.is_ok_and(|report| report["ok"] == json!(false)));
+        check_side(&world, "central", "SELECT count(*), sum(v = 'edit') FROM t", &["500 1"]);
     }
+    let world = World::two();
+    world.edit_all(rows);
+    world.sync();
+    spoil(&world.path("central"));
+    let config = world.config();
+    let outcome = bounded("a damaged hub", move || {
+        database::sync_from(&config, "bot", &options()).map(seen).map_err(|error| error.to_string())
+    });
+    let told = outcome.map_or_else(|error| error, |report| report.to_string());
+    assert!(told.contains("damaged"), "{told}");
 }
 
 #[test]

@@ -174,13 +174,16 @@ fn hold_collisions(table: &mut TableState) -> bool {
                 continue;
             };
             let loser = if claim < *owner { std::mem::replace(owner, claim).1 } else { index };
-            let winner = match owner.0 {
-                Claim::Stays => Origin::Merged,
-                Claim::Of(origin) => origin,
-            };
-            if table.decisions.get(loser).is_some_and(|decision| decision.frozen) {
+            let claim = owner.0;
+            let Some(decision) = table.decisions.get_mut(loser).filter(|decision| !decision.frozen) else {
                 continue;
-            }
+            };
+            held = true;
+            let Claim::Of(winner) = claim else {
+                // It waits with the other one, which is on record.
+                *decision = Decision { frozen: true, ..Decision::default() };
+                continue;
+            };
             let names: Vec<&str> = unique
                 .iter()
                 .filter_map(|(column, _)| table.rules.columns.get(*column))
@@ -189,7 +192,6 @@ fn hold_collisions(table: &mut TableState) -> bool {
             let reason =
                 format!("another row has the same UNIQUE {}; this one stays where it is", names.join(", "));
             freeze(table, loser, &unique, winner, reason);
-            held = true;
         }
     }
     held

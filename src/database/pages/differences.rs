@@ -9,7 +9,7 @@ const AT_ONCE: usize = 256 << 10;
 /// After how many of these whoever waits is asked whether to go on.
 const LOOK: u32 = 64;
 /// Where one of the states has so many pages, a page of a chain may begin like a page of a tree: with the number of the next.
-const MANY: u32 = 0x0200_0000;
+pub(super) const MANY: u32 = 0x0200_0000;
 
 /// A set of page numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,15 +8,16 @@
 //! - Each leaf that differs, each leaf below an inner page that differs, and each inner page holds together as SQLite's check
 //!   wants it: each byte is of one cell, of one free block, or counted as a fragment; keys rise, and lie between those of
 //!   the page above; all leaves are equally deep. A cell that was lost, made up or moved leaves a gap, or covers another.
-//! - No page has two uses among all trees of the file and its list of free pages.
-//! - A page that the table has left is free or of another tree. So none was forgotten with the rows on it.
+//! - No page has two uses among all trees of the file and its list of free pages, which is as long as the file says.
+//! - No leaf is without use, and nothing that differs: neither a page that the table has left, nor one that is new, as where the
+//!   page that leads to it was never written. So none was forgotten with the rows on it.
 //!
 //! What would take reading more ends in a doubt, and SQLite checks all: rows longer than their pages, tables without row ids,
 //! auto-vacuum. What lies on the pages of indexes is not looked at, as no row is read there. Source: sqlite.org/fileformat2.html
 //! section 1.6, and `checkTreePage` of SQLite's btree.c.
 
 use super::cell::inline;
-use super::differences::{Bits, Differences, Leaves};
+use super::differences::{Bits, Differences, Leaves, MANY};
 use super::tree::{Kind, walk};
 use super::{Ended, Header, Look, Pages, Step, four_bytes, page, two_bytes};
 use crate::database::page::varint;
@@ -72,10 +73,14 @@ pub(crate) fn believe(
         let tree = walk(before, *old, Kind::Table, &differences.before, step)?;
         left.join(&tree.reached);
     }
-    // All that it held is of a changed table still, or free, or of another tree.
-    match left.all(|number| number > header.count || used.has(number)) {
+    // All that it held is of a changed table still, or free, or of another tree. So is whatever looks like a leaf, as no page of a chain
+    // does in a file of fewer pages, and whatever differs: what became of it cannot be told else.
+    let Leaves { table, index } = &differences.after;
+    let is_used = |number| number > header.count || used.has(number);
+    let all = [&left, table, index, &differences.differ];
+    match header.count < MANY && all.iter().all(|pages| pages.all(is_used)) {
         true => Ok(()),
-        false => Err(Ended::Doubt("a page of a table is forgotten")),
+        false => Err(Ended::Doubt("a page is forgotten")),
     }
 }
 
@@ -119,11 +124,13 @@ fn schema(pages: &dyn Pages, leaves: &Leaves, used: &mut Bits, step: Step<'_>) -
 /// Notes the free pages (section 1.5).
 fn free(pages: &dyn Pages, used: &mut Bits, step: Step<'_>) -> Result<(), Ended> {
     let mut next = pages.header().free;
+    let mut found = 0;
     while next != 0 {
         step()?;
         if !used.insert(next) {
             return Err(TWICE);
         }
+        found += 1;
         let trunk = page(pages, next)?;
         let count = usize::try_from(four_bytes(&trunk, 4)?).unwrap_or(usize::MAX);
         for index in 0..count {
@@ -131,10 +138,15 @@ fn free(pages: &dyn Pages, used: &mut Bits, step: Step<'_>) -> Result<(), Ended>
             if !used.insert(four_bytes(&trunk, at.ok_or(TWICE)?)?) {
                 return Err(TWICE);
             }
+            found += 1;
         }
         next = four_bytes(&trunk, 0)?;
     }
-    Ok(())
+    if found == pages.header().unused {
+        Ok(())
+    } else {
+        Err(Ended::Doubt("its free pages are not as many as it says"))
+    }
 }
 
 /// The check of one tree with row ids.

@@ -296,6 +296,13 @@ impl Store {
         was_behind: bool,
     ) -> rusqlite::Result<()> {
         if was_behind {
+            // Also in tables that came while it was away.
+            self.connection
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO merged_tables (database, side, \"table\")
+                     SELECT database, ?2, \"table\" FROM merged_tables WHERE database = ?1 AND side <> ?2",
+                )?
+                .execute([database, side])?;
             self.connection
                 .prepare_cached("UPDATE merged_tables SET behind = 1 WHERE database = ?1 AND side = ?2")?
                 .execute([database, side])?;
