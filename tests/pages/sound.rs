@@ -179,7 +179,7 @@ fn damages(first: u64, count: u64) -> Result<(u64, u64), String> {
             match told(&world) {
                 Err(_) => refused += 1,
                 // It lies where no row of these tables is read from, as in an index; or what was lost is all of an edit.
-                Ok(found) if found.iter().all(|told| did(told)) => {}
+                Ok(found) if found.iter().all(did) => {}
                 Ok(found) => {
                     let lengths = found.iter().map(|(table, changes)| (table, changes.len()));
                     let lengths: Vec<_> = lengths.collect();
