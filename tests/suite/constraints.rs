@@ -198,6 +198,8 @@ fn a_row_that_waits_for_a_value_is_no_mistake_of_pages() {
             world.sync();
             world.edit("bot", &format!("UPDATE t SET v = {v} WHERE k = 'd'"));
         }
+        world.sync();
+        check(&world, "SELECT k, v FROM t ORDER BY k", &["'a' 0", "'b' 1", "'c' 3", "'d' 3", "'g' 8"]);
     }
 }
 

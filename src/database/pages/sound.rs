@@ -3,9 +3,10 @@
 //! Apart from `candidates`, which names rows whatever they are, and from `backup::verify`, which asks SQLite. That reads every
 //! page, each time a single row has changed.
 //!
-//! **Invariant: where this is content, no damage since the base was last compared has changed or hidden a row of these tables.**
-//! Such damage lies on pages that differ from those of the base, or hides pages:
-//! - Each leaf that differs, each leaf below an inner page that differs, and each inner page holds together as SQLite's check
+//! **Invariant: where this is content, no damage that SQLite's check would find has changed or hidden a row of these tables since
+//! the base was last compared.** A letter that is another one is an edit to both. Such damage lies on pages that differ from those
+//! of the base, or hides pages:
+//! - Each leaf that differs, each leaf whose place a page above that differs tells, and each inner page holds together as SQLite's check
 //!   wants it: each byte is of one cell, of one free block, or counted as a fragment; keys rise, and lie between those of
 //!   the page above; all leaves are equally deep. A cell that was lost, made up or moved leaves a gap, or covers another.
 //! - No page has two uses among all trees of the file and its list of free pages, which is as long as the file says.
@@ -171,7 +172,7 @@ impl Check<'_> {
         self.descend(root, (DEEPEST, true), Bounds(None, None))
     }
 
-    /// `depth` is how much deeper it may go, `is_new` whether the page above differs.
+    /// `depth` is how much deeper it may go, `is_new` whether a page above that says between which keys it lies differs.
     fn descend(&mut self, number: u32, (depth, is_new): (usize, bool), bounds: Bounds) -> Result<(), Ended> {
         (self.step)()?;
         if depth == 0 || !self.used.insert(number) {
@@ -191,15 +192,16 @@ impl Check<'_> {
         let page = page(self.pages, number)?;
         let inner = children(&page, self.pages.header())?;
         let mut above = bounds.0;
-        for (child, key) in inner {
+        // The first and the last page below it lie where the pages above it say.
+        for (index, (child, key)) in inner.into_iter().enumerate() {
             let Bounds(low, high) = Bounds(above, Some(key));
             if low.is_some_and(|low| key <= low) || bounds.1.is_some_and(|most| key > most) {
                 return Err(UNORDERED);
             }
-            self.descend(child, (depth - 1, differs), Bounds(low, high))?;
+            self.descend(child, (depth - 1, differs || (is_new && index == 0)), Bounds(low, high))?;
             above = Some(key);
         }
-        self.descend(four_bytes(&page, 8)?, (depth - 1, differs), Bounds(above, bounds.1))
+        self.descend(four_bytes(&page, 8)?, (depth - 1, differs || is_new), Bounds(above, bounds.1))
     }
 }
 
